@@ -1,0 +1,74 @@
+"""Time as something that is handed in, so that tests and replays own it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is, and how to wait for it."""
+
+    def now_us(self) -> int:
+        """Return microseconds since the epoch."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a duration of this clock."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1_000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that a test moves by hand; sleepers wake in the order of their time."""
+
+    def __init__(self, now_us: int = 1_700_000_000_000_000) -> None:
+        self._now_us = now_us
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self._now_us + round(seconds * 1e6), self._count, future))
+        await future
+
+    @property
+    def sleepers(self) -> int:
+        """How many are waiting."""
+        return sum(not future.done() for _, _, future in self._sleepers)
+
+    async def advance(self, seconds: float) -> None:
+        """Move on by a duration, waking each sleeper at its own time and letting it run."""
+        end_us = self._now_us + round(seconds * 1e6)
+        while self._sleepers and self._sleepers[0][0] <= end_us:
+            due_us, _, future = heapq.heappop(self._sleepers)
+            self._now_us = max(self._now_us, due_us)
+            if not future.done():
+                future.set_result(None)
+            await settle()
+        self._now_us = end_us
+        await settle()
+
+
+async def settle(turns: int = 20) -> None:
+    """Let every ready callback of the loop run: a bounded number of turns, no time passes."""
+    for _ in range(turns):
+        await asyncio.sleep(0)

@@ -1,0 +1,159 @@
+"""The settings of one process: the only reader of the environment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orderfox_nb.errors import SettingError
+
+SOURCE_KINDS: Final = ("sim", "binance", "ccxt", "replay", "tape", "http", "https")
+_SOURCE_HELP: Final = "one of sim, binance, ccxt:<id>, replay:<path>, tape:<path> or http://<server>, with ?options"
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where market data comes from: ``sim?seed=7&symbols=24``, ``binance``, ``tape:<file>?speed=20``."""
+
+    text: str
+    kind: str
+    target: str = ""
+    """Exchange id, path or URL, by kind."""
+    options: dict[str, str] = {}
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Read the text of a source.
+
+        Raises:
+            SettingError: Not a source; names ORDERFOX_SOURCE.
+        """
+        text = text.strip()
+        if text.startswith(("http://", "https://")):
+            return cls(text=text, kind=text.split(":", 1)[0], target=text)
+        head, _, query = text.partition("?")
+        kind, _, target = head.partition(":")
+        if kind not in SOURCE_KINDS or (kind in ("sim", "binance")) == bool(target):
+            raise SettingError("ORDERFOX_SOURCE", text, _SOURCE_HELP)
+        try:
+            options = dict(parse_qsl(query, strict_parsing=True)) if query else {}
+        except ValueError:
+            raise SettingError("ORDERFOX_SOURCE", text, "options as name=value&name=value after the ?") from None
+        return cls(text=text, kind=kind, target=target, options=options)
+
+    def integer(self, name: str, default: int, *, low: int, high: int) -> int:
+        """Return an option as a whole number.
+
+        Raises:
+            SettingError: Outside ``low`` to ``high``.
+        """
+        text = self.options.get(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"-?\d{1,18}", text) or not low <= int(text) <= high:
+            raise SettingError("ORDERFOX_SOURCE", self.text, f"{name} from {low} to {high}")
+        return int(text)
+
+    def speed(self, default: float = 1.0) -> float:
+        """Return the option ``speed``: a factor of real time, infinity for ``max``.
+
+        Raises:
+            SettingError: Not ``max`` or a number above 0 up to 1000.
+        """
+        text = self.options.get("speed")
+        if text is None:
+            return default
+        if text == "max":
+            return float("inf")
+        if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", text) and 0 < float(text) <= 1000:
+            return float(text)
+        raise SettingError("ORDERFOX_SOURCE", self.text, "speed above 0 up to 1000, or max")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside; command-line options stand over the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, case_sensitive=True)
+
+    source: str = Field("sim", alias="ORDERFOX_SOURCE")
+    port: int = Field(8000, alias="BACKEND_PORT", ge=0, le=65535)
+    backend_url: str = Field("", alias="BACKEND_URL")
+    server_url: str = Field("", alias="ORDERFOX_URL")
+    """Base URL of the server that started this kernel, set by it."""
+    server_token: SecretStr = Field(SecretStr(""), alias="ORDERFOX_TOKEN")
+    binance_ws_base_url: str = Field("wss://fstream.binance.com", alias="BINANCE_WS_BASE_URL")
+    binance_api_base_url: str = Field("https://fapi.binance.com", alias="BINANCE_API_BASE_URL")
+    binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
+    binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
+    liquidation_api_base_url: str = Field("", alias="LIQUIDATION_API_BASE_URL")
+    database_url: str = Field("", alias="DATABASE_URL")
+    max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
+    debug: bool = Field(False, alias="DEBUG")
+    cors_origins: str = Field("", alias="CORS_ORIGINS")
+    """Origins that may read from a browser, separated by commas, or a JSON list."""
+    data_dir: Path = Field(default_factory=lambda: user_data_path("orderfox_nb"), alias="ORDERFOX_DATA_DIR")
+    """Where the last known symbol list (and later the database) is kept."""
+
+    @field_validator("source")
+    @classmethod
+    def _source_parses(cls, value: str) -> str:
+        try:
+            Source.parse(value)
+        except SettingError as error:
+            raise ValueError(f"expected {error.expected}") from None
+        return value
+
+    @field_validator(
+        "binance_ws_base_url", "binance_api_base_url", "liquidation_api_base_url", "backend_url", "server_url"
+    )
+    @classmethod
+    def _url_has_scheme(cls, value: str) -> str:
+        if value and not re.match(r"(https?|wss?)://[^/\s]+", value):
+            raise ValueError("expected a URL such as https://host")
+        return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_parse(cls, value: str) -> str:
+        for origin in _split_origins(value):
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ValueError("expected origins such as https://host, separated by commas")
+        return value
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins that may read across sites."""
+        return _split_origins(self.cors_origins)
+
+    def parsed_source(self) -> Source:
+        """Return the source as kind, target and options."""
+        return Source.parse(self.source)
+
+
+def _split_origins(text: str) -> tuple[str, ...]:
+    return tuple(part for raw in text.strip("[] ").split(",") if (part := raw.strip(" \"'").rstrip("/")))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment, options given here above them (``None`` means not given).
+
+    Raises:
+        SettingError: A value that cannot be used; names the variable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        field = Settings.model_fields.get(name)
+        variable = field.alias if field is not None and field.alias else name
+        message = first["msg"].removeprefix("Value error, ").removeprefix("expected ")
+        shown = "<hidden>" if "KEY" in variable or "TOKEN" in variable else first.get("input")
+        raise SettingError(variable, shown, message) from None

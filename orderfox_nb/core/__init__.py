@@ -1,0 +1,1 @@
+"""Market state without I/O: instruments, events and the folds over them."""

@@ -1,0 +1,104 @@
+"""The record about what is traded, and its exact tick and lot arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import isfinite
+
+import msgspec
+
+
+def decimal_digits(step: Decimal) -> int:
+    """Count the digits after the point that a multiple of a step can have (0.25 has two, 5 none)."""
+    exponent = step.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """One tradable contract of a venue.
+
+    Prices are counted in ticks and sizes in lots wherever they are compared, summed or used as keys.
+
+    Raises:
+        ValueError: A tick or lot size that is not positive.
+    """
+
+    venue: str
+    symbol: str
+    """The venue's own id, such as BTCUSDT."""
+    unified: str
+    """ccxt's name, such as BTC/USDT:USDT."""
+    base: str
+    quote: str
+    tick_size: Decimal
+    lot_size: Decimal
+    onboard_us: int = 0
+    """When it was listed, microseconds since the epoch, 0 if not known."""
+
+    # Derived once: a price times ``price_scale`` is a whole number of 10^-digits units.
+    price_digits: int = 0
+    size_digits: int = 0
+    price_scale: float = 1.0
+    size_scale: float = 1.0
+    tick_units: int = 1
+    """Height of a tick in units of 10^-price_digits (5 for a tick of 0.05)."""
+    lot_units: int = 1
+
+    def __post_init__(self) -> None:
+        for name, step in (("tick_size", self.tick_size), ("lot_size", self.lot_size)):
+            if not step.is_finite() or step <= 0:
+                raise ValueError(f"{name} of {self.symbol} is {step}, must be positive")
+        price_digits = decimal_digits(self.tick_size)
+        size_digits = decimal_digits(self.lot_size)
+        derive = msgspec.structs.force_setattr
+        derive(self, "price_digits", price_digits)
+        derive(self, "size_digits", size_digits)
+        derive(self, "price_scale", float(10**price_digits))
+        derive(self, "size_scale", float(10**size_digits))
+        derive(self, "tick_units", int(self.tick_size.scaleb(price_digits)))
+        derive(self, "lot_units", int(self.lot_size.scaleb(size_digits)))
+
+    @property
+    def ui_name(self) -> str:
+        """Base and quote as people write them: BTC/USDT."""
+        return f"{self.base}/{self.quote}"
+
+    def ticks(self, price: float) -> int:
+        """Convert a price to whole ticks, the nearest where it is no multiple.
+
+        Raises:
+            ValueError: Not a finite price.
+        """
+        if not isfinite(price):
+            raise ValueError(f"price {price} of {self.symbol} is not finite")
+        if self.tick_units == 1:
+            return round(price * self.price_scale)
+        return round(round(price * self.price_scale) / self.tick_units)
+
+    def price(self, ticks: int) -> float:
+        """Convert ticks to a price, the float nearest to the exact decimal."""
+        return ticks * self.tick_units / self.price_scale
+
+    def lots(self, size: float) -> int:
+        """Convert a base quantity to whole lots, the nearest where it is no multiple.
+
+        Raises:
+            ValueError: Not a finite size.
+        """
+        if not isfinite(size):
+            raise ValueError(f"size {size} of {self.symbol} is not finite")
+        if self.lot_units == 1:
+            return round(size * self.size_scale)
+        return round(round(size * self.size_scale) / self.lot_units)
+
+    def size(self, lots: int) -> float:
+        """Convert lots to a base quantity, the float nearest to the exact decimal."""
+        return lots * self.lot_units / self.size_scale
+
+    def exact_price(self, ticks: int) -> Decimal:
+        """Convert ticks to the exact decimal price, for money."""
+        return self.tick_size * ticks
+
+    def exact_size(self, lots: int) -> Decimal:
+        """Convert lots to the exact decimal size, for money."""
+        return self.lot_size * lots

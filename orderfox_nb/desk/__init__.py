@@ -1,0 +1,1 @@
+"""One process: its feed, hub, folds and frames."""

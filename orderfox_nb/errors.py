@@ -1,0 +1,136 @@
+"""Every error that orderfox_nb raises.
+
+OrderFoxError
+├── SettingError              a setting that cannot be used: names the variable
+├── InputError                what a caller asked for cannot be answered
+│   ├── BadValue              a value outside its range (HTTP 400)
+│   └── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
+├── EventError                an event that its fold cannot take
+└── FeedError                 a feed that cannot go on
+    ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
+    ├── VenueRefused          the venue answered with an error of its own
+    │   ├── VenueBlocked      HTTP 451: not served in this country
+    │   └── RateLimited       HTTP 429 or 418: carries the seconds to wait
+    └── MalformedFrame        a frame that is not of the venue's protocol
+
+Errors carry data and compute their text, so that a handler can choose the
+status code and a reader can act on the sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class OrderFoxError(Exception):
+    """Root of every error of this package."""
+
+
+class SettingError(OrderFoxError):
+    """A setting that cannot be used."""
+
+    def __init__(self, variable: str, value: object, expected: str) -> None:
+        super().__init__(variable, value, expected)
+        self.variable = variable
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.variable}={self.value!s}: expected {self.expected}"
+
+
+class InputError(OrderFoxError):
+    """What a caller asked for cannot be answered."""
+
+
+class BadValue(InputError):
+    """A parameter outside its range."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        super().__init__(name, value, expected)
+        self.name = name
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        shown = str(self.value)
+        if len(shown) > 40:
+            shown = shown[:39] + "…"
+        return f"Invalid {self.name} {shown!r}: expected {self.expected}"
+
+
+class UnknownSymbol(InputError):
+    """No such symbol at this venue.
+
+    Args:
+        symbol: As it was asked for.
+        suggestions: The closest symbols, best first, at most three are shown.
+    """
+
+    def __init__(self, symbol: str, suggestions: Sequence[str] = ()) -> None:
+        super().__init__(symbol, tuple(suggestions))
+        self.symbol = symbol
+        self.suggestions = tuple(suggestions)[:3]
+
+    def __str__(self) -> str:
+        shown = self.symbol if len(self.symbol) <= 40 else self.symbol[:39] + "…"
+        text = f"Symbol {shown} not found."
+        if self.suggestions:
+            text += f" Did you mean: {', '.join(self.suggestions)}?"
+        return text
+
+
+class EventError(OrderFoxError):
+    """An event that its fold cannot take, such as one of another symbol."""
+
+
+class FeedError(OrderFoxError):
+    """A feed that cannot go on."""
+
+    def __init__(self, venue: str, reason: str) -> None:
+        super().__init__(venue, reason)
+        self.venue = venue
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.venue}: {self.reason}"
+
+
+class VenueUnreachable(FeedError):
+    """The venue cannot be reached, or answers with server errors only."""
+
+
+class VenueRefused(FeedError):
+    """The venue answered with an error of its own.
+
+    Args:
+        status: HTTP status, 0 where the error came over a socket.
+        code: The venue's own code (Binance: -1121 and the like), 0 if none.
+    """
+
+    def __init__(self, venue: str, reason: str, *, status: int = 0, code: int = 0) -> None:
+        super().__init__(venue, reason)
+        self.status = status
+        self.code = code
+
+
+class VenueBlocked(VenueRefused):
+    """HTTP 451: the venue does not serve this country."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.venue} does not serve this location (HTTP 451). "
+            "Use another venue, or the embedded exchange: --source sim"
+        )
+
+
+class RateLimited(VenueRefused):
+    """HTTP 429 (slow down) or 418 (banned for a while)."""
+
+    def __init__(self, venue: str, reason: str, *, status: int, retry_after_s: float) -> None:
+        super().__init__(venue, reason, status=status)
+        self.retry_after_s = retry_after_s
+
+
+class MalformedFrame(FeedError):
+    """A frame that is not of the venue's protocol."""

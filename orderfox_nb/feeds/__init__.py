@@ -1,0 +1,1 @@
+"""Sources of market data: everything here is a Feed."""

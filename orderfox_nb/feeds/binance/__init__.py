@@ -1,0 +1,1 @@
+"""Binance USD-M futures: wire messages, sequence rules and sockets."""

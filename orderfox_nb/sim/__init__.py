@@ -1,0 +1,1 @@
+"""The embedded exchange: seeded order flow behind the real protocol of the venue."""

@@ -1,0 +1,1 @@
+"""Frames: pure functions from folds to what a screen needs."""

@@ -1,0 +1,1 @@
+"""Widgets that take their frames straight from the server."""
