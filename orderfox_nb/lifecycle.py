@@ -1,8 +1,8 @@
 """A lifetime is one task.
 
 Hooks come in pairs on different tasks (server start and stop, two notebook cells, fixtures) and a ``TaskGroup`` cannot
-span them: entered in one and left in the other it hangs when a child fails. A ``Service`` therefore runs an async context
-manager inside a single task; ``start()`` waits until it is open and ``stop()`` asks it to leave.
+span them: entered in one and left in the other it hangs when a child fails. A ``Service`` therefore runs an async
+context manager inside a single task; ``start()`` waits until it is open and ``stop()`` asks it to leave.
 """
 
 from __future__ import annotations

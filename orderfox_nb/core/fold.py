@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 from orderfox_nb.core.events import Event
 
-View = TypeVar("View", covariant=True)
+ViewT_co = TypeVar("ViewT_co", covariant=True)
 
 
-class Fold(Protocol[View]):
+class Fold(Protocol[ViewT_co]):
     """Synchronous state over the events of one topic: no I/O, no clock, no logging.
 
     ``prelude()`` returns the events that rebuild the state: a new fold of the same parameters that applies them is
@@ -25,7 +25,7 @@ class Fold(Protocol[View]):
         """
         ...
 
-    def view(self) -> View:
+    def view(self) -> ViewT_co:
         """Return the state as readers want it; what is returned never changes afterwards."""
         ...
 
