@@ -38,7 +38,7 @@ class _Fact(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     received_us: int = 0
 
 
-class Trade(_Fact):
+class Trade(_Fact, frozen=True):
     """An aggregate trade: the fills of one taker order at one price."""
 
     id: int
@@ -52,7 +52,7 @@ class Trade(_Fact):
 _decode_levels = msgspec.json.Decoder(list[Level], strict=False).decode
 
 
-class _BookFact(_Fact):
+class _BookFact(_Fact, frozen=True):
     raw_bids: msgspec.Raw
     """JSON text of ``[[price, size], …]``, numbers or strings: decoded when somebody reads."""
     raw_asks: msgspec.Raw
@@ -68,13 +68,13 @@ class _BookFact(_Fact):
         return _decode_levels(self.raw_asks)
 
 
-class BookSnapshot(_BookFact):
+class BookSnapshot(_BookFact, frozen=True):
     """The whole book at one update id; levels best first."""
 
     update_id: int
 
 
-class BookDelta(_BookFact):
+class BookDelta(_BookFact, frozen=True):
     """Changed levels with their new absolute sizes; zero removes."""
 
     first_id: int
@@ -83,7 +83,7 @@ class BookDelta(_BookFact):
     """Last id of the delta before (Binance ``pu``); -1 where the venue has none (spot)."""
 
 
-class Candle(_Fact):
+class Candle(_Fact, frozen=True):
     """One bar. ``time_us`` is when the venue said so; the bar's own time is ``open_us``."""
 
     interval: str
@@ -100,7 +100,7 @@ class Candle(_Fact):
     closed: bool = False
 
 
-class Liquidation(_Fact):
+class Liquidation(_Fact, frozen=True):
     """A liquidation order. A sell order closes a long, a buy order closes a short."""
 
     side: Side
@@ -117,7 +117,7 @@ class Liquidation(_Fact):
         return self.size * self.price
 
 
-class LiquidationVolume(_Fact):
+class LiquidationVolume(_Fact, frozen=True):
     """Liquidated notional by bucket: the history that a live stream cannot repeat.
 
     Columns are parallel, buckets ascending and epoch-aligned; empty buckets are left out. Live liquidations of the
@@ -133,7 +133,7 @@ class LiquidationVolume(_Fact):
     count: list[int]
 
 
-class MarkPrice(_Fact):
+class MarkPrice(_Fact, frozen=True):
     """Mark and index price with the coming funding."""
 
     mark_price: float
@@ -143,7 +143,7 @@ class MarkPrice(_Fact):
     next_funding_us: int
 
 
-class Ticker(_Fact):
+class Ticker(_Fact, frozen=True):
     """Rolling 24 h statistics."""
 
     last: float
@@ -154,7 +154,7 @@ class Ticker(_Fact):
     quote_volume: float
 
 
-class OpenInterest(_Fact):
+class OpenInterest(_Fact, frozen=True):
     """Open contracts, in base quantity."""
 
     open_interest: float
@@ -163,7 +163,7 @@ class OpenInterest(_Fact):
 StreamState: TypeAlias = Literal["connecting", "live", "down", "stale"]
 
 
-class Status(_Fact):
+class Status(_Fact, frozen=True):
     """What became of the connection behind a topic; the stream goes on."""
 
     state: StreamState
@@ -173,7 +173,7 @@ class Status(_Fact):
     """Whether the venue's past is in the data: ``missing`` where its source failed."""
 
 
-class Gap(_Fact):
+class Gap(_Fact, frozen=True):
     """Events were lost between the one before and the one after."""
 
     reason: str
