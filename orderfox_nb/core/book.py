@@ -1,0 +1,246 @@
+"""The order book of one symbol: a fold of snapshots and deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, Status, raw_levels
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.price_levels import Integers, PriceLevels
+from orderfox_nb.errors import EventError
+
+BookSide: TypeAlias = Literal["bid", "ask"]
+
+_QUEUED: Final = 16
+_PENDING: Final = 4_096
+_LARGEST_NUMBER: Final = 2.0**53
+"""Ticks and lots beyond this are not exact in the float that they came in."""
+
+_decode: Callable[[msgspec.Raw], list[tuple[float, float]]] = msgspec.json.Decoder(
+    list[tuple[float, float]], strict=False
+).decode
+
+
+class BookView(NamedTuple):
+    """Both sides as (ticks, lots), best first; read-only arrays that never change."""
+
+    bids: tuple[Integers, Integers]
+    asks: tuple[Integers, Integers]
+
+
+class Book:
+    """Bids and asks by whole ticks and lots.
+
+    A delta costs only a check of its ids when it is applied: its two sides wait as raw text (at most 16), then as sizes
+    by price, and reach the levels when somebody reads. Levels that cannot be read turn the book unsynced then, and the
+    next ``apply`` raises.
+    """
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.synced = False
+        """Whether the levels are those of the venue: False before the first snapshot and from a gap to the next one."""
+        self.update_id = -1
+        """The venue's id of the last change that is in the book, -1 before the first snapshot."""
+        self.time_us = 0
+        """The venue's time of that change."""
+        self.version = 0
+        """How many events were applied."""
+        self._bids, self._asks = PriceLevels(), PriceLevels()
+        self._queue: list[tuple[msgspec.Raw, msgspec.Raw]] = []
+        self._pending_bids: dict[float, float] = {}
+        self._pending_asks: dict[float, float] = {}
+        self._gap: Gap | None = None
+        self._fault = ""
+        self._prelude: tuple[int, list[Event]] = (0, [])
+
+    def apply(self, event: Event) -> None:
+        """Take the next event of the book's topic.
+
+        A delta that is already in the book changes nothing; without a snapshot, or after a gap, deltas are passed over.
+
+        Raises:
+            EventError: An event of another symbol or kind, levels that cannot be read, or a delta after a missing one:
+                the book is then unsynced, and a new snapshot heals it.
+        """
+        if event.symbol != self.instrument.symbol:
+            raise EventError(f"event of {event.symbol} in the book of {self.instrument.symbol}")
+        self.version += 1
+        if type(event) is BookDelta:
+            self._apply_delta(event)
+        elif type(event) is BookSnapshot:
+            self._apply_snapshot(event)
+        elif type(event) is Gap:
+            self.synced = False
+            self._gap = event
+        elif type(event) is not Status:
+            raise EventError(f"{type(event).__name__} in the book of {self.instrument.symbol}")
+        if self._fault:
+            fault, self._fault = self._fault, ""
+            raise EventError(fault)
+
+    @property
+    def best_bid(self) -> int | None:
+        """Ticks of the highest bid."""
+        self._bring_up_to_date()
+        key = self._bids.best
+        return None if key is None else -key
+
+    @property
+    def best_ask(self) -> int | None:
+        """Ticks of the lowest ask."""
+        self._bring_up_to_date()
+        return self._asks.best
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the highest bid is at or above the lowest ask."""
+        bid, ask = self.best_bid, self.best_ask
+        return bid is not None and ask is not None and bid >= ask
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many bid and ask levels there are."""
+        self._bring_up_to_date()
+        return self._bids.count, self._asks.count
+
+    def levels(self, side: BookSide, limit: int | None = None) -> tuple[Integers, Integers]:
+        """Return one side as (ticks, lots), best first, at most ``limit``: read-only arrays that never change."""
+        self._bring_up_to_date()
+        if side == "ask":
+            return self._asks.levels(limit)
+        keys, lots = self._bids.levels(limit)
+        ticks = -keys
+        ticks.flags.writeable = False
+        return ticks, lots
+
+    def view(self) -> BookView:
+        """Return all levels of both sides."""
+        return BookView(self.levels("bid"), self.levels("ask"))
+
+    def prelude(self) -> Sequence[Event]:
+        """Return one snapshot, and the gap after it where there was one; nothing before the first snapshot."""
+        if self._prelude[0] != self.version:
+            self._prelude = self.version, self._make_prelude()
+        return self._prelude[1]
+
+    def digest(self) -> str:
+        """Return a hash over symbol, update id, time, ticks and lots."""
+        (bid_ticks, bid_lots), (ask_ticks, ask_lots) = self.view()
+        state = blake2b(digest_size=16)
+        counts = f"{len(bid_ticks)} {len(ask_ticks)} {self.synced:d}"
+        state.update(f"{self.instrument.symbol} {self.update_id} {self.time_us} {counts} ".encode())
+        for column in (bid_ticks, bid_lots, ask_ticks, ask_lots):
+            state.update(column.tobytes())
+        return state.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Book) and self.instrument == other.instrument and self.digest() == other.digest()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _apply_delta(self, delta: BookDelta) -> None:
+        if not self.synced or delta.last_id <= self.update_id:
+            return
+        previous_id = delta.previous_id if delta.previous_id >= 0 else delta.first_id - 1
+        if previous_id > self.update_id:
+            self.synced = False
+            self._gap = Gap(symbol=delta.symbol, time_us=delta.time_us, reason="a delta is missing")
+            self._fault = f"{delta.symbol}: the delta after {previous_id} cannot follow {self.update_id}"
+            return
+        self.update_id = delta.last_id
+        self.time_us = delta.time_us
+        self._queue.append((delta.raw_bids, delta.raw_asks))
+        if len(self._queue) >= _QUEUED:
+            self._decode_queue()
+            if len(self._pending_bids) + len(self._pending_asks) > _PENDING:
+                self._bring_up_to_date()
+
+    def _apply_snapshot(self, snapshot: BookSnapshot) -> None:
+        self._queue.clear()
+        self._pending_bids.clear()
+        self._pending_asks.clear()
+        self.synced, self._gap, self._fault = True, None, ""
+        self.update_id = snapshot.update_id
+        self.time_us = snapshot.time_us
+        try:
+            bids, asks = (
+                self._integers(dict(_decode(snapshot.raw_bids))),
+                self._integers(dict(_decode(snapshot.raw_asks))),
+            )
+        except (msgspec.DecodeError, ValueError) as error:
+            self._spoil(error)
+            return
+        self._bids.replace(-bids[0], bids[1])
+        self._asks.replace(*asks)
+
+    def _bring_up_to_date(self) -> None:
+        if self._queue:
+            self._decode_queue()
+        if self._pending_bids or self._pending_asks:
+            try:
+                bids, asks = self._integers(self._pending_bids), self._integers(self._pending_asks)
+                self._bids.update(-bids[0], bids[1])
+                self._asks.update(*asks)
+            except ValueError as error:
+                self._spoil(error)
+            self._pending_bids.clear()
+            self._pending_asks.clear()
+
+    def _decode_queue(self) -> None:
+        bids, asks = self._pending_bids, self._pending_asks
+        try:
+            for raw_bids, raw_asks in self._queue:
+                bids.update(_decode(raw_bids))
+                asks.update(_decode(raw_asks))
+        except msgspec.DecodeError as error:
+            self._spoil(error)
+        self._queue.clear()
+
+    def _integers(self, sizes: dict[float, float]) -> tuple[Integers, Integers]:
+        """Convert sizes by price to ticks and lots.
+
+        Raises:
+            ValueError: A number that is negative, not finite or too large to be exact.
+        """
+        instrument, count = self.instrument, len(sizes)
+        prices = np.fromiter(sizes, np.float64, count) * instrument.price_scale
+        amounts = np.fromiter(sizes.values(), np.float64, count) * instrument.size_scale
+        if count and not (
+            prices.min() >= 0
+            and amounts.min() >= 0
+            and prices.max() < _LARGEST_NUMBER
+            and amounts.max() < _LARGEST_NUMBER
+        ):
+            raise ValueError(f"{instrument.symbol}: a price or size that cannot be")
+        if instrument.tick_units != 1:
+            prices = np.rint(prices) / instrument.tick_units
+        if instrument.lot_units != 1:
+            amounts = np.rint(amounts) / instrument.lot_units
+        return np.rint(prices).astype(np.int64), np.rint(amounts).astype(np.int64)
+
+    def _spoil(self, error: Exception) -> None:
+        self.synced = False
+        self._fault = f"{self.instrument.symbol}: levels that cannot be read ({error})"
+        self._gap = Gap(symbol=self.instrument.symbol, time_us=self.time_us, reason="levels that cannot be read")
+
+    def _make_prelude(self) -> list[Event]:
+        if self.update_id < 0:
+            return [] if self._gap is None else [self._gap]
+        sides: list[msgspec.Raw] = []
+        for ticks, lots in self.view():
+            price, size = self.instrument.price, self.instrument.size
+            sides.append(raw_levels([(price(t), size(s)) for t, s in zip(ticks.tolist(), lots.tolist(), strict=True)]))
+        snapshot = BookSnapshot(
+            symbol=self.instrument.symbol,
+            time_us=self.time_us,
+            update_id=self.update_id,
+            raw_bids=sides[0],
+            raw_asks=sides[1],
+        )
+        return [snapshot] if self._gap is None else [snapshot, self._gap]

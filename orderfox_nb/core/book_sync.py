@@ -1,0 +1,123 @@
+"""Join a venue's depth diffs to its snapshot, and notice the first that is missing. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, Literal, TypeAlias
+
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap
+
+Rules: TypeAlias = Literal["futures", "spot"]
+
+BUFFERED_DELTAS: Final = 1_000
+"""How many deltas wait for a snapshot; the oldest go first, a later snapshot makes up for them."""
+
+_LATE_DELTAS: Final = 64
+"""After so many old deltas in a row the venue's ids have gone back, and the book would stand still unnoticed."""
+
+
+class BookSync:
+    """The sequence rules of one symbol's local book.
+
+    The owner of the socket hands over each delta and asks for a snapshot over REST whenever the sync needs one::
+
+        sync = BookSync("futures")
+        answer = sync.delta(delta)      # None: buffered, or already known; nothing to emit
+                                        # BookDelta: emit it
+                                        # Gap: emit it, then fetch a snapshot
+        events = sync.snapshot(body)    # None: older than what is buffered, fetch again
+                                        # list: emit all of them, the book is whole
+
+    After a Gap it is not ``synced`` and buffers again, the delta that showed the gap being the first. ``reset()`` after
+    a lost connection does the same without any delta.
+
+    Args:
+        rules: ``futures`` chains by the id that each delta names as its previous one (Binance ``pu``), ``spot`` by
+            consecutive ids. A delta holds what happened after its previous id and up to its last.
+    """
+
+    def __init__(self, rules: Rules = "futures") -> None:
+        self._rules = rules
+        self._buffer: deque[BookDelta] = deque(maxlen=BUFFERED_DELTAS)
+        self._synced = False
+        self._joined = False
+        self._last_id = -1
+        self._late = 0
+
+    @property
+    def synced(self) -> bool:
+        """Whether a snapshot was taken and nothing has been missing since."""
+        return self._synced
+
+    @property
+    def buffered(self) -> int:
+        """How many deltas wait for a snapshot."""
+        return len(self._buffer)
+
+    @property
+    def last_id(self) -> int:
+        """Update id of what was emitted last, -1 before the first snapshot."""
+        return self._last_id
+
+    def reset(self) -> None:
+        """Forget all, as after a lost connection: the next deltas are buffered until a snapshot comes."""
+        self._buffer.clear()
+        self._synced = self._joined = False
+        self._last_id = -1
+        self._late = 0
+
+    def delta(self, delta: BookDelta) -> BookDelta | Gap | None:
+        """Take the next delta of the stream: what to emit, None for nothing, a Gap where a snapshot is needed."""
+        if not self._synced:
+            self._keep(delta)
+            return None
+        if delta.last_id <= self._last_id:
+            self._late += 1
+            if not self._joined or self._late < _LATE_DELTAS:
+                return None
+            return self._lose(delta, f"update ids went back from {self._last_id} to {delta.last_id}")
+        self._late = 0
+        previous_id = self._previous_id(delta)
+        if previous_id == self._last_id or (previous_id < self._last_id and not self._joined):
+            self._joined = True
+            self._last_id = delta.last_id
+            return delta
+        return self._lose(delta, f"expected the update after {self._last_id}, got the one after {previous_id}")
+
+    def snapshot(self, snapshot: BookSnapshot) -> list[BookSnapshot | BookDelta] | None:
+        """Take a snapshot: the events to emit, or None where it is too old and another must be fetched."""
+        if self._synced:
+            if snapshot.update_id < self._last_id:
+                return None
+        elif self._buffer and snapshot.update_id < self._previous_id(self._buffer[0]):
+            return None
+        later = [delta for delta in self._buffer if delta.last_id > snapshot.update_id]
+        self._buffer.clear()
+        self._synced = True
+        self._joined = bool(later)
+        self._last_id = later[-1].last_id if later else snapshot.update_id
+        self._late = 0
+        return [snapshot, *later]
+
+    def _previous_id(self, delta: BookDelta) -> int:
+        return delta.previous_id if self._rules == "futures" else delta.first_id - 1
+
+    def _keep(self, delta: BookDelta) -> None:
+        # The buffer is one unbroken chain: what comes late into it is in any snapshot that can join it,
+        # and what lies before a hole can only be replaced by a snapshot from after the hole.
+        if self._buffer:
+            newest_id = self._buffer[-1].last_id
+            if delta.last_id <= newest_id:
+                self._late += 1
+                if self._late < _LATE_DELTAS:
+                    return
+                self._buffer.clear()
+            elif self._previous_id(delta) != newest_id:
+                self._buffer.clear()
+        self._late = 0
+        self._buffer.append(delta)
+
+    def _lose(self, delta: BookDelta, reason: str) -> Gap:
+        self.reset()
+        self._buffer.append(delta)
+        return Gap(symbol=delta.symbol, time_us=delta.time_us, received_us=delta.received_us, reason=reason)
