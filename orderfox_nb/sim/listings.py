@@ -1,0 +1,128 @@
+"""The perpetuals that the embedded exchange lists, largest 24 h volume first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from orderfox_nb.core.timeframes import DAY_US
+
+# symbol, tick, lot, price, 24 h notional in million USDT, volatility beside BTC, listed
+_ROWS: Final = """
+BTCUSDT      0.1        0.001  68412.3   19000  1.00  2019-09-08
+ETHUSDT      0.01       0.001  3187.46   13500  1.25  2019-11-27
+SOLUSDT      0.01       0.01   164.82     4600  1.50  2020-09-14
+XRPUSDT      0.0001     0.1    2.1873     2500  1.45  2020-01-06
+DOGEUSDT     0.00001    1      0.17642    1500  1.60  2020-07-10
+BNBUSDT      0.01       0.01   862.35     1150  0.95  2020-02-10
+1000PEPEUSDT 0.0000001  1      0.0061234   900  1.85  2023-05-05
+SUIUSDT      0.0001     0.1    1.9264      760  1.70  2023-05-03
+ADAUSDT      0.0001     1      0.5127      620  1.45  2020-01-31
+ZECUSDT      0.01       0.001  412.57      540  1.95  2020-02-05
+LINKUSDT     0.001      0.01   14.862      470  1.45  2020-01-17
+AVAXUSDT     0.001      0.1    16.417      400  1.55  2020-09-23
+LTCUSDT      0.01       0.001  94.36       350  1.20  2020-01-09
+WIFUSDT      0.0001     0.1    0.4213      310  2.00  2024-01-18
+BCHUSDT      0.01       0.001  512.74      275  1.20  2019-12-17
+ENAUSDT      0.0001     1      0.2846      245  1.90  2024-04-02
+HYPEUSDT     0.001      0.01   34.518      225  1.70  2025-05-30
+AAVEUSDT     0.01       0.1    187.29      200  1.55  2020-10-16
+NEARUSDT     0.001      1      2.316       180  1.60  2020-10-14
+DOTUSDT      0.001      0.1    2.874       160  1.40  2020-08-22
+TRXUSDT      0.00001    1      0.27915     145  0.70  2020-01-15
+UNIUSDT      0.001      1      6.138       130  1.55  2020-09-18
+APTUSDT      0.0001     0.1    2.8413      118  1.60  2022-10-19
+ARBUSDT      0.0001     0.1    0.2267      106  1.65  2023-03-23
+FILUSDT      0.001      0.1    1.583        96  1.55  2020-10-16
+1000SHIBUSDT 0.000001   1      0.008471     88  1.40  2021-05-10
+OPUSDT       0.0001     0.1    0.3924       80  1.70  2022-06-01
+INJUSDT      0.001      0.1    6.412        74  1.70  2022-08-17
+TONUSDT      0.0001     0.1    1.8142       68  1.30  2024-03-04
+ETCUSDT      0.001      0.01   15.294       62  1.25  2020-01-16
+XLMUSDT      0.00001    1      0.25318      57  1.35  2020-01-20
+ATOMUSDT     0.001      0.01   2.947        52  1.35  2020-02-07
+ICPUSDT      0.001      1      4.236        48  1.60  2022-09-27
+SEIUSDT      0.0001     1      0.1487       44  1.75  2023-08-16
+TIAUSDT      0.0001     1      0.8416       41  1.85  2023-10-31
+HBARUSDT     0.00001    1      0.14628      38  1.50  2021-03-11
+ALGOUSDT     0.0001     0.1    0.1486       35  1.45  2020-06-15
+LDOUSDT      0.0001     1      0.7139       32  1.80  2022-09-22
+RUNEUSDT     0.001      1      0.884        30  1.65  2020-09-04
+GALAUSDT     0.00001    1      0.00912      28  1.75  2021-09-17
+VETUSDT      0.00001    1      0.01683      26  1.45  2020-02-14
+ORDIUSDT     0.001      0.1    5.217        24  1.95  2023-11-07
+"""
+
+LARGEST: Final = 42
+"""How many symbols there are to choose from."""
+_YOUNGEST_US: Final = 90 * DAY_US
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """One perpetual and what its market is like."""
+
+    symbol: str
+    base: str
+    quote: str
+    tick_size: Decimal
+    lot_size: Decimal
+    onboard_us: int
+    """Listed at, midnight UTC."""
+    price: float
+    """Price at the start of the simulation."""
+    daily_notional: float
+    """Quote currency traded on an ordinary day."""
+    volatility: float
+    """Beside the largest symbol's."""
+    rank: int
+    """0 for the largest by volume."""
+    min_notional: float = 5.0
+
+    @property
+    def price_ticks(self) -> int:
+        """Price at the start in ticks."""
+        return round(Decimal(str(self.price)) / self.tick_size)
+
+    @property
+    def share(self) -> float:
+        """Volume beside the largest symbol's, in (0, 1]."""
+        return self.daily_notional / _LARGEST_NOTIONAL
+
+
+_LARGEST_NOTIONAL: Final = 19e9
+
+
+def listings(symbols: int, *, start_us: int) -> tuple[Listing, ...]:
+    """Return the largest symbols, by volume.
+
+    A simulation may start before a symbol was listed in earnest: it is then taken to be 90 days old.
+
+    Raises:
+        ValueError: More symbols than there are, or none.
+    """
+    if not 1 <= symbols <= LARGEST:
+        raise ValueError(f"{symbols} symbols, must be 1 to {LARGEST}")
+    found: list[Listing] = []
+    for rank, line in enumerate(_ROWS.split("\n")[1 : symbols + 1]):
+        symbol, tick, lot, price, millions, volatility, listed = line.split()
+        onboard_us = int(datetime.fromisoformat(listed).replace(tzinfo=UTC).timestamp()) * 1_000_000
+        latest_us = (start_us - _YOUNGEST_US) // DAY_US * DAY_US
+        found.append(
+            Listing(
+                symbol=symbol,
+                base=symbol.removesuffix("USDT"),
+                quote="USDT",
+                tick_size=Decimal(tick),
+                lot_size=Decimal(lot),
+                onboard_us=min(onboard_us, latest_us),
+                price=float(price),
+                daily_notional=float(millions) * 1e6,
+                volatility=float(volatility),
+                rank=rank,
+                min_notional=100.0 if symbol == "BTCUSDT" else 20.0 if symbol == "ETHUSDT" else 5.0,
+            )
+        )
+    return tuple(found)
