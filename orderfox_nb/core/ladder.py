@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from orderfox_nb.core.book import Book, BookSide
+from orderfox_nb.core.formatting import plain
 from orderfox_nb.core.instrument import decimal_digits
 from orderfox_nb.core.price_levels import Integers
 from orderfox_nb.errors import BadValue
@@ -58,13 +59,6 @@ def parse_rounding(text: str) -> Decimal:
     if not rounding.is_finite() or not 0 < rounding <= _LARGEST_ROUNDING or len(rounding.as_tuple().digits) > 24:
         raise BadValue("rounding", text, "a positive decimal number")
     return plain(rounding)
-
-
-def plain(step: Decimal) -> Decimal:
-    """Return the same number without trailing zeros and without an exponent: one form for 10, 10.0 and 1E+1."""
-    short = step.normalize()
-    exponent = short.as_tuple().exponent
-    return short.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else short
 
 
 def build_ladder(book: Book, *, rounding: Decimal, limit: int) -> Ladder:

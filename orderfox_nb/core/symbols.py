@@ -1,0 +1,97 @@
+"""Names of symbols: what was meant, what comes close, and the row heights that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from orderfox_nb.core.formatting import plain
+
+SUGGESTIONS: Final = 3
+
+_QUOTES: Final = ("USDT", "USDC", "BUSD", "FDUSD", "USD")
+_LONGEST: Final = 40
+_OPTIONS: Final = 7
+_LARGEST_OPTION: Final = Decimal(1_000)
+
+
+def canonical(text: str) -> str:
+    """Return the venue's id of a symbol in any case, also as BTC/USDT and as ccxt's BTC/USDT:USDT."""
+    return text.strip().upper().partition(":")[0].replace("/", "")
+
+
+def suggest(asked: str, symbols_by_volume: Sequence[str]) -> tuple[str, ...]:
+    """Return at most three symbols that may have been meant, closest first, the larger volume where equally close.
+
+    Args:
+        asked: As it was typed, in any form that ``canonical`` takes.
+        symbols_by_volume: The symbols there are, largest volume first.
+    """
+    wanted = canonical(asked)
+    if not wanted or len(wanted) > _LONGEST:
+        return ()
+    found: list[tuple[float, int, str]] = []
+    for rank, symbol in enumerate(symbols_by_volume):
+        distance = _distance(wanted, symbol)
+        if distance is not None:
+            found.append((distance, rank, symbol))
+    found.sort()
+    # Where one is clearly meant, those that are a typing error further away only confuse.
+    return tuple(symbol for distance, _, symbol in found[:SUGGESTIONS] if distance <= found[0][0] + 1)
+
+
+def rounding_options(tick_size: Decimal, price: float | Decimal | None) -> list[Decimal]:
+    """Return the row heights to choose from, ascending: tick size times powers of ten.
+
+    Args:
+        tick_size: Of the instrument, always the first option.
+        price: The last one; the options go up to a tenth of it, to 1,000 where it is not known.
+    """
+    known = price is not None and price > 0
+    most = Decimal(str(price)) / 10 if known else _LARGEST_OPTION
+    steps = [tick_size.scaleb(power) for power in range(_OPTIONS)]
+    return [plain(step) for step in steps if step == tick_size or step <= most]
+
+
+def default_rounding(options: Sequence[Decimal]) -> Decimal:
+    """Return the third option, the last one where there are fewer."""
+    return options[min(2, len(options) - 1)]
+
+
+def _distance(wanted: str, symbol: str) -> float | None:
+    """Return how far a symbol is from what was asked, in typing errors; None where it is too far."""
+    if symbol.startswith(wanted):
+        return 0.0
+    base = next((symbol.removesuffix(quote) for quote in _QUOTES if symbol.endswith(quote)), symbol)
+    most = max(1, min(3, len(wanted) // 3))
+    nearest = min(_edits(wanted, symbol, most), _edits(wanted, base, most) + 0.5)
+    if wanted.startswith(symbol):
+        return min(nearest, 1.0)
+    if wanted in symbol or (len(base) > 2 and base in wanted):
+        return min(nearest, 1.75)
+    return nearest if nearest <= most else None
+
+
+def _edits(left: str, right: str, most: int) -> int:
+    """Count insertions, deletions, replacements and swaps of neighbours; anything above ``most`` is ``most + 1``."""
+    start = 0
+    while start < min(len(left), len(right)) and left[start] == right[start]:
+        start += 1
+    left, right = left[start:], right[start:]
+    while left and right and left[-1] == right[-1]:
+        left, right = left[:-1], right[:-1]
+    if abs(len(left) - len(right)) > most:
+        return most + 1
+    before, last = list[int](), list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        row = [i]
+        for j, b in enumerate(right, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before, last = last, row
+    return last[-1]
