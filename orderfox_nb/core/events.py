@@ -120,8 +120,9 @@ class Liquidation(_Fact, frozen=True):
 class LiquidationVolume(_Fact, frozen=True):
     """Liquidated notional by bucket: the history that a live stream cannot repeat.
 
-    Columns are parallel, buckets ascending and epoch-aligned; empty buckets are left out. Live liquidations of the
-    same time are **added**: the sums hold only what no ``Liquidation`` event of the same prelude carries.
+    Columns are parallel, buckets ascending and epoch-aligned; empty buckets are left out. The sums cover everything
+    before ``time_us``, the time until which the history was asked: a ``Liquidation`` before it is in them already,
+    whether it comes along or late, one at or after it is **added** (``core/liquidation_volume.py``).
     """
 
     interval: str

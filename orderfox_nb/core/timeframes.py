@@ -65,3 +65,12 @@ def previous_bar_us(open_us: int, timeframe: str, bars: int = 1) -> int:
         month = at.year * 12 + at.month - 1 - bars
         return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * SECOND_US
     return open_us - bars * TIMEFRAME_US[timeframe]
+
+
+def nests(source: str, target: str) -> bool:
+    """Tell whether every bar of the target is made of whole bars of the source (3d is in neither 1w nor 1M)."""
+    if source == target:
+        return True
+    if target == "1M":
+        return TIMEFRAME_US[source] <= DAY_US
+    return TIMEFRAME_US[target] % TIMEFRAME_US[source] == 0

@@ -1,0 +1,180 @@
+"""Bars as columns of numbers: the ring that candles are kept in, and resampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from orderfox_nb.core.events import Candle
+from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests, next_bar_us
+from orderfox_nb.errors import BadValue
+
+FloatColumn = NDArray[np.float64]
+IntColumn = NDArray[np.int64]
+
+_FLOATS: Final = ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
+
+
+class BarColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """Bars as parallel columns, oldest first; copies, which their reader may change."""
+
+    open_us: IntColumn
+    open: FloatColumn
+    high: FloatColumn
+    low: FloatColumn
+    close: FloatColumn
+    volume: FloatColumn
+    """Base quantity."""
+    quote_volume: FloatColumn
+    taker_buy_volume: FloatColumn
+    trades: IntColumn
+    closed: NDArray[np.bool_]
+    """False only for a newest bar that still moves."""
+
+    def __len__(self) -> int:
+        return len(self.open_us)
+
+
+class BarRing:
+    """Bars in ascending order of their start, the newest ``keep`` of them.
+
+    The arrays are twice as long as what is kept: the bars move back to the front only once in ``keep`` bars, and are
+    always one slice.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._floats = np.zeros((len(_FLOATS), 2 * keep))
+        # Rows: start, trades, time of the kline, closed.
+        self._ints = np.zeros((4, 2 * keep), np.int64)
+        self._begin = self._end = 0
+
+    def put(self, candle: Candle) -> bool:
+        """Write a bar: append, replace or insert; False where it is older than all of a full ring."""
+        starts = self._ints[0]
+        if self._end == self._begin or candle.open_us > starts[self._end - 1]:
+            self._make_room()
+            at = self._end
+            self._end += 1
+            self._begin = max(self._begin, self._end - self._keep)
+        elif candle.open_us == starts[self._end - 1]:
+            at = self._end - 1
+        else:
+            at = self._begin + int(np.searchsorted(starts[self._begin : self._end], candle.open_us))
+            if starts[at] != candle.open_us:
+                if at == self._begin and self._end - self._begin == self._keep:
+                    return False
+                at = self._insert(at)
+        for row, name in enumerate(_FLOATS):
+            self._floats[row, at] = getattr(candle, name)
+        self._ints[:, at] = (candle.open_us, candle.trades, candle.time_us, candle.closed)
+        return True
+
+    def _make_room(self) -> None:
+        if self._end < self._ints.shape[1]:
+            return
+        kept = self._end - self._begin
+        for table in (self._floats, self._ints):
+            table[:, :kept] = table[:, self._begin : self._end].copy()
+        self._begin, self._end = 0, kept
+
+    def _insert(self, at: int) -> int:
+        offset = at - self._begin
+        self._make_room()
+        at = self._begin + offset
+        for table in (self._floats, self._ints):
+            table[:, at + 1 : self._end + 1] = table[:, at : self._end].copy()
+        self._end += 1
+        self._begin = max(self._begin, self._end - self._keep)
+        return at
+
+    def columns(self, last: int) -> BarColumns:
+        """Copy at most that many of the newest bars."""
+        window = slice(max(self._begin, self._end - max(last, 0)), self._end)
+        floats = self._floats[:, window].copy()
+        ints = self._ints[:, window].copy()
+        closed = ints[3].astype(np.bool_)
+        closed[:-1] = True
+        return BarColumns(
+            open_us=ints[0],
+            open=floats[0],
+            high=floats[1],
+            low=floats[2],
+            close=floats[3],
+            volume=floats[4],
+            quote_volume=floats[5],
+            taker_buy_volume=floats[6],
+            trades=ints[1],
+            closed=closed,
+        )
+
+    def candle(self, open_us: int, symbol: str, interval: str) -> Candle | None:
+        """Return one bar as it was written."""
+        at = self._begin + int(np.searchsorted(self._ints[0, self._begin : self._end], open_us))
+        return self._candle(at, symbol, interval) if at < self._end and self._ints[0, at] == open_us else None
+
+    def candles(self, symbol: str, interval: str) -> Iterator[Candle]:
+        """Yield all bars as they were written, oldest first."""
+        for at in range(self._begin, self._end):
+            yield self._candle(at, symbol, interval)
+
+    def _candle(self, at: int, symbol: str, interval: str) -> Candle:
+        open_us, trades, time_us, closed = self._ints[:, at].tolist()
+        floats = dict(zip(_FLOATS, self._floats[:, at].tolist(), strict=True))
+        return Candle(
+            symbol=symbol,
+            time_us=time_us,
+            interval=interval,
+            open_us=open_us,
+            trades=trades,
+            closed=bool(closed),
+            **floats,
+        )
+
+
+def resample(columns: BarColumns, source: str, target: str) -> BarColumns:
+    """Make bars of a longer timeframe; the first one is partial where the columns begin inside it.
+
+    Volumes are rounded to 8 digits, which removes the noise of adding floats.
+
+    Raises:
+        BadValue: The target's bars are not made of whole bars of the source.
+    """
+    if source not in TIMEFRAME_US or target not in TIMEFRAME_US or not nests(source, target):
+        raise BadValue("timeframe", target, f"a timeframe made of whole bars of {source}")
+    starts = _bar_starts(columns.open_us, target)
+    if not len(starts):
+        return columns
+    first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
+    last = np.concatenate((first[1:], [len(starts)])) - 1
+    closed = np.ones(len(first), np.bool_)
+    ends = next_bar_us(int(columns.open_us[-1]), source) == next_bar_us(int(starts[-1]), target)
+    closed[-1] = bool(columns.closed[-1]) and ends
+
+    def total(column: FloatColumn) -> FloatColumn:
+        return np.round(np.add.reduceat(column, first).astype(np.float64), 8)
+
+    return BarColumns(
+        open_us=starts[first],
+        open=columns.open[first],
+        high=np.maximum.reduceat(columns.high, first),
+        low=np.minimum.reduceat(columns.low, first),
+        close=columns.close[last],
+        volume=total(columns.volume),
+        quote_volume=total(columns.quote_volume),
+        taker_buy_volume=total(columns.taker_buy_volume),
+        trades=np.add.reduceat(columns.trades, first),
+        closed=closed,
+    )
+
+
+def _bar_starts(open_us: IntColumn, timeframe: str) -> IntColumn:
+    if timeframe == "1M":
+        return np.array([bar_open_us(start, timeframe) for start in open_us.tolist()], np.int64)
+    # Any bar's start is an origin to count from: weeks keep their Monday.
+    origin = bar_open_us(0, timeframe)
+    return open_us - (open_us - origin) % TIMEFRAME_US[timeframe]

@@ -1,0 +1,249 @@
+"""The bars of one symbol at one timeframe.
+
+The venue's kline is the authority for a bar and trades move it in between. A kline speaks for everything up to its
+``time_us``: trades after that are kept (a bounded number) and put on top of each newer kline. A bar made of trades
+alone has an ``open_us`` as the time that the venue spoke of last, which is to say never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from orderfox_nb.core.bars import BarColumns, BarRing
+from orderfox_nb.core.digest import digest_of
+from orderfox_nb.core.events import Candle, Event, Trade
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
+from orderfox_nb.errors import BadValue, EventError
+
+_PENDING: Final = 512
+"""Trades since the last kline that are kept one by one; klines come every 250 ms."""
+_CHANGES: Final = 256
+"""Bars whose last change is remembered, besides the newest."""
+
+
+class Candles:
+    """Fold of klines and trades.
+
+    Args:
+        instrument: Whose bars.
+        interval: Timeframe, such as ``1m``.
+        keep: How many of the newest bars are kept.
+
+    Raises:
+        BadValue: Not a timeframe.
+    """
+
+    def __init__(self, instrument: Instrument, interval: str, *, keep: int = 1500) -> None:
+        if interval not in TIMEFRAME_US:
+            raise BadValue("timeframe", interval, f"one of {' '.join(TIMEFRAME_US)}")
+        self.instrument = instrument
+        self.interval = interval
+        self.keep = keep
+        self.version = 0
+        self._ring = BarRing(keep)
+        # The newest bar in plain numbers, since a write into an array costs ten times as much; the ring has it only
+        # after _flush(). ``_base`` is what the sums below are added to.
+        self._base: Candle | None = None
+        self._open_us = -1
+        self._next_us = -1
+        self._as_of_us = -1
+        self._high = self._low = self._open = self._close = 0.0
+        self._lots = self._buy_lots = self._count = 0
+        self._quote_units = 0
+        self._pending: list[Trade] = []
+        self._last_id = -1
+        self._dirty = False
+        self._changes: dict[int, int] = {}
+        self._forgotten = 0
+        self._quote_scale = instrument.price_scale * instrument.size_scale
+        self._quote_digits = min(instrument.price_digits + instrument.size_digits, 12)
+        self._unit = instrument.tick_units * instrument.lot_units
+
+    def apply(self, event: Event) -> None:
+        """Take a kline or a trade.
+
+        A trade that an applied kline or trade covers already changes nothing, nor does one of an older bar: the
+        venue's kline corrects that one.
+
+        Raises:
+            EventError: An event of another symbol or timeframe.
+        """
+        if type(event) is Trade:
+            if event.symbol != self.instrument.symbol:
+                raise EventError(f"trade of {event.symbol} in candles of {self.instrument.symbol}")
+            self._trade(event)
+        elif type(event) is Candle:
+            if event.symbol != self.instrument.symbol or event.interval != self.interval:
+                raise EventError(
+                    f"candle of {event.symbol} {event.interval} in those of {self.instrument.symbol} {self.interval}"
+                )
+            self._candle(event)
+
+    def _trade(self, trade: Trade) -> None:
+        if trade.id <= self._last_id or trade.time_us < self._open_us:
+            return
+        self._last_id = trade.id
+        if trade.time_us >= self._next_us:
+            self._roll(bar_open_us(trade.time_us, self.interval), None)
+        elif trade.time_us <= self._as_of_us and self._as_of_us > self._open_us:
+            return
+        self._pending.append(trade)
+        if len(self._pending) > _PENDING:
+            self._settle(_PENDING // 2)
+        else:
+            self._add(trade)
+        self.version += 1
+        self._dirty = True
+
+    def _add(self, trade: Trade) -> None:
+        price = trade.price
+        if self._base is None and not self._count:
+            self._open = self._high = self._low = price
+        elif price > self._high:
+            self._high = price
+        elif price < self._low:
+            self._low = price
+        self._close = price
+        lots = self.instrument.lots(trade.size)
+        self._lots += lots
+        self._quote_units += self.instrument.ticks(price) * lots
+        if trade.aggressor == "buy":
+            self._buy_lots += lots
+        self._count += 1
+
+    def _candle(self, candle: Candle) -> None:
+        if candle.open_us > self._open_us:
+            self._roll(candle.open_us, candle)
+        elif candle.open_us == self._open_us:
+            self._restart(candle, [trade for trade in self._pending if trade.time_us > candle.time_us])
+        else:
+            if not self._ring.put(candle):
+                return
+            self._changed(candle.open_us)
+        self.version += 1
+        self._dirty = True
+
+    def _roll(self, open_us: int, base: Candle | None) -> None:
+        """Begin the next bar."""
+        self._flush()
+        if self._open_us >= 0:
+            self._changed(self._open_us)
+        self._open_us = open_us
+        self._next_us = next_bar_us(open_us, self.interval)
+        self._restart(base, [])
+
+    def _changed(self, open_us: int) -> None:
+        self._changes.pop(open_us, None)
+        self._changes[open_us] = self.version + 1
+        if len(self._changes) > _CHANGES:
+            oldest = next(iter(self._changes))
+            self._forgotten = self._changes.pop(oldest)
+
+    def _restart(self, base: Candle | None, pending: list[Trade]) -> None:
+        """Put trades on top of a bar."""
+        self._base = base
+        self._as_of_us = self._open_us
+        self._lots = self._buy_lots = self._count = self._quote_units = 0
+        if base is not None:
+            self._as_of_us = base.time_us
+            self._open, self._high, self._low, self._close = base.open, base.high, base.low, base.close
+        self._pending = pending
+        for trade in pending:
+            self._add(trade)
+
+    def _settle(self, count: int) -> None:
+        """Make the oldest pending trades part of the bar under the others."""
+        later = self._pending[count:]
+        self._restart(self._base, self._pending[:count])
+        self._restart(self.last, later)
+
+    @property
+    def last(self) -> Candle | None:
+        """The newest bar as it stands; ``time_us`` is when the venue spoke of it last."""
+        if self._open_us < 0:
+            return None
+        base, instrument = self._base, self.instrument
+        volume, quote, buy = instrument.size(self._lots), self._quote(), instrument.size(self._buy_lots)
+        if base is not None:
+            # Rounded to the lot: sums of floats would show binary noise.
+            if self._lots:
+                volume = round(base.volume + volume, instrument.size_digits)
+                quote = round(base.quote_volume + quote, self._quote_digits)
+                buy = round(base.taker_buy_volume + buy, instrument.size_digits)
+            else:
+                volume, quote, buy = base.volume, base.quote_volume, base.taker_buy_volume
+        return Candle(
+            symbol=instrument.symbol,
+            time_us=self._as_of_us,
+            interval=self.interval,
+            open_us=self._open_us,
+            open=self._open,
+            high=self._high,
+            low=self._low,
+            close=self._close,
+            volume=volume,
+            quote_volume=quote,
+            trades=(base.trades if base is not None else 0) + self._count,
+            taker_buy_volume=buy,
+            closed=base is not None and base.closed,
+        )
+
+    def _quote(self) -> float:
+        return self._quote_units * self._unit / self._quote_scale
+
+    def _flush(self) -> None:
+        if self._dirty and (last := self.last) is not None:
+            self._ring.put(last)
+        self._dirty = False
+
+    def view(self) -> BarColumns:
+        """Return all kept bars, oldest first, as copies."""
+        return self.columns(self.keep)
+
+    def columns(self, last: int) -> BarColumns:
+        """Return at most that many of the newest bars, oldest first, as copies.
+
+        Every bar but the newest counts as closed, also before the venue's last kline of it.
+        """
+        self._flush()
+        return self._ring.columns(last)
+
+    def bar(self, open_us: int) -> Candle | None:
+        """Return one bar, None where it is not kept."""
+        self._flush()
+        return self._ring.candle(open_us, self.instrument.symbol, self.interval)
+
+    def changed_since(self, version: int) -> list[int] | None:
+        """Return the starts of bars that changed after a version, ascending.
+
+        None where that is too long ago to tell: take all columns.
+        """
+        if version >= self.version:
+            return []
+        if version < self._forgotten:
+            return None
+        changed = [open_us for open_us, at in self._changes.items() if at > version and open_us != self._open_us]
+        return [*sorted(changed), self._open_us]
+
+    def prelude(self) -> Sequence[Event]:
+        """Return the bars, then the trades since the newest one's kline."""
+        self._flush()
+        bars: list[Event] = list(self._ring.candles(self.instrument.symbol, self.interval))
+        if self._open_us >= 0:
+            bars.pop()
+            if self._base is not None:
+                bars.append(self._base)
+        return (*bars, *self._pending)
+
+    def digest(self) -> str:
+        columns, instrument = self.view(), self.instrument
+        prices = [
+            np.rint(column * instrument.price_scale).astype(np.int64)
+            for column in (columns.open, columns.high, columns.low, columns.close)
+        ]
+        volume = np.rint(columns.volume * instrument.size_scale).astype(np.int64)
+        return digest_of(columns.open_us, *prices, volume, columns.trades, columns.closed.astype(np.int64))

@@ -1,0 +1,142 @@
+"""The newest liquidation orders of a symbol or of a whole market.
+
+A venue gives liquidation orders no id, so two real orders can look the same, and the same order can come twice: in the
+history and live, or again in the prelude that follows a gap. What decides is how often an order was *seen by one
+source*: the orders of one key ``(symbol, time, side, size, price, limit price)`` that are kept are as many as the most
+that the history, or the live stream, has shown since the last ``Gap`` or ``LiquidationVolume``. Twins of one source
+therefore stay two, an order that both sources show is one, and a prelude that is sent again adds nothing.
+An event with ``received_us`` zero is history, any other is live.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from orderfox_nb.core.digest import digest_of
+from orderfox_nb.core.events import Event, Gap, Liquidation, LiquidationVolume
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.errors import EventError
+
+MICRO: Final = 1_000_000
+"""Sums of notional are whole millionths of the quote currency: exact, and equal however they are summed."""
+
+_Key: TypeAlias = tuple[str, int, str, float, float, float]
+
+
+def notional_micro(order: Liquidation) -> int:
+    """Return an order's notional in millionths of the quote currency."""
+    return round(order.size * order.price * MICRO)
+
+
+def _key(order: Liquidation) -> _Key:
+    return (order.symbol, order.time_us, order.side, order.size, order.price, order.limit_price)
+
+
+class Liquidations:
+    """Fold of liquidation orders, in the order of their time.
+
+    Args:
+        instrument: Whose orders, None for a whole market's.
+        keep: How many of the newest are kept. While that many are, an order as old as the oldest or older is refused,
+            since it could be one that has left.
+    """
+
+    def __init__(self, instrument: Instrument | None, *, keep: int = 1000) -> None:
+        self.instrument = instrument
+        self.keep = keep
+        self.version = 0
+        self._orders: list[Liquidation] = []
+        self._times: list[int] = []
+        self._known: dict[_Key, int] = {}
+        self._seen_live: dict[_Key, int] = {}
+        self._seen_history: dict[_Key, int] = {}
+
+    @property
+    def oldest_first(self) -> Sequence[Liquidation]:
+        """The kept orders; to be read at once, not to be kept."""
+        return self._orders
+
+    def apply(self, event: Event) -> None:
+        """Take an order; see the module for what is a repeat.
+
+        Raises:
+            EventError: An order of another symbol.
+        """
+        if type(event) is Liquidation:
+            self.add(event)
+        elif type(event) is Gap or type(event) is LiquidationVolume:
+            self._seen_live.clear()
+            self._seen_history.clear()
+
+    def add(self, order: Liquidation) -> tuple[Liquidation | None, Liquidation | None]:
+        """Take an order; return the order if it is new, and the one that left for it.
+
+        Raises:
+            EventError: An order of another symbol.
+        """
+        if self.instrument is not None and order.symbol != self.instrument.symbol:
+            raise EventError(f"liquidation of {order.symbol} among those of {self.instrument.symbol}")
+        if len(self._orders) >= self.keep and order.time_us <= self._times[0]:
+            return None, None
+        key = _key(order)
+        seen = self._seen_live if order.received_us else self._seen_history
+        times_seen = seen[key] = seen.get(key, 0) + 1
+        known = self._known.get(key, 0)
+        if times_seen <= known:
+            return None, None
+        if known:
+            # A twin takes the source of the first one, so that a prelude shows both as seen by one source.
+            first = next(kept for kept in reversed(self._orders) if _key(kept) == key)
+            order = msgspec.structs.replace(order, received_us=first.received_us)
+        at = bisect_right(self._times, order.time_us)
+        self._orders.insert(at, order)
+        self._times.insert(at, order.time_us)
+        self._known[key] = known + 1
+        self.version += 1
+        return order, self._evict() if len(self._orders) > self.keep else None
+
+    def _evict(self) -> Liquidation:
+        oldest = self._orders.pop(0)
+        self._times.pop(0)
+        key = _key(oldest)
+        if self._known[key] > 1:
+            self._known[key] -= 1
+        else:
+            del self._known[key]
+            self._seen_live.pop(key, None)
+            self._seen_history.pop(key, None)
+        return oldest
+
+    def view(self) -> tuple[Liquidation, ...]:
+        """Return the kept orders, newest first."""
+        return tuple(reversed(self._orders))
+
+    def newest(self, count: int) -> list[Liquidation]:
+        """Return at most that many of the newest orders, newest first."""
+        return self._orders[: -count - 1 : -1] if count > 0 else []
+
+    def since(self, time_us: int) -> list[Liquidation]:
+        """Return the kept orders at or after a time, oldest first."""
+        return self._orders[bisect_right(self._times, time_us - 1) :]
+
+    def sum_since(self, time_us: int) -> tuple[float, float]:
+        """Sum the notional of kept orders at or after a time: shorts (buy orders) and longs (sell orders), in quote."""
+        buy = sell = 0
+        for order in self.since(time_us):
+            if order.side == "buy":
+                buy += notional_micro(order)
+            else:
+                sell += notional_micro(order)
+        return buy / MICRO, sell / MICRO
+
+    def prelude(self) -> Sequence[Event]:
+        return tuple(self._orders)
+
+    def digest(self) -> str:
+        # Equal times have no order of their own: sorted, so that history and live may come in either.
+        rows = sorted((order.time_us, order.side == "buy", notional_micro(order)) for order in self._orders)
+        return digest_of((row[0] for row in rows), (row[1] for row in rows), (row[2] for row in rows))

@@ -1,0 +1,60 @@
+"""What is known of a symbol by its latest event alone: mark price, ticker, open interest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from orderfox_nb.core.digest import digest_of
+from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.errors import EventError
+
+LatestT = TypeVar("LatestT", MarkPrice, Ticker, OpenInterest)
+
+
+class Latest(Generic[LatestT]):
+    """Fold of one kind of event, of which only the newest counts.
+
+    Args:
+        instrument: Whose events.
+        kind: The event's class.
+    """
+
+    def __init__(self, instrument: Instrument, kind: type[LatestT]) -> None:
+        self.instrument = instrument
+        self.kind = kind
+        self.version = 0
+        self.last: LatestT | None = None
+
+    def apply(self, event: Event) -> None:
+        """Take an event; one that is older than the last changes nothing.
+
+        Raises:
+            EventError: An event of another symbol.
+        """
+        if not isinstance(event, self.kind):
+            return
+        if event.symbol != self.instrument.symbol:
+            raise EventError(f"{self.kind.__name__} of {event.symbol} for {self.instrument.symbol}")
+        if self.last is not None and event.time_us < self.last.time_us:
+            return
+        self.last = event
+        self.version += 1
+
+    def view(self) -> LatestT | None:
+        """Return the newest event, None before the first."""
+        return self.last
+
+    def prelude(self) -> Sequence[Event]:
+        return () if self.last is None else (self.last,)
+
+    def digest(self) -> str:
+        last = self.last
+        if last is None:
+            return digest_of(())
+        if isinstance(last, MarkPrice):
+            return digest_of((last.time_us, self.instrument.ticks(last.mark_price), last.next_funding_us))
+        if isinstance(last, Ticker):
+            return digest_of((last.time_us, self.instrument.ticks(last.last)))
+        return digest_of((last.time_us, self.instrument.lots(last.open_interest)))
