@@ -15,7 +15,6 @@ from orderfox_nb.core.market_state import Latest
 from orderfox_nb.core.tape import Tape
 from orderfox_nb.errors import EventError
 
-
 _FOLDS: Final[dict[Channel, Callable[[Instrument, Topic], Fold[Any]]]] = {
     "book": lambda instrument, _: Book(instrument),
     "trades": lambda instrument, _: Tape(instrument),

@@ -1,0 +1,130 @@
+"""Reads the imports of a package and tells which of them go against the layers of docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "orderfox_nb"
+MAX_LINES = 400
+
+# An import goes to a lower layer or stays in its own part; parts of one layer never import each other.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"errors"}),
+    frozenset({"core"}),
+    frozenset({"analytics", "lifecycle", "clock", "config"}),
+    frozenset({"sim"}),
+    frozenset({"feeds"}),
+    frozenset({"views", "bots", "recording"}),
+    frozenset({"desk"}),
+    frozenset({"engine"}),
+    frozenset({"connect"}),
+    frozenset({"server", "widgets"}),
+    frozenset({"cli", "__main__", "__init__"}),
+)
+RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
+
+# The embedded exchange is written from the protocol, beside the rest: what it shares with the feeds ends here, and
+# all that they may import of it is how its process is started.
+ONLY = {
+    "sim": frozenset({"core", "lifecycle", "clock", "errors"}),
+    "config": frozenset({"errors"}),
+    "clock": frozenset({"errors"}),
+    "lifecycle": frozenset({"errors"}),
+}
+
+PURE = frozenset({"core", "analytics", "views"})
+PURE_MODULES = frozenset(
+    {"__future__", "abc", "base64", "bisect", "calendar", "collections", "copy", "dataclasses", "datetime", "decimal"}
+    | {"difflib", "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "msgspec"}
+    | {"numpy", "operator", "re", "statistics", "string", "struct", "textwrap", "types", "typing", "unicodedata"}
+    | {"urllib.parse", "zlib", "zoneinfo"}
+)
+IMPURE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__"})
+IMPURE_METHODS = frozenset({"now", "utcnow", "today"})
+
+SCREENS = frozenset({"ipywidgets", "bqplot", "anywidget", "traitlets", "ipykernel"})
+FOREIGN = {
+    "feeds": SCREENS | {"tornado", "jupyter_server", "voila"},
+    "desk": SCREENS | {"tornado", "jupyter_server", "voila"},
+    "bots": SCREENS | {"tornado", "jupyter_server", "voila"},
+    "recording": SCREENS | {"tornado", "jupyter_server", "voila"},
+    "sim": SCREENS | {"tornado", "jupyter_server", "voila", "websockets", "ccxt"},
+    "widgets": frozenset({"tornado", "jupyter_server", "voila"}),
+}
+
+
+def findings(root: Path) -> list[str]:
+    """Return every wrong import, impure call and overlong module as ``path:line: what is wrong``."""
+    found: list[str] = []
+    for path in sorted(root.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        relative = path.relative_to(root)
+        part = relative.parts[0].removesuffix(".py")
+        where = f"{root.name}/{relative.as_posix()}"
+        lines = text.count("\n")
+        if lines > MAX_LINES:
+            found.append(f"{where}:{lines}: longer than {MAX_LINES} lines")
+        if part not in RANK:
+            found.append(f"{where}:1: {part} has no layer")
+            continue
+        tree = ast.parse(text, str(path))
+        for line, module in imported(tree, (root.name, *relative.parts[:-1])):
+            if reason := wrong(part, module):
+                found.append(f"{where}:{line}: {reason}")
+        if part in PURE:
+            found.extend(f"{where}:{line}: {part} is pure, calls {name}" for line, name in impure_calls(tree))
+    return found
+
+
+def imported(tree: ast.Module, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """Yield line and full dotted name of whatever a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(filter(None, (above, node.module)))
+            # "from orderfox_nb import feeds" names the part only behind the import; "from urllib import parse" too.
+            if base in {PACKAGE, "urllib"}:
+                yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, base
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+            if name in {"import_module", "__import__"} and node.args and isinstance(node.args[0], ast.Constant):
+                yield node.lineno, str(node.args[0].value)
+
+
+def wrong(part: str, module: str) -> str:
+    """Return why a part may not import a module, empty if it may."""
+    top, _, rest = module.partition(".")
+    if top != PACKAGE:
+        impure = part in PURE and top not in PURE_MODULES and module not in PURE_MODULES
+        return f"{part} may not import {module}" if impure or top in FOREIGN.get(part, ()) else ""
+    target = rest.partition(".")[0]
+    # What remains without a layer is a name of the package itself, such as its version.
+    if target == part or not target or target.startswith("__"):
+        return ""
+    if target not in RANK:
+        return f"{target} has no layer"
+    if RANK[target] == RANK[part]:
+        return f"{part} and {target} never import each other"
+    allowed = RANK[target] < RANK[part] and target in ONLY.get(part, RANK)
+    if target == "sim" and part != "cli":
+        allowed = allowed and module.startswith(f"{PACKAGE}.sim.process")
+    return "" if allowed else f"{part} may not import {module}"
+
+
+def impure_calls(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and name of calls that read or write the world, or ask what time it is."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
+            yield node.lineno, node.func.id
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in IMPURE_METHODS:
+            owner = node.func.value
+            if getattr(owner, "id", getattr(owner, "attr", "")) in {"datetime", "date"}:
+                yield node.lineno, node.func.attr
