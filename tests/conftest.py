@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no time limit for each: machines are shared.
+settings.register_profile("orderfox", derandomize=True, database=None, deadline=None)
+settings.load_profile("orderfox")
 
 RECORDINGS = Path(os.environ.get("ORDERFOX_RECORDINGS", Path(__file__).parents[1].parent / "shared" / "data"))
 

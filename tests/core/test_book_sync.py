@@ -1,0 +1,164 @@
+"""The venue's sequence rules: what is emitted, what is dropped, when a snapshot is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.book_sync import BUFFERED_DELTAS, BookSync
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap
+from tests.core.books import BTC, delta, snapshot
+
+pytestmark = pytest.mark.core
+
+
+def ids(events: list[BookSnapshot | BookDelta] | None) -> list[int]:
+    assert events is not None
+    return [event.update_id if isinstance(event, BookSnapshot) else event.last_id for event in events]
+
+
+def test_deltas_wait_until_a_snapshot_joins_them():
+    sync = BookSync("futures")
+    assert [sync.delta(d) for d in (delta(0, 10), delta(10, 20), delta(20, 30))] == [None, None, None]
+    assert not sync.synced
+    assert ids(sync.snapshot(snapshot(15, {}, {}))) == [15, 20, 30]
+    assert sync.synced
+    following = delta(30, 40)
+    assert sync.delta(following) is following
+
+
+def test_snapshot_older_than_the_buffer_is_refused_and_a_newer_one_taken():
+    sync = BookSync("futures")
+    sync.delta(delta(100, 110))
+    assert sync.snapshot(snapshot(99, {}, {})) is None
+    assert not sync.synced
+    assert ids(sync.snapshot(snapshot(105, {}, {}))) == [105, 110]
+
+
+def test_snapshot_exactly_at_the_previous_id_joins():
+    sync = BookSync("futures")
+    sync.delta(delta(100, 110, first_id=104))
+    assert ids(sync.snapshot(snapshot(100, {}, {}))) == [100, 110]
+
+
+def test_snapshot_newer_than_all_deltas_waits_for_the_one_that_straddles_it():
+    sync = BookSync("futures")
+    sync.delta(delta(0, 10))
+    assert ids(sync.snapshot(snapshot(25, {}, {}))) == [25]
+    assert sync.delta(delta(10, 20)) is None
+    straddling = delta(20, 30)
+    assert sync.delta(straddling) is straddling
+
+
+def test_delta_that_skips_past_the_snapshot_is_a_gap():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(25, {}, {}))
+    assert isinstance(sync.delta(delta(26, 30)), Gap)
+
+
+def test_missing_delta_gives_a_gap_and_the_next_snapshot_heals_it():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(10, {}, {}))
+    sync.delta(delta(10, 20))
+    gap = sync.delta(delta(30, 40))
+    assert isinstance(gap, Gap)
+    assert "20" in gap.reason
+    assert "30" in gap.reason
+    assert not sync.synced
+    assert sync.delta(delta(40, 50)) is None
+    assert ids(sync.snapshot(snapshot(35, {}, {}))) == [35, 40, 50]
+
+
+def test_hole_in_the_buffer_needs_a_snapshot_from_after_it():
+    sync = BookSync("futures")
+    for d in (delta(0, 10), delta(20, 30)):
+        sync.delta(d)
+    assert sync.snapshot(snapshot(5, {}, {})) is None
+    assert ids(sync.snapshot(snapshot(22, {}, {}))) == [22, 30]
+
+
+def test_repeated_delta_is_dropped_and_the_chain_goes_on():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(10, {}, {}))
+    second = delta(10, 20)
+    assert sync.delta(second) is second
+    assert sync.delta(second) is None
+    third = delta(20, 30)
+    assert sync.delta(third) is third
+
+
+def test_ids_that_go_back_for_good_are_a_gap_and_no_silence():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(10_000, {}, {}))
+    sync.delta(delta(9_999, 10_001))
+    answers = [sync.delta(delta(n, n + 1)) for n in range(200)]
+    assert sum(isinstance(answer, Gap) for answer in answers) == 1
+    assert ids(sync.snapshot(snapshot(150, {}, {})))[-1] == 200
+
+
+def test_spot_chains_by_consecutive_ids():
+    sync = BookSync("spot")
+    for first, last in ((1, 10), (11, 20)):
+        assert sync.delta(delta(-1, last, first_id=first)) is None
+    assert ids(sync.snapshot(snapshot(10, {}, {}))) == [10, 20]
+    assert isinstance(sync.delta(delta(-1, 30, first_id=21)), BookDelta)
+    assert isinstance(sync.delta(delta(-1, 40, first_id=32)), Gap)
+
+
+def test_buffer_is_bounded_and_keeps_the_newest():
+    sync = BookSync("futures")
+    for n in range(BUFFERED_DELTAS + 50):
+        sync.delta(delta(n, n + 1))
+    assert sync.buffered == BUFFERED_DELTAS
+    assert sync.snapshot(snapshot(10, {}, {})) is None
+    assert len(ids(sync.snapshot(snapshot(60, {}, {})))) == 1 + BUFFERED_DELTAS - 10
+
+
+def test_reset_forgets_the_connection_before():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(10, {}, {}))
+    sync.reset()
+    assert not sync.synced
+    assert sync.delta(delta(90, 100)) is None
+    assert ids(sync.snapshot(snapshot(95, {}, {}))) == [95, 100]
+
+
+@given(
+    lost=st.sets(st.integers(0, 39)),
+    twice=st.sets(st.integers(0, 39)),
+    lag=st.integers(0, 12),
+)
+def test_whatever_is_lost_or_repeated_a_synced_book_equals_the_venues(lost: set[int], twice: set[int], lag: int):
+    # The venue changes one level per update id; a snapshot asked for arrives with the state of ``lag`` deltas ago.
+    deltas = [delta(5 * n, 5 * n + 5, {600 - n % 7: n + 1}, {601 + n % 5: 2 * n}) for n in range(40)]
+    states: list[BookSnapshot] = []
+    truth = Book(BTC)
+    truth.apply(snapshot(0, {}, {}))
+    for d in deltas:
+        truth.apply(d)
+        (state,) = truth.prelude()
+        assert isinstance(state, BookSnapshot)
+        states.append(state)
+
+    sync, book, asked = BookSync("futures"), Book(BTC), True
+    for n, d in enumerate(deltas):
+        for _ in range(0 if n in lost else 2 if n in twice else 1):
+            answer = sync.delta(d)
+            if answer is not None:
+                book.apply(answer)
+            asked = asked or isinstance(answer, Gap)
+        if asked and n % 3 == 2 and (events := sync.snapshot(states[max(0, n - lag)])) is not None:
+            asked = False
+            for event in events:
+                book.apply(event)
+        assert book.synced == sync.synced
+        if book.synced:
+            assert book.view().bids[0].tolist() == truth_ticks(states, book.update_id, "bid")
+            assert book.view().asks[0].tolist() == truth_ticks(states, book.update_id, "ask")
+
+
+def truth_ticks(states: list[BookSnapshot], update_id: int, side: str) -> list[int]:
+    (state,) = [state for state in states if state.update_id == update_id]
+    return [BTC.ticks(price) for price, _ in (state.bids if side == "bid" else state.asks)]

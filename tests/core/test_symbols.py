@@ -1,0 +1,92 @@
+"""What a person who mistypes a symbol is told, and the row heights on offer."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderfox_nb.core.symbols import canonical, default_rounding, rounding_options, suggest
+
+pytestmark = pytest.mark.core
+
+BY_VOLUME = [
+    "BTCUSDT",
+    "ETHUSDT",
+    "SOLUSDT",
+    "1000PEPEUSDT",
+    "DOGEUSDT",
+    "BTCUSDC",
+    "BTCDOMUSDT",
+    "ETHUSDC",
+    "ETCUSDT",
+    "ENSUSDT",
+    "ACHUSDT",
+    "1000SHIBUSDT",
+]
+
+
+@pytest.mark.parametrize("text", ["BTCUSDT", "btcusdt", "BTC/USDT", "btc/usdt", " BtcUsdt ", "BTC/USDT:USDT"])
+def test_every_way_to_write_a_symbol_has_one_canonical_form(text: str):
+    assert canonical(text) == "BTCUSDT"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("BTCUSD", ("BTCUSDT", "BTCUSDC")),
+        ("btc", ("BTCUSDT", "BTCUSDC", "BTCDOMUSDT")),
+        ("ETH/USTD", ("ETHUSDT", "ETHUSDC", "ETCUSDT")),
+        ("PEPEUSDT", ("1000PEPEUSDT",)),
+        ("SHIB", ("1000SHIBUSDT",)),
+        ("BTCUSDTPERP", ("BTCUSDT", "BTCUSDC")),
+        ("NOTHINGLIKEIT", ()),
+        ("", ()),
+        ("B" * 10_000, ()),
+    ],
+)
+def test_suggestions_are_closest_first_then_by_volume(asked: str, expected: tuple[str, ...]):
+    assert suggest(asked, BY_VOLUME) == expected
+
+
+def test_equally_close_symbols_follow_their_volume():
+    assert suggest("XTCUSDT", ["ETCUSDT", "BTCUSDT", "LTCUSDT", "OTCUSDT"]) == ("ETCUSDT", "BTCUSDT", "LTCUSDT")
+    assert suggest("XTCUSDT", ["OTCUSDT", "LTCUSDT", "BTCUSDT"]) == ("OTCUSDT", "LTCUSDT", "BTCUSDT")
+
+
+@given(asked=st.text(max_size=50))
+def test_any_text_gets_at_most_three_known_suggestions(asked: str):
+    found = suggest(asked, BY_VOLUME)
+    assert len(found) <= 3
+    assert set(found) <= set(BY_VOLUME)
+
+
+@given(
+    symbol=st.sampled_from(BY_VOLUME), at=st.integers(0, 20), letter=st.characters(categories=["Lu"], max_codepoint=90)
+)
+def test_one_wrong_letter_finds_the_symbol(symbol: str, at: int, letter: str):
+    at %= len(symbol)
+    assert symbol in suggest(symbol[:at] + letter + symbol[at + 1 :], BY_VOLUME)
+
+
+@pytest.mark.parametrize(
+    ("tick_size", "price", "options", "default"),
+    [
+        ("0.1", 50_000.0, "0.1 1 10 100 1000", "10"),
+        ("0.01", 3_000.0, "0.01 0.1 1 10 100", "1"),
+        ("0.0001", 0.5, "0.0001 0.001 0.01", "0.01"),
+        ("0.1", None, "0.1 1 10 100 1000", "10"),
+        ("0.0000001", None, "1E-7 0.000001 0.00001 0.0001 0.001 0.01 0.1", "0.00001"),
+        ("0.25", 20.0, "0.25", "0.25"),
+        ("5", 3.0, "5", "5"),
+        ("0.05", 20.0, "0.05 0.5", "0.5"),
+    ],
+)
+def test_row_heights_go_from_the_tick_to_a_tenth_of_the_price(
+    tick_size: str, price: float | None, options: str, default: str
+):
+    found = rounding_options(Decimal(tick_size), price)
+    assert [str(option) for option in found] == options.split()
+    assert default_rounding(found) == Decimal(default)
