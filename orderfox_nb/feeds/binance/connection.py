@@ -1,0 +1,138 @@
+"""One socket to one root: its subscriptions and what arrives on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Event
+from orderfox_nb.feeds.binance.items import Item
+from orderfox_nb.feeds.binance.messages import StreamFrame, decode_frame, stream_name
+from orderfox_nb.feeds.binance.protocol import to_events
+from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.transport import Socket, open_socket
+
+COMMAND_PAUSE_S: Final = 0.2
+"""Between two commands: half of the 10 messages a second that the venue takes, pongs are counted too."""
+
+READER_PATIENCE_S: Final = 2.0
+"""How long a socket waits for a reader whose inbox is half full before its items are dropped."""
+
+
+class CommandRefused(ConnectionError):
+    """The venue answered a subscription with an error."""
+
+
+class Listener(Protocol):
+    """Who is told what happens on a connection."""
+
+    def subscribed(self, connection: Connection, streams: frozenset[str]) -> None: ...
+
+    def arrived(self, connection: Connection, stream: str, event: Event) -> Inbox[Item] | None:
+        """Take an event; returns an inbox that should get time before the next one, if any."""
+        ...
+
+    def malformed(self, stream: str, reason: str) -> None: ...
+
+
+class Connection:
+    """Subscribes to what is wanted and hands on what arrives, until the socket ends.
+
+    Args:
+        url: Address of the combined stream, ``…/public/stream``.
+        clock: What commands are paced by and receipt is timed with.
+        listener: Told of everything, on the same loop.
+        streams: Wanted from the start.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, listener: Listener, streams: set[str]) -> None:
+        self._url = url
+        self._clock = clock
+        self._listener = listener
+        self._wanted = set(streams)
+        self._sent: set[str] = set()
+        self._changed = asyncio.Event()
+        self._changed.set()
+        self._asked: dict[int, frozenset[str]] = {}
+        self._last_command = 0
+        self.acknowledged: set[str] = set()
+        self.opened_us = 0
+        """When the socket was open, 0 before."""
+        self.frames = 0
+
+    def want(self, stream: str) -> None:
+        """Subscribe to a stream with the next command."""
+        self._wanted.add(stream)
+        self._changed.set()
+
+    def unwant(self, stream: str) -> None:
+        """Unsubscribe from a stream with the next command."""
+        self._wanted.discard(stream)
+        self.acknowledged.discard(stream)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Connect and serve until the socket ends.
+
+        Raises:
+            Exception: One of ``transport.SOCKET_ERRORS``: why it ended.
+        """
+        async with open_socket(self._url) as socket:
+            self.opened_us = self._clock.now_us()
+            sender = asyncio.create_task(self._send_changes(socket), name="binance commands")
+            try:
+                await self._receive(socket)
+            finally:
+                sender.cancel()
+                await asyncio.wait({sender})
+
+    async def _receive(self, socket: Socket) -> None:
+        while True:
+            text = await socket.recv(decode=False)
+            self.frames += 1
+            received_us = self._clock.now_us()
+            try:
+                frame = decode_frame(text)
+                if frame.data is None:
+                    self._answered(frame)
+                    continue
+                events = list(to_events(frame.data, received_us))
+            except (msgspec.MsgspecError, ValueError) as error:
+                self._listener.malformed(stream_name(text), f"malformed frame: {error}")
+                continue
+            for event in events:
+                crowded = self._listener.arrived(self, frame.stream, event)
+                if crowded is not None:
+                    await crowded.room(READER_PATIENCE_S)
+
+    def _answered(self, frame: StreamFrame) -> None:
+        if frame.id is None and not frame.code and frame.error is None:
+            raise ValueError("neither an event nor an answer")
+        streams = self._asked.pop(frame.id, frozenset[str]()) if frame.id is not None else frozenset[str]()
+        if frame.code or frame.error is not None:
+            reason = frame.msg or (frame.error.msg if frame.error is not None else "")
+            raise CommandRefused(f"subscription refused: {reason}")
+        streams &= self._wanted
+        self.acknowledged |= streams
+        self._listener.subscribed(self, streams)
+
+    async def _send_changes(self, socket: Socket) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            added, removed = self._wanted - self._sent, self._sent - self._wanted
+            for method, streams in (("SUBSCRIBE", added), ("UNSUBSCRIBE", removed)):
+                if not streams:
+                    continue
+                self._last_command += 1
+                if method == "SUBSCRIBE":
+                    self._asked[self._last_command] = frozenset(streams)
+                    self._sent |= streams
+                else:
+                    self._sent -= streams
+                command = {"method": method, "params": sorted(streams), "id": self._last_command}
+                await socket.send(msgspec.json.encode(command).decode())
+                await self._clock.sleep(COMMAND_PAUSE_S)

@@ -1,0 +1,92 @@
+"""Requests on behalf of a stream: their answers come through the stream's own inbox, in one order with the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Event
+from orderfox_nb.errors import FeedError, OrderFoxError, VenueBlocked
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item
+from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.retry import backoff, is_transient
+
+Request: TypeAlias = Callable[[], Awaitable[Sequence[Event]]]
+
+BLOCKED_PAUSE_S: Final = 60.0
+SOON_US: Final = 5_000_000
+
+
+class Fetches:
+    """Runs requests, tries again what may succeed later, and ends them with the stream."""
+
+    def __init__(self, inbox: Inbox[Item], clock: Clock) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asked_us: dict[str, int] = {}
+
+    def ask(self, name: str, request: Request, *, attempts: int | None = None, after_s: float = 0.0) -> None:
+        """Send a request in the background; one of the same name that is still under way is given up for it.
+
+        Args:
+            name: Comes back with the answer.
+            request: Called for each attempt.
+            attempts: After so many it has failed for good; without a number it is tried for ever.
+            after_s: Wait before the first attempt.
+        """
+        if (former := self._tasks.pop(name, None)) is not None:
+            former.cancel()
+        self._asked_us[name] = self._clock.now_us()
+        self._tasks[name] = asyncio.create_task(self._run(name, request, attempts, after_s), name=f"fetch {name}")
+
+    def asking(self, name: str) -> bool:
+        """Tell whether a request of this name is under way."""
+        task = self._tasks.get(name)
+        return task is not None and not task.done()
+
+    def soon(self, name: str) -> bool:
+        """Tell whether an answer is so near that the stream can be held for it, as a replay at full speed must be."""
+        return self.asking(name) and self._clock.now_us() - self._asked_us[name] < SOON_US
+
+    def cancel(self) -> None:
+        """Give up every request."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def _run(self, name: str, request: Request, attempts: int | None, after_s: float) -> None:
+        if after_s > 0:
+            await self._clock.sleep(after_s)
+        for made, delay_s in enumerate(backoff(), start=1):
+            try:
+                events = await request()
+            except OrderFoxError as error:
+                final = made == attempts or not may_heal(error)
+                self._inbox.put_first(Failed(name, error, final))
+                if final:
+                    return
+                await self._clock.sleep(delay_s if is_transient(error) else BLOCKED_PAUSE_S)
+            else:
+                self._inbox.put_first(Fetched(name, events))
+                return
+
+
+def may_heal(error: OrderFoxError) -> bool:
+    """Tell whether a stream should go on asking: a block may be lifted, an unknown symbol stays unknown."""
+    if isinstance(error, VenueBlocked) or is_transient(error):
+        return True
+    status = getattr(error, "status", 0)
+    return isinstance(error, FeedError) and (not isinstance(status, int) or not 400 <= status < 500 or status == 403)

@@ -1,0 +1,148 @@
+"""One stream and its readers, passed from an old socket to a new one without a hole. No I/O."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Final
+
+from orderfox_nb.core.events import BookDelta, Event, Liquidation, Trade
+from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed
+from orderfox_nb.feeds.inbox import Inbox
+
+HELD_EVENTS: Final = 10_000
+"""How many events of the new socket wait for the old one to catch up."""
+
+
+class Route:
+    """Delivers the events of one stream to its readers, each once and in order, also while two sockets carry it.
+
+    The first source that speaks is followed. Events of a successor are held until they join what was delivered, by
+    update id or trade id; from then on it is followed alone. What has no ids changes over at once, except
+    liquidations: they are rare, so both sources deliver and equal ones count once.
+    """
+
+    def __init__(self) -> None:
+        self.readers: list[Inbox[Item]] = []
+        self.live = False
+        self._source: object | None = None
+        self._successor: object | None = None
+        self._held: deque[Event] = deque(maxlen=HELD_EVENTS)
+        self._last_id = -1
+        self._delivered: Counter[Liquidation] = Counter()
+        self._seen: dict[object, Counter[Liquidation]] = {}
+
+    @property
+    def passing(self) -> bool:
+        """Whether the old source is still followed while a successor is there."""
+        return self._successor is not None
+
+    def open(self, source: object) -> None:
+        """The venue has acknowledged the stream on a source."""
+        if self._source is None:
+            self._source = source
+        if not self.live:
+            self.live = True
+            self._tell(Live())
+
+    def expect(self, successor: object) -> None:
+        """Another source will carry the stream from now on, beside the present one."""
+        if self._source is not None and self._source is not successor:
+            self._successor = successor
+            self._held.clear()
+            self._delivered.clear()
+            self._seen.clear()
+
+    def give_up(self, successor: object) -> None:
+        """The successor has failed; the present source goes on."""
+        if self._successor is successor:
+            self._successor = None
+            self._held.clear()
+
+    def end(self, source: object) -> None:
+        """A source has ended as meant: its successor, if any, is followed from here."""
+        if self._source is source:
+            self._follow_successor()
+        self._seen.clear()
+        self._delivered.clear()
+
+    def lose(self, source: object, reason: str) -> None:
+        """The source has failed and nobody carries the stream."""
+        if self._source is source or self._source is None:
+            self._source = self._successor = None
+            self._held.clear()
+            self.live = False
+            self._tell(Lost(reason))
+
+    def malformed(self, reason: str) -> None:
+        """A frame could not be read."""
+        self._tell(Malformed(reason))
+
+    def take(self, source: object, event: Event) -> Inbox[Item] | None:
+        """Take an event of a source; returns the inbox of a reader that lags, if any."""
+        if isinstance(event, Liquidation):
+            return self._deliver(event) if self._is_new(source, event) else None
+        if self._source is None:
+            self._source = source
+        if source is self._source:
+            crowded = self._deliver(event)
+            if self._held:
+                self._join()
+            return crowded
+        if source is self._successor:
+            self._held.append(event)
+            self._join()
+        return None
+
+    def _is_new(self, source: object, event: Liquidation) -> bool:
+        if self._successor is None and not self._seen:
+            return True
+        # Two real orders may be equal: only what another socket has delivered already is the same one.
+        key = Liquidation(
+            symbol=event.symbol,
+            time_us=event.time_us,
+            side=event.side,
+            size=event.size,
+            price=event.price,
+            limit_price=event.limit_price,
+        )
+        seen = self._seen.setdefault(source, Counter())
+        seen[key] += 1
+        if seen[key] <= self._delivered[key]:
+            return False
+        self._delivered[key] += 1
+        return True
+
+    def _join(self) -> None:
+        before, _ = _ids(self._held[0])
+        if before <= self._last_id or self._last_id < 0:
+            self._follow_successor()
+
+    def _follow_successor(self) -> None:
+        self._source, self._successor = self._successor, None
+        held, self._held = self._held, deque(maxlen=HELD_EVENTS)
+        for event in held:
+            _, last = _ids(event)
+            if last < 0 or last > self._last_id:
+                self._deliver(event)
+
+    def _deliver(self, event: Event) -> Inbox[Item] | None:
+        _, self._last_id = _ids(event)
+        crowded: Inbox[Item] | None = None
+        for inbox in self.readers:
+            inbox.put(event)
+            if inbox.crowded:
+                crowded = inbox
+        return crowded
+
+    def _tell(self, notice: Live | Lost | Malformed) -> None:
+        for inbox in self.readers:
+            inbox.put(notice)
+
+
+def _ids(event: Event) -> tuple[int, int]:
+    """Return what an event follows and where it ends, -1 for what has no ids."""
+    if isinstance(event, BookDelta):
+        return event.previous_id, event.last_id
+    if isinstance(event, Trade):
+        return event.id - 1, event.id
+    return -1, -1

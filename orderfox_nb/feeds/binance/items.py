@@ -1,0 +1,52 @@
+"""What waits in the inbox of a topic's stream beside the events themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from orderfox_nb.core.events import Event
+from orderfox_nb.errors import OrderFoxError
+
+
+class Live(Struct, frozen=True):
+    """The venue has acknowledged the subscription: from here on nothing is missed."""
+
+
+class Lost(Struct, frozen=True):
+    """The socket is gone; another one is being tried."""
+
+    reason: str
+
+
+class Malformed(Struct, frozen=True):
+    """A frame that could not be read, of this stream or of one that cannot be told."""
+
+    reason: str
+
+
+class Overflowed(Struct, frozen=True):
+    """The reader did not keep up and items were dropped."""
+
+    lost: int
+
+
+class Fetched(Struct, frozen=True):
+    """The answer to a request."""
+
+    request: str
+    events: Sequence[Event]
+
+
+class Failed(Struct, frozen=True):
+    """A request that was not answered; it is tried again unless it is final."""
+
+    request: str
+    error: OrderFoxError
+    final: bool
+
+
+Notice: TypeAlias = Live | Lost | Malformed | Overflowed | Fetched | Failed
+Item: TypeAlias = Event | Notice

@@ -1,0 +1,354 @@
+"""What Binance sends, as typed structs: unknown fields are ignored, numbers in strings become numbers.
+
+Names are ours, ``rename`` holds the venue's letters. Times are milliseconds. The two sides of a book stay raw JSON text
+until somebody reads the book.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Raw, Struct
+
+
+class AggTrade(
+    Struct,
+    frozen=True,
+    tag_field="e",
+    tag="aggTrade",
+    rename={"symbol": "s", "id": "a", "price": "p", "size": "q", "time": "T", "buyer_is_maker": "m"},
+):
+    """Fills of one taker order at one price."""
+
+    symbol: str
+    id: int
+    price: float
+    size: float
+    time: int
+    buyer_is_maker: bool
+    st: int = 1
+
+
+class DepthUpdate(
+    Struct,
+    frozen=True,
+    tag_field="e",
+    tag="depthUpdate",
+    rename={
+        "symbol": "s",
+        "event_time": "E",
+        "time": "T",
+        "first_id": "U",
+        "last_id": "u",
+        "previous_id": "pu",
+        "bids": "b",
+        "asks": "a",
+    },
+):
+    """Changed levels with their new sizes."""
+
+    symbol: str
+    event_time: int
+    first_id: int
+    last_id: int
+    bids: Raw
+    asks: Raw
+    previous_id: int = -1
+    time: int = 0
+    st: int = 1
+
+
+class Bar(
+    Struct,
+    frozen=True,
+    rename={
+        "open_time": "t",
+        "interval": "i",
+        "open": "o",
+        "close": "c",
+        "high": "h",
+        "low": "l",
+        "volume": "v",
+        "trades": "n",
+        "closed": "x",
+        "quote_volume": "q",
+        "taker_buy_volume": "V",
+    },
+):
+    """The bar inside a kline event."""
+
+    open_time: int
+    interval: str
+    open: float
+    close: float
+    high: float
+    low: float
+    volume: float
+    trades: int
+    closed: bool
+    quote_volume: float
+    taker_buy_volume: float
+
+
+class Kline(Struct, frozen=True, tag_field="e", tag="kline", rename={"symbol": "s", "event_time": "E", "bar": "k"}):
+    """A bar as it is now."""
+
+    symbol: str
+    event_time: int
+    bar: Bar
+    st: int = 1
+
+
+class MarkPriceUpdate(
+    Struct,
+    frozen=True,
+    tag_field="e",
+    tag="markPriceUpdate",
+    rename={
+        "symbol": "s",
+        "event_time": "E",
+        "mark_price": "p",
+        "index_price": "i",
+        "funding_rate": "r",
+        "next_funding_time": "T",
+    },
+):
+    """Mark and index price; the funding rate is an empty text where there is none."""
+
+    symbol: str
+    event_time: int
+    mark_price: float
+    index_price: float
+    funding_rate: str
+    next_funding_time: int
+    st: int = 1
+
+
+class DayTicker(
+    Struct,
+    frozen=True,
+    tag_field="e",
+    tag="24hrTicker",
+    rename={
+        "symbol": "s",
+        "event_time": "E",
+        "last": "c",
+        "open": "o",
+        "high": "h",
+        "low": "l",
+        "volume": "v",
+        "quote_volume": "q",
+    },
+):
+    """Rolling 24 h statistics."""
+
+    symbol: str
+    event_time: int
+    last: float
+    open: float
+    high: float
+    low: float
+    volume: float
+    quote_volume: float
+    st: int = 1
+
+
+class ForcedOrder(
+    Struct,
+    frozen=True,
+    rename={
+        "symbol": "s",
+        "side": "S",
+        "limit_price": "p",
+        "average_price": "ap",
+        "filled": "z",
+        "time": "T",
+    },
+):
+    """The order inside a liquidation event; ``l`` is only the last fill and is not read."""
+
+    symbol: str
+    side: str
+    limit_price: float
+    filled: float
+    time: int
+    average_price: float = 0.0
+    st: int = 1
+
+
+class ForceOrder(Struct, frozen=True, tag_field="e", tag="forceOrder", rename={"event_time": "E", "order": "o"}):
+    """A liquidation."""
+
+    event_time: int
+    order: ForcedOrder
+    st: int = 1
+
+
+Payload: TypeAlias = AggTrade | DepthUpdate | Kline | MarkPriceUpdate | DayTicker | ForceOrder
+
+
+class CommandError(Struct, frozen=True):
+    """Why a command was refused."""
+
+    code: int = 0
+    msg: str = ""
+
+
+class StreamFrame(Struct, frozen=True):
+    """A frame of a combined socket: an event under its stream's name, or the answer to a command."""
+
+    stream: str = ""
+    data: Payload | list[ForceOrder] | None = None
+    id: int | None = None
+    code: int = 0
+    msg: str = ""
+    error: CommandError | None = None
+
+
+class StreamName(Struct, frozen=True):
+    """Only the name: what can still be told of a frame whose event is malformed."""
+
+    stream: str
+
+
+_frame = msgspec.json.Decoder(StreamFrame, strict=False)
+_name = msgspec.json.Decoder(StreamName)
+
+
+def decode_frame(text: str | bytes) -> StreamFrame:
+    """Decode one frame.
+
+    Raises:
+        msgspec.MsgspecError: Not of the protocol.
+        UnicodeDecodeError: Not text.
+    """
+    return _frame.decode(text)
+
+
+def stream_name(text: str | bytes) -> str:
+    """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
+    try:
+        return _name.decode(text).stream
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+class DepthBody(Struct, frozen=True, rename={"last_update_id": "lastUpdateId", "event_time": "E", "time": "T"}):
+    """``/fapi/v1/depth``."""
+
+    last_update_id: int
+    bids: Raw
+    asks: Raw
+    event_time: int = 0
+    time: int = 0
+
+
+class KlineRow(Struct, frozen=True, array_like=True):
+    """One row of ``/fapi/v1/klines``."""
+
+    open_time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    close_time: int
+    quote_volume: float
+    trades: int
+    taker_buy_volume: float
+
+
+class AggTradeRow(
+    Struct, frozen=True, rename={"id": "a", "price": "p", "size": "q", "time": "T", "buyer_is_maker": "m"}
+):
+    """One row of ``/fapi/v1/aggTrades``."""
+
+    id: int
+    price: float
+    size: float
+    time: int
+    buyer_is_maker: bool
+
+
+class TickerRow(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/ticker/24hr``."""
+
+    symbol: str
+    last_price: float
+    open_price: float
+    high_price: float
+    low_price: float
+    volume: float
+    quote_volume: float
+    close_time: int = 0
+
+
+class PremiumRow(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/premiumIndex``; delivery contracts have an empty funding rate."""
+
+    symbol: str
+    mark_price: float
+    index_price: float
+    last_funding_rate: str
+    next_funding_time: int
+    time: int
+
+
+class OpenInterestBody(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/openInterest``."""
+
+    symbol: str
+    open_interest: float
+    time: int = 0
+
+
+class Filter(Struct, frozen=True, rename="camel"):
+    """One trading rule of a symbol; only the two that hold steps are read."""
+
+    filter_type: str
+    tick_size: Decimal | None = None
+    step_size: Decimal | None = None
+
+
+class SymbolRow(Struct, frozen=True, rename="camel"):
+    """A symbol of ``/fapi/v1/exchangeInfo``."""
+
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    contract_type: str = ""
+    onboard_date: int = 0
+    margin_asset: str = ""
+    filters: list[Filter] = []
+
+
+class RateLimit(Struct, frozen=True, rename="camel"):
+    """A limit of ``/fapi/v1/exchangeInfo``."""
+
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    limit: int
+
+
+class ExchangeInfo(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/exchangeInfo``."""
+
+    symbols: list[SymbolRow]
+    rate_limits: list[RateLimit] = []
+
+
+class ServerTime(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/time``."""
+
+    server_time: int
+
+
+class RefusedBody(Struct, frozen=True):
+    """The body of an error."""
+
+    code: int = 0
+    msg: str = ""

@@ -1,0 +1,237 @@
+"""Binance's REST: typed answers, one budget, errors that say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+import aiohttp
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.errors import (
+    FeedError,
+    MalformedFrame,
+    RateLimited,
+    UnknownSymbol,
+    VenueBlocked,
+    VenueRefused,
+    VenueUnreachable,
+)
+from orderfox_nb.feeds.binance.messages import (
+    AggTradeRow,
+    DepthBody,
+    ExchangeInfo,
+    KlineRow,
+    OpenInterestBody,
+    PremiumRow,
+    RefusedBody,
+    ServerTime,
+    TickerRow,
+)
+from orderfox_nb.feeds.binance.protocol import depth_weight, klines_weight
+from orderfox_nb.feeds.binance.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
+
+Answer = TypeVar("Answer")
+
+INVALID_SYMBOL: Final = -1121
+MOST_CANDLES: Final = 1_500
+MOST_TRADES: Final = 1_000
+
+
+class BinanceRest:
+    """Requests to one venue; opens its first connection with the first of them.
+
+    Args:
+        url: Root of the REST host, without ``/fapi``.
+        venue: Name for errors.
+        clock: What waiting is measured by.
+        timeout_s: For one request, once it may be sent.
+        report: Told the outcome of each request: its error, or ``None``.
+        patience_s: How long a request may wait for its weight; snapshots of streams wait as long as it takes.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        venue: str,
+        clock: Clock,
+        timeout_s: float = 10.0,
+        patience_s: float = 20.0,
+        report: Callable[[BaseException | None], None] = lambda _: None,
+    ) -> None:
+        self.url = url
+        self._venue = venue
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._report = report
+        self._session: aiohttp.ClientSession | None = None
+        self.budget = WeightBudget(venue, clock)
+        self.calls = 0
+        self.failures = 0
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.budget.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def exchange_info(self) -> ExchangeInfo:
+        """Return all symbols; learns the budget's limit from them."""
+        info = await self._get("exchangeInfo", ExchangeInfo, weight=1)
+        for limit in info.rate_limits:
+            if limit.rate_limit_type == "REQUEST_WEIGHT" and limit.interval == "MINUTE" and limit.limit > 0:
+                self.budget.limit = limit.limit // max(1, limit.interval_num)
+        return info
+
+    async def time_ms(self) -> int:
+        """Return the venue's time in milliseconds."""
+        return (await self._get("time", ServerTime, weight=1, priority=BACKGROUND)).server_time
+
+    async def depth(self, symbol: str, *, limit: int = 1_000) -> DepthBody:
+        """Return the book; waits for its weight without a bound, since a stream cannot go on without it."""
+        parameters = {"symbol": symbol, "limit": str(limit)}
+        return await self._get(
+            "depth", DepthBody, parameters, weight=depth_weight(limit), priority=URGENT, patience_s=None
+        )
+
+    async def klines(
+        self,
+        symbol: str,
+        interval: str,
+        *,
+        limit: int,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+    ) -> list[KlineRow]:
+        """Return bars, oldest first, at most 1,500."""
+        parameters = {"symbol": symbol, "interval": interval, "limit": str(limit)}
+        if start_ms is not None:
+            parameters["startTime"] = str(start_ms)
+        if end_ms is not None:
+            parameters["endTime"] = str(end_ms)
+        return await self._get("klines", list[KlineRow], parameters, weight=klines_weight(limit))
+
+    async def aggregate_trades(
+        self, symbol: str, *, limit: int = MOST_TRADES, from_id: int | None = None
+    ) -> list[AggTradeRow]:
+        """Return the newest trades, or those from an id on; oldest first, at most 1,000."""
+        parameters = {"symbol": symbol, "limit": str(limit)}
+        if from_id is not None:
+            parameters["fromId"] = str(from_id)
+        return await self._get("aggTrades", list[AggTradeRow], parameters, weight=20)
+
+    async def tickers(self) -> list[TickerRow]:
+        """Return the 24 h statistics of every symbol."""
+        return await self._get("ticker/24hr", list[TickerRow], weight=40)
+
+    async def ticker(self, symbol: str) -> TickerRow:
+        """Return the 24 h statistics of one symbol."""
+        return await self._get("ticker/24hr", TickerRow, {"symbol": symbol}, weight=1)
+
+    async def premiums(self) -> list[PremiumRow]:
+        """Return mark price and funding of every symbol."""
+        return await self._get("premiumIndex", list[PremiumRow], weight=10)
+
+    async def premium(self, symbol: str) -> PremiumRow:
+        """Return mark price and funding of one symbol."""
+        return await self._get("premiumIndex", PremiumRow, {"symbol": symbol}, weight=1)
+
+    async def open_interest(self, symbol: str) -> OpenInterestBody:
+        """Return the open contracts of one symbol."""
+        return await self._get("openInterest", OpenInterestBody, {"symbol": symbol}, weight=1, priority=BACKGROUND)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Return counters of calls and weight."""
+        return {
+            "rest_calls": self.calls,
+            "rest_failures": self.failures,
+            "rest_waiting": self.budget.waiting,
+            "weight_used": self.budget.used,
+            "weight_limit": self.budget.limit,
+        }
+
+    async def _get(
+        self,
+        path: str,
+        kind: type[Answer],
+        parameters: Mapping[str, str] | None = None,
+        *,
+        weight: int,
+        priority: int = ROUTINE,
+        patience_s: float | None = -1.0,
+    ) -> Answer:
+        """Send a request when the budget allows it.
+
+        Raises:
+            FeedError: It was not answered as asked.
+            UnknownSymbol: The venue does not know the symbol.
+        """
+        parameters = parameters or {}
+        timeout_s = self._patience_s if patience_s is not None and patience_s < 0 else patience_s
+        await self.budget.acquire(weight, priority=priority, timeout_s=timeout_s)
+        self.calls += 1
+        try:
+            answer = await self._send(path, kind, parameters, weight)
+        except (FeedError, UnknownSymbol) as error:
+            self.failures += 1
+            self._report(error)
+            raise
+        self._report(None)
+        return answer
+
+    async def _send(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
+        used: int | None = None
+        try:
+            async with self._open_session().get(f"{self.url}/fapi/v1/{path}", params=parameters) as response:
+                body = await response.read()
+                used = _whole(response.headers.get("X-MBX-USED-WEIGHT-1M"))
+                if response.status != 200:
+                    raise self._refusal(response, body, parameters.get("symbol", ""))
+            return msgspec.json.decode(body, type=kind, strict=False)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            reason = str(error) or "no answer in time"
+            raise VenueUnreachable(self._venue, f"{self.url} cannot be reached ({reason})") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise MalformedFrame(self._venue, f"{path} answered with something else ({error})") from error
+        finally:
+            self.budget.release(weight, used=used)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # An idle connection closes by itself: nothing stays open for nobody.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=5.0),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+            )
+        return self._session
+
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes, symbol: str) -> FeedError | UnknownSymbol:
+        try:
+            refused = msgspec.json.decode(body, type=RefusedBody)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            refused = RefusedBody()
+        status = response.status
+        reason = refused.msg or response.reason or "refused"
+        if status in (429, 418):
+            wait_s = _seconds(response.headers.get("Retry-After"), default=60.0 if status == 418 else 10.0)
+            self.budget.pause(wait_s)
+            return RateLimited(self._venue, reason, status=status, retry_after_s=wait_s)
+        if status == 451:
+            return VenueBlocked(self._venue, reason, status=status, code=refused.code)
+        if status >= 500:
+            return VenueUnreachable(self._venue, f"HTTP {status} from {self.url} ({reason})")
+        if refused.code == INVALID_SYMBOL:
+            return UnknownSymbol(symbol)
+        return VenueRefused(self._venue, f"HTTP {status}: {reason}", status=status, code=refused.code)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _seconds(text: str | None, *, default: float) -> float:
+    seconds = _whole(text)
+    return min(float(seconds), 3 * 86_400.0) if seconds is not None and seconds > 0 else default

@@ -1,0 +1,125 @@
+"""The stream of one symbol's trades: past and live by aggregate id, holes filled from REST."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+from orderfox_nb.core.events import Event, Trade
+from orderfox_nb.feeds.binance.fetches import Fetches
+from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+
+_PAST: Final = "past trades"
+_WAITING_TRADES: Final = 20_000
+_FILL_ATTEMPTS: Final = 4
+_LATE_TRADES: Final = 64
+"""After so many old trades in a row the venue's ids have gone back."""
+
+MOST_FILLED: Final = 10_000
+"""A larger hole is not worth its request weight: it is told as a Gap."""
+
+
+class TradesFollower:
+    """Yields every trade once, in the order of ids.
+
+    Args:
+        newest: Asks for the newest trades.
+        between: Asks for the trades from one id up to and including another.
+    """
+
+    def __init__(
+        self,
+        teller: Teller,
+        fetches: Fetches,
+        *,
+        newest: Callable[[], Awaitable[Sequence[Event]]],
+        between: Callable[[int, int], Awaitable[Sequence[Event]]],
+    ) -> None:
+        self._teller = teller
+        self._fetches = fetches
+        self._newest = newest
+        self._between = between
+        self._waiting: deque[Trade] = deque(maxlen=_WAITING_TRADES)
+        self._opened = False
+        self._last_id = -1
+        self._late = 0
+
+    @property
+    def holding(self) -> bool:
+        return len(self._waiting) * 2 > _WAITING_TRADES and self._fetches.soon(_PAST)
+
+    def start(self) -> None:
+        """Wait for the subscription, so that nothing lies between the past and the live trades."""
+
+    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
+        match item:
+            case Trade():
+                yield from self._live(item)
+            case Live():
+                if self._opened:
+                    yield self._teller.status("live")
+                else:
+                    self._fetches.ask(_PAST, self._newest)
+            case Lost(reason):
+                yield self._teller.status("down", reason)
+            case Malformed(reason):
+                yield self._teller.status("live" if self._opened else "connecting", reason)
+            case Fetched(events=events):
+                if not self._opened:
+                    self._opened = True
+                    yield self._teller.status("live")
+                for event in events:
+                    if isinstance(event, Trade):
+                        yield from self._emit(event)
+                yield from self._go_on(filled=True)
+            case Failed(error=error, final=final):
+                if not self._opened:
+                    if final:
+                        raise error
+                    yield self._teller.status("connecting", str(error))
+                elif final:
+                    yield from self._go_on(filled=True)
+            case Overflowed():
+                # The next trade's id tells how many are missing; they are fetched.
+                return
+            case _:
+                return
+
+    def _live(self, trade: Trade) -> Iterator[Event]:
+        if not self._opened or self._fetches.asking(_PAST):
+            self._waiting.append(trade)
+        elif trade.id <= self._last_id:
+            self._late += 1
+            if self._late >= _LATE_TRADES:
+                yield self._teller.gap(f"trade ids went back from {self._last_id} to {trade.id}")
+                self._late = 0
+                self._last_id = trade.id
+                yield trade
+        else:
+            self._late = 0
+            self._waiting.append(trade)
+            yield from self._go_on(filled=False)
+
+    def _go_on(self, *, filled: bool) -> Iterator[Event]:
+        """Yield what waits, up to the first hole that can still be filled."""
+        while self._waiting:
+            trade = self._waiting[0]
+            missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0
+            if 0 < missing <= MOST_FILLED and not filled:
+                first, last = self._last_id + 1, trade.id - 1
+                self._fetches.ask(_PAST, partial(self._between, first, last), attempts=_FILL_ATTEMPTS)
+                return
+            self._waiting.popleft()
+            yield from self._emit(trade)
+            filled = False
+
+    def _emit(self, trade: Trade) -> Iterator[Event]:
+        if trade.id <= self._last_id:
+            return
+        if self._last_id >= 0 and (missing := trade.id - self._last_id - 1) > 0:
+            yield self._teller.gap("the venue no longer has these trades", lost=missing)
+        self._last_id = trade.id
+        yield trade

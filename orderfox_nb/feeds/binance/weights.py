@@ -1,0 +1,137 @@
+"""The venue's request budget: who may ask next, so that no burst of snapshots gets this address banned."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import Final
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.errors import RateLimited
+
+MINUTE_US: Final = 60_000_000
+_SLACK_US: Final = 500_000
+"""Our clock's doubt about when the venue's minute begins."""
+
+URGENT: Final = 0
+"""Somebody looks at an empty screen: snapshots and what a person asked for."""
+ROUTINE: Final = 1
+BACKGROUND: Final = 2
+
+
+class WeightBudget:
+    """Grants request weight within a minute's limit, the most urgent first and in order of arrival among equals.
+
+    It counts by itself, corrects itself by what the venue says was used, and grants nothing while the venue has told
+    us to wait.
+
+    Args:
+        venue: Name for errors.
+        clock: What minutes are measured by.
+        limit: Weight a minute; a tenth is left to others at the same address.
+    """
+
+    def __init__(self, venue: str, clock: Clock, *, limit: int = 2_400) -> None:
+        self._venue = venue
+        self._clock = clock
+        self.limit = limit
+        self.offset_us = 0
+        """The venue's clock minus ours."""
+        self.used = 0
+        """Weight used in this minute, as far as known."""
+        self._flying = 0
+        self._minute = -1
+        self._paused_until_us = 0
+        self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
+        self._arrivals = 0
+        self._pump: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for weight."""
+        return sum(not entry[3].done() for entry in self._waiting)
+
+    async def acquire(self, weight: int, *, priority: int = ROUTINE, timeout_s: float | None = None) -> None:
+        """Wait until a request of this weight may be sent; ``release`` must follow its answer.
+
+        Raises:
+            RateLimited: It would not be granted within the timeout.
+        """
+        if not self._waiting and self._fits(weight):
+            self._take(weight)
+            return
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrivals += 1
+        heapq.heappush(self._waiting, (priority, self._arrivals, weight, granted))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._grant(), name="binance weights")
+        try:
+            await asyncio.wait_for(granted, timeout_s)
+        except TimeoutError:
+            raise RateLimited(
+                self._venue, "the request budget of this minute is used up", status=429, retry_after_s=self._wait_s()
+            ) from None
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                self.release(weight)
+            raise
+
+    def release(self, weight: int, *, used: int | None = None) -> None:
+        """Tell that an answer has come, with the weight that the venue has counted in its minute."""
+        self._flying = max(0, self._flying - weight)
+        if used is not None:
+            self._roll()
+            self.used = used + self._flying
+
+    def pause(self, seconds: float) -> None:
+        """Grant nothing for a while: the venue has said so."""
+        self._paused_until_us = max(self._paused_until_us, self._clock.now_us() + round(seconds * 1e6))
+
+    @property
+    def paused_s(self) -> float:
+        """How long nothing will be granted, 0 where the venue has not told us to wait."""
+        return max(0.0, (self._paused_until_us - self._clock.now_us()) / 1e6)
+
+    async def close(self) -> None:
+        """Refuse whoever waits."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait({self._pump})
+            self._pump = None
+        for *_, granted in self._waiting:
+            granted.cancel()
+        self._waiting.clear()
+
+    def _fits(self, weight: int) -> bool:
+        self._roll()
+        if self._paused_until_us > self._clock.now_us():
+            return False
+        return self.used == 0 or self.used + weight <= self.limit * 9 // 10
+
+    def _take(self, weight: int) -> None:
+        self.used += weight
+        self._flying += weight
+
+    def _roll(self) -> None:
+        minute = (self._clock.now_us() + self.offset_us - _SLACK_US) // MINUTE_US
+        if minute != self._minute:
+            self._minute = minute
+            self.used = self._flying
+
+    def _wait_s(self) -> float:
+        now_us = self._clock.now_us()
+        if self._paused_until_us > now_us:
+            return (self._paused_until_us - now_us) / 1e6
+        return (MINUTE_US - (now_us + self.offset_us - _SLACK_US) % MINUTE_US) / 1e6
+
+    async def _grant(self) -> None:
+        while self._waiting:
+            _, _, weight, granted = self._waiting[0]
+            if granted.done():
+                heapq.heappop(self._waiting)
+            elif self._fits(weight):
+                heapq.heappop(self._waiting)
+                self._take(weight)
+                granted.set_result(None)
+            else:
+                await self._clock.sleep(self._wait_s() + 0.001)

@@ -1,0 +1,137 @@
+"""A bounded queue whose overflow is told to the reader instead of slowing the writer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class InboxClosed(Exception):
+    """The writer has closed the inbox and everything in it was read."""
+
+
+class Inbox(Generic[Item]):
+    """One reader's queue.
+
+    When it is full, everything that waits is dropped and the reader gets one item that says so; nothing more is taken
+    until it has read that one. A writer that can wait (a socket's reader) may first ask for ``room()``.
+
+    Args:
+        bound: How many items may wait.
+        overflow: Makes the item that stands for the given number of lost ones.
+    """
+
+    def __init__(self, bound: int, *, overflow: Callable[[int], Item]) -> None:
+        self._bound = bound
+        self._overflow = overflow
+        self._items: deque[Item] = deque()
+        self._urgent: deque[Item] = deque()
+        self._lost = 0
+        self._closed = False
+        self._error: BaseException | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writers: list[asyncio.Future[None]] = []
+        self.dropped = 0
+        """Items lost so far."""
+
+    def __len__(self) -> int:
+        return len(self._items) + len(self._urgent) + bool(self._lost)
+
+    @property
+    def crowded(self) -> bool:
+        """More than half full, while its reader has not yet been given up."""
+        return not self._lost and not self._closed and len(self._items) * 2 > self._bound
+
+    def put(self, item: Item) -> None:
+        """Add an item; drops everything that waits when the inbox is full."""
+        if self._closed:
+            return
+        if self._lost:
+            self._lost += 1
+            return
+        if len(self._items) >= self._bound:
+            self._lost = len(self._items) + 1
+            self._items.clear()
+            self._release_writers()
+        else:
+            self._items.append(item)
+        self._wake_reader()
+
+    def put_first(self, item: Item) -> None:
+        """Add an item that is read before the others and is never dropped."""
+        if not self._closed:
+            self._urgent.append(item)
+            self._wake_reader()
+
+    async def get(self, *, first_only: bool = False) -> Item:
+        """Return the next item, waiting for one; with ``first_only`` one of ``put_first``, the others wait.
+
+        Raises:
+            InboxClosed: Closed and empty.
+        """
+        while True:
+            item = self.take(first_only=first_only)
+            if item is not None:
+                return item
+            if self._closed:
+                raise self._error or InboxClosed
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+
+    def take(self, *, first_only: bool = False) -> Item | None:
+        """Return the next item, or ``None`` where nothing waits."""
+        if self._urgent:
+            return self._urgent.popleft()
+        if first_only:
+            return None
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self.dropped += lost
+            return self._overflow(lost)
+        if not self._items:
+            return None
+        item = self._items.popleft()
+        if self._writers and len(self._items) * 4 <= self._bound:
+            self._release_writers()
+        return item
+
+    async def room(self, timeout_s: float) -> None:
+        """Wait until the inbox is no longer crowded, at most so long."""
+        if not self.crowded:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._writers.append(waiter)
+        await asyncio.wait({waiter}, timeout=timeout_s)
+        if waiter in self._writers:
+            self._writers.remove(waiter)
+            self._give_up()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take no more; the reader gets what waits and then the error or ``InboxClosed``."""
+        self._closed = True
+        self._error = error
+        self._release_writers()
+        self._wake_reader()
+
+    def _give_up(self) -> None:
+        if self._items:
+            self._lost += len(self._items)
+            self._items.clear()
+            self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    def _release_writers(self) -> None:
+        for waiter in self._writers:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._writers.clear()
