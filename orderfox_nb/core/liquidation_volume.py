@@ -283,6 +283,8 @@ def bucket_starts(interval: str, start_us: int, end_us: int) -> IntColumn:
     Raises:
         BadValue: More than ``MAX_BUCKETS`` buckets.
     """
+    if end_us <= start_us:
+        return np.zeros(0, np.int64)
     first_us = bar_open_us(start_us, interval)
     if (end_us - first_us) // TIMEFRAME_US[interval] > MAX_BUCKETS:
         raise BadValue("time range", f"{start_us}..{end_us}", f"at most {MAX_BUCKETS} buckets of {interval}")

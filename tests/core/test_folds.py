@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderfox_nb.core.events import (
+    WHOLE_MARKET,
+    BookDelta,
+    BookSnapshot,
+    Channel,
+    Event,
+    MarkPrice,
+    OpenInterest,
+    Ticker,
+    Topic,
+    raw_levels,
+)
+from orderfox_nb.core.fold import Fold
+from orderfox_nb.core.folds import fold_for
+from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US, SECOND_US
+from orderfox_nb.errors import BadValue, EventError
+from tests.core.facts import BTC, MONTH_US, applied, history_of, kline, liquidation_orders, trade_streams
+
+pytestmark = pytest.mark.core
+
+
+def topic(channel: Channel) -> Topic:
+    return Topic("sim", "BTCUSDT", channel, "1m" if channel == "candles" else "")
+
+
+@st.composite
+def book_streams(draw: st.DrawFn) -> list[Event]:
+    level = st.tuples(st.integers(990, 1010), st.integers(0, 9))
+    sides = st.tuples(st.lists(level, max_size=6), st.lists(level, max_size=6))
+    events: list[Event] = [
+        BookSnapshot(
+            symbol="BTCUSDT",
+            time_us=MONTH_US,
+            update_id=0,
+            raw_bids=raw_levels([(99.9, 1.0)]),
+            raw_asks=raw_levels([(100.1, 1.0)]),
+        )
+    ]
+    for number, (bids, asks) in enumerate(draw(st.lists(sides, max_size=30)), start=1):
+        events.append(
+            BookDelta(
+                symbol="BTCUSDT",
+                time_us=MONTH_US + number,
+                first_id=number,
+                last_id=number,
+                previous_id=number - 1,
+                raw_bids=raw_levels([(BTC.price(ticks), BTC.size(lots)) for ticks, lots in bids]),
+                raw_asks=raw_levels([(BTC.price(ticks), BTC.size(lots)) for ticks, lots in asks]),
+            )
+        )
+    return events
+
+
+@st.composite
+def candle_streams(draw: st.DrawFn) -> list[Event]:
+    """Trades, and klines of some bars that come a little late, or much too late."""
+    events: list[Event] = [*draw(trade_streams())]
+    for at in draw(st.lists(st.integers(0, len(events)), max_size=20)):
+        minute = draw(st.integers(0, 4))
+        open_us = MONTH_US + minute * MINUTE_US
+        time_us = open_us + draw(st.integers(1, 59)) * SECOND_US
+        events.insert(
+            at, kline(open_us, time_us=time_us, volume=draw(st.integers(0, 50)) / 1000, closed=draw(st.booleans()))
+        )
+    return events
+
+
+@st.composite
+def liquidation_streams(draw: st.DrawFn) -> list[Event]:
+    past = draw(liquidation_orders(span_us=HOUR_US, live=False))
+    live = draw(liquidation_orders(span_us=2 * HOUR_US))
+    until_us = MONTH_US + draw(st.integers(0, 2 * HOUR_US))
+    events: list[Event] = [*past, *live]
+    events.insert(draw(st.integers(0, len(events))), history_of([*past, *live], until_us))
+    return events
+
+
+MARKS = st.lists(
+    st.builds(
+        MarkPrice,
+        symbol=st.just("BTCUSDT"),
+        time_us=st.integers(1, 10),
+        mark_price=st.integers(1, 100).map(float),
+        index_price=st.just(1.0),
+        funding_rate=st.just(0.0),
+        next_funding_us=st.just(8),
+    )
+)
+TICKERS = st.lists(
+    st.builds(
+        Ticker,
+        symbol=st.just("BTCUSDT"),
+        time_us=st.integers(1, 10),
+        last=st.integers(1, 100).map(float),
+        open=st.just(1.0),
+        high=st.just(1.0),
+        low=st.just(1.0),
+        volume=st.just(1.0),
+        quote_volume=st.just(1.0),
+    )
+)
+INTEREST = st.lists(
+    st.builds(
+        OpenInterest,
+        symbol=st.just("BTCUSDT"),
+        time_us=st.integers(1, 10),
+        open_interest=st.integers(1, 100).map(float),
+    )
+)
+
+STREAMS: dict[Channel, st.SearchStrategy[Any]] = {
+    "book": book_streams(),
+    "trades": trade_streams(),
+    "candles": candle_streams(),
+    "liquidations": liquidation_streams(),
+    "mark": MARKS,
+    "ticker": TICKERS,
+    "open_interest": INTEREST,
+}
+
+
+def rebuilt(channel: Channel, fold: Fold[Any]) -> Fold[Any]:
+    return applied(fold_for(topic(channel), BTC), fold.prelude())
+
+
+@pytest.mark.parametrize("channel", list(STREAMS))
+@given(data=st.data())
+def test_prelude_rebuilds_an_equal_fold_that_stays_equal(channel: Channel, data: st.DataObject):
+    events = data.draw(STREAMS[channel])
+    split = data.draw(st.integers(0, len(events)))
+    fold = applied(fold_for(topic(channel), BTC), events[:split])
+    late = rebuilt(channel, fold)
+    assert late.digest() == fold.digest()
+    assert list(late.prelude()) == list(fold.prelude())
+    applied(fold, events[split:])
+    applied(late, events[split:])
+    assert late.digest() == fold.digest()
+
+
+@pytest.mark.parametrize("channel", list(STREAMS))
+def test_an_empty_fold_has_an_empty_prelude(channel: Channel):
+    fold = fold_for(topic(channel), BTC)
+    assert list(fold.prelude()) == []
+    assert rebuilt(channel, fold).digest() == fold.digest()
+
+
+def test_a_topic_without_its_instrument_has_no_fold():
+    with pytest.raises(EventError, match="BTCUSDT/book"):
+        fold_for(topic("book"), None)
+    with pytest.raises(EventError, match="ETHUSDT"):
+        fold_for(Topic("sim", "ETHUSDT", "trades"), BTC)
+    with pytest.raises(BadValue, match="7m"):
+        fold_for(Topic("sim", "BTCUSDT", "candles", "7m"), BTC)
+
+
+def test_liquidations_of_a_whole_market_need_no_instrument():
+    fold = fold_for(Topic("sim", WHOLE_MARKET, "liquidations"), None)
+    assert list(fold.prelude()) == []

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Event, Gap, Status, raw_levels
+from orderfox_nb.core.quality import STALE_AFTER_S, Quality, QualityState, QualityView
+from orderfox_nb.core.timeframes import HOUR_US, SECOND_US
+from tests.core.facts import MONTH_US, liquidation, trade
+
+pytestmark = pytest.mark.core
+
+NONE = raw_levels([])
+
+
+def status(state: Any, second: int = 0, **values: Any) -> Status:
+    return Status(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, state=state, **values)
+
+
+def gap(second: int = 0) -> Gap:
+    return Gap(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, reason="pu broke")
+
+
+def snapshot(second: int = 0) -> BookSnapshot:
+    return BookSnapshot(
+        symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, update_id=1, raw_bids=NONE, raw_asks=NONE
+    )
+
+
+def delta(second: int = 0) -> BookDelta:
+    time_us = MONTH_US + second * SECOND_US
+    return BookDelta(
+        symbol="BTCUSDT",
+        time_us=time_us,
+        received_us=time_us,
+        first_id=2,
+        last_id=2,
+        previous_id=1,
+        raw_bids=NONE,
+        raw_asks=NONE,
+    )
+
+
+def after(channel: Channel, *steps: Event | int) -> Quality:
+    """Apply events, and let time pass up to a second where a number stands."""
+    quality = Quality(channel)
+    for step in steps:
+        if isinstance(step, int):
+            quality.advance(MONTH_US + step * SECOND_US)
+        else:
+            quality.apply(step)
+    return quality
+
+
+def test_a_topic_begins_by_syncing():
+    assert Quality("book").wire() == QualityView("syncing", "complete", 0)
+
+
+def test_a_book_is_live_with_its_snapshot():
+    assert after("book", status("live"), delta()).state is QualityState.SYNCING
+    assert after("book", status("live"), snapshot(), delta()).state is QualityState.LIVE
+    assert after("book", snapshot(), status("live")).state is QualityState.LIVE
+
+
+def test_a_gap_in_a_book_lasts_until_the_next_snapshot():
+    quality = after("book", snapshot(), gap(5), delta(6))
+    assert quality.state is QualityState.GAP
+    assert quality.reason == "pu broke"
+    quality.apply(snapshot(7))
+    assert quality.state is QualityState.LIVE
+    (lapse,) = quality.lapses
+    assert (lapse.state, lapse.end_us - lapse.start_us, lapse.reason) == ("gap", 2 * SECOND_US, "pu broke")
+
+
+def test_a_gap_in_the_trades_lasts_until_the_next_trade():
+    quality = after("trades", status("live"), gap(5))
+    assert quality.state is QualityState.GAP
+    quality.apply(trade(1, MONTH_US + 6 * SECOND_US))
+    assert quality.state is QualityState.LIVE
+
+
+def test_a_connection_that_is_down_stays_down_while_it_is_mended():
+    quality = after("trades", status("live"), status("down", 3, reason="connection refused"), status("connecting", 4))
+    assert quality.state is QualityState.DOWN
+    assert quality.reason == "connection refused"
+    assert quality.wire().since == (MONTH_US + 3 * SECOND_US) // 1000
+    quality.apply(status("live", 5))
+    assert quality.state is QualityState.LIVE
+    assert quality.reason == ""
+
+
+def test_history_does_not_make_a_dead_topic_live():
+    quality = after("trades", status("down"), msgspec.structs.replace(trade(1, MONTH_US), received_us=0))
+    assert quality.state is QualityState.DOWN
+
+
+@pytest.mark.parametrize("channel", [channel for channel, limit in STALE_AFTER_S.items() if limit])
+def test_silence_beyond_a_channels_rhythm_is_stale(channel: Channel):
+    limit = STALE_AFTER_S[channel]
+    assert limit is not None
+    quality = after(channel, status("live"), snapshot(), 0, int(limit) - 1)
+    assert quality.state is QualityState.LIVE
+    quality.advance(MONTH_US + (int(limit) + 2) * SECOND_US)
+    assert quality.state is QualityState.STALE
+    assert "no message for" in quality.reason
+
+
+def test_a_message_ends_staleness():
+    assert after("book", snapshot(), 0, 60, delta(60)).state is QualityState.LIVE
+
+
+def test_liquidations_are_never_stale_by_silence_and_sampled():
+    quality = Quality("liquidations")
+    assert quality.coverage == "sampled"
+    quality.apply(status("live", coverage="sampled", history="missing"))
+    for hour in range(30):
+        quality.advance(MONTH_US + hour * HOUR_US)
+    assert (quality.state, quality.coverage, quality.history) == (QualityState.LIVE, "sampled", "missing")
+
+
+def test_a_late_liquidation_is_no_skew():
+    quality = after("liquidations", status("live"), liquidation(MONTH_US + HOUR_US), 3600, liquidation(MONTH_US))
+    assert quality.state is QualityState.LIVE
+
+
+def test_a_clock_that_jumps_back_is_skew_and_heals():
+    quality = after("trades", status("live"), trade(1, MONTH_US + HOUR_US), 3600, trade(2, MONTH_US))
+    assert quality.state is QualityState.SKEWED
+    quality.apply(trade(3, MONTH_US + SECOND_US))
+    quality.advance(MONTH_US + 3 * SECOND_US)
+    assert quality.state is QualityState.LIVE
+
+
+def test_an_event_from_the_future_is_skew():
+    quality = after("trades", status("live"), 0, trade(1, MONTH_US + 60 * SECOND_US), 1)
+    assert quality.state is QualityState.SKEWED
+    quality.apply(trade(2, MONTH_US + 4 * SECOND_US))
+    quality.advance(MONTH_US + 5 * SECOND_US)
+    assert quality.state is QualityState.LIVE
+
+
+def test_a_constant_offset_is_no_skew():
+    quality = after("trades", status("live"))
+    for second in range(10):
+        quality.apply(trade(second, MONTH_US + second * SECOND_US))
+        quality.advance(MONTH_US + (second + 3600) * SECOND_US)
+    assert quality.state is QualityState.LIVE
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.integers(0, 4000),
+        st.sampled_from(["live", "down", "connecting", "stale"]).map(status),
+        st.integers(0, 4000).map(gap),
+        st.integers(0, 4000).map(snapshot),
+        st.integers(0, 4000).map(delta),
+    ),
+    max_size=300,
+)
+
+
+@given(STEPS)
+def test_lapses_are_bounded_and_no_live_time_is_one(steps: list[Event | int]):
+    quality = after("book", *steps)
+    assert len(quality.lapses) <= 100
+    assert all(lapse.start_us <= lapse.end_us and lapse.state != "live" for lapse in quality.lapses)
+    assert quality.wire().state in {"syncing", "live", "stale", "gap", "skewed", "down"}
