@@ -1,0 +1,118 @@
+"""The command ``orderfox``: ``serve`` the dashboard, or run the embedded exchange alone (``sim``).
+
+Options stand over the environment. A value that cannot be used is one line that names its variable, and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orderfox_nb import __version__
+from orderfox_nb.errors import SettingError
+
+_LOG_FORMAT = "time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if given[:1] == ["sim"]:
+            return _sim(given[1:])
+        options = _parser().parse_args(given)
+        return options.run(options)
+    except SettingError as error:
+        print(f"orderfox: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="orderfox", description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="command")
+
+    serve = commands.add_parser("serve", help="serve the dashboard and the endpoints")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", help="port, 0 for any free one (default: BACKEND_PORT or 8000)")
+    serve.add_argument("--base-url", default="/", help="prefix of every path (default: %(default)s)")
+    serve.add_argument("--source", help="sim[?seed=7&symbols=24&speed=1], tape:<file>[?speed=20], binance or a server")
+    serve.add_argument("--no-browser", action="store_true", help="open no browser")
+    serve.add_argument("--preheat", type=_count, default=1, metavar="N", help="kernels kept ready (default: 1)")
+    serve.add_argument("--notebook", type=Path, help="another notebook than the dashboard")
+    serve.add_argument("--debug", action="store_true", default=None, help="log every request")
+    serve.set_defaults(run=_serve)
+
+    # Its options are its own; it is named here for the help.
+    commands.add_parser("sim", help="run the embedded exchange alone (orderfox sim --help)", add_help=False)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text):
+        raise argparse.ArgumentTypeError("expected a number from 0 to 99")
+    return int(text)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # The command for the simulation must not pay for Voila.
+    from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415
+    from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
+
+    settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
+    _log_to_stderr(debug=settings.debug)
+    base_url = _base_url(options.base_url)
+    try:
+        notebook = options.notebook or dashboard_path()
+    except FileNotFoundError as error:
+        raise SettingError("--notebook", "", f"a notebook: {error}") from None
+    if not notebook.is_file():
+        raise SettingError("--notebook", notebook, "a notebook that is there")
+
+    app = OrderFoxVoila(
+        config=dashboard_config(preheated=options.preheat),
+        service=DeskService(settings, public=True, standalone=True),
+        notebook_path=str(notebook.resolve()),
+        ip=options.host,
+        port=settings.port,
+        base_url=base_url,
+    )
+    app.initialize([])
+    app.serve(announce=_announcer(settings.source), open_browser=not options.no_browser)
+    return 0
+
+
+def _announcer(source: str) -> Any:
+    def announce(address: str) -> None:
+        print(f"OrderFox is at {address} (source: {source})", flush=True)
+
+    return announce
+
+
+def _sim(arguments: list[str]) -> int:
+    from orderfox_nb.sim.__main__ import main as run_simulation  # noqa: PLC0415
+
+    return run_simulation(arguments) or 0
+
+
+def _base_url(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9/._~-]{0,200}", text):
+        raise SettingError("--base-url", text, "a path such as /desk/")
+    inside = text.strip("/")
+    return f"/{inside}/" if inside else "/"
+
+
+def _log_to_stderr(*, debug: bool) -> None:
+    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("orderfox_nb").setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Thin handlers: they check what is asked, ask the desk, and write bytes."""

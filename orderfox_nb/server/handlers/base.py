@@ -1,0 +1,233 @@
+"""Who may ask, how errors look, and what is logged: the same for every route."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import User
+from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+
+from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, RateLimited, SettingError, UnknownSymbol
+
+if TYPE_CHECKING:
+    from orderfox_nb.server.service import DeskService
+
+_log = logging.getLogger("orderfox_nb.server.requests")
+
+AUTH_RESOURCE: Final = "orderfox"
+MAX_BODY: Final = 1_000_000
+_READS: Final = ("GET", "HEAD")
+_METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+_CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_AUTHORIZATION: Final = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
+_DETAILS: Final = {
+    400: "The request could not be read",
+    401: "Send the server's token as Authorization: token <token>",
+    403: "Not allowed: log in, or send the server's token as Authorization: token <token>",
+    404: "No such route",
+    413: f"The body may have at most {MAX_BODY} bytes",
+}
+
+
+class Refused(web.HTTPError):
+    """An answer that is an error, with the sentence that the client reads."""
+
+    def __init__(self, status: int, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(status)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+def refusal(error: OrderFoxError) -> Refused:
+    """Choose the status of an error of ours."""
+    match error:
+        case UnknownSymbol():
+            return Refused(404, str(error))
+        case BadValue() | InputError():
+            return Refused(400, str(error))
+        case RateLimited():
+            return Refused(503, str(error), retry_after_s=error.retry_after_s)
+        case FeedError() | SettingError():
+            return Refused(503, str(error))
+        case _:
+            return Refused(503, "The desk cannot answer now")
+
+
+class MarketHandler(JupyterHandler):
+    """Base of all our handlers.
+
+    As an extension a request needs Jupyter's identity and its authorizer's consent; standing alone there is no
+    identity, reading is public and writing needs our token. The token that kernels are given opens everything.
+    """
+
+    auth_resource = AUTH_RESOURCE
+    route = "other"
+    """Name in logs and metrics."""
+
+    service: DeskService
+    correlation = "-"
+
+    def initialize(self, service: DeskService) -> None:  # type: ignore[override]
+        self.service = service
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        given = self.request.headers.get("X-Request-ID", "")
+        self.correlation = given if _CORRELATION.fullmatch(given) else secrets.token_hex(8)
+        self.set_header("X-Request-ID", self.correlation)
+        method = self.request.method or ""
+        if method != "OPTIONS" and method not in self.allowed():
+            raise Refused(405, f"{method} is not allowed here: use {', '.join(self.allowed())}")
+        if len(self.request.body) > MAX_BODY:
+            raise Refused(413, _DETAILS[413])
+        self.set_cors_headers()
+        if method == "OPTIONS":
+            return
+        await self._admit(method)
+        if self.service.problem is not None:
+            raise refusal(self.service.problem)
+
+    async def _admit(self, method: str) -> None:
+        if self._has_our_token():
+            # Neither a foreign page nor a form can send this header: origin and XSRF need no check.
+            self._token_authenticated = True
+            self._become("server")
+        elif method in _READS and self.service.public:
+            self._become("viewer")
+        elif self.service.standalone:
+            raise Refused(401, _DETAILS[401])
+        else:
+            await JupyterHandler.prepare(self, _redirect_to_login=False)  # type: ignore[misc]
+            user = self.current_user
+            action = HTTP_METHOD_TO_AUTH_ACTION[method]
+            if user is None or not await ensure_async(
+                self.authorizer.is_authorized(self, user, action, self.auth_resource)
+            ):
+                raise Refused(403, _DETAILS[403])
+
+    def _has_our_token(self) -> bool:
+        match = _AUTHORIZATION.fullmatch(self.request.headers.get("Authorization", "").strip())
+        return match is not None and hmac.compare_digest(match[1].encode(), self.service.token.encode())
+
+    def _become(self, name: str) -> None:
+        self.current_user = self._jupyter_current_user = User(name)
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        """The methods that this route answers."""
+        unimplemented = web.RequestHandler._unimplemented_method
+        return [name for name in _METHODS if getattr(cls, name.lower()) is not unimplemented]
+
+    @allow_unauthenticated
+    def options(self, *_args: str) -> None:
+        """Answer a browser's question before it sends a request from another origin."""
+        self.set_header("Allow", ", ".join(self.allowed()))
+        self.set_status(204)
+        self.finish()
+
+    def listed_origin(self) -> str | None:
+        """Return the request's origin if it is one of CORS_ORIGINS."""
+        origin = (self.request.headers.get("Origin") or "").rstrip("/")
+        origins = self.service.settings.origins
+        return origin if origin and (origin in origins or "*" in origins) else None
+
+    def set_cors_headers(self) -> None:
+        """Allow the origins of the settings and no other one."""
+        self.set_header("Vary", "Origin")
+        if (origin := self.listed_origin()) is not None:
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS")
+            self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID")
+            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, Retry-After")
+
+    def check_origin(self, origin_to_satisfy_tornado: str | None = None) -> bool:
+        return self.listed_origin() is not None or super().check_origin(origin_to_satisfy_tornado or "")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        if isinstance(error, Refused):
+            detail = error.detail
+            if error.retry_after_s is not None:
+                self.set_header("Retry-After", str(max(1, round(error.retry_after_s))))
+        elif status_code >= 500:
+            detail = f"Something failed inside the server; its log has more under {self.correlation}"
+        else:
+            detail = _DETAILS.get(status_code, "The request was refused")
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.allowed()))
+        # An error replaces the headers of the answer that was under way.
+        self.set_header("X-Request-ID", self.correlation)
+        self.set_cors_headers()
+        self.write_json(msgspec.json.encode({"detail": detail, "status_code": status_code}))
+
+    def write_json(self, text: bytes) -> None:
+        """Finish the answer with JSON text."""
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(text)
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        # A refused request is told by its own line; a failure needs its trace.
+        if not isinstance(value, web.HTTPError):
+            _log.error("id=%s failed", self.correlation, exc_info=(typ, value, tb))
+
+    def _log(self) -> None:
+        status = self.get_status()
+        seconds = self.request.request_time()
+        method = self.request.method
+        self.service.metrics.requests.labels(self.route, method, status).inc()
+        self.service.metrics.seconds.labels(self.route).observe(seconds)
+        level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG if status < 400 else logging.INFO
+        _log.log(
+            level,
+            "id=%s method=%s path=%s status=%d ms=%.1f remote=%s",
+            *(self.correlation, method, self.request.path, status, seconds * 1000, self.request.remote_ip),
+        )
+
+
+class RestHandler(MarketHandler):
+    """A route that answers with JSON: errors of ours become its error answers."""
+
+    async def _answered(self, *args: str) -> None:
+        try:
+            text = await self.answer(*args)
+        except OrderFoxError as error:
+            raise refusal(error) from error
+        self.write_json(text)
+
+    async def answer(self, *args: str) -> bytes:
+        """Return the JSON text of the answer.
+
+        Raises:
+            OrderFoxError: What was asked for cannot be answered.
+        """
+        raise NotImplementedError
+
+
+class ReadHandler(RestHandler):
+    """A route that is read."""
+
+    async def get(self, *args: str) -> None:
+        await self._answered(*args)
+
+    async def head(self, *args: str) -> None:
+        await self._answered(*args)
+
+
+class NoRoute(MarketHandler):
+    """Whatever is asked under ``/api/v1`` and is not there."""
+
+    route = "none"
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        self.correlation = secrets.token_hex(8)
+        raise Refused(404, f"No such route: {self.request.path[:100]}")

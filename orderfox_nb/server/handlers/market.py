@@ -1,0 +1,158 @@
+"""The REST routes of market data."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+
+from orderfox_nb.core.ladder import parse_rounding
+from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, frame_key
+from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.errors import BadValue, VenueUnreachable
+from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
+from orderfox_nb.server.handlers.parameters import Parameter, limit, time_ms
+
+FIRST_FRAME_S: Final = 10.0
+
+
+class MarketRoute(ReadHandler):
+    """A route with checked parameters."""
+
+    query: tuple[Parameter, ...] = ()
+
+    def values(self) -> dict[str, Any]:
+        """Check the query.
+
+        Raises:
+            BadValue: One of its values cannot be used.
+        """
+        return {rule.name: rule.read(self.get_query_argument(rule.name, None)) for rule in self.query}
+
+
+class Symbols(MarketRoute):
+    """Every symbol, by 24 h volume."""
+
+    route = "symbols"
+
+    async def answer(self, *_args: str) -> bytes:
+        from orderfox_nb.views.public_symbols import symbols
+
+        return symbols(await (await self.service.desk()).catalogue.rows())
+
+
+class SymbolCacheStats(MarketRoute):
+    """Counts and ages of the symbol list."""
+
+    route = "symbol-cache-stats"
+
+    async def answer(self, *_args: str) -> bytes:
+        return msgspec.json.encode((await self.service.desk()).catalogue.stats())
+
+
+class RefreshSymbols(RestHandler):
+    """Ask the venue for its symbols now."""
+
+    route = "refresh-symbols"
+
+    async def post(self) -> None:
+        await self._answered()
+
+    async def answer(self, *_args: str) -> bytes:
+        catalogue = (await self.service.desk()).catalogue
+        rows = await catalogue.refresh()
+        return msgspec.json.encode({"refreshed": True, "symbols": len(rows), **catalogue.stats()})
+
+
+class OrderBook(MarketRoute):
+    """The grouped book, as the socket sends it."""
+
+    route = "orderbook"
+
+    async def answer(self, *args: str) -> bytes:
+        highest = self.service.settings.max_orderbook_limit
+        rule = limit(min(20, highest), highest, "Rows a side")
+        wanted: dict[str, Any] = {"limit": rule.read(self.get_query_argument("limit", None))}
+        if (rounding := self.get_query_argument("rounding", None)) is not None:
+            wanted["rounding"] = parse_rounding(rounding)
+        if (zone := self.get_query_argument("tz", None)) is not None:
+            wanted["tz"] = zone
+        desk = await self.service.desk()
+        return await self.first(frame_key(desk.venue, args[0], "v1.orderbook", wanted), asked=args[0])
+
+    async def first(self, key: FrameKey, *, asked: str) -> bytes:
+        """Return the first frame of a key.
+
+        Raises:
+            VenueUnreachable: There was none in time.
+        """
+        desk = await self.service.desk()
+        await desk.catalogue.resolve(asked)
+        try:
+            async with asyncio.timeout(FIRST_FRAME_S), desk.frames(key) as reader:
+                async for frame in reader:
+                    return frame.text
+        except TimeoutError:
+            pass
+        raise VenueUnreachable(desk.venue, "no data came in time, try again")
+
+
+class Trades(MarketRoute):
+    """The newest trades, newest first."""
+
+    route = "trades"
+    query = (limit(100, 1000, "How many trades"),)
+
+    async def answer(self, *args: str) -> bytes:
+        values = self.values()
+        return await (await self.service.desk()).trades(args[0], limit=values["limit"])
+
+
+class Candles(MarketRoute):
+    """Bars, oldest first."""
+
+    route = "candles"
+    query = (
+        Parameter(name="timeframe", default="1m", choices=tuple(TIMEFRAME_US), description="Length of a bar"),
+        limit(500, 1500, "How many bars"),
+        time_ms("end_time", "Bars that open at or before, milliseconds"),
+    )
+
+    async def answer(self, *args: str) -> bytes:
+        values = self.values()
+        return await (await self.service.desk()).candles(
+            args[0], values["timeframe"], limit=values["limit"], end_ms=values["end_time"]
+        )
+
+
+class Liquidations(MarketRoute):
+    """Past liquidation orders, newest first."""
+
+    route = "liquidations"
+    query = (limit(50, 1000, "How many orders"),)
+
+    async def answer(self, *args: str) -> bytes:
+        values = self.values()
+        return await (await self.service.desk()).liquidations(args[0], limit=values["limit"])
+
+
+class LiquidationVolumes(MarketRoute):
+    """Liquidated volume by bucket, contiguous over the range."""
+
+    route = "liquidation-volume"
+    query = (
+        time_ms("start_time", "Start of the range, milliseconds"),
+        time_ms("end_time", "End of the range, milliseconds"),
+        time_ms("start", "The same as start_time"),
+        time_ms("end", "The same as end_time"),
+    )
+
+    async def answer(self, *args: str) -> bytes:
+        values = self.values()
+        timeframe = args[1]
+        if timeframe not in VOLUME_TIMEFRAMES:
+            raise BadValue("timeframe", timeframe, "one of " + " ".join(VOLUME_TIMEFRAMES))
+        start = values["start_time"] if values["start_time"] is not None else values["start"]
+        end = values["end_time"] if values["end_time"] is not None else values["end"]
+        return await (await self.service.desk()).liquidation_volume(args[0], timeframe, start_ms=start, end_ms=end)

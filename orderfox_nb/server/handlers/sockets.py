@@ -1,0 +1,211 @@
+"""What every WebSocket of ours does alike: greeting errors, heartbeats, pings, bounded writing, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from orderfox_nb.desk.reader import SlowReader
+from orderfox_nb.errors import FeedError, InputError, OrderFoxError
+from orderfox_nb.server.handlers.base import MarketHandler, Refused
+
+_log = logging.getLogger("orderfox_nb.server.sockets")
+
+BAD_INPUT: Final = 4000
+TOO_SLOW: Final = 4008
+TRY_LATER: Final = 1013
+LONGEST_MESSAGE: Final = 4096
+MOST_MESSAGES_PER_S: Final = 50
+_LONGEST_REASON: Final = 123
+
+
+class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ignore[misc]
+    """Base of our WebSockets.
+
+    ``serve`` runs in one task for as long as the socket is open; whatever it raises is told to the reader in a message
+    and in the closing code. Writes wait for the reader's socket, so nothing piles up behind a reader that stalls, and
+    its messages are not read meanwhile.
+    """
+
+    _task: asyncio.Task[None] | None = None
+    _beat: asyncio.TimerHandle | None = None
+
+    @property
+    def max_message_size(self) -> int:
+        return LONGEST_MESSAGE
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        await MarketHandler.prepare(self)
+        if self.request.method == "GET" and self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise Refused(400, "This is a WebSocket endpoint: connect with ws:// or wss://")
+
+    def check_origin(self, origin: str | None = None) -> bool:  # type: ignore[override]
+        return self.listed_origin() is not None or WebSocketMixin.check_origin(self, origin)
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        await WebSocketHandler.get(self, *args, **kwargs)
+
+    def open(self, *args: str | None, **_kwargs: Any) -> None:  # type: ignore[override]
+        self.set_nodelay(True)
+        super().open()
+        loop = asyncio.get_running_loop()
+        self._opened_s = self._sent_s = loop.time()
+        self._messages = 0
+        self._writing = 0
+        self._window_s, self._in_window = self._opened_s, 0
+        self.service.sockets.add(self)
+        self.service.metrics.sockets.labels(self.route).inc()
+        _log.debug("id=%s socket=%s path=%s open", self.correlation, self.route, self.request.path)
+        self._beat = loop.call_later(self.service.heartbeat_s, self._heartbeat)
+        self._task = asyncio.create_task(self._run(*args), name=f"socket {self.route} {self.correlation}")
+
+    async def serve(self, *args: str | None) -> None:
+        """Send what the reader asked for until it leaves.
+
+        Raises:
+            OrderFoxError: What was asked for cannot be sent.
+        """
+        raise NotImplementedError
+
+    async def take(self, message: dict[str, Any]) -> None:
+        """Act on a message of the reader that is no ping.
+
+        Raises:
+            OrderFoxError: The message cannot be acted on; the reader is told and the socket goes on.
+        """
+        await self.complain(f"Unknown message type {str(message.get('type'))[:40]!r}")
+
+    async def send(self, text: bytes | str) -> None:
+        """Write one text message and wait until the network took it.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+        """
+        self._sent_s = asyncio.get_running_loop().time()
+        self._messages += 1
+        self._writing += 1
+        try:
+            await self.write_message(text)
+        finally:
+            self._writing -= 1
+
+    async def say(self, **fields: Any) -> None:
+        """Write one message of fields."""
+        await self.send(msgspec.json.encode(fields))
+
+    async def complain(self, text: str, **fields: Any) -> None:
+        """Tell the reader what is wrong; the socket goes on."""
+        await self.say(type="error", message=text, **fields)
+
+    async def on_message(self, message: str | bytes) -> None:  # type: ignore[override]
+        # Awaited by tornado before it reads on: a reader that does not take its answers is not read either.
+        with contextlib.suppress(WebSocketClosedError):
+            if not self._in_rate():
+                await self.complain(f"More than {MOST_MESSAGES_PER_S} messages in a second: this one was left out")
+                return
+            parsed = parse_message(message)
+            if parsed is None:
+                await self.complain("Expected a JSON object as text")
+            elif parsed.get("type") == "ping":
+                await self.send(b'{"type":"pong"}')
+            else:
+                try:
+                    await self.take(parsed)
+                except OrderFoxError as error:
+                    await self.complain(str(error))
+
+    def on_close(self) -> None:
+        super().on_close()
+        if self._beat is not None:
+            self._beat.cancel()
+        if self._task is None:
+            return
+        self._task.cancel()
+        self.service.sockets.discard(self)
+        self.service.metrics.sockets.labels(self.route).dec()
+        self.service.metrics.messages.labels(self.route).inc(self._messages)
+        seconds = asyncio.get_running_loop().time() - self._opened_s
+        _log.info(
+            "id=%s socket=%s path=%s code=%s sent=%d s=%.1f remote=%s",
+            *(self.correlation, self.route, self.request.path, self.close_code, self._messages, seconds),
+            self.request.remote_ip,
+        )
+
+    async def ended(self) -> None:
+        """Wait until the socket's task has left."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _run(self, *args: str | None) -> None:
+        try:
+            with contextlib.suppress(WebSocketClosedError):
+                try:
+                    await self.serve(*args)
+                    self.close(1001, "the stream has ended")
+                except SlowReader as error:
+                    self.service.metrics.closed_slow.inc()
+                    await self._refuse(TOO_SLOW, str(error))
+                except InputError as error:
+                    await self._refuse(BAD_INPUT, str(error))
+                except FeedError as error:
+                    await self._refuse(TRY_LATER, str(error))
+        except Exception:
+            _log.exception("id=%s socket=%s failed", self.correlation, self.route)
+            self.close(1011, f"the server failed, see {self.correlation} in its log")
+
+    async def _refuse(self, code: int, text: str) -> None:
+        if code != TOO_SLOW:
+            await self.complain(text)
+        self.close(code, cut_reason(text))
+
+    def _heartbeat(self) -> None:
+        loop = asyncio.get_running_loop()
+        quiet_s = loop.time() - self._sent_s
+        wait_s = self.service.heartbeat_s - quiet_s
+        if wait_s <= 0:
+            wait_s = self.service.heartbeat_s
+            # A stalled reader gets none: it would only wait behind what is already being written.
+            if not self._writing and self.ws_connection is not None:
+                self._sent_s = loop.time()
+                with contextlib.suppress(WebSocketClosedError):
+                    self.write_message(b'{"type":"heartbeat"}')
+        self._beat = loop.call_later(wait_s, self._heartbeat)
+
+    def _in_rate(self) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._window_s >= 1:
+            self._window_s, self._in_window = now_s, 0
+        self._in_window += 1
+        return self._in_window <= MOST_MESSAGES_PER_S
+
+
+def parse_message(message: str | bytes) -> dict[str, Any] | None:
+    """Read a message of a reader; ``None`` where it is no JSON object. Fractions stay exact decimals."""
+    if isinstance(message, bytes):
+        return None
+    try:
+        parsed = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError, ArithmeticError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def cut_reason(text: str) -> str:
+    """Shorten a closing reason to the 123 bytes that a close frame has room for."""
+    encoded = text.encode()
+    if len(encoded) <= _LONGEST_REASON:
+        return text
+    return encoded[: _LONGEST_REASON - 3].decode(errors="ignore") + "…"

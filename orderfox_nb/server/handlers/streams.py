@@ -1,0 +1,289 @@
+"""The public WebSockets: order book, trades, candles and liquidations of one symbol each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from tornado.websocket import WebSocketClosedError
+
+from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade
+from orderfox_nb.core.ladder import parse_rounding
+from orderfox_nb.core.symbols import default_rounding
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, bar_count, frame_key
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.errors import BadValue
+from orderfox_nb.feeds.base import Listing
+from orderfox_nb.server.handlers.parameters import Parameter, limit
+from orderfox_nb.server.handlers.sockets import MarketSocket
+from orderfox_nb.views.stamp import Stamp, number
+from orderfox_nb.views.trades import PUBLIC_TRADES, trades_update
+
+EVENT_BOUND: Final = 2000
+_BATCH_S: Final = 0.1
+_WIDTH: Final = Parameter(
+    name="container_width", kind="integer", default=800, low=300, high=3000, description="Width of the chart in pixels"
+)
+_TROUBLE: Final = ("stale", "gap", "skewed", "down")
+
+
+class SymbolSocket(MarketSocket):
+    """A socket about one symbol, in the path or in the query."""
+
+    channel: Channel
+
+    async def serve(self, *args: str | None) -> None:
+        desk = await self.service.desk()
+        asked = next((arg for arg in args[:1] if arg), None) or self.value("symbol")
+        if asked is None:
+            raise BadValue("symbol", "", "a symbol such as BTCUSDT")
+        options = self.options(desk, *args[1:])
+        listing = await desk.catalogue.resolve(asked)
+        topic = Topic(desk.venue, listing.instrument.symbol, self.channel, options.get("interval", ""))
+        async with desk.hub.watch(topic) as state:
+            status = asyncio.create_task(self._tell_trouble(state), name=f"status {topic}")
+            try:
+                await self.stream(desk, listing, options)
+            finally:
+                status.cancel()
+                await asyncio.wait({status})
+
+    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+        """Check the query.
+
+        Raises:
+            BadValue: One of its values cannot be used.
+        """
+        raise NotImplementedError
+
+    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+        """Send the symbol's messages until the socket closes."""
+        raise NotImplementedError
+
+    def value(self, name: str) -> str | None:
+        """Return the last value of a query parameter."""
+        return self.get_query_argument(name, None)
+
+    async def forward(self, desk: Desk, key: FrameKey) -> None:
+        """Send every frame of a key, the newest where this reader is slow."""
+        async with desk.frames(key) as reader:
+            async for frame in reader:
+                for text in frame.messages:
+                    await self.send(text)
+
+    async def _tell_trouble(self, state: TopicState) -> None:
+        """Send a status message whenever the upstream falls ill or recovers; silence means that it is well."""
+        changed = asyncio.Event()
+        told = "live"
+
+        def look() -> None:
+            now = state.quality.wire().state
+            if now != told and (now in _TROUBLE or now == "live"):
+                changed.set()
+
+        state.watch(look)
+        try:
+            look()
+            with contextlib.suppress(WebSocketClosedError):
+                while True:
+                    await changed.wait()
+                    changed.clear()
+                    told = state.quality.wire().state
+                    reason = state.quality.reason or told
+                    await self.say(type="status", symbol=state.topic.symbol, state=told, message=reason)
+        finally:
+            state.unwatch(look)
+
+
+class OrderBookSocket(SymbolSocket):
+    """``orderbook_update`` at once, then at each change, at most ten a second."""
+
+    route = "ws/orderbook"
+    channel = "book"
+    key: FrameKey | None = None
+
+    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"limit": self._limit().read(self.value("limit"))}
+        if (rounding := self.value("rounding")) is not None:
+            wanted["rounding"] = parse_rounding(rounding)
+        if (zone := self.value("tz")) is not None:
+            wanted["tz"] = zone
+        frame_key(desk.venue, "*", "v1.orderbook", wanted)
+        return {"key": wanted}
+
+    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+        self._desk, self._listing = desk, listing
+        self._switched = asyncio.Event()
+        self.key = self._key(options["key"])
+        while True:
+            frames = asyncio.create_task(self.forward(desk, self.key), name=f"frames {self.correlation}")
+            switch = asyncio.create_task(self._switched.wait())
+            try:
+                await asyncio.wait({frames, switch}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                switch.cancel()
+                frames.cancel()
+                await asyncio.wait({frames, switch})
+            if not self._switched.is_set():
+                frames.result()
+                return
+            self._switched.clear()
+
+    async def take(self, message: dict[str, Any]) -> None:
+        if message.get("type") != "update_params":
+            await super().take(message)
+            return
+        if self.key is None:
+            raise BadValue("update_params", "", "to be sent after the first frame")
+        wanted = dict(self.key.parameters)
+        if message.get("limit") is not None:
+            wanted["limit"] = str(self._limit().read(_number_text("limit", message["limit"])))
+        if message.get("rounding") is not None:
+            wanted["rounding"] = str(parse_rounding(_number_text("rounding", message["rounding"])))
+        key = self._key(wanted)
+        await self.say(
+            type="params_updated",
+            limit=key.integer("limit"),
+            rounding=number(self._rounding_in_force(key)),
+            success=True,
+        )
+        self.key = key
+        self._switched.set()
+
+    def _limit(self) -> Parameter:
+        highest = self.service.settings.max_orderbook_limit
+        return limit(min(20, highest), highest, "Rows a side")
+
+    def _key(self, wanted: Mapping[str, object]) -> FrameKey:
+        return frame_key(self._desk.venue, self._listing.instrument.symbol, "v1.orderbook", wanted)
+
+    def _rounding_in_force(self, key: FrameKey) -> Decimal:
+        instrument = self._listing.instrument
+        if key["rounding"] == "auto":
+            return default_rounding(self._desk.catalogue.rounding_options(instrument.symbol))
+        return max(Decimal(key["rounding"]), instrument.tick_size)
+
+
+class TradesSocket(SymbolSocket):
+    """``trades_update`` with the newest hundred, or with ``delta`` the new ones only, none twice and none left out."""
+
+    route = "ws/trades"
+    channel = "trades"
+
+    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+        return {"delta": Parameter(name="delta", kind="boolean", default=False).read(self.value("delta"))}
+
+    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+        symbol = listing.instrument.symbol
+        if not options["delta"]:
+            await self.forward(desk, frame_key(desk.venue, symbol, "v1.trades"))
+            return
+        topic = Topic(desk.venue, symbol, "trades")
+        async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
+            last_id, initial = -1, True
+            while batch := await reader.batch():
+                trades = [event for _, event in batch if isinstance(event, Trade) and event.id > last_id]
+                if not trades and not initial:
+                    continue
+                if initial:
+                    state = desk.hub.state(topic)
+                    if not trades and (state is None or state.quality.wire().state == "syncing"):
+                        continue
+                    last_id = trades[-1].id if trades else -1
+                    trades = trades[-PUBLIC_TRADES:]
+                else:
+                    last_id = trades[-1].id
+                stamp = stamp_of(desk, topic, batch[-1].sequence)
+                await self.send(trades_update(trades, stamp, instrument=listing.instrument, initial=initial))
+                initial = False
+                await asyncio.sleep(_BATCH_S)
+
+
+class CandlesSocket(SymbolSocket):
+    """``historical_candles``, then ``candle_update``, at most ten a second."""
+
+    route = "ws/candles"
+    channel = "candles"
+
+    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+        interval = next((part for part in path if part), None) or self.value("timeframe") or "1m"
+        count = bar_count(_WIDTH.read(self.value("container_width")))
+        frame_key(desk.venue, "*", "v1.candles", {"interval": interval})
+        return {"interval": interval, "count": count}
+
+    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+        await self.forward(desk, frame_key(desk.venue, listing.instrument.symbol, "v1.candles", options))
+
+
+class LiquidationsSocket(SymbolSocket):
+    """``liquidation_order`` for every order; with a timeframe also ``liquidation_volume``."""
+
+    route = "ws/liquidations"
+    channel = "liquidations"
+
+    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+        timeframe = self.value("timeframe")
+        if timeframe is not None and timeframe not in VOLUME_TIMEFRAMES:
+            raise BadValue("timeframe", timeframe, "one of " + " ".join(VOLUME_TIMEFRAMES))
+        return {"timeframe": timeframe, "count": bar_count(_WIDTH.read(self.value("container_width")))}
+
+    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            if options["timeframe"] is not None:
+                wanted = {"interval": options["timeframe"], "count": options["count"]}
+                key = frame_key(desk.venue, listing.instrument.symbol, "v1.liquidation_volume", wanted)
+                await stack.enter_async_context(beside(self.forward(desk, key), name=f"volume {self.correlation}"))
+            await self._orders(desk, listing)
+
+    async def _orders(self, desk: Desk, listing: Listing) -> None:
+        from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
+
+        topic = Topic(desk.venue, listing.instrument.symbol, "liquidations")
+        async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
+            initial = True
+            while batch := await reader.batch():
+                orders = [(sequence, event) for sequence, event in batch if isinstance(event, Liquidation)]
+                if initial:
+                    stamp = stamp_of(desk, topic, batch[-1].sequence)
+                    newest = [event for _, event in orders]
+                    await self.send(liquidation_orders(newest, stamp, instrument=listing.instrument))
+                    initial = False
+                    continue
+                for sequence, event in orders:
+                    stamp = stamp_of(desk, topic, sequence)
+                    await self.send(liquidation_order(event, stamp, instrument=listing.instrument))
+
+
+def stamp_of(desk: Desk, topic: Topic, sequence: int) -> Stamp:
+    """Return number, time and quality of an event's message."""
+    state = desk.hub.state(topic)
+    assert state is not None, "a topic that is read is open"
+    return Stamp(sequence=sequence, time_us=desk.now_us(), quality=state.quality.wire())
+
+
+@contextlib.asynccontextmanager
+async def beside(work: Any, *, name: str) -> AsyncIterator[None]:
+    """Run a second stream of the same socket; its failure ends the socket as the first one's would."""
+    owner = asyncio.current_task()
+    assert owner is not None
+    task: asyncio.Task[None] = asyncio.create_task(work, name=name)
+    task.add_done_callback(lambda done: owner.cancel() if not done.cancelled() and done.exception() else None)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error from None
+        raise
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def _number_text(name: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise BadValue(name, value, "a number")
+    return str(value)

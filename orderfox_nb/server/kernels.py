@@ -1,0 +1,124 @@
+"""Kernels of the dashboard: what they are told, who may talk to them, and when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado import web
+from traitlets import Bool, Dict
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+_log = logging.getLogger(__name__)
+
+V1_SUBPROTOCOL: Final = "v1.kernel.websocket.jupyter.org"
+
+
+class DashboardKernels(AsyncMappingKernelManager):
+    """Starts kernels with our address and token in their environment, and none while the server stops."""
+
+    kernel_environment = Dict(help="Variables that every kernel gets")
+    closing = Bool(False)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.starting: set[asyncio.Task[Any]] = set()
+        """Tasks inside a start: ended there, a kernel would be left behind."""
+
+    async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
+        if self.closing:
+            raise web.HTTPError(503, "The server stops")
+        kwargs["env"] = {**(kwargs.get("env") or {}), **self.kernel_environment}
+        task = asyncio.current_task()
+        assert task is not None
+        self.starting.add(task)
+        try:
+            return await super().start_kernel(**kwargs)
+        finally:
+            self.starting.discard(task)
+
+
+class Reaper:
+    """Decides which kernels outlived their tab: a state machine over times that are handed in.
+
+    A page's last word is refused by XSRF (voila #1458), and idle culling spares a kernel with a live task. So a kernel
+    ends ``grace_s`` after its last socket closed, or ``unclaimed_s`` after it was taken from the pool and no page came.
+    """
+
+    def __init__(self, *, grace_s: float = 15.0, unclaimed_s: float = 60.0) -> None:
+        self._grace_s = grace_s
+        self._unclaimed_s = unclaimed_s
+        self._sockets: dict[str, int] = {}
+        self._alone_since: dict[str, tuple[float, float]] = {}
+
+    def connected(self, kernel_id: str) -> None:
+        """Note that a page opened a socket."""
+        self._sockets[kernel_id] = self._sockets.get(kernel_id, 0) + 1
+        self._alone_since.pop(kernel_id, None)
+
+    def disconnected(self, kernel_id: str, now_s: float) -> None:
+        """Note that a page's socket closed."""
+        left = self._sockets.get(kernel_id, 0) - 1
+        if left > 0:
+            self._sockets[kernel_id] = left
+            return
+        self._sockets.pop(kernel_id, None)
+        self._alone_since[kernel_id] = (now_s, self._grace_s)
+
+    def due(self, now_s: float, *, running: Iterable[str], preheated: Iterable[str]) -> list[str]:
+        """Return the kernels to end now.
+
+        Args:
+            now_s: Any steady clock.
+            running: Every kernel there is.
+            preheated: Those that wait in the pool and that nobody used yet.
+        """
+        running = set(running)
+        spared = set(preheated)
+        self._alone_since = {kernel: since for kernel, since in self._alone_since.items() if kernel in running}
+        for kernel in running - spared - self._sockets.keys():
+            self._alone_since.setdefault(kernel, (now_s, self._unclaimed_s))
+        return sorted(
+            kernel
+            for kernel, (since, patience) in self._alone_since.items()
+            if kernel not in spared and now_s - since >= patience
+        )
+
+
+class GuardedKernelSocket(VoilaKernelWebsocketHandler):
+    """The page's socket to its kernel.
+
+    Without the v1 subprotocol the server would spin and ignore SIGTERM, so such a socket is refused.
+    """
+
+    def initialize(self, reaper: Reaper, now_s: Callable[[], float]) -> None:  # type: ignore[override]
+        self._reaper = reaper
+        self._now_s = now_s
+        self._counted = ""
+
+    async def get(self, kernel_id: str) -> None:  # type: ignore[override]
+        offered = self.request.headers.get("Sec-WebSocket-Protocol", "")
+        if V1_SUBPROTOCOL not in (name.strip() for name in offered.split(",")):
+            raise web.HTTPError(400, f"Offer the subprotocol {V1_SUBPROTOCOL}")
+        if kernel_id not in self.kernel_manager:
+            raise web.HTTPError(404, "No such kernel")
+        await super().get(kernel_id)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        # Nobody reads a page here, and Jupyter's needs files that Voila does not serve.
+        self.finish(f"{status_code}")
+
+    async def open(self, kernel_id: str) -> None:  # type: ignore[override]
+        self.set_nodelay(True)
+        self._counted = kernel_id
+        self._reaper.connected(kernel_id)
+        await super().open(kernel_id)
+
+    def on_close(self) -> None:
+        if self._counted:
+            self._reaper.disconnected(self._counted, self._now_s())
+            self._counted = ""
+        super().on_close()

@@ -1,0 +1,59 @@
+"""Every route of the server, in one table: the applications and the OpenAPI document are made from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_server.utils import url_path_join
+
+from orderfox_nb.server.handlers import live, market, streams, system
+from orderfox_nb.server.handlers.base import NoRoute
+from orderfox_nb.server.service import DeskService
+
+_SYMBOL: Final = r"([^/]+(?:/[^/]+)?)"
+_TIMEFRAME: Final = r"([^/]+)"
+# A second segment is a timeframe where it looks like one, else the quote of BTC/USDT.
+_SYMBOL_THEN_TIMEFRAME: Final = r"([^/]+?(?:/[^/]+?)??)(?:/([0-9]+[A-Za-z]+))?"
+
+REST: Final[list[tuple[str, type[Any]]]] = [
+    (r"/api/v1/health", system.Health),
+    (r"/api/v1/metrics", system.MetricsText),
+    (r"/api/v1/openapi\.json", system.OpenApi),
+    (r"/api/v1/symbols", market.Symbols),
+    (r"/api/v1/symbol-cache-stats", market.SymbolCacheStats),
+    (r"/api/v1/refresh-symbols", market.RefreshSymbols),
+    (rf"/api/v1/orderbook/{_SYMBOL}", market.OrderBook),
+    (rf"/api/v1/trades/{_SYMBOL}", market.Trades),
+    (rf"/api/v1/candles/{_SYMBOL}", market.Candles),
+    (rf"/api/v1/liquidations/{_SYMBOL}", market.Liquidations),
+    (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumes),
+]
+
+SOCKETS: Final[list[tuple[str, type[Any]]]] = [
+    (rf"/api/v1/ws/orderbook(?:/{_SYMBOL})?", streams.OrderBookSocket),
+    (rf"/api/v1/ws/trades(?:/{_SYMBOL})?", streams.TradesSocket),
+    (rf"/api/v1/ws/candles(?:/{_SYMBOL_THEN_TIMEFRAME})?", streams.CandlesSocket),
+    (rf"/api/v1/ws/liquidations(?:/{_SYMBOL})?", streams.LiquidationsSocket),
+    (r"/api/v1/ws/live", live.LiveSocket),
+]
+
+TOP_LEVEL: Final[list[tuple[str, type[Any]]]] = [(r"/health", system.Health), (r"/metrics", system.MetricsText)]
+CATCH_ALL: Final[list[tuple[str, type[Any]]]] = [(r"/api/v1(?:/.*)?", NoRoute)]
+
+
+def routes(base_url: str, service: DeskService, *, top_level: bool, catch_all: bool) -> list[tuple[str, Any, Any]]:
+    """Return tornado's table of our routes.
+
+    Args:
+        base_url: Prefix of every path.
+        service: What the handlers share.
+        top_level: Also ``/health`` and ``/metrics``: only where nobody else's routes are.
+        catch_all: Also an answer to whatever else is asked under ``/api/v1``.
+    """
+    table = [*REST, *SOCKETS, *(TOP_LEVEL if top_level else []), *(CATCH_ALL if catch_all else [])]
+    return [(url_path_join(base_url, path), handler, {"service": service}) for path, handler in table]
+
+
+def catch_all(base_url: str, service: DeskService) -> list[tuple[str, Any, Any]]:
+    """Return the answer to whatever else is asked under ``/api/v1``, to be added after everybody's routes."""
+    return [(url_path_join(base_url, path), handler, {"service": service}) for path, handler in CATCH_ALL]

@@ -1,0 +1,139 @@
+"""What the handlers of one server share: settings, access rules, counters, sockets and one Desk, opened when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.errors import SettingError
+from orderfox_nb.lifecycle import Service
+from orderfox_nb.server.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+_log = logging.getLogger(__name__)
+
+
+class OpenSocket(Protocol):
+    """A WebSocket that the server can close."""
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Start the closing handshake."""
+        ...
+
+    async def ended(self) -> None:
+        """Wait until the socket's task has left."""
+        ...
+
+
+class DeskService:
+    """One server's desk and the rules for reaching it; everything runs on the server's own loop.
+
+    Nothing is opened before the first reader asks: an extension that is installed and not used costs nothing.
+
+    Args:
+        settings: What the environment and the command line say, or the reason why it cannot be used.
+        public: Whether anybody may read market data.
+        standalone: Whether there is no identity but our own token (``orderfox serve``).
+        heartbeat_s: A socket that was quiet for so long gets a heartbeat.
+        open_: Opens the desk; the one of the settings when not given.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | SettingError,
+        *,
+        public: bool,
+        standalone: bool,
+        heartbeat_s: float = 15.0,
+        open_: Callable[[Settings], AbstractAsyncContextManager[Desk]] | None = None,
+    ) -> None:
+        self.problem = settings if isinstance(settings, SettingError) else None
+        self.settings = load_safe_settings() if isinstance(settings, SettingError) else settings
+        self.public = public
+        self.standalone = standalone
+        self.heartbeat_s = heartbeat_s
+        self.token = self.settings.server_token.get_secret_value() or secrets.token_urlsafe(32)
+        """Opens every route to the kernels that this server started."""
+        self.metrics = Metrics()
+        self.sockets: set[OpenSocket] = set()
+        self._desk: Desk | None = None
+        open_desk_ = open_ or open_desk
+        self._service = Service(lambda: self._opened(open_desk_), name="orderfox desk")
+
+    @property
+    def opened(self) -> Desk | None:
+        """The desk, if somebody has asked for it yet."""
+        return self._desk
+
+    async def desk(self) -> Desk:
+        """Return the desk, opened by the first call.
+
+        Raises:
+            SettingError: The settings cannot be used.
+        """
+        if self.problem is not None:
+            raise self.problem
+        return await self._service.start()
+
+    async def stop(self) -> None:
+        """Close every socket, then the desk; safe to call twice."""
+        sockets = tuple(self.sockets)
+        for socket in sockets:
+            socket.close(1001, "server stops")
+        if sockets:
+            waits = [asyncio.ensure_future(socket.ended()) for socket in sockets]
+            _, late = await asyncio.wait(waits, timeout=0.5)
+            for wait in late:
+                wait.cancel()
+        await self._service.stop()
+
+    @asynccontextmanager
+    async def _opened(self, open_: Callable[[Settings], AbstractAsyncContextManager[Desk]]) -> AsyncIterator[Desk]:
+        async with open_(self.settings) as desk:
+            self._desk = desk
+            _log.info("desk=open source=%s", self.settings.source)
+            try:
+                yield desk
+            finally:
+                self._desk = None
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Open the desk of the settings.
+
+    Raises:
+        SettingError: The source cannot be used.
+    """
+    # Here and below: an extension that nobody uses does not pay for the feeds.
+    from orderfox_nb.feeds.catalog import open_feed  # noqa: PLC0415
+
+    async with Desk(open_feed(settings.parsed_source(), settings), settings) as desk:
+        yield desk
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings and check the source, without any I/O towards it.
+
+    Raises:
+        SettingError: A value that cannot be used; names the variable.
+    """
+    from orderfox_nb.feeds.catalog import open_feed  # noqa: PLC0415
+
+    settings = load_settings(**overrides)
+    open_feed(settings.parsed_source(), settings)
+    return settings
+
+
+def load_safe_settings() -> Settings:
+    """Return the defaults, for a server that has to say what is wrong with the given ones."""
+    return Settings.model_construct()

@@ -1,0 +1,255 @@
+"""``orderfox serve``: the dashboard for anybody, with the endpoints beside it on the same port and loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+import webbrowser
+from pathlib import Path
+from typing import Any, Final
+
+import tornado.ioloop
+import tornado.web
+from jupyter_server.utils import url_path_join
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from traitlets import Float, Instance
+from traitlets.config import Config
+from voila.app import Voila
+
+from orderfox_nb.errors import SettingError
+from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, Reaper
+from orderfox_nb.server.routes import routes
+from orderfox_nb.server.service import DeskService
+
+_log = logging.getLogger(__name__)
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+# Front-end bundles that a dashboard never needs and a page would wait for.
+_UNUSED_BUNDLES: Final = ["jupyterlab_pygments", "@voila-dashboards/jupyterlab-preview"]
+_STOP_S: Final = 1.0
+_KERNEL_PATH: Final = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
+
+
+def dashboard_path() -> Path:
+    """Return the dashboard's notebook: the repository's, or the installed one.
+
+    Raises:
+        FileNotFoundError: Neither is there.
+    """
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "orderfox_nb" / "notebooks" for scheme in schemes]
+    for home in (Path(__file__).parents[2] / "notebooks", *installed):
+        if (path := home / "dashboard.ipynb").is_file():
+            return path
+    raise FileNotFoundError("the dashboard's notebook is not installed: reinstall orderfox_nb")
+
+
+def dashboard_config(*, preheated: int) -> Config:
+    """Return the settings of Voila for viewers who may only look.
+
+    Args:
+        preheated: Kernels that wait for a page, 0 to start one on demand.
+    """
+    return Config(
+        {
+            "Voila": {"config_file_paths": [], "open_browser": False},
+            "VoilaConfiguration": {
+                "template": "lab",
+                "allow_template_override": "NO",
+                "allow_theme_override": "NOTEBOOK",
+                "multi_kernel_manager_class": DashboardKernels,
+                "preheat_kernel": preheated > 0,
+                "default_pool_size": preheated,
+                "file_allowlist": [],
+                "extension_denylist": _UNUSED_BUNDLES,
+                "http_header_envs": [],
+                "show_tracebacks": False,
+            },
+        }
+    )
+
+
+class OrderFoxVoila(Voila):
+    """Voila with our routes before its catch-all, kernels that end with their tab, and a stop that leaves nothing."""
+
+    service = Instance(DeskService)
+    reaper_grace_s = Float(15.0, help="A kernel ends so long after its page's last socket closed")
+
+    # The parent's traits make these attributes at run time.
+    kernel_manager: Any
+    voila_configuration: Any
+
+    def setup_template_dirs(self) -> None:
+        super().setup_template_dirs()
+        # Ours come first and extend Voila's "lab", whose static files stay where they are.
+        self.template_paths = [str(TEMPLATES), *self.template_paths]
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        super().initialize(argv if argv is not None else [])
+        # Voila's own line about the address comes from a listen() that is not used here.
+        self.log.setLevel(logging.WARNING)
+
+    def init_handlers(self) -> list[Any]:
+        """Put our routes and the guarded kernel socket before everything of Voila."""
+        self._reaper = Reaper(grace_s=self.reaper_grace_s)
+        base = self.server_url
+        guard = {"reaper": self._reaper, "now_s": time.monotonic}
+        return [
+            *routes(base, self.service, top_level=True, catch_all=True),
+            (url_path_join(base, rf"/api/kernels/{_KERNEL_PATH}/channels"), GuardedKernelSocket, guard),
+            *super().init_handlers(),
+        ]
+
+    def bind(self) -> str:
+        """Take the port and return the address to open.
+
+        Raises:
+            SettingError: The port cannot be taken.
+        """
+        try:
+            self._listeners = bind_sockets(self.port, self.ip)
+        except OSError as error:
+            raise SettingError("BACKEND_PORT", self.port, f"a port that is free on {self.ip} ({error})") from None
+        self.port = self._listeners[0].getsockname()[1]
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.ip, self.ip)  # noqa: S104
+        return f"http://{shown}:{self.port}{self.base_url}"
+
+    def serve(self, *, announce: Any, open_browser: bool) -> None:
+        """Serve until SIGTERM or SIGINT; leaves no task, socket or kernel.
+
+        Args:
+            announce: Called with the address once requests are answered.
+            open_browser: Whether to open a tab.
+        """
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        self.ioloop = tornado.ioloop.IOLoop.current()
+        self.connection_dir = tempfile.mkdtemp(prefix="orderfox_", dir=self.connection_dir_root)
+        address = self.bind()
+        server: HTTPServer | None = None
+        try:
+            settings = self.init_settings()
+            self.kernel_manager.kernel_environment = {
+                "ORDERFOX_URL": address.rstrip("/"),
+                "ORDERFOX_TOKEN": self.service.token,
+            }
+            self.app = tornado.web.Application(**settings, log_function=_log_request)
+            self.app.settings.update(self.tornado_settings)
+            self.app.add_handlers(".*$", self.init_handlers())
+            server = HTTPServer(self.app)
+            server.add_sockets(self._listeners)
+            loop: asyncio.AbstractEventLoop = self.ioloop.asyncio_loop  # type: ignore[attr-defined]
+            for name in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(name, self.ioloop.stop)
+            self.ioloop.add_callback(announce, address)
+            if open_browser and has_display():
+                self.ioloop.add_callback(open_in_browser, address)
+            sweep = tornado.ioloop.PeriodicCallback(self._reap, 1000)
+            sweep.start()
+            self.ioloop.start()
+            sweep.stop()
+        finally:
+            self.ioloop.run_sync(lambda: self._close(server))
+            self.ioloop.close()
+            shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    async def _reap(self) -> None:
+        manager = self.kernel_manager
+        for kernel_id in self._reaper.due(
+            time.monotonic(), running=manager.list_kernel_ids(), preheated=preheated_kernels(manager)
+        ):
+            _log.info("kernel=%s outlived its page", kernel_id)
+            try:
+                await asyncio.wait_for(manager.shutdown_kernel(kernel_id, now=True), timeout=5)
+            except (KeyError, RuntimeError, TimeoutError, tornado.web.HTTPError):
+                # It ended by itself meanwhile; the next sweep sees what is left.
+                _log.debug("kernel=%s could not be ended", kernel_id, exc_info=True)
+
+    async def _close(self, server: HTTPServer | None) -> None:
+        if server is not None:
+            server.stop()
+        else:
+            for listener in self._listeners:
+                listener.close()
+        manager = getattr(self, "kernel_manager", None)
+        results = await asyncio.gather(
+            self.service.stop(),
+            end_kernels(manager) if manager is not None else asyncio.sleep(0),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, Exception):
+                _log.error("could not stop cleanly", exc_info=result)
+        if server is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(server.close_all_connections(), timeout=0.3)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=0.3)
+
+
+def preheated_kernels(manager: Any) -> set[str]:
+    """Return the kernels that wait in Voila's pool for a page."""
+    waiting: set[str] = set()
+    for pool in getattr(manager, "_pools", {}).values():
+        for task in pool:
+            if task.done() and not task.cancelled() and task.exception() is None:
+                waiting.add(task.result()["kernel_id"])
+            elif not task.done():
+                # It is being started: which one it will be is not known yet, so none of the unused is judged.
+                waiting.update(manager.list_kernel_ids())
+    return waiting
+
+
+async def end_kernels(manager: Any) -> None:
+    """End every kernel at once, those that are just being started too."""
+    manager.closing = True
+    pools = [task for pool in manager._pools.values() for task in pool] if hasattr(manager, "_pools") else []
+    if hasattr(manager, "_pools"):
+        manager._pools = {}
+    for task in pools:
+        if task not in manager.starting:
+            task.cancel()
+    if manager.starting:
+        await asyncio.wait(set(manager.starting), timeout=_STOP_S / 2)
+    ends = [asyncio.ensure_future(manager.shutdown_kernel(kernel, now=True)) for kernel in manager.list_kernel_ids()]
+    if ends:
+        await asyncio.wait(ends, timeout=_STOP_S)
+    for end in ends:
+        if end.done() and not end.cancelled():
+            end.exception()
+
+
+def has_display() -> bool:
+    """Return whether a browser can show up here."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def open_in_browser(address: str) -> None:
+    """Open a tab; a browser that takes its time does not hold the loop."""
+    threading.Thread(target=webbrowser.open, args=(address,), kwargs={"new": 2}, daemon=True).start()
+
+
+def _log_request(handler: tornado.web.RequestHandler) -> None:
+    status = handler.get_status()
+    level = logging.WARNING if status >= 500 else logging.INFO if status >= 400 else logging.DEBUG
+    seconds = handler.request.request_time()
+    _log.log(
+        level,
+        "method=%s path=%s status=%d ms=%.1f",
+        handler.request.method,
+        handler.request.path,
+        status,
+        seconds * 1000,
+    )

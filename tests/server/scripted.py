@@ -1,0 +1,185 @@
+"""A feed whose events a test decides: a fake venue without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+from orderfox_nb.core.events import (
+    BookSnapshot,
+    Candle,
+    Event,
+    Liquidation,
+    LiquidationVolume,
+    Status,
+    Ticker,
+    Topic,
+    Trade,
+    raw_levels,
+)
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.timeframes import MINUTE_US
+from orderfox_nb.feeds.base import Listing, Origin
+
+VENUE = "scripted"
+START_US = 1_700_000_040_000_000
+
+
+def listing(symbol: str, *, tick: str, lot: str, price: float, volume: float) -> Listing:
+    base = symbol.removesuffix("USDT")
+    return Listing(
+        instrument=Instrument(
+            venue=VENUE,
+            symbol=symbol,
+            unified=f"{base}/USDT:USDT",
+            base=base,
+            quote="USDT",
+            tick_size=Decimal(tick),
+            lot_size=Decimal(lot),
+        ),
+        ticker=Ticker(
+            symbol=symbol,
+            time_us=START_US,
+            last=price,
+            open=price,
+            high=price,
+            low=price,
+            volume=volume / price,
+            quote_volume=volume,
+        ),
+        funding_rate=0.0001,
+    )
+
+
+LISTINGS = (
+    listing("BTCUSDT", tick="0.1", lot="0.001", price=50_000.0, volume=12.59e9),
+    listing("ETHUSDT", tick="0.01", lot="0.001", price=3_000.0, volume=4.2e9),
+    listing("BTCUSDC", tick="0.1", lot="0.001", price=50_010.0, volume=0.3e9),
+)
+
+
+class ScriptedFeed:
+    """Every topic opens with a small prelude; ``emit`` adds live events."""
+
+    def __init__(self) -> None:
+        self.venue = VENUE
+        self.origin = Origin(source="scripted", venue=VENUE, simulated=True)
+        self.entered = 0
+        self.streams: dict[Topic, list[asyncio.Queue[Event]]] = {}
+        self.opened = 0
+        self.calls = 0
+        self.time_us = START_US
+
+    def now_us(self) -> int:
+        return self.time_us
+
+    def emit(self, topic: Topic, *events: Event) -> None:
+        for queue in self.streams.get(topic, []):
+            for event in events:
+                queue.put_nowait(event)
+
+    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        self.opened += 1
+        self.streams.setdefault(topic, []).append(queue)
+        try:
+            for event in self.prelude(topic):
+                yield event
+            while True:
+                yield await queue.get()
+        finally:
+            self.streams[topic].remove(queue)
+
+    def prelude(self, topic: Topic) -> list[Event]:
+        symbol, now = topic.symbol, self.time_us
+        live = Status(symbol=symbol, time_us=now, state="live", history="complete")
+        match topic.channel:
+            case "book":
+                bids = [(49_990.0 - i * 0.1, 1.0 + i * 0.001) for i in range(200)]
+                asks = [(50_000.0 + i * 0.1, 2.0 + i * 0.001) for i in range(200)]
+                snapshot = BookSnapshot(
+                    symbol=symbol, time_us=now, raw_bids=raw_levels(bids), raw_asks=raw_levels(asks), update_id=100
+                )
+                return [live, snapshot]
+            case "trades":
+                return [live, *(trade(symbol, number, now) for number in range(1, 151))]
+            case "candles":
+                return [live, *bars(symbol, topic.interval, 300, now)]
+            case "liquidations":
+                volume = LiquidationVolume(
+                    symbol=symbol, time_us=now, interval="1m", start_us=[], buy=[], sell=[], count=[]
+                )
+                return [live, volume, *(liquidation(symbol, number, now) for number in range(3))]
+            case _:
+                return [live]
+
+    async def listings(self) -> Sequence[Listing]:
+        self.calls += 1
+        return LISTINGS
+
+    async def candles(
+        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
+    ) -> Sequence[Candle]:
+        return bars(symbol, interval, limit, self.time_us if end_us is None else end_us)
+
+    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
+        return [trade(symbol, number, self.time_us) for number in range(1, 151)][-limit:]
+
+    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
+        return [liquidation(symbol, number, self.time_us) for number in range(3)][-limit:]
+
+    async def liquidation_volume(
+        self, symbol: str, interval: str, *, start_us: int, end_us: int
+    ) -> Sequence[tuple[int, float, float, int]] | None:
+        return [(start_us - start_us % MINUTE_US + MINUTE_US, 1000.0, 500.0, 2)]
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {"feed_exchange_calls": self.calls}
+
+    async def __aenter__(self) -> Self:
+        self.entered += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.entered -= 1
+
+
+def trade(symbol: str, number: int, time_us: int) -> Trade:
+    return Trade(
+        symbol=symbol,
+        time_us=time_us + number,
+        id=number,
+        price=50_000.0 + number % 7 * 0.1,
+        size=0.001 * (1 + number % 5),
+        aggressor="buy" if number % 2 else "sell",
+    )
+
+
+def liquidation(symbol: str, number: int, time_us: int) -> Liquidation:
+    return Liquidation(
+        symbol=symbol, time_us=time_us + number * 1000, side="sell", size=0.5 + number, price=50_000.0 + number
+    )
+
+
+def bars(symbol: str, interval: str, count: int, end_us: int) -> list[Candle]:
+    last = end_us - end_us % MINUTE_US
+    return [
+        Candle(
+            symbol=symbol,
+            time_us=end_us,
+            interval=interval,
+            open_us=last - (count - 1 - i) * MINUTE_US,
+            open=50_000.0,
+            high=50_010.0,
+            low=49_990.0,
+            close=50_000.0 + i % 5,
+            volume=1.0,
+            closed=i < count - 1,
+        )
+        for i in range(count)
+    ]
