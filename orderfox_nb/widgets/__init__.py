@@ -1,1 +1,20 @@
-"""Widgets that take their frames straight from the server."""
+"""Widgets that take their frames straight from the server; each is usable alone, ``Dashboard`` composes them."""
+
+from __future__ import annotations
+
+from orderfox_nb.widgets.candle_chart import CandleChart
+from orderfox_nb.widgets.dashboard import Dashboard
+from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
+from orderfox_nb.widgets.order_book import OrderBook
+from orderfox_nb.widgets.tables import Liquidations, Tape
+
+__all__ = [
+    "CandleChart",
+    "Dashboard",
+    "Liquidations",
+    "MarketHeader",
+    "OrderBook",
+    "QualityBadge",
+    "SymbolPicker",
+    "Tape",
+]

@@ -1,0 +1,67 @@
+// Numbers and times as text. Whole units of 10^-digits are written digit by digit: no binary noise can appear.
+
+/** Whole units of 10^-digits as a decimal, thousands separated: (616597, 1) is "61,659.7". */
+export function unitsText(units, digits) {
+  const negative = units < 0;
+  const text = String(Math.abs(units)).padStart(digits + 1, "0");
+  const whole = grouped(text.slice(0, text.length - digits));
+  const sign = negative ? "-" : "";
+  return digits > 0 ? `${sign}${whole}.${text.slice(-digits)}` : sign + whole;
+}
+
+/** The same with at most two digits, for sums that are only looked at. */
+export function roundedText(units, digits) {
+  return digits > 2 ? unitsText(Math.round(units / 10 ** (digits - 2)), 2) : unitsText(units, digits);
+}
+
+export function grouped(whole) {
+  return whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+/** A price as a number, by the digits of its tick. */
+export function priceText(price, digits) {
+  if (price === null || price === undefined || !Number.isFinite(price)) return "–";
+  if (price !== 0 && Math.abs(price) < 1e-5) return price.toExponential(2);
+  const [whole, rest] = price.toFixed(digits).split(".");
+  return rest === undefined ? grouped(whole) : `${grouped(whole)}.${rest}`;
+}
+
+/** A large quantity in short form: 12.59B, 456.78M, 1.00K, 12.30. */
+export function shortText(value, digits = 2) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  for (const [limit, letter] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
+    if (size >= limit) return (value / limit).toFixed(digits) + letter;
+  }
+  return value.toFixed(digits);
+}
+
+/** A fraction as a signed percentage: 0.0184 is "+1.84 %". */
+export function percentText(fraction, digits = 2, signed = true) {
+  if (fraction === null || fraction === undefined || !Number.isFinite(fraction)) return "–";
+  const text = (fraction * 100).toFixed(digits);
+  return `${signed && fraction > 0 ? "+" : ""}${text} %`;
+}
+
+const two = (number) => String(number).padStart(2, "0");
+
+/** Time of day in the viewer's zone. */
+export function clockText(ms) {
+  const at = new Date(ms);
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+/** Time of day to the minute, with the date where it is midnight or the bars are long. */
+export function barTimeText(ms, lengthMs) {
+  const at = new Date(ms);
+  const day = `${two(at.getDate())}.${two(at.getMonth() + 1)}.`;
+  return lengthMs >= 86_400_000 ? `${day}${at.getFullYear()}` : `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+/** What is left, as 02:14:07 or 00:23. */
+export function countdownText(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const minutes = two(Math.floor(seconds / 60) % 60);
+  const hours = Math.floor(seconds / 3600);
+  return `${hours > 0 ? `${two(hours)}:` : ""}${minutes}:${two(seconds % 60)}`;
+}

@@ -1,0 +1,333 @@
+// One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
+// this text, so the link itself lives on globalThis and is counted by the views that hold it.
+import { foldFrame } from "./fold.js";
+import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
+
+const WIRE = 1;
+const QUIET_MS = 40_000; // the server sends a heartbeat after 15 s without anything else
+const HIDDEN_MS = 3_000;
+const SERVER_AGAIN_MS = 30_000;
+const MESSAGES_PER_SECOND = 40; // the server takes 50
+
+export class Link {
+  constructor(base) {
+    this.base = base;
+    this.state = "connecting"; // connecting, open, reconnecting, reload
+    this.detail = "";
+    this.hello = null;
+    this.offset = 0; // the page's clock minus the venue's, ms
+    this.entries = new Map(); // subscription text → entry
+    this.byKey = new Map();
+    this.listeners = new Set();
+    this.views = 0;
+    this.pump = null;
+    this.requests = new Map();
+    this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
+    this.attempt = 0;
+    this.sent = [];
+    this.dirty = new Set();
+    this.painting = false;
+    this.onVisibility = () => this.visibilityChanged();
+  }
+
+  // ---- lifetime -------------------------------------------------------------------------------------------------
+
+  acquire(pump) {
+    this.pump = this.pump ?? pump;
+    if (this.views++ === 0) {
+      document.addEventListener("visibilitychange", this.onVisibility);
+      this.watch = setInterval(() => this.checkQuiet(), 5_000);
+      this.connect();
+    }
+  }
+
+  release() {
+    if (--this.views > 0) return;
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    clearInterval(this.watch);
+    clearTimeout(this.retry);
+    clearTimeout(this.hiding);
+    this.transport?.close();
+    this.transport = null;
+    this.run = null;
+    this.state = "connecting";
+    this.hello = null;
+    this.pump = null;
+  }
+
+  async connect() {
+    const run = (this.run = {}); // a newer attempt makes an older one's answer void
+    const calls = {
+      onMessage: (message, bytes) => this.run === run && this.receive(message, bytes),
+      onClose: () => this.run === run && this.lost(),
+    };
+    const served = this.base !== null && (await serverAnswers(this.base));
+    if (this.run !== run) return;
+    if (served) this.transport = openSocket(this.base, calls);
+    else if (this.pump) {
+      this.transport = openComm(this.pump, calls);
+      if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
+    } else this.lost();
+    this.heard = performance.now();
+  }
+
+  async lookForServer() {
+    if (this.transport?.kind !== "comm") return;
+    if (await serverAnswers(this.base)) this.restart();
+    else this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
+  }
+
+  restart() {
+    for (const key of this.byKey.keys()) this.post({ type: "unsubscribe", key });
+    this.transport?.close();
+    this.transport = null;
+    clearTimeout(this.retry);
+    this.connect();
+  }
+
+  lost() {
+    this.transport?.close();
+    this.transport = null;
+    this.run = null;
+    if (this.state === "reload") return;
+    this.setState("reconnecting", "");
+    for (const { fail } of this.requests.values()) fail(new Error("The connection was lost"));
+    this.requests.clear();
+    // Full jitter over a doubling bound: many pages of one server do not come back at the same instant.
+    const bound = Math.min(8_000, 250 * 2 ** this.attempt++);
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.connect(), bound / 2 + (Math.random() * bound) / 2);
+  }
+
+  checkQuiet() {
+    if (this.transport && !document.hidden && performance.now() - this.heard > QUIET_MS) this.lost();
+  }
+
+  visibilityChanged() {
+    clearTimeout(this.hiding);
+    if (document.hidden) this.hiding = setTimeout(() => this.pause(), HIDDEN_MS);
+    else if (this.paused) {
+      this.paused = false;
+      this.heard = performance.now();
+      for (const entry of this.entries.values()) this.open(entry);
+    }
+  }
+
+  /** A hidden tab takes no frames: animation frames stop there, so nothing could be drawn anyway. */
+  pause() {
+    this.paused = true;
+    for (const entry of this.entries.values()) this.shut(entry);
+  }
+
+  // ---- what a view does -----------------------------------------------------------------------------------------
+
+  /** Follow frames of `{symbol, stream, parameters}`; `view` has paint(entry) and optionally gone(message). */
+  subscribe(request, view) {
+    const text = subscriptionText(request);
+    let entry = this.entries.get(text);
+    if (!entry) {
+      entry = { text, request, key: null, frame: null, sequence: null, resuming: false, views: new Set(), gone: "" };
+      this.entries.set(text, entry);
+      this.open(entry);
+    } else if (entry.frame) this.schedule(entry);
+    entry.views.add(view);
+    if (entry.gone) view.gone?.(entry.gone);
+    return () => {
+      entry.views.delete(view);
+      if (entry.views.size === 0 && this.entries.get(text) === entry) {
+        this.shut(entry);
+        this.entries.delete(text);
+      }
+    };
+  }
+
+  /** Ask once: `request("candles", {symbol, interval, limit, end})` gives the answer's data. */
+  request(what, parameters) {
+    const id = (this.lastId = (this.lastId ?? 0) + 1);
+    return new Promise((done, fail) => {
+      this.requests.set(id, { done, fail });
+      this.post({ type: "request", id, what, ...parameters });
+      setTimeout(() => this.requests.delete(id) && fail(new Error("No answer within 15 s")), 15_000);
+    });
+  }
+
+  listen(listener) {
+    this.listeners.add(listener);
+    listener(this);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The venue's time now, in ms. */
+  now() {
+    return Date.now() - this.offset;
+  }
+
+  // ---- messages -------------------------------------------------------------------------------------------------
+
+  receive(message, bytes) {
+    this.heard = performance.now();
+    this.counters.messages++;
+    this.counters.bytes += bytes;
+    const entry = message.key === undefined ? undefined : this.byKey.get(message.key);
+    if (message.type === "frame") this.frame(entry, message);
+    else if (message.type === "hello") this.greeted(message);
+    else if (message.type === "gone") this.gone(entry, message.message);
+    else if (message.type === "response") this.answered(message.id, message.data);
+    else if (message.type === "status") this.status(message);
+    else if (message.type === "error") this.refused(entry, message);
+  }
+
+  greeted(message) {
+    if (message.wire !== WIRE) {
+      this.setState("reload", "This page is older than its server: reload it");
+      this.transport?.close();
+      this.transport = null;
+      return;
+    }
+    this.hello = message;
+    this.offset = Date.now() - message.time;
+    this.attempt = 0;
+    this.counters.connections++;
+    this.byKey.clear();
+    this.sent.length = 0;
+    this.setState("open", message.origin?.problem ?? "");
+    if (!this.paused) for (const entry of this.entries.values()) this.open(entry);
+  }
+
+  frame(entry, message) {
+    if (!entry) return; // unsubscribed while it was on its way
+    this.counters.frames++;
+    if (typeof message.base !== "number") entry.frame = message;
+    else if (message.base === entry.sequence && entry.frame && !entry.resuming) {
+      this.counters.deltas++;
+      entry.frame = foldFrame(entry.request.stream, entry.request.parameters, entry.frame, message);
+    } else entry.frame = null;
+    if (entry.frame === null) {
+      this.resume(entry);
+      return;
+    }
+    entry.resuming = false;
+    entry.gone = "";
+    entry.sequence = message.sequence;
+    entry.received = performance.now();
+    const age = Date.now() - message.time;
+    entry.lag = Math.abs(age) < 60_000 ? Math.max(0, age) : Math.max(0, age - this.offset);
+    this.schedule(entry);
+  }
+
+  resume(entry) {
+    entry.sequence = null;
+    if (entry.resuming) return;
+    entry.resuming = true;
+    this.counters.resumes++;
+    this.post({ type: "resume", key: entry.key });
+  }
+
+  gone(entry, text) {
+    if (!entry) return;
+    entry.gone = text || "No longer sent";
+    entry.frame = entry.sequence = null;
+    for (const view of entry.views) view.gone?.(entry.gone);
+  }
+
+  answered(id, data) {
+    const waiting = this.requests.get(id);
+    this.requests.delete(id);
+    waiting?.done(data);
+  }
+
+  refused(entry, message) {
+    this.counters.errors++;
+    const waiting = this.requests.get(message.id);
+    this.requests.delete(message.id);
+    if (waiting) waiting.fail(new Error(message.message));
+    else if (entry && !entry.frame) this.gone(entry, message.message);
+  }
+
+  status(message) {
+    if (this.hello && message.origin) this.hello = { ...this.hello, origin: message.origin };
+    this.setState(this.state, message.message ?? "");
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------------------------
+
+  open(entry) {
+    if (!this.hello || !this.transport || this.paused) return;
+    entry.key = `${this.hello.venue}/${entry.text}`;
+    entry.sequence = null;
+    entry.resuming = false;
+    this.byKey.set(entry.key, entry);
+    this.post({ type: "subscribe", key: entry.key });
+  }
+
+  shut(entry) {
+    if (entry.key === null) return;
+    this.byKey.delete(entry.key);
+    this.post({ type: "unsubscribe", key: entry.key });
+    entry.key = entry.sequence = null;
+  }
+
+  /** Send, spread out where there is more than the server takes in a second. */
+  post(message) {
+    if (!this.transport) return;
+    const now = performance.now();
+    while (this.sent.length && this.sent[0] < now - 1_000) this.sent.shift();
+    if (this.sent.length < MESSAGES_PER_SECOND) {
+      this.sent.push(now);
+      this.transport.send(message);
+    } else {
+      const { run } = this;
+      setTimeout(() => this.run === run && this.post(message), 1_000 - (now - this.sent[0]) + 5);
+    }
+  }
+
+  /** Every message is folded at once, only the paint waits for the animation frame. */
+  schedule(entry) {
+    this.dirty.add(entry);
+    if (this.painting) return;
+    this.painting = true;
+    requestAnimationFrame(() => {
+      this.painting = false;
+      const painted = [...this.dirty];
+      this.dirty.clear();
+      for (const one of painted) {
+        if (!one.frame) continue;
+        this.counters.paints++;
+        for (const view of one.views) view.paint(one);
+      }
+    });
+  }
+
+  setState(state, detail) {
+    this.state = state;
+    this.detail = detail;
+    for (const listener of this.listeners) listener(this);
+  }
+}
+
+/** `symbol/stream?name=value&…` with the parameters in alphabetical order: a key without its venue. */
+export function subscriptionText({ symbol, stream, parameters }) {
+  const query = Object.keys(parameters).sort().map((name) => `${name}=${parameters[name]}`).join("&");
+  return `${symbol}/${stream}${query ? `?${query}` : ""}`;
+}
+
+/** The page's link, made by the first widget that asks. */
+export function pageLink() {
+  const base = pageBase();
+  const name = Symbol.for(`orderfox.link.v1:${base ?? "comm"}`);
+  return (globalThis[name] ??= new Link(base));
+}
+
+/** Hold the page's link as long as a view lives; gives the link and what lets go of it. */
+export async function holdLink(model) {
+  const link = pageLink();
+  let pump = null;
+  try {
+    const id = model.get("pump");
+    if (id) pump = await model.widget_manager.get_model(id.replace(/^IPY_MODEL_/, ""));
+  } catch {
+    pump = null; // a page whose kernel is gone has no pump; the socket may still be there
+  }
+  link.acquire(pump);
+  return { link, release: () => link.release() };
+}

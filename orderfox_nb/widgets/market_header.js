@@ -1,0 +1,66 @@
+// What the market is at now: last price, change, mark, funding, open interest, volume.
+import { make, setClass, write } from "./dom.js";
+import { countdownText, percentText, priceText, shortText } from "./format.js";
+import { followFrames } from "./panel.js";
+import { applyTheme } from "./theme.js";
+
+async function render({ model, el }) {
+  applyTheme();
+  el.classList.add("of-widget");
+  const panel = make("div", "of of-market");
+  const last = make("strong", "of-last");
+  panel.append(last);
+  const figure = (name, label) => {
+    const box = make("div", `of-figure of-figure-${name}`);
+    const value = make("b");
+    const title = make("span", "", label);
+    box.append(value, title);
+    panel.append(box);
+    return { value, title };
+  };
+  const change = figure("change", "24 h");
+  const mark = figure("mark", "Mark");
+  const funding = figure("funding", "Funding");
+  const rate = make("span");
+  const countdown = make("small");
+  funding.value.append(rate, countdown);
+  const interest = figure("interest", "Open interest");
+  const volume = figure("volume", "Volume");
+  const note = make("span", "of-state");
+  panel.append(note);
+  el.append(panel);
+  const parts = { panel, note, gone: "" };
+
+  let before = 0;
+  let next = 0;
+  let link = null;
+  const tick = () => write(countdown, next > 0 && link ? ` in ${countdownText(next - link.now())}` : "");
+  const paint = ({ frame }, from) => {
+    link = from;
+    const digits = frame.price_digits;
+    write(last, priceText(frame.last, digits));
+    if (frame.last !== before) setClass(last, `of-last ${frame.last >= before ? "of-bid" : "of-ask"}`);
+    before = frame.last;
+    write(change.value, percentText(frame.change));
+    setClass(change.value, frame.change > 0 ? "of-bid" : frame.change < 0 ? "of-ask" : "");
+    write(mark.value, priceText(frame.mark, digits));
+    write(rate, percentText(frame.funding, 4, false));
+    next = frame.next_funding ?? 0;
+    const asset = frame.base_asset ?? frame.base ?? "";
+    write(interest.value, frame.open_interest === null ? "–" : `${shortText(frame.open_interest, 1)} ${asset}`);
+    write(volume.value, shortText(frame.volume_quote));
+    write(volume.title, `Volume, ${frame.quote ?? ""}`);
+    panel.dataset.symbol = frame.symbol;
+    tick();
+  };
+  parts.symbolChanged = () => (before = 0);
+  const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
+  const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint });
+  const timer = setInterval(tick, 1000);
+  return () => {
+    clearInterval(timer);
+    following.end();
+  };
+}
+
+export default { render };

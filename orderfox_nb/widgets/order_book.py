@@ -1,0 +1,53 @@
+"""The order book as a ladder."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import traitlets
+
+from orderfox_nb.widgets.base import LiveWidget
+from orderfox_nb.widgets.esm import module_text, style_text
+
+
+class OrderBook(LiveWidget):
+    """Price ladder with depth bars, spread and imbalance.
+
+    Example:
+        >>> OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
+    """
+
+    _esm = module_text("order_book.js")
+    _css = style_text("order_book.css")
+
+    rows = traitlets.Enum([10, 20, 50], 20).tag(sync=True)
+    """Rows a side."""
+    rounding = traitlets.Unicode("auto").tag(sync=True)
+    """Height of a row in price: a positive decimal, or ``auto`` for the symbol's own."""
+    flash = traitlets.Bool(True).tag(sync=True)
+    """Whether a row lights up when its size changes by more than a quarter."""
+
+    def __init__(self, *, rounding: object = "auto", **kwargs: Any) -> None:
+        super().__init__(rounding=rounding_text(rounding), **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `book.rounding = 0.5` is what people write; the wire and the page want its exact decimal text.
+        super().__setattr__(name, rounding_text(value) if name == "rounding" else value)
+
+
+def rounding_text(value: object) -> str:
+    """Return a row height as the exact decimal text of the wire.
+
+    Raises:
+        traitlets.TraitError: Not a positive number and not ``auto``.
+    """
+    if value == "auto":
+        return "auto"
+    try:
+        height = Decimal(str(value))
+    except InvalidOperation:
+        height = Decimal(0)
+    if not height.is_finite() or height <= 0:
+        raise traitlets.TraitError(f"rounding {value!r} must be a positive decimal or 'auto'")
+    return f"{height.normalize():f}"

@@ -1,0 +1,103 @@
+// What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
+import { make, write } from "./dom.js";
+import { holdLink } from "./link.js";
+import { applyTheme } from "./theme.js";
+
+const STATE_TEXT = {
+  connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
+  syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off", down: "source is down",
+};
+
+/** The frame of a panel: header with title and tools, body, a line that says its state. */
+export function makePanel(el, name, title) {
+  applyTheme();
+  el.classList.add("of-widget");
+  const panel = make("section", `of of-panel of-${name}`);
+  panel.setAttribute("aria-label", title);
+  const header = make("header", "of-header");
+  const heading = make("h2", "of-title", title);
+  const note = make("span", "of-state");
+  note.setAttribute("role", "status");
+  const tools = make("div", "of-tools");
+  header.append(heading, note, tools);
+  const body = make("div", "of-body");
+  panel.append(header, body);
+  el.append(panel);
+  return { panel, header, heading, tools, body, note };
+}
+
+/**
+ * Follow frames for a panel. `keyOf()` gives the subscription for the model's traits of now (null: none), `paint(entry)`
+ * draws; `traits` are the names whose change leads to another key. Gives what ends it all.
+ */
+export async function followFrames({ model, parts, traits, keyOf, paint }) {
+  const { link, release } = await holdLink(model);
+  const { panel, note } = parts;
+  let unsubscribe = null;
+  let current = null;
+  let ended = false;
+  let symbol = "";
+
+  const showState = () => {
+    const quality = current?.quality?.state;
+    let state = link.state === "open" ? (current ? quality : "waiting") : link.state;
+    let text = STATE_TEXT[state] ?? state;
+    if (link.state === "open" && !current && link.detail) text = link.detail;
+    if (parts.gone) [state, text] = ["gone", parts.gone];
+    if (state === "live") text = "";
+    if (panel.dataset.state !== state) panel.dataset.state = state;
+    write(note, text);
+  };
+  const view = {
+    paint(entry) {
+      const { frame } = entry;
+      parts.gone = "";
+      current = frame;
+      paint(entry, link);
+      panel.dataset.frames = String(Number(panel.dataset.frames ?? 0) + 1);
+      panel.dataset.sequence = String(entry.sequence);
+      panel.dataset.key = entry.key;
+      showState();
+    },
+    gone(message) {
+      parts.gone = message;
+      current = null;
+      showState();
+    },
+  };
+  const follow = () => {
+    if (ended) return;
+    const request = keyOf();
+    const next = request && link.subscribe(request, view);
+    unsubscribe?.(); // after the new one, so that a shared key is not closed in between
+    unsubscribe = next;
+    if (symbol !== model.get("symbol")) {
+      symbol = model.get("symbol");
+      parts.gone = "";
+      current = null;
+      parts.symbolChanged?.(symbol);
+    }
+    showState();
+  };
+  const names = traits.map((name) => `change:${name}`);
+  for (const name of names) model.on(name, follow);
+  const unlisten = link.listen(showState);
+  follow();
+  return {
+    link,
+    end() {
+      ended = true;
+      for (const name of names) model.off(name, follow);
+      unlisten();
+      unsubscribe?.();
+      release();
+    },
+  };
+}
+
+/** Set a trait from the page; the kernel hears of it when it has time. */
+export function setTrait(model, name, value) {
+  if (model.get(name) === value) return;
+  model.set(name, value);
+  model.save_changes();
+}

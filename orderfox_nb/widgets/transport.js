@@ -1,0 +1,58 @@
+// The two ways by which frames come: the server's socket, and the comm of a kernel that pumps them. Both speak the same
+// messages (docs/live.md); a transport is {send(message), close()} and calls onMessage(message, bytes) and onClose().
+
+/** Where the Jupyter server answers, from the page itself; null where there is none (VS Code, Colab, a static page). */
+export function pageBase() {
+  const element = document.getElementById("jupyter-config-data");
+  if (!element) return null;
+  try {
+    const base = JSON.parse(element.textContent).baseUrl;
+    return base ? new URL(base.endsWith("/") ? base : `${base}/`, location.href).href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether our server answers below this base. */
+export async function serverAnswers(base) {
+  try {
+    const answer = await fetch(`${base}api/v1/health`, { credentials: "same-origin", cache: "no-store" });
+    const health = await answer.json();
+    return health.service === "orderfox";
+  } catch {
+    return false;
+  }
+}
+
+export function openSocket(base, { onMessage, onClose }) {
+  const socket = new WebSocket(`${base.replace(/^http/, "ws")}api/v1/ws/live`);
+  socket.onmessage = ({ data }) => onMessage(JSON.parse(data), data.length);
+  socket.onclose = () => onClose();
+  return {
+    kind: "socket",
+    send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
+    close: () => {
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+    },
+  };
+}
+
+/** The kernel's pump: one widget model a page, whose custom messages hold a batch of the server's own messages. */
+export function openComm(pump, { onMessage, onClose }) {
+  const receive = (content) => {
+    for (const text of content.messages ?? []) onMessage(JSON.parse(text), text.length);
+  };
+  const dead = () => onClose();
+  pump.on("msg:custom", receive);
+  pump.on("comm:close", dead);
+  pump.send({ type: "hello" });
+  return {
+    kind: "comm",
+    send: (message) => pump.send(message),
+    close: () => {
+      pump.off("msg:custom", receive);
+      pump.off("comm:close", dead);
+    },
+  };
+}
