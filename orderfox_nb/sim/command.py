@@ -1,0 +1,125 @@
+"""The command line of the embedded exchange."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from orderfox_nb.sim.exchange import Exchange
+from orderfox_nb.sim.listings import LARGEST
+from orderfox_nb.sim.process import UNTIL_STDIN_CLOSES
+from orderfox_nb.sim.server.app import SimServer
+from orderfox_nb.sim.server.source import Source
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until stopped.
+
+    Returns:
+        Exit code: 2 for an option that cannot be used.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        source = _source(options)
+    except (OSError, ValueError) as error:
+        return _refuse(options, str(error))
+    try:
+        asyncio.run(_serve(source, options))
+    except OSError as error:
+        return _refuse(options, f"cannot listen at {options.host}:{options.port}: {error.strerror}")
+    return 0
+
+
+def _refuse(options: argparse.Namespace, reason: str) -> int:
+    if options.until_stdin_closes:
+        sys.stdout.write(json.dumps({"error": reason}) + "\n")
+    else:
+        sys.stderr.write(f"orderfox sim: {reason}\n")
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="orderfox sim", description="The embedded exchange on a port of its own.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8900, help="0 for a free one (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed and start give the same market")
+    parser.add_argument("--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"1 to {LARGEST}")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
+    parser.add_argument("--start", type=int, default=0, metavar="MS", help="start of trading, ms (default now)")
+    parser.add_argument("--tape", type=Path, help="recorded frames to play instead: a receive time and a frame a line")
+    parser.add_argument("--liquidations", type=Path, help="recorded liquidations to play beside the tape, jsonl")
+    parser.add_argument("--tick", default="", help="tick size of the tape's symbol (default: inferred)")
+    parser.add_argument("--lot", default="", help="lot size of the tape's symbol (default: inferred)")
+    parser.add_argument(UNTIL_STDIN_CLOSES, action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def _source(options: argparse.Namespace) -> Exchange | Source:
+    if options.tape is None:
+        if options.speed == float("inf"):
+            raise ValueError("--speed max is for a tape")
+        return Exchange(options.seed, options.symbols, start_us=options.start * 1_000 or time.time_ns() // 1_000)
+    from orderfox_nb.sim.tape import Tape  # noqa: PLC0415  # only a tape needs its parser
+
+    return Tape.open(
+        options.tape,
+        liquidations=options.liquidations,
+        tick_size=options.tick,
+        lot_size=options.lot,
+        paced_by_readers=options.speed == float("inf"),
+    )
+
+
+async def _serve(source: Exchange | Source, options: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped.set)
+    if options.until_stdin_closes:
+        _when_stdin_closes(lambda: loop.call_soon_threadsafe(stopped.set))
+    speed = 1.0 if options.speed == float("inf") else options.speed
+    async with SimServer(source, host=options.host, port=options.port, speed=speed) as server:
+        sys.stdout.write(json.dumps({"port": server.port, "http_url": server.http_url, "ws_url": server.ws_url}) + "\n")
+        sys.stdout.flush()
+        await stopped.wait()
+
+
+def _when_stdin_closes(then: Callable[[], object]) -> None:
+    def watch() -> None:
+        # The bare descriptor: a thread inside sys.stdin would hold its lock at the interpreter's exit.
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                pass
+        with contextlib.suppress(RuntimeError):
+            then()
+
+    threading.Thread(target=watch, name="sim-stdin", daemon=True).start()
+
+
+def _within(low: int, high: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{value} is not from {low} to {high}")
+        return value
+
+    return number
+
+
+def _speed(text: str) -> float:
+    if text == "max":
+        return float("inf")
+    value = float(text)
+    if not 0 < value <= 1_000:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 up to 1000, or max")
+    return value

@@ -1,0 +1,124 @@
+"""The embedded exchange as a child process, ended by its closed pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from orderfox_nb.errors import VenueUnreachable
+
+UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
+
+
+class SimProcess:
+    """Runs ``python -m orderfox_nb.sim`` on a free port of loopback.
+
+    The child has a pipe to this process as its standard input and ends when that closes, so it cannot outlive its
+    parent, however that ends.
+
+    Args:
+        options: Command line of ``orderfox sim``, such as ``["--seed", "7"]``.
+        start_timeout_s: How long it may take to listen.
+        stop_timeout_s: After that long it is killed.
+
+    Raises:
+        VenueUnreachable: On entering, when the child ends or says nothing; carries what it wrote.
+    """
+
+    def __init__(
+        self, options: Sequence[str] = (), *, start_timeout_s: float = 60.0, stop_timeout_s: float = 2.0
+    ) -> None:
+        self._options = tuple(options)
+        self._start_timeout_s = start_timeout_s
+        self._stop_timeout_s = stop_timeout_s
+        self._process: asyncio.subprocess.Process | None = None
+        self.port = 0
+
+    @property
+    def http_url(self) -> str:
+        """Base of REST addresses."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """Base of stream addresses, before ``/public`` and ``/market``."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def liquidation_url(self) -> str:
+        """Base of the liquidation history."""
+        return f"{self.http_url}/api"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child, 0 when none runs."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else 0
+
+    async def wait(self) -> int:
+        """Wait until the child has ended by itself and return its exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "orderfox_nb.sim",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            UNTIL_STDIN_CLOSES,
+            *self._options,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            # Standard error stays the parent's: a pipe that nobody empties would stop a child that complains a lot.
+            # A Ctrl-C in the terminal is for the parent, which then closes the pipe.
+            start_new_session=os.name == "posix",
+        )
+        try:
+            self.port = await self._announced_port(self._process)
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end()
+
+    async def _announced_port(self, process: asyncio.subprocess.Process) -> int:
+        assert process.stdout is not None
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), self._start_timeout_s)
+        except TimeoutError:
+            raise VenueUnreachable("sim", f"the simulation did not start in {self._start_timeout_s:g} s") from None
+        told: Any = {}
+        with contextlib.suppress(ValueError):
+            told = json.loads(line)
+        if not isinstance(told, dict) or "port" not in told:
+            reason = told.get("error") if isinstance(told, dict) else None
+            raise VenueUnreachable("sim", f"the simulation did not start: {reason or 'it ended'}")
+        return int(told["port"])
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.communicate(), self._stop_timeout_s)
+        except (TimeoutError, asyncio.CancelledError) as stopped:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            if isinstance(stopped, asyncio.CancelledError):
+                raise

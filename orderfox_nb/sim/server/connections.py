@@ -1,0 +1,130 @@
+"""One socket of a client: its queue, and what becomes of it when nobody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from orderfox_nb.sim.server.limits import Limits
+from orderfox_nb.sim.server.names import Root, StreamName, parse_stream
+from orderfox_nb.sim.server.subscriptions import Subscriptions
+
+
+class Connection:
+    """A websocket with a bounded queue of frames and one task that writes them.
+
+    A socket that does not read fills its own queue and is then dropped; nobody else waits for it.
+    """
+
+    def __init__(
+        self, number: int, root: Root, subscriptions: Subscriptions, socket: web.WebSocketResponse, limits: Limits
+    ) -> None:
+        self.number = number
+        self.root: Root = root
+        self.subscriptions = subscriptions
+        self.opened_s = time.monotonic()
+        self.frames = 0
+        self.stalled = False
+        """Did not read for so long that a tape no longer waits for it."""
+        self._socket = socket
+        self._limits = limits
+        self._queue: deque[tuple[bytes, WSMsgType]] = deque()
+        self._queued_bytes = 0
+        self._ready = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._incoming: deque[float] = deque()
+        self._resume_at: float = 0.0
+        self._pinged_s = self.opened_s
+        self._ponged_s = self.opened_s
+        self.closing = False
+
+    def delivered(self) -> dict[str, StreamName]:
+        """Return the streams that this connection receives, by name."""
+        found = ((text, parse_stream(text)) for text in self.subscriptions.names)
+        return {text: name for text, name in found if name is not None and name.delivered_under(self.root)}
+
+    def send(self, payload: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
+        """Queue a frame; a full queue drops the connection."""
+        if self.closing:
+            return
+        self._queue.append((payload, kind))
+        self._queued_bytes += len(payload)
+        if len(self._queue) > self._limits.queued_frames or self._queued_bytes > self._limits.queued_bytes:
+            self.cut()
+            return
+        self._ready.set()
+        self._drained.clear()
+
+    def hold(self, seconds: float) -> None:
+        """Let everything that is queued from now on wait."""
+        self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+
+    def cut(self) -> None:
+        """Drop the connection without a close frame, as a broken network does."""
+        self.closing = True
+        self._queue.clear()
+        self._drained.set()
+        self._ready.set()
+        request = self._socket._req  # aiohttp has no public way to abort a websocket
+        if request is not None and request.transport is not None:
+            request.transport.abort()
+
+    async def drained(self) -> None:
+        """Wait until every queued frame was handed to the operating system."""
+        await self._drained.wait()
+
+    async def write(self) -> None:
+        """Write queued frames until the connection closes."""
+        # An aborted transport shows as a reset; the reading side ends the connection.
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            while not self.closing:
+                await self._ready.wait()
+                while self._queue:
+                    if (wait_s := self._resume_at - time.monotonic()) > 0:
+                        await asyncio.sleep(wait_s)
+                        continue
+                    payload, kind = self._queue.popleft()
+                    self._queued_bytes -= len(payload)
+                    self.frames += 1
+                    await self._socket.send_frame(payload, kind)
+                self._ready.clear()
+                self._drained.set()
+        self._drained.set()
+
+    def incoming(self, message: WSMessage) -> bool:
+        """Take note of a message; ``False`` when it is one too many in a second."""
+        now = time.monotonic()
+        if message.type is WSMsgType.PONG:
+            self._ponged_s = now
+        self._incoming.append(now)
+        while self._incoming[0] <= now - 1.0:
+            self._incoming.popleft()
+        return len(self._incoming) <= self._limits.messages_per_second
+
+    async def keep(self) -> None:
+        """Ping by the clock; ends when the connection has to: after its 24 h, or without a pong."""
+        limits = self._limits
+        while True:
+            now = time.monotonic()
+            end_s = min(self.opened_s + limits.connection_s, self._ponged_s + limits.ping_s + limits.pong_s)
+            if now >= end_s:
+                return
+            if now >= self._pinged_s + limits.ping_s:
+                self._pinged_s = now
+                self.send(str(time.time_ns() // 1_000_000).encode(), WSMsgType.PING)
+            await asyncio.sleep(max(0.01, min(self._pinged_s + limits.ping_s, end_s) - now))
+
+    def statistics(self) -> dict[str, object]:
+        """Return what ``/sim/statistics`` tells of a connection."""
+        return {
+            "connection": self.number,
+            "root": self.root,
+            "streams": list(self.subscriptions.names),
+            "frames": self.frames,
+            "queued": len(self._queue),
+        }

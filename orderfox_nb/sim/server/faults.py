@@ -1,0 +1,123 @@
+"""Faults on request: what a venue does on a bad day, one named case at a time."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+StreamFault: TypeAlias = Literal["drop", "duplicate", "reorder", "delay", "freeze", "malformed", "cut"]
+Kind: TypeAlias = Literal[
+    "drop", "duplicate", "reorder", "delay", "freeze", "malformed", "cut", "stale_snapshot", "clock_jump", "status"
+]
+_STREAM_KINDS = frozenset({"drop", "duplicate", "reorder", "delay", "freeze", "malformed", "cut"})
+_REST_KINDS = frozenset({"status", "malformed", "delay", "stale_snapshot"})
+
+
+class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One fault, its scope, and how often it strikes.
+
+    A fault with a ``path`` strikes REST requests, every other one frames of streams (``status`` and
+    ``stale_snapshot`` are of REST by nature). Scopes left empty match everything. ``clock_jump`` strikes at once.
+
+    - ``drop``, ``duplicate``: a frame is left out, sent twice;
+    - ``reorder``: a frame is sent after the next one of its stream;
+    - ``delay``: a frame, and all behind it on its connection, waits ``seconds``; a REST answer waits so long;
+    - ``freeze``: the stream stays silent while the socket lives (``count`` frames, or for ever with -1);
+    - ``malformed``: the text is cut in the middle of its JSON;
+    - ``cut``: the connection is gone without a close frame;
+    - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was asked for;
+    - ``clock_jump``: the server's time and every event time jump by ``seconds`` and stay there;
+    - ``status``: REST answers with ``status`` (429, 418, 451, 5xx) and ``Retry-After: seconds``.
+    """
+
+    kind: Kind
+    stream: str = ""
+    symbol: str = ""
+    connection: int = 0
+    """Number of a connection as ``/sim/statistics`` lists them."""
+    path: str = ""
+    """Start of a REST path such as ``/fapi/v1/depth``."""
+    count: int = 1
+    """How many times, -1 without end."""
+    seconds: float = 0.0
+    status: int = 503
+    id: int = 0
+
+
+class Faults:
+    """The faults in force, oldest first; each is gone once its count is used up."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._issued = 0
+        self.struck: dict[str, int] = {}
+        """How often each kind has struck."""
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def add(self, kind: Kind | Fault, **options: Any) -> Fault:
+        """Ask for a fault.
+
+        Raises:
+            TypeError: No such option.
+        """
+        fault = kind if isinstance(kind, Fault) else Fault(kind=kind, **options)
+        self._issued += 1
+        fault.id = self._issued
+        self._faults.append(fault)
+        return fault
+
+    def remove(self, fault_id: int) -> bool:
+        """End a fault before its count is used up."""
+        before = len(self._faults)
+        self._faults = [fault for fault in self._faults if fault.id != fault_id]
+        return len(self._faults) < before
+
+    def clear(self) -> None:
+        """End every fault."""
+        self._faults.clear()
+
+    def listed(self) -> list[Fault]:
+        """Return the faults in force."""
+        return list(self._faults)
+
+    def for_frame(self, stream: str, symbol: str, connection: int) -> Fault | None:
+        """Take the fault that strikes a frame, if any."""
+        for fault in self._faults:
+            if (
+                fault.kind in _STREAM_KINDS
+                and not fault.path
+                and (not fault.stream or fault.stream == stream)
+                and (not fault.symbol or fault.symbol.upper() == symbol)
+                and (not fault.connection or fault.connection == connection)
+            ):
+                return self._strike(fault)
+        return None
+
+    def for_request(self, path: str, symbol: str) -> Fault | None:
+        """Take the fault that strikes a REST request, if any."""
+        for fault in self._faults:
+            if fault.kind not in _REST_KINDS or (not fault.path and fault.kind not in ("status", "stale_snapshot")):
+                continue
+            if fault.kind == "stale_snapshot" and not path.endswith("/depth"):
+                continue
+            if path.startswith(fault.path) and (not fault.symbol or fault.symbol.upper() == symbol):
+                return self._strike(fault)
+        return None
+
+    def take(self, kind: Kind) -> Fault | None:
+        """Take the first fault of a kind that strikes neither a frame nor a request."""
+        for fault in self._faults:
+            if fault.kind == kind:
+                return self._strike(fault)
+        return None
+
+    def _strike(self, fault: Fault) -> Fault:
+        self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
+        if fault.count > 0:
+            fault.count -= 1
+            if fault.count == 0:
+                self._faults.remove(fault)
+        return fault

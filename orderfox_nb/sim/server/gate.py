@@ -1,0 +1,161 @@
+"""What stands before every REST answer: faults, the budget of weight, and the venue's form of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from orderfox_nb.sim.server.faults import Fault, Faults
+from orderfox_nb.sim.server.limits import Limits
+from orderfox_nb.sim.server.weights import Refused, WeightMeter
+
+_USED: Final = "X-MBX-USED-WEIGHT-1M"
+_BLOCKED: Final = (
+    "Service unavailable from a restricted location according to 'b. Eligibility' in "
+    "https://www.binance.com/en/terms. Please contact customer service if you believe you received this message "
+    "in error."
+)
+
+
+class VenueError(Exception):
+    """An error with the venue's own code and text."""
+
+    def __init__(self, code: int, message: str, *, status: int = 400) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class Gate:
+    """Guards the REST answers of one server.
+
+    Args:
+        clock_us: The clock of the weight budget.
+        snapshot: Encodes a book, for the fault that serves a stale one.
+    """
+
+    def __init__(
+        self, *, limits: Limits, faults: Faults, clock_us: Callable[[], int], snapshot: Callable[[str], bytes | None]
+    ) -> None:
+        self._limits = limits
+        self._faults = faults
+        self._clock_us = clock_us
+        self._snapshot = snapshot
+        self._meter = WeightMeter(limits)
+        self._stale: dict[int, dict[str, bytes]] = {}
+        self.requests: dict[str, int] = {}
+        """Answered requests by path."""
+
+    def guard(
+        self, answer: Callable[[web.Request], Any], weight: int | str | Callable[[web.Request], int]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Wrap an answer into the handler that aiohttp calls."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self.requests[request.path] = self.requests.get(request.path, 0) + 1
+            address = request.remote or ""
+            now_us = self._clock_us()
+            if weight == "funding":
+                refused = self._meter.charge_funding(address, now_us)
+            else:
+                cost = weight(request) if callable(weight) else weight
+                assert isinstance(cost, int)
+                refused = self._meter.charge(address, cost, now_us)
+            headers = {_USED: str(self._meter.used(address, now_us))}
+            if refused is not None:
+                return self._refusal(refused, address, headers)
+            fault = self._faults.for_request(request.path, request.query.get("symbol", ""))
+            if fault is not None:
+                if fault.kind == "delay":
+                    await asyncio.sleep(fault.seconds)
+                elif fault.kind == "status":
+                    return _struck(fault, headers)
+                elif fault.kind == "stale_snapshot":
+                    request["stale"] = fault.id
+            try:
+                body = answer(request)
+            except VenueError as error:
+                return _json({"code": error.code, "msg": error.message}, error.status, headers)
+            text = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            if fault is not None and fault.kind == "malformed":
+                text = text[: max(1, len(text) // 2)]
+            return web.Response(body=text, content_type="application/json", headers=headers)
+
+        return handle
+
+    def remember(self, fault: Fault) -> None:
+        """Keep the books of this moment for a ``stale_snapshot`` that was asked for; one without a symbol keeps all."""
+        self._stale[fault.id] = {}
+        if fault.symbol and (body := self._snapshot(fault.symbol.upper())) is not None:
+            self._stale[fault.id][fault.symbol.upper()] = body
+
+    def stale_depth(self, request: web.Request, symbol: str, limit: int) -> bytes | None:
+        """Return the kept snapshot where a fault said so, cut to the limit."""
+        kept = self._stale.get(request.get("stale", 0), {}).get(symbol)
+        if kept is None:
+            return None
+        body = msgspec.json.decode(kept)
+        return msgspec.json.encode(body | {"bids": body["bids"][:limit], "asks": body["asks"][:limit]})
+
+    def used(self, address: str) -> int:
+        """Return the weight that an address has used in this minute."""
+        return self._meter.used(address, self._clock_us())
+
+    def _refusal(self, refused: Refused, address: str, headers: dict[str, str]) -> web.Response:
+        headers["Retry-After"] = str(refused.retry_after_s)
+        if refused.status == 418:
+            message = (
+                f"Way too many requests; IP({address}) banned until {refused.banned_until_us // 1000}. "
+                "Please use the websocket for live updates to avoid bans."
+            )
+        else:
+            message = (
+                f"Too many requests; current limit of IP({address}) is {self._limits.weight_per_minute} requests per "
+                "minute. Please use the websocket for live updates to avoid polling the API."
+            )
+        return _json({"code": -1003, "msg": message}, refused.status, headers)
+
+
+async def unknown_path(request: web.Request) -> web.Response:
+    """Answer a path that the venue does not have."""
+    return _json({"code": -5000, "msg": f"Path {request.path}, Method {request.method} is invalid"}, 404, {})
+
+
+def integer(request: web.Request, name: str, default: int, *, low: int = -(2**62), high: int = 2**62) -> int:
+    """Read a whole number from the query.
+
+    Raises:
+        VenueError: Not a number, or outside ``low`` to ``high``.
+    """
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        raise VenueError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
+    value = int(text)
+    if not low <= value <= high:
+        raise VenueError(-1130, f"Data sent for parameter '{name}' is not valid.")
+    return value
+
+
+def _struck(fault: Fault, headers: dict[str, str]) -> web.Response:
+    if fault.seconds or fault.status in (418, 429):
+        headers["Retry-After"] = str(max(1, round(fault.seconds)))
+    if fault.status == 451:
+        return _json({"code": 0, "msg": _BLOCKED}, 451, headers)
+    if fault.status in (418, 429):
+        return _json({"code": -1003, "msg": "Too many requests."}, fault.status, headers)
+    if fault.status >= 500:
+        return web.Response(status=fault.status, text="<html><body>Service unavailable</body></html>", headers=headers)
+    unknown = {"code": -1000, "msg": "An unknown error occurred while processing the request."}
+    return _json(unknown, fault.status, headers)
+
+
+def _json(body: Any, status: int, headers: dict[str, str]) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=headers)

@@ -1,0 +1,313 @@
+"""The REST endpoints: their checks, weights and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from orderfox_nb.core.timeframes import HOUR_US, TIMEFRAME_US, bar_open_us
+from orderfox_nb.sim.facts import TradeFact
+from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.server import catalogue
+from orderfox_nb.sim.server.frames import ticker_text
+from orderfox_nb.sim.server.gate import Gate, VenueError, integer
+from orderfox_nb.sim.server.numbers import Numbers
+from orderfox_nb.sim.server.source import ServedMarket, Source
+from orderfox_nb.sim.server.weights import DEPTH_WEIGHT, klines_weight
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_DAY_MS: Final = 86_400_000
+
+
+class Rest:
+    """The public market data of ``/fapi/v1`` and ``/futures/data``.
+
+    Args:
+        source: What is served.
+        gate: Counts weights, strikes with faults, writes errors.
+    """
+
+    def __init__(self, source: Source, gate: Gate) -> None:
+        self._source = source
+        self._gate = gate
+        self._listings = {listing.symbol: listing for listing in source.listings}
+        self._numbers = {
+            symbol: Numbers(tick_size=listing.tick_size, lot_size=listing.lot_size)
+            for symbol, listing in self._listings.items()
+        }
+        self._exchange_info: bytes | None = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to an application."""
+        gate = self._gate
+        one_or_all = lambda one, all_: lambda request: one if "symbol" in request.query else all_  # noqa: E731
+        routes: list[tuple[str, Callable[[web.Request], Any], Any]] = [
+            ("/fapi/v1/ping", self._ping, 1),
+            ("/fapi/v1/time", self._time, 1),
+            ("/fapi/v1/exchangeInfo", self._info, 1),
+            ("/fapi/v1/depth", self._depth, _depth_weight),
+            ("/fapi/v1/trades", self._trades, 5),
+            ("/fapi/v1/aggTrades", self._aggregate_trades, 20),
+            ("/fapi/v1/klines", self._klines, _klines_weight),
+            ("/fapi/v1/ticker/24hr", self._tickers, one_or_all(1, 40)),
+            ("/fapi/v1/ticker/price", self._prices, one_or_all(1, 2)),
+            ("/fapi/v2/ticker/price", self._prices, one_or_all(1, 2)),
+            ("/fapi/v1/ticker/bookTicker", self._book_tickers, one_or_all(2, 5)),
+            ("/fapi/v1/premiumIndex", self._premium_index, one_or_all(1, 10)),
+            ("/fapi/v1/fundingRate", self._funding_rate, "funding"),
+            ("/fapi/v1/openInterest", self._open_interest, 1),
+            ("/futures/data/openInterestHist", self._open_interest_history, 0),
+        ]
+        return [web.get(path, gate.guard(answer, weight)) for path, answer, weight in routes]
+
+    def depth_body(self, symbol: str, limit: int) -> bytes:
+        """Encode a snapshot of a book."""
+        update_id, bids, asks = self._source.depth(symbol, limit)
+        numbers = self._numbers[symbol]
+        now_ms = self._now_ms()
+        return msgspec.json.encode(
+            {
+                "lastUpdateId": update_id,
+                "E": now_ms,
+                "T": now_ms,
+                "bids": [(numbers.price(ticks), numbers.size(lots)) for ticks, lots in bids],
+                "asks": [(numbers.price(ticks), numbers.size(lots)) for ticks, lots in asks],
+            }
+        )
+
+    # Checks
+
+    def _now_ms(self) -> int:
+        return self._source.now_us() // 1000
+
+    def _symbol(self, request: web.Request) -> str:
+        symbol = request.query.get("symbol", "")
+        if not symbol:
+            raise VenueError(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        if symbol not in self._listings:
+            raise VenueError(-1121, "Invalid symbol.")
+        return symbol
+
+    def _market(self, request: web.Request) -> tuple[str, ServedMarket, Numbers]:
+        symbol = self._symbol(request)
+        return symbol, self._source.market(symbol), self._numbers[symbol]
+
+    def _each(self, request: web.Request, row: Callable[[Listing, ServedMarket, Numbers], Any]) -> Any:
+        if "symbol" in request.query:
+            symbol, market, numbers = self._market(request)
+            return row(self._listings[symbol], market, numbers)
+        return [
+            row(listing, self._source.market(symbol), self._numbers[symbol])
+            for symbol, listing in self._listings.items()
+        ]
+
+    # Answers
+
+    def _ping(self, _: web.Request) -> Any:
+        return {}
+
+    def _time(self, _: web.Request) -> Any:
+        return {"serverTime": self._now_ms()}
+
+    def _info(self, _: web.Request) -> bytes:
+        return catalogue.exchange_info(list(self._listings.values()), self._numbers, now_ms=self._now_ms())
+
+    def _depth(self, request: web.Request) -> bytes:
+        symbol = self._symbol(request)
+        limit = integer(request, "limit", 500)
+        if limit not in DEPTH_WEIGHT:
+            raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
+        stale = self._gate.stale_depth(request, symbol, limit)
+        return stale if stale is not None else self.depth_body(symbol, limit)
+
+    def _trades(self, request: web.Request) -> Any:
+        _, market, numbers = self._market(request)
+        limit = integer(request, "limit", 500, low=1, high=1_000)
+        singles = [
+            {
+                "id": trade.first_trade_id + place,
+                "price": numbers.price(trade.price),
+                "qty": numbers.size(lots),
+                "quoteQty": numbers.quote(lots * trade.price),
+                "time": trade.time_us // 1000,
+                "isBuyerMaker": trade.buyer_is_maker,
+            }
+            for trade in market.aggregate_trades(limit)
+            for place, lots in enumerate(trade.fills)
+        ]
+        return singles[-limit:]
+
+    def _aggregate_trades(self, request: web.Request) -> Any:
+        _, market, numbers = self._market(request)
+        limit = integer(request, "limit", 500, low=1, high=1_000)
+        start_us, end_us = _bounds(request)
+        if start_us is not None and end_us is not None and end_us - start_us > HOUR_US:
+            raise VenueError(-1127, "More than 1 hours between startTime and endTime.")
+        if start_us is not None and start_us < self._source.now_us() - 48 * HOUR_US:
+            raise VenueError(-4166, "Search window is restricted to recent 2 days only.")
+        from_id = integer(request, "fromId", -1)
+        trades = market.aggregate_trades(
+            limit, from_id=from_id if from_id >= 0 else None, start_us=start_us, end_us=end_us
+        )
+        return [_aggregate_row(trade, numbers) for trade in trades]
+
+    def _klines(self, request: web.Request) -> Any:
+        _, market, numbers = self._market(request)
+        interval = request.query.get("interval", "")
+        if not interval:
+            raise VenueError(-1102, "Mandatory parameter 'interval' was not sent, was empty/null, or malformed.")
+        if interval not in TIMEFRAME_US:
+            raise VenueError(-1120, "Invalid interval.")
+        limit = integer(request, "limit", 500, low=1, high=1_500)
+        start_us, end_us = _bounds(request)
+        price, size, quote = numbers.price, numbers.size, numbers.quote
+        return [
+            (
+                row.open_us // 1000,
+                price(row.open),
+                price(row.high),
+                price(row.low),
+                price(row.close),
+                size(row.lots),
+                row.close_us // 1000 - 1,
+                quote(row.quote),
+                row.trades,
+                size(row.taker_lots),
+                quote(row.taker_quote),
+                "0",
+            )
+            for row in market.klines(interval, start_us, end_us, limit)
+        ]
+
+    def _tickers(self, request: web.Request) -> Any:
+        def row(listing: Listing, market: ServedMarket, numbers: Numbers) -> Any:
+            ticker = market.ticker()
+            return {
+                "symbol": listing.symbol,
+                **ticker_text(ticker, numbers),
+                "openTime": ticker.open_us // 1000,
+                "closeTime": ticker.close_us // 1000,
+                "firstId": ticker.first_trade_id,
+                "lastId": ticker.last_trade_id,
+                "count": ticker.trades,
+            }
+
+        return self._each(request, row)
+
+    def _prices(self, request: web.Request) -> Any:
+        now_ms = self._now_ms()
+        return self._each(
+            request,
+            lambda listing, market, numbers: {
+                "symbol": listing.symbol,
+                "price": numbers.price(market.ticker().last),
+                "time": now_ms,
+            },
+        )
+
+    def _book_tickers(self, request: web.Request) -> Any:
+        now_ms = self._now_ms()
+
+        def row(listing: Listing, market: ServedMarket, numbers: Numbers) -> Any:
+            bid, bid_lots, ask, ask_lots = market.best()
+            return {
+                "symbol": listing.symbol,
+                "bidPrice": numbers.price(bid),
+                "bidQty": numbers.size(bid_lots),
+                "askPrice": numbers.price(ask),
+                "askQty": numbers.size(ask_lots),
+                "time": now_ms,
+            }
+
+        return self._each(request, row)
+
+    def _premium_index(self, request: web.Request) -> Any:
+        def row(listing: Listing, market: ServedMarket, _: Numbers) -> Any:
+            mark = market.mark()
+            return {
+                "symbol": listing.symbol,
+                "markPrice": f"{mark.mark:.8f}",
+                "indexPrice": f"{mark.index:.8f}",
+                "estimatedSettlePrice": f"{mark.settle:.8f}",
+                "lastFundingRate": f"{mark.funding_rate:.8f}",
+                "interestRate": "0.00010000",
+                "nextFundingTime": mark.next_funding_us // 1000,
+                "time": self._now_ms(),
+            }
+
+        return self._each(request, row)
+
+    def _funding_rate(self, request: web.Request) -> Any:
+        start_us, end_us = _bounds(request)
+        limit = integer(request, "limit", 100, low=1, high=1_000)
+        symbols = [self._symbol(request)] if "symbol" in request.query else list(self._listings)
+        rows = [
+            {
+                "symbol": symbol,
+                "fundingTime": row.time_us // 1000,
+                "fundingRate": f"{row.rate:.8f}",
+                "markPrice": f"{row.mark:.8f}",
+            }
+            for symbol in symbols
+            for row in self._source.market(symbol).funding(start_us, end_us, limit)
+        ]
+        rows.sort(key=lambda row: row["fundingTime"])
+        return rows[:limit] if start_us is not None else rows[-limit:]
+
+    def _open_interest(self, request: web.Request) -> Any:
+        symbol, market, numbers = self._market(request)
+        return {"openInterest": numbers.size(market.open_interest()), "symbol": symbol, "time": self._now_ms()}
+
+    def _open_interest_history(self, request: web.Request) -> Any:
+        symbol, market, numbers = self._market(request)
+        period = request.query.get("period", "")
+        if period not in ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"):
+            raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")
+        limit = integer(request, "limit", 30, low=1, high=500)
+        start_us, end_us = _bounds(request)
+        rows = market.klines(period, start_us, min(end_us or self._source.now_us(), self._source.now_us()), limit)
+        return [
+            {
+                "symbol": symbol,
+                "sumOpenInterest": numbers.size(lots := market.open_interest(row.open_us)),
+                "sumOpenInterestValue": numbers.quote(lots * row.open),
+                "timestamp": bar_open_us(row.open_us, period) // 1000,
+            }
+            for row in rows
+        ]
+
+
+def _aggregate_row(trade: TradeFact, numbers: Numbers) -> dict[str, Any]:
+    size = numbers.size(trade.lots)
+    return {
+        "a": trade.agg_id,
+        "p": numbers.price(trade.price),
+        "q": size,
+        "nq": size,
+        "f": trade.first_trade_id,
+        "l": trade.last_trade_id,
+        "T": trade.time_us // 1000,
+        "m": trade.buyer_is_maker,
+    }
+
+
+def _bounds(request: web.Request) -> tuple[int | None, int | None]:
+    start_ms = integer(request, "startTime", -1)
+    end_ms = integer(request, "endTime", -1)
+    if 0 <= end_ms < start_ms:
+        raise VenueError(-1023, "Start time is greater than end time.")
+    # The end is inclusive to the millisecond.
+    return start_ms * 1000 if start_ms >= 0 else None, end_ms * 1000 + 999 if end_ms >= 0 else None
+
+
+def _depth_weight(request: web.Request) -> int:
+    text = request.query.get("limit", "500")
+    return DEPTH_WEIGHT.get(int(text), 1) if text.isdecimal() and len(text) < 6 else 1
+
+
+def _klines_weight(request: web.Request) -> int:
+    text = request.query.get("limit", "500")
+    return klines_weight(int(text)) if text.isdecimal() and len(text) < 6 else 1

@@ -1,0 +1,138 @@
+"""From streams to the connections that asked for them: each payload is encoded once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from orderfox_nb.sim.server.connections import Connection
+from orderfox_nb.sim.server.faults import Fault, Faults
+from orderfox_nb.sim.server.limits import Limits
+from orderfox_nb.sim.server.names import StreamName
+
+
+class Switchboard:
+    """Who listens to what, and the faults on the way there.
+
+    Args:
+        opened: Called when a stream gets its first listener.
+        closed: Called when it loses its last.
+    """
+
+    def __init__(
+        self,
+        faults: Faults,
+        limits: Limits,
+        *,
+        opened: Callable[[StreamName], None],
+        closed: Callable[[StreamName], None],
+    ) -> None:
+        self._faults = faults
+        self._limits = limits
+        self._opened = opened
+        self._closed = closed
+        self._listeners: dict[str, dict[int, Connection]] = {}
+        self._names: dict[str, StreamName] = {}
+        self._held_back: dict[tuple[int, str], bytes] = {}
+        self.connections: dict[int, Connection] = {}
+        self.published = 0
+
+    def join(self, connection: Connection) -> None:
+        """Take a new connection with the streams of its URL."""
+        self.connections[connection.number] = connection
+        self.update(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Let a connection go with all of its streams."""
+        self.connections.pop(connection.number, None)
+        for text in [text for text, listeners in self._listeners.items() if connection.number in listeners]:
+            self._detach(text, connection)
+
+    def update(self, connection: Connection) -> None:
+        """Bring the listeners in line with what a connection is subscribed to."""
+        wanted = connection.delivered()
+        for text in [text for text, them in self._listeners.items() if connection.number in them]:
+            if text not in wanted:
+                self._detach(text, connection)
+        for text, name in wanted.items():
+            listeners = self._listeners.setdefault(text, {})
+            if not listeners:
+                self._names[text] = name
+                self._opened(name)
+            listeners[connection.number] = connection
+
+    def publish(self, name: StreamName, payload: bytes) -> None:
+        """Send a payload to every listener of its stream."""
+        listeners = self._listeners.get(name.text)
+        if not listeners:
+            return
+        self.published += 1
+        wrapped: bytes | None = None
+        for connection in list(listeners.values()):
+            if connection.subscriptions.combined:
+                if wrapped is None:
+                    wrapped = b'{"stream":"' + name.text.encode() + b'","data":' + payload + b"}"
+                frame = wrapped
+            else:
+                frame = payload
+            if self._faults or self._held_back:
+                self._send_with_faults(connection, name, frame)
+            else:
+                connection.send(frame)
+
+    async def flushed(self) -> None:
+        """Wait until every connection that reads has been sent all; one that does not read is waited for only once."""
+        waiting = {
+            asyncio.ensure_future(connection.drained()): connection
+            for connection in self.connections.values()
+            if not connection.stalled
+        }
+        if not waiting:
+            return
+        _, late = await asyncio.wait(waiting, timeout=self._limits.stalled_s)
+        for task in late:
+            task.cancel()
+            waiting[task].stalled = True
+        if late:
+            await asyncio.wait(late)
+
+    def cut(self, connections: Iterable[Connection] | None = None) -> None:
+        """Drop connections, by default all of them."""
+        for connection in list(connections if connections is not None else self.connections.values()):
+            connection.cut()
+
+    def _detach(self, text: str, connection: Connection) -> None:
+        listeners = self._listeners[text]
+        del listeners[connection.number]
+        self._held_back.pop((connection.number, text), None)
+        if not listeners:
+            del self._listeners[text]
+            self._closed(self._names.pop(text))
+
+    def _send_with_faults(self, connection: Connection, name: StreamName, frame: bytes) -> None:
+        fault = self._faults.for_frame(name.text, name.symbol, connection.number)
+        held_back = self._held_back.pop((connection.number, name.text), None)
+        if fault is not None:
+            self._strike(fault, connection, name, frame)
+        else:
+            connection.send(frame)
+        if held_back is not None:
+            connection.send(held_back)
+
+    def _strike(self, fault: Fault, connection: Connection, name: StreamName, frame: bytes) -> None:
+        match fault.kind:
+            case "duplicate":
+                connection.send(frame)
+                connection.send(frame)
+            case "reorder":
+                self._held_back[connection.number, name.text] = frame
+            case "delay":
+                connection.hold(fault.seconds)
+                connection.send(frame)
+            case "malformed":
+                connection.send(frame[: max(1, len(frame) // 2)])
+            case "cut":
+                connection.cut()
+            case _:
+                # drop and freeze: the difference is how long they last.
+                return
