@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -14,14 +15,17 @@ from typing import Final, Self
 import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import Candle, Event, Liquidation, Topic, Trade
+from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Liquidation, Topic, Trade
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue, FeedError
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.binance.book import BookFollower
+from orderfox_nb.feeds.binance.candles import CandlesFollower
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
 from orderfox_nb.feeds.binance.items import Item, Overflowed
+from orderfox_nb.feeds.binance.latest import POLL_S, LatestFollower
+from orderfox_nb.feeds.binance.liquidations import LiquidationsFollower
 from orderfox_nb.feeds.binance.past import Past
 from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.protocol import Root, root_of, stream_of
@@ -30,6 +34,9 @@ from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET
 from orderfox_nb.feeds.binance.trades import TradesFollower
 from orderfox_nb.feeds.binance.venue_clock import VenueClock
 from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.liquidation_history import LiquidationHistory
+
+_log = logging.getLogger(__name__)
 
 WS_URL: Final = "wss://fstream.binance.com"
 HTTP_URL: Final = "https://fapi.binance.com"
@@ -73,6 +80,7 @@ class BinanceFeed:
         self._rest = BinanceRest(
             http_url.rstrip("/"), venue=self.venue, clock=self._clock, report=partial(self._problems.report, "rest")
         )
+        self._history = LiquidationHistory(liquidation_url) if liquidation_url else None
         self._past = Past(self._rest, venue=self.venue, now_us=self.now_us)
         roots: tuple[Root, ...] = ("public", "market")
         self._sockets = {
@@ -113,6 +121,8 @@ class BinanceFeed:
         for sockets in self._sockets.values():
             await sockets.close()
         await self._rest.close()
+        if self._history is not None:
+            await self._history.close()
 
     async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
         if topic.venue != self.venue:
@@ -136,20 +146,32 @@ class BinanceFeed:
                 for event in follower.take(item):
                     yield event
 
-    def _follower(self, topic: Topic, teller: Teller, fetches: Fetches) -> Follower:
+    def _follower(self, topic: Topic, teller: Teller, fetches: Fetches) -> Follower:  # noqa: PLR0911  (one a channel)
         symbol, past = topic.symbol, self._past
         match topic.channel:
             case "book":
                 return BookFollower(teller, fetches, partial(past.book, symbol))
             case "trades":
                 return TradesFollower(
+                    teller, fetches, newest=partial(past.trades, symbol), between=partial(past.trades_between, symbol)
+                )
+            case "candles":
+                return CandlesFollower(teller, fetches, partial(past.candles_since, symbol, topic.interval))
+            case "liquidations":
+                asked = self._history if symbol != WHOLE_MARKET else None
+                return LiquidationsFollower(
                     teller,
                     fetches,
-                    newest=partial(past.trades, symbol),
-                    between=partial(past.trades_between, symbol),
+                    history=partial(past.liquidations, asked, symbol) if asked is not None else None,
+                    since=partial(past.liquidations_since, asked, symbol) if asked is not None else None,
+                    check=partial(past.mark, symbol),
                 )
-            case _:
-                raise BadValue("channel", topic.channel, "book or trades")
+            case "mark":
+                return LatestFollower(teller, fetches, partial(past.mark, symbol))
+            case "ticker":
+                return LatestFollower(teller, fetches, partial(past.ticker, symbol))
+            case "open_interest":
+                return LatestFollower(teller, fetches, partial(past.open_interest, symbol), poll_s=POLL_S)
 
     async def listings(self) -> Sequence[Listing]:
         return await self._past.listings()
@@ -165,12 +187,20 @@ class BinanceFeed:
         return await self._past.trades(symbol, limit=max(1, min(limit, MOST_TRADES)))
 
     async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        return ()
+        return () if self._history is None else await self._history.orders(symbol, limit=limit)
 
     async def liquidation_volume(
         self, symbol: str, interval: str, *, start_us: int, end_us: int
     ) -> Sequence[tuple[int, float, float, int]] | None:
-        return None
+        if interval not in TIMEFRAME_US:
+            raise BadValue("timeframe", interval, f"one of {' '.join(TIMEFRAME_US)}")
+        if self._history is None:
+            return None
+        try:
+            return await self._history.volume(symbol, interval, start_us=start_us, end_us=end_us)
+        except FeedError as error:
+            _log.warning("no liquidation volume of %s: %s", symbol, error)
+            return None
 
     def statistics(self) -> Mapping[str, int | float]:
         counts: Counter[str] = Counter()
@@ -182,6 +212,8 @@ class BinanceFeed:
         return {
             **counts,
             **self._rest.statistics(),
+            "history_calls": self._history.calls if self._history is not None else 0,
+            "history_failures": self._history.failures if self._history is not None else 0,
             "readers": self._users,
             "gaps": told["gaps"],
             "resyncs": told["resyncs"],

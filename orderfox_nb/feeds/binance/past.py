@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from orderfox_nb.core.events import BookSnapshot, Candle, MarkPrice, OpenInterest, Ticker, Trade
+from orderfox_nb.core.events import (
+    BookSnapshot,
+    Candle,
+    Event,
+    LiquidationVolume,
+    MarkPrice,
+    OpenInterest,
+    Ticker,
+    Trade,
+)
+from orderfox_nb.core.timeframes import MINUTE_US, TIMEFRAME_US, bar_open_us
 from orderfox_nb.feeds.base import Listing
+from orderfox_nb.feeds.binance.liquidations import PRELUDE_MINUTES, PRELUDE_ORDERS
 from orderfox_nb.feeds.binance.protocol import (
     candle_from,
     instrument_from,
@@ -16,6 +27,7 @@ from orderfox_nb.feeds.binance.protocol import (
     trade_from,
 )
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
+from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
 
 class Past:
@@ -88,6 +100,34 @@ class Past:
         )
         now_us = self._now_us()
         return [candle_from(symbol, interval, row, now_us=now_us) for row in rows]
+
+    async def candles_since(self, symbol: str, interval: str, start_us: int | None) -> list[Candle]:
+        """Return the bars that open at or after a time, the newest 1,500 of them, or simply the newest."""
+        if start_us is not None:
+            bars_since = (self._now_us() - start_us) // TIMEFRAME_US[interval] + 2
+            if bars_since < MOST_CANDLES:
+                return await self.candles(symbol, interval, limit=max(2, bars_since), start_us=start_us)
+        return await self.candles(symbol, interval)
+
+    async def liquidations(self, history: LiquidationHistory, symbol: str) -> Sequence[Event]:
+        """Return the sums by minute up to now and the newest orders, which are in the sums as well."""
+        until_us = self._now_us()
+        start_us = bar_open_us(until_us, "1m") - PRELUDE_MINUTES * MINUTE_US
+        rows = await history.volume(symbol, "1m", start_us=start_us, end_us=until_us)
+        volume = LiquidationVolume(
+            symbol=symbol,
+            time_us=until_us,
+            interval="1m",
+            start_us=[row[0] for row in rows],
+            buy=[row[1] for row in rows],
+            sell=[row[2] for row in rows],
+            count=[row[3] for row in rows],
+        )
+        return (volume, *await history.orders(symbol, limit=PRELUDE_ORDERS))
+
+    async def liquidations_since(self, history: LiquidationHistory, symbol: str, start_us: int) -> Sequence[Event]:
+        """Return the orders from a time up to now."""
+        return await history.orders_between(symbol, start_us, self._now_us())
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding."""

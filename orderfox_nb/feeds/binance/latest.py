@@ -1,0 +1,76 @@
+"""The streams of which only the newest event counts: mark price, ticker, open interest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker
+from orderfox_nb.errors import UnknownSymbol
+from orderfox_nb.feeds.binance.fetches import Fetches, Request
+from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed
+
+_NOW: Final = "present value"
+POLL_S: Final = 10.0
+
+
+class LatestFollower:
+    """Yields the present value from REST once, then what the stream says.
+
+    Args:
+        now: Asks for the present value.
+        poll_s: Ask again so often instead of waiting for a stream; 0 where there is a stream.
+    """
+
+    def __init__(self, teller: Teller, fetches: Fetches, now: Request, *, poll_s: float = 0.0) -> None:
+        self._teller = teller
+        self._fetches = fetches
+        self._now = now
+        self._poll_s = poll_s
+        self._newest_us = 0
+        self._live = False
+
+    @property
+    def holding(self) -> bool:
+        return False
+
+    def start(self) -> None:
+        if self._poll_s:
+            self._fetches.ask(_NOW, self._now)
+
+    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
+        match item:
+            case MarkPrice() | Ticker() | OpenInterest():
+                yield from self._emit(item)
+            case Live():
+                self._live = True
+                yield self._teller.status("live")
+                if not self._newest_us:
+                    self._fetches.ask(_NOW, self._now, attempts=3)
+            case Lost(reason):
+                self._live = False
+                yield self._teller.status("down", reason)
+            case Malformed(reason):
+                yield self._teller.status("live" if self._live else "connecting", reason)
+            case Fetched(events=events):
+                if self._poll_s:
+                    if not self._live:
+                        self._live = True
+                        yield self._teller.status("live")
+                    self._fetches.ask(_NOW, self._now, after_s=self._poll_s)
+                for event in events:
+                    yield from self._emit(event)
+            case Failed(error=error, final=final):
+                if isinstance(error, UnknownSymbol) or (final and self._poll_s):
+                    raise error
+                if self._poll_s and self._live:
+                    self._live = False
+                    yield self._teller.status("down", str(error))
+            case _:
+                return
+
+    def _emit(self, event: Event) -> Iterator[Event]:
+        if event.time_us >= self._newest_us or event.received_us:
+            self._newest_us = event.time_us
+            yield event

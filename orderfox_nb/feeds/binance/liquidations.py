@@ -1,0 +1,175 @@
+"""The stream of liquidation orders: past orders and sums where a history API is configured, then live ones."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
+
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation
+from orderfox_nb.errors import UnknownSymbol
+from orderfox_nb.feeds.binance.fetches import Fetches
+from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+
+PRELUDE_ORDERS: Final = 50
+PRELUDE_MINUTES: Final = 1_500
+"""How far back the sums by minute reach: the longest window of one-minute bars."""
+
+_HISTORY: Final = "liquidation history"
+_HOLE: Final = "liquidations of the hole"
+_CHECK: Final = "symbol"
+_KEPT: Final = 1_000
+_RETRY_S: Final = 30.0
+_OVERLAP_US: Final = 5_000_000
+"""Orders arrive about a second after their time: a hole is asked for from a little before it."""
+
+
+class LiquidationsFollower:
+    """Yields each order once; what the history could not give is told in ``Status.history`` and tried again.
+
+    Args:
+        history: Asks for the sums and the newest orders; ``None`` without a history API.
+        since: Asks for the orders from a time on.
+        check: Asks the venue for anything about the symbol: its stream would be silent for an unknown one.
+    """
+
+    def __init__(
+        self,
+        teller: Teller,
+        fetches: Fetches,
+        *,
+        history: Callable[[], Awaitable[Sequence[Event]]] | None,
+        since: Callable[[int], Awaitable[Sequence[Event]]] | None,
+        check: Callable[[], Awaitable[Sequence[Event]]],
+    ) -> None:
+        self._teller = teller
+        self._fetches = fetches
+        self._history = history
+        self._since = since
+        self._check = check
+        self._opened = False
+        self._lost_us = 0
+        self._waiting: list[Liquidation] = []
+        self._recent: deque[Liquidation] = deque()
+        self._counts: Counter[Liquidation] = Counter()
+        self._ahead: Counter[Liquidation] = Counter()
+
+    @property
+    def holding(self) -> bool:
+        return False
+
+    def start(self) -> None:
+        if self._teller.topic.symbol != WHOLE_MARKET:
+            self._fetches.ask(_CHECK, self._check)
+
+    def take(self, item: Item) -> Iterator[Event]:
+        match item:
+            case Liquidation():
+                if self._opened:
+                    yield from self._take_live(item)
+                else:
+                    self._waiting.append(item)
+            case Live():
+                yield from self._live()
+            case Lost(reason):
+                self._lost_us = self._lost_us or self._teller.now_us()
+                yield self._teller.status("down", reason)
+            case Malformed(reason):
+                yield self._teller.status("live" if self._opened else "connecting", reason)
+                yield self._teller.gap(reason, lost=1)
+            case Overflowed(lost):
+                yield self._teller.gap("the reader did not keep up", lost=lost)
+            case Fetched(request, events):
+                yield from self._fetched(request, events)
+            case Failed(request, error, final):
+                yield from self._failed(request, error, final=final)
+            case _:
+                return
+
+    def _live(self) -> Iterator[Event]:
+        lost_us, self._lost_us = self._lost_us, 0
+        if not self._opened:
+            if self._history is None:
+                yield from self._open()
+            else:
+                self._fetches.ask(_HISTORY, self._history, attempts=1)
+            return
+        yield self._teller.status("live")
+        if self._since is None:
+            yield self._teller.gap("liquidations while the connection was down are not known")
+        else:
+            from_us, since = lost_us - _OVERLAP_US, self._since
+            self._fetches.ask(_HOLE, lambda: since(from_us), attempts=3)
+
+    def _fetched(self, request: str, events: Sequence[Event]) -> Iterator[Event]:
+        if request == _CHECK:
+            return
+        if request == _HISTORY:
+            self._teller.history = "complete"
+        past = [event for event in events if isinstance(event, Liquidation)]
+        for event in events:
+            if not isinstance(event, Liquidation):
+                yield event
+        # Equal orders of one source are several; an order that the other source shows too is one.
+        shown: Counter[Liquidation] = Counter()
+        for order in past:
+            key = _key(order)
+            shown[key] += 1
+            if shown[key] > self._counts[key]:
+                self._ahead[key] += 1
+                yield from self._emit(order)
+        if not self._opened:
+            yield from self._open()
+        elif request == _HISTORY:
+            yield self._teller.status("live")
+
+    def _failed(self, request: str, error: Exception, *, final: bool) -> Iterator[Event]:
+        if request == _CHECK:
+            if isinstance(error, UnknownSymbol):
+                raise error
+        elif request == _HISTORY and self._history is not None:
+            self._teller.history = "missing"
+            if not self._opened:
+                yield from self._open(str(error))
+            self._fetches.ask(_HISTORY, self._history, attempts=1, after_s=_RETRY_S)
+        elif final:
+            yield self._teller.gap(f"liquidations while the connection was down are not known ({error})")
+
+    def _open(self, reason: str = "") -> Iterator[Event]:
+        self._opened = True
+        yield self._teller.status("live", reason)
+        waiting, self._waiting = self._waiting, []
+        for order in waiting:
+            yield from self._take_live(order)
+
+    def _take_live(self, order: Liquidation) -> Iterator[Event]:
+        key = _key(order)
+        if self._ahead[key] > 0:
+            self._ahead[key] -= 1
+        else:
+            yield from self._emit(order)
+
+    def _emit(self, order: Liquidation) -> Iterator[Event]:
+        key = _key(order)
+        self._recent.append(key)
+        self._counts[key] += 1
+        if len(self._recent) > _KEPT:
+            oldest = self._recent.popleft()
+            self._counts[oldest] -= 1
+            if not self._counts[oldest]:
+                del self._counts[oldest]
+                del self._ahead[oldest]
+        yield order
+
+
+def _key(order: Liquidation) -> Liquidation:
+    """Return an order without what differs between its sources: its receipt, and the rounding of a history's floats."""
+    return Liquidation(
+        symbol=order.symbol,
+        time_us=order.time_us,
+        side=order.side,
+        size=round(order.size, 8),
+        price=round(order.price, 8),
+        limit_price=round(order.limit_price, 8),
+    )

@@ -1,0 +1,71 @@
+"""Which feed a source means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.config import Settings, Source
+from orderfox_nb.errors import SettingError
+from orderfox_nb.feeds.base import Feed, Origin
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.embedded import EmbeddedFeed
+from orderfox_nb.feeds.remote import RemoteFeed
+
+
+def open_feed(source: Source | str, settings: Settings, *, clock: Clock | None = None) -> Feed:
+    """Make the feed of a source, without any I/O towards it.
+
+    Raises:
+        SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
+    """
+    if isinstance(source, str):
+        source = Source.parse(source)
+    match source.kind:
+        case "sim":
+            return _simulation(source, settings, clock)
+        case "tape":
+            return _tape(source, settings, clock)
+        case "binance":
+            return BinanceFeed(
+                http_url=settings.binance_api_base_url,
+                ws_url=settings.binance_ws_base_url,
+                origin=Origin(source=source.text, venue="binance"),
+                clock=clock,
+                liquidation_url=settings.liquidation_api_base_url,
+            )
+        case "http" | "https":
+            return RemoteFeed(source.target, token=settings.server_token.get_secret_value(), clock=clock)
+        case _:
+            raise SettingError(
+                "ORDERFOX_SOURCE",
+                source.text,
+                f"sim, binance, tape:<file> or http://<server>: {source.kind} is not part of this version",
+            )
+
+
+def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    seed = source.integer("seed", 7, low=0, high=2**31 - 1)
+    symbols = source.integer("symbols", 24, low=1, high=24)
+    speed = source.speed()
+    if speed == float("inf"):
+        raise SettingError("ORDERFOX_SOURCE", source.text, "speed above 0 up to 1000: only a tape has a speed of max")
+    return EmbeddedFeed(
+        ["--seed", str(seed), "--symbols", str(symbols), "--speed", f"{speed:g}"],
+        origin=Origin(source=source.text, venue="sim", simulated=True),
+        liquidation_url=settings.liquidation_api_base_url,
+        clock=clock,
+    )
+
+
+def _tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    path = Path(source.target).expanduser()
+    if not path.is_file():
+        raise SettingError("ORDERFOX_SOURCE", source.text, "a tape that is there: tape:<file>")
+    speed = source.speed()
+    return EmbeddedFeed(
+        ["--tape", str(path), "--speed", "max" if speed == float("inf") else f"{speed:g}"],
+        origin=Origin(source=source.text, venue="tape", recorded=True),
+        liquidation_url=settings.liquidation_api_base_url,
+        clock=clock,
+    )

@@ -1,0 +1,174 @@
+"""The embedded exchange or a tape as a Feed: its process runs while anybody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Final, Self
+
+from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.core.events import Candle, Event, Liquidation, Topic, Trade
+from orderfox_nb.errors import BadValue, OrderFoxError, VenueUnreachable
+from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.lifecycle import Service
+
+LINGER_S: Final = 10.0
+
+
+class EmbeddedFeed:
+    """A ``BinanceFeed`` on a child process that the first use starts and the last one's end, after a linger, stops.
+
+    Args:
+        options: Command line of the process, beside its port.
+        origin: What is told of the data.
+        liquidation_url: Another history API than the process's own.
+        linger_s: How long the process outlives its last use.
+    """
+
+    def __init__(
+        self,
+        options: Sequence[str],
+        *,
+        origin: Origin,
+        liquidation_url: str = "",
+        clock: Clock | None = None,
+        linger_s: float = LINGER_S,
+    ) -> None:
+        self._options = list(options)
+        self._origin = origin
+        self._liquidation_url = liquidation_url
+        self._clock = clock or SystemClock()
+        self._linger_s = linger_s
+        self._service = Service(self._open, name="embedded exchange")
+        self._changing = asyncio.Lock()
+        self._feed: BinanceFeed | None = None
+        self._users = 0
+        self._stopping: asyncio.Task[None] | None = None
+        self._problem = ""
+        self._starts = 0
+
+    @property
+    def venue(self) -> str:
+        return self._origin.venue
+
+    @property
+    def origin(self) -> Origin:
+        if self._feed is not None:
+            return self._feed.origin
+        return Origin(
+            source=self._origin.source,
+            venue=self._origin.venue,
+            simulated=self._origin.simulated,
+            recorded=self._origin.recorded,
+            problem=self._problem,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._feed is not None
+
+    def now_us(self) -> int:
+        return self._feed.now_us() if self._feed is not None else self._clock.now_us()
+
+    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
+        if topic.venue != self.venue:
+            raise BadValue("venue", topic.venue, self.venue)
+        async with self._use() as feed, aclosing(feed.stream(topic)) as events:
+            async for event in events:
+                yield event
+
+    async def listings(self) -> Sequence[Listing]:
+        async with self._use() as feed:
+            return await feed.listings()
+
+    async def candles(
+        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
+    ) -> Sequence[Candle]:
+        async with self._use() as feed:
+            return await feed.candles(symbol, interval, limit=limit, end_us=end_us)
+
+    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
+        async with self._use() as feed:
+            return await feed.trades(symbol, limit=limit)
+
+    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
+        async with self._use() as feed:
+            return await feed.liquidations(symbol, limit=limit)
+
+    async def liquidation_volume(
+        self, symbol: str, interval: str, *, start_us: int, end_us: int
+    ) -> Sequence[tuple[int, float, float, int]] | None:
+        async with self._use() as feed:
+            return await feed.liquidation_volume(symbol, interval, start_us=start_us, end_us=end_us)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        own = {"processes": int(self.running), "process_starts": self._starts}
+        return {**self._feed.statistics(), **own} if self._feed is not None else own
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._keep()
+        async with self._changing:
+            await self._service.stop()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[BinanceFeed]:
+        # Whoever reads a real venue does not load the simulation.
+        from orderfox_nb.sim.process import SimProcess  # noqa: PLC0415
+
+        self._starts += 1
+        async with SimProcess(self._options) as process:
+            feed = BinanceFeed(
+                http_url=process.http_url,
+                ws_url=process.ws_url,
+                origin=self._origin,
+                clock=self._clock,
+                liquidation_url=self._liquidation_url or f"{process.http_url}/api",
+            )
+            async with feed:
+                self._feed = feed
+                try:
+                    yield feed
+                finally:
+                    self._feed = None
+
+    @asynccontextmanager
+    async def _use(self) -> AsyncGenerator[BinanceFeed]:
+        self._users += 1
+        try:
+            await self._keep()
+            async with self._changing:
+                try:
+                    feed = await self._service.start()
+                except (OSError, TimeoutError, EOFError, OrderFoxError) as error:
+                    self._problem = f"the embedded exchange does not start ({error}); try again, or see its log"
+                    raise VenueUnreachable(self.venue, self._problem) from error
+            self._problem = ""
+            yield feed
+        finally:
+            self._users -= 1
+            if not self._users and self._service.running:
+                self._stopping = asyncio.create_task(self._stop_later(), name="embedded exchange linger")
+
+    async def _keep(self) -> None:
+        """End a linger that is under way."""
+        stopping, self._stopping = self._stopping, None
+        if stopping is not None:
+            stopping.cancel()
+            await asyncio.wait({stopping})
+
+    async def _stop_later(self) -> None:
+        await self._clock.sleep(self._linger_s)
+        # From here on a new user waits for the end instead of cancelling it half done.
+        self._stopping = None
+        async with self._changing:
+            if not self._users:
+                await self._service.stop()

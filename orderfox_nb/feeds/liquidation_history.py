@@ -1,0 +1,207 @@
+"""The liquidation-history API: past orders and past volume of one venue's symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Final, TypeVar
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from orderfox_nb.core.events import Liquidation
+from orderfox_nb.core.timeframes import bar_open_us, next_bar_us
+from orderfox_nb.errors import MalformedFrame, VenueRefused, VenueUnreachable
+
+Answer = TypeVar("Answer")
+
+_NAME: Final = "liquidation history"
+_MOST_PAGES: Final = 20
+_PAGE_SIZE: Final = 1_000
+
+_ASKED: Final[Mapping[str, str]] = {
+    "3m": "1m",
+    "2h": "1h",
+    "6h": "1h",
+    "8h": "4h",
+    "12h": "4h",
+    "3d": "1d",
+    "1w": "1d",
+    "1M": "1d",
+}
+"""What is asked for where the API does not have the timeframe; buckets of it are summed."""
+
+
+class _Volume(Struct, frozen=True):
+    timestamp: int
+    side: str
+    cumulated_usd_size: float
+
+
+class _Order(Struct, frozen=True):
+    symbol: str
+    side: str
+    order_filled_accumulated_quantity: float
+    order_trade_time: int
+    price: float = 0.0
+    average_price: float = 0.0
+
+
+class _Pagination(Struct, frozen=True):
+    has_more: bool = False
+
+
+class _Page(Struct, frozen=True):
+    data: list[_Order]
+    pagination: _Pagination = _Pagination()
+
+
+class LiquidationHistory:
+    """Asks the API behind ``LIQUIDATION_API_BASE_URL``; opens its first connection with the first request.
+
+    Args:
+        url: Base of the API, ending in ``/api``.
+        timeout_s: For one request.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 15.0) -> None:
+        self._url = url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+        self.calls = 0
+        self.failures = 0
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def orders(self, symbol: str, *, limit: int = 50) -> list[Liquidation]:
+        """Return the newest orders, oldest first.
+
+        Raises:
+            FeedError: The API cannot be asked.
+        """
+        rows = await self._get(
+            "liquidation-orders", list[_Order], {"symbol": symbol, "limit": str(max(1, min(limit, 1_000)))}
+        )
+        return _liquidations(rows or [], symbol)
+
+    async def orders_between(self, symbol: str, start_us: int, end_us: int) -> list[Liquidation]:
+        """Return the orders of a time range, oldest first.
+
+        Raises:
+            FeedError: The API cannot be asked.
+        """
+        rows: list[_Order] = []
+        for page in range(1, _MOST_PAGES + 1):
+            answer = await self._get(
+                "liquidation-orders",
+                _Page,
+                {
+                    "symbol": symbol,
+                    "start_timestamp": str(start_us // 1_000),
+                    "end_timestamp": str(end_us // 1_000),
+                    "page": str(page),
+                    "page_size": str(_PAGE_SIZE),
+                },
+            )
+            if answer is None:
+                break
+            rows += answer.data
+            if not answer.pagination.has_more:
+                break
+        return _liquidations(rows, symbol)
+
+    async def volume(
+        self, symbol: str, interval: str, *, start_us: int, end_us: int
+    ) -> Sequence[tuple[int, float, float, int]]:
+        """Return ``(bucket start, buy, sell, count)`` of epoch-aligned buckets from ``start_us`` to before ``end_us``.
+
+        The API counts no orders: the count is one for each side of a bucket with a sum, the least there can be.
+
+        Raises:
+            FeedError: The API cannot be asked.
+        """
+        asked = _ASKED.get(interval, interval)
+        # The API aligns its buckets to the start that it is given.
+        first_us = bar_open_us(start_us, interval)
+        if first_us < start_us:
+            first_us = next_bar_us(first_us, interval)
+        if first_us >= end_us:
+            return []
+        rows = await self._get(
+            "liquidations",
+            list[_Volume],
+            {
+                "symbol": symbol,
+                "timeframe": asked,
+                "start_timestamp": str(first_us // 1_000),
+                "end_timestamp": str(end_us // 1_000),
+            },
+        )
+        buckets: dict[int, tuple[float, float, int]] = {}
+        for row in rows or []:
+            size, time_us = row.cumulated_usd_size, row.timestamp * 1_000
+            if not first_us <= time_us < end_us or not isfinite(size) or size <= 0:
+                continue
+            bucket_us = bar_open_us(time_us, interval)
+            buy, sell, count = buckets.get(bucket_us, (0.0, 0.0, 0))
+            if row.side.upper() == "BUY":
+                buckets[bucket_us] = (buy + size, sell, count + 1)
+            else:
+                buckets[bucket_us] = (buy, sell + size, count + 1)
+        return [(bucket_us, *buckets[bucket_us]) for bucket_us in sorted(buckets)]
+
+    async def _get(self, path: str, kind: type[Answer], parameters: Mapping[str, str]) -> Answer | None:
+        """Send a request; ``None`` for a 404, which means that nothing was liquidated."""
+        self.calls += 1
+        try:
+            async with self._open_session().get(f"{self._url}/{path}", params=parameters) as response:
+                body = await response.read()
+                if response.status == 404:
+                    return None
+                if response.status >= 500 or response.status in (408, 429):
+                    raise VenueUnreachable(_NAME, f"HTTP {response.status} from {self._url}")
+                if response.status != 200:
+                    raise VenueRefused(_NAME, f"HTTP {response.status} from {self._url}", status=response.status)
+            return msgspec.json.decode(body, type=kind, strict=False)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self.failures += 1
+            reason = str(error) or "no answer in time"
+            raise VenueUnreachable(_NAME, f"{self._url} cannot be reached ({reason})") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self.failures += 1
+            raise MalformedFrame(_NAME, f"{path} answered with something else ({error})") from error
+        except (VenueUnreachable, VenueRefused):
+            self.failures += 1
+            raise
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=5.0),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+            )
+        return self._session
+
+
+def _liquidations(rows: Sequence[_Order], symbol: str) -> list[Liquidation]:
+    orders = [
+        Liquidation(
+            symbol=row.symbol,
+            time_us=row.order_trade_time * 1_000,
+            side="buy" if row.side.upper() == "BUY" else "sell",
+            size=row.order_filled_accumulated_quantity,
+            price=row.average_price or row.price,
+            limit_price=row.price,
+        )
+        for row in rows
+        if row.symbol == symbol
+        and isfinite(row.order_filled_accumulated_quantity)
+        and isfinite(row.average_price)
+        and isfinite(row.price)
+    ]
+    return sorted(orders, key=lambda order: order.time_us)

@@ -1,0 +1,274 @@
+"""Another OrderFox server as a Feed: its events over one socket, its past over REST."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from decimal import Decimal
+from random import Random
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import aiohttp
+import msgspec
+from msgspec import Struct, field
+
+from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Status, StreamState, Ticker, Topic, Trade
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.errors import BadValue, MalformedFrame, UnknownSymbol, VenueRefused, VenueUnreachable
+from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.remote_link import Dropped, Gone, Lost, RemoteItem, RemoteLink
+
+Answer = TypeVar("Answer")
+
+_REQUEST_TIMEOUT_S: Final = 15.0
+_INBOX_BOUND: Final = 4_096
+
+
+class RemoteFeed:
+    """Reads the events of a server and folds them here; opens its socket with the first stream.
+
+    Args:
+        url: Base URL of the server.
+        token: For a server that asks for one.
+    """
+
+    def __init__(self, url: str, *, token: str = "", clock: Clock | None = None, random: Random | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._clock = clock or SystemClock()
+        self._headers = {"Authorization": f"token {token}"} if token else {}
+        self._session: aiohttp.ClientSession | None = None
+        self._link = RemoteLink(self._url, headers=self._headers, clock=self._clock, random=random)
+        self._calls = 0
+
+    @property
+    def venue(self) -> str:
+        # The server's own name for its venue is learned later and stays between its socket and ours.
+        return "remote"
+
+    @property
+    def origin(self) -> Origin:
+        known = self._link.origin
+        return Origin(
+            source=self._url,
+            venue=self.venue,
+            simulated=known.get("simulated") is True,
+            recorded=known.get("recorded") is True,
+            problem=self._link.problem or str(known.get("problem") or ""),
+            demo_symbols=known.get("demo_symbols") is True,
+        )
+
+    def now_us(self) -> int:
+        return self._clock.now_us() + self._link.offset_us
+
+    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
+        if topic.venue != self.venue:
+            raise BadValue("venue", topic.venue, self.venue)
+        inbox: Inbox[RemoteItem] = Inbox(_INBOX_BOUND, overflow=Dropped)
+        last_id = -1
+        yield self._status(topic, "connecting")
+        async with self._link.read(topic, inbox):
+            while True:
+                item = await inbox.get()
+                match item:
+                    case Gone(reason):
+                        raise UnknownSymbol(topic.symbol) if "not found" in reason else VenueRefused(self.venue, reason)
+                    case Lost(reason):
+                        yield self._status(topic, "down", reason)
+                        # Trades join by id when they come back; what is missing then is told with its number.
+                        if topic.channel != "trades":
+                            yield self._gap(topic, reason)
+                    case Dropped(lost):
+                        self._link.resume(topic)
+                        if topic.channel != "trades":
+                            yield self._gap(topic, "the reader did not keep up", lost=lost)
+                    case Trade():
+                        if item.id > last_id:
+                            if last_id >= 0 and item.id > last_id + 1:
+                                yield self._gap(topic, "trades were missed", lost=item.id - last_id - 1)
+                            last_id = item.id
+                            yield item
+                    case _:
+                        yield item
+
+    async def listings(self) -> Sequence[Listing]:
+        rows = await self._get("symbols", {}, list[_SymbolRow])
+        return [_listing(row, self.venue) for row in rows]
+
+    async def candles(
+        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
+    ) -> Sequence[Candle]:
+        parameters = {"timeframe": interval, "limit": str(limit)}
+        if end_us is not None:
+            parameters["end_time"] = str(end_us // 1_000)
+        rows = await self._get(f"candles/{symbol}", parameters, list[_CandleRow])
+        return [
+            Candle(
+                symbol=symbol,
+                time_us=row.timestamp * 1_000,
+                interval=interval,
+                open_us=row.timestamp * 1_000,
+                open=row.open,
+                high=row.high,
+                low=row.low,
+                close=row.close,
+                volume=row.volume,
+                closed=index < len(rows) - 1,
+            )
+            for index, row in enumerate(rows)
+        ]
+
+    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
+        rows = await self._get(f"trades/{symbol}", {"limit": str(limit)}, list[_TradeRow])
+        return [
+            Trade(
+                symbol=symbol,
+                time_us=row.timestamp * 1_000,
+                id=row.id,
+                price=row.price,
+                size=row.amount,
+                aggressor="buy" if row.side.lower() == "buy" else "sell",
+            )
+            for row in sorted(rows, key=lambda row: row.id)
+        ]
+
+    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
+        rows = await self._get(f"liquidations/{symbol}", {"limit": str(limit)}, list[_LiquidationRow])
+        return [
+            Liquidation(
+                symbol=symbol,
+                time_us=row.timestamp * 1_000,
+                side="buy" if row.side.upper() == "BUY" else "sell",
+                size=row.quantity,
+                price=row.avg_price,
+            )
+            for row in reversed(rows)
+        ]
+
+    async def liquidation_volume(
+        self, symbol: str, interval: str, *, start_us: int, end_us: int
+    ) -> Sequence[tuple[int, float, float, int]] | None:
+        try:
+            answer = await self._get(
+                f"liquidation-volume/{symbol}/{interval}",
+                {"start_time": str(start_us // 1_000), "end_time": str(end_us // 1_000)},
+                _VolumeAnswer,
+            )
+        except (VenueUnreachable, VenueRefused):
+            return None
+        return [
+            (row.timestamp_ms * 1_000, row.buy_volume, row.sell_volume, row.count)
+            for row in answer.data
+            if row.buy_volume or row.sell_volume
+        ]
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {**self._link.statistics(), "rest_calls": self._calls}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._link.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _get(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> Answer:
+        self._calls += 1
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(keepalive_timeout=5.0),
+                timeout=aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT_S),
+                headers=self._headers,
+            )
+        try:
+            async with self._session.get(f"{self._url}/api/v1/{path}", params=parameters) as response:
+                body = await response.read()
+                status = response.status
+            if status == 200:
+                return msgspec.json.decode(body, type=kind, strict=False)
+            detail = msgspec.json.decode(body, type=_Refused).detail
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({error!s})") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise MalformedFrame(self.venue, f"{path} answered with something else ({error})") from error
+        if status == 404:
+            raise UnknownSymbol(path.split("/")[1] if "/" in path else path)
+        if status >= 500:
+            raise VenueUnreachable(self.venue, detail)
+        raise VenueRefused(self.venue, detail, status=status)
+
+    def _status(self, topic: Topic, state: StreamState, reason: str = "") -> Status:
+        return Status(symbol=topic.symbol, time_us=self.now_us(), state=state, reason=reason)
+
+    def _gap(self, topic: Topic, reason: str, *, lost: int = -1) -> Gap:
+        return Gap(symbol=topic.symbol, time_us=self.now_us(), reason=reason, lost=lost)
+
+
+class _Refused(Struct, frozen=True):
+    detail: str = ""
+
+
+class _SymbolRow(Struct, frozen=True, rename="camel"):
+    id: str
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    tick_size: Decimal
+    step_size: Decimal
+    volume: float = field(name="volume24h", default=0.0)
+
+
+class _CandleRow(Struct, frozen=True):
+    timestamp: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class _TradeRow(Struct, frozen=True):
+    id: int
+    price: float
+    amount: float
+    side: str
+    timestamp: int
+
+
+class _LiquidationRow(Struct, frozen=True, rename="camel"):
+    side: str
+    quantity: float
+    avg_price: float
+    timestamp: int
+
+
+class _VolumeRow(Struct, frozen=True):
+    timestamp_ms: int
+    buy_volume: float
+    sell_volume: float
+    count: int = 0
+
+
+class _VolumeAnswer(Struct, frozen=True):
+    data: list[_VolumeRow]
+
+
+def _listing(row: _SymbolRow, venue: str) -> Listing:
+    instrument = Instrument(
+        venue=venue,
+        symbol=row.id,
+        unified=row.symbol,
+        base=row.base_asset,
+        quote=row.quote_asset,
+        tick_size=row.tick_size,
+        lot_size=row.step_size,
+    )
+    ticker = Ticker(
+        symbol=row.id, time_us=0, last=0.0, open=0.0, high=0.0, low=0.0, volume=0.0, quote_volume=row.volume
+    )
+    return Listing(instrument=instrument, ticker=ticker)

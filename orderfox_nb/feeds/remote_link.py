@@ -1,0 +1,236 @@
+"""The socket to another OrderFox server: every topic's events over ``/api/v1/ws/live``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Event, Topic
+from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.retry import backoff
+from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, http_status, open_socket
+
+_log = logging.getLogger(__name__)
+
+WIRE: Final = 1
+_QUIET_S: Final = 45.0
+"""The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
+
+
+class Lost(Struct, frozen=True):
+    """The socket is gone; another one is being tried, and a prelude comes with it."""
+
+    reason: str
+
+
+class Gone(Struct, frozen=True):
+    """The server will send no more of this topic."""
+
+    reason: str
+
+
+class Dropped(Struct, frozen=True):
+    """The reader did not keep up."""
+
+    lost: int
+
+
+RemoteItem: TypeAlias = Event | Lost | Gone | Dropped
+
+
+class _Hello(Struct, frozen=True, tag_field="type", tag="hello"):
+    wire: int
+    venue: str
+    time: int
+    origin: dict[str, Any] = {}
+
+
+class _Event(Struct, frozen=True, tag_field="type", tag="event"):
+    key: str
+    event: Event
+
+
+class _Gone(Struct, frozen=True, tag_field="type", tag="gone"):
+    key: str
+    message: str = ""
+
+
+class _Error(Struct, frozen=True, tag_field="type", tag="error"):
+    message: str = ""
+    key: str = ""
+
+
+_Message: TypeAlias = _Hello | _Event | _Gone | _Error
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+class _Kind(Struct, frozen=True):
+    type: str
+
+
+_kind = msgspec.json.Decoder(_Kind).decode
+_UNREAD: Final = ("heartbeat", "pong", "status", "frame", "response")
+
+
+class RemoteLink:
+    """Holds one socket while any topic is read, and subscribes anew on each.
+
+    Args:
+        url: Base URL of the server.
+        headers: Sent with the handshake.
+        clock: What delays are measured by.
+    """
+
+    def __init__(self, url: str, *, headers: dict[str, str], clock: Clock, random: Random | None = None) -> None:
+        self._url = "ws" + url.removeprefix("http") + "/api/v1/ws/live"
+        self._headers = headers
+        self._clock = clock
+        self._random = random
+        self._readers: dict[Topic, list[Inbox[RemoteItem]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._socket: Socket | None = None
+        self._keys: dict[str, Topic] = {}
+        self._venue = ""
+        self._commands: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self.origin: dict[str, Any] = {}
+        self.problem = ""
+        self.offset_us = 0
+        self.reconnects = 0
+        self.frames = 0
+        self.malformed = 0
+
+    @asynccontextmanager
+    async def read(self, topic: Topic, inbox: Inbox[RemoteItem]) -> AsyncGenerator[None]:
+        """Deliver a topic into an inbox while this is open; the last reader's leaving closes the socket."""
+        readers = self._readers.setdefault(topic, [])
+        readers.append(inbox)
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_up(), name=f"remote {self._url}")
+        elif self._venue:
+            # A second reader needs a prelude of its own; the first one's fold takes it as well.
+            self._command("subscribe" if len(readers) == 1 else "resume", topic)
+        try:
+            yield
+        finally:
+            readers.remove(inbox)
+            if not readers:
+                del self._readers[topic]
+                if self._venue:
+                    self._command("unsubscribe", topic)
+            if not self._readers:
+                await self.close()
+
+    def resume(self, topic: Topic) -> None:
+        """Ask for a fresh prelude."""
+        if self._venue:
+            self._command("resume", topic)
+
+    async def close(self) -> None:
+        """Close the socket."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self._venue = ""
+
+    def statistics(self) -> Mapping[str, int]:
+        """Return counters of the socket."""
+        return {
+            "sockets": int(self._socket is not None),
+            "streams": len(self._readers),
+            "frames": self.frames,
+            "reconnects": self.reconnects,
+            "malformed": self.malformed,
+        }
+
+    async def _keep_up(self) -> None:
+        delays = backoff(random=self._random)
+        while True:
+            reason = ""
+            try:
+                async with open_socket(self._url, headers=self._headers) as socket:
+                    await self._serve(socket)
+            except SOCKET_ERRORS as error:
+                status = http_status(error)
+                reason = f"HTTP {status}" if status else str(error) or type(error).__name__
+            finally:
+                if self._venue:
+                    delays = backoff(random=self._random)
+                self._venue = ""
+                self._socket = None
+            self.reconnects += 1
+            self.problem = f"{self._url} cannot be reached ({reason}); still trying. Is the server running?"
+            for readers in self._readers.values():
+                for inbox in readers:
+                    inbox.put(Lost(reason))
+            delay_s = next(delays)
+            _log.info("%s lost (%s), trying again in %.1f s", self._url, reason, delay_s)
+            await self._clock.sleep(delay_s)
+
+    async def _serve(self, socket: Socket) -> None:
+        self._socket = socket
+        self._commands = asyncio.Queue()
+        sender = asyncio.create_task(self._send(socket), name="remote commands")
+        try:
+            while True:
+                text = await asyncio.wait_for(socket.recv(), _QUIET_S)
+                self.frames += 1
+                try:
+                    if _kind(text).type not in _UNREAD:
+                        await self._take(_decode(text))
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    self.malformed += 1
+                    _log.warning("malformed message from %s: %s", self._url, error)
+        finally:
+            sender.cancel()
+            await asyncio.wait({sender})
+
+    async def _send(self, socket: Socket) -> None:
+        while True:
+            command = await self._commands.get()
+            await socket.send(msgspec.json.encode(command).decode())
+            # The server takes 50 messages a second.
+            await self._clock.sleep(0.025)
+
+    async def _take(self, message: _Message) -> None:
+        match message:
+            case _Hello():
+                if message.wire != WIRE:
+                    raise ConnectionError(f"the server speaks wire {message.wire}, this is wire {WIRE}")
+                self._venue = message.venue
+                self.origin = message.origin
+                self.offset_us = message.time * 1_000 - self._clock.now_us()
+                self.problem = ""
+                for topic in self._readers:
+                    self._command("subscribe", topic)
+            case _Event(key, event):
+                for inbox in self._of(key):
+                    inbox.put(event)
+                    if inbox.crowded:
+                        await inbox.room(2.0)
+            case _Gone(key, reason):
+                for inbox in self._of(key):
+                    inbox.put(Gone(reason))
+            case _Error(reason, key):
+                _log.warning("%s: %s", self._url, reason)
+                for inbox in self._of(key):
+                    inbox.put(Gone(reason))
+
+    def _of(self, key: str) -> list[Inbox[RemoteItem]]:
+        topic = self._keys.get(key)
+        return list(self._readers.get(topic, ())) if topic is not None else []
+
+    def _command(self, kind: str, topic: Topic) -> None:
+        key = f"{self._venue}/{topic.symbol}/events?channel={topic.channel}"
+        if topic.interval:
+            key += f"&interval={topic.interval}"
+        self._keys[key] = topic
+        self._commands.put_nowait({"type": kind, "key": key})
