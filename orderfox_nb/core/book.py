@@ -119,6 +119,24 @@ class Book:
         ticks.flags.writeable = False
         return ticks, lots
 
+    def rows(self, side: BookSide, *, tick: int, row: int, limit: int) -> tuple[list[int], list[int]]:
+        """Sum one side's lots by price row, best first; ``build_ladder`` is made of it.
+
+        Args:
+            side: Bids are rounded down to their row's price, asks up.
+            tick: Height of a tick in the largest unit that it has in common with the row.
+            row: Height of a row in that unit, at least a tick.
+            limit: How many rows, the best ones.
+
+        Returns:
+            Keys of the rows that have a level (price over height) and their lots.
+        """
+        self._bring_up_to_date()
+        if side == "ask":
+            return self._asks.rows(tick=tick, row=row, limit=limit)
+        keys, lots = self._bids.rows(tick=tick, row=row, limit=limit)
+        return [-key for key in keys], lots
+
     def view(self) -> BookView:
         """Return all levels of both sides."""
         return BookView(self.levels("bid"), self.levels("ask"))
@@ -169,14 +187,11 @@ class Book:
         self.update_id = snapshot.update_id
         self.time_us = snapshot.time_us
         try:
-            bids, asks = (
-                self._integers(dict(_decode(snapshot.raw_bids))),
-                self._integers(dict(_decode(snapshot.raw_asks))),
-            )
+            bids, asks = self._to_integers(dict(_decode(snapshot.raw_bids)), dict(_decode(snapshot.raw_asks)))
         except (msgspec.DecodeError, ValueError) as error:
             self._spoil(error)
             return
-        self._bids.replace(-bids[0], bids[1])
+        self._bids.replace(*bids)
         self._asks.replace(*asks)
 
     def _bring_up_to_date(self) -> None:
@@ -184,11 +199,12 @@ class Book:
             self._decode_queue()
         if self._pending_bids or self._pending_asks:
             try:
-                bids, asks = self._integers(self._pending_bids), self._integers(self._pending_asks)
-                self._bids.update(-bids[0], bids[1])
-                self._asks.update(*asks)
+                bids, asks = self._to_integers(self._pending_bids, self._pending_asks)
             except ValueError as error:
                 self._spoil(error)
+            else:
+                self._bids.update(*bids)
+                self._asks.update(*asks)
             self._pending_bids.clear()
             self._pending_asks.clear()
 
@@ -202,27 +218,31 @@ class Book:
             self._spoil(error)
         self._queue.clear()
 
-    def _integers(self, sizes: dict[float, float]) -> tuple[Integers, Integers]:
-        """Convert sizes by price to ticks and lots.
+    def _to_integers(
+        self, bids: dict[float, float], asks: dict[float, float]
+    ) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
+        """Convert sizes by price to keys and lots of both sides, a bid's key being its negated ticks.
 
         Raises:
             ValueError: A number that is negative, not finite or too large to be exact.
         """
-        instrument, count = self.instrument, len(sizes)
-        prices = np.fromiter(sizes, np.float64, count) * instrument.price_scale
-        amounts = np.fromiter(sizes.values(), np.float64, count) * instrument.size_scale
-        if count and not (
-            prices.min() >= 0
-            and amounts.min() >= 0
-            and prices.max() < _LARGEST_NUMBER
-            and amounts.max() < _LARGEST_NUMBER
-        ):
-            raise ValueError(f"{instrument.symbol}: a price or size that cannot be")
-        if instrument.tick_units != 1:
-            prices = np.rint(prices) / instrument.tick_units
-        if instrument.lot_units != 1:
-            amounts = np.rint(amounts) / instrument.lot_units
-        return np.rint(prices).astype(np.int64), np.rint(amounts).astype(np.int64)
+        # Both sides at once: with some tens of changes the number of calls costs, not the length of the arrays.
+        split, count = len(bids), len(bids) + len(asks)
+        numbers = np.array([*bids, *asks, *bids.values(), *asks.values()], np.float64)
+        prices, sizes = numbers[:count], numbers[count:]
+        prices *= self.instrument.price_scale
+        sizes *= self.instrument.size_scale
+        if count and not (numbers.min() >= 0 and numbers.max() < _LARGEST_NUMBER):
+            raise ValueError("a price or size that cannot be")
+        np.rint(numbers, numbers)
+        if self.instrument.tick_units != 1:
+            np.rint(prices / self.instrument.tick_units, prices)
+        if self.instrument.lot_units != 1:
+            np.rint(sizes / self.instrument.lot_units, sizes)
+        np.negative(prices[:split], prices[:split])
+        keys_and_lots = numbers.astype(np.int64)
+        keys, lots = keys_and_lots[:count], keys_and_lots[count:]
+        return (keys[:split], lots[:split]), (keys[split:], lots[split:])
 
     def _spoil(self, error: Exception) -> None:
         self.synced = False

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import accumulate
 from math import gcd
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
-import numpy as np
 
 from orderfox_nb.core.book import Book, BookSide
 from orderfox_nb.core.formatting import plain
 from orderfox_nb.core.instrument import decimal_digits
-from orderfox_nb.core.price_levels import Integers
 from orderfox_nb.errors import BadValue
 
 _LARGEST_ROUNDING: Final = Decimal(10) ** 15
-_INT64_ROOM: Final = 2**62
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,21 +67,13 @@ def build_ladder(book: Book, *, rounding: Decimal, limit: int) -> Ladder:
         rounding: Height of a row in quote currency, any positive decimal; raised to the tick where it is below.
         limit: Rows a side, at least 1.
     """
-    tick_size = book.instrument.tick_size
-    rounding = plain(max(rounding, tick_size))
-    # Tick and rounding in their largest common unit: 0.1 and 0.25 are 2 and 5 of 0.05.
-    digits = max(decimal_digits(rounding), decimal_digits(tick_size))
-    tick, row = int(tick_size.scaleb(digits)), int(rounding.scaleb(digits))
-    unit = gcd(tick, row)
-    tick, row = tick // unit, row // unit
-    # No row holds more than so many levels, so these levels fill the rows asked for and nothing more is read.
-    needed = limit * (-(-row // tick))
-    bid_keys, bid_lots = _group(*book.levels("bid", needed), tick=tick, row=row, side="bid", limit=limit)
-    ask_keys, ask_lots = _group(*book.levels("ask", needed), tick=tick, row=row, side="ask", limit=limit)
+    height = _height(book.instrument.tick_size, rounding)
+    bid_keys, bid_lots = book.rows("bid", tick=height.tick, row=height.row, limit=limit)
+    ask_keys, ask_lots = book.rows("ask", tick=height.tick, row=height.row, limit=limit)
     raw_bids, raw_asks = book.counts
     return Ladder(
-        rounding=rounding,
-        price_digits=decimal_digits(rounding),
+        rounding=height.rounding,
+        price_digits=height.price_digits,
         bid_keys=bid_keys,
         bid_lots=bid_lots,
         bid_cumulative=list(accumulate(bid_lots)),
@@ -103,32 +93,18 @@ def row_price_units(ladder: Ladder, side: BookSide) -> list[int]:
     return [key * height for key in (ladder.bid_keys if side == "bid" else ladder.ask_keys)]
 
 
-def _group(
-    ticks: Integers, lots: Integers, *, tick: int, row: int, side: BookSide, limit: int
-) -> tuple[list[int], list[int]]:
-    """Sum lots by row key: the price in units, ``ticks * tick``, over ``row``, floored for bids and ceiled for asks."""
-    if not len(ticks):
-        return [], []
-    if row == tick:
-        return ticks[:limit].tolist(), lots[:limit].tolist()
-    farthest = max(int(ticks[0]), int(ticks[-1]))
-    if row >= _INT64_ROOM or farthest * tick >= _INT64_ROOM:
-        return _group_beyond_int64(ticks, lots, tick=tick, row=row, side=side, limit=limit)
-    units = ticks * tick if tick != 1 else ticks
-    keys = units // row if side == "bid" else -(-units // row)
-    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-    if len(starts) > limit:
-        lots = lots[: starts[limit]]
-        starts = starts[:limit]
-    return keys[starts].tolist(), np.add.reduceat(lots, starts).tolist()
+class _Height(NamedTuple):
+    rounding: Decimal
+    price_digits: int
+    tick: int
+    row: int
 
 
-def _group_beyond_int64(
-    ticks: Integers, lots: Integers, *, tick: int, row: int, side: BookSide, limit: int
-) -> tuple[list[int], list[int]]:
-    sums: dict[int, int] = {}
-    for price, size in zip(ticks.tolist(), lots.tolist(), strict=True):
-        key = price * tick // row if side == "bid" else -(-price * tick // row)
-        sums[key] = sums.get(key, 0) + size
-    keys = list(sums)[:limit]
-    return keys, [sums[key] for key in keys]
+@lru_cache(maxsize=256)
+def _height(tick_size: Decimal, rounding: Decimal) -> _Height:
+    """Measure tick and rounding in their largest common unit: 0.1 and 0.25 are 2 and 5 of 0.05."""
+    rounding = plain(max(rounding, tick_size))
+    digits = max(decimal_digits(rounding), decimal_digits(tick_size))
+    tick, row = int(tick_size.scaleb(digits)), int(rounding.scaleb(digits))
+    unit = gcd(tick, row)
+    return _Height(rounding, decimal_digits(rounding), tick // unit, row // unit)

@@ -11,6 +11,7 @@ Integers: TypeAlias = NDArray[np.int64]
 
 _SMALLEST: Final = 1_024
 _LARGEST: Final = 65_536
+_INT64_ROOM: Final = 2**62
 _FAR_KEPT: Final = 256
 _FAR_MOST: Final = 16_384
 """A book grows by levels far outside its snapshot: beyond so many the farther half is dropped."""
@@ -30,6 +31,8 @@ class PriceLevels:
 
     def __init__(self) -> None:
         self._window: Integers = np.zeros(_SMALLEST, np.int64)
+        # Where the window holds a level: eight times less to read than the sizes when levels are looked for.
+        self._live: NDArray[np.bool_] = np.zeros(_SMALLEST, np.bool_)
         self._start = 0
         # No level of the window is before this index; the best one is looked for from here.
         self._bound = _SMALLEST
@@ -53,10 +56,14 @@ class PriceLevels:
         low = int(index.min())
         if low >= 0 and int(index.max()) < len(self._window):
             self._window[index] = lots
+            self._live[index] = lots.astype(np.bool_)
             self._bound = min(self._bound, low)
         else:
             self._update_far(keys, lots, index)
-        self._recentre_if_drifted()
+        if self._far:
+            self._find_best()
+            if self._bound > len(self._window) // 2:
+                self._rebuild(self._all())
 
     @property
     def best(self) -> int | None:
@@ -67,9 +74,7 @@ class PriceLevels:
     @property
     def count(self) -> int:
         """How many levels there are."""
-        if self._levels is not None and self._all_levels:
-            return len(self._levels[0])
-        return int(np.count_nonzero(self._window)) + len(self._far)
+        return int(np.count_nonzero(self._live)) + len(self._far)
 
     def levels(self, limit: int | None = None) -> tuple[Integers, Integers]:
         """Return keys and lots, best first, at most ``limit``; the arrays are read-only and never change."""
@@ -80,86 +85,120 @@ class PriceLevels:
             return held
         return held[0][:limit], held[1][:limit]
 
+    def rows(self, *, tick: int, row: int, limit: int) -> tuple[list[int], list[int]]:
+        """Sum lots by row, best first: the key times ``tick``, over ``row``, rounded up. Empty rows are left out.
+
+        Args:
+            tick: Height of a tick in the unit that it has in common with the row.
+            row: Height of a row in that unit, at least a tick.
+            limit: How many rows, the best ones.
+
+        Returns:
+            Row keys and lots.
+        """
+        best = self.best
+        if row == tick or best is None:
+            keys, lots = self.levels(limit)
+            return keys.tolist(), lots.tolist()
+        if row >= _INT64_ROOM or (abs(best) + _LARGEST) * tick >= _INT64_ROOM:
+            return self._rows_beyond_int64(tick=tick, row=row, limit=limit)
+        # Row r ends with key floor(r * row / tick), the next begins after it. Near the best price hardly a row is
+        # empty, so as many rows as asked for, straight from the window, are nearly always enough.
+        first, end, scanned = -(-best * tick // row), self._start + len(self._window), limit
+        while (first + scanned) * row // tick < end:
+            edges = np.arange(first - 1, first + scanned) * row // tick + (1 - self._start)
+            edges[0] = self._bound
+            sums = np.add.reduceat(self._window[: edges[-1]], edges[:-1])
+            found = sums.nonzero()[0]
+            if len(found) >= limit:
+                found = found[:limit]
+                return (found + first).tolist(), sums[found].tolist()
+            scanned *= 4
+        # No row holds more levels than ticks, so these fill the rows asked for and no more is read.
+        keys, lots = self.levels(limit * -(-row // tick))
+        if abs(int(keys[-1])) * tick >= _INT64_ROOM:
+            return self._rows_beyond_int64(tick=tick, row=row, limit=limit)
+        keys = -(-keys * tick // row)
+        starts = np.concatenate(([True], keys[1:] != keys[:-1])).nonzero()[0]
+        return keys[starts[:limit]].tolist(), np.add.reduceat(lots, starts)[:limit].tolist()
+
+    def _rows_beyond_int64(self, *, tick: int, row: int, limit: int) -> tuple[list[int], list[int]]:
+        sums: dict[int, int] = {}
+        for key, lots in zip(*(column.tolist() for column in self.levels()), strict=True):
+            place = -(-key * tick // row)
+            sums[place] = sums.get(place, 0) + lots
+        return list(sums)[:limit], list(sums.values())[:limit]
+
     def _read(self, limit: int | None) -> tuple[Integers, Integers]:
         self._find_best()
         if limit is not None:
             # Near the best price most ticks hold a level: a stretch a few times the limit nearly always has enough.
-            stretch = self._window[self._bound : self._bound + max(256, 4 * limit)]
-            found = np.flatnonzero(stretch != 0)
+            found = self._live[self._bound : self._bound + max(256, 4 * limit)].nonzero()[0]
             if len(found) >= limit:
                 self._all_levels = False
-                return _frozen(found + (self._start + self._bound)), _frozen(stretch.take(found))
+                found += self._bound
+                return _frozen(found + self._start), _frozen(self._window.take(found))
         self._all_levels = True
-        rest = self._window[self._bound :]
-        found = np.flatnonzero(rest != 0)
-        keys, lots = found + (self._start + self._bound), rest.take(found)
+        found = self._live[self._bound :].nonzero()[0]
+        found += self._bound
+        keys, lots = found + self._start, self._window.take(found)
         if self._far:
             if self._sorted_far is None:
-                items = np.array(sorted(self._far.items()), np.int64)
-                self._sorted_far = items[:, 0], items[:, 1]
+                count = len(self._far)
+                far = np.fromiter(self._far, np.int64, count)
+                order = far.argsort()
+                self._sorted_far = far[order], np.fromiter(self._far.values(), np.int64, count)[order]
             far_keys, far_lots = self._sorted_far
             keys, lots = np.concatenate((keys, far_keys)), np.concatenate((lots, far_lots))
         return _frozen(keys), _frozen(lots)
 
     def _find_best(self) -> None:
-        window, at, stretch = self._window, self._bound, 64
-        while at < len(window):
-            live = window[at : at + stretch] != 0
-            first = int(live.argmax())
-            if live[first]:
-                self._bound = at + first
-                return
-            at += stretch
-            stretch *= 4
-        self._bound = len(window)
+        live, at = self._live, self._bound
+        if at < len(live) and not live[at]:
+            ahead = int(live[at:].argmax())
+            self._bound = at + ahead if live[at + ahead] else len(live)
 
     def _update_far(self, keys: Integers, lots: Integers, index: Integers) -> None:
         inside = (index >= 0) & (index < len(self._window))
         if inside.any():
-            near = index[inside]
-            self._window[near] = lots[inside]
+            near, near_lots = index[inside], lots[inside]
+            self._window[near] = near_lots
+            self._live[near] = near_lots.astype(np.bool_)
             self._bound = min(self._bound, int(near.min()))
-        before: dict[int, int] = {}
-        for key, size in zip(keys[~inside].tolist(), lots[~inside].tolist(), strict=True):
+        better: dict[int, int] = {}
+        outside = ~inside
+        for key, size in zip(keys[outside].tolist(), lots[outside].tolist(), strict=True):
             if key < self._start:
-                before[key] = size
+                better[key] = size
             elif size:
                 self._far[key] = size
                 self._sorted_far = None
             elif self._far.pop(key, None) is not None:
                 self._sorted_far = None
-        better = {key: size for key, size in before.items() if size}
+        better = {key: size for key, size in better.items() if size}
         if better or len(self._far) > self._far_most:
-            self._rebuild({**better, **self._all()})
-
-    def _recentre_if_drifted(self) -> None:
-        self._find_best()
-        if self._far and self._bound > len(self._window) // 2:
-            self._rebuild(self._all())
+            self._rebuild(better | self._all())
 
     def _all(self) -> dict[int, int]:
-        found = np.flatnonzero(self._window)
+        found = np.flatnonzero(self._live)
         near = dict(zip((found + self._start).tolist(), self._window[found].tolist(), strict=True))
         return near | self._far
 
     def _rebuild(self, levels: dict[int, int]) -> None:
         keys = np.array(sorted(levels), np.int64)
-        # The smallest window that holds three quarters of the levels, a quarter of it free before the best.
+        # The smallest window that holds seven of eight levels, a quarter of it free before the best.
         size = _SMALLEST
-        wanted = int(keys[len(keys) * 3 // 4] - keys[0]) if len(keys) else 0
+        wanted = int(keys[len(keys) * 7 // 8] - keys[0]) if len(keys) else 0
         while size < _LARGEST and size * 3 // 4 <= wanted:
             size *= 2
         self._start = int(keys[0]) - size // 4 if len(keys) else 0
-        if len(self._window) == size:
-            self._window.fill(0)
-        else:
-            self._window = np.zeros(size, np.int64)
+        self._window, self._live = np.zeros(size, np.int64), np.zeros(size, np.bool_)
         near = keys[: int(np.searchsorted(keys, self._start + size))]
         far = keys[len(near) :].tolist()
         if len(far) > _FAR_MOST:
             far = far[: _FAR_MOST // 2]
-        if len(near):
-            self._window[near - self._start] = [levels[key] for key in near.tolist()]
+        self._window[near - self._start] = [levels[key] for key in near.tolist()]
+        self._live[near - self._start] = True
         self._bound = size // 4 if len(near) else size
         self._far = {key: levels[key] for key in far}
         self._far_most = min(_FAR_MOST, max(_FAR_KEPT, 2 * len(far)))
