@@ -52,12 +52,10 @@ class OrderBook:
             heap = self._heaps[side]
             if side == BID:
                 heappush(heap, -ticks)
-                if ticks > self.best_bid:
-                    self.best_bid = ticks
+                self.best_bid = max(self.best_bid, ticks)
             else:
                 heappush(heap, ticks)
-                if ticks < self.best_ask:
-                    self.best_ask = ticks
+                self.best_ask = min(self.best_ask, ticks)
             if len(heap) > 4 * len(sizes) + 256:
                 heap[:] = [-level for level in sizes] if side == BID else list(sizes)
                 heapify(heap)

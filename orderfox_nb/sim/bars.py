@@ -1,0 +1,215 @@
+"""Live one-minute bars grown from trades, and every timeframe put together from them and the history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from orderfox_nb.core.timeframes import (
+    DAY_US,
+    HOUR_US,
+    MINUTE_US,
+    TIMEFRAME_US,
+    WEEK_US,
+    bar_open_us,
+    next_bar_us,
+    previous_bar_us,
+)
+from orderfox_nb.sim.facts import KlineRow, TickerRow
+
+if TYPE_CHECKING:
+    from orderfox_nb.sim.history import History
+
+# Columns of a table of bars, int64.
+OPEN_US, OPEN, HIGH, LOW, CLOSE, LOTS, QUOTE, TRADES, TAKER_LOTS, TAKER_QUOTE = range(10)
+_KEPT_MINUTES: Final = 3 * 1_440
+_MOVED_MINUTES: Final = 1_440
+_FIRST_MONDAY_US: Final = 4 * DAY_US
+
+
+def bar_opens(times_us: np.ndarray, timeframe: str) -> np.ndarray:
+    """Return the start of the bar that holds each time; ``bar_open_us`` for many."""
+    if timeframe == "1M":
+        months = times_us.astype("datetime64[us]").astype("datetime64[M]")
+        return months.astype("datetime64[us]").astype(np.int64)
+    offset = _FIRST_MONDAY_US if timeframe == "1w" else 0
+    length = WEEK_US if timeframe == "1w" else TIMEFRAME_US[timeframe]
+    return times_us - (times_us - offset) % length
+
+
+def aggregate(rows: np.ndarray, timeframe: str) -> np.ndarray:
+    """Put bars together to longer ones.
+
+    Args:
+        rows: Table of bars in time order, columns as named above.
+        timeframe: Not shorter than the rows'.
+    """
+    if not len(rows):
+        return rows
+    opens = bar_opens(rows[:, OPEN_US], timeframe)
+    first = np.flatnonzero(np.concatenate(([True], opens[1:] != opens[:-1])))
+    last = np.append(first[1:], len(rows)) - 1
+    bars = np.empty((len(first), 10), np.int64)
+    bars[:, OPEN_US] = opens[first]
+    bars[:, OPEN] = rows[first, OPEN]
+    bars[:, HIGH] = np.maximum.reduceat(rows[:, HIGH], first)
+    bars[:, LOW] = np.minimum.reduceat(rows[:, LOW], first)
+    bars[:, CLOSE] = rows[last, CLOSE]
+    bars[:, LOTS:] = np.add.reduceat(rows[:, LOTS:], first, axis=0)
+    return bars
+
+
+def kline_row(bar: list[int], timeframe: str) -> KlineRow:
+    """Make the row of one bar."""
+    return KlineRow(bar[OPEN_US], next_bar_us(bar[OPEN_US], timeframe), *bar[OPEN:])
+
+
+class Bars:
+    """The bars of one symbol, history and live."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self.first_us = history.first_us
+        self._live_us = history.end_minute_us
+        self._minutes: list[list[int]] = []
+        self._old_hours: np.ndarray = np.empty((0, 10), np.int64)
+        self._last_close = history.last_price
+        self._started = False
+        self._current: dict[str, tuple[int, int, np.ndarray]] = {}
+        self._day: tuple[int, np.ndarray] = (-1, np.empty((0, 10), np.int64))
+
+    def add(self, time_us: int, ticks: int, lots: int, trades: int, seller_takes: bool) -> None:
+        """Take a trade into the bar of its minute."""
+        self._roll(time_us)
+        bar = self._minutes[-1]
+        if bar[TRADES] == 0:
+            bar[OPEN] = bar[HIGH] = bar[LOW] = ticks
+        elif ticks > bar[HIGH]:
+            bar[HIGH] = ticks
+        elif ticks < bar[LOW]:
+            bar[LOW] = ticks
+        bar[CLOSE] = self._last_close = ticks
+        quote = ticks * lots
+        bar[LOTS] += lots
+        bar[QUOTE] += quote
+        bar[TRADES] += trades
+        if not seller_takes:
+            bar[TAKER_LOTS] += lots
+            bar[TAKER_QUOTE] += quote
+
+    def rows(
+        self, timeframe: str, *, now_us: int, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[KlineRow]:
+        """Return bars that open within the bounds, oldest first, the one in progress last."""
+        self._roll(now_us)
+        last = bar_open_us(now_us if end_us is None else min(now_us, max(end_us, 0)), timeframe)
+        oldest = bar_open_us(self.first_us, timeframe)
+        if start_us is None:
+            first = max(oldest, previous_bar_us(last, timeframe, limit - 1))
+        else:
+            first = bar_open_us(max(start_us, oldest), timeframe)
+            if first < start_us:
+                first = next_bar_us(first, timeframe)
+            last = min(last, previous_bar_us(first, timeframe, 1 - limit))
+        if first > last or limit < 1:
+            return []
+        table = self._table(timeframe, first, next_bar_us(last, timeframe))
+        return [kline_row(bar, timeframe) for bar in table.tolist()]
+
+    def current(self, timeframe: str, *, now_us: int) -> KlineRow:
+        """Return the bar in progress."""
+        self._roll(now_us)
+        minute = self._minutes[-1]
+        open_us = bar_open_us(now_us, timeframe)
+        cached = self._current.get(timeframe)
+        if cached is None or cached[0] != open_us or cached[1] != minute[OPEN_US]:
+            closed = self._table(timeframe, open_us, minute[OPEN_US])
+            cached = self._current[timeframe] = (open_us, minute[OPEN_US], closed)
+        if not len(cached[2]):
+            return kline_row([open_us, *minute[OPEN:]], timeframe)
+        bar = cached[2][0].tolist()
+        bar[HIGH], bar[LOW], bar[CLOSE] = max(bar[HIGH], minute[HIGH]), min(bar[LOW], minute[LOW]), minute[CLOSE]
+        bar[LOTS:] = [so_far + now for so_far, now in zip(bar[LOTS:], minute[LOTS:], strict=True)]
+        return kline_row(bar, timeframe)
+
+    def ticker(self, *, now_us: int, last_lots: int, last_trade_id: int) -> TickerRow:
+        """Return the last 24 hours, to the minute."""
+        self._roll(now_us)
+        minute = self._minutes[-1]
+        start_us = minute[OPEN_US] - DAY_US + MINUTE_US
+        if self._day[0] != start_us:
+            rows = self._table("1m", max(start_us, self.first_us), minute[OPEN_US])
+            sums = rows[:, LOTS:].sum(axis=0)
+            first = int(rows[0, OPEN]) if len(rows) else minute[OPEN]
+            high = int(rows[:, HIGH].max()) if len(rows) else minute[HIGH]
+            low = int(rows[:, LOW].min()) if len(rows) else minute[LOW]
+            self._day = (start_us, np.array([start_us, first, high, low, 0, *sums], np.int64))
+        day = self._day[1].tolist()
+        trades = day[TRADES] + minute[TRADES]
+        return TickerRow(
+            open_us=start_us,
+            close_us=now_us,
+            open=day[OPEN],
+            high=max(day[HIGH], minute[HIGH]),
+            low=min(day[LOW], minute[LOW]),
+            last=self._last_close,
+            last_lots=last_lots,
+            lots=day[LOTS] + minute[LOTS],
+            quote=day[QUOTE] + minute[QUOTE],
+            trades=trades,
+            first_trade_id=last_trade_id - trades + 1,
+            last_trade_id=last_trade_id,
+        )
+
+    def price_at(self, time_us: int) -> float:
+        """Return the price at a time of the past, in quote currency."""
+        minute_us = bar_open_us(max(time_us, self.first_us), "1m")
+        table = self._table("1m", minute_us, minute_us + MINUTE_US)
+        ticks = int(table[0, OPEN]) if len(table) else self._last_close
+        return ticks * self._history.tick_size
+
+    def _table(self, timeframe: str, start_us: int, stop_us: int) -> np.ndarray:
+        """Return the bars of [start, stop) as a table; both must be bounds of bars, or of minutes."""
+        history, parts = self._history, []
+        minutes_from = start_us
+        if TIMEFRAME_US[timeframe] >= HOUR_US:
+            minutes_from = history.end_hour_us
+            if start_us < minutes_from:
+                parts.append(history.hours(start_us, min(stop_us, minutes_from)))
+            minutes_from = max(start_us, minutes_from)
+            old = self._old_hours
+            if len(old) and stop_us > minutes_from:
+                parts.append(history.minutes(minutes_from, min(stop_us, self._history.end_minute_us)))
+                parts.append(old[(old[:, OPEN_US] >= start_us) & (old[:, OPEN_US] < stop_us)])
+                minutes_from = max(minutes_from, self._live_us)
+        if minutes_from < min(stop_us, history.end_minute_us):
+            parts.append(history.minutes(minutes_from, min(stop_us, history.end_minute_us)))
+        low = max(0, (minutes_from - self._live_us) // MINUTE_US)
+        high = (stop_us - self._live_us) // MINUTE_US
+        if high > low and (live := self._minutes[low:high]):
+            parts.append(np.array(live, np.int64))
+        if not parts:
+            return np.empty((0, 10), np.int64)
+        rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        return rows if timeframe == "1m" else aggregate(rows, timeframe)
+
+    def _roll(self, now_us: int) -> None:
+        minutes = self._minutes
+        if not self._started:
+            self._started = True
+            minutes.append(self._history.partial_minute() or self._flat(self._live_us))
+        while now_us >= minutes[-1][OPEN_US] + MINUTE_US:
+            minutes.append(self._flat(minutes[-1][OPEN_US] + MINUTE_US))
+        if len(minutes) > _KEPT_MINUTES + _MOVED_MINUTES:
+            # Whole hours only, so that an hour is never in both tables.
+            to_hour = (HOUR_US - self._live_us % HOUR_US) % HOUR_US // MINUTE_US
+            moved = to_hour + _MOVED_MINUTES
+            hours = aggregate(np.array(minutes[:moved], np.int64), "1h")
+            self._old_hours = np.concatenate((self._old_hours, hours))
+            del minutes[:moved]
+            self._live_us += moved * MINUTE_US
+
+    def _flat(self, open_us: int) -> list[int]:
+        price = self._last_close
+        return [open_us, price, price, price, price, 0, 0, 0, 0, 0]

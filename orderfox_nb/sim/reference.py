@@ -1,0 +1,86 @@
+"""Index and mark price, funding and open interest of one symbol: what the exchange computes beside its book."""
+
+from __future__ import annotations
+
+from math import exp, pi, sin
+from typing import Final
+
+import numpy as np
+
+from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US
+from orderfox_nb.sim.bars import Bars
+from orderfox_nb.sim.facts import FundingRow, MarkFact
+from orderfox_nb.sim.listings import Listing
+
+FUNDING_US: Final = 8 * HOUR_US
+_INTEREST: Final = 0.0001
+_CLAMP: Final = 0.0005
+_MOST_RATE: Final = 0.02
+# Period and amplitude of what open interest does beside its ordinary size.
+_WAVES: Final = (
+    (7 * MINUTE_US, 4e-4),
+    (53 * MINUTE_US, 3e-3),
+    (9 * HOUR_US, 0.012),
+    (3 * DAY_US, 0.05),
+    (23 * DAY_US, 0.09),
+)
+
+
+class Reference:
+    """Follows the fair price second by second."""
+
+    def __init__(self, listing: Listing, *, seed: int) -> None:
+        self._random = np.random.default_rng([seed, 4, *listing.symbol.encode()])
+        fixed = np.random.default_rng([seed, 5, *listing.symbol.encode()])
+        self._phases: list[float] = (fixed.random(8) * 2 * pi).tolist()
+        self._open_lots = 0.55 * listing.daily_notional / (listing.price * float(listing.lot_size))
+        self._volatility = listing.volatility
+        self._premium = 0.0
+        self._basis = 0.0
+
+    def tick(self) -> None:
+        """Go on by a second."""
+        noise = self._random.standard_normal(2).tolist()
+        self._basis = 0.995 * self._basis + 2e-6 * noise[0]
+        self._premium = 0.98 * self._premium + 6e-6 * noise[1]
+
+    def mark(self, now_us: int, price: float) -> MarkFact:
+        """Return mark price, index and the coming funding."""
+        index = price * (1 - self._basis - self._premium)
+        mark = index * (1 + self._basis)
+        following = now_us // FUNDING_US + 1
+        done = now_us % FUNDING_US / FUNDING_US
+        rate = (1 - done) * self._rate(following - 1) + done * self._rate(following)
+        return MarkFact(now_us, mark, index, index * (1 + self._basis / 2), round(rate, 8), following * FUNDING_US)
+
+    def settled(
+        self, bars: Bars, *, now_us: int, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[FundingRow]:
+        """Return past fundings, oldest first; with ``start_us`` the first from there on, else the latest."""
+        last = min(now_us, now_us if end_us is None else end_us) // FUNDING_US
+        oldest = -(-bars.first_us // FUNDING_US)
+        if start_us is None:
+            first = last - limit + 1
+        else:
+            first = -(-start_us // FUNDING_US)
+            last = min(last, first + limit - 1)
+        return [
+            FundingRow(number * FUNDING_US, round(self._rate(number), 8), bars.price_at(number * FUNDING_US))
+            for number in range(max(first, oldest), last + 1)
+        ]
+
+    def open_interest(self, at_us: int) -> int:
+        """Return the open contracts in lots."""
+        level = sum(size * sin(2 * pi * at_us / period + phase) for (period, size), phase in zip(_WAVES, self._phases))
+        return round(self._open_lots * exp(level))
+
+    def _rate(self, number: int) -> float:
+        """Return the rate that is settled at the end of a funding period, by the venue's formula."""
+        phases = self._phases
+        # The sine of a large product is as good as noise, and needs no generator for each period.
+        noise = sin(12_345.678 * number + phases[7] * 1_000)
+        premium = (
+            self._volatility * 3e-4 * (sin(number / 9 + phases[5]) + 0.7 * sin(number / 31 + phases[6])) + 2e-4 * noise
+        )
+        rate = premium + min(_CLAMP, max(-_CLAMP, _INTEREST - premium))
+        return min(_MOST_RATE, max(-_MOST_RATE, rate))
