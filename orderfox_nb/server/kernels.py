@@ -107,7 +107,7 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
             raise web.HTTPError(404, "No such kernel")
         await super().get(kernel_id)
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
         # Nobody reads a page here, and Jupyter's needs files that Voila does not serve.
         self.finish(f"{status_code}")
 

@@ -1,5 +1,106 @@
-"""The OpenAPI document."""
+"""The OpenAPI document, made from the routes' own parameters and the models of their answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from orderfox_nb import __version__
+from orderfox_nb.server.handlers.parameters import Parameter
+from orderfox_nb.server.models import ErrorAnswer
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_ERRORS: Final = {
+    "400": "A value that cannot be used",
+    "401": "No token where one is needed",
+    "403": "Not allowed",
+    "404": "No such symbol or route",
+    "405": "Not this method",
+    "503": "The venue cannot be reached",
+}
+_TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "token <the server's token>"}
 
 
-def document(base_url: str) -> bytes:
-    return b"{}"
+def document(base_url: str, routes: Iterable[tuple[str, type[Any]]]) -> bytes:
+    """Return the document's JSON text.
+
+    Args:
+        base_url: Prefix of every path.
+        routes: Patterns and handlers of the REST routes.
+    """
+    routes = list(routes)
+    models = [handler.model for _, handler in routes if handler.model is not None]
+    schemas, components = msgspec.json.schema_components([ErrorAnswer, *models], ref_template=_REFERENCE)
+    answers = dict(zip([ErrorAnswer, *(str(model) for model in models)], schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for pattern, handler in routes:
+        path = readable(pattern, handler.path)
+        paths[path] = {handler.method: _operation(handler, answers, answers[ErrorAnswer])}
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "OrderFox",
+                "version": __version__,
+                "description": "Market data of crypto perpetuals: symbols, order book, trades, candles, liquidations.",
+            },
+            "servers": [{"url": base_url.rstrip("/") or "/"}],
+            "paths": paths,
+            "components": {"schemas": components, "securitySchemes": {"token": _TOKEN}},
+        }
+    )
+
+
+def readable(pattern: str, parameters: Iterable[Parameter]) -> str:
+    """Turn a route's pattern into a path with named parameters."""
+    path = re.sub(r"\((?:[^()]|\([^()]*\))*\)", "{}", pattern).replace("\\", "")
+    return path.format(*("{" + rule.name + "}" for rule in parameters))
+
+
+def _operation(handler: Any, answers: dict[Any, Any], error: Any) -> dict[str, Any]:
+    content: dict[str, Any]
+    if handler.model is None:
+        content = {handler.content: {"schema": {"type": "string" if "text" in handler.content else "object"}}}
+    else:
+        content = {"application/json": {"schema": answers[str(handler.model)]}}
+    responses: dict[str, Any] = {"200": {"description": "The answer", "content": content}}
+    for status, description in _ERRORS.items():
+        responses[status] = {"description": description, "content": {"application/json": {"schema": error}}}
+    operation: dict[str, Any] = {
+        "operationId": handler.route,
+        "summary": (handler.__doc__ or "").split("\n", 1)[0],
+        "parameters": [parameter_schema(rule) for rule in (*handler.path, *handler.query)],
+        "responses": responses,
+    }
+    if handler.method != "get":
+        operation["security"] = [{"token": []}]
+    return operation
+
+
+def parameter_schema(rule: Parameter) -> dict[str, Any]:
+    """Describe one parameter."""
+    schema: dict[str, Any] = {"type": rule.kind}
+    if rule.choices:
+        schema["enum"] = list(rule.choices)
+    if rule.above is not None:
+        schema["exclusiveMinimum"] = rule.above
+    if rule.low is not None:
+        schema["minimum"] = rule.low
+    if rule.high is not None and not rule.lowers:
+        schema["maximum"] = rule.high
+    if rule.default is not None:
+        schema["default"] = rule.default
+    description = rule.description
+    if rule.lowers:
+        description += f"; lowered to {rule.high} where it is more"
+    return {
+        "name": rule.name,
+        "in": rule.place,
+        "required": rule.place == "path",
+        "description": description,
+        "schema": schema,
+        **({"example": rule.example} if rule.example is not None else {}),
+    }

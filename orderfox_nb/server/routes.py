@@ -51,9 +51,14 @@ def routes(base_url: str, service: DeskService, *, top_level: bool, catch_all: b
         catch_all: Also an answer to whatever else is asked under ``/api/v1``.
     """
     table = [*REST, *SOCKETS, *(TOP_LEVEL if top_level else []), *(CATCH_ALL if catch_all else [])]
-    return [(url_path_join(base_url, path), handler, {"service": service}) for path, handler in table]
+    return [_rule(base_url, path, handler, service) for path, handler in table]
 
 
 def catch_all(base_url: str, service: DeskService) -> list[tuple[str, Any, Any]]:
     """Return the answer to whatever else is asked under ``/api/v1``, to be added after everybody's routes."""
-    return [(url_path_join(base_url, path), handler, {"service": service}) for path, handler in CATCH_ALL]
+    return [_rule(base_url, path, handler, service) for path, handler in CATCH_ALL]
+
+
+def _rule(base_url: str, path: str, handler: type[Any], service: DeskService) -> tuple[str, Any, Any]:
+    described = {"routes": REST} if handler is system.OpenApi else {}
+    return url_path_join(base_url, path), handler, {"service": service, **described}

@@ -6,7 +6,6 @@ import hmac
 import logging
 import re
 import secrets
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,6 +19,9 @@ from tornado import web
 from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, RateLimited, SettingError, UnknownSymbol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orderfox_nb.server.handlers.parameters import Parameter
     from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger("orderfox_nb.server.requests")
@@ -196,6 +198,13 @@ class MarketHandler(JupyterHandler):
 
 class RestHandler(MarketHandler):
     """A route that answers with JSON: errors of ours become its error answers."""
+
+    method = "get"
+    path: Sequence[Parameter] = ()
+    query: Sequence[Parameter] = ()
+    model: Any = None
+    """Type of the answer."""
+    content = "application/json"
 
     async def _answered(self, *args: str) -> None:
         try:

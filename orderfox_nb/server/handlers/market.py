@@ -8,19 +8,25 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb.core.ladder import parse_rounding
-from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, frame_key
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.errors import BadValue, VenueUnreachable
+from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, frame_key
+from orderfox_nb.errors import VenueUnreachable
 from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
-from orderfox_nb.server.handlers.parameters import Parameter, limit, time_ms
+from orderfox_nb.server.handlers.parameters import SYMBOL, Parameter, limit, time_ms
+from orderfox_nb.server.models import (
+    CacheStats,
+    LiquidationVolumeAnswer,
+    OrderBookAnswer,
+    Refreshed,
+    SymbolRow,
+)
+from orderfox_nb.server.service import DeskService
 
 FIRST_FRAME_S: Final = 10.0
 
 
 class MarketRoute(ReadHandler):
     """A route with checked parameters."""
-
-    query: tuple[Parameter, ...] = ()
 
     def values(self) -> dict[str, Any]:
         """Check the query.
@@ -35,6 +41,7 @@ class Symbols(MarketRoute):
     """Every symbol, by 24 h volume."""
 
     route = "symbols"
+    model = list[SymbolRow]
 
     async def answer(self, *_args: str) -> bytes:
         from orderfox_nb.views.public_symbols import symbols
@@ -46,6 +53,7 @@ class SymbolCacheStats(MarketRoute):
     """Counts and ages of the symbol list."""
 
     route = "symbol-cache-stats"
+    model = CacheStats
 
     async def answer(self, *_args: str) -> bytes:
         return msgspec.json.encode((await self.service.desk()).catalogue.stats())
@@ -55,6 +63,8 @@ class RefreshSymbols(RestHandler):
     """Ask the venue for its symbols now."""
 
     route = "refresh-symbols"
+    method = "post"
+    model = Refreshed
 
     async def post(self) -> None:
         await self._answered()
@@ -65,15 +75,26 @@ class RefreshSymbols(RestHandler):
         return msgspec.json.encode({"refreshed": True, "symbols": len(rows), **catalogue.stats()})
 
 
+def book_limit(service: DeskService) -> Parameter:
+    """Describe the rows a side, as many as the settings allow."""
+    highest = service.settings.max_orderbook_limit
+    return limit(min(20, highest), highest, "Rows a side")
+
+
 class OrderBook(MarketRoute):
     """The grouped book, as the socket sends it."""
 
     route = "orderbook"
+    path = (SYMBOL,)
+    query = (
+        limit(20, 50, "Rows a side"),
+        Parameter(name="rounding", kind="number", above=0, description="Height of a row, raised to the tick size"),
+        Parameter(name="tz", description="IANA zone of formatted times", example="Europe/Berlin"),
+    )
+    model = OrderBookAnswer
 
     async def answer(self, *args: str) -> bytes:
-        highest = self.service.settings.max_orderbook_limit
-        rule = limit(min(20, highest), highest, "Rows a side")
-        wanted: dict[str, Any] = {"limit": rule.read(self.get_query_argument("limit", None))}
+        wanted: dict[str, Any] = {"limit": book_limit(self.service).read(self.get_query_argument("limit", None))}
         if (rounding := self.get_query_argument("rounding", None)) is not None:
             wanted["rounding"] = parse_rounding(rounding)
         if (zone := self.get_query_argument("tz", None)) is not None:
@@ -102,6 +123,7 @@ class Trades(MarketRoute):
     """The newest trades, newest first."""
 
     route = "trades"
+    path = (SYMBOL,)
     query = (limit(100, 1000, "How many trades"),)
 
     async def answer(self, *args: str) -> bytes:
@@ -113,6 +135,7 @@ class Candles(MarketRoute):
     """Bars, oldest first."""
 
     route = "candles"
+    path = (SYMBOL,)
     query = (
         Parameter(name="timeframe", default="1m", choices=tuple(TIMEFRAME_US), description="Length of a bar"),
         limit(500, 1500, "How many bars"),
@@ -130,6 +153,7 @@ class Liquidations(MarketRoute):
     """Past liquidation orders, newest first."""
 
     route = "liquidations"
+    path = (SYMBOL,)
     query = (limit(50, 1000, "How many orders"),)
 
     async def answer(self, *args: str) -> bytes:
@@ -141,6 +165,8 @@ class LiquidationVolumes(MarketRoute):
     """Liquidated volume by bucket, contiguous over the range."""
 
     route = "liquidation-volume"
+    path = (SYMBOL, Parameter(name="timeframe", place="path", choices=VOLUME_TIMEFRAMES, example="5m"))
+    model = LiquidationVolumeAnswer
     query = (
         time_ms("start_time", "Start of the range, milliseconds"),
         time_ms("end_time", "End of the range, milliseconds"),
@@ -150,9 +176,7 @@ class LiquidationVolumes(MarketRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        timeframe = args[1]
-        if timeframe not in VOLUME_TIMEFRAMES:
-            raise BadValue("timeframe", timeframe, "one of " + " ".join(VOLUME_TIMEFRAMES))
+        timeframe = self.path[1].read(args[1])
         start = values["start_time"] if values["start_time"] is not None else values["start"]
         end = values["end_time"] if values["end_time"] is not None else values["end"]
         return await (await self.service.desk()).liquidation_volume(args[0], timeframe, start_ms=start, end_ms=end)

@@ -23,10 +23,13 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     default: Any = None
     low: int | None = None
+    above: int | None = None
+    """Exclusive bound of a number, for the description: its reader checks it exactly."""
     high: int | None = None
     """Above it an integer is refused, or lowered to it where ``lowers`` is set."""
     lowers: bool = False
     choices: Sequence[str] = ()
+    example: Any = None
 
     def read(self, text: str | None) -> Any:
         """Check the text of a parameter and return its value, the default where there is none.
@@ -59,6 +62,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
                 raise BadValue(self.name, text, expected)
             return self.high
         return value
+
+
+SYMBOL: Final = Parameter(
+    name="symbol", place="path", description="The venue's id in any case, or BTC/USDT", example="BTCUSDT"
+)
 
 
 def limit(default: int, high: int, description: str) -> Parameter:

@@ -18,7 +18,8 @@ from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, bar_count, frame_
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.server.handlers.parameters import Parameter, limit
+from orderfox_nb.server.handlers.market import book_limit
+from orderfox_nb.server.handlers.parameters import Parameter
 from orderfox_nb.server.handlers.sockets import MarketSocket
 from orderfox_nb.views.stamp import Stamp, number
 from orderfox_nb.views.trades import PUBLIC_TRADES, trades_update
@@ -41,7 +42,7 @@ class SymbolSocket(MarketSocket):
         asked = next((arg for arg in args[:1] if arg), None) or self.value("symbol")
         if asked is None:
             raise BadValue("symbol", "", "a symbol such as BTCUSDT")
-        options = self.options(desk, *args[1:])
+        options = self.options()
         listing = await desk.catalogue.resolve(asked)
         topic = Topic(desk.venue, listing.instrument.symbol, self.channel, options.get("interval", ""))
         async with desk.hub.watch(topic) as state:
@@ -52,7 +53,7 @@ class SymbolSocket(MarketSocket):
                 status.cancel()
                 await asyncio.wait({status})
 
-    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Check the query.
 
         Raises:
@@ -106,13 +107,13 @@ class OrderBookSocket(SymbolSocket):
     channel = "book"
     key: FrameKey | None = None
 
-    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
-        wanted: dict[str, Any] = {"limit": self._limit().read(self.value("limit"))}
+    def options(self) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"limit": book_limit(self.service).read(self.value("limit"))}
         if (rounding := self.value("rounding")) is not None:
             wanted["rounding"] = parse_rounding(rounding)
         if (zone := self.value("tz")) is not None:
             wanted["tz"] = zone
-        frame_key(desk.venue, "*", "v1.orderbook", wanted)
+        frame_key("any", "*", "v1.orderbook", wanted)
         return {"key": wanted}
 
     async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
@@ -141,7 +142,7 @@ class OrderBookSocket(SymbolSocket):
             raise BadValue("update_params", "", "to be sent after the first frame")
         wanted = dict(self.key.parameters)
         if message.get("limit") is not None:
-            wanted["limit"] = str(self._limit().read(_number_text("limit", message["limit"])))
+            wanted["limit"] = str(book_limit(self.service).read(_number_text("limit", message["limit"])))
         if message.get("rounding") is not None:
             wanted["rounding"] = str(parse_rounding(_number_text("rounding", message["rounding"])))
         key = self._key(wanted)
@@ -153,10 +154,6 @@ class OrderBookSocket(SymbolSocket):
         )
         self.key = key
         self._switched.set()
-
-    def _limit(self) -> Parameter:
-        highest = self.service.settings.max_orderbook_limit
-        return limit(min(20, highest), highest, "Rows a side")
 
     def _key(self, wanted: Mapping[str, object]) -> FrameKey:
         return frame_key(self._desk.venue, self._listing.instrument.symbol, "v1.orderbook", wanted)
@@ -174,7 +171,7 @@ class TradesSocket(SymbolSocket):
     route = "ws/trades"
     channel = "trades"
 
-    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         return {"delta": Parameter(name="delta", kind="boolean", default=False).read(self.value("delta"))}
 
     async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
@@ -209,10 +206,10 @@ class CandlesSocket(SymbolSocket):
     route = "ws/candles"
     channel = "candles"
 
-    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
-        interval = next((part for part in path if part), None) or self.value("timeframe") or "1m"
+    def options(self) -> dict[str, Any]:
+        interval = next((part for part in self.path_args[1:] if part), None) or self.value("timeframe") or "1m"
         count = bar_count(_WIDTH.read(self.value("container_width")))
-        frame_key(desk.venue, "*", "v1.candles", {"interval": interval})
+        frame_key("any", "*", "v1.candles", {"interval": interval})
         return {"interval": interval, "count": count}
 
     async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
@@ -225,7 +222,7 @@ class LiquidationsSocket(SymbolSocket):
     route = "ws/liquidations"
     channel = "liquidations"
 
-    def options(self, desk: Desk, *path: str | None) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         timeframe = self.value("timeframe")
         if timeframe is not None and timeframe not in VOLUME_TIMEFRAMES:
             raise BadValue("timeframe", timeframe, "one of " + " ".join(VOLUME_TIMEFRAMES))

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
 from orderfox_nb import __version__
-from orderfox_nb.server.handlers.base import MarketHandler, ReadHandler
+from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
 from orderfox_nb.server.metrics import CONTENT_TYPE
+from orderfox_nb.server.models import HealthAnswer
+from orderfox_nb.server.openapi import document
+from orderfox_nb.server.service import DeskService
+
+Routes: TypeAlias = Sequence[tuple[str, type[Any]]]
 
 
 class Health(ReadHandler):
     """Whether the data is there: 200 while something works, else 503. Asking opens nothing."""
 
     route = "health"
+    model = HealthAnswer
 
     async def answer(self, *_args: str) -> bytes:
         desk = self.service.opened
@@ -37,10 +45,11 @@ class Health(ReadHandler):
         return msgspec.json.encode(answer)
 
 
-class MetricsText(MarketHandler):
+class MetricsText(RestHandler):
     """Counters as Prometheus text."""
 
     route = "metrics"
+    content = "text/plain"
 
     async def get(self, *_args: str) -> None:
         desk = self.service.opened
@@ -55,7 +64,9 @@ class OpenApi(ReadHandler):
 
     route = "openapi"
 
-    async def answer(self, *_args: str) -> bytes:
-        from orderfox_nb.server.openapi import document  # noqa: PLC0415  (made on request only)
+    def initialize(self, service: DeskService, routes: Routes = ()) -> None:  # type: ignore[override]
+        super().initialize(service)
+        self._routes = routes
 
-        return document(self.settings.get("base_url", "/"))
+    async def answer(self, *_args: str) -> bytes:
+        return document(self.settings.get("base_url", "/"), self._routes)

@@ -1,0 +1,208 @@
+"""The public answers as types: what the OpenAPI document describes and the tests decode."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+State = Literal["live", "syncing", "stale", "gap", "skewed", "down"]
+Coverage = Literal["complete", "sampled"]
+
+
+class ErrorAnswer(msgspec.Struct):
+    """Every answer that is an error."""
+
+    detail: str
+    status_code: int
+
+
+class Quality(msgspec.Struct):
+    """How far the data can be trusted."""
+
+    state: State
+    coverage: Coverage
+    since: int
+    """When the state began, milliseconds."""
+
+
+class TopicHealth(msgspec.Struct):
+    """One upstream topic."""
+
+    topic: str
+    state: State
+    lag_ms: int
+    subscribers: int
+    reconnects: int
+    dropped: int
+
+
+class HealthAnswer(msgspec.Struct):
+    """Whether the data is there."""
+
+    status: Literal["healthy", "degraded"]
+    timestamp: int
+    service: Literal["orderfox"]
+    version: str
+    source: str
+    topics: list[TopicHealth]
+    database: str
+    exchange_calls: int
+    problem: str
+
+
+class PriceFormat(msgspec.Struct, rename="camel"):
+    """How a chart shows prices."""
+
+    type: Literal["price"]
+    precision: int
+    min_move: float
+
+
+class SymbolRow(msgspec.Struct, rename="camel"):
+    """One symbol with its market of the last 24 h."""
+
+    id: str
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    ui_name: str
+    volume24h: float
+    volume24h_formatted: str = msgspec.field(name="volume24hFormatted")
+    price_precision: int
+    amount_precision: int
+    tick_size: float
+    step_size: float
+    price_format: PriceFormat
+    rounding_options: list[float]
+    default_rounding: float
+
+
+class CacheStats(msgspec.Struct):
+    """Counts and ages of the symbol list."""
+
+    symbols: int
+    source: str
+    demo: bool
+    age_seconds: float | None
+    ttl_seconds: int
+    expires_in_seconds: float | None
+    exchange_calls: int
+    failures: int
+    cache_hits: int
+    problem: str
+
+
+class Refreshed(CacheStats, kw_only=True):
+    """The symbol list after it was loaded anew."""
+
+    refreshed: Literal[True]
+
+
+class BookRow(msgspec.Struct):
+    """One row of the grouped book; ``cumulative`` counts outward from the best price."""
+
+    price: float
+    amount: float
+    cumulative: float
+    price_formatted: str
+    amount_formatted: str
+    cumulative_formatted: str
+
+
+class DepthInfo(msgspec.Struct):
+    """How much stands behind the rows."""
+
+    actual_levels: int
+    requested_levels: int
+    is_market_depth_limited: bool
+    has_insufficient_raw_data: bool
+    raw_bids_count: int
+    raw_asks_count: int
+
+
+class OrderBookAnswer(msgspec.Struct):
+    """The grouped book: bids best first, asks worst first."""
+
+    type: Literal["orderbook_update"]
+    symbol: str
+    bids: list[BookRow]
+    asks: list[BookRow]
+    timestamp: int
+    time_formatted: str
+    limit: int
+    rounding: float
+    rounding_options: list[float]
+    aggregated: bool
+    market_depth_info: DepthInfo
+    quality: Quality
+    sequence: int
+
+
+class TradeRow(msgspec.Struct):
+    """One aggregate trade."""
+
+    id: str
+    price: float
+    amount: float
+    side: Literal["buy", "sell"]
+    timestamp: int
+    price_formatted: str
+    amount_formatted: str
+    time_formatted: str
+
+
+class CandleRow(msgspec.Struct):
+    """One bar; ``timestamp`` in milliseconds and ``time`` in seconds are when it opens."""
+
+    timestamp: int
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class LiquidationRow(msgspec.Struct):
+    """One liquidation order; ``priceUsdt`` is its notional."""
+
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    quantity: str
+    quantityFormatted: str  # noqa: N815
+    priceUsdt: str  # noqa: N815
+    priceUsdtFormatted: str  # noqa: N815
+    timestamp: int
+    displayTime: str  # noqa: N815
+    avgPrice: str  # noqa: N815
+    baseAsset: str  # noqa: N815
+
+
+class VolumeBucket(msgspec.Struct):
+    """Liquidated volume of one bucket, USDT as decimal strings: ``buy`` is shorts, ``sell`` is longs."""
+
+    time: int
+    timestamp_ms: int
+    buy_volume: str
+    sell_volume: str
+    total_volume: str
+    delta_volume: str
+    buy_volume_formatted: str
+    sell_volume_formatted: str
+    total_volume_formatted: str
+    delta_volume_formatted: str
+    count: int
+    ma_value: str | None
+    ma_value_formatted: str | None
+
+
+class LiquidationVolumeAnswer(msgspec.Struct):
+    """Contiguous buckets over the range."""
+
+    symbol: str
+    timeframe: str
+    data: list[VolumeBucket]
+    start_time: int
+    end_time: int
+    quality: Quality
