@@ -16,112 +16,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from orderfox_nb.core.bucket_sums import BucketSums, add_order
 from orderfox_nb.core.digest import digest_of
 from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, Liquidations, notional_micro
-from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests, next_bar_us
+from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests
+from orderfox_nb.core.volume_columns import IntColumn, VolumeColumns, bucket_starts, moving_average
 from orderfox_nb.errors import BadValue, EventError
 
 FINEST: Final = "1m"
 """Live orders are kept by this bucket; every timeframe is a sum of it."""
-AVERAGE_WINDOW: Final = 50
-MAX_BUCKETS: Final = 5_000
-"""The most buckets that one question is answered with."""
-
-IntColumn = NDArray[np.int64]
-
-
-class VolumeColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """Contiguous buckets, oldest first, empty ones zero; sums in millionths of the quote currency."""
-
-    start_us: IntColumn
-    buy_micro: IntColumn
-    """Liquidated shorts."""
-    sell_micro: IntColumn
-    """Liquidated longs."""
-    count: IntColumn
-    average_micro: IntColumn
-    """``moving_average`` at each bucket."""
-
-    @property
-    def buy(self) -> NDArray[np.float64]:
-        """Liquidated shorts in quote currency."""
-        return self.buy_micro / MICRO
-
-    @property
-    def sell(self) -> NDArray[np.float64]:
-        """Liquidated longs in quote currency."""
-        return self.sell_micro / MICRO
-
-    @property
-    def average(self) -> NDArray[np.float64]:
-        """Moving average of the absolute delta in quote currency."""
-        return self.average_micro / MICRO
-
-
-def moving_average(
-    starts_us: IntColumn, deltas_micro: IntColumn, at_us: IntColumn, *, window: int = AVERAGE_WINDOW
-) -> IntColumn:
-    """Mean absolute delta of the last non-empty buckets up to and including each time, rounded half up.
-
-    Args:
-        starts_us: Starts of all non-empty buckets that are known, ascending, also those before the times asked.
-        deltas_micro: Buy less sell of these buckets.
-        at_us: Bucket starts to answer for, empty ones allowed.
-        window: How many non-empty buckets.
-
-    Returns:
-        One value per time; 0 where no bucket precedes it.
-    """
-    total = np.concatenate(([0], np.cumsum(np.abs(deltas_micro)))).astype(np.int64)
-    end = np.searchsorted(starts_us, at_us, side="right")
-    begin = np.maximum(end - window, 0)
-    held = np.maximum(end - begin, 1)
-    return ((total[end] - total[begin]) * 2 + held) // (2 * held)
-
-
-class _Buckets:
-    """Sparse sums ``[buy, sell, count]`` by bucket start; at most ``keep`` buckets."""
-
-    def __init__(self, interval: str, keep: int) -> None:
-        self.interval = interval
-        self.keep = keep
-        self.until_us = 0
-        self.sums: dict[int, list[int]] = {}
-
-    def start_us(self, time_us: int) -> int:
-        return bar_open_us(time_us, self.interval)
-
-    def add(self, order: Liquidation) -> None:
-        _add(self.sums, self.start_us(order.time_us), order)
-        if len(self.sums) > self.keep:
-            for start in sorted(self.sums)[: max(1, self.keep // 10)]:
-                del self.sums[start]
-
-    def take_out(self, order: Liquidation) -> None:
-        """Take an order out of the history that holds it; what the history does not hold it cannot lose."""
-        start = self.start_us(order.time_us)
-        held = self.sums.get(start)
-        if held is None:
-            return
-        side = 0 if order.side == "buy" else 1
-        held[side] = max(0, held[side] - notional_micro(order))
-        held[2] = max(0, held[2] - 1)
-        if not any(held):
-            del self.sums[start]
-
-
-def _add(sums: dict[int, list[int]], start_us: int, order: Liquidation) -> None:
-    held = sums.get(start_us)
-    if held is None:
-        held = sums[start_us] = [0, 0, 0]
-    held[0 if order.side == "buy" else 1] += notional_micro(order)
-    held[2] += 1
 
 
 class LiquidationBuckets:
@@ -134,7 +41,7 @@ class LiquidationBuckets:
     def __init__(self, *, keep: int = 20_000) -> None:
         self.version = 0
         self._keep = keep
-        self._rest: dict[str, _Buckets] = {FINEST: _Buckets(FINEST, keep)}
+        self._rest: dict[str, BucketSums] = {FINEST: BucketSums(FINEST, keep)}
         self._live: dict[int, list[int]] = {}
         self._merged: dict[str, tuple[int, IntColumn, IntColumn, IntColumn, IntColumn]] = {}
 
@@ -161,7 +68,7 @@ class LiquidationBuckets:
             raise EventError(f"liquidation volume at timeframe {event.interval!r}")
         if not len(event.start_us) == len(event.buy) == len(event.sell) == len(event.count):
             raise EventError("liquidation volume with columns of different lengths")
-        rest = self._rest.setdefault(event.interval, _Buckets(event.interval, self._keep))
+        rest = self._rest.setdefault(event.interval, BucketSums(event.interval, self._keep))
         rest.until_us = event.time_us
         if event.start_us:
             first_us = rest.start_us(min(event.start_us))
@@ -179,11 +86,31 @@ class LiquidationBuckets:
 
     def add(self, order: Liquidation) -> None:
         """Count an order that is kept from now on."""
-        _add(self._live, bar_open_us(order.time_us, FINEST), order)
+        add_order(self._live, bar_open_us(order.time_us, FINEST), order)
         for rest in self._rest.values():
             if order.time_us < rest.until_us:
                 rest.take_out(order)
         self.version += 1
+
+    def with_history(self, event: LiquidationVolume, known: Iterable[Liquidation]) -> LiquidationBuckets:
+        """Return a copy that has taken sums from history, such as those of another timeframe or of a longer past.
+
+        Orders that have left the kept list since the history was asked stay in, to the minute.
+
+        Raises:
+            EventError: As for ``history``.
+        """
+        copy = LiquidationBuckets(keep=self._keep)
+        copy._rest = {interval: rest.copy() for interval, rest in self._rest.items()}
+        copy._live = {start: list(held) for start, held in self._live.items()}
+        copy.history(event, known)
+        if event.start_us or event.interval not in self._rest:
+            rest = copy._rest[event.interval]
+            for start, left in self._rest[FINEST].sums.items():
+                if start >= event.time_us:
+                    held = rest.sums.setdefault(rest.start_us(start), [0, 0, 0])
+                    held[:] = (total + more for total, more in zip(held, left, strict=True))
+        return copy
 
     def evict(self, order: Liquidation) -> None:
         """Move an order that is no longer kept into the sums."""
@@ -230,7 +157,7 @@ class LiquidationBuckets:
             sums = {start: list(held) for start, held in rest.sums.items()}
             for order in known:
                 if order.time_us < rest.until_us:
-                    _add(sums, rest.start_us(order.time_us), order)
+                    add_order(sums, rest.start_us(order.time_us), order)
             starts = sorted(sums)
             if not starts and not rest.until_us:
                 continue
@@ -277,26 +204,6 @@ class LiquidationBuckets:
         return columns
 
 
-def bucket_starts(interval: str, start_us: int, end_us: int) -> IntColumn:
-    """Return the starts of contiguous buckets from the one that holds ``start_us`` to before ``end_us``.
-
-    Raises:
-        BadValue: More than ``MAX_BUCKETS`` buckets.
-    """
-    if end_us <= start_us:
-        return np.zeros(0, np.int64)
-    first_us = bar_open_us(start_us, interval)
-    if (end_us - first_us) // TIMEFRAME_US[interval] > MAX_BUCKETS:
-        raise BadValue("time range", f"{start_us}..{end_us}", f"at most {MAX_BUCKETS} buckets of {interval}")
-    if interval != "1M":
-        return np.arange(first_us, end_us, TIMEFRAME_US[interval], dtype=np.int64)
-    starts: list[int] = []
-    while first_us < end_us:
-        starts.append(first_us)
-        first_us = next_bar_us(first_us, interval)
-    return np.array(starts, np.int64)
-
-
 class LiquidationState:
     """Fold of a liquidations topic: the newest orders and the bucket sums.
 
@@ -335,6 +242,13 @@ class LiquidationState:
     def at(self, interval: str, start_us: int, end_us: int) -> VolumeColumns:
         """See ``LiquidationBuckets.at``."""
         return self.buckets.at(interval, start_us, end_us)
+
+    def with_history(self, event: LiquidationVolume) -> LiquidationBuckets:
+        """Return the sums as they are with a history that is not part of the topic; the fold stays as it is.
+
+        The answer to a question about the past: ask the feed for its rows, give them the time until which was asked.
+        """
+        return self.buckets.with_history(event, self.orders.oldest_first)
 
     def sum_since(self, time_us: int) -> tuple[float, float]:
         """See ``Liquidations.sum_since``."""

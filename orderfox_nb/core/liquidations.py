@@ -33,7 +33,15 @@ def notional_micro(order: Liquidation) -> int:
 
 
 def _key(order: Liquidation) -> _Key:
-    return (order.symbol, order.time_us, order.side, order.size, order.price, order.limit_price)
+    # Rounded, since a history's numbers are floats that somebody computed.
+    return (
+        order.symbol,
+        order.time_us,
+        order.side,
+        round(order.size, 8),
+        round(order.price, 8),
+        round(order.limit_price, 8),
+    )
 
 
 class Liquidations:

@@ -104,11 +104,12 @@ def applied(fold: FoldT, events: Iterable[Event]) -> FoldT:
 @st.composite
 def trade_streams(draw: st.DrawFn, *, max_size: int = 60) -> list[Trade]:
     """Trades with ascending ids and times, often within one millisecond."""
+    sides: list[Side] = ["buy", "sell"]
     steps = st.tuples(
         st.sampled_from([0, 0, 1_000, 400_000, 20 * 1_000_000, MINUTE_US]),
         st.integers(990, 1010),
         st.integers(1, 5_000),
-        st.sampled_from(["buy", "sell"]),
+        st.sampled_from(sides),
     )
     time_us, events = MONTH_US, []
     for number, (step, ticks, lots, side) in enumerate(draw(st.lists(steps, max_size=max_size))):

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderfox_nb.core.events import Gap, Liquidation
-from orderfox_nb.core.liquidation_volume import LiquidationState, VolumeColumns, moving_average
+from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.liquidations import notional_micro
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US, TIMEFRAME_US, bar_open_us, next_bar_us
+from orderfox_nb.core.volume_columns import VolumeColumns, moving_average
 from orderfox_nb.errors import BadValue, EventError
 from tests.core.facts import BTC, MONTH_US, applied, history_of, liquidation, liquidation_orders, volume
 
@@ -130,6 +131,28 @@ def test_a_timeframe_is_made_from_the_history_that_reaches_back_furthest():
     assert state.buckets.intervals == ("1m", "1h")
 
 
+@given(
+    liquidation_orders(span_us=SPAN_US),
+    st.integers(0, SPAN_US // MINUTE_US),
+    st.sampled_from(["1m", "5m", "1h"]),
+    st.integers(1, 30),
+)
+def test_a_question_about_the_past_leaves_the_fold_as_it_is(
+    orders: list[Liquidation], minutes: int, interval: str, keep: int
+):
+    """The history holds all before a minute; the fold saw only what came after, and kept some of it."""
+    until_us = MONTH_US + minutes * MINUTE_US
+    live = sorted((order for order in orders if order.time_us >= until_us), key=lambda order: order.time_us)
+    if len({order.time_us for order in live}) < len(live):
+        return
+    state = applied(LiquidationState(BTC, keep=keep), live)
+    digest = state.digest()
+    answer = state.with_history(history_of(orders, until_us, interval=interval))
+    past = [order for order in orders if order.time_us < until_us]
+    assert held(answer.at(interval, MONTH_US, MONTH_US + SPAN_US + 1)) == truth(past + live, interval)
+    assert state.digest() == digest
+
+
 @given(st.integers(0, 40 * DAY_US), st.integers(0, 60), TIMEFRAMES)
 def test_buckets_are_contiguous_and_cover_the_whole_range(offset: int, count: int, interval: str):
     start_us = MONTH_US + offset
@@ -174,6 +197,13 @@ def test_columns_give_quote_currency_too():
     state = applied(LiquidationState(BTC), [liquidation(MONTH_US, side="buy", size=0.1, price=3.0)])
     columns = state.at("1m", MONTH_US, MONTH_US + MINUTE_US)
     assert (columns.buy.tolist(), columns.sell.tolist(), columns.average.tolist()) == ([0.3], [0.0], [0.3])
+
+
+def test_numbers_that_a_history_computed_are_the_same_order():
+    live = liquidation(MONTH_US, size=0.3, price=3.0)
+    past = msgspec.structs.replace(live, size=0.1 + 0.2, received_us=0)
+    state = applied(LiquidationState(BTC), [live, past])
+    assert state.at("1m", MONTH_US, MONTH_US + MINUTE_US).count.tolist() == [1]
 
 
 def test_what_no_bucket_can_be_is_refused():
