@@ -1,0 +1,212 @@
+"""The symbols of a venue: one load however many ask, kept for 300 s, and never without an answer.
+
+When the venue cannot be asked the last known list (kept on disk) serves, else a short built-in one that is marked as
+demo; both are tried again, soon, until the list is real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.symbols import canonical, rounding_options, suggest
+from orderfox_nb.desk.demo_symbols import demo_listings
+from orderfox_nb.errors import FeedError, UnknownSymbol, VenueUnreachable
+from orderfox_nb.feeds.base import Feed, Listing
+
+_log = logging.getLogger(__name__)
+
+TTL_S: Final = 300
+RETRY_S: Final = 10
+"""How soon a list that is not the venue's own is tried again."""
+
+_decode = msgspec.json.Decoder(list[Listing]).decode
+
+
+class Catalogue:
+    """The venue's symbols by 24 h volume.
+
+    Args:
+        feed: Who is asked.
+        path: Where the last known list is kept; None keeps none.
+        clock: Measures ages.
+    """
+
+    def __init__(self, feed: Feed, path: Path | None = None, clock: Clock | None = None) -> None:
+        self._feed = feed
+        self._path = path
+        self._clock = clock or SystemClock()
+        self._rows: Sequence[Listing] = ()
+        self._by_symbol: dict[str, Listing] = {}
+        self._source: Literal["none", "venue", "disk", "demo"] = "none"
+        self._loaded_us = 0
+        self._tried_us = 0
+        self._load: asyncio.Task[None] | None = None
+        self._calls = 0
+        self._failures = 0
+        self._hits = 0
+        self.version = 0
+        """Counts lists."""
+        self.problem = ""
+        """Why the list is not the venue's present one, empty when it is."""
+
+    @property
+    def demo(self) -> bool:
+        """Whether the list is the built-in one."""
+        return self._source == "demo"
+
+    @property
+    def known(self) -> Sequence[Listing]:
+        """The list as it stands, empty before the first load; asks nobody."""
+        return self._rows
+
+    async def rows(self) -> Sequence[Listing]:
+        """Return the listings by 24 h volume, largest first; they are at most 300 s old when the venue answers."""
+        if self._fresh():
+            self._hits += 1
+        else:
+            await self._loaded()
+        return self._rows
+
+    async def refresh(self) -> Sequence[Listing]:
+        """Ask the venue now, whatever the age.
+
+        Raises:
+            FeedError: It did not answer; the old list stays.
+        """
+        await self._loaded()
+        if self._source != "venue" or self.problem:
+            raise VenueUnreachable(self._feed.venue, self.problem or "the symbol list could not be loaded")
+        return self._rows
+
+    async def resolve(self, text: str) -> Listing:
+        """Return the listing of a symbol in any case, also written BTC/USDT.
+
+        Raises:
+            UnknownSymbol: Not listed; carries suggestions.
+            VenueUnreachable: Not in a list that is not the venue's own.
+        """
+        symbol = canonical(text)
+        await self.rows()
+        listing = self._by_symbol.get(symbol)
+        if listing is not None:
+            return listing
+        if self.demo:
+            raise VenueUnreachable(self._feed.venue, self.problem)
+        raise UnknownSymbol(text.strip(), suggest(text, [row.instrument.symbol for row in self._rows]))
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """Return the instrument of a canonical symbol.
+
+        Raises:
+            UnknownSymbol: Not listed.
+            VenueUnreachable: Not in a list that is not the venue's own.
+        """
+        listing = self._by_symbol.get(symbol)
+        return (listing or await self.resolve(symbol)).instrument
+
+    def rounding_options(self, symbol: str) -> Sequence[Decimal]:
+        """Return the roundings of a known symbol by its last price."""
+        listing = self._by_symbol[symbol]
+        price = listing.ticker.last if listing.ticker is not None else None
+        return rounding_options(listing.instrument.tick_size, price)
+
+    def stats(self) -> dict[str, Any]:
+        """Return counts, ages and exchange calls."""
+        age_s = (self._clock.now_us() - self._loaded_us) / 1e6 if self._loaded_us else None
+        return {
+            "symbols": len(self._rows),
+            "source": self._source,
+            "demo": self.demo,
+            "age_seconds": None if age_s is None else round(age_s, 3),
+            "ttl_seconds": TTL_S,
+            "expires_in_seconds": None if age_s is None else round(max(0.0, TTL_S - age_s), 3),
+            "exchange_calls": self._calls,
+            "failures": self._failures,
+            "cache_hits": self._hits,
+            "problem": self.problem,
+        }
+
+    async def close(self) -> None:
+        """Give up a load that runs."""
+        if self._load is not None:
+            self._load.cancel()
+            await asyncio.wait({self._load})
+
+    def _fresh(self) -> bool:
+        now_us = self._clock.now_us()
+        if self._source == "venue" and not self.problem:
+            return now_us - self._loaded_us < TTL_S * 1e6
+        return self._source != "none" and now_us - self._tried_us < RETRY_S * 1e6
+
+    async def _loaded(self) -> None:
+        """Join the load that runs, or start one; it goes on when whoever asked goes away."""
+        if self._load is None or self._load.done():
+            self._load = asyncio.create_task(self._ask(), name="symbol list")
+        await asyncio.shield(self._load)
+
+    async def _ask(self) -> None:
+        self._calls += 1
+        try:
+            rows = by_volume(await self._feed.listings())
+            if not rows:
+                raise VenueUnreachable(self._feed.venue, "the venue lists no symbols")
+        except FeedError as error:
+            self._failures += 1
+            self.problem = str(error)
+            _log.warning("no symbol list: %s", error)
+            await self._fall_back()
+        else:
+            self._take(rows, "venue")
+            self._loaded_us = self._clock.now_us()
+            self.problem = ""
+            if self._path is not None:
+                await asyncio.to_thread(_write, self._path, rows)
+        self._tried_us = self._clock.now_us()
+
+    async def _fall_back(self) -> None:
+        if self._source in {"venue", "disk"}:
+            return
+        kept = await asyncio.to_thread(_read, self._path) if self._path is not None else ()
+        if kept:
+            self._take(kept, "disk")
+        elif self._source == "none":
+            self._take(demo_listings(self._feed.venue), "demo")
+
+    def _take(self, rows: Sequence[Listing], source: Literal["venue", "disk", "demo"]) -> None:
+        self._rows = tuple(rows)
+        self._by_symbol = {row.instrument.symbol: row for row in rows}
+        self._source = source
+        self.version += 1
+
+
+def by_volume(rows: Sequence[Listing]) -> list[Listing]:
+    """Sort listings by 24 h quote volume, largest first, then by symbol."""
+    return sorted(
+        rows, key=lambda row: (-(row.ticker.quote_volume if row.ticker is not None else 0.0), row.instrument.symbol)
+    )
+
+
+def _read(path: Path) -> Sequence[Listing]:
+    try:
+        return _decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, ValueError):
+        return ()
+
+
+def _write(path: Path, rows: Sequence[Listing]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(rows))
+        fresh.replace(path)
+    except OSError as error:
+        _log.warning("the symbol list is not kept: %s", error)

@@ -1,0 +1,161 @@
+"""One process's feed, hub, symbols and frames, wired together: the server and a notebook's engine each hold one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+
+from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.config import Settings
+from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.catalogue import Catalogue
+from orderfox_nb.desk.frames import FramePress, FrameReader, Recipe
+from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.reader import EventReader
+from orderfox_nb.desk.recipes import BookRecipe, TradesRecipe
+from orderfox_nb.errors import BadValue
+from orderfox_nb.feeds.base import Feed, Origin
+
+
+class Desk:
+    """Serves one feed's markets; entering it opens no socket, the first reader does.
+
+    Args:
+        feed: Where the data comes from; the desk enters and leaves it.
+        settings: Where the symbol list is kept.
+        clock: Measures frames, lingers and ages; the data's own time is the feed's.
+        linger_s: How long a topic stays open after its last reader left.
+    """
+
+    def __init__(self, feed: Feed, settings: Settings, clock: Clock | None = None, *, linger_s: float = 5.0) -> None:
+        self._feed = feed
+        self._clock = clock or SystemClock()
+        self.catalogue = Catalogue(feed, _list_path(feed.origin, settings.data_dir), self._clock)
+        self.hub = Hub(feed, linger_s=linger_s, clock=self._clock, instruments=self.catalogue)
+        self._press = FramePress(self.hub, clock=self._clock, recipe=self._recipe)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.hub)
+        self._stack.push_async_callback(self.catalogue.close)
+        self._stack.push_async_callback(self._press.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def venue(self) -> str:
+        return self._feed.venue
+
+    @property
+    def origin(self) -> Origin:
+        """Where the data comes from, with what is wrong with it."""
+        origin = self._feed.origin
+        problem = origin.problem or self.catalogue.problem
+        return msgspec.structs.replace(origin, problem=problem, demo_symbols=self.catalogue.demo)
+
+    def now_us(self) -> int:
+        """Return the venue's time."""
+        return self._feed.now_us()
+
+    @asynccontextmanager
+    async def frames(self, key: FrameKey) -> AsyncIterator[FrameReader]:
+        """Read the frames of a key, newest first and nothing twice.
+
+        Raises:
+            BadValue: Another venue's key.
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked.
+        """
+        if key.venue != self.venue:
+            raise BadValue("venue", key.venue, self.venue)
+        if key.symbol != "*":
+            await self.catalogue.resolve(key.symbol)
+        async with self._press.open(key) as reader:
+            yield reader
+
+    @asynccontextmanager
+    async def events(
+        self, topic: Topic, *, bound: int = DEFAULT_BOUND, overflow: Literal["gap", "close"] = "gap"
+    ) -> AsyncIterator[EventReader]:
+        """Read a topic's numbered events: prelude first, then live through an inbox of ``bound`` events.
+
+        Args:
+            topic: Of this venue, with a canonical symbol.
+            bound: How many events may wait.
+            overflow: ``gap``: a slow reader gets a gap and a fresh prelude; ``close``: it gets a ``SlowReader``.
+
+        Raises:
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked.
+        """
+        async with self.hub.events(topic, bound=bound, overflow=overflow) as reader:
+            yield reader
+
+    def topic(self, symbol: str, channel: str, interval: str = "") -> Topic:
+        """Return a topic of this venue."""
+        return Topic(self.venue, symbol, channel, interval)  # type: ignore[arg-type]
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Return counters of the feed, hub, frames and symbol list."""
+        stats = self.catalogue.stats()
+        return {
+            **self.hub.statistics(),
+            **self._press.statistics(),
+            "catalogue_symbols": stats["symbols"],
+            "catalogue_calls": stats["exchange_calls"],
+            "catalogue_failures": stats["failures"],
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Return what ``/health`` tells: status, source, one row a topic, and whether anything is ``working``."""
+        topics = [
+            {
+                "topic": str(state.topic),
+                "state": (quality := state.quality.wire()).state,
+                "coverage": quality.coverage,
+                "reason": state.quality.reason,
+                "lag_ms": round(state.lag_us / 1000),
+                "subscribers": state.users,
+                "reconnects": state.reconnects,
+                "dropped": state.lost,
+            }
+            for state in sorted(self.hub.topics, key=lambda state: state.topic)
+        ]
+        bad = [row for row in topics if row["state"] not in {"live", "syncing"}]
+        origin = self.origin
+        nothing_works = (bool(topics) and all(row["state"] == "down" for row in topics)) or (
+            not topics and bool(origin.problem)
+        )
+        return {
+            "status": "degraded" if bad or origin.problem else "healthy",
+            "working": not nothing_works,
+            "source": origin.source,
+            "problem": origin.problem,
+            "topics": topics,
+        }
+
+    def _recipe(self, key: FrameKey) -> Recipe:
+        now_us = self.now_us
+        match key.stream:
+            case "book" | "v1.orderbook":
+                return BookRecipe(key, now_us=now_us, options=self.catalogue.rounding_options)
+            case "trades" | "v1.trades":
+                return TradesRecipe(key, now_us=now_us)
+            case _:
+                raise BadValue("stream", key.stream, "a stream of this version")
+
+
+def _list_path(origin: Origin, folder: Path) -> Path:
+    source = re.sub(r"[^A-Za-z0-9]+", "-", origin.source).strip("-")[:60]
+    return folder / f"symbols-{source or origin.venue}.json"

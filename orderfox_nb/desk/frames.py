@@ -1,0 +1,336 @@
+"""Frames of every distinct key: computed on change, encoded once, latest-wins for each reader.
+
+A key has one ``FrameStream``, whose task runs only while the key has readers. A press takes an immutable view of the
+folds; a delta and a full frame are pure functions of views, made when the first reader takes them and shared after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.views.stamp import Stamp
+
+_log = logging.getLogger(__name__)
+
+INTERVAL_US: Final = 100_000
+"""At most ten frames a second and key."""
+_LATE_US: Final = 20_000
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoded frame of a key."""
+
+    key: FrameKey
+    sequence: int
+    base: int | None
+    """The sequence that a delta applies to; None for a full frame."""
+    messages: tuple[bytes, ...]
+    """JSON texts to send in this order: one, but for several updates of the public candle stream."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it stands alone."""
+        return self.base is None
+
+    @property
+    def text(self) -> bytes:
+        """The only message of the frame."""
+        return self.messages[0]
+
+
+class Recipe(Protocol):
+    """How the frames of one key are made from the folds of its topics."""
+
+    topics: Sequence[Topic]
+    """What to hold open; a failure of the first one ends the frames, of the others not."""
+
+    async def prepare(self, states: Sequence[TopicState | None]) -> None:
+        """Take the states of the topics, None where one failed; called before the first press."""
+        ...
+
+    def version(self) -> object:
+        """Return something that differs whenever a frame might."""
+        ...
+
+    def ready(self) -> bool:
+        """Return whether a first frame makes sense."""
+        ...
+
+    def capture(self) -> Any:
+        """Take an immutable view."""
+        ...
+
+    def stamp(self) -> Stamp:
+        """Return the time and quality of a frame; the press adds the numbers."""
+        ...
+
+    def full(self, view: Any, stamp: Stamp) -> tuple[bytes, ...]:
+        """Encode a whole view."""
+        ...
+
+    def delta(self, before: Any, view: Any, stamp: Stamp) -> tuple[bytes, ...] | None:
+        """Encode what changed between two views; None where only a full frame tells it."""
+        ...
+
+
+class _Press:
+    """One computed frame, encoded for whoever takes it first."""
+
+    def __init__(self, stream: FrameStream, sequence: int, view: Any, stamp: Stamp, before: _Press | None) -> None:
+        self.sequence = sequence
+        self.view = view
+        self._stream = stream
+        self._stamp = stamp
+        self._before = before.view if before is not None else None
+        self._base = before.sequence if before is not None else None
+        self._full: Frame | None = None
+        self._delta: Frame | None = None
+
+    def frame(self, held: int | None) -> Frame:
+        """Return the frame for a reader that holds a sequence."""
+        if self._delta is not None and self._base == held:
+            return self._delta
+        if held is not None and self._base == held and self._before is not None:
+            recipe = self._stream.recipe
+            stamp = msgspec.structs.replace(self._stamp, sequence=self.sequence, base=self._base)
+            messages = recipe.delta(self._before, self.view, stamp)
+            if messages is not None:
+                self._delta = Frame(key=self._stream.key, sequence=self.sequence, base=self._base, messages=messages)
+                self._stream.encoded += 1
+                return self._delta
+            self._before = None
+        if self._full is None:
+            stamp = msgspec.structs.replace(self._stamp, sequence=self.sequence)
+            messages = self._stream.recipe.full(self.view, stamp)
+            self._full = Frame(key=self._stream.key, sequence=self.sequence, base=None, messages=messages)
+            self._stream.encoded += 1
+        return self._full
+
+
+class FrameReader:
+    """A latest-wins reader of one key: iterate it, or take what is newest.
+
+    The first frame is full; a delta follows only what this reader took last, else it gets the shared full frame.
+    """
+
+    def __init__(self, stream: FrameStream) -> None:
+        self._stream = stream
+        self._held: int | None = None
+        self._wake = asyncio.Event()
+        self.taken = 0
+        """How many frames this reader took."""
+
+    @property
+    def key(self) -> FrameKey:
+        return self._stream.key
+
+    def signal(self) -> None:
+        """Note that something newer may be there."""
+        self._wake.set()
+
+    def resume(self) -> None:
+        """Ask for a full frame again."""
+        self._held = None
+        self._wake.set()
+
+    def take(self) -> Frame | None:
+        """Return the newest frame that was not taken, None where there is none.
+
+        Raises:
+            OrderFoxError: The key sends no more.
+        """
+        press = self._stream.press
+        if press is not None and press.sequence != self._held:
+            frame = press.frame(self._held)
+            self._held = press.sequence
+            self.taken += 1
+            return frame
+        if self._stream.error is not None:
+            raise self._stream.error
+        return None
+
+    def __aiter__(self) -> FrameReader:
+        return self
+
+    async def __anext__(self) -> Frame:
+        while True:
+            self._wake.clear()
+            if (frame := self.take()) is not None:
+                return frame
+            if self._stream.closed:
+                raise StopAsyncIteration
+            await self._wake.wait()
+
+
+class FrameStream:
+    """The frames of one key for all its readers."""
+
+    def __init__(self, key: FrameKey, recipe: Recipe, *, hub: Hub, clock: Clock) -> None:
+        self.key = key
+        self.recipe = recipe
+        self.press: _Press | None = None
+        self.sequence = 0
+        self.pressed = 0
+        self.encoded = 0
+        """How many times a frame was encoded, however many took it."""
+        self.error: BaseException | None = None
+        self.closed = False
+        self.readers: set[FrameReader] = set()
+        self._hub = hub
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self) -> FrameReader:
+        """Add a reader; the first one starts the work."""
+        reader = FrameReader(self)
+        self.readers.add(reader)
+        if self._task is None or self._task.done():
+            self.press, self.error, self.closed = None, None, False
+            self._task = asyncio.create_task(self._run(), name=f"frames {self.key.text}")
+        return reader
+
+    async def leave(self, reader: FrameReader) -> None:
+        """Remove a reader; the last one ends the work."""
+        self.readers.discard(reader)
+        if not self.readers:
+            await self.close()
+
+    async def close(self) -> None:
+        """End the work and every reader."""
+        task, self._task = self._task, None
+        self.closed = True
+        for reader in self.readers:
+            reader.signal()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _run(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                states = await self._open(stack)
+                await self.recipe.prepare(states)
+                await self._press_on_change([state for state in states if state is not None])
+        except OrderFoxError as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001 - a bug in one key must not end the others
+            # Readers are told, and the key's next reader starts anew.
+            _log.exception("the frames of %s failed", self.key.text)
+            self.error = error
+        finally:
+            # A reader may have joined while this task was being ended: the stream is then its next task's.
+            if self._task is asyncio.current_task():
+                self.closed = True
+            for reader in self.readers:
+                reader.signal()
+
+    async def _open(self, stack: AsyncExitStack) -> list[TopicState | None]:
+        states: list[TopicState | None] = []
+        for topic in self.recipe.topics:
+            state = await stack.enter_async_context(self._hub.watch(topic))
+            state.watch(self._changed.set)
+            stack.callback(state.unwatch, self._changed.set)
+            states.append(state)
+        return states
+
+    async def _press_on_change(self, states: Sequence[TopicState]) -> None:
+        self._changed.set()
+        version: object = None
+        due_us = 0
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if states and states[0].error is not None:
+                raise states[0].error
+            now = self.recipe.version()
+            if now == version or not self.recipe.ready():
+                continue
+            version = now
+            self._take()
+            # A grid, so that ten a second are ten: a press that came late does not push the next one back.
+            now_us = self._clock.now_us()
+            late_us = now_us - due_us
+            due_us = (due_us if late_us < _LATE_US else now_us) + INTERVAL_US
+            await self._clock.sleep((due_us - now_us) / 1e6)
+
+    def _take(self) -> None:
+        self.sequence += 1
+        self.pressed += 1
+        before = self.press
+        self.press = _Press(self, self.sequence, self.recipe.capture(), self.recipe.stamp(), before)
+        for reader in self.readers:
+            reader.signal()
+
+
+class FramePress:
+    """The frames of every key that is looked at, and of some that were lately.
+
+    Args:
+        hub: Holds the topics.
+        clock: Measures the ten frames a second.
+        recipe: Makes the recipe of a key.
+        keep: How many keys without a reader keep their sequence.
+    """
+
+    def __init__(self, hub: Hub, *, clock: Clock, recipe: Callable[[FrameKey], Recipe], keep: int = 1024) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._recipe = recipe
+        self._keep = keep
+        self._streams: OrderedDict[FrameKey, FrameStream] = OrderedDict()
+
+    @asynccontextmanager
+    async def open(self, key: FrameKey) -> AsyncIterator[FrameReader]:
+        """Read the frames of a key."""
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._streams[key] = FrameStream(key, self._recipe(key), hub=self._hub, clock=self._clock)
+        self._streams.move_to_end(key)
+        reader = stream.join()
+        self._evict()
+        try:
+            yield reader
+        finally:
+            await stream.leave(reader)
+
+    @property
+    def active(self) -> Sequence[FrameStream]:
+        """Streams with readers."""
+        return [stream for stream in self._streams.values() if stream.readers]
+
+    async def close(self) -> None:
+        """End every stream."""
+        for stream in tuple(self._streams.values()):
+            await stream.close()
+        self._streams.clear()
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Return counters of keys, readers and frames."""
+        streams = self._streams.values()
+        return {
+            "frame_keys": len(self._streams),
+            "frame_keys_active": len(self.active),
+            "frame_readers": sum(len(stream.readers) for stream in streams),
+            "frames_pressed": sum(stream.pressed for stream in streams),
+            "frames_encoded": sum(stream.encoded for stream in streams),
+        }
+
+    def _evict(self) -> None:
+        for key in [key for key, stream in self._streams.items() if not stream.readers]:
+            if len(self._streams) <= self._keep:
+                return
+            del self._streams[key]

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from orderfox_nb.clock import ManualClock, settle
+from orderfox_nb.core.events import BookSnapshot, Gap, Status, Topic, Trade
+from orderfox_nb.core.tape import Tape
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.reader import SlowReader
+from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
+from tests.desk.scripted import BTC, VENUE, ScriptedFeed, delta, live, snapshot, trade
+
+pytestmark = pytest.mark.core
+
+BOOK = Topic(VENUE, "BTCUSDT", "book")
+TRADES = Topic(VENUE, "BTCUSDT", "trades")
+
+
+async def test_fifty_readers_of_one_topic_cost_one_upstream():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub:
+        feed.put(TRADES, trade(1, 1), trade(2, 2))
+        streams = [hub.stream(TRADES) for _ in range(50)]
+        first = await asyncio.gather(*(anext(stream) for stream in streams))
+        assert {event.id for event in first if isinstance(event, Trade)} == {1}
+        assert feed.opened == {TRADES: 1}
+        await asyncio.gather(*(stream.aclose() for stream in streams))
+        assert feed.closed == {TRADES: 1}
+        assert hub.topics == ()
+
+
+async def test_late_reader_gets_the_prelude_and_then_every_live_event():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, aclosing(hub.stream(TRADES)) as early:
+        feed.put(TRADES, live(1), *(trade(n, n) for n in range(1, 11)))
+        for _ in range(11):
+            await anext(early)
+        async with aclosing(hub.stream(TRADES)) as late:
+            seen = [await anext(late) for _ in range(11)]
+            feed.put(TRADES, trade(11, 11))
+            seen.append(await anext(late))
+        assert [event.id for event in seen if isinstance(event, Trade)] == list(range(1, 12))
+        assert isinstance(seen[10], Status)
+
+
+async def test_late_reader_of_a_book_folds_to_the_book_of_the_hub():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.watch(BOOK) as state:
+        feed.put(BOOK, snapshot(1, [(99.0, 1.0)], [(101.0, 2.0)]), delta(2, 101, [(99.0, 0.0), (98.0, 3.0)], []))
+        await settle()
+        async with aclosing(hub.stream(BOOK)) as late:
+            event = await anext(late)
+        assert isinstance(event, BookSnapshot)
+        assert event.bids == [(98.0, 3.0)]
+        assert state.quality.wire().state == "live"
+
+
+async def test_upstream_lingers_after_its_last_reader_and_then_closes():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=5, clock=clock) as hub:
+        async with hub.watch(TRADES):
+            await settle()
+        await clock.advance(4)
+        assert feed.closed == {}
+        async with hub.watch(TRADES):
+            await clock.advance(10)
+            assert feed.opened == {TRADES: 1}
+            assert feed.closed == {}
+        await clock.advance(6)
+        assert feed.closed == {TRADES: 1}
+        assert hub.topics == ()
+
+
+async def test_slow_reader_gets_a_gap_and_a_fresh_prelude_and_slows_nobody():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with (
+        Hub(feed, linger_s=0, clock=clock) as hub,
+        hub.events(TRADES) as quick,
+        hub.events(TRADES, bound=8) as slow,
+    ):
+        feed.put(TRADES, *(trade(n, n) for n in range(1, 101)))
+        await settle()
+        assert [numbered.event.id for numbered in await quick.batch()] == list(range(1, 101))  # type: ignore[union-attr]
+        feed.put(TRADES, trade(101, 101))
+        gap, *prelude = await slow.batch()
+        assert isinstance(gap.event, Gap)
+        model = Tape(BTC)
+        for _, event in prelude:
+            model.apply(event)
+        (sequence, last) = (await slow.batch())[0]
+        assert isinstance(last, Trade)
+        assert (sequence, last.id) == (101, 101)
+        model.apply(last)
+        state = hub.state(TRADES)
+        assert state is not None
+        assert model.digest() == state.fold.digest()
+        assert state.lost == 100
+
+
+async def test_slow_public_reader_is_told_to_go():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(TRADES, bound=8, overflow="close") as reader:
+        feed.put(TRADES, *(trade(n, n) for n in range(1, 101)))
+        await settle()
+        with pytest.raises(SlowReader, match="did not keep up"):
+            await reader.batch()
+
+
+async def test_event_numbers_are_the_topics_own_and_equal_for_all_readers():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(TRADES) as first:
+        feed.put(TRADES, trade(1, 1), trade(2, 2))
+        await settle()
+        async with hub.events(TRADES) as second:
+            feed.put(TRADES, trade(3, 3))
+            await settle()
+            assert [numbered.sequence for numbered in await first.batch()] == [1, 2, 3]
+            assert [numbered.sequence for numbered in await second.batch()] == [2, 2, 3]
+
+
+async def test_feed_error_ends_every_stream_and_the_next_reader_tries_again():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=5, clock=clock) as hub:
+        async with hub.events(TRADES) as first, hub.events(TRADES) as second:
+            feed.fail(TRADES, VenueUnreachable(VENUE, "gone"))
+            for reader in (first, second):
+                with pytest.raises(VenueUnreachable, match="gone"):
+                    await reader.batch()
+        async with aclosing(hub.stream(TRADES)) as again:
+            feed.put(TRADES, trade(1, 1))
+            assert await anext(again) == trade(1, 1)
+        assert feed.opened == {TRADES: 2}
+
+
+async def test_event_that_cannot_follow_becomes_a_gap_and_the_upstream_opens_again():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(BOOK) as reader:
+        feed.put(BOOK, snapshot(1, [(99.0, 1.0)], [(101.0, 2.0)]), delta(2, 150, [(98.0, 1.0)], []))
+        await settle()
+        first, second = await reader.batch()
+        assert isinstance(first.event, BookSnapshot)
+        assert isinstance(second.event, Gap)
+        feed.put(BOOK, snapshot(3, [(97.0, 1.0)], [(101.0, 2.0)], update_id=200))
+        await clock.advance(1)
+        (healed,) = await reader.batch()
+        assert isinstance(healed.event, BookSnapshot)
+        assert feed.opened == {BOOK: 2}
+        assert feed.closed == {BOOK: 1}
+
+
+async def test_stream_that_ended_ends_its_readers_and_keeps_its_state_for_late_ones():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.watch(TRADES):
+        feed.put(TRADES, trade(1, 1), trade(2, 2))
+        feed.end(TRADES)
+        assert [event async for event in hub.stream(TRADES)] == [trade(1, 1), trade(2, 2)]
+        assert [event async for event in hub.stream(TRADES)] == [trade(1, 1), trade(2, 2)]
+
+
+async def test_unknown_symbol_is_told_before_anything_opens():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub:
+        with pytest.raises(UnknownSymbol):
+            await anext(hub.stream(Topic(VENUE, "NOPE", "trades")))
+        assert feed.opened == {}
+
+
+async def test_long_recording_reaches_a_reader_whole():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    feed.preludes[TRADES] = [trade(n, n) for n in range(1, 20_001)]
+    async with Hub(feed, linger_s=0, clock=clock) as hub:
+        feed.end(TRADES)
+        seen = [event async for event in hub.stream(TRADES)]
+    assert len(seen) == 20_000
+
+
+async def test_silence_turns_a_topic_stale_by_the_venues_clock():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.watch(BOOK) as state:
+        feed.put(BOOK, snapshot(clock.now_us(), [(99.0, 1.0)], [(101.0, 2.0)]))
+        await settle()
+        assert state.quality.wire().state == "live"
+        await clock.advance(60)
+        assert state.quality.wire().state == "stale"
+    assert clock.sleepers == 0 or all(task.done() for task in asyncio.all_tasks() - {asyncio.current_task()})
