@@ -133,9 +133,11 @@ class Book:
         """
         self._bring_up_to_date()
         if side == "ask":
-            return self._asks.rows(tick=tick, row=row, limit=limit)
-        keys, lots = self._bids.rows(tick=tick, row=row, limit=limit)
-        return [-key for key in keys], lots
+            keys, lots = self._asks.rows(tick=tick, row=row, limit=limit)
+        else:
+            keys, lots = self._bids.rows(tick=tick, row=row, limit=limit)
+            keys = -keys
+        return keys.tolist(), lots.tolist()
 
     def view(self) -> BookView:
         """Return all levels of both sides."""
@@ -232,7 +234,7 @@ class Book:
         prices, sizes = numbers[:count], numbers[count:]
         prices *= self.instrument.price_scale
         sizes *= self.instrument.size_scale
-        if count and not (numbers.min() >= 0 and numbers.max() < _LARGEST_NUMBER):
+        if count and not (np.minimum.reduce(numbers) >= 0 and np.maximum.reduce(numbers) < _LARGEST_NUMBER):
             raise ValueError("a price or size that cannot be")
         np.rint(numbers, numbers)
         if self.instrument.tick_units != 1:

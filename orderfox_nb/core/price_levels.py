@@ -12,6 +12,8 @@ Integers: TypeAlias = NDArray[np.int64]
 _SMALLEST: Final = 1_024
 _LARGEST: Final = 65_536
 _INT64_ROOM: Final = 2**62
+_SCANNED_PART: Final = 4
+"""Rows that reach over more than this part of the window are summed from the list of its levels."""
 _FAR_KEPT: Final = 256
 _FAR_MOST: Final = 16_384
 """A book grows by levels far outside its snapshot: beyond so many the farther half is dropped."""
@@ -41,6 +43,7 @@ class PriceLevels:
         self._sorted_far: tuple[Integers, Integers] | None = None
         self._levels: tuple[Integers, Integers] | None = None
         self._all_levels = False
+        self._count = 0
 
     def replace(self, keys: Integers, lots: Integers) -> None:
         """Forget all levels and hold these; of a key given twice the last counts, sizes of zero are left out."""
@@ -52,9 +55,10 @@ class PriceLevels:
         if not len(keys):
             return
         self._levels = None
+        self._count = -1
         index = keys - self._start
-        low = int(index.min())
-        if low >= 0 and int(index.max()) < len(self._window):
+        low = int(np.minimum.reduce(index))
+        if low >= 0 and np.maximum.reduce(index) < len(self._window):
             self._window[index] = lots
             self._live[index] = lots.astype(np.bool_)
             self._bound = min(self._bound, low)
@@ -74,7 +78,9 @@ class PriceLevels:
     @property
     def count(self) -> int:
         """How many levels there are."""
-        return int(np.count_nonzero(self._live)) + len(self._far)
+        if self._count < 0:
+            self._count = int(np.count_nonzero(self._live)) + len(self._far)
+        return self._count
 
     def levels(self, limit: int | None = None) -> tuple[Integers, Integers]:
         """Return keys and lots, best first, at most ``limit``; the arrays are read-only and never change."""
@@ -85,7 +91,7 @@ class PriceLevels:
             return held
         return held[0][:limit], held[1][:limit]
 
-    def rows(self, *, tick: int, row: int, limit: int) -> tuple[list[int], list[int]]:
+    def rows(self, *, tick: int, row: int, limit: int) -> tuple[Integers, Integers]:
         """Sum lots by row, best first: the key times ``tick``, over ``row``, rounded up. Empty rows are left out.
 
         Args:
@@ -98,36 +104,41 @@ class PriceLevels:
         """
         best = self.best
         if row == tick or best is None:
-            keys, lots = self.levels(limit)
-            return keys.tolist(), lots.tolist()
+            return self.levels(limit)
         if row >= _INT64_ROOM or (abs(best) + _LARGEST) * tick >= _INT64_ROOM:
             return self._rows_beyond_int64(tick=tick, row=row, limit=limit)
         # Row r ends with key floor(r * row / tick), the next begins after it. Near the best price hardly a row is
-        # empty, so as many rows as asked for, straight from the window, are nearly always enough.
-        first, end, scanned = -(-best * tick // row), self._start + len(self._window), limit
-        while (first + scanned) * row // tick < end:
+        # empty, so as many rows as asked for, summed where they lie in the window, are nearly always enough.
+        first, scanned = -(-best * tick // row), limit
+        most = len(self._window) // _SCANNED_PART
+        while scanned * row // tick < most:
             edges = np.arange(first - 1, first + scanned) * row // tick + (1 - self._start)
             edges[0] = self._bound
+            if edges[-1] > len(self._window):
+                break
             sums = np.add.reduceat(self._window[: edges[-1]], edges[:-1])
             found = sums.nonzero()[0]
             if len(found) >= limit:
                 found = found[:limit]
-                return (found + first).tolist(), sums[found].tolist()
+                return found + first, sums[found]
             scanned *= 4
         # No row holds more levels than ticks, so these fill the rows asked for and no more is read.
         keys, lots = self.levels(limit * -(-row // tick))
         if abs(int(keys[-1])) * tick >= _INT64_ROOM:
             return self._rows_beyond_int64(tick=tick, row=row, limit=limit)
-        keys = -(-keys * tick // row)
-        starts = np.concatenate(([True], keys[1:] != keys[:-1])).nonzero()[0]
-        return keys[starts[:limit]].tolist(), np.add.reduceat(lots, starts)[:limit].tolist()
+        keys = -(keys * -tick // row)
+        begins = np.empty(len(keys), np.bool_)
+        begins[0] = True
+        np.not_equal(keys[1:], keys[:-1], begins[1:])
+        starts = begins.nonzero()[0]
+        return keys[starts[:limit]], np.add.reduceat(lots, starts)[:limit]
 
-    def _rows_beyond_int64(self, *, tick: int, row: int, limit: int) -> tuple[list[int], list[int]]:
+    def _rows_beyond_int64(self, *, tick: int, row: int, limit: int) -> tuple[Integers, Integers]:
         sums: dict[int, int] = {}
         for key, lots in zip(*(column.tolist() for column in self.levels()), strict=True):
             place = -(-key * tick // row)
             sums[place] = sums.get(place, 0) + lots
-        return list(sums)[:limit], list(sums.values())[:limit]
+        return np.array(list(sums)[:limit], np.int64), np.array(list(sums.values())[:limit], np.int64)
 
     def _read(self, limit: int | None) -> tuple[Integers, Integers]:
         self._find_best()
@@ -203,3 +214,4 @@ class PriceLevels:
         self._far = {key: levels[key] for key in far}
         self._far_most = min(_FAR_MOST, max(_FAR_KEPT, 2 * len(far)))
         self._sorted_far = self._levels = None
+        self._count = -1

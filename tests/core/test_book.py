@@ -150,6 +150,26 @@ def test_levels_that_cannot_be_read_turn_the_book_unsynced_and_are_told(bad: byt
     assert book.synced
 
 
+def test_snapshot_that_cannot_be_read_is_refused_and_leaves_the_book_unsynced():
+    book = a_book({100: 1}, {101: 1})
+    bad = msgspec.structs.replace(snapshot(20, {}, {}), raw_asks=msgspec.Raw(b'[["1"]]'))
+    with pytest.raises(EventError, match="cannot be read"):
+        book.apply(bad)
+    assert not book.synced
+    assert levels(book, "bid") == [(100, 1)]
+
+
+def test_deltas_that_nobody_reads_end_in_the_same_book():
+    read, unread = a_book({100_000: 1}, {100_001: 1}), a_book({100_000: 1}, {100_001: 1})
+    for n in range(10, 200):
+        change = delta(n, n + 1, {99_999 - 50 * n - i: n for i in range(50)}, {100_002 + n: n})
+        unread.apply(change)
+        read.apply(change)
+        assert read.best_ask == 100_001
+    assert unread == read
+    assert unread.counts == (1 + 190 * 50, 191)
+
+
 def test_update_id_and_time_are_known_without_reading_levels():
     book = a_book({100: 1}, {101: 1})
     book.apply(delta(10, 12, {100: 2}, time_us=77))

@@ -98,6 +98,26 @@ def test_ids_that_go_back_for_good_are_a_gap_and_no_silence():
     assert ids(sync.snapshot(snapshot(150, {}, {})))[-1] == 200
 
 
+def test_ids_that_went_back_while_waiting_start_a_new_buffer():
+    sync = BookSync("futures")
+    sync.delta(delta(9_990, 10_000))
+    for n in range(100):
+        assert sync.delta(delta(n, n + 1)) is None
+    assert ids(sync.snapshot(snapshot(98, {}, {}))) == [98, 99, 100]
+
+
+def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(10, {}, {}))
+    sync.delta(delta(10, 20))
+    assert sync.snapshot(snapshot(15, {}, {})) is None
+    assert sync.synced
+    assert ids(sync.snapshot(snapshot(30, {}, {}))) == [30]
+    assert sync.delta(delta(20, 30)) is None
+    assert isinstance(sync.delta(delta(30, 40)), BookDelta)
+    assert sync.last_id == 40
+
+
 def test_spot_chains_by_consecutive_ids():
     sync = BookSync("spot")
     for first, last in ((1, 10), (11, 20)):

@@ -57,6 +57,15 @@ def test_ladder_says_when_the_book_has_fewer_rows_than_asked_for():
     assert (ladder.raw_bids, ladder.raw_asks, ladder.requested) == (100, 40, 40)
 
 
+@pytest.mark.parametrize("hole", [10, 100, 1_000, 5_000, 100_000])
+def test_rows_are_found_however_many_empty_ones_lie_between(hole: int):
+    bids = {1_000_000 - n * hole: n + 1 for n in range(10)} | dict.fromkeys(range(300, 1400), 1)
+    asks = {1_000_001 + n * hole: n + 1 for n in range(10)}
+    for rounding in ("0.2", "0.5", "1", "2.5", "40"):
+        ladder = a_ladder(bids, asks, rounding, limit=8)
+        assert_matches_decimal(ladder, bids, asks, tick_size=BTC.tick_size, rounding=Decimal(rounding), limit=8)
+
+
 def test_empty_book_has_an_empty_ladder():
     ladder = a_ladder({}, {}, "10")
     assert (ladder.bid_keys, ladder.ask_keys, ladder.depth_limited) == ([], [], True)
