@@ -74,6 +74,11 @@ class Connection:
         if request is not None and request.transport is not None:
             request.transport.abort()
 
+    @property
+    def behind(self) -> bool:
+        """Whether frames wait for the socket."""
+        return not self._drained.is_set()
+
     async def drained(self) -> None:
         """Wait until every queued frame was handed to the operating system."""
         await self._drained.wait()

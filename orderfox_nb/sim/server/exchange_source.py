@@ -8,10 +8,9 @@ from typing import Final
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.server.frames import array
 from orderfox_nb.sim.server.names import StreamName
 from orderfox_nb.sim.server.source import Levels, Publish
-from orderfox_nb.sim.server.streams import ID_STEP, LiveMarket, MarketStreams, is_whole
+from orderfox_nb.sim.server.streams import ID_STEP, LiveMarket, MarketStreams, is_whole, publish_arrays
 
 STEP_US: Final = 50_000
 """Frames come on a grid of the simulated time, so that they do not depend on how often the server wakes up."""
@@ -90,16 +89,13 @@ class ExchangeSource:
             if everybody or streams.watched:
                 streams.step(now_us, publish, self._offset_us)
         if self._whole and now_us % SECOND_US == 0:
-            self._send_arrays(now_us // 1000, publish)
-
-    def _send_arrays(self, now_ms: int, publish: Publish) -> None:
-        event_ms = now_ms + self._offset_us // 1000
-        for kind in ("markPrice", "ticker", "miniTicker"):
-            due = [name for name in self._whole.get(kind, ()) if now_ms % name.every_ms == 0]
-            if due:
-                payload = array(streams.slow_payload(kind, event_ms) for streams in self._markets.values())
-                for name in due:
-                    publish(name, payload)
+            publish_arrays(
+                tuple(self._markets.values()),
+                self._whole,
+                publish,
+                now_ms=now_us // 1000,
+                offset_us=self._offset_us,
+            )
 
 
 def _nobody(_name: StreamName, _payload: bytes) -> None:

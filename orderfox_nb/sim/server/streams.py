@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from orderfox_nb.core.timeframes import bar_open_us
@@ -13,6 +13,7 @@ from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.source import Publish, ServedMarket
 
 _KLINE_MS: Final = 250
+_BY_THE_CLOCK: Final = ("markPrice", "ticker", "miniTicker")
 ID_STEP: Final = 2
 """Ids of the venue run on between two diffs; a diff's ``U`` and a snapshot's id lie that far behind the last change."""
 
@@ -194,23 +195,22 @@ class MarketStreams:
         current = self.market.current_kline(interval)
         if bar.open_us and open_us > bar.open_us:
             for row in self.market.klines(interval, start_us=bar.open_us, end_us=open_us - 1, limit=1_500):
-                publish(bar.name, self._bar_payload(bar, row, current, event_ms))
+                publish(bar.name, self._bar_payload(bar, row, current, now_us=now_us, event_ms=event_ms))
         if bar.open_us != open_us or bar.sent != current:
-            first = not bar.open_us
             bar.open_us = open_us
             # The venue says nothing of a bar before its first trade.
-            if current.open_us == open_us and (current.trades or first):
-                publish(bar.name, self._bar_payload(bar, current, current, event_ms))
+            if current.open_us == open_us and current.trades:
+                publish(bar.name, self._bar_payload(bar, current, current, now_us=now_us, event_ms=event_ms))
             bar.sent = current
 
-    def _bar_payload(self, bar: _Bar, row: KlineRow, current: KlineRow, event_ms: int) -> bytes:
+    def _bar_payload(self, bar: _Bar, row: KlineRow, current: KlineRow, *, now_us: int, event_ms: int) -> bytes:
         return frames.kline(
             self.symbol,
             bar.name.interval,
             row,
             self.numbers,
             ids=self._ids(row, current),
-            closed=row.open_us < current.open_us,
+            closed=row.close_us <= now_us,
             event_ms=event_ms,
         )
 
@@ -227,7 +227,7 @@ class MarketStreams:
         return (last - row.trades + 1, last)
 
     def _send_slow(self, now_ms: int, event_ms: int, publish: Publish) -> None:
-        for kind in ("markPrice", "ticker", "miniTicker"):
+        for kind in _BY_THE_CLOCK:
             for name in self._names.get(kind, {}).values():
                 if now_ms % name.every_ms == 0:
                     publish(name, self.slow_payload(kind, event_ms))
@@ -238,6 +238,23 @@ class MarketStreams:
             return frames.mark_price(self.symbol, self.market.mark(), event_ms)
         encode = frames.ticker if kind == "ticker" else frames.mini_ticker
         return encode(self.symbol, self.market.ticker(), self.numbers, event_ms)
+
+
+def publish_arrays(
+    markets: Sequence[MarketStreams],
+    whole: Mapping[str, Sequence[StreamName]],
+    publish: Publish,
+    *,
+    now_ms: int,
+    offset_us: int,
+) -> None:
+    """Publish the ``@arr`` streams that are due at a whole second."""
+    for kind in _BY_THE_CLOCK:
+        due = [name for name in whole.get(kind, ()) if now_ms % name.every_ms == 0]
+        if due:
+            payload = frames.array(streams.slow_payload(kind, now_ms + offset_us // 1000) for streams in markets)
+            for name in due:
+                publish(name, payload)
 
 
 def is_whole(name: StreamName) -> bool:

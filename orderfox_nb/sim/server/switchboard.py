@@ -85,7 +85,7 @@ class Switchboard:
         waiting = {
             asyncio.ensure_future(connection.drained()): connection
             for connection in self.connections.values()
-            if not connection.stalled
+            if connection.behind and not connection.stalled
         }
         if not waiting:
             return
