@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"views", "bots", "recording"}),
     frozenset({"desk"}),
     frozenset({"engine"}),
-    frozenset({"connect"}),
+    frozenset({"market"}),
     frozenset({"server", "widgets"}),
     frozenset({"cli", "__main__", "__init__"}),
 )

@@ -11,8 +11,8 @@ from ipywidgets import Widget, widget_serialization
 from orderfox_nb.widgets.pump import page_pump
 
 FALLBACK = (
-    "<p><em>A live orderfox widget: run the cell to see it. It needs a running kernel and, for frames straight from the "
-    "server, JupyterLab, Jupyter Server or <code>orderfox serve</code>.</em></p>"
+    "<p><em>A live OrderFox widget: run the cell to see it. It needs a running kernel and, for frames straight from "
+    "the server, JupyterLab, Jupyter Server or <code>orderfox serve</code>.</em></p>"
 )
 """What a page without a kernel shows instead of an empty box."""
 

@@ -1,7 +1,7 @@
 """Join a widget's few source files into the one text that anywidget takes.
 
-anywidget gives each model its own copy of its module, and a static ``import`` of a sibling file kills the widget. So the
-files stay plain ES modules that editors and linters understand, and are put one after another, imported ones first.
+anywidget gives each model its own copy of its module, and a static ``import`` of a sibling file kills the widget. So
+the files stay plain ES modules that editors and linters understand, and are put one after another, imported first.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Live market data as Python objects in a notebook."""

@@ -1,0 +1,128 @@
+"""A topic's events carried from the engine's thread to whatever loop the reader runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from orderfox_nb.core.events import Event, Gap, Topic, Trade
+from orderfox_nb.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 50_000
+
+
+class _Crossing:
+    """A bounded queue between two threads; the reader's loop is woken once for however many events wait."""
+
+    def __init__(self, topic: Topic) -> None:
+        self._topic = topic
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._lock = threading.Lock()
+        self._waiting: deque[Event] = deque()
+        self._lost = 0
+        self._ended = False
+        self._error: BaseException | None = None
+
+    def put(self, events: list[Event]) -> None:
+        """Take events; called on the engine's thread."""
+        with self._lock:
+            first = not self._waiting
+            self._waiting.extend(events)
+            while len(self._waiting) > MOST_WAITING:
+                self._waiting.popleft()
+                self._lost += 1
+        if first:
+            self._ring()
+
+    def end(self, error: BaseException | None) -> None:
+        """Let the reader finish after what waits; called on the engine's thread."""
+        with self._lock:
+            self._ended = True
+            self._error = error
+        self._ring()
+
+    def _ring(self) -> None:
+        # A reader's loop may be closed before the engine has noticed that the reader is gone.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def take(self) -> list[Event]:
+        """Return what waits, in order; empty at the end."""
+        while True:
+            with self._lock:
+                events, self._waiting = list(self._waiting), deque()
+                lost, self._lost = self._lost, 0
+                ended, error = self._ended, self._error
+                if not events:
+                    self._wake.clear()
+            if lost:
+                _log.warning("The reader of %s did not keep up: %d events were lost", self._topic, lost)
+                gap = Gap(
+                    symbol=self._topic.symbol,
+                    time_us=events[0].time_us,
+                    reason="this reader did not keep up",
+                    lost=lost,
+                )
+                return [gap, *events]
+            if events:
+                return events
+            if error is not None:
+                raise error
+            if ended:
+                return []
+            await self._wake.wait()
+
+
+async def across_threads(engine: Engine, topic: Topic, *, live_only: bool) -> AsyncIterator[Event]:
+    """Yield a topic's events on the caller's loop.
+
+    Args:
+        engine: Whose desk reads the topic.
+        topic: What to read.
+        live_only: Leave out what happened before the call.
+
+    Raises:
+        UnknownSymbol: The venue does not list the symbol.
+        FeedError: The stream cannot go on.
+    """
+    crossing = _Crossing(topic)
+    future = engine.submit(_forward(engine, topic, crossing, live_only))
+    try:
+        while batch := await crossing.take():
+            for event in batch:
+                yield event
+    finally:
+        future.cancel()
+
+
+async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only: bool) -> None:
+    desk = engine.desk
+    try:
+        start_us = desk.now_us()
+        last_id = -1
+        async with desk.events(topic) as reader:
+            while batch := await reader.batch():
+                events: list[Event] = []
+                for _, event in batch:
+                    if live_only and event.time_us < start_us and not isinstance(event, Gap):
+                        continue
+                    # After an overflow the prelude repeats trades that were handed over.
+                    if isinstance(event, Trade):
+                        if event.id <= last_id:
+                            continue
+                        last_id = event.id
+                    events.append(event)
+                if events:
+                    crossing.put(events)
+    except Exception as error:  # noqa: BLE001 - it is raised on the reader's thread
+        crossing.end(error)
+    else:
+        crossing.end(None)

@@ -1,0 +1,81 @@
+"""Views of folds as DataFrames. pandas is imported with the first one: a dashboard's kernel never needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orderfox_nb.core.bars import BarColumns
+from orderfox_nb.core.book import BookView
+from orderfox_nb.core.events import Liquidation, Trade
+from orderfox_nb.core.instrument import Instrument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def trades_frame(trades: Sequence[Trade], attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return trades by time, oldest first."""
+    price = np.array([trade.price for trade in trades], np.float64)
+    size = np.array([trade.size for trade in trades], np.float64)
+    columns = {
+        "id": np.array([trade.id for trade in trades], np.int64),
+        "price": price,
+        "size": size,
+        "aggressor": [trade.aggressor for trade in trades],
+        "notional": price * size,
+    }
+    return _by_time(columns, [trade.time_us for trade in trades], attributes)
+
+
+def candles_frame(bars: BarColumns, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return bars by their open time, oldest first."""
+    columns = {name: getattr(bars, name) for name in bars.__struct_fields__ if name != "open_us"}
+    return _by_time(columns, bars.open_us, attributes)
+
+
+def liquidations_frame(orders: Sequence[Liquidation], attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return liquidated orders by time, oldest first."""
+    oldest_first = orders[::-1]
+    columns = {
+        "liquidated": ["short" if order.side == "buy" else "long" for order in oldest_first],
+        "side": [order.side for order in oldest_first],
+        "price": np.array([order.price for order in oldest_first], np.float64),
+        "size": np.array([order.size for order in oldest_first], np.float64),
+        "notional": np.array([order.notional for order in oldest_first], np.float64),
+    }
+    return _by_time(columns, [order.time_us for order in oldest_first], attributes)
+
+
+def book_frame(view: BookView, attributes: dict[str, Any], *, instrument: Instrument) -> pd.DataFrame:
+    """Return the levels as a ladder: asks from the worst to the best, then bids from the best.
+
+    ``cumulative`` counts outward from the best price of each side, summed in whole lots.
+    """
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    (bid_ticks, bid_lots), (ask_ticks, ask_lots) = view.bids, view.asks
+    ticks = np.concatenate([ask_ticks[::-1], bid_ticks])
+    lots = np.concatenate([ask_lots[::-1], bid_lots])
+    cumulative = np.concatenate([np.cumsum(ask_lots)[::-1], np.cumsum(bid_lots)])
+    frame = pd.DataFrame(
+        {
+            "side": ["ask"] * len(ask_ticks) + ["bid"] * len(bid_ticks),
+            "price": ticks * instrument.tick_units / instrument.price_scale,
+            "size": lots * instrument.lot_units / instrument.size_scale,
+            "cumulative": cumulative * instrument.lot_units / instrument.size_scale,
+        }
+    )
+    frame.attrs.update(attributes)
+    return frame
+
+
+def _by_time(columns: dict[str, Any], times_us: Any, attributes: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    times = np.asarray(times_us, np.int64).astype("datetime64[us]")
+    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(times, tz="UTC", name="time"))
+    frame.attrs.update(attributes)
+    return frame
