@@ -46,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--source", help="sim[?seed=7&symbols=24&speed=1], tape:<file>[?speed=20], binance or a server")
     serve.add_argument("--no-browser", action="store_true", help="open no browser")
     serve.add_argument("--preheat", type=_count, default=1, metavar="N", help="kernels kept ready (default: 1)")
+    serve.add_argument(
+        "--kernel-grace",
+        type=_count,
+        default=15,
+        metavar="S",
+        help="a kernel outlives its page by so long (default: 15 s)",
+    )
     serve.add_argument("--notebook", type=Path, help="another notebook than the dashboard")
     serve.add_argument("--debug", action="store_true", default=None, help="log every request")
     serve.set_defaults(run=_serve)
@@ -62,13 +69,15 @@ def _count(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    # The command for the simulation must not pay for Voila.
+    # The command for the simulation must not pay for Voila, nor must a setting that is wrong.
     from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415
-    from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
 
     settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
-    _log_to_stderr(debug=settings.debug)
     base_url = _base_url(options.base_url)
+
+    from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
+
+    _log_to_stderr(debug=settings.debug)
     try:
         notebook = options.notebook or dashboard_path()
     except FileNotFoundError as error:
@@ -83,6 +92,7 @@ def _serve(options: argparse.Namespace) -> int:
         ip=options.host,
         port=settings.port,
         base_url=base_url,
+        reaper_grace_s=float(options.kernel_grace),
     )
     app.initialize([])
     app.serve(announce=_announcer(settings.source), open_browser=not options.no_browser)

@@ -1,0 +1,230 @@
+"""Real servers: one on the test's own loop with a scripted venue, and child processes as people run them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+from aiohttp import ClientSession
+from jupyter_server.auth.identity import IdentityProvider
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.server.routes import routes
+from orderfox_nb.server.service import DeskService
+from tests.server.scripted import ScriptedFeed
+
+TOKEN = "a-token-of-the-test"
+NOTEBOOK = {
+    "cells": [
+        {
+            "id": "one",
+            "cell_type": "code",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": "print('kernel is', 6 * 7)",
+        }
+    ],
+    "metadata": {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    },
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+class Served:
+    """A server on this loop, its scripted venue, and a client."""
+
+    def __init__(self, port: int, base: str, feed: ScriptedFeed, service: DeskService, session: ClientSession) -> None:
+        self.url = f"http://127.0.0.1:{port}{base}"
+        self.ws_url = f"ws://127.0.0.1:{port}{base}"
+        self.feed = feed
+        self.service = service
+        self.session = session
+
+    async def ask(self, path: str, *, method: str = "GET", **options: Any) -> tuple[int, Any]:
+        async with self.session.request(method, self.url + path, **options) as response:
+            return response.status, await response.json()
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@asynccontextmanager
+async def served(
+    *,
+    settings: Settings | Exception | None = None,
+    public: bool = True,
+    standalone: bool = True,
+    base: str = "/",
+    heartbeat_s: float = 15.0,
+    **variables: Any,
+) -> AsyncIterator[Served]:
+    feed = ScriptedFeed()
+
+    @asynccontextmanager
+    async def open_(settings: Settings) -> AsyncIterator[Desk]:
+        async with Desk(feed, settings, linger_s=0) as desk:
+            yield desk
+
+    given: Any = settings or load_settings(ORDERFOX_TOKEN=TOKEN, **variables)
+    service = DeskService(given, public=public, standalone=standalone, heartbeat_s=heartbeat_s, open_=open_)
+    app = web.Application(base_url=base, identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+    app.add_handlers(".*$", routes(base, service, top_level=True, catch_all=True))
+    listeners = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(app)
+    server.add_sockets(listeners)
+    try:
+        async with ClientSession() as session:
+            yield Served(listeners[0].getsockname()[1], base, feed, service, session)
+    finally:
+        server.stop()
+        await service.stop()
+        await server.close_all_connections()
+        assert feed.entered == 0
+        assert not any(feed.streams.values()), "a stream outlived the server"
+
+
+@pytest.fixture
+async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
+    """A server as ``orderfox serve`` has it: reading is public, writing needs the token."""
+    monkeypatch.setenv("ORDERFOX_DATA_DIR", str(tmp_path))
+    async with served() as running:
+        yield running
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Starts a server on this loop with other options."""
+    monkeypatch.setenv("ORDERFOX_DATA_DIR", str(tmp_path))
+    return served
+
+
+class Child:
+    """A server in a process of its own."""
+
+    def __init__(self, command: list[str], ready: str, log: Path, environment: dict[str, str]) -> None:
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
+        deadline = time.monotonic() + 60
+        while ready not in self.text:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.end()
+                raise AssertionError(f"{command} did not start:\n{self.text}")
+            time.sleep(0.05)
+        self.ps = psutil.Process(self.process.pid)
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def end(self) -> float:
+        """Stop it and return how many seconds that took."""
+        began = time.monotonic()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+        return time.monotonic() - began
+
+
+@pytest.fixture(scope="session")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("notebook") / "tiny.ipynb"
+    path.write_bytes(msgspec.json.encode(NOTEBOOK))
+    return path
+
+
+@pytest.fixture(scope="session")
+def start_dashboard(notebook: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Child, str]]:
+    """Starts ``orderfox serve`` on a free port; returns the process and its address."""
+
+    def start(*options: str, **environment: str) -> tuple[Child, str]:
+        folder = tmp_path_factory.mktemp("serve")
+        command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser"]
+        command += ["--notebook", str(notebook), *options]
+        child = Child(
+            command,
+            "OrderFox is at",
+            folder / "log",
+            {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1", **environment},
+        )
+        line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+        return child, line.split()[3].rstrip("/")
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def dashboard(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tuple[Child, str]]:
+    """``orderfox serve`` under a prefix, with the embedded exchange and one preheated kernel."""
+    child, address = start_dashboard(
+        "--source", "sim?symbols=3", "--base-url", "/desk/", CORS_ORIGINS="https://friend.example"
+    )
+    yield child, address
+    child.end()
+
+
+@pytest.fixture(scope="session")
+def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Child, str]]:
+    """Starts ``jupyter server`` with our extension; returns the process and its address."""
+
+    def start(*options: str, **environment: str) -> tuple[Child, str]:
+        folder = tmp_path_factory.mktemp("jupyter")
+        config = folder / "config"
+        config.mkdir()
+        command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", "--port=0"]
+        command += [
+            "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.base_url=/hub/",
+            f"--ServerApp.root_dir={folder}",
+            f"--IdentityProvider.token={TOKEN}",
+            "--ServerApp.jpserver_extensions={'orderfox_nb': True, 'jupyterlab': False, 'voila.server_extension': False, "
+            "'jupyter_lsp': False, 'notebook_shim': False}",
+            *options,
+        ]
+        child = Child(
+            command,
+            "is running at",
+            folder / "log",
+            {
+                "JUPYTER_CONFIG_DIR": str(config),
+                "JUPYTER_PREFER_ENV_PATH": "0",
+                "ORDERFOX_DATA_DIR": str(folder),
+                "ORDERFOX_SOURCE": "sim?symbols=2",
+                **environment,
+            },
+        )
+        line = next(line for line in child.text.splitlines() if "http://127.0.0.1:" in line)
+        return child, "http://127.0.0.1:" + line.split("http://127.0.0.1:")[1].split("?")[0].rstrip("/")
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def jupyter(start_jupyter: Callable[..., tuple[Child, str]]) -> Iterator[tuple[Child, str]]:
+    """``jupyter server`` under a prefix, with our extension."""
+    child, address = start_jupyter()
+    yield child, address
+    child.end()
