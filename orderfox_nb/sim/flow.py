@@ -24,16 +24,17 @@ DAY_S: Final = 86_400
 # Distance from the opposite best price in bp: edges, resting notional per bp and side (USDT), mean order notional,
 # mean lifetime in seconds. From the recorded BTCUSDT book; the far orders live long, so that they cost little.
 _EDGES_BP: Final = np.array([0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 150.0])
-_DENSITY: Final = np.array([220e3, 420e3, 750e3, 1.0e6, 1.6e6, 1.5e6, 1.45e6, 1.1e6])
-_ORDER: Final = np.array([3.0e3, 6.0e3, 10e3, 14e3, 20e3, 24e3, 26e3, 26e3])
+_DENSITY: Final = np.array([240e3, 460e3, 1.1e6, 2.0e6, 3.2e6, 2.4e6, 1.9e6, 1.3e6])
+_ORDER: Final = np.array([3.0e3, 6.0e3, 13e3, 24e3, 36e3, 32e3, 32e3, 30e3])
 _LIFETIME_S: Final = np.array([0.7, 2.0, 5.0, 14.0, 35.0, 200.0, 600.0, 900.0])
-_ORDER_SIGMA: Final = 1.3
+_ORDER_SIGMA: Final = 1.7
 _MOST_LEVELS: Final = 1_500
 _FARTHEST_BP: Final = 1_200.0
 
 _REGIMES: Final = np.array([0.6, 1.0, 1.9])
 _REGIME_CHANGE: Final = 1 / 600
 _BURST_RATE: Final = 1 / 75
+_MOST_ACTIVITY: Final = 50.0
 
 
 class Second(msgspec.Struct):
@@ -72,14 +73,14 @@ class Flow:
         """Resting notional beside the largest symbol's."""
         self.tick_bp = 1e4 / listing.price_ticks
         self.lot_notional = listing.price * float(listing.lot_size)
-        self._min_lots = max(1, round(listing.min_notional / self.lot_notional + 0.5))
+        self.min_lots = max(1, round(listing.min_notional / self.lot_notional + 0.5))
         self.sigma_bp = self.volatility_bp(listing)
         self._jumps = 1.3 * share**0.2
         self._takers = 7.5 * self.pace
-        self.taker_notional = listing.daily_notional / DAY_S / (self._takers * 3.2)
+        self.taker_notional = listing.daily_notional / DAY_S / (self._takers * 6.0)
         self.mean_fill_notional = self.taker_notional / 2.5
         """Of a single trade."""
-        self.best_lots = max(4.0, 160e3 * self.depth / self.lot_notional)
+        self.best_lots = max(4.0, 330e3 * self.depth / self.lot_notional)
         """Ordinary size at the best price."""
         self._set_bins()
 
@@ -97,7 +98,7 @@ class Flow:
         orders = density * np.diff(edges) * self.depth / (order * self.depth / ratio)
         self._mean_lots = order * self.depth / ratio / self.lot_notional
         # Where an order would be less than a few lots, there are fewer of them instead.
-        smallest = 2.0 * self._min_lots
+        smallest = 2.0 * self.min_lots
         orders *= np.minimum(1.0, self._mean_lots / smallest)
         self._mean_lots = np.maximum(self._mean_lots, smallest)
         # A level that exists needs about one order, a far level no more.
@@ -133,7 +134,7 @@ class Flow:
     def second(self) -> Second:
         """Draw the next second."""
         activity = self._next_activity()
-        hurry = activity**0.55
+        hurry = activity**0.75
         random = self._random
 
         count = int(random.poisson(self._rate * hurry))
@@ -157,7 +158,7 @@ class Flow:
         low, high = self._edges[bins], self._edges[bins + 1]
         behind = (low + random.random(count) * (high - low)).astype(np.int64)
         lots = np.exp(self._log_lots[bins] + _ORDER_SIGMA * random.standard_normal(count))
-        lots = np.maximum(lots, self._min_lots).astype(np.int64)
+        lots = np.maximum(lots, self.min_lots).astype(np.int64)
         steps = random.standard_exponential(count) * self._lifetime[bins] * (STEPS / hurry)
         return list(
             zip(sides.tolist(), behind.tolist(), lots.tolist(), (steps.astype(np.int64) + 1).tolist(), strict=True)
@@ -177,14 +178,14 @@ class Flow:
             self._burst_left = 1 + int(random.exponential(1.2))
             self._burst = 8.0 + 26.0 * common_size
         burst = self._burst if self._burst_left else 1.0
-        return float(_REGIMES[self._regime]) * exp(self._log_activity + self._common_log) * burst
+        return min(_MOST_ACTIVITY, float(_REGIMES[self._regime]) * exp(self._log_activity + self._common_log) * burst)
 
     def _next_jumps(self, activity: float) -> list[float]:
         random = self._random
         jumps = [0.0] * STEPS
         rate = self._jumps * activity**0.35
         count = int(random.poisson(rate))
-        scale = self.sigma_bp * min(3.2, activity**0.42) / 1.9
+        scale = self.sigma_bp * min(3.2, activity**0.42) / 2.45
         if count:
             sizes = random.standard_normal(count) * random.standard_exponential(count) * scale
             for step, size in zip(random.integers(0, STEPS, count).tolist(), sizes.tolist(), strict=True):

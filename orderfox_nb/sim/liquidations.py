@@ -21,7 +21,7 @@ QUIET_RATE: Final = 0.011
 RATE_EXPONENT: Final = 0.3
 SHORTS: Final = 0.64
 """Share of shorts, so of buy orders, while nothing moves."""
-MEDIAN_NOTIONAL: Final = 300.0
+MEDIAN_NOTIONAL: Final = 260.0
 SIGMA_NOTIONAL: Final = 1.85
 
 _CASCADES: Final = 0.25
@@ -84,7 +84,7 @@ class LiquidationDesk:
         for index in range(count + forced):
             cascading = index >= count
             side = self._direction if cascading else (BID if random.random() < SHORTS else ASK)
-            size = float(np.exp(SIGMA_NOTIONAL * random.standard_normal())) * self._median * (2.5 if cascading else 1.0)
+            size = float(np.exp(SIGMA_NOTIONAL * random.standard_normal())) * self._median * (1.4 if cascading else 1.0)
             limit_bp = self._limit_bp * (0.75 + 0.5 * random.random())
             order = Forced(int(random.integers(0, STEP_US - 2_000)), side, size, limit_bp)
             self._by_slot.setdefault(int(random.integers(0, STEPS)), []).append(order)

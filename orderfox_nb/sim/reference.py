@@ -71,7 +71,9 @@ class Reference:
 
     def open_interest(self, at_us: int) -> int:
         """Return the open contracts in lots."""
-        level = sum(size * sin(2 * pi * at_us / period + phase) for (period, size), phase in zip(_WAVES, self._phases))
+        level = 0.0
+        for (period_us, size), phase in zip(_WAVES, self._phases, strict=False):
+            level += size * sin(2 * pi * at_us / period_us + phase)
         return round(self._open_lots * exp(level))
 
     def _rate(self, number: int) -> float:
@@ -79,8 +81,7 @@ class Reference:
         phases = self._phases
         # The sine of a large product is as good as noise, and needs no generator for each period.
         noise = sin(12_345.678 * number + phases[7] * 1_000)
-        premium = (
-            self._volatility * 3e-4 * (sin(number / 9 + phases[5]) + 0.7 * sin(number / 31 + phases[6])) + 2e-4 * noise
-        )
+        waves = sin(number / 9 + phases[5]) + 0.7 * sin(number / 31 + phases[6])
+        premium = 3e-4 * self._volatility * waves + 2e-4 * noise
         rate = premium + min(_CLAMP, max(-_CLAMP, _INTEREST - premium))
         return min(_MOST_RATE, max(-_MOST_RATE, rate))
