@@ -19,8 +19,8 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
 from orderfox_nb.errors import BadValue, EventError
 
-_PENDING: Final = 512
-"""Trades since the last kline that are kept one by one; klines come every 250 ms."""
+_PENDING: Final = 1024
+"""Trades since the last kline that are kept one by one; klines come every 250 ms, in a rush about 400 trades apart."""
 _CHANGES: Final = 256
 """Bars whose last change is remembered, besides the newest."""
 
@@ -59,9 +59,12 @@ class Candles:
         self._dirty = False
         self._changes: dict[int, int] = {}
         self._forgotten = 0
+        self._price_scale, self._tick_units = instrument.price_scale, instrument.tick_units
+        self._size_scale, self._lot_units = instrument.size_scale, instrument.lot_units
         self._quote_scale = instrument.price_scale * instrument.size_scale
         self._quote_digits = min(instrument.price_digits + instrument.size_digits, 12)
         self._unit = instrument.tick_units * instrument.lot_units
+        self._symbol = instrument.symbol
 
     def apply(self, event: Event) -> None:
         """Take a kline or a trade.
@@ -73,7 +76,7 @@ class Candles:
             EventError: An event of another symbol or timeframe.
         """
         if type(event) is Trade:
-            if event.symbol != self.instrument.symbol:
+            if event.symbol != self._symbol:
                 raise EventError(f"trade of {event.symbol} in candles of {self.instrument.symbol}")
             self._trade(event)
         elif type(event) is Candle:
@@ -91,11 +94,11 @@ class Candles:
             self._roll(bar_open_us(trade.time_us, self.interval), None)
         elif trade.time_us <= self._as_of_us and self._as_of_us > self._open_us:
             return
+        if len(self._pending) >= _PENDING:
+            # All but the new trade become part of the bar below: a kline that is this late replaces them.
+            self._restart(self.last, [])
         self._pending.append(trade)
-        if len(self._pending) > _PENDING:
-            self._settle(_PENDING // 2)
-        else:
-            self._add(trade)
+        self._add(trade)
         self.version += 1
         self._dirty = True
 
@@ -108,9 +111,15 @@ class Candles:
         elif price < self._low:
             self._low = price
         self._close = price
-        lots = self.instrument.lots(trade.size)
+        # What Instrument.lots and .ticks do, without two calls for each trade.
+        lots = round(trade.size * self._size_scale)
+        if self._lot_units != 1:
+            lots = round(lots / self._lot_units)
+        ticks = round(price * self._price_scale)
+        if self._tick_units != 1:
+            ticks = round(ticks / self._tick_units)
         self._lots += lots
-        self._quote_units += self.instrument.ticks(price) * lots
+        self._quote_units += ticks * lots
         if trade.aggressor == "buy":
             self._buy_lots += lots
         self._count += 1
@@ -154,12 +163,6 @@ class Candles:
         self._pending = pending
         for trade in pending:
             self._add(trade)
-
-    def _settle(self, count: int) -> None:
-        """Make the oldest pending trades part of the bar under the others."""
-        later = self._pending[count:]
-        self._restart(self._base, self._pending[:count])
-        self._restart(self.last, later)
 
     @property
     def last(self) -> Candle | None:

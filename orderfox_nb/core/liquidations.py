@@ -3,9 +3,10 @@
 A venue gives liquidation orders no id, so two real orders can look the same, and the same order can come twice: in the
 history and live, or again in the prelude that follows a gap. What decides is how often an order was *seen by one
 source*: the orders of one key ``(symbol, time, side, size, price, limit price)`` that are kept are as many as the most
-that the history, or the live stream, has shown since the last ``Gap`` or ``LiquidationVolume``. Twins of one source
-therefore stay two, an order that both sources show is one, and a prelude that is sent again adds nothing.
-An event with ``received_us`` zero is history, any other is live.
+that the live stream has shown since the last ``Gap``, or the history since the last ``Gap`` or ``LiquidationVolume``.
+Twins of one source therefore stay two, an order that both sources show is one, and a prelude that is sent again adds
+nothing. An event with ``received_us`` zero is history, any other is live. A prelude shows each order once: a fold that
+is built from it while one source has shown some twins, the other not all of them, may take the rest as repeats.
 """
 
 from __future__ import annotations
@@ -76,8 +77,11 @@ class Liquidations:
         """
         if type(event) is Liquidation:
             self.add(event)
-        elif type(event) is Gap or type(event) is LiquidationVolume:
+        elif type(event) is Gap:
             self._seen_live.clear()
+            self._seen_history.clear()
+        elif type(event) is LiquidationVolume:
+            # The history is told anew.
             self._seen_history.clear()
 
     def add(self, order: Liquidation) -> tuple[Liquidation | None, Liquidation | None]:

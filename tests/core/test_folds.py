@@ -78,6 +78,9 @@ def liquidation_streams(draw: st.DrawFn) -> list[Event]:
     past = draw(liquidation_orders(span_us=HOUR_US, live=False))
     live = draw(liquidation_orders(span_us=2 * HOUR_US))
     until_us = MONTH_US + draw(st.integers(0, 2 * HOUR_US))
+    # Without twins: which source has shown how many of them so far is not in a prelude.
+    past = list({order.time_us: order for order in past}.values())
+    live = list({order.time_us: order for order in live}.values())
     events: list[Event] = [*past, *live]
     events.insert(draw(st.integers(0, len(events))), history_of([*past, *live], until_us))
     return events
