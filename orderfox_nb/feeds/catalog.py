@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.config import Settings, Source
@@ -11,6 +12,8 @@ from orderfox_nb.feeds.base import Feed, Origin
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
+
+MOST_SYMBOLS: Final = 42
 
 
 def open_feed(source: Source | str, settings: Settings, *, clock: Clock | None = None) -> Feed:
@@ -46,7 +49,7 @@ def open_feed(source: Source | str, settings: Settings, *, clock: Clock | None =
 
 def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     seed = source.integer("seed", 7, low=0, high=2**31 - 1)
-    symbols = source.integer("symbols", 24, low=1, high=24)
+    symbols = source.integer("symbols", 24, low=1, high=MOST_SYMBOLS)
     speed = source.speed()
     if speed == float("inf"):
         raise SettingError("ORDERFOX_SOURCE", source.text, "speed above 0 up to 1000: only a tape has a speed of max")
@@ -55,6 +58,7 @@ def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed
         origin=Origin(source=source.text, venue="sim", simulated=True),
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,
+        speed=speed,
     )
 
 
@@ -67,5 +71,7 @@ def _tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
         ["--tape", str(path), "--speed", "max" if speed == float("inf") else f"{speed:g}"],
         origin=Origin(source=source.text, venue="tape", recorded=True),
         liquidation_url=settings.liquidation_api_base_url,
+        clock_every_s=1.0,
+        speed=speed,
         clock=clock,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
@@ -13,7 +14,10 @@ from orderfox_nb.core.events import Candle, Event, Liquidation, Topic, Trade
 from orderfox_nb.errors import BadValue, OrderFoxError, VenueUnreachable
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.lifecycle import Service
+
+_log = logging.getLogger(__name__)
 
 LINGER_S: Final = 10.0
 
@@ -26,6 +30,8 @@ class EmbeddedFeed:
         origin: What is told of the data.
         liquidation_url: Another history API than the process's own.
         linger_s: How long the process outlives its last use.
+        clock_every_s: How often its time is asked for: it may run at another rate than ours, and hold still.
+        speed: Seconds of its time in one of ours.
     """
 
     def __init__(
@@ -36,12 +42,16 @@ class EmbeddedFeed:
         liquidation_url: str = "",
         clock: Clock | None = None,
         linger_s: float = LINGER_S,
+        clock_every_s: float = 10.0,
+        speed: float = 1.0,
     ) -> None:
         self._options = list(options)
         self._origin = origin
         self._liquidation_url = liquidation_url
         self._clock = clock or SystemClock()
         self._linger_s = linger_s
+        self._clock_every_s = clock_every_s
+        self._speed = speed
         self._service = Service(self._open, name="embedded exchange")
         self._changing = asyncio.Lock()
         self._feed: BinanceFeed | None = None
@@ -121,24 +131,43 @@ class EmbeddedFeed:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[BinanceFeed]:
-        # Whoever reads a real venue does not load the simulation.
-        from orderfox_nb.sim.process import SimProcess  # noqa: PLC0415
-
-        self._starts += 1
-        async with SimProcess(self._options) as process:
-            feed = BinanceFeed(
-                http_url=process.http_url,
-                ws_url=process.ws_url,
-                origin=self._origin,
-                clock=self._clock,
-                liquidation_url=self._liquidation_url or f"{process.http_url}/api",
-            )
+        feed = BinanceFeed(origin=self._origin, clock=self._clock, clock_every_s=self._clock_every_s, speed=self._speed)
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._run(feed, started), name="embedded exchange process")
+        try:
+            await started
             async with feed:
+                # A tape's time is not ours: nobody shall see the wrong one.
+                await feed.ask_time()
                 self._feed = feed
                 try:
                     yield feed
                 finally:
                     self._feed = None
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _run(self, feed: BinanceFeed, started: asyncio.Future[None]) -> None:
+        """Keep a process running; the feed's streams find a new one by themselves."""
+        # Whoever reads a real venue does not load the simulation.
+        from orderfox_nb.sim.process import SimProcess  # noqa: PLC0415
+
+        for delay_s in backoff():
+            try:
+                async with SimProcess(self._options) as process:
+                    self._starts += 1
+                    feed.move(process.http_url, process.ws_url, self._liquidation_url or process.liquidation_url)
+                    if not started.done():
+                        started.set_result(None)
+                    code = await process.wait()
+                    _log.error("the embedded exchange has ended with exit code %s", code)
+            except (OSError, VenueUnreachable) as error:
+                if not started.done():
+                    started.set_exception(error)
+                    return
+                _log.error("the embedded exchange does not start again: %s", error)
+            await self._clock.sleep(delay_s)
 
     @asynccontextmanager
     async def _use(self) -> AsyncGenerator[BinanceFeed]:

@@ -66,7 +66,7 @@ class LiquidationHistory:
     """
 
     def __init__(self, url: str, *, timeout_s: float = 15.0) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
         self.calls = 0
@@ -159,19 +159,19 @@ class LiquidationHistory:
         """Send a request; ``None`` for a 404, which means that nothing was liquidated."""
         self.calls += 1
         try:
-            async with self._open_session().get(f"{self._url}/{path}", params=parameters) as response:
+            async with self._open_session().get(f"{self.url}/{path}", params=parameters) as response:
                 body = await response.read()
                 if response.status == 404:
                     return None
                 if response.status >= 500 or response.status in (408, 429):
-                    raise VenueUnreachable(_NAME, f"HTTP {response.status} from {self._url}")
+                    raise VenueUnreachable(_NAME, f"HTTP {response.status} from {self.url}")
                 if response.status != 200:
-                    raise VenueRefused(_NAME, f"HTTP {response.status} from {self._url}", status=response.status)
+                    raise VenueRefused(_NAME, f"HTTP {response.status} from {self.url}", status=response.status)
             return msgspec.json.decode(body, type=kind, strict=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failures += 1
             reason = str(error) or "no answer in time"
-            raise VenueUnreachable(_NAME, f"{self._url} cannot be reached ({reason})") from error
+            raise VenueUnreachable(_NAME, f"{self.url} cannot be reached ({reason})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self.failures += 1
             raise MalformedFrame(_NAME, f"{path} answered with something else ({error})") from error

@@ -42,8 +42,7 @@ WS_URL: Final = "wss://fstream.binance.com"
 HTTP_URL: Final = "https://fapi.binance.com"
 
 INBOX_BOUND: Final = 4_096
-_CLOCK_EVERY_S: Final = 600.0
-_RECORDED_CLOCK_EVERY_S: Final = 1.0
+CLOCK_EVERY_S: Final = 600.0
 
 
 class BinanceFeed:
@@ -58,6 +57,8 @@ class BinanceFeed:
         clock: What waiting is measured by, and receipt timed with.
         liquidation_url: Base of a liquidation-history API, empty for none.
         rotate_after_s: Age at which a socket is replaced, below the venue's 24 h.
+        clock_every_s: How often the venue's time is asked for while anybody reads.
+        speed: Rate of the venue's clock, for a simulation or a recording.
         random: Source of jitter.
     """
 
@@ -71,11 +72,14 @@ class BinanceFeed:
         liquidation_url: str = "",
         rotate_after_s: float = ROTATE_AFTER_S,
         per_socket: int = STREAMS_PER_SOCKET,
+        clock_every_s: float = CLOCK_EVERY_S,
+        speed: float = 1.0,
         random: Random | None = None,
     ) -> None:
+        self._clock_every_s = clock_every_s
         self._origin = origin or Origin(source="binance", venue="binance")
         self._clock = clock or SystemClock()
-        self._venue_clock = VenueClock(self._clock, steady=not self._origin.recorded)
+        self._venue_clock = VenueClock(self._clock, speed=speed)
         self._problems = Problems(self.venue)
         self._rest = BinanceRest(
             http_url.rstrip("/"), venue=self.venue, clock=self._clock, report=partial(self._problems.report, "rest")
@@ -110,6 +114,27 @@ class BinanceFeed:
 
     def now_us(self) -> int:
         return self._venue_clock.now_us()
+
+    def move(self, http_url: str, ws_url: str, liquidation_url: str) -> None:
+        """Go on at other addresses: the venue's process is another one. Open streams heal by themselves."""
+        self._rest.url = http_url.rstrip("/")
+        for root, sockets in self._sockets.items():
+            sockets.move(f"{ws_url.rstrip('/')}/{root}/stream")
+        if self._history is None and liquidation_url:
+            self._history = LiquidationHistory(liquidation_url)
+        elif self._history is not None:
+            self._history.url = liquidation_url
+
+    async def ask_time(self) -> None:
+        """Learn the venue's time now.
+
+        Raises:
+            FeedError: The venue cannot be asked.
+        """
+        asked_us = self._clock.now_us()
+        venue_us = await self._rest.time_ms() * 1_000
+        self._venue_clock.observe(venue_us, asked_us=asked_us, answered_us=self._clock.now_us())
+        self._rest.budget.offset_us = self._venue_clock.offset_us
 
     async def __aenter__(self) -> Self:
         return self
@@ -242,14 +267,10 @@ class BinanceFeed:
 
     async def _follow_clock(self) -> None:
         """Ask for the venue's time now and then while anybody reads."""
-        every_s = _RECORDED_CLOCK_EVERY_S if self._origin.recorded else _CLOCK_EVERY_S
         while True:
-            asked_us = self._clock.now_us()
             try:
-                venue_us = await self._rest.time_ms() * 1_000
+                await self.ask_time()
             except FeedError:
-                await self._clock.sleep(min(10.0, every_s))
-                continue
-            self._venue_clock.observe(venue_us, asked_us=asked_us, answered_us=self._clock.now_us())
-            self._rest.budget.offset_us = self._venue_clock.offset_us
-            await self._clock.sleep(every_s)
+                await self._clock.sleep(min(10.0, self._clock_every_s))
+            else:
+                await self._clock.sleep(self._clock_every_s)

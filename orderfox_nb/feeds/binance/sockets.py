@@ -85,6 +85,12 @@ class StreamSockets:
         for line in lines:
             await line.close()
 
+    def move(self, url: str) -> None:
+        """Connect to another address from the next attempt on."""
+        self._url = url
+        for line in self._lines:
+            line.url = url
+
     def statistics(self) -> Mapping[str, int]:
         """Return counters of sockets and frames."""
         return {
@@ -126,7 +132,7 @@ class _Line:
         report: Callable[[BaseException | None], None],
     ) -> None:
         self._owner = owner
-        self._url = url
+        self.url = url
         self._clock = clock
         self._rotate_after_s = rotate_after_s
         self._random = random
@@ -152,7 +158,7 @@ class _Line:
             for connection in self._tasks:
                 connection.want(stream)
         if self._task is None:
-            self._task = asyncio.create_task(self._keep_up(), name=f"binance line {self._url}")
+            self._task = asyncio.create_task(self._keep_up(), name=f"binance line {self.url}")
         return route
 
     def remove(self, stream: str) -> None:
@@ -181,7 +187,7 @@ class _Line:
 
     def malformed(self, stream: str, reason: str) -> None:
         self._owner.malformed += 1
-        _log.warning("%s on %s", reason, stream or self._url)
+        _log.warning("%s on %s", reason, stream or self.url)
         for name, route in self.routes.items():
             if name == stream or not stream:
                 route.malformed(reason)
@@ -189,8 +195,8 @@ class _Line:
     # The life of its sockets.
 
     def _open(self) -> Connection:
-        connection = Connection(self._url, clock=self._clock, listener=self, streams=set(self.routes))
-        self._tasks[connection] = asyncio.create_task(connection.run(), name=f"binance socket {self._url}")
+        connection = Connection(self.url, clock=self._clock, listener=self, streams=set(self.routes))
+        self._tasks[connection] = asyncio.create_task(connection.run(), name=f"binance socket {self.url}")
         return connection
 
     async def _end(self, connection: Connection) -> None:
@@ -215,7 +221,7 @@ class _Line:
                 for route in self.routes.values():
                     route.lose(last, reason)
                 delay_s = next(delays)
-                _log.info("%s lost (%s), trying again in %.1f s", self._url, reason, delay_s)
+                _log.info("%s lost (%s), trying again in %.1f s", self.url, reason, delay_s)
                 await self._clock.sleep(delay_s)
         finally:
             for connection in list(self._tasks):

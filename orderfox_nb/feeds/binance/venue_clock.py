@@ -8,18 +8,18 @@ from orderfox_nb.clock import Clock
 class VenueClock:
     """Tells the venue's time between two observations of it; ours until the first.
 
-    A venue's clock runs at our rate. A recording that is played at 20×, or holds still at its end, does not: its rate
-    is taken from the last two observations.
+    A recording that is played at 20× runs at that rate and holds still at its end; one that is played as fast as it
+    is read has the rate of the last two observations. A jump is no rate.
 
     Args:
         clock: Our clock.
-        steady: Whether the venue's clock runs at our rate.
+        speed: Seconds of the venue in one of ours, infinity where nobody can know.
     """
 
-    def __init__(self, clock: Clock, *, steady: bool = True) -> None:
+    def __init__(self, clock: Clock, *, speed: float = 1.0) -> None:
         self._clock = clock
-        self._steady = steady
-        self._rate = 1.0
+        self._speed = speed
+        self._rate = speed if speed != float("inf") else 1.0
         self._venue_us = 0
         self._local_us = 0
         self.known = False
@@ -40,8 +40,12 @@ class VenueClock:
         """Learn the venue's time, which was read somewhere between two times of ours."""
         local_us = (asked_us + answered_us) // 2
         passed_us = local_us - self._local_us
-        if self.known and not self._steady and passed_us > 0:
-            self._rate = max(0.0, (venue_us - self._venue_us) / passed_us)
+        if self.known and passed_us > 0:
+            rate = max(0.0, (venue_us - self._venue_us) / passed_us)
+            if self._speed == float("inf") or rate < self._speed / 2:
+                self._rate = rate
+            else:
+                self._rate = self._speed
         self._venue_us = venue_us
         self._local_us = local_us
         self.known = True

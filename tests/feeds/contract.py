@@ -1,0 +1,320 @@
+"""The stream contract of ``feeds/base.py`` as tests that any Feed can be put through.
+
+A feed takes part by a *stage*: an async context manager that gives the feed together with what its venue can be made
+to do. Subclass ``StreamContract`` and ``FaultContract`` with a fixture ``stage``, or add to ``STAGES``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from random import Random
+from typing import Any, Self
+
+import numpy as np
+
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Event, Gap, Status, Topic, Trade, encode_event
+from orderfox_nb.core.folds import fold_for
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.liquidation_volume import LiquidationState
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.feeds.base import Feed, Listing, Origin
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.replay import ReplayFeed
+from orderfox_nb.sim.exchange import Exchange
+from orderfox_nb.sim.server.app import SimServer
+
+START_US = 1_795_000_000_000_000
+CHANNELS = ("book", "trades", "candles", "liquidations", "mark", "ticker")
+
+
+async def _nothing() -> None:
+    await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A feed and its venue.
+
+    Args:
+        feed: Entered.
+        instrument: The symbol to test with.
+        pass_time: Lets some time of the venue pass.
+        lose: Makes the venue lose the next frame of a channel; None where it cannot.
+        cut: Makes the venue cut every connection; None where it cannot.
+        ends: Whether streams end with what was recorded.
+    """
+
+    feed: Feed
+    instrument: Instrument
+    pass_time: Callable[[], Awaitable[None]] = _nothing
+    lose: Callable[[str], None] | None = None
+    cut: Callable[[], None] | None = None
+    ends: bool = False
+
+    def topic(self, channel: Any) -> Topic:
+        return Topic(self.feed.venue, self.instrument.symbol, channel, "1m" if channel == "candles" else "")
+
+
+class Reader:
+    """Reads a topic in a task of its own into a list and a fold."""
+
+    def __init__(self, stage: Stage, channel: str) -> None:
+        self._stage = stage
+        self.topic = stage.topic(channel)
+        self.events: list[Event] = []
+        self.texts: list[bytes] = []
+        self.fold = fold_for(self.topic, stage.instrument)
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._read(), name=f"reader {self.topic}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait({self._task})
+        if not self._task.cancelled() and (error := self._task.exception()) is not None:
+            raise error
+
+    async def _read(self) -> None:
+        async with aclosing(self._stage.feed.stream(self.topic)) as stream:
+            async for event in stream:
+                self.events.append(event)
+                self.texts.append(encode_event(event))
+                self.fold.apply(event)
+                self._arrived.set()
+
+    async def until(self, condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
+        """Let the venue's time pass until something is so."""
+        async with asyncio.timeout(within_s):
+            while not condition():
+                assert self._task is not None
+                if self._task.done():
+                    self._task.result()
+                    if self._stage.ends:
+                        return
+                    raise AssertionError(f"{self.topic} has ended after {len(self.events)} events")
+                self._arrived.clear()
+                try:
+                    await asyncio.wait_for(self._arrived.wait(), 0.02)
+                except TimeoutError:
+                    await self._stage.pass_time()
+
+    def of(self, *kinds: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kinds)]
+
+    @property
+    def facts(self) -> list[Event]:
+        return [event for event in self.events if not isinstance(event, (Status, Gap))]
+
+    @property
+    def built(self) -> bool:
+        """Whether the prelude was whole."""
+        if self.topic.channel == "liquidations":
+            return any(status.state == "live" for status in self.of(Status))
+        return bool(self.facts)
+
+
+def agree(one: Reader, other: Reader) -> bool:
+    """Tell whether two folds that were opened at different times show the same within the kept window."""
+    left, right = one.fold, other.fold
+    if isinstance(left, Book) and isinstance(right, Book):
+        # A snapshot holds 1,000 levels a side: further out an older reader knows more.
+        return left.update_id == right.update_id and all(
+            np.array_equal(a, b)
+            for side in ("bid", "ask")
+            for a, b in zip(left.levels(side, 200), right.levels(side, 200), strict=True)
+        )
+    if isinstance(left, LiquidationState) and isinstance(right, LiquidationState):
+        return _shown(left) == _shown(right)
+    return left.digest() == right.digest()
+
+
+def _shown(fold: LiquidationState) -> list[tuple[int, str, float]]:
+    return [(order.time_us, order.side, round(order.notional, 4)) for order in fold.view()[:20]]
+
+
+class StreamContract:
+    """What holds for every stream of every feed."""
+
+    async def test_a_stream_opens_with_a_prelude_that_builds_its_fold(self, stage: Stage, channel: str) -> None:
+        async with Reader(stage, channel) as reader:
+            await reader.until(lambda: reader.built)
+            rebuilt = fold_for(reader.topic, stage.instrument)
+            for event in reader.fold.prelude():
+                rebuilt.apply(event)
+            assert rebuilt.digest() == reader.fold.digest()
+
+    async def test_events_come_in_the_order_in_which_the_exchange_sent_them(self, stage: Stage, channel: str) -> None:
+        async with Reader(stage, channel) as reader:
+            await reader.until(lambda: reader.built)
+            if channel != "liquidations":
+                before = len(reader.facts)
+                await reader.until(lambda: len(reader.facts) > before + 2)
+            ids = [trade.id for trade in reader.of(Trade)]
+            assert ids == list(range(ids[0], ids[0] + len(ids))) if ids else channel != "trades"
+            bars = [candle.open_us for candle in reader.of(Candle)]
+            assert bars == sorted(bars)
+            books = reader.of(BookSnapshot, BookDelta)
+            for earlier, later in pairwise(books):
+                if isinstance(earlier, BookDelta) and isinstance(later, BookDelta):
+                    assert later.previous_id == earlier.last_id
+            if channel in ("mark", "ticker"):
+                times = [event.time_us for event in reader.facts]
+                assert times == sorted(times)
+
+    async def test_an_event_never_changes_after_it_was_yielded(self, stage: Stage, channel: str) -> None:
+        async with Reader(stage, channel) as reader:
+            await reader.until(lambda: reader.built)
+            await stage.pass_time()
+            assert [encode_event(event) for event in reader.events] == reader.texts
+
+    async def test_two_readers_build_the_same_fold(self, stage: Stage, channel: str) -> None:
+        async with Reader(stage, channel) as first:
+            await first.until(lambda: first.built)
+            async with Reader(stage, channel) as late:
+                await late.until(lambda: late.built)
+                await late.until(lambda: agree(first, late))
+
+    async def test_closing_returns_after_the_last_task_is_gone(self, stage: Stage, channel: str) -> None:
+        before = asyncio.all_tasks()
+        async with Reader(stage, channel) as reader:
+            await reader.until(lambda: reader.built)
+        # The exchange of the test lives on the same loop, its tasks have no names.
+        left = {task.get_name() for task in asyncio.all_tasks() - before}
+        assert {name for name in left if not name.startswith("Task-")} == set()
+        assert stage.feed.statistics().get("sockets", 0) == 0
+
+
+class FaultContract:
+    """What holds where frames are lost and connections cut."""
+
+    async def test_loss_is_made_good_or_told_and_never_silent(self, stage: Stage, channel: str) -> None:
+        assert stage.lose is not None
+        async with Reader(stage, channel) as reader, Reader(stage, channel) as other:
+            await reader.until(lambda: reader.built)
+            await other.until(lambda: other.built)
+            before = len(reader.facts)
+            stage.lose(channel)
+            await reader.until(lambda: len(reader.facts) > before + 3)
+            if channel == "book":
+                await reader.until(lambda: len(reader.of(BookSnapshot)) > 1)
+                first_gap = next(at for at, event in enumerate(reader.events) if isinstance(event, Gap))
+                after = [event for event in reader.events[first_gap:] if isinstance(event, (BookSnapshot, BookDelta))]
+                assert isinstance(after[0], BookSnapshot)
+            if channel == "trades":
+                assert not reader.of(Gap)
+                ids = [trade.id for trade in reader.of(Trade)]
+                assert ids == list(range(ids[0], ids[0] + len(ids)))
+            await reader.until(lambda: agree(reader, other))
+
+    async def test_a_cut_connection_is_told_and_heals(self, stage: Stage, channel: str) -> None:
+        assert stage.cut is not None
+        async with Reader(stage, channel) as reader:
+            await reader.until(lambda: reader.built)
+            stage.cut()
+            await reader.until(lambda: any(status.state == "down" for status in reader.of(Status)))
+            at = len(reader.events)
+            await reader.until(
+                lambda: any(isinstance(event, Status) and event.state == "live" for event in reader.events[at:])
+            )
+            if channel != "liquidations":
+                facts = len(reader.facts)
+                await reader.until(lambda: len(reader.facts) > facts + 2)
+            async with Reader(stage, channel) as late:
+                await late.until(lambda: late.built and agree(reader, late))
+
+
+class Eager(Random):
+    """Jitter that does not wait, so that a test does not."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return 0.01
+
+
+@asynccontextmanager
+async def binance_on_the_embedded_exchange() -> AsyncIterator[Stage]:
+    """The Binance feed on an exchange in this process whose time the test passes."""
+    async with SimServer(Exchange(seed=7, symbols=2, start_us=START_US), manual=True) as server:
+        feed = BinanceFeed(
+            http_url=server.http_url,
+            ws_url=server.ws_url,
+            origin=Origin(source="sim", venue="sim", simulated=True),
+            liquidation_url=server.liquidation_url,
+            random=Eager(),
+        )
+        async with feed:
+            listings = await feed.listings()
+            instrument = next(row.instrument for row in listings if row.instrument.symbol == "BTCUSDT")
+
+            async def pass_time() -> None:
+                await server.advance(0.5)
+
+            def lose(channel: str) -> None:
+                streams = {"book": "btcusdt@depth@100ms", "trades": "btcusdt@aggTrade"}
+                server.add_fault("drop", stream=streams[channel])
+
+            yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+
+
+@asynccontextmanager
+async def replay_of_a_list() -> AsyncIterator[Stage]:
+    """What the embedded exchange sent, kept in a list."""
+    recorded = await _recorded_once()
+    origin = Origin(source="replay", venue="sim", recorded=True)
+    async with ReplayFeed(recorded.events, listings=recorded.listings, origin=origin) as feed:
+        yield Stage(feed, recorded.instrument, ends=True)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    events: dict[Topic, list[Event]]
+    listings: Sequence[Listing]
+    instrument: Instrument
+
+
+_recorded: list[_Recorded] = []
+
+
+async def _recorded_once() -> _Recorded:
+    if not _recorded:
+        events: dict[Topic, list[Event]] = {}
+        async with binance_on_the_embedded_exchange() as stage:
+            for channel in CHANNELS:
+                async with Reader(stage, channel) as reader:
+                    await reader.until(lambda reader=reader: reader.built)
+                    if channel != "liquidations":
+                        before = len(reader.facts)
+                        await reader.until(lambda reader=reader, before=before: len(reader.facts) > before + 4)
+                events[reader.topic] = reader.events
+            _recorded.append(_Recorded(events, await stage.feed.listings(), stage.instrument))
+    return _recorded[0]
+
+
+def over_hub(
+    stage: Callable[[], Any],
+) -> Callable[[], Any]:
+    """Put a hub over the feed of a stage."""
+
+    @asynccontextmanager
+    async def staged() -> AsyncIterator[Stage]:
+        async with stage() as below, Hub(below.feed, linger_s=0) as hub:
+            yield replace(below, feed=hub)
+
+    return staged
+
+
+STAGES: dict[str, Callable[[], Any]] = {
+    "binance": binance_on_the_embedded_exchange,
+    "replay": replay_of_a_list,
+    "hub over binance": over_hub(binance_on_the_embedded_exchange),
+    "hub over replay": over_hub(replay_of_a_list),
+}
+FAULTY_STAGES = ("binance", "hub over binance")

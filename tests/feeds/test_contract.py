@@ -1,0 +1,35 @@
+"""Every feed keeps the stream contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.feeds.contract import CHANNELS, FAULTY_STAGES, STAGES, FaultContract, Stage, StreamContract
+
+pytestmark = pytest.mark.feeds
+
+
+@pytest.fixture
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with STAGES[request.param]() as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("stage", STAGES, indirect=True)
+@pytest.mark.parametrize("channel", CHANNELS)
+class TestEveryStream(StreamContract):
+    pass
+
+
+@pytest.mark.parametrize("stage", FAULTY_STAGES, indirect=True)
+@pytest.mark.parametrize("channel", ["book", "trades"])
+class TestLostFrames(FaultContract):
+    test_a_cut_connection_is_told_and_heals = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("stage", FAULTY_STAGES, indirect=True)
+@pytest.mark.parametrize("channel", CHANNELS)
+class TestCutConnections(FaultContract):
+    test_loss_is_made_good_or_told_and_never_silent = None  # type: ignore[assignment]
