@@ -6,7 +6,7 @@ from typing import Any
 
 import anywidget
 import traitlets
-from ipywidgets import Widget, widget_serialization
+from ipywidgets import Layout, Widget, widget_serialization
 
 from orderfox_nb.widgets.pump import page_pump
 
@@ -22,6 +22,14 @@ class LiveWidget(anywidget.AnyWidget):
 
     symbol = traitlets.Unicode("BTCUSDT").tag(sync=True)
     pump = traitlets.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
+
+    height = ""
+    """Height that a panel takes where nothing else says so."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        if self.height:
+            kwargs.setdefault("layout", Layout(height=self.height))
+        super().__init__(**kwargs)
 
     @traitlets.default("pump")
     def _default_pump(self) -> Widget:

@@ -5,6 +5,8 @@ import {
 } from "./candle_paint.js";
 import { make, setClass, write } from "./dom.js";
 import { barTimeText, countdownText, priceText, shortText } from "./format.js";
+import { findFigureView, linkedModel, makeCanvas } from "./figure_canvas.js";
+import { Older } from "./older_bars.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { onTheme, tokens } from "./theme.js";
 
@@ -15,99 +17,6 @@ const LENGTH_S = {
 };
 const PIXELS_A_BAR = 6;
 const RIGHT_BARS = 2; // room between the last bar and the price axis
-const OLDER_MOST = 20_000;
-
-const modelOf = (model, name) => model.widget_manager.get_model(model.get(name).replace(/^IPY_MODEL_/, ""));
-
-/** The figure's view that stands in the same chart as our element; views come when the figure is displayed. */
-async function findFigureView(figure, el, isEnded) {
-  while (!isEnded()) {
-    const chart = el.closest(".of-candle-chart");
-    for (const promise of Object.values(figure.views ?? {})) {
-      const view = await promise;
-      if (chart?.contains(view.el) && view.rendered && view.plotareaWidth > 0) return view;
-    }
-    await new Promise((done) => setTimeout(done, 40));
-  }
-  return null;
-}
-
-function makeCanvas(className) {
-  const canvas = make("canvas", className);
-  const context = canvas.getContext("2d");
-  const fit = (width, height) => {
-    const ratio = globalThis.devicePixelRatio || 1;
-    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== wide || canvas.height !== high) {
-      canvas.width = wide;
-      canvas.height = high;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    return context;
-  };
-  return { canvas, fit };
-}
-
-/** Bars that left the live window, and those loaded when panned left; they stand before the live frame's. */
-class Older {
-  constructor() {
-    this.reset("");
-  }
-
-  reset(key) {
-    this.key = key;
-    this.bars = null;
-    this.liquidations = null;
-    this.loading = false;
-    this.exhausted = false;
-  }
-
-  /** The frame with everything that is known before it. */
-  joined(frame, previous) {
-    const start = frame.bars[0][0];
-    if (this.bars && previous && previous.bars[0][0] < start) {
-      const left = previous.bars[0].findIndex((time) => time >= start);
-      const count = left < 0 ? previous.bars[0].length : left;
-      this.bars = this.bars.map((column, at) => column.concat(previous.bars[at].slice(0, count)));
-      this.liquidations = this.liquidations.map((column, at) => column.concat(previous.liquidations[at].slice(0, count)));
-    }
-    if (!this.bars) return frame;
-    let keep = this.bars[0].length;
-    while (keep > 0 && this.bars[0][keep - 1] >= start) keep--;
-    const before = (columns, after) => columns.map((column, at) => column.slice(0, keep).concat(after[at]));
-    return { ...frame, bars: before(this.bars, frame.bars), liquidations: before(this.liquidations, frame.liquidations) };
-  }
-
-  async load(link, frame, symbol, interval) {
-    const first = this.bars?.[0][0] ?? frame.bars[0][0];
-    if (this.loading || this.exhausted || first === undefined) return false;
-    const { key } = this;
-    this.loading = true;
-    try {
-      const data = await link.request("candles", { symbol, interval, limit: 1000, end: first * 1000 - 1 });
-      if (this.key !== key) return false;
-      const bars = data.bars ?? [[]];
-      if (!bars[0].length || bars[0][0] >= first) {
-        this.exhausted = true;
-        return false;
-      }
-      const volumes = data.liquidations ?? bars[0].map(() => 0);
-      const columns = Array.isArray(volumes[0]) ? volumes : [bars[0], volumes, volumes, volumes, volumes];
-      this.bars = this.bars ? bars.map((column, at) => column.concat(this.bars[at])) : bars;
-      this.liquidations = this.liquidations ? columns.map((column, at) => column.concat(this.liquidations[at])) : columns;
-      this.exhausted = this.bars[0].length > OLDER_MOST;
-      return true;
-    } catch {
-      this.exhausted = true; // asked again when symbol or timeframe change
-      return false;
-    } finally {
-      this.loading = false;
-    }
-  }
-}
 
 async function render({ model, el }) {
   const parts = makePanel(el, "chart", "Candles");
@@ -128,7 +37,7 @@ async function render({ model, el }) {
   parts.tools.append(legend);
 
   const [figure, xScale, yScale, xAxis, yAxis] = await Promise.all(
-    ["figure", "x_scale", "y_scale", "x_axis", "y_axis"].map((name) => modelOf(model, name)),
+    ["figure", "x_scale", "y_scale", "x_axis", "y_axis"].map((name) => linkedModel(model, name)),
   );
   const under = makeCanvas("of-canvas of-canvas-under");
   const over = makeCanvas("of-canvas of-canvas-over");
@@ -241,7 +150,8 @@ async function render({ model, el }) {
     const tag = { colour: colours.raised, textColour: colours.text, font: colours.font };
     const price = y[1] - ((pointer.y - plot.top) / plot.height) * (y[1] - y[0]);
     if (inside && price >= paneRange(y)[0]) {
-      paintTag(context, { x: plot.left + plot.width + 2, y: pointer.y, text: priceText(price, live.price_digits), ...tag });
+      const text = priceText(price, live.price_digits);
+      paintTag(context, { x: plot.left + plot.width + 2, y: pointer.y, text, ...tag });
     }
     const text = barTimeText(shown.bars[0][at] * 1000, lengthS() * 1000);
     paintTag(context, { x: centre, y: plot.top + plot.height + 12, text, centred: true, ...tag });

@@ -51,7 +51,10 @@ export function niceTicks([low, high], wanted) {
   return { ticks, step };
 }
 
-const STEPS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 7_776_000, 31_536_000];
+const STEPS_S = [
+  60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 7_776_000,
+  31_536_000,
+];
 
 /** Round local times inside a window, about one every `wanted` share of it. */
 export function timeTicks(fromMs, toMs, wanted) {

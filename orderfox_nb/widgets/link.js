@@ -6,6 +6,7 @@ import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
 const WIRE = 1;
 const QUIET_MS = 40_000; // the server sends a heartbeat after 15 s without anything else
 const HIDDEN_MS = 3_000;
+const GONE_AGAIN_MS = 5_000;
 const SERVER_AGAIN_MS = 30_000;
 const MESSAGES_PER_SECOND = 40; // the server takes 50
 
@@ -227,6 +228,10 @@ export class Link {
     if (!entry) return;
     entry.gone = text || "No longer sent";
     entry.frame = entry.sequence = null;
+    // What cannot be sent now may be later: a venue that was out of reach, a symbol that is listed today.
+    setTimeout(() => {
+      if (entry.gone && entry.key !== null && this.byKey.get(entry.key) === entry) this.open(entry);
+    }, GONE_AGAIN_MS);
     for (const view of entry.views) view.gone?.(entry.gone);
   }
 

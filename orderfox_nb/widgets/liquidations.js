@@ -4,7 +4,8 @@ import { make, setClass, write } from "./dom.js";
 import { clockText, grouped, priceText, shortText } from "./format.js";
 import { followFrames, makePanel } from "./panel.js";
 
-const SAMPLED = "Sampled: the venue publishes at most one liquidation per symbol and second, so sums are a lower bound.";
+const SAMPLED =
+  "Sampled: the venue publishes at most one liquidation per symbol and second, so sums are a lower bound.";
 
 function addRow(list, rows) {
   const element = make("div", "of-row");
@@ -32,6 +33,7 @@ async function render({ model, el }) {
   list.setAttribute("role", "table");
   list.setAttribute("aria-label", "Liquidations, newest first");
   const empty = make("p", "of-empty", "None yet");
+  empty.hidden = true;
   parts.body.append(totals, list, empty);
   const rows = [];
 

@@ -7,9 +7,11 @@ const ROWS = ["10", "20", "50"];
 
 function makeSide(name, label) {
   const side = make("div", `of-side of-${name}s`);
-  side.setAttribute("role", "rowgroup");
-  side.setAttribute("aria-label", label);
-  return { element: side, rows: [], name };
+  const list = make("div", "of-rows");
+  list.setAttribute("role", "rowgroup");
+  list.setAttribute("aria-label", label);
+  side.append(list);
+  return { element: side, list, rows: [], name };
 }
 
 function addRow(side) {
@@ -19,7 +21,7 @@ function addRow(side) {
   const cells = [make("span", `of-price of-${side.name}`), make("span", "of-size"), make("span", "of-total")];
   for (const cell of cells) cell.setAttribute("role", "cell");
   element.append(bar, ...cells);
-  side.element.append(element);
+  side.list.append(element);
   side.rows.push({ element, bar, cells, price: null, size: null });
 }
 
@@ -40,7 +42,8 @@ function paintSide(side, [prices, sizes, totals], frame, largest, flash) {
     const before = known.get(price);
     const grown = flash && before !== undefined && Math.abs(size - before) > before * 0.25;
     // Two names for one animation: it starts again only when its name changes.
-    if (grown) setClass(row.element, row.element.className === "of-row of-flash" ? "of-row of-flash2" : "of-row of-flash");
+    const again = row.element.className === "of-row of-flash";
+    if (grown) setClass(row.element, again ? "of-row of-flash2" : "of-row of-flash");
     row.price = price;
     row.size = size;
   }

@@ -21,6 +21,8 @@ class OrderBook(LiveWidget):
     _esm = module_text("order_book.js")
     _css = style_text("order_book.css")
 
+    height = "640px"
+
     rows = traitlets.Enum([10, 20, 50], 20).tag(sync=True)
     """Rows a side."""
     rounding = traitlets.Unicode("auto").tag(sync=True)

@@ -27,8 +27,8 @@ export function makePanel(el, name, title) {
 }
 
 /**
- * Follow frames for a panel. `keyOf()` gives the subscription for the model's traits of now (null: none), `paint(entry)`
- * draws; `traits` are the names whose change leads to another key. Gives what ends it all.
+ * Follow frames for a panel. `keyOf()` gives the subscription for the model's traits of now (null: none),
+ * `paint(entry)` draws; `traits` are the names whose change leads to another key. Gives what ends it all.
  */
 export async function followFrames({ model, parts, traits, keyOf, paint }) {
   const { link, release } = await holdLink(model);

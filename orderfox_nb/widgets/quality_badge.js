@@ -5,7 +5,8 @@ import { applyTheme, onTheme, toggleTheme } from "./theme.js";
 
 const WORDS = {
   reconnecting: "reconnecting…", connecting: "connecting…", reload: "reload this page", waiting: "waiting for data…",
-  syncing: "synchronising", stale: "no news", gap: "gap", skewed: "clock is off", down: "source is down", gone: "not listed",
+  syncing: "synchronising", stale: "no news", gap: "gap", skewed: "clock is off", down: "source is down",
+  gone: "not available",
 };
 
 /** What the source is, in words that nobody can misread. */

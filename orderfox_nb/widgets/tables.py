@@ -18,6 +18,8 @@ class Tape(LiveWidget):
     _esm = module_text("tape.js")
     _css = style_text("tables.css")
 
+    height = "400px"
+
     length = traitlets.Enum([50, 100, 200], 50).tag(sync=True)
     """Trades on the screen."""
     minimum_size = traitlets.Float(0.0, min=0.0).tag(sync=True)
@@ -33,6 +35,8 @@ class Liquidations(LiveWidget):
 
     _esm = module_text("liquidations.js")
     _css = style_text("tables.css")
+
+    height = "400px"
 
     length = traitlets.Enum([20, 50, 100], 50).tag(sync=True)
     """Orders on the screen."""

@@ -42,7 +42,8 @@ export function toggleTheme() {
 /** Call back when the colours of the page changed; gives what ends it. */
 export function onTheme(callback) {
   const observer = new MutationObserver(callback);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-of-theme", "data-of-palette"] });
+  const attributeFilter = ["data-of-theme", "data-of-palette"];
+  observer.observe(document.documentElement, { attributes: true, attributeFilter });
   return () => observer.disconnect();
 }
 

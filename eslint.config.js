@@ -1,0 +1,23 @@
+import js from "@eslint/js";
+import globals from "globals";
+
+export default [
+  js.configs.recommended,
+  {
+    files: ["orderfox_nb/widgets/*.js"],
+    languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: globals.browser },
+    rules: {
+      eqeqeq: "error",
+      "no-var": "error",
+      "prefer-const": "error",
+      "max-len": ["error", { code: 120, ignoreUrls: true }],
+      "max-lines": ["error", 420],
+      "no-restricted-properties": [
+        "error",
+        { property: "innerHTML", message: "Text from the venue or the user goes through textContent." },
+        { property: "outerHTML", message: "Text from the venue or the user goes through textContent." },
+        { property: "insertAdjacentHTML", message: "Text from the venue or the user goes through textContent." },
+      ],
+    },
+  },
+];

@@ -1,0 +1,40 @@
+// Where a canvas goes inside a bqplot figure.
+import { make } from "./dom.js";
+
+/** The model behind a trait that holds another widget. */
+export function linkedModel(model, name) {
+  return model.widget_manager.get_model(model.get(name).replace(/^IPY_MODEL_/, ""));
+}
+
+/** The figure's view that stands in the same chart as our element; views come when the figure is displayed. */
+export async function findFigureView(figure, el, isEnded) {
+  while (!isEnded()) {
+    const chart = el.closest(".of-candle-chart");
+    for (const promise of Object.values(figure.views ?? {})) {
+      const view = await promise;
+      if (chart?.contains(view.el) && view.rendered && view.plotareaWidth > 0) return view;
+    }
+    await new Promise((done) => setTimeout(done, 40));
+  }
+  return null;
+}
+
+/** A canvas in CSS pixels that follows its figure; `fit` clears it and gives what to draw with. */
+export function makeCanvas(className) {
+  const canvas = make("canvas", className);
+  const context = canvas.getContext("2d");
+  const fit = (width, height) => {
+    const ratio = globalThis.devicePixelRatio || 1;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== wide || canvas.height !== high) {
+      canvas.width = wide;
+      canvas.height = high;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    return context;
+  };
+  return { canvas, fit };
+}
