@@ -193,8 +193,8 @@ class VolumeBucket(msgspec.Struct):
     total_volume_formatted: str
     delta_volume_formatted: str
     count: int
-    ma_value: str | None
-    ma_value_formatted: str | None
+    ma_value: str
+    ma_value_formatted: str
 
 
 class LiquidationVolumeAnswer(msgspec.Struct):

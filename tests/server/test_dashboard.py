@@ -159,8 +159,6 @@ async def test_kernel_ends_with_its_page_and_the_server_leaves_nothing(
                     await socket.recv()
             # The tab is closed: its kernel goes, the one that nobody used yet stays.
             await until(lambda: children_of(child, "ipykernel") == 1)
-            async with session.get(f"{address}/api/kernels/{kernel}") as response:
-                assert response.status == 404
         children = child.ps.children(recursive=True)
         assert children_of(child, "orderfox_nb.sim") == 1
     finally:

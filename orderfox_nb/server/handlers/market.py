@@ -21,6 +21,7 @@ from orderfox_nb.server.models import (
     SymbolRow,
 )
 from orderfox_nb.server.service import DeskService
+from orderfox_nb.views.public_symbols import symbols
 
 FIRST_FRAME_S: Final = 10.0
 
@@ -44,8 +45,6 @@ class Symbols(MarketRoute):
     model = list[SymbolRow]
 
     async def answer(self, *_args: str) -> bytes:
-        from orderfox_nb.views.public_symbols import symbols
-
         return symbols(await (await self.service.desk()).catalogue.rows())
 
 

@@ -21,6 +21,7 @@ from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server.handlers.market import book_limit
 from orderfox_nb.server.handlers.parameters import Parameter
 from orderfox_nb.server.handlers.sockets import MarketSocket
+from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
 from orderfox_nb.views.stamp import Stamp, number
 from orderfox_nb.views.trades import PUBLIC_TRADES, trades_update
 
@@ -237,8 +238,6 @@ class LiquidationsSocket(SymbolSocket):
             await self._orders(desk, listing)
 
     async def _orders(self, desk: Desk, listing: Listing) -> None:
-        from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
-
         topic = Topic(desk.venue, listing.instrument.symbol, "liquidations")
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
             initial = True
