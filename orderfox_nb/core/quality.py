@@ -8,7 +8,16 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from orderfox_nb.core.events import BookSnapshot, Channel, Event, Gap, Liquidation, LiquidationVolume, Status
+from orderfox_nb.core.events import (
+    BookSnapshot,
+    Channel,
+    Event,
+    Gap,
+    Liquidation,
+    LiquidationVolume,
+    OpenInterest,
+    Status,
+)
 from orderfox_nb.core.timeframes import SECOND_US
 
 Coverage: TypeAlias = Literal["complete", "sampled"]
@@ -112,7 +121,8 @@ class Quality:
         self._heard = True
 
     def _data(self, event: Event) -> None:
-        live = event.received_us > 0 or type(event) is BookSnapshot
+        # What a venue is asked for carries no receipt: a past trade says nothing of the stream, these two do.
+        live = event.received_us > 0 or type(event) is BookSnapshot or type(event) is OpenInterest
         if not live and self.state is not QualityState.SYNCING:
             return
         if type(event) is Liquidation or type(event) is LiquidationVolume:

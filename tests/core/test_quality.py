@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Event, Gap, Status, raw_levels
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Event, Gap, OpenInterest, Status, raw_levels
 from orderfox_nb.core.quality import STALE_AFTER_S, Quality, QualityState, QualityView
 from orderfox_nb.core.timeframes import HOUR_US, SECOND_US
 from tests.core.facts import MONTH_US, liquidation, trade
@@ -111,6 +111,15 @@ def test_silence_beyond_a_channels_rhythm_is_stale(channel: Channel):
 
 def test_a_message_ends_staleness():
     assert after("book", snapshot(), 0, 60, delta(60)).state is QualityState.LIVE
+
+
+def test_open_interest_that_is_asked_for_keeps_its_topic_live():
+    quality = Quality("open_interest")
+    for minute in range(30):
+        time_us = MONTH_US + minute * 60 * SECOND_US
+        quality.apply(OpenInterest(symbol="BTCUSDT", time_us=time_us, open_interest=1.0))
+        quality.advance(time_us)
+    assert quality.state is QualityState.LIVE
 
 
 def test_liquidations_are_never_stale_by_silence_and_sampled():
