@@ -68,6 +68,15 @@ class Catalogue:
         """The list as it stands, empty before the first load; asks nobody."""
         return self._rows
 
+    @property
+    def since_us(self) -> int:
+        """When the venue's own list was loaded last, 0 if never."""
+        return self._loaded_us
+
+    def listing(self, symbol: str) -> Listing | None:
+        """Return what is known of a canonical symbol; asks nobody."""
+        return self._by_symbol.get(symbol)
+
     async def rows(self) -> Sequence[Listing]:
         """Return the listings by 24 h volume, largest first; they are at most 300 s old when the venue answers."""
         if self._fresh():

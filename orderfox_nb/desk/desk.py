@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +14,14 @@ import msgspec
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.answers import Answers
 from orderfox_nb.desk.catalogue import Catalogue
+from orderfox_nb.desk.chart_recipes import CandlesRecipe, VolumeRecipe
 from orderfox_nb.desk.frames import FramePress, FrameReader, Recipe
+from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
 from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.market_recipes import LiquidationsRecipe, SymbolsRecipe, TickerRecipe
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.recipes import BookRecipe, TradesRecipe
 from orderfox_nb.errors import BadValue
@@ -39,12 +43,30 @@ class Desk:
         self._clock = clock or SystemClock()
         self.catalogue = Catalogue(feed, _list_path(feed.origin, settings.data_dir), self._clock)
         self.hub = Hub(feed, linger_s=linger_s, clock=self._clock, instruments=self.catalogue)
+        self.history = VolumeHistory(feed, self._clock)
+        self.answers = Answers(self.hub, self.catalogue, self.history)
+        now_us, history = self.now_us, self.history
+        options, listing = self.catalogue.rounding_options, self.catalogue.listing
+        self._recipes: dict[str, Callable[[FrameKey], Recipe]] = {
+            "book": lambda key: BookRecipe(key, now_us=now_us, options=options),
+            "trades": lambda key: TradesRecipe(key, now_us=now_us),
+            "candles": lambda key: CandlesRecipe(key, now_us=now_us, history=history),
+            "liquidations": lambda key: LiquidationsRecipe(key, now_us=now_us),
+            "ticker": lambda key: TickerRecipe(key, now_us=now_us, listing=listing),
+            "symbols": lambda key: SymbolsRecipe(key, now_us=now_us, catalogue=self.catalogue),
+            "v1.liquidation_volume": lambda key: VolumeRecipe(
+                key, now_us=now_us, history=history, window=self.candle_window, clock=self._clock
+            ),
+        }
+        for public, widget in (("v1.orderbook", "book"), ("v1.trades", "trades"), ("v1.candles", "candles")):
+            self._recipes[public] = self._recipes[widget]
         self._press = FramePress(self.hub, clock=self._clock, recipe=self._recipe)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.hub)
         self._stack.push_async_callback(self.catalogue.close)
+        self._stack.push_async_callback(self.history.close)
         self._stack.push_async_callback(self._press.close)
         return self
 
@@ -102,6 +124,43 @@ class Desk:
         async with self.hub.events(topic, bound=bound, overflow=overflow) as reader:
             yield reader
 
+    async def trades(self, symbol: str, *, limit: int = 100) -> bytes:
+        """Return the REST answer about the newest trades; see ``Answers.trades``."""
+        return await self.answers.trades(symbol, limit=limit)
+
+    async def candles(self, symbol: str, interval: str, *, limit: int = 500, end_ms: int | None = None) -> bytes:
+        """Return the REST answer about bars; see ``Answers.candles``."""
+        return await self.answers.candles(symbol, interval, limit=limit, end_ms=end_ms)
+
+    async def candle_columns(self, symbol: str, interval: str, *, limit: int = 500, end_ms: int | None = None) -> bytes:
+        """Return bars as the columns of a candle frame; see ``Answers.candle_columns``."""
+        return await self.answers.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
+
+    async def liquidations(self, symbol: str, *, limit: int = 50) -> bytes:
+        """Return the REST answer about past orders; see ``Answers.liquidations``."""
+        return await self.answers.liquidations(symbol, limit=limit)
+
+    async def liquidation_volume(
+        self, symbol: str, interval: str, *, start_ms: int | None = None, end_ms: int | None = None
+    ) -> bytes:
+        """Return the REST answer about liquidated volume; see ``Answers.liquidation_volume``."""
+        return await self.answers.liquidation_volume(symbol, interval, start_ms=start_ms, end_ms=end_ms)
+
+    def candle_window(self, symbol: str, interval: str) -> tuple[int, int] | None:
+        """Return the range of the widest candle window that is being served, None where there is none."""
+        found: tuple[int, int] | None = None
+        for stream in self._press.active:
+            recipe = stream.recipe
+            if (
+                stream.press is not None
+                and isinstance(recipe, CandlesRecipe)
+                and (stream.key.symbol, recipe.interval) == (symbol, interval)
+                and (window := recipe.window()) is not None
+                and (found is None or window[0] < found[0])
+            ):
+                found = window
+        return found
+
     def topic(self, symbol: str, channel: str, interval: str = "") -> Topic:
         """Return a topic of this venue."""
         return Topic(self.venue, symbol, channel, interval)  # type: ignore[arg-type]
@@ -112,6 +171,8 @@ class Desk:
         return {
             **self.hub.statistics(),
             **self._press.statistics(),
+            "history_calls": self.history.calls,
+            "history_failures": self.history.failures,
             "catalogue_symbols": stats["symbols"],
             "catalogue_calls": stats["exchange_calls"],
             "catalogue_failures": stats["failures"],
@@ -146,14 +207,7 @@ class Desk:
         }
 
     def _recipe(self, key: FrameKey) -> Recipe:
-        now_us = self.now_us
-        match key.stream:
-            case "book" | "v1.orderbook":
-                return BookRecipe(key, now_us=now_us, options=self.catalogue.rounding_options)
-            case "trades" | "v1.trades":
-                return TradesRecipe(key, now_us=now_us)
-            case _:
-                raise BadValue("stream", key.stream, "a stream of this version")
+        return self._recipes[key.stream](key)
 
 
 def _list_path(origin: Origin, folder: Path) -> Path:

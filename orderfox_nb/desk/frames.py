@@ -56,6 +56,8 @@ class Recipe(Protocol):
 
     topics: Sequence[Topic]
     """What to hold open; a failure of the first one ends the frames, of the others not."""
+    poll_s: float
+    """How often to prepare again where no topic tells of a change, 0 for never."""
 
     async def prepare(self, states: Sequence[TopicState | None]) -> None:
         """Take the states of the topics, None where one failed; called before the first press."""
@@ -224,6 +226,9 @@ class FrameStream:
             async with AsyncExitStack() as stack:
                 states = await self._open(stack)
                 await self.recipe.prepare(states)
+                if self.recipe.poll_s:
+                    poll = asyncio.create_task(self._poll(), name=f"poll {self.key.text}")
+                    stack.push_async_callback(_cancelled, poll)
                 await self._press_on_change([state for state in states if state is not None])
         except OrderFoxError as error:
             self.error = error
@@ -240,12 +245,24 @@ class FrameStream:
 
     async def _open(self, stack: AsyncExitStack) -> list[TopicState | None]:
         states: list[TopicState | None] = []
-        for topic in self.recipe.topics:
-            state = await stack.enter_async_context(self._hub.watch(topic))
+        for place, topic in enumerate(self.recipe.topics):
+            try:
+                state = await stack.enter_async_context(self._hub.watch(topic))
+            except OrderFoxError:
+                if place == 0:
+                    raise
+                states.append(None)
+                continue
             state.watch(self._changed.set)
             stack.callback(state.unwatch, self._changed.set)
             states.append(state)
         return states
+
+    async def _poll(self) -> None:
+        while True:
+            await self._clock.sleep(self.recipe.poll_s)
+            await self.recipe.prepare(())
+            self._changed.set()
 
     async def _press_on_change(self, states: Sequence[TopicState]) -> None:
         self._changed.set()
@@ -334,3 +351,8 @@ class FramePress:
             if len(self._streams) <= self._keep:
                 return
             del self._streams[key]
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})

@@ -11,7 +11,7 @@ from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import build_ladder
-from orderfox_nb.core.quality import QualityState, QualityView
+from orderfox_nb.core.quality import QualityState
 from orderfox_nb.core.symbols import default_rounding
 from orderfox_nb.core.tape import Tape
 from orderfox_nb.desk.keys import FrameKey
@@ -24,21 +24,21 @@ from orderfox_nb.views.trades import PUBLIC_TRADES, TapeView, new_trades, tape_c
 
 FoldT = TypeVar("FoldT")
 
-NO_QUALITY = QualityView(QualityState.SYNCING.value, "complete", 0)
-
 
 class OneTopic(Generic[FoldT]):
-    """What the recipes of a single topic share.
+    """What the recipes share whose first topic has the data.
 
     Args:
         key: What the frame shows.
-        topic: Whose fold it shows.
+        topics: Whose folds it shows.
         now_us: The venue's clock.
     """
 
-    def __init__(self, key: FrameKey, topic: Topic, *, now_us: Callable[[], int]) -> None:
+    poll_s = 0.0
+
+    def __init__(self, key: FrameKey, *topics: Topic, now_us: Callable[[], int]) -> None:
         self.key = key
-        self.topics: Sequence[Topic] = (topic,)
+        self.topics: Sequence[Topic] = topics
         self.now_us = now_us
         self._state: TopicState | None = None
 

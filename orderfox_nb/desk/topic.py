@@ -14,7 +14,7 @@ from orderfox_nb.desk.reader import EventReader, Numbered
 
 
 class TopicState:
-    """A topic's fold, quality and readers. The hub's pump is its only writer, all on one loop.
+    """A topic's fold, quality and readers; written on one loop, by the hub's pump and by what history brings.
 
     Args:
         topic: What it is about.
@@ -62,7 +62,8 @@ class TopicState:
             self.status = event
         elif not isinstance(event, Gap):
             self.last_us = event.time_us
-            self.lag_us = self._now_us() - event.time_us
+            if event.received_us:
+                self.lag_us = self._now_us() - event.time_us
         numbered = Numbered(self.sequence, event)
         for reader in self._readers:
             reader.put(numbered)
@@ -71,9 +72,9 @@ class TopicState:
     def move_bar(self, trade: Event) -> None:
         """Let a trade of the symbol's trades topic move the open bar until the venue's next kline.
 
-        A kline holds every trade up to its own time: older trades would count twice.
+        Before the venue's first bars a trade would begin a bar of its own, so it waits for them.
         """
-        if trade.time_us > self.last_us > 0:
+        if self.last_us:
             self.fold.apply(trade)
             self.touch()
 

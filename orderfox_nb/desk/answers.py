@@ -1,0 +1,190 @@
+"""Answers to single questions: the REST side of a desk. Live folds answer where they reach, the venue beyond."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from orderfox_nb.core.bars import BarColumns, BarRing
+from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.events import Candle, Liquidation, Topic, Trade
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.liquidation_volume import LiquidationState
+from orderfox_nb.core.liquidations import Liquidations
+from orderfox_nb.core.quality import QualityState
+from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.timeframes import DAY_US, MINUTE_US, bar_open_us, next_bar_us, previous_bar_us
+from orderfox_nb.desk.catalogue import Catalogue
+from orderfox_nb.desk.history import VolumeHistory
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, timeframe
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.errors import BadValue, FeedError
+from orderfox_nb.views.candles import CandleView, aligned, candle_columns, public_candles
+from orderfox_nb.views.public_liquidations import public_order, public_volume
+from orderfox_nb.views.stamp import encode
+from orderfox_nb.views.trades import public_trade
+
+MOST_BARS: Final = 1500
+SYNC_WAIT_S: Final = 5.0
+"""How long an answer waits for a topic that has just been opened."""
+LONGEST_DAYS: Final = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), strict=True))
+"""The longest range of liquidated volume by timeframe."""
+_DEFAULT_BUCKETS: Final = 400
+
+
+class Answers:
+    """Answers about one venue's symbols as JSON.
+
+    Every method raises ``UnknownSymbol`` for a symbol that is not listed and ``FeedError`` where the venue cannot be
+    asked.
+    """
+
+    def __init__(self, hub: Hub, catalogue: Catalogue, history: VolumeHistory) -> None:
+        self._hub = hub
+        self._catalogue = catalogue
+        self._history = history
+
+    async def trades(self, text: str, *, limit: int) -> bytes:
+        """Return a list of the newest trades, newest first, from the live tape and the venue's past."""
+        instrument = (await self._catalogue.resolve(text)).instrument
+        state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "trades"))
+        tape: Tape | None = state.fold if state is not None else None  # type: ignore[assignment]
+        known: Sequence[Trade] = tape.newest(limit) if tape is not None else ()
+        if state is None or len(known) < limit or state.quality.state is not QualityState.LIVE:
+            merged = Tape(instrument)
+            for trade in (*await self._past_trades(instrument, limit, known), *known):
+                merged.apply(trade)
+            known = merged.newest(limit)
+        return encode([public_trade(trade, instrument) for trade in reversed(known)])
+
+    async def _past_trades(self, instrument: Instrument, limit: int, known: Sequence[Trade]) -> Sequence[Trade]:
+        try:
+            return await self._hub.trades(instrument.symbol, limit=limit)
+        except FeedError:
+            if not known:
+                raise
+            return ()
+
+    async def candles(self, text: str, interval: str, *, limit: int, end_ms: int | None = None) -> bytes:
+        """Return a list of bars, oldest first.
+
+        Raises:
+            BadValue: Not a timeframe.
+        """
+        timeframe("timeframe", interval)
+        instrument = (await self._catalogue.resolve(text)).instrument
+        return encode(public_candles(await self._bars(instrument, interval, limit=limit, end_ms=end_ms)))
+
+    async def candle_columns(self, text: str, interval: str, *, limit: int, end_ms: int | None = None) -> bytes:
+        """Return bars with their liquidations as the columns of a candle frame (docs/live.md).
+
+        Raises:
+            BadValue: Not a timeframe.
+        """
+        timeframe("interval", interval)
+        instrument = (await self._catalogue.resolve(text)).instrument
+        bars = await self._bars(instrument, interval, limit=limit, end_ms=end_ms)
+        if not len(bars):
+            return encode(candle_columns(CandleView(bars=bars), instrument=instrument, interval=interval))
+        end_us = next_bar_us(int(bars.open_us[-1]), interval)
+        async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
+            await _synced(state)
+            volume = await self._history.columns(state, interval, int(bars.open_us[0]), end_us)
+            view = CandleView(bars=bars, volume=aligned(volume, bars), liquidation_quality=state.quality.wire())
+        return encode(candle_columns(view, instrument=instrument, interval=interval))
+
+    async def _bars(self, instrument: Instrument, interval: str, *, limit: int, end_ms: int | None) -> BarColumns:
+        limit = min(limit, MOST_BARS)
+        state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "candles", interval))
+        if state is not None and end_ms is None and state.quality.state is QualityState.LIVE:
+            fold: Candles = state.fold  # type: ignore[assignment]
+            bars = fold.columns(limit)
+            if len(bars) >= limit:
+                return bars
+        end_us = None if end_ms is None else end_ms * 1000
+        return _columns(await self._hub.candles(instrument.symbol, interval, limit=limit, end_us=end_us))
+
+    async def liquidations(self, text: str, *, limit: int) -> bytes:
+        """Return a list of past orders, newest first, from the venue's past and from what was seen live."""
+        instrument = (await self._catalogue.resolve(text)).instrument
+        merged = Liquidations(instrument)
+        for order in await self._past_orders(instrument, limit):
+            merged.add(order)
+        state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "liquidations"))
+        if state is not None:
+            fold: LiquidationState = state.fold  # type: ignore[assignment]
+            for order in fold.orders.oldest_first:
+                merged.add(order)
+        return encode([public_order(order, instrument) for order in merged.newest(limit)])
+
+    async def _past_orders(self, instrument: Instrument, limit: int) -> Sequence[Liquidation]:
+        try:
+            return await self._hub.liquidations(instrument.symbol, limit=limit)
+        except FeedError:
+            return ()
+
+    async def liquidation_volume(
+        self, text: str, interval: str, *, start_ms: int | None = None, end_ms: int | None = None
+    ) -> bytes:
+        """Return liquidated volume from the bucket of ``start_ms`` up to ``end_ms``, zero-filled.
+
+        Without a start 400 buckets are returned, or as many as the longest range holds; without an end, up to now.
+
+        Raises:
+            BadValue: Not a timeframe of volume, an empty range, or one that is too long.
+        """
+        if interval not in VOLUME_TIMEFRAMES:
+            raise BadValue("timeframe", interval, "one of " + " ".join(VOLUME_TIMEFRAMES))
+        instrument = (await self._catalogue.resolve(text)).instrument
+        now_us = self._hub.now_us()
+        end_us = next_bar_us(bar_open_us(now_us, interval), interval) if end_ms is None else end_ms * 1000
+        longest_us = LONGEST_DAYS[interval] * DAY_US
+        if start_ms is None:
+            default_us = previous_bar_us(bar_open_us(end_us - 1, interval), interval, _DEFAULT_BUCKETS - 1)
+            start_us = max(default_us, bar_open_us(end_us - 1, interval) - longest_us + MINUTE_US, 0)
+        else:
+            start_us = start_ms * 1000
+        if end_us <= start_us:
+            raise BadValue("time range", f"{start_ms}..{end_ms}", "an end after its start")
+        if end_us - start_us > longest_us and start_ms is not None:
+            raise BadValue(
+                "time range", f"{start_ms}..{end_ms}", f"at most {LONGEST_DAYS[interval]} days of {interval}"
+            )
+        async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
+            await _synced(state)
+            volume = await self._history.columns(state, interval, start_us, end_us)
+            quality = state.quality.wire()
+        return encode(
+            {
+                "symbol": instrument.symbol,
+                "timeframe": interval,
+                "data": public_volume(volume),
+                "start_time": start_us // 1000,
+                "end_time": end_us // 1000,
+                "quality": quality,
+            }
+        )
+
+
+def _columns(candles: Sequence[Candle]) -> BarColumns:
+    ring = BarRing(max(1, len(candles)))
+    for candle in candles:
+        ring.put(candle)
+    return ring.columns(len(candles))
+
+
+async def _synced(state: TopicState) -> None:
+    """Wait until a topic has its prelude; one that does not come is answered as it is."""
+    changed = asyncio.Event()
+    state.watch(changed.set)
+    try:
+        async with asyncio.timeout(SYNC_WAIT_S):
+            while state.quality.state is QualityState.SYNCING and not state.ended:
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        pass
+    finally:
+        state.unwatch(changed.set)

@@ -1,0 +1,172 @@
+"""Candles with their liquidations: the public messages and the columns of a ``candles`` frame (docs/live.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from orderfox_nb.core.bars import BarColumns
+from orderfox_nb.core.formatting import format_iso
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.quality import QualityView
+from orderfox_nb.core.timeframes import next_bar_us
+from orderfox_nb.core.volume_columns import VolumeColumns
+from orderfox_nb.views.stamp import Stamp, encode, number
+
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+class CandleView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frame of candles shows."""
+
+    bars: BarColumns
+    volume: VolumeColumns | None = None
+    """Liquidated volume, one bucket a bar; None where a frame does not show it."""
+    liquidation_quality: QualityView | None = None
+
+
+def aligned(volume: VolumeColumns, bars: BarColumns) -> VolumeColumns:
+    """Return the buckets of the bars, in their order; the buckets must cover all bars."""
+    at = np.searchsorted(volume.start_us, bars.open_us)
+    return VolumeColumns(
+        start_us=volume.start_us[at],
+        buy_micro=volume.buy_micro[at],
+        sell_micro=volume.sell_micro[at],
+        count=volume.count[at],
+        average_micro=volume.average_micro[at],
+    )
+
+
+def changed_rows(before: CandleView, view: CandleView) -> NDArray[np.intp] | None:
+    """Return which bars differ from an earlier view; None where a bar came in between the earlier ones."""
+    old, new = before.bars, view.bars
+    if not len(old) or (before.volume is None) != (view.volume is None):
+        return None
+    at = np.minimum(np.searchsorted(old.open_us, new.open_us), len(old) - 1)
+    known = old.open_us[at] == new.open_us
+    if np.any(~known & (new.open_us < old.open_us[-1])):
+        return None
+    same = known.copy()
+    for name in (*_PRICES, "closed"):
+        same &= getattr(old, name)[at] == getattr(new, name)
+    if before.volume is not None and view.volume is not None:
+        for name in ("buy_micro", "sell_micro", "count", "average_micro"):
+            same &= getattr(before.volume, name)[at] == getattr(view.volume, name)
+    return np.flatnonzero(~same)
+
+
+def candle_columns(
+    view: CandleView, *, instrument: Instrument, interval: str, rows: NDArray[np.intp] | None = None
+) -> dict[str, Any]:
+    """Return bars and liquidations as columns, oldest first.
+
+    Args:
+        view: What is shown.
+        instrument: Gives the digits.
+        interval: Timeframe of the bars.
+        rows: Only these bars; all when not given.
+    """
+    bars, volume = view.bars, view.volume
+    chosen: Any = slice(None) if rows is None else rows
+    times: list[int] = (bars.open_us[chosen] // 1_000_000).tolist()
+    columns: dict[str, Any] = {
+        "symbol": instrument.symbol,
+        "interval": interval,
+        "price_digits": instrument.price_digits,
+        "size_digits": instrument.size_digits,
+        "bars": [times, *(getattr(bars, name)[chosen].tolist() for name in _PRICES)],
+        "closes": next_bar_us(int(bars.open_us[-1]), interval) // 1000 if len(bars) else None,
+    }
+    if volume is not None:
+        columns["liquidations"] = [
+            times,
+            volume.buy[chosen].tolist(),
+            volume.sell[chosen].tolist(),
+            volume.average[chosen].tolist(),
+            volume.count[chosen].tolist(),
+        ]
+        columns["liquidation_quality"] = view.liquidation_quality
+    return columns
+
+
+def public_candles(bars: BarColumns) -> list[dict[str, Any]]:
+    """Return bars as the contract's objects, oldest first."""
+    columns = [getattr(bars, name).tolist() for name in _PRICES]
+    opens: list[int] = bars.open_us.tolist()
+    return [
+        {
+            "timestamp": open_us // 1000,
+            "time": open_us // 1_000_000,
+            "open": open_,
+            "high": high,
+            "low": low,
+            "close": close,
+            "volume": volume,
+        }
+        for open_us, open_, high, low, close, volume in zip(opens, *columns, strict=True)
+    ]
+
+
+def price_format(instrument: Instrument) -> dict[str, Any]:
+    """Return how a chart shows the instrument's prices."""
+    return {"type": "price", "precision": instrument.price_digits, "minMove": number(instrument.tick_size)}
+
+
+def historical_candles(view: CandleView, stamp: Stamp, *, instrument: Instrument, interval: str) -> bytes:
+    """Encode a window of bars as the contract's message."""
+    bars = view.bars
+    start_us = int(bars.open_us[0]) if len(bars) else stamp.time_us
+    end_us = int(bars.open_us[-1]) if len(bars) else stamp.time_us
+    return encode(
+        {
+            "type": "historical_candles",
+            "symbol": instrument.symbol,
+            "timeframe": interval,
+            "data": public_candles(bars),
+            "count": len(bars),
+            "time_range": {
+                "start_ms": start_us // 1000,
+                "end_ms": end_us // 1000,
+                "start": format_iso(start_us),
+                "end": format_iso(end_us),
+            },
+            "symbolData": {"priceFormat": price_format(instrument)},
+            "quality": stamp.quality,
+            "sequence": stamp.sequence,
+        }
+    )
+
+
+def candle_updates(
+    before: CandleView, view: CandleView, stamp: Stamp, *, instrument: Instrument, interval: str
+) -> tuple[bytes, ...] | None:
+    """Encode each changed bar as the contract's message, the newest one where only the quality changed.
+
+    Returns None where single bars do not tell the change.
+    """
+    rows = changed_rows(before, view)
+    if rows is None or not len(view.bars):
+        return None
+    bars = view.bars
+    chosen: list[int] = rows.tolist() or [len(bars) - 1]
+    candles = public_candles(
+        msgspec.structs.replace(bars, **{name: getattr(bars, name)[chosen] for name in bars.__struct_fields__})
+    )
+    return tuple(
+        encode(
+            {
+                "type": "candle_update",
+                "symbol": instrument.symbol,
+                "timeframe": interval,
+                **candle,
+                "closed": bool(bars.closed[row]),
+                "stream_timestamp": stamp.time,
+                "quality": stamp.quality,
+                "sequence": stamp.sequence,
+            }
+        )
+        for row, candle in zip(chosen, candles, strict=True)
+    )

@@ -1,0 +1,70 @@
+"""The columns of ``liquidations`` and ``ticker`` frames (docs/live.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from orderfox_nb.core.events import Liquidation, MarkPrice, OpenInterest, Ticker
+from orderfox_nb.core.instrument import Instrument
+
+
+class LiquidationsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frame of liquidations shows."""
+
+    orders: Sequence[Liquidation]
+    """Newest first."""
+    sums: Mapping[str, tuple[float, float]]
+    """Shorts and longs in quote currency by how far back."""
+
+
+class TickerView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frame of the ticker shows; None where nothing is known."""
+
+    ticker: Ticker | None
+    mark: MarkPrice | None
+    interest: OpenInterest | None
+    funding: float | None
+    """The listing's, until the first mark price."""
+
+
+def liquidation_columns(view: LiquidationsView, instrument: Instrument) -> dict[str, Any]:
+    """Return orders as columns, newest first."""
+    orders = view.orders
+    return {
+        "symbol": instrument.symbol,
+        "price_digits": instrument.price_digits,
+        "size_digits": instrument.size_digits,
+        "orders": [
+            [order.time_us // 1000 for order in orders],
+            [1 if order.side == "buy" else -1 for order in orders],
+            [order.price for order in orders],
+            [order.size for order in orders],
+            [order.notional for order in orders],
+        ],
+        "sums": view.sums,
+    }
+
+
+def ticker_columns(view: TickerView, instrument: Instrument) -> dict[str, Any]:
+    """Return the market of the last 24 h with mark price and funding."""
+    ticker, mark, interest = view.ticker, view.mark, view.interest
+    return {
+        "symbol": instrument.symbol,
+        "base": instrument.base,
+        "quote": instrument.quote,
+        "ui_name": instrument.ui_name,
+        "price_digits": instrument.price_digits,
+        "last": None if ticker is None else ticker.last,
+        "change": None if ticker is None or not ticker.open else ticker.last / ticker.open - 1,
+        "high": None if ticker is None else ticker.high,
+        "low": None if ticker is None else ticker.low,
+        "mark": None if mark is None else mark.mark_price,
+        "index": None if mark is None else mark.index_price,
+        "funding": view.funding if mark is None else mark.funding_rate,
+        "next_funding": None if mark is None or not mark.next_funding_us else mark.next_funding_us // 1000,
+        "open_interest": None if interest is None else interest.open_interest,
+        "volume_quote": None if ticker is None else ticker.quote_volume,
+    }

@@ -1,0 +1,134 @@
+"""The public messages about liquidations: orders, and volume by bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderfox_nb.core.events import Liquidation
+from orderfox_nb.core.formatting import (
+    decimal_text,
+    format_amount,
+    format_iso,
+    format_notional,
+    format_time,
+    format_volume,
+)
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.liquidations import MICRO, notional_micro
+from orderfox_nb.core.volume_columns import VolumeColumns
+from orderfox_nb.views.stamp import Stamp, encode
+
+
+def public_order(order: Liquidation, instrument: Instrument) -> dict[str, Any]:
+    """Return a liquidation order as the contract's object."""
+    return {
+        "symbol": order.symbol,
+        "side": order.side.upper(),
+        "quantity": decimal_text(order.size),
+        "quantityFormatted": format_amount(order.size, instrument.size_digits),
+        "priceUsdt": micro_text(notional_micro(order)),
+        "priceUsdtFormatted": format_notional(order.notional),
+        "timestamp": order.time_us // 1000,
+        "displayTime": format_time(order.time_us),
+        "avgPrice": decimal_text(order.price),
+        "baseAsset": instrument.base,
+    }
+
+
+def liquidation_orders(orders: Sequence[Liquidation], stamp: Stamp, *, instrument: Instrument) -> bytes:
+    """Encode a reader's first message: the orders so far, given oldest first and sent newest first."""
+    return _message([public_order(order, instrument) for order in reversed(orders)], stamp, instrument, initial=True)
+
+
+def liquidation_order(order: Liquidation, stamp: Stamp, *, instrument: Instrument) -> bytes:
+    """Encode one live order."""
+    return _message(public_order(order, instrument), stamp, instrument)
+
+
+def _message(data: Any, stamp: Stamp, instrument: Instrument, *, initial: bool = False) -> bytes:
+    message = {
+        "type": "liquidation_order",
+        "symbol": instrument.symbol,
+        "data": data,
+        "timestamp": format_iso(stamp.time_us),
+        "quality": stamp.quality,
+        "sequence": stamp.sequence,
+    }
+    return encode({**message, "initial": True} if initial else message)
+
+
+def micro_text(micro: int) -> str:
+    """Write millionths as a decimal number, exactly."""
+    whole, part = divmod(abs(micro), MICRO)
+    text = f"{whole}.{part:06d}".rstrip("0") if part else str(whole)
+    return f"-{text}" if micro < 0 else text
+
+
+def public_volume(volume: VolumeColumns, rows: NDArray[np.intp] | None = None) -> list[dict[str, Any]]:
+    """Return buckets as the contract's objects, oldest first; only some of them by their ``rows``."""
+    chosen: Any = slice(None) if rows is None else rows
+    columns = (volume.start_us, volume.buy_micro, volume.sell_micro, volume.count, volume.average_micro)
+    lists: list[list[int]] = [column[chosen].tolist() for column in columns]
+    return [
+        {
+            "time": start_us // 1_000_000,
+            "timestamp_ms": start_us // 1000,
+            **_sum("buy_volume", buy),
+            **_sum("sell_volume", sell),
+            **_sum("total_volume", buy + sell),
+            **_sum("delta_volume", buy - sell),
+            "count": count,
+            **_sum("ma_value", average),
+        }
+        for start_us, buy, sell, count, average in zip(*lists, strict=True)
+    ]
+
+
+def _sum(name: str, micro: int) -> dict[str, str]:
+    return {name: micro_text(micro), f"{name}_formatted": format_volume(micro / MICRO)}
+
+
+def liquidation_volume(
+    volume: VolumeColumns,
+    stamp: Stamp,
+    *,
+    symbol: str,
+    interval: str,
+    rows: NDArray[np.intp] | None = None,
+) -> bytes:
+    """Encode totals of buckets as the contract's message.
+
+    Args:
+        volume: The whole range.
+        stamp: Number, time and quality.
+        symbol: Whose.
+        interval: Timeframe of the buckets.
+        rows: The buckets that changed; the message is then an update.
+    """
+    return encode(
+        {
+            "type": "liquidation_volume",
+            "symbol": symbol,
+            "timeframe": interval,
+            "data": public_volume(volume, rows),
+            "is_update": rows is not None,
+            "timestamp": format_iso(stamp.time_us),
+            "quality": stamp.quality,
+            "sequence": stamp.sequence,
+        }
+    )
+
+
+def changed_buckets(before: VolumeColumns, volume: VolumeColumns) -> NDArray[np.intp] | None:
+    """Return which buckets differ from those of an earlier range; None where the earlier range is empty."""
+    if not len(before.start_us):
+        return None
+    at = np.minimum(np.searchsorted(before.start_us, volume.start_us), len(before.start_us) - 1)
+    same = before.start_us[at] == volume.start_us
+    for name in ("buy_micro", "sell_micro", "count", "average_micro"):
+        same &= getattr(before, name)[at] == getattr(volume, name)
+    return np.flatnonzero(~same)
