@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orderfox_nb.market.connection import Market
@@ -21,3 +21,10 @@ def connect(source: str | None = None) -> Market:
     from orderfox_nb.market.connection import connect as connect_market  # noqa: PLC0415
 
     return connect_market(source)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    # Asked by Jupyter Server; a kernel that imports the package does not pay for it.
+    from orderfox_nb.server.app import OrderFoxApp  # noqa: PLC0415
+
+    return [{"module": "orderfox_nb.server.app", "app": OrderFoxApp}]
