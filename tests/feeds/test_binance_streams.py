@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from random import Random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, Status, Topic, Trade
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap, Status, Topic, Trade
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from tests.feeds.conftest import next_of
 from tests.feeds.venue import ScriptedVenue, book, depth, past_trades, trade
 
 pytestmark = pytest.mark.feeds
+OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]
 
 BOOK = Topic("binance", "BTCUSDT", "book")
 TRADES = Topic("binance", "BTCUSDT", "trades")
@@ -25,34 +26,9 @@ DEPTH_STREAM = "btcusdt@depth@100ms"
 TRADE_STREAM = "btcusdt@aggTrade"
 
 
-@pytest.fixture
-async def venue() -> AsyncIterator[ScriptedVenue]:
-    async with ScriptedVenue() as venue:
-        yield venue
-
-
-class QuickRandom(Random):
-    """No jitter, and no waiting between attempts."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return 0.02
-
-
-@asynccontextmanager
-async def feed_on(venue: ScriptedVenue, **options: Any) -> AsyncIterator[BinanceFeed]:
-    async with BinanceFeed(http_url=venue.http_url, ws_url=venue.ws_url, random=QuickRandom(), **options) as feed:
-        yield feed
-
-
-async def next_of(stream: AsyncGenerator[Event, None], *kinds: type) -> Any:
-    async with asyncio.timeout(5):
-        async for event in stream:
-            if isinstance(event, kinds):
-                return event
-    raise AssertionError("the stream has ended")
-
-
-async def test_a_book_opens_with_a_snapshot_and_goes_on_with_the_diffs_that_join_it(venue: ScriptedVenue) -> None:
+async def test_a_book_opens_with_a_snapshot_and_goes_on_with_the_diffs_that_join_it(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
         answered = asyncio.Event()
 
@@ -72,7 +48,9 @@ async def test_a_book_opens_with_a_snapshot_and_goes_on_with_the_diffs_that_join
         assert after.bids == [(100.0, 0.0)]
 
 
-async def test_a_missing_diff_is_told_as_a_gap_and_healed_by_a_new_snapshot(venue: ScriptedVenue) -> None:
+async def test_a_missing_diff_is_told_as_a_gap_and_healed_by_a_new_snapshot(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     venue.answers["depth"] = deque([book(102), book(150)])
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
         await next_of(stream, BookSnapshot)
@@ -84,7 +62,9 @@ async def test_a_missing_diff_is_told_as_a_gap_and_healed_by_a_new_snapshot(venu
         assert feed.statistics()["gaps"] == 1
 
 
-async def test_a_cut_connection_is_told_and_heals_without_ending_the_stream(venue: ScriptedVenue) -> None:
+async def test_a_cut_connection_is_told_and_heals_without_ending_the_stream(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     venue.answers["depth"] = deque([book(102), book(500)])
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
         await next_of(stream, BookSnapshot)
@@ -97,7 +77,9 @@ async def test_a_cut_connection_is_told_and_heals_without_ending_the_stream(venu
         assert feed.statistics()["reconnects"] == 1
 
 
-async def test_trades_open_with_the_past_and_each_comes_once_in_the_order_of_ids(venue: ScriptedVenue) -> None:
+async def test_trades_open_with_the_past_and_each_comes_once_in_the_order_of_ids(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     async def newest(_: web.Request) -> Any:
         await venue.send(TRADE_STREAM, trade(9))
         await venue.send(TRADE_STREAM, trade(10))
@@ -110,7 +92,7 @@ async def test_trades_open_with_the_past_and_each_comes_once_in_the_order_of_ids
         assert ids == list(range(1, 12))
 
 
-async def test_missing_trades_are_fetched_by_id_so_that_nobody_notices(venue: ScriptedVenue) -> None:
+async def test_missing_trades_are_fetched_by_id_so_that_nobody_notices(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     def answer(request: web.Request) -> Any:
         if (first := request.query.get("fromId")) is None:
             return past_trades(1, 10)
@@ -126,7 +108,9 @@ async def test_missing_trades_are_fetched_by_id_so_that_nobody_notices(venue: Sc
         assert ids == list(range(11, 22))
 
 
-async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(venue: ScriptedVenue) -> None:
+async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     venue.answers["aggTrades"] = deque([past_trades(1, 3), []])
     async with feed_on(venue) as feed, aclosing(feed.stream(TRADES)) as stream:
         for _ in range(3):
@@ -137,14 +121,16 @@ async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(v
         assert (await next_of(stream, Trade)).id == 8
 
 
-async def test_an_unknown_symbol_ends_the_stream_with_that_error(venue: ScriptedVenue) -> None:
+async def test_an_unknown_symbol_ends_the_stream_with_that_error(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     venue.answers["depth"] = web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
         with pytest.raises(UnknownSymbol):
             await next_of(stream, BookSnapshot)
 
 
-async def test_a_malformed_frame_is_counted_and_told_and_the_stream_goes_on(venue: ScriptedVenue) -> None:
+async def test_a_malformed_frame_is_counted_and_told_and_the_stream_goes_on(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     venue.answers["aggTrades"] = past_trades(1, 1)
     async with feed_on(venue) as feed, aclosing(feed.stream(TRADES)) as stream:
         await next_of(stream, Trade)
@@ -156,9 +142,10 @@ async def test_a_malformed_frame_is_counted_and_told_and_the_stream_goes_on(venu
         assert feed.statistics()["malformed"] == 1
 
 
-async def test_closing_the_last_stream_closes_its_socket_and_leaves_no_task(venue: ScriptedVenue) -> None:
+async def test_closing_the_last_stream_closes_its_socket_and_leaves_no_task(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     venue.answers["depth"] = book(102)
-    before = asyncio.all_tasks()
     async with feed_on(venue) as feed:
         assert not venue.requests
         async with aclosing(feed.stream(BOOK)) as stream:
@@ -166,4 +153,4 @@ async def test_closing_the_last_stream_closes_its_socket_and_leaves_no_task(venu
             assert feed.statistics()["sockets"] == 1
         assert feed.statistics()["sockets"] == 0
         await venue.until(lambda: not venue.sockets["public"])
-    assert {task for task in asyncio.all_tasks() - before if "binance" in task.get_name()} == set()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("binance", "fetch"))]

@@ -45,7 +45,7 @@ class BookFollower:
                 self._sync.reset()
                 self._ask()
             case Lost(reason):
-                self._fetches.cancel()
+                self._fetches.cancel(_SNAPSHOT)
                 yield self._teller.status("down", reason)
                 yield from self._desync(reason)
             case Overflowed(lost):

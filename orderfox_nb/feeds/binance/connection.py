@@ -54,6 +54,7 @@ class Connection:
         self._listener = listener
         self._wanted = set(streams)
         self._sent: set[str] = set()
+        self._renewed: set[str] = set()
         self._changed = asyncio.Event()
         self._changed.set()
         self._asked: dict[int, frozenset[str]] = {}
@@ -73,6 +74,12 @@ class Connection:
         self._wanted.discard(stream)
         self.acknowledged.discard(stream)
         self._changed.set()
+
+    def renew(self, stream: str) -> None:
+        """Subscribe to a stream once more: it is silent although the socket lives."""
+        if stream in self._sent:
+            self._renewed.add(stream)
+            self._changed.set()
 
     async def run(self) -> None:
         """Connect and serve until the socket ends.
@@ -123,16 +130,19 @@ class Connection:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            added, removed = self._wanted - self._sent, self._sent - self._wanted
-            for method, streams in (("SUBSCRIBE", added), ("UNSUBSCRIBE", removed)):
-                if not streams:
-                    continue
-                self._last_command += 1
-                if method == "SUBSCRIBE":
-                    self._asked[self._last_command] = frozenset(streams)
-                    self._sent |= streams
-                else:
-                    self._sent -= streams
-                command = {"method": method, "params": sorted(streams), "id": self._last_command}
-                await socket.send(msgspec.json.encode(command).decode())
-                await self._clock.sleep(COMMAND_PAUSE_S)
+            removed = (self._sent - self._wanted) | self._renewed
+            if removed:
+                self._renewed.clear()
+                self._sent -= removed
+                await self._command(socket, "UNSUBSCRIBE", removed)
+            added = self._wanted - self._sent
+            if added:
+                self._sent |= added
+                self._asked[self._last_command + 1] = frozenset(added)
+                await self._command(socket, "SUBSCRIBE", added)
+
+    async def _command(self, socket: Socket, method: str, streams: set[str]) -> None:
+        self._last_command += 1
+        command = {"method": method, "params": sorted(streams), "id": self._last_command}
+        await socket.send(msgspec.json.encode(command).decode())
+        await self._clock.sleep(COMMAND_PAUSE_S)

@@ -15,7 +15,7 @@ from typing import Final, Self
 import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Liquidation, Topic, Trade
+from orderfox_nb.core.events import WHOLE_MARKET, Candle, Channel, Event, Liquidation, Topic, Trade
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue, FeedError
 from orderfox_nb.feeds.base import Listing, Origin
@@ -23,7 +23,7 @@ from orderfox_nb.feeds.binance.book import BookFollower
 from orderfox_nb.feeds.binance.candles import CandlesFollower
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
-from orderfox_nb.feeds.binance.items import Item, Overflowed
+from orderfox_nb.feeds.binance.items import Fetched, Item, Overflowed
 from orderfox_nb.feeds.binance.latest import POLL_S, LatestFollower
 from orderfox_nb.feeds.binance.liquidations import LiquidationsFollower
 from orderfox_nb.feeds.binance.past import Past
@@ -40,6 +40,10 @@ _log = logging.getLogger(__name__)
 
 WS_URL: Final = "wss://fstream.binance.com"
 HTTP_URL: Final = "https://fapi.binance.com"
+
+_SILENCE: Final = "silence"
+_QUIET_S: Final[dict[Channel, float]] = {"book": 20.0, "mark": 20.0, "ticker": 60.0}
+"""Channels that are never silent for so long: a stream that is was forgotten by the venue."""
 
 INBOX_BOUND: Final = 4_096
 CLOCK_EVERY_S: Final = 600.0
@@ -166,8 +170,20 @@ class BinanceFeed:
                 await stack.enter_async_context(self._sockets[root_of(name)].read(name, inbox))
             yield teller.status("connecting")
             follower.start()
+            quiet_s = _QUIET_S.get(topic.channel)
+            heard = False
+            if quiet_s is not None:
+                fetches.ask(_SILENCE, _no_events, after_s=quiet_s)
             while True:
                 item = await inbox.get(first_only=follower.holding)
+                if quiet_s is not None and isinstance(item, Fetched) and item.request == _SILENCE:
+                    if not heard and self._sockets[root_of(name)].live(name):
+                        yield teller.status("stale", f"no message for {quiet_s:g} s, subscribing once more")
+                        self._sockets[root_of(name)].renew(name)
+                    heard = False
+                    fetches.ask(_SILENCE, _no_events, after_s=quiet_s)
+                    continue
+                heard = True
                 for event in follower.take(item):
                     yield event
 
@@ -274,3 +290,7 @@ class BinanceFeed:
                 await self._clock.sleep(min(10.0, self._clock_every_s))
             else:
                 await self._clock.sleep(self._clock_every_s)
+
+
+async def _no_events() -> Sequence[Event]:
+    return ()

@@ -52,9 +52,9 @@ class Fetches:
         """Tell whether an answer is so near that the stream can be held for it, as a replay at full speed must be."""
         return self.asking(name) and self._clock.now_us() - self._asked_us[name] < SOON_US
 
-    def cancel(self) -> None:
-        """Give up every request."""
-        for task in self._tasks.values():
+    def cancel(self, name: str) -> None:
+        """Give up a request."""
+        if (task := self._tasks.get(name)) is not None:
             task.cancel()
 
     async def __aenter__(self) -> Self:
@@ -63,7 +63,8 @@ class Fetches:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.cancel()
+        for task in self._tasks.values():
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks.values())
 

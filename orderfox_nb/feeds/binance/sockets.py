@@ -85,6 +85,15 @@ class StreamSockets:
         for line in lines:
             await line.close()
 
+    def live(self, stream: str) -> bool:
+        """Tell whether the venue has acknowledged a stream on a socket that lives."""
+        return any(stream in line.routes and line.routes[stream].live for line in self._lines)
+
+    def renew(self, stream: str) -> None:
+        """Subscribe to a stream once more: it is silent although its socket lives."""
+        for line in self._lines:
+            line.renew(stream)
+
     def move(self, url: str) -> None:
         """Connect to another address from the next attempt on."""
         self._url = url
@@ -166,6 +175,11 @@ class _Line:
         del self.routes[stream]
         for connection in self._tasks:
             connection.unwant(stream)
+
+    def renew(self, stream: str) -> None:
+        """Subscribe once more."""
+        for connection in self._tasks:
+            connection.renew(stream)
 
     async def close(self) -> None:
         """End the socket and its tasks."""
