@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ async def server() -> AsyncIterator[SimServer]:
 async def venue(server: SimServer) -> AsyncIterator[Any]:
     from ccxt.pro.binanceusdm import binanceusdm
 
-    exchange: Any = binanceusdm({"enableRateLimit": False, "newUpdates": True})
+    exchange: Any = binanceusdm({"enableRateLimit": False})
     api = exchange.urls["api"]
     for name, url in list(api.items()):
         if isinstance(url, str):
@@ -47,7 +48,7 @@ async def test_ccxt_reads_the_rest_endpoints(venue: Any) -> None:
     markets = await soon(venue.load_markets())
     market = markets[BTC]
     assert (market["precision"]["price"], market["precision"]["amount"]) == (0.1, 0.001)
-    assert market["swap"] and market["linear"] and market["active"]
+    assert (market["swap"], market["linear"], market["active"]) == (True, True, True)
 
     book = await soon(venue.fetch_order_book(BTC, 100))
     assert len(book["bids"]) == len(book["asks"]) == 100
@@ -55,7 +56,7 @@ async def test_ccxt_reads_the_rest_endpoints(venue: Any) -> None:
 
     bars = await soon(venue.fetch_ohlcv(BTC, "5m", limit=50))
     assert len(bars) == 50
-    assert {after[0] - before[0] for before, after in zip(bars, bars[1:], strict=False)} == {300_000}
+    assert {after[0] - before[0] for before, after in pairwise(bars)} == {300_000}
 
     trades = await soon(venue.fetch_trades(BTC, limit=20))
     assert len(trades) == 20

@@ -70,7 +70,13 @@ class SimServer:
         self._switchboard = Switchboard(
             self.faults, self.limits, opened=self.source.open_stream, closed=self.source.close_stream
         )
-        self._gate = Gate(limits=self.limits, faults=self.faults, clock_us=self._weight_clock_us, snapshot=self._book)
+        self._gate = Gate(
+            limits=self.limits,
+            faults=self.faults,
+            clock_us=self._weight_clock_us,
+            snapshot=self._book,
+            symbols=[listing.symbol for listing in self.source.listings],
+        )
         self._rest = Rest(self.source, self._gate)
         self._liquidation_api = LiquidationApi(self.source, self.faults)
         self._runner: web.AppRunner | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -38,11 +38,19 @@ class Gate:
     Args:
         clock_us: The clock of the weight budget.
         snapshot: Encodes a book, for the fault that serves a stale one.
+        symbols: Every symbol.
     """
 
     def __init__(
-        self, *, limits: Limits, faults: Faults, clock_us: Callable[[], int], snapshot: Callable[[str], bytes | None]
+        self,
+        *,
+        limits: Limits,
+        faults: Faults,
+        clock_us: Callable[[], int],
+        snapshot: Callable[[str], bytes | None],
+        symbols: Sequence[str],
     ) -> None:
+        self._symbols = symbols
         self._limits = limits
         self._faults = faults
         self._clock_us = clock_us
@@ -76,10 +84,10 @@ class Gate:
                     await asyncio.sleep(fault.seconds)
                 elif fault.kind == "status":
                     return _struck(fault, headers)
-                elif fault.kind == "stale_snapshot":
-                    request["stale"] = fault.id
             try:
                 body = answer(request)
+                if fault is not None and fault.kind == "stale_snapshot":
+                    body = self._stale_depth(fault, request) or body
             except VenueError as error:
                 return _json({"code": error.code, "msg": error.message}, error.status, headers)
             text = body if isinstance(body, bytes) else msgspec.json.encode(body)
@@ -90,16 +98,16 @@ class Gate:
         return handle
 
     def remember(self, fault: Fault) -> None:
-        """Keep the books of this moment for a ``stale_snapshot`` that was asked for; one without a symbol keeps all."""
-        self._stale[fault.id] = {}
-        if fault.symbol and (body := self._snapshot(fault.symbol.upper())) is not None:
-            self._stale[fault.id][fault.symbol.upper()] = body
+        """Keep the books of this moment for a ``stale_snapshot``: its symbol's, or all of them."""
+        symbols = [fault.symbol.upper()] if fault.symbol else self._symbols
+        bodies = ((symbol, self._snapshot(symbol)) for symbol in symbols)
+        self._stale[fault.id] = {symbol: body for symbol, body in bodies if body is not None}
 
-    def stale_depth(self, request: web.Request, symbol: str, limit: int) -> bytes | None:
-        """Return the kept snapshot where a fault said so, cut to the limit."""
-        kept = self._stale.get(request.get("stale", 0), {}).get(symbol)
+    def _stale_depth(self, fault: Fault, request: web.Request) -> bytes | None:
+        kept = self._stale.get(fault.id, {}).get(request.query.get("symbol", ""))
         if kept is None:
             return None
+        limit = integer(request, "limit", 500)
         body = msgspec.json.decode(kept)
         return msgspec.json.encode(body | {"bids": body["bids"][:limit], "asks": body["asks"][:limit]})
 

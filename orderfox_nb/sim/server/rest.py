@@ -38,7 +38,6 @@ class Rest:
             symbol: Numbers(tick_size=listing.tick_size, lot_size=listing.lot_size)
             for symbol, listing in self._listings.items()
         }
-        self._exchange_info: bytes | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -120,8 +119,7 @@ class Rest:
         limit = integer(request, "limit", 500)
         if limit not in DEPTH_WEIGHT:
             raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
-        stale = self._gate.stale_depth(request, symbol, limit)
-        return stale if stale is not None else self.depth_body(symbol, limit)
+        return self.depth_body(symbol, limit)
 
     def _trades(self, request: web.Request) -> Any:
         _, market, numbers = self._market(request)

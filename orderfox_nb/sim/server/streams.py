@@ -81,7 +81,8 @@ class MarketStreams:
         elif name.kind == "kline":
             self._bars[name.text] = _Bar(name)
         elif name.kind == "partial":
-            self._partials[name.text] = -1
+            # As if the last change were news: the first frame comes at once.
+            self._partials[name.text] = self.market.update_id - ID_STEP
 
     def remove(self, name: StreamName) -> None:
         """End a stream."""
@@ -164,9 +165,9 @@ class MarketStreams:
             update_id, bids, asks = self.market.depth(name.levels)
             payload = frames.depth_update(
                 self.symbol,
-                first_id=(update_id if previous_id < 0 else previous_id) + ID_STEP,
+                first_id=previous_id + ID_STEP,
                 last_id=update_id,
-                previous_id=previous_id if previous_id >= 0 else update_id,
+                previous_id=previous_id,
                 bids=frames.levels_text(bids, self.numbers),
                 asks=frames.levels_text(asks, self.numbers),
                 event_ms=event_ms,
