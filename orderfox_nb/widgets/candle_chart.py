@@ -65,7 +65,7 @@ class CandleChart(VBox):
         self.x_scale = bqplot.DateScale(allow_padding=False)
         self.y_scale = bqplot.LinearScale(allow_padding=False)
         x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none", num_ticks=6)
-        y_axis = bqplot.Axis(scale=self.y_scale, orientation="vertical", side="right", grid_lines="solid", num_ticks=6)
+        y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid", num_ticks=6)
         self.figure = bqplot.Figure(
             axes=[x_axis, y_axis],
             marks=list(marks),

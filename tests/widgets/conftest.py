@@ -1,0 +1,52 @@
+"""Node for the widgets' modules, and one embedded exchange for all tests that connect to a market."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orderfox_nb.config import load_settings
+from orderfox_nb.engine import Engine
+
+WIDGETS = Path(__file__).parents[2] / "orderfox_nb" / "widgets"
+
+RunModule = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def run_module() -> RunModule:
+    """Run the text of an ES module beside the widgets' files and return what it printed."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed: the modules' own tests need it")
+
+    def run(text: str) -> str:
+        done = subprocess.run(
+            [node, "--input-type=module", "--eval", text],
+            cwd=WIDGETS,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A running engine on the embedded exchange."""
+    settings = load_settings(
+        ORDERFOX_SOURCE="sim?seed=7&symbols=3",
+        ORDERFOX_URL="",
+        ORDERFOX_DATA_DIR=str(tmp_path_factory.mktemp("data")),
+    )
+    engine = Engine(settings).start()
+    yield engine
+    engine.stop()

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import traitlets
+
+from orderfox_nb.widgets import CandleChart, Dashboard, Liquidations, OrderBook, SymbolPicker, Tape
+from orderfox_nb.widgets.pump import page_pump
+
+pytestmark = pytest.mark.widgets
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return which of the expensive modules a fresh interpreter has after some code."""
+    ask = f"{code}\nimport sys\nprint(*[name for name in ('ccxt', 'pandas', 'bqplot') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_neither_ccxt_nor_pandas_nor_widgets():
+    assert loaded_by("import orderfox_nb") == set()
+
+
+def test_a_dashboard_kernel_loads_neither_ccxt_nor_pandas():
+    assert loaded_by("from orderfox_nb.widgets import Dashboard; Dashboard(symbol='ETHUSDT')") == {"bqplot"}
+
+
+def test_pandas_is_the_real_one_as_soon_as_somebody_uses_it():
+    code = """
+from orderfox_nb.widgets import CandleChart
+import bqplot, numpy, pandas
+scales = {"x": bqplot.LinearScale(), "y": bqplot.LinearScale()}
+chart = CandleChart(marks=[bqplot.Lines(x=[1, 2], y=[3, 4], scales=scales)])
+assert pandas.DataFrame({"a": [1]}).shape == (1, 1)
+assert bqplot.Radar(data=pandas.DataFrame({"a": [1, 2]})).data.shape == (2, 1)
+line = chart.figure.marks[0]
+line.x = pandas.Series([5, 6])
+assert list(line.x) == [5, 6]
+"""
+    assert loaded_by(code) == {"bqplot", "pandas"}
+
+
+def test_a_symbol_is_taken_as_people_write_it():
+    tape = Tape(symbol="eth/usdt")
+    assert tape.symbol == "ETHUSDT"
+    tape.symbol = "sol/usdt:usdt"
+    assert tape.symbol == "SOLUSDT"
+
+
+@pytest.mark.parametrize(
+    ("given", "wire"), [(0.5, "0.5"), (10, "10"), ("0.250", "0.25"), (1e-7, "0.0000001"), ("auto", "auto")]
+)
+def test_a_rounding_is_an_exact_decimal_on_the_wire(given: object, wire: str):
+    book = OrderBook(rounding=given)
+    assert book.rounding == wire
+    book.rounding = "auto"
+    book.rounding = given
+    assert book.rounding == wire
+
+
+@pytest.mark.parametrize("bad", [0, -1, "nan", "inf", "ten", None])
+def test_a_rounding_that_is_no_positive_decimal_is_refused(bad: object):
+    book = OrderBook()
+    with pytest.raises(traitlets.TraitError, match="rounding"):
+        book.rounding = bad
+
+
+def test_rows_and_timeframes_are_those_of_the_wire():
+    with pytest.raises(traitlets.TraitError):
+        OrderBook(rows=30)
+    with pytest.raises(traitlets.TraitError):
+        CandleChart(timeframe="7m")
+    with pytest.raises(traitlets.TraitError):
+        Liquidations(span="2h")
+
+
+def test_the_chart_is_a_bqplot_figure_to_which_marks_can_be_added():
+    import bqplot
+
+    chart = CandleChart(symbol="BTCUSDT", timeframe="5m")
+    line = bqplot.Lines(x=[0, 1], y=[1, 2], scales=chart.scales)
+    chart.figure.marks = [*chart.figure.marks, line]
+    assert isinstance(chart.figure, bqplot.Figure)
+    assert chart.figure.marks == [line]
+    assert chart.layer.figure is chart.figure
+
+
+def test_the_chart_and_its_layer_agree_in_both_directions():
+    chart = CandleChart(symbol="ethusdt", timeframe="5m", bars=200)
+    assert (chart.symbol, chart.layer.timeframe, chart.layer.bars) == ("ETHUSDT", "5m", 200)
+    chart.timeframe = "1h"
+    assert chart.layer.timeframe == "1h"
+    chart.layer.symbol = "SOLUSDT"
+    assert chart.symbol == "SOLUSDT"
+    chart.show_liquidations = False
+    assert chart.layer.show_liquidations is False
+
+
+def test_the_dashboard_tells_its_page_what_was_asked_for_by_name():
+    dashboard = Dashboard(symbol="eth/usdt", rounding=0.5)
+    state = dashboard.page_state
+    assert (state.symbol, state.rounding, state.timeframe) == ("ETHUSDT", "0.5", "1m")
+    assert sorted(state.given) == ["rounding", "symbol"]
+    assert dashboard.book.rounding == "0.5"
+    assert {type(panel).__name__ for panel in state.panels} >= {"CandleLayer", "OrderBook", "Tape", "Liquidations"}
+
+
+def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page():
+    dashboard = Dashboard()
+    seen: list[str] = []
+    dashboard.observe(lambda change: seen.append(change["new"]), "symbol")
+    dashboard.symbol = "ethusdt"
+    assert dashboard.page_state.symbol == "ETHUSDT"
+    dashboard.rounding = 0.25
+    assert dashboard.page_state.rounding == "0.25"
+    dashboard.page_state.symbol = "SOLUSDT"
+    assert dashboard.symbol == "SOLUSDT"
+    assert seen == ["ETHUSDT", "SOLUSDT"]
+
+
+def test_a_page_without_a_kernel_shows_a_sentence_and_not_an_empty_box():
+    for widget in (OrderBook(), CandleChart(), Dashboard()):
+        bundle = widget._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        assert "run the cell" in data["text/html"]
+        assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_all_widgets_of_a_kernel_share_one_pump():
+    assert SymbolPicker().pump is Tape().pump is page_pump()
