@@ -28,6 +28,7 @@ class Route:
         self._successor: object | None = None
         self._held: deque[Event] = deque(maxlen=HELD_EVENTS)
         self._last_id = -1
+        self._floor_id = -1
         self._delivered: Counter[Liquidation] = Counter()
         self._seen: dict[object, Counter[Liquidation]] = {}
 
@@ -70,6 +71,7 @@ class Route:
         if self._source is source or self._source is None:
             self._source = self._successor = None
             self._held.clear()
+            self._floor_id = -1
             self.live = False
             self._tell(Lost(reason))
 
@@ -84,6 +86,11 @@ class Route:
         if self._source is None:
             self._source = source
         if source is self._source:
+            if self._floor_id >= 0:
+                # The one that took over may still have to catch up with what the old one had delivered.
+                if 0 <= _ids(event)[1] <= self._floor_id:
+                    return None
+                self._floor_id = -1
             crowded = self._deliver(event)
             if self._held:
                 self._join()
@@ -124,6 +131,7 @@ class Route:
             _, last = _ids(event)
             if last < 0 or last > self._last_id:
                 self._deliver(event)
+        self._floor_id = self._last_id
 
     def _deliver(self, event: Event) -> Inbox[Item] | None:
         _, self._last_id = _ids(event)

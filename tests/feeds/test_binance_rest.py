@@ -1,0 +1,232 @@
+"""REST of the Binance feed: its budget, and what it does when the venue refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from orderfox_nb.clock import ManualClock, settle
+from orderfox_nb.core.events import BookSnapshot, Status, Topic
+from orderfox_nb.errors import (
+    FeedError,
+    MalformedFrame,
+    RateLimited,
+    UnknownSymbol,
+    VenueBlocked,
+    VenueRefused,
+    VenueUnreachable,
+)
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.binance.rest import BinanceRest
+from orderfox_nb.feeds.binance.weights import BACKGROUND, URGENT, WeightBudget
+from tests.feeds.conftest import next_of
+from tests.feeds.venue import ScriptedVenue, book
+
+pytestmark = pytest.mark.feeds
+OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]
+
+BOOK = Topic("binance", "BTCUSDT", "book")
+
+
+async def test_the_budget_grants_within_a_minute_what_the_minute_allows() -> None:
+    clock = ManualClock(0)
+    budget = WeightBudget("binance", clock, limit=2_400)
+    granted: list[int] = []
+
+    async def snapshot(number: int) -> None:
+        await budget.acquire(20)
+        granted.append(number)
+        budget.release(20)
+
+    tasks = [asyncio.create_task(snapshot(number)) for number in range(550)]
+    await settle()
+    assert len(granted) == 108  # nine tenths of 2,400 at 20 each
+    for minute in range(2, 6):
+        await clock.advance(60)
+        assert len(granted) == min(550, 108 * minute)
+    await clock.advance(60)
+    assert len(granted) == 550
+    assert granted == sorted(granted)
+    await asyncio.gather(*tasks)
+    await budget.close()
+
+
+async def test_what_is_urgent_goes_before_what_came_earlier() -> None:
+    clock = ManualClock(0)
+    budget = WeightBudget("binance", clock, limit=100)
+    await budget.acquire(90)
+    order: list[str] = []
+
+    async def ask(name: str, priority: int) -> None:
+        await budget.acquire(10, priority=priority)
+        order.append(name)
+
+    tasks = [asyncio.create_task(ask("background", BACKGROUND)), asyncio.create_task(ask("urgent", URGENT))]
+    await settle()
+    assert order == []
+    budget.release(90, used=90)
+    await clock.advance(61)
+    assert order == ["urgent", "background"]
+    await asyncio.gather(*tasks)
+    await budget.close()
+
+
+async def test_what_the_venue_says_was_used_counts_more_than_our_own_sum() -> None:
+    clock = ManualClock(0)
+    budget = WeightBudget("binance", clock, limit=100)
+    await budget.acquire(5)
+    budget.release(5, used=88)  # somebody else at this address
+    with pytest.raises(RateLimited) as refused:
+        await budget.acquire(5, timeout_s=0.01)
+    assert refused.value.retry_after_s > 0
+    await budget.close()
+
+
+async def test_a_request_that_was_given_up_returns_its_place() -> None:
+    clock = ManualClock(0)
+    budget = WeightBudget("binance", clock, limit=100)
+    await budget.acquire(90)
+    waiting = asyncio.create_task(budget.acquire(10))
+    await settle()
+    assert budget.waiting == 1
+    waiting.cancel()
+    await settle()
+    assert budget.waiting == 0
+    await budget.close()
+
+
+@pytest.mark.parametrize(("status", "retry_after"), [(429, 7), (418, 120)])
+async def test_nothing_is_sent_while_the_venue_has_told_us_to_wait(
+    venue: ScriptedVenue, status: int, retry_after: int
+) -> None:
+    clock = ManualClock()
+    rest = BinanceRest(venue.http_url, venue="binance", clock=clock, patience_s=0.01)
+    venue.answers["time"] = deque(
+        [
+            web.json_response(
+                {"code": -1003, "msg": "Too many requests."}, status=status, headers={"Retry-After": str(retry_after)}
+            ),
+            {"serverTime": 1},
+        ]
+    )
+    with pytest.raises(RateLimited) as refused:
+        await rest.time_ms()
+    assert refused.value.retry_after_s == retry_after
+    with pytest.raises(RateLimited):
+        await rest.time_ms()
+    assert len(venue.requests) == 1
+    await clock.advance(retry_after + 1)
+    assert await rest.time_ms() == 1
+    await rest.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400), UnknownSymbol),
+        (web.json_response({"code": -1120, "msg": "Invalid interval."}, status=400), VenueRefused),
+        (web.Response(status=451), VenueBlocked),
+        (web.Response(status=403), VenueRefused),
+        (web.Response(status=502, text="<html>"), VenueUnreachable),
+        (web.Response(text='{"lastUpdateId": "x"'), MalformedFrame),
+    ],
+)
+async def test_each_refusal_is_an_error_of_its_own(
+    venue: ScriptedVenue, answer: web.Response, error: type[Exception]
+) -> None:
+    rest = BinanceRest(venue.http_url, venue="binance", clock=ManualClock())
+    venue.answers["depth"] = answer
+    with pytest.raises(error):
+        await rest.depth("NOSUCH")
+    await rest.close()
+
+
+async def test_the_limit_is_learned_from_the_venue(venue: ScriptedVenue, recordings: Path) -> None:
+    rest = BinanceRest(venue.http_url, venue="binance", clock=ManualClock())
+    venue.answers["exchangeInfo"] = {
+        "symbols": [],
+        "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1_200}],
+    }
+    await rest.exchange_info()
+    assert rest.budget.limit == 1_200
+    await rest.close()
+
+
+async def test_listings_are_the_perpetuals_in_trading_with_their_day_and_funding(
+    venue: ScriptedVenue, feed_on: OpenOn, recordings: Path
+) -> None:
+    info = msgspec.json.decode((recordings / "fapi_v1_exchangeInfo_2021.json").read_bytes())
+    venue.answers["exchangeInfo"] = info
+    venue.answers["ticker/24hr"] = []
+    venue.answers["premiumIndex"] = msgspec.json.decode(
+        (recordings / "fapi_v1_premiumIndex_20250617.json").read_bytes()
+    )
+    async with feed_on(venue) as feed:
+        listings = {row.instrument.symbol: row for row in await feed.listings()}
+    expected = {
+        row["symbol"] for row in info["symbols"] if row["status"] == "TRADING" and row["contractType"] == "PERPETUAL"
+    }
+    assert set(listings) == expected
+    bitcoin = listings["BTCUSDT"]
+    assert (str(bitcoin.instrument.tick_size), bitcoin.instrument.unified) == ("0.01", "BTC/USDT:USDT")
+    assert bitcoin.funding_rate is not None
+
+
+async def test_a_blocked_country_is_told_with_what_to_do_and_the_stream_keeps_trying(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
+    clock = ManualClock()
+    venue.answers["depth"] = deque([web.Response(status=451), book(5)])
+    async with feed_on(venue, clock=clock) as feed, aclosing(feed.stream(BOOK)) as stream:
+        await next_of(stream, Status)
+        status = await next_of(stream, Status)
+        assert "--source sim" in status.reason
+        assert "451" in feed.origin.problem
+        assert "--source sim" in feed.origin.problem
+        while not venue.calls("depth")[1:]:
+            await clock.advance(10)
+        assert (await next_of(stream, BookSnapshot)).update_id == 5
+        assert feed.origin.problem == ""
+
+
+async def test_an_unreachable_venue_is_told_and_found_again(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+    venue.refuse_sockets = 503
+    venue.answers["depth"] = book(5)
+    async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
+        await next_of(stream, Status)
+        down = await next_of(stream, Status)
+        assert (down.state, "503" in down.reason) == ("down", True)
+        assert "still trying" in feed.origin.problem
+        venue.refuse_sockets = 0
+        assert (await next_of(stream, BookSnapshot)).update_id == 5
+        assert feed.origin.problem == ""
+
+
+async def test_requests_of_people_fail_soon_where_nobody_listens() -> None:
+    async with BinanceFeed(http_url="http://127.0.0.1:9", ws_url="ws://127.0.0.1:9") as feed:
+        with pytest.raises(VenueUnreachable):
+            await feed.listings()
+        assert isinstance(VenueUnreachable("binance", ""), FeedError)
+        assert "cannot be reached" in feed.origin.problem
+
+
+async def test_the_venues_clock_is_followed_while_anybody_reads(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+    clock = ManualClock(1_000_000_000)
+    venue.answers["time"] = {"serverTime": 5_000_000}
+    venue.answers["depth"] = book(5)
+    async with feed_on(venue, clock=clock) as feed:
+        assert feed.now_us() == 1_000_000_000
+        async with aclosing(feed.stream(BOOK)) as stream:
+            await next_of(stream, BookSnapshot)
+            await venue.until(lambda: bool(venue.calls("time")))
+            await feed.ask_time()
+            assert feed.now_us() == 5_000_000_000
+            await clock.advance(1)
+            assert feed.now_us() == 5_001_000_000
