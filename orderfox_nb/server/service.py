@@ -44,6 +44,7 @@ class DeskService:
         public: Whether anybody may read market data.
         standalone: Whether there is no identity but our own token (``orderfox serve``).
         heartbeat_s: A socket that was quiet for so long gets a heartbeat.
+        patience_s: A reader of events that takes nothing for so long is closed.
         open_: Opens the desk; the one of the settings when not given.
     """
 
@@ -54,6 +55,7 @@ class DeskService:
         public: bool,
         standalone: bool,
         heartbeat_s: float = 15.0,
+        patience_s: float = 10.0,
         open_: Callable[[Settings], AbstractAsyncContextManager[Desk]] | None = None,
     ) -> None:
         self.problem = settings if isinstance(settings, SettingError) else None
@@ -61,6 +63,7 @@ class DeskService:
         self.public = public
         self.standalone = standalone
         self.heartbeat_s = heartbeat_s
+        self.patience_s = patience_s
         self.token = self.settings.server_token.get_secret_value() or secrets.token_urlsafe(32)
         """Opens every route to the kernels that this server started."""
         self.metrics = Metrics()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import msgspec
 import psutil
@@ -75,6 +77,8 @@ async def served(
     standalone: bool = True,
     base: str = "/",
     heartbeat_s: float = 15.0,
+    patience_s: float = 10.0,
+    send_buffer: int | None = None,
     **variables: Any,
 ) -> AsyncIterator[Served]:
     feed = ScriptedFeed()
@@ -85,10 +89,14 @@ async def served(
             yield desk
 
     given: Any = settings or load_settings(ORDERFOX_TOKEN=TOKEN, **variables)
-    service = DeskService(given, public=public, standalone=standalone, heartbeat_s=heartbeat_s, open_=open_)
+    service = DeskService(
+        given, public=public, standalone=standalone, heartbeat_s=heartbeat_s, patience_s=patience_s, open_=open_
+    )
     app = web.Application(base_url=base, identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
     app.add_handlers(".*$", routes(base, service, top_level=True, catch_all=True))
     listeners = bind_sockets(0, "127.0.0.1")
+    if send_buffer is not None:
+        listeners[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     server = HTTPServer(app)
     server.add_sockets(listeners)
     try:
@@ -147,6 +155,19 @@ class Child:
             self.process.kill()
             self.process.wait(5)
         return time.monotonic() - began
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until somebody listens: Jupyter prints its address a little earlier."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
 
 
 @pytest.fixture(scope="session")
@@ -217,7 +238,9 @@ def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tup
             },
         )
         line = next(line for line in child.text.splitlines() if "http://127.0.0.1:" in line)
-        return child, "http://127.0.0.1:" + line.split("http://127.0.0.1:")[1].split("?")[0].rstrip("/")
+        address = "http://127.0.0.1:" + line.split("http://127.0.0.1:")[1].split("?")[0].rstrip("/")
+        wait_for_port(urlparse(address).port or 0)
+        return child, address
 
     return start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import msgspec
@@ -12,7 +13,6 @@ from websockets.exceptions import ConnectionClosed
 
 from orderfox_nb.core.events import BookDelta, Status, Topic, raw_levels
 from orderfox_nb.server import models
-from orderfox_nb.server.handlers import streams
 from orderfox_nb.server.handlers.sockets import cut_reason, parse_message
 from tests.server.conftest import Serve, Served
 from tests.server.scripted import VENUE, liquidation, trade
@@ -289,26 +289,27 @@ async def test_three_readers_each_receive_every_liquidation(server: Served) -> N
 
 
 async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
-    server: Served, monkeypatch: pytest.MonkeyPatch
+    serve: Serve,
 ) -> None:
-    monkeypatch.setattr(streams, "EVENT_BOUND", 50)
-    url = server.ws_url + "api/v1/ws/liquidations/BTCUSDT"
-    # One reads nothing: its buffers are small, so that the server's writes wait soon.
-    async with connect(url, max_queue=1) as stalled, connect(url) as reader:
-        await receive(reader)
-        await receive(stalled)
-        stalled.transport.pause_reading()
-        sent = 3
-        async with asyncio.timeout(30):
-            while server.service.metrics.closed_slow._value.get() == 0:
-                for _ in range(40):
-                    server.feed.emit(LIQUIDATIONS, liquidation("BTCUSDT", sent, server.feed.time_us))
-                    sent += 1
-                for _ in range(40):
-                    message = await receive(reader)
-        assert message["data"]["quantity"] == f"{sent - 1}.5"
-        stalled.transport.resume_reading()
-        assert (await closed_with(stalled))[0] == 4008
+    async with serve(send_buffer=4096, patience_s=0.2) as server:
+        url = server.ws_url + "api/v1/ws/liquidations/BTCUSDT"
+        async with connect(url, max_queue=1) as stalled, connect(url) as reader:
+            await receive(reader)
+            await receive(stalled)
+            # It reads nothing and its buffers are small, so that the server's writes soon wait.
+            stalled.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.transport.pause_reading()
+            sent = 3
+            async with asyncio.timeout(30):
+                while server.service.metrics.closed_slow._value.get() == 0:
+                    for _ in range(40):
+                        server.feed.emit(LIQUIDATIONS, liquidation("BTCUSDT", sent, server.feed.time_us))
+                        sent += 1
+                    for _ in range(40):
+                        message = await receive(reader)
+            assert message["data"]["quantity"] == f"{sent - 1}.5"
+            stalled.transport.resume_reading()
+            assert (await closed_with(stalled))[0] == 4008
 
 
 async def test_trouble_upstream_is_told_and_the_socket_stays(server: Served) -> None:

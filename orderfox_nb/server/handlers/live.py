@@ -13,14 +13,19 @@ from orderfox_nb import __version__
 from orderfox_nb.core.events import Channel, Topic, encode_event
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.frames import FrameReader
 from orderfox_nb.desk.keys import LONGEST_KEY, FrameKey, parse_key
 from orderfox_nb.errors import BadValue, OrderFoxError
+from orderfox_nb.server.handlers.parameters import limit, time_ms
 from orderfox_nb.server.handlers.sockets import MarketSocket, _log
+from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.stamp import rekeyed
 
 WIRE: Final = 1
 MOST_KEYS: Final = 64
 _LOOK_S: Final = 1.0
+_COUNT: Final = limit(500, 1500, "How many bars")
+_END: Final = time_ms("end", "Bars that open at or before")
 
 
 class LiveSocket(MarketSocket):
@@ -28,8 +33,12 @@ class LiveSocket(MarketSocket):
 
     route = "ws/live"
 
-    async def serve(self, *_args: str | None) -> None:
+    def initialize(self, service: DeskService) -> None:  # type: ignore[override]
+        super().initialize(service)
         self._keys: dict[str, asyncio.Task[None]] = {}
+        self._readers: dict[str, FrameReader] = {}
+
+    async def serve(self, *_args: str | None) -> None:
         self._desk = desk = await self.service.desk()
         try:
             origin = desk.origin
@@ -67,8 +76,7 @@ class LiveSocket(MarketSocket):
                 if key not in self._keys:
                     await self.complain("Not subscribed", key=key)
                     return
-                await self._unsubscribe(key)
-                await self._subscribe(key)
+                await self._resume(key)
             case {"type": "request", "id": int(number)}:
                 await self._request(number, message)
             case {"type": "subscribe" | "unsubscribe" | "resume"}:
@@ -94,6 +102,14 @@ class LiveSocket(MarketSocket):
             task.cancel()
             await asyncio.wait({task})
 
+    async def _resume(self, key: str) -> None:
+        if (reader := self._readers.get(key)) is not None:
+            reader.resume()
+        else:
+            # Events have no full frame to send again: they begin anew, with their prelude.
+            await self._unsubscribe(key)
+            await self._subscribe(key)
+
     async def _send_key(self, asked: str) -> None:
         try:
             try:
@@ -113,8 +129,12 @@ class LiveSocket(MarketSocket):
         if key.stream.startswith("v1."):
             raise BadValue("stream", key.stream, "one of docs/live.md")
         async with self._desk.frames(key) as reader:
-            async for frame in reader:
-                await self.send(rekeyed(frame.text, key.text, asked))
+            self._readers[asked] = reader
+            try:
+                async for frame in reader:
+                    await self.send(rekeyed(frame.text, key.text, asked))
+            finally:
+                del self._readers[asked]
 
     async def _send_events(self, asked: str) -> None:
         topic = await events_topic(self._desk, asked)
@@ -134,6 +154,24 @@ class LiveSocket(MarketSocket):
             await self.complain(str(error), id=number)
             return
         await self.say(type="response", id=number, data=msgspec.Raw(data))
+
+
+async def older_candles(desk: Desk, message: dict[str, Any]) -> bytes:
+    """Answer a page that scrolls back: the columns of a candle frame for bars that open at or before ``end``.
+
+    Raises:
+        OrderFoxError: It cannot be answered.
+    """
+    symbol, interval = message.get("symbol"), message.get("interval")
+    if not isinstance(symbol, str):
+        raise BadValue("symbol", symbol, "a symbol such as BTCUSDT")
+    wanted = _COUNT.read(_text(message.get("limit")))
+    end_ms = _END.read(_text(message.get("end")))
+    return await desk.candle_columns(symbol, str(interval), limit=wanted, end_ms=end_ms)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 async def events_topic(desk: Desk, key: str) -> Topic:

@@ -28,6 +28,17 @@ MOST_MESSAGES_PER_S: Final = 50
 _LONGEST_REASON: Final = 123
 
 
+class Stalled(OrderFoxError):
+    """A reader of events that takes nothing from its socket."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"this reader took nothing for {self.seconds:g} s"
+
+
 class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ignore[misc]
     """Base of our WebSockets.
 
@@ -84,17 +95,25 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         await self.complain(f"Unknown message type {str(message.get('type'))[:40]!r}")
 
-    async def send(self, text: bytes | str) -> None:
+    async def send(self, text: bytes | str, *, patience_s: float | None = None) -> None:
         """Write one text message and wait until the network took it.
+
+        Args:
+            text: The message.
+            patience_s: How long it may take; for ever where nothing waits behind it but the newest frame.
 
         Raises:
             WebSocketClosedError: The reader has left.
+            Stalled: The reader took nothing for so long.
         """
         self._sent_s = asyncio.get_running_loop().time()
         self._messages += 1
         self._writing += 1
         try:
-            await self.write_message(text)
+            async with asyncio.timeout(patience_s):
+                await self.write_message(text)
+        except TimeoutError:
+            raise Stalled(patience_s) from None
         finally:
             self._writing -= 1
 
@@ -151,7 +170,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                 try:
                     await self.serve(*args)
                     self.close(1001, "the stream has ended")
-                except SlowReader as error:
+                except (SlowReader, Stalled) as error:
                     self.service.metrics.closed_slow.inc()
                     await self._refuse(TOO_SLOW, str(error))
                 except InputError as error:

@@ -77,6 +77,10 @@ class SymbolSocket(MarketSocket):
                 for text in frame.messages:
                     await self.send(text)
 
+    async def send_event(self, text: bytes) -> None:
+        """Write a message that no later one replaces: a reader that does not take it is closed."""
+        await self.send(text, patience_s=self.service.patience_s)
+
     async def _tell_trouble(self, state: TopicState) -> None:
         """Send a status message whenever the upstream falls ill or recovers; silence means that it is well."""
         changed = asyncio.Event()
@@ -196,7 +200,7 @@ class TradesSocket(SymbolSocket):
                 else:
                     last_id = trades[-1].id
                 stamp = stamp_of(desk, topic, batch[-1].sequence)
-                await self.send(trades_update(trades, stamp, instrument=listing.instrument, initial=initial))
+                await self.send_event(trades_update(trades, stamp, instrument=listing.instrument, initial=initial))
                 initial = False
                 await asyncio.sleep(_BATCH_S)
 
@@ -246,12 +250,12 @@ class LiquidationsSocket(SymbolSocket):
                 if initial:
                     stamp = stamp_of(desk, topic, batch[-1].sequence)
                     newest = [event for _, event in orders]
-                    await self.send(liquidation_orders(newest, stamp, instrument=listing.instrument))
+                    await self.send_event(liquidation_orders(newest, stamp, instrument=listing.instrument))
                     initial = False
                     continue
                 for sequence, event in orders:
                     stamp = stamp_of(desk, topic, sequence)
-                    await self.send(liquidation_order(event, stamp, instrument=listing.instrument))
+                    await self.send_event(liquidation_order(event, stamp, instrument=listing.instrument))
 
 
 def stamp_of(desk: Desk, topic: Topic, sequence: int) -> Stamp:
