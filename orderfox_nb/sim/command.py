@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -87,11 +88,18 @@ async def _serve(source: Exchange | Source, options: argparse.Namespace) -> None
             loop.add_signal_handler(number, stopped.set)
     if options.until_stdin_closes:
         _when_stdin_closes(lambda: loop.call_soon_threadsafe(stopped.set))
+    # What is there now stays: the collector need not look at it again, and pauses are shorter.
+    gc.collect()
+    gc.freeze()
     speed = 1.0 if options.speed == float("inf") else options.speed
     async with SimServer(source, host=options.host, port=options.port, speed=speed) as server:
         sys.stdout.write(json.dumps({"port": server.port, "http_url": server.http_url, "ws_url": server.ws_url}) + "\n")
         sys.stdout.flush()
-        await stopped.wait()
+        waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(server.failed())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 def _when_stdin_closes(then: Callable[[], object]) -> None:

@@ -47,7 +47,8 @@ async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: 
     socket = await client.socket("/market/stream?streams=!forceOrder@arr/btcusdt@forceOrder/ethusdt@forceOrder")
     await server.advance(90)
     frames = await socket.taken()
-    whole = [frame["data"] for frame in frames if frame["stream"] == "!forceOrder@arr"]
+    everything = [frame["data"] for frame in frames if frame["stream"] == "!forceOrder@arr"]
+    whole = [frame for frame in everything if frame["o"]["st"] == 1]
     single = [frame["data"] for frame in frames if frame["stream"] != "!forceOrder@arr"]
     assert whole
     assert whole == single
@@ -57,6 +58,16 @@ async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: 
     for symbol in ("BTCUSDT", "ETHUSDT"):
         times = [frame["o"]["T"] for frame in whole if frame["o"]["s"] == symbol]
         assert all(after - before >= 0 for before, after in pairwise(times))
+
+
+async def test_the_whole_market_carries_coin_margined_orders_too(client: Client, server: SimServer) -> None:
+    socket = await client.socket("/market/ws/!forceOrder@arr")
+    await server.advance(240)
+    orders = [frame["o"] for frame in await socket.taken()]
+    foreign = [order for order in orders if order["st"] == 2]
+    assert foreign
+    assert {order["ps"] + "_PERP" for order in foreign} == {order["s"] for order in foreign}
+    assert {order["s"] for order in orders if order["st"] == 1} <= {"BTCUSDT", "ETHUSDT"}
 
 
 async def test_a_root_delivers_its_own_streams_and_acknowledges_the_others(client: Client, server: SimServer) -> None:
@@ -197,7 +208,8 @@ async def test_whole_market_streams_carry_every_symbol(client: Client, server: S
     await server.advance(2)
     arrays = await socket.taken()
     assert {frame[0]["e"] for frame in arrays} == {"24hrTicker", "24hrMiniTicker", "markPriceUpdate"}
-    assert all([each["s"] for each in frame] == ["BTCUSDT", "ETHUSDT"] for frame in arrays)
+    assert all([each["s"] for each in frame] == ["BTCUSDT", "ETHUSDT", "BTCUSD_PERP"] for frame in arrays)
+    assert all([each["st"] for each in frame] == [1, 1, 2] for frame in arrays)
     assert {frame["s"] for frame in await books.taken()} == {"BTCUSDT", "ETHUSDT"}
 
 

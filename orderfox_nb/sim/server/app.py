@@ -115,6 +115,13 @@ class SimServer:
         """Let time of the venue pass and return when every frame of it was handed to the sockets."""
         await self._play(round(seconds * 1e6), flush=True)
 
+    async def failed(self) -> None:
+        """Wait until time stops passing, which it does only by a defect, and raise what stopped it."""
+        if self._pump is None:
+            await asyncio.Event().wait()
+        else:
+            await asyncio.shield(self._pump)
+
     def add_fault(self, kind: Any, **options: Any) -> Fault:
         """Ask for a fault; see ``Fault``."""
         fault = self.faults.add(kind, **options)

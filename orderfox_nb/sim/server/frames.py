@@ -139,6 +139,19 @@ def ticker_text(row: TickerRow, numbers: Numbers) -> Mapping[str, str]:
     }
 
 
+def coin_margined(payload: bytes, symbol: str) -> bytes:
+    """Turn a payload into the same of the coin-margined contract of its base: ``st`` 2, sizes in contracts.
+
+    Since the merge of June 2026 the streams over the whole market carry both; who takes them for USD-M is wrong.
+    """
+    base = symbol.removesuffix("USDT").encode()
+    return (
+        payload.replace(b'"s":"%b"' % symbol.encode(), b'"s":"%bUSD_PERP"' % base)
+        .replace(b'"ps":"%b"' % symbol.encode(), b'"ps":"%bUSD"' % base)
+        .replace(b'"st":1', b'"st":2')
+    )
+
+
 def array(payloads: Iterable[bytes]) -> bytes:
     """Join payloads to the array that ``@arr`` streams send."""
     return b"[" + b",".join(payloads) + b"]"

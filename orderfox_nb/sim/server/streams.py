@@ -14,6 +14,7 @@ from orderfox_nb.sim.server.source import Publish, ServedMarket
 
 _KLINE_MS: Final = 250
 _BY_THE_CLOCK: Final = ("markPrice", "ticker", "miniTicker")
+_COIN_MARGINED_SHARE: Final = 5
 ID_STEP: Final = 2
 """Ids of the venue run on between two diffs; a diff's ``U`` and a snapshot's id lie that far behind the last change."""
 
@@ -140,6 +141,10 @@ class MarketStreams:
             payload = frames.force_order(self.symbol, fact, self.numbers, event_ms)
             for name in names:
                 publish(name, payload)
+            # Some orders have a neighbour on the coin-margined contract, which only the whole market shows.
+            if fact.lots_filled % _COIN_MARGINED_SHARE == 0:
+                for name in self._whole.get("forceOrder", ()):
+                    publish(name, frames.coin_margined(payload, self.symbol))
 
     def _send_depth(self, every_ms: int, depth: _Depth, publish: Publish, event_ms: int) -> None:
         payload = frames.depth_update(
@@ -253,7 +258,8 @@ def publish_arrays(
     for kind in _BY_THE_CLOCK:
         due = [name for name in whole.get(kind, ()) if now_ms % name.every_ms == 0]
         if due:
-            payload = frames.array(streams.slow_payload(kind, now_ms + offset_us // 1000) for streams in markets)
+            rows = [streams.slow_payload(kind, now_ms + offset_us // 1000) for streams in markets]
+            payload = frames.array([*rows, frames.coin_margined(rows[0], markets[0].symbol)])
             for name in due:
                 publish(name, payload)
 

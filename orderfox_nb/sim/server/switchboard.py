@@ -82,6 +82,8 @@ class Switchboard:
 
     async def flushed(self) -> None:
         """Wait until every connection that reads has been sent all; one that does not read is waited for only once."""
+        for connection in self.connections.values():
+            connection.stalled = connection.stalled and connection.behind
         waiting = {
             asyncio.ensure_future(connection.drained()): connection
             for connection in self.connections.values()
