@@ -15,10 +15,13 @@ from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
 from orderfox_nb.server.handlers.parameters import SYMBOL, Parameter, limit, time_ms
 from orderfox_nb.server.models import (
     CacheStats,
+    CandleRow,
+    LiquidationRow,
     LiquidationVolumeAnswer,
     OrderBookAnswer,
     Refreshed,
     SymbolRow,
+    TradeRow,
 )
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_symbols import symbols
@@ -124,6 +127,7 @@ class Trades(MarketRoute):
     route = "trades"
     path = (SYMBOL,)
     query = (limit(100, 1000, "How many trades"),)
+    model = list[TradeRow]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
@@ -140,6 +144,7 @@ class Candles(MarketRoute):
         limit(500, 1500, "How many bars"),
         time_ms("end_time", "Bars that open at or before, milliseconds"),
     )
+    model = list[CandleRow]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
@@ -154,6 +159,7 @@ class Liquidations(MarketRoute):
     route = "liquidations"
     path = (SYMBOL,)
     query = (limit(50, 1000, "How many orders"),)
+    model = list[LiquidationRow]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()

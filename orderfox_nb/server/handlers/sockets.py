@@ -24,6 +24,8 @@ BAD_INPUT: Final = 4000
 TOO_SLOW: Final = 4008
 TRY_LATER: Final = 1013
 LONGEST_MESSAGE: Final = 4096
+PING_S: Final = 30.0
+"""How often the network is tried; a peer that does not answer for as long is gone."""
 MOST_MESSAGES_PER_S: Final = 50
 _LONGEST_REASON: Final = 123
 
@@ -54,6 +56,15 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     def max_message_size(self) -> int:
         return LONGEST_MESSAGE
 
+    # Tornado pings in seconds; Jupyter's mixin counts the same settings in milliseconds and pings once more.
+    @property
+    def ping_interval(self) -> float:  # type: ignore[override]
+        return PING_S
+
+    @property
+    def ping_timeout(self) -> float:  # type: ignore[override]
+        return PING_S
+
     async def prepare(self) -> None:  # type: ignore[override]
         await MarketHandler.prepare(self)
         if self.request.method == "GET" and self.request.headers.get("Upgrade", "").lower() != "websocket":
@@ -67,7 +78,6 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     def open(self, *args: str | None, **_kwargs: Any) -> None:  # type: ignore[override]
         self.set_nodelay(True)
-        super().open()
         loop = asyncio.get_running_loop()
         self._opened_s = self._sent_s = loop.time()
         self._messages = 0
