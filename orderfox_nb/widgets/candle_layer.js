@@ -94,7 +94,7 @@ async function render({ model, el }) {
     const [low, high] = fittedPrice ?? [1, 0];
     const inside = range[0] >= low && range[1] <= high && span > (high - low) * 0.6;
     if (inside && !force) return false;
-    fittedPrice = [range[0] - span * 0.07, range[1] + span * 0.07];
+    fittedPrice = [range[0] - span * 0.06, range[1] + span * 0.04];
     setScales(null, plotDomain(fittedPrice));
     return true;
   };

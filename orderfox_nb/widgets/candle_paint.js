@@ -70,14 +70,15 @@ export function timeTicks(fromMs, toMs, wanted) {
   return { ticks, text };
 }
 
-/** Largest |shorts − longs| and largest average of the visible bars. */
-function liquidationSpan(liquidations, first, last) {
-  let span = 0;
+/** How far the visible bars and their average reach above zero and below. */
+function liquidationReach(liquidations, first, last) {
+  let [above, below] = [0, 0];
   for (let at = first; at <= last; at++) {
-    const net = Math.abs(liquidations[1][at] - liquidations[2][at]);
-    span = Math.max(span, net, liquidations[3][at] ?? 0);
+    const net = liquidations[1][at] - liquidations[2][at];
+    above = Math.max(above, net, liquidations[3][at] ?? 0);
+    below = Math.max(below, -net);
   }
-  return span;
+  return [above, below];
 }
 
 function fillAll(context, colour, boxes) {
@@ -140,8 +141,10 @@ export function paintCandles(context, { plot, domain, frame, lengthS, colours, s
 function paintLiquidations(context, { plot, liquidations, first, last, centre, width, colours }) {
   const top = plot.top + plot.height * LIQUIDATION_PANE[0];
   const tall = plot.height * (LIQUIDATION_PANE[1] - LIQUIDATION_PANE[0]);
-  const zero = Math.round(top + tall / 2);
-  const span = liquidationSpan(liquidations, first, last);
+  const [above, below] = liquidationReach(liquidations, first, last);
+  // Zero moves to where both directions fit, and never quite to an edge: a lone long stays visible.
+  const share = above + below > 0 ? Math.max(0.2, Math.min(0.8, above / (above + below))) : 0.5;
+  const zero = Math.round(top + tall * share);
   context.fillStyle = colours.line;
   context.fillRect(plot.left, Math.round(plot.top + plot.height * 0.785), plot.width, 1);
   context.fillRect(plot.left, zero, plot.width, 1);
@@ -149,8 +152,8 @@ function paintLiquidations(context, { plot, liquidations, first, last, centre, w
   context.font = colours.font;
   context.textBaseline = "top";
   context.fillText("Liquidations, shorts − longs", plot.left + 10, plot.top + plot.height * 0.785 + 6);
-  if (span <= 0) return;
-  const per = tall / 2 / span;
+  if (above + below <= 0) return;
+  const per = Math.min((tall * share) / Math.max(above, 1e-9), (tall * (1 - share)) / Math.max(below, 1e-9));
   const [shorts, longs] = [[], []];
   context.beginPath();
   let pen = false;

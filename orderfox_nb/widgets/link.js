@@ -24,6 +24,7 @@ export class Link {
     this.pump = null;
     this.requests = new Map();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
+    this.lag = null; // ms from the server's stamp to here, a slow average
     this.attempt = 0;
     this.sent = [];
     this.dirty = new Set();
@@ -213,6 +214,8 @@ export class Link {
     entry.received = performance.now();
     const age = Date.now() - message.time;
     entry.lag = Math.abs(age) < 60_000 ? Math.max(0, age) : Math.max(0, age - this.offset);
+    // The age of what moves with every trade; a ticker is old by nature.
+    if (entry.request.stream !== "ticker") this.lag = (this.lag ?? entry.lag) * 0.95 + entry.lag * 0.05;
     this.schedule(entry);
   }
 

@@ -62,17 +62,14 @@ async function render({ model, el }) {
     if (origin?.demo_symbols) lines.push("The symbol list is the built-in one.");
     panel.title = lines.join("\n");
   };
-  const paint = (entry) => {
-    // A slow average: a number that jumps ten times a second cannot be read.
-    lag = lag === null ? entry.lag : lag * 0.9 + entry.lag * 0.1;
-  };
+  const paint = (entry) => (lag = entry.lag);
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
   const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint });
   const { link } = following;
   const unlisten = link.listen(() => queueMicrotask(() => show(link)));
   const untheme = onTheme(showTheme);
   const timer = setInterval(() => {
-    shownLag = Math.round(lag ?? 0);
+    shownLag = Math.round(link.lag ?? lag ?? 0);
     show(link);
   }, 500);
   return () => {

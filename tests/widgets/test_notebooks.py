@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.widgets
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
+def test_a_notebook_is_clean_and_names_its_kernel(name: str):
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    nbformat.validate(notebook)
+    # Without a kernelspec JupyterLab opens a dialog, and Voila cannot know what to start.
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", ["dashboard.ipynb", "quickstart.ipynb"])
+def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ORDERFOX")}
+    environment |= {"ORDERFOX_DATA_DIR": str(tmp_path), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            str(tmp_path / "pytest.ini"),
+            "--nbval-lax",
+            "-q",
+            str(NOTEBOOKS / name),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
