@@ -8,7 +8,7 @@ from typing import Final
 
 from orderfox_nb.core.bars import BarColumns, BarRing
 from orderfox_nb.core.candles import Candles
-from orderfox_nb.core.events import Candle, Liquidation, Topic, Trade
+from orderfox_nb.core.events import Candle, Gap, Liquidation, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.liquidations import Liquidations
@@ -115,6 +115,8 @@ class Answers:
         state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "liquidations"))
         if state is not None:
             fold: LiquidationState = state.fold  # type: ignore[assignment]
+            # The fold tells the same past again: a gap between the two keeps it from being counted as twins.
+            merged.apply(Gap(symbol=instrument.symbol, time_us=self._hub.now_us(), reason="told again"))
             for order in fold.orders.oldest_first:
                 merged.add(order)
         return encode([public_order(order, instrument) for order in merged.newest(limit)])

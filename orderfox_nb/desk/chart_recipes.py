@@ -10,7 +10,7 @@ from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.candles import Candles
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.liquidation_volume import LiquidationState
-from orderfox_nb.core.quality import QualityState
+from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.timeframes import bar_open_us, next_bar_us, previous_bar_us
 from orderfox_nb.core.volume_columns import VolumeColumns
 from orderfox_nb.desk.history import VolumeHistory
@@ -86,15 +86,13 @@ class CandlesRecipe(OneTopic[Candles]):
 
     def capture(self) -> CandleView:
         bars = self.fold.columns(self._bars)
-        beside = self._liquidations
-        if beside is None:
+        if self._public:
             return CandleView(bars=bars)
-        fold: LiquidationState = beside.fold  # type: ignore[assignment]
-        return CandleView(
-            bars=bars,
-            volume=volume_of(bars, fold, self.interval),
-            liquidation_quality=beside.quality.wire(),
-        )
+        beside = self._liquidations
+        # A frame has its columns also where nothing is known about liquidations.
+        fold: LiquidationState = LiquidationState(self.instrument) if beside is None else beside.fold  # type: ignore[assignment]
+        quality = QualityView("down", "sampled", 0) if beside is None else beside.quality.wire()
+        return CandleView(bars=bars, volume=volume_of(bars, fold, self.interval), liquidation_quality=quality)
 
     def full(self, view: CandleView, stamp: Stamp) -> tuple[bytes, ...]:
         if self._public:

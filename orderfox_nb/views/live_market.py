@@ -41,7 +41,7 @@ def liquidation_columns(view: LiquidationsView, instrument: Instrument) -> dict[
             [order.time_us // 1000 for order in orders],
             [1 if order.side == "buy" else -1 for order in orders],
             [order.price for order in orders],
-            [order.size for order in orders],
+            [instrument.size(instrument.lots(order.size)) for order in orders],
             [order.notional for order in orders],
         ],
         "sums": view.sums,
@@ -53,7 +53,7 @@ def ticker_columns(view: TickerView, instrument: Instrument) -> dict[str, Any]:
     ticker, mark, interest = view.ticker, view.mark, view.interest
     return {
         "symbol": instrument.symbol,
-        "base": instrument.base,
+        "base_asset": instrument.base,
         "quote": instrument.quote,
         "ui_name": instrument.ui_name,
         "price_digits": instrument.price_digits,

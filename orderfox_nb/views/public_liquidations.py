@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +22,22 @@ from orderfox_nb.core.liquidations import MICRO, notional_micro
 from orderfox_nb.core.volume_columns import VolumeColumns
 from orderfox_nb.views.stamp import Stamp, encode
 
+_AVERAGE_DIGITS: Final = 6
+"""An average price has more digits than the tick size; beyond these is the noise of binary fractions."""
+
 
 def public_order(order: Liquidation, instrument: Instrument) -> dict[str, Any]:
     """Return a liquidation order as the contract's object."""
     return {
         "symbol": order.symbol,
         "side": order.side.upper(),
-        "quantity": decimal_text(order.size),
+        "quantity": decimal_text(instrument.exact_size(instrument.lots(order.size))),
         "quantityFormatted": format_amount(order.size, instrument.size_digits),
         "priceUsdt": micro_text(notional_micro(order)),
         "priceUsdtFormatted": format_notional(order.notional),
         "timestamp": order.time_us // 1000,
         "displayTime": format_time(order.time_us),
-        "avgPrice": decimal_text(order.price),
+        "avgPrice": decimal_text(round(order.price, instrument.price_digits + _AVERAGE_DIGITS)),
         "baseAsset": instrument.base,
     }
 
@@ -124,11 +127,15 @@ def liquidation_volume(
 
 
 def changed_buckets(before: VolumeColumns, volume: VolumeColumns) -> NDArray[np.intp] | None:
-    """Return which buckets differ from those of an earlier range; None where the earlier range is empty."""
-    if not len(before.start_us):
+    """Return which buckets differ from those of an earlier range, the newest where only the quality changed.
+
+    None where one of the ranges is empty.
+    """
+    if not len(before.start_us) or not len(volume.start_us):
         return None
     at = np.minimum(np.searchsorted(before.start_us, volume.start_us), len(before.start_us) - 1)
     same = before.start_us[at] == volume.start_us
     for name in ("buy_micro", "sell_micro", "count", "average_micro"):
         same &= getattr(before, name)[at] == getattr(volume, name)
-    return np.flatnonzero(~same)
+    rows = np.flatnonzero(~same)
+    return rows if len(rows) else np.array([len(same) - 1], np.intp)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from orderfox_nb.clock import ManualClock, settle
+from orderfox_nb.desk.catalogue import Catalogue
+from orderfox_nb.desk.keys import frame_key
+from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
+from orderfox_nb.views.public_symbols import symbols
+from tests.desk.scripted import VENUE, ScriptedFeed
+from tests.desk.test_frames import START_US, desk_of, next_json
+
+pytestmark = pytest.mark.core
+
+
+async def test_list_is_by_volume_and_asked_once_however_many_ask():
+    feed = ScriptedFeed(ManualClock())
+    catalogue = Catalogue(feed, clock=feed.clock)
+    lists = await asyncio.gather(*(catalogue.rows() for _ in range(20)))
+    assert {tuple(row.instrument.symbol for row in rows) for rows in lists} == {("BTCUSDT", "ETHUSDT")}
+    assert feed.listing_calls == 1
+
+
+async def test_list_is_asked_for_again_after_three_hundred_seconds_and_on_refresh():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    catalogue = Catalogue(feed, clock=clock)
+    await catalogue.rows()
+    await clock.advance(299)
+    await catalogue.rows()
+    assert feed.listing_calls == 1
+    await clock.advance(2)
+    await catalogue.rows()
+    assert feed.listing_calls == 2
+    await catalogue.refresh()
+    assert feed.listing_calls == 3
+    assert catalogue.stats()["age_seconds"] == 0
+
+
+async def test_symbol_is_found_in_any_case_and_suggested_when_not():
+    feed = ScriptedFeed(ManualClock())
+    catalogue = Catalogue(feed, clock=feed.clock)
+    for text in ("BTCUSDT", "btcusdt", "btc/usdt", " Btc/Usdt "):
+        assert (await catalogue.resolve(text)).instrument.symbol == "BTCUSDT"
+    with pytest.raises(UnknownSymbol, match=r"Symbol BTCUSD not found\. Did you mean: BTCUSDT\?"):
+        await catalogue.resolve("BTCUSD")
+
+
+async def test_last_known_list_on_disk_serves_when_the_venue_is_away(tmp_path: Path):
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    path = tmp_path / "new" / "symbols.json"
+    await Catalogue(feed, path, clock).rows()
+    feed.listing_error = VenueUnreachable(VENUE, "away")
+    catalogue = Catalogue(feed, path, clock)
+    assert [row.instrument.symbol for row in await catalogue.rows()] == ["BTCUSDT", "ETHUSDT"]
+    assert not catalogue.demo
+    assert catalogue.stats()["source"] == "disk"
+    assert catalogue.problem == "scripted: away"
+
+
+async def test_demo_list_is_marked_and_tried_again_until_it_is_real(tmp_path: Path):
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    feed.listing_error = VenueUnreachable(VENUE, "away")
+    async with desk_of(feed, tmp_path) as desk:
+        rows = await desk.catalogue.rows()
+        assert rows[0].instrument.symbol == "BTCUSDT"
+        assert desk.origin.demo_symbols
+        assert desk.origin.problem == "scripted: away"
+        assert desk.health() | {"topics": []} == {
+            "status": "degraded",
+            "working": False,
+            "source": VENUE,
+            "problem": "scripted: away",
+            "topics": [],
+        }
+        with pytest.raises(VenueUnreachable):
+            await desk.catalogue.resolve("PEPEUSDT")
+        feed.listing_error = None
+        await desk.catalogue.rows()
+        assert desk.origin.demo_symbols
+        await clock.advance(11)
+        await desk.catalogue.rows()
+        assert not desk.origin.demo_symbols
+        assert desk.health()["status"] == "healthy"
+
+
+async def test_refresh_that_fails_says_so_and_keeps_the_list():
+    feed = ScriptedFeed(ManualClock())
+    catalogue = Catalogue(feed, clock=feed.clock)
+    await catalogue.rows()
+    feed.listing_error = VenueUnreachable(VENUE, "away")
+    with pytest.raises(VenueUnreachable, match="away"):
+        await catalogue.refresh()
+    assert len(catalogue.known) == 2
+    assert not catalogue.demo
+
+
+async def test_file_that_is_no_list_is_passed_over(tmp_path: Path):
+    feed = ScriptedFeed(ManualClock())
+    feed.listing_error = VenueUnreachable(VENUE, "away")
+    path = tmp_path / "symbols.json"
+    path.write_text('{"half":')
+    catalogue = Catalogue(feed, path, feed.clock)
+    await catalogue.rows()
+    assert catalogue.demo
+
+
+async def test_public_symbol_follows_the_contract():
+    feed = ScriptedFeed(ManualClock())
+    rows = json.loads(symbols(await Catalogue(feed, clock=feed.clock).rows()))
+    assert rows[0] == {
+        "id": "BTCUSDT",
+        "symbol": "BTC/USDT:USDT",
+        "baseAsset": "BTC",
+        "quoteAsset": "USDT",
+        "uiName": "BTC/USDT",
+        "volume24h": 12590000000.0,
+        "volume24hFormatted": "12.59B",
+        "pricePrecision": 1,
+        "amountPrecision": 3,
+        "tickSize": 0.1,
+        "stepSize": 0.001,
+        "priceFormat": {"type": "price", "precision": 1, "minMove": 0.1},
+        "roundingOptions": [0.1, 1, 10, 100, 1000],
+        "defaultRounding": 10,
+    }
+
+
+async def test_frame_of_symbols_comes_at_once_and_again_when_the_list_becomes_real(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = ScriptedFeed(clock)
+    feed.listing_error = VenueUnreachable(VENUE, "away")
+    async with desk_of(feed, tmp_path) as desk, desk.frames(frame_key(VENUE, "*", "symbols")) as reader:
+        demo = await next_json(reader)
+        assert demo["demo"] is True
+        assert demo["quality"]["state"] == "down"
+        feed.listing_error = None
+        await settle(60)
+        await clock.advance(11)
+        real = await next_json(reader)
+    assert real["demo"] is False
+    assert real["symbols"][:2] == [["BTCUSDT", "ETHUSDT"], ["BTC/USDT", "ETH/USDT"]]
+    assert real["symbols"][5] == [50_000.0, 2_500.0]
