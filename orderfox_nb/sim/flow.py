@@ -25,10 +25,10 @@ DAY_S: Final = 86_400
 # mean lifetime in seconds. From the recorded BTCUSDT book; the far orders live long, so that they cost little.
 _EDGES_BP: Final = np.array([0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 150.0])
 _DENSITY: Final = np.array([240e3, 460e3, 1.1e6, 2.0e6, 3.2e6, 2.4e6, 1.9e6, 1.3e6])
-_ORDER: Final = np.array([3.0e3, 6.0e3, 13e3, 24e3, 36e3, 32e3, 32e3, 30e3])
+_ORDER: Final = np.array([2.4e3, 5.0e3, 13e3, 24e3, 36e3, 32e3, 32e3, 30e3])
 _LIFETIME_S: Final = np.array([0.7, 2.0, 5.0, 14.0, 35.0, 200.0, 600.0, 900.0])
 _ORDER_SIGMA: Final = 1.7
-_MOST_LEVELS: Final = 1_500
+_MOST_LEVELS: Final = 1_900
 _FARTHEST_BP: Final = 1_200.0
 
 _REGIMES: Final = np.array([0.6, 1.0, 1.9])
@@ -78,7 +78,7 @@ class Flow:
         self._jumps = 1.3 * share**0.2
         self._takers = 7.5 * self.pace
         self.taker_notional = listing.daily_notional / DAY_S / (self._takers * 6.0)
-        self.mean_fill_notional = self.taker_notional / 2.5
+        self.mean_fill_notional = self.taker_notional * 0.9
         """Of a single trade."""
         self.best_lots = max(4.0, 330e3 * self.depth / self.lot_notional)
         """Ordinary size at the best price."""

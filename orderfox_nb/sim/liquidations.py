@@ -16,7 +16,7 @@ from orderfox_nb.sim.flow import STEP_US, STEPS, Flow
 from orderfox_nb.sim.listings import Listing
 from orderfox_nb.sim.matching import ASK, BID
 
-QUIET_RATE: Final = 0.011
+QUIET_RATE: Final = 0.0095
 """Liquidations a second of the largest symbol while nothing moves."""
 RATE_EXPONENT: Final = 0.3
 SHORTS: Final = 0.64
@@ -30,6 +30,8 @@ _SHARP: Final = 4.0
 _DECAY: Final = 0.84
 _CONTAGION: Final = 0.07
 _HIGHEST_RATE: Final = 14.0
+_SEEN_COMING: Final = 0.35
+_MOST_WITHDRAWN: Final = 12
 _KEPT: Final = 20_000
 _TOLD_AFTER_US: Final = 12_000
 
@@ -47,6 +49,8 @@ class Forced(msgspec.Struct, frozen=True, gc=False):
     """Of the order."""
     notional: float
     limit_bp: float
+    withdrawn: int
+    """How many makers may step back from it."""
 
 
 class LiquidationDesk:
@@ -86,7 +90,8 @@ class LiquidationDesk:
             side = self._direction if cascading else (BID if random.random() < SHORTS else ASK)
             size = float(np.exp(SIGMA_NOTIONAL * random.standard_normal())) * self._median * (1.4 if cascading else 1.0)
             limit_bp = self._limit_bp * (0.75 + 0.5 * random.random())
-            order = Forced(int(random.integers(0, STEP_US - 2_000)), side, size, limit_bp)
+            withdrawn = _MOST_WITHDRAWN if random.random() < _SEEN_COMING else 0
+            order = Forced(int(random.integers(0, STEP_US - 2_000)), side, size, limit_bp, withdrawn)
             self._by_slot.setdefault(int(random.integers(0, STEPS)), []).append(order)
 
     def due(self, slot: int) -> list[Forced]:

@@ -77,8 +77,9 @@ class Market:
         Without bounds the latest; with ``from_id`` or ``start_us`` the first from there on, until ``end_us`` inclusive.
         """
         trades = list(self._session.trades)
+        latest = from_id is None and start_us is None and end_us is None
         # The history ends where the live trades begin, as long as none of these has been dropped.
-        if len(trades) < KEPT_TRADES and (len(trades) < limit or from_id is not None or start_us is not None):
+        if len(trades) < KEPT_TRADES and not (latest and len(trades) >= limit):
             trades = self.history.trades() + trades
         if from_id is not None:
             trades = [trade for trade in trades if trade.agg_id >= from_id]
@@ -96,6 +97,13 @@ class Market:
         With ``start_us`` the first from there on, else the latest.
         """
         return self.bars.rows(interval, now_us=self.now_us, start_us=start_us, end_us=end_us, limit=limit)
+
+    def prepare(self, start_us: int, *, liquidations: bool = False) -> None:
+        """Make the history since a time, so that long bars and liquidation sums by the hour are quick to ask for.
+
+        The only method that may run in another thread; without it the first such question takes up to a second.
+        """
+        self.history.prepare(start_us, liquidations=liquidations)
 
     def current_kline(self, interval: str) -> KlineRow:
         """Return the bar in progress; cheap enough to ask for four times a second."""

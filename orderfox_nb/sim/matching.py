@@ -126,6 +126,11 @@ class OrderBook:
             self._drop(side, ticks)
         return True
 
+    def front(self, side: int) -> tuple[int, int]:
+        """Return id and lots of the order that trades next; zeros where the side is empty."""
+        queue = self._queues[side].get(self.best_bid if side == BID else self.best_ask)
+        return next(iter(queue.items())) if queue else (0, 0)
+
     def clear_level(self, side: int, ticks: int) -> None:
         """Withdraw every order of a level."""
         queue = self._queues[side].get(ticks)

@@ -7,7 +7,10 @@ somebody asks. Levels are told at the end of the step, trades at their own time 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from math import exp, floor, log
+from operator import itemgetter
 from typing import Final
 
 from orderfox_nb.sim.bars import Bars
@@ -19,7 +22,7 @@ from orderfox_nb.sim.matching import ASK, BID, NO_ASK, NO_BID, Fills, OrderBook
 from orderfox_nb.sim.reference import Reference
 
 KEPT_TRADES: Final = 10_000
-_PIECES: Final = 4
+_PIECES: Final = 5
 _IMPACT: Final = 0.3
 _MOST_WAITING: Final = 1_000_000
 _LAST_MOMENT_US: Final = 2_000
@@ -110,16 +113,36 @@ class TradingSession:
         for order_id in self._due.pop(step, ()):
             book.cancel(order_id)
         uniforms = second.uniforms[8 * slot : 8 * slot + 8]
-        if jump := second.jumps_bp[slot]:
-            self._jump(jump, start_us, uniforms)
         self._facts.extend(self.liquidations.decided(start_us))
-        for forced in self.liquidations.due(slot):
-            self._liquidate(forced, start_us)
-        for offset_us, side, notional in second.takers[slot]:
-            self._take(offset_us, side, notional, start_us)
+        jump, forced, takers = second.jumps_bp[slot], self.liquidations.due(slot), second.takers[slot]
+        if jump or forced:
+            self._trade_in_turn(jump, forced, takers, start_us, uniforms)
+        else:
+            for offset_us, side, notional in takers:
+                self._take(offset_us, side, notional, start_us)
         self._place(second.placements[slot], step)
         self._requote(uniforms, step)
         self._tell_levels(start_us + STEP_US - 1_000)
+
+    def _trade_in_turn(
+        self,
+        jump_bp: float,
+        forced: list[Forced],
+        takers: list[tuple[int, int, float]],
+        start_us: int,
+        uniforms: list[float],
+    ) -> None:
+        """Let a move of the price, liquidations and takers happen in the order of their times."""
+        jump_us = int(uniforms[1] * (STEP_US - 2 * _LAST_MOMENT_US))
+        turns: list[tuple[int, int, Callable[[], None]]] = []
+        if jump_bp:
+            turns.append((jump_us, 0, partial(self._jump, jump_bp, start_us + jump_us, 0.05 + 0.4 * uniforms[0])))
+        for order in forced:
+            turns.append((order.offset_us, len(turns), partial(self._liquidate, order, start_us)))
+        for taker in takers:
+            turns.append((min(taker[0], STEP_US - _LAST_MOMENT_US), len(turns), partial(self._take, *taker, start_us)))
+        for _, _, happen in sorted(turns, key=itemgetter(0, 1)):
+            happen()
 
     def _begin_second(self, start_us: int) -> None:
         price = self.price(self.fair)
@@ -131,7 +154,7 @@ class TradingSession:
             shown = self._flow.best_lots * min(6.0, log(self._second.uniforms[side] + 1e-9) ** 2 / 2)
             self._targets[side] += 0.25 * (shown - self._targets[side])
 
-    def _jump(self, jump_bp: float, start_us: int, uniforms: list[float]) -> None:
+    def _jump(self, jump_bp: float, at_us: int, traded: float) -> None:
         book = self.book
         self.fair = fair = max(2.5, self.fair + jump_bp / 1e4 * self.fair)
         side = BID if jump_bp > 0 else ASK
@@ -148,8 +171,7 @@ class TradingSession:
             if len(between) < len(sizes)
             else [ticks for ticks in sizes if (ticks <= edge if side == BID else ticks >= edge)]
         )
-        lots = int(sum(sizes[ticks] for ticks in ahead) * (0.05 + 0.4 * uniforms[0]))
-        at_us = start_us + int(uniforms[1] * (STEP_US - 2 * _LAST_MOMENT_US))
+        lots = int(sum(sizes[ticks] for ticks in ahead) * traded)
         if lots:
             self._trade(side, lots, edge, at_us)
         for ticks in ahead:
@@ -182,8 +204,14 @@ class TradingSession:
     def _liquidate(self, forced: Forced, start_us: int) -> None:
         book = self.book
         buying = forced.side == BID
-        best = book.best_ask if buying else book.best_bid
         lots = max(1, round(forced.notional / self._flow.lot_notional))
+        # It is seen coming: makers whose order it would only dent step back, so that it meets small ones.
+        for _ in range(forced.withdrawn):
+            order_id, resting = book.front(1 - forced.side)
+            if resting <= lots:
+                break
+            book.cancel(order_id)
+        best = book.best_ask if buying else book.best_bid
         limit = round(best * (1 + (forced.limit_bp if buying else -forced.limit_bp) / 1e4))
         time_us = start_us + forced.offset_us
         fills = self._trade(forced.side, lots, limit, time_us)
@@ -238,7 +266,7 @@ class TradingSession:
             # Sizes are uniform in their logarithm: a few large orders, many small ones.
             draw = draw / pace
             for piece in range(_PIECES):
-                lots = int(0.5 * missing * exp(-7.0 * draw)) + self._flow.min_lots
+                lots = int(0.5 * missing * exp(-7.5 * draw)) + self._flow.min_lots
                 life = 1 + int(-log((uniforms[6 + side] + 0.37 * piece) % 1.0 + 1e-9) * 30)
                 due.setdefault(step + life, []).append(book.place(side, best, lots))
                 draw = (draw * 7.31 + 0.13) % 1.0
