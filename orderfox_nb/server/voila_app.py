@@ -15,7 +15,7 @@ import threading
 import time
 import webbrowser
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import tornado.ioloop
 import tornado.web
@@ -102,12 +102,12 @@ class OrderFoxVoila(Voila):
     def init_handlers(self) -> list[Any]:
         """Put our routes and the guarded kernel socket before everything of Voila."""
         self._reaper = Reaper(grace_s=self.reaper_grace_s)
-        base = self.server_url
+        base = self.base_url
         guard = {"reaper": self._reaper, "now_s": time.monotonic}
         return [
             *routes(base, self.service, top_level=True, catch_all=True),
             (url_path_join(base, rf"/api/kernels/{_KERNEL_PATH}/channels"), GuardedKernelSocket, guard),
-            *super().init_handlers(),
+            *cast("list[Any]", super().init_handlers()),
         ]
 
     def bind(self) -> str:
@@ -137,7 +137,7 @@ class OrderFoxVoila(Voila):
         address = self.bind()
         server: HTTPServer | None = None
         try:
-            settings = self.init_settings()
+            settings = cast("dict[str, Any]", self.init_settings())
             self.kernel_manager.kernel_environment = {
                 "ORDERFOX_URL": address.rstrip("/"),
                 "ORDERFOX_TOKEN": self.service.token,
@@ -145,8 +145,9 @@ class OrderFoxVoila(Voila):
             self.app = tornado.web.Application(**settings, log_function=_log_request)
             self.app.settings.update(self.tornado_settings)
             self.app.add_handlers(".*$", self.init_handlers())
-            server = HTTPServer(self.app)
-            server.add_sockets(self._listeners)
+            http = HTTPServer(self.app)
+            http.add_sockets(self._listeners)
+            server = http
             loop: asyncio.AbstractEventLoop = self.ioloop.asyncio_loop  # type: ignore[attr-defined]
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.ioloop.stop)

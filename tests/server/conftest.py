@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -31,6 +32,13 @@ from orderfox_nb.server.service import DeskService
 from tests.server.scripted import ScriptedFeed
 
 TOKEN = "a-token-of-the-test"
+EXTENSIONS = {
+    "orderfox_nb": True,
+    "jupyterlab": False,
+    "voila.server_extension": False,
+    "jupyter_lsp": False,
+    "notebook_shim": False,
+}
 NOTEBOOK = {
     "cells": [
         {
@@ -49,6 +57,13 @@ NOTEBOOK = {
     "nbformat": 4,
     "nbformat_minor": 5,
 }
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  (what happens in another process signals nothing here)
+            await asyncio.sleep(0.02)
 
 
 class Served:
@@ -221,8 +236,7 @@ def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tup
             "--ServerApp.base_url=/hub/",
             f"--ServerApp.root_dir={folder}",
             f"--IdentityProvider.token={TOKEN}",
-            "--ServerApp.jpserver_extensions={'orderfox_nb': True, 'jupyterlab': False, 'voila.server_extension': False, "
-            "'jupyter_lsp': False, 'notebook_shim': False}",
+            f"--ServerApp.jpserver_extensions={EXTENSIONS}",
             *options,
         ]
         child = Child(

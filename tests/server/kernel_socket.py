@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import Any
 
@@ -31,5 +32,5 @@ def read(frame: bytes) -> tuple[str, str, dict[str, Any]]:
     """Return channel, kind and content."""
     count = int.from_bytes(frame[:8], "little")
     offsets = [int.from_bytes(frame[8 * (i + 1) : 8 * (i + 2)], "little") for i in range(count)]
-    parts = [frame[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+    parts = [frame[a:b] for a, b in itertools.pairwise(offsets)]
     return parts[0].decode(), msgspec.json.decode(parts[1])["msg_type"], msgspec.json.decode(parts[4])

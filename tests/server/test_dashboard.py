@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidStatus
 
 from orderfox_nb.cli import main
 from orderfox_nb.server.kernels import Reaper
-from tests.server.conftest import TOKEN, Child
+from tests.server.conftest import TOKEN, Child, until
 from tests.server.kernel_socket import V1, message, read
 
 pytestmark = pytest.mark.server
@@ -42,12 +42,6 @@ def children_of(child: Child, module: str) -> int:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
             count += module in " ".join(process.cmdline())
     return count
-
-
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def test_page_shows_the_notebook_and_names_no_other_host(dashboard: tuple[Child, str]) -> None:

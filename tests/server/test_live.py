@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from orderfox_nb import __version__
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Status, Topic, decode_event
-from tests.server.conftest import Served
+from tests.server.conftest import Served, until
 from tests.server.scripted import LISTINGS, VENUE, trade
 from tests.server.test_streams import closed_with, moved_book, receive
 
@@ -89,9 +89,7 @@ async def test_unsubscribed_key_sends_no_more_and_closes_its_upstream(server: Se
         await receive(socket, "frame")
         assert len(server.feed.streams[topic]) == 1
         await say(socket, type="unsubscribe", key=BOOK_KEY)
-        async with asyncio.timeout(5):
-            while server.feed.streams[topic]:
-                await asyncio.sleep(0)
+        await until(lambda: not server.feed.streams[topic])
         await say(socket, type="ping")
         assert (await receive(socket))["type"] == "pong"
 

@@ -177,10 +177,10 @@ class MarketHandler(JupyterHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(text)
 
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+    def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
         # A refused request is told by its own line; a failure needs its trace.
         if not isinstance(value, web.HTTPError):
-            _log.error("id=%s failed", self.correlation, exc_info=(typ, value, tb))
+            _log.error("id=%s failed", self.correlation, exc_info=value)
 
     def _log(self) -> None:
         status = self.get_status()

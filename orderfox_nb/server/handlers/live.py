@@ -121,7 +121,7 @@ class LiveSocket(MarketSocket):
                 await self.say(type="gone", key=asked[:300], message=str(error))
         except WebSocketClosedError:
             pass
-        except Exception:
+        except Exception:  # noqa: BLE001  (nobody awaits this task: it is told and the socket closed)
             _log.exception("id=%s key=%s failed", self.correlation, asked[:300])
             self.close(1011, f"the server failed, see {self.correlation} in its log")
 

@@ -187,7 +187,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                     await self._refuse(BAD_INPUT, str(error))
                 except FeedError as error:
                     await self._refuse(TRY_LATER, str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001  (nobody awaits this task: it is told and the socket closed)
             _log.exception("id=%s socket=%s failed", self.correlation, self.route)
             self.close(1011, f"the server failed, see {self.correlation} in its log")
 

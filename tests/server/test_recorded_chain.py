@@ -1,0 +1,68 @@
+"""A real recording through the whole chain: tape exchange, Binance feed, hub, frames, public endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from websockets.asyncio.client import connect
+
+from tests.server.conftest import Child
+
+pytestmark = [pytest.mark.server, pytest.mark.feeds]
+
+
+@pytest.fixture(scope="module")
+def played(start_dashboard: Callable[..., tuple[Child, str]], recordings: Path) -> Iterator[str]:
+    """The address of a server that plays the recorded BTCUSDT as fast as it is read."""
+    tape = recordings / "usdm_btcusdt_20240808.gz"
+    child, address = start_dashboard("--source", f"tape:{tape}?speed=max", "--preheat", "0")
+    yield address
+    child.end()
+
+
+async def frames_until_still(address: str, *, quiet_s: float = 4.0) -> list[dict[str, Any]]:
+    """Read the book at the finest rounding until nothing more comes."""
+    url = address.replace("http", "ws", 1) + "/api/v1/ws/orderbook/BTCUSDT?limit=50&rounding=0.1"
+    messages: list[dict[str, Any]] = []
+    async with connect(url) as socket:
+        while True:
+            try:
+                # The first frame waits for the tape to be indexed.
+                text = await asyncio.wait_for(socket.recv(), quiet_s if messages else 60)
+            except TimeoutError:
+                return messages
+            messages.append(json.loads(text))
+
+
+async def test_recording_ends_at_its_own_best_prices_without_a_gap_or_a_crossed_book(
+    played: str, recordings: Path
+) -> None:
+    # A reader of the trades, so that they are folded while the tape runs.
+    async with connect(played.replace("http", "ws", 1) + "/api/v1/ws/trades/BTCUSDT") as trades:
+        await asyncio.wait_for(trades.recv(), 60)
+        messages = await frames_until_still(played)
+
+    books = [message for message in messages if message["type"] == "orderbook_update"]
+    assert len(books) > 5
+    assert {book["quality"]["state"] for book in books} == {"live"}
+    assert not [message for message in messages if message["type"] in ("status", "error")]
+    for book in books:
+        assert book["bids"][0]["price"] < book["asks"][-1]["price"]
+        assert [row["price"] for row in book["bids"]] == sorted((row["price"] for row in book["bids"]), reverse=True)
+    sequences = [book["sequence"] for book in books]
+    assert sequences == sorted(set(sequences))
+    assert books[-1]["bids"][0]["price"] == 61659.7
+    assert books[-1]["asks"][-1]["price"] == 61659.8
+
+    derived = json.loads((recordings / "fapi_v1_klines_BTCUSDT_1m_20240808_from_trades.json").read_text())
+    async with ClientSession() as session, session.get(f"{played}/api/v1/candles/BTCUSDT?timeframe=1m") as answer:
+        candles = await answer.json()
+    assert [
+        [bar["timestamp"], bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]] for bar in candles
+    ] == [[row[0], *(float(cell) for cell in row[1:6])] for row in derived]
