@@ -66,7 +66,10 @@ def kline_row(bar: list[int], timeframe: str) -> KlineRow:
 
 
 class Bars:
-    """The bars of one symbol, history and live."""
+    """The bars of one symbol, history and live.
+
+    Live minutes are kept for three days at least, then put together to hours.
+    """
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -162,10 +165,9 @@ class Bars:
             last_trade_id=last_trade_id,
         )
 
-    def price_at(self, time_us: int) -> float:
-        """Return the price at a time of the past, in quote currency."""
-        minute_us = bar_open_us(max(time_us, self.first_us), "1m")
-        table = self._table("1m", minute_us, minute_us + MINUTE_US)
+    def price_at(self, hour_us: int) -> float:
+        """Return the price at a whole hour of the past, in quote currency."""
+        table = self._table("1h", hour_us, hour_us + HOUR_US)
         ticks = int(table[0, OPEN]) if len(table) else self._last_close
         return ticks * self._history.tick_size
 

@@ -32,7 +32,7 @@ from orderfox_nb.sim.bars import (
 from orderfox_nb.sim.facts import LiquidationFact, TradeFact
 from orderfox_nb.sim.flow import Flow
 from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.past import PastLiquidations, past_trades
+from orderfox_nb.sim.past import MOST_TAIL_MINUTES, PastLiquidations, past_trades
 
 _BLOCK_US: Final = 8 * DAY_US
 _BLOCK_MINUTES: Final = _BLOCK_US // MINUTE_US
@@ -187,7 +187,7 @@ class History:
         rows = self._blocks.get(number)
         if rows is None:
             rows = self._made_block(number)
-            if (number + 1) * _BLOCK_US >= self.end_minute_us:
+            if len(rows) and (number + 1) * _BLOCK_US > self.end_minute_us - MOST_TAIL_MINUTES * MINUTE_US:
                 tail = self._made_tail()[1]
                 low, high = np.searchsorted(tail[:, OPEN_US], rows[[0, -1], OPEN_US] + [0, 1])
                 if high > low:
@@ -280,7 +280,7 @@ class History:
         if self._tail is None:
             last = self._start_us // _BLOCK_US
             rows = self._made_block(last)
-            if len(rows) < 240:
+            if len(rows) < MOST_TAIL_MINUTES:
                 rows = np.concatenate((self._made_block(last - 1), rows))
             random = np.random.default_rng([*self._seed, 1])
             self._tail = past_trades(rows, random, count=_TRADES, before_ids=self.first_ids, end_us=self._start_us)

@@ -22,7 +22,7 @@ from orderfox_nb.sim.liquidations import (
 from orderfox_nb.sim.listings import Listing
 
 _FILLS_PER_TRADE: Final = 3
-_MOST_MINUTES: Final = 240
+MOST_TAIL_MINUTES: Final = 240
 _KEPT_BLOCKS: Final = 8
 _TOLD_AFTER_US: Final = SECOND_US + 12_000
 
@@ -42,7 +42,7 @@ def past_trades(
         before_ids: First trade id and aggregate id after them.
         end_us: All of them are before it.
     """
-    rows = rows[-_MOST_MINUTES:].copy()
+    rows = rows[-MOST_TAIL_MINUTES:].copy()
     wanted = np.maximum(4, rows[:, TRADES] // _FILLS_PER_TRADE)
     enough = np.flatnonzero(np.cumsum(wanted[::-1]) >= count)
     rows = rows[-(int(enough[0]) + 1) :] if len(enough) else rows

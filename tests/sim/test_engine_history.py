@@ -8,8 +8,9 @@ import threading
 import pytest
 
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US, TIMEFRAME_US, bar_open_us, next_bar_us
-from orderfox_nb.sim.exchange import Exchange
+from orderfox_nb.sim.bars import Bars
 from orderfox_nb.sim.facts import KlineRow, LiquidationFact, TradeFact
+from orderfox_nb.sim.listings import listings
 from orderfox_nb.sim.market import Market
 
 pytestmark = pytest.mark.sim
@@ -20,7 +21,8 @@ SECOND_US = 1_000_000
 
 
 def opened(symbol: str = "BTCUSDT", *, start_us: int = START_US, seed: int = 7) -> Market:
-    return Exchange(seed, 24, start_us=start_us).market(symbol)
+    listed = {listing.symbol: listing for listing in listings(24, start_us=start_us)}
+    return Market(listed[symbol], seed=seed, start_us=start_us)
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +124,31 @@ def test_start_at_a_whole_day_has_a_past_too() -> None:
     market = opened("XRPUSDT", start_us=start_us)
     assert market.klines("1m", limit=3)[-1].lots == 0, "nothing has traded yet"
     assert market.klines("1d", limit=3)[-2].lots > 0
+    market.prepare(start_us - 20 * DAY_US, liquidations=True)
+    past = market.history.trades()
+    for bar in market.klines("1m", start_us=bar_open_us(past[0].time_us, "1m"), limit=300)[:-1]:
+        assert bar.lots == sum(trade.lots for trade in past if bar.open_us <= trade.time_us < bar.close_us)
     market.advance(start_us + 61 * SECOND_US)
     assert len(market.klines("1m", limit=1_500)) == 1_500
     assert len(market.aggregate_trades(1_000, start_us=start_us - HOUR_US)) == 1_000
+
+
+def test_long_bars_still_hold_when_live_minutes_are_old() -> None:
+    bars = Bars(opened().history)
+    begin_us = bars.current("1m", now_us=START_US).open_us
+    hour_us = bar_open_us(START_US, "1h")
+    before = bars.current("1h", now_us=START_US)
+    for minute in range(5 * 1_440):
+        bars.add(begin_us + minute * MINUTE_US + 55 * SECOND_US, 684_000 + minute % 70, 2, 1, minute % 2 == 0)
+    now_us = begin_us + 5 * DAY_US - SECOND_US
+    rows = bars.rows("1h", now_us=now_us, start_us=hour_us, end_us=None, limit=1_000)
+    assert len(rows) == (now_us - hour_us) // HOUR_US + 1
+    assert all(row.close_us == after.open_us for row, after in itertools.pairwise(rows))
+    assert rows[0].open == before.open
+    assert sum(row.lots for row in rows) == before.lots + 5 * 1_440 * 2
+    assert {row.trades for row in rows[1:-1]} == {60}
+    weeks = bars.rows("1w", now_us=now_us, start_us=hour_us - 7 * DAY_US, end_us=None, limit=10)
+    assert sum(row.lots for row in weeks) > sum(row.lots for row in rows)
 
 
 def test_minute_without_a_trade_is_flat() -> None:
