@@ -104,6 +104,12 @@ class Catalogue:
             VenueUnreachable: Not in a list that is not the venue's own.
         """
         symbol = canonical(text)
+        listing = self._by_symbol.get(symbol)
+        if listing is not None:
+            # What is known stays known: nobody waits for the list to be loaded again.
+            if not self._fresh():
+                self._start()
+            return listing
         await self.rows()
         listing = self._by_symbol.get(symbol)
         if listing is not None:
@@ -158,9 +164,12 @@ class Catalogue:
 
     async def _loaded(self) -> None:
         """Join the load that runs, or start one; it goes on when whoever asked goes away."""
+        await asyncio.shield(self._start())
+
+    def _start(self) -> asyncio.Task[None]:
         if self._load is None or self._load.done():
             self._load = asyncio.create_task(self._ask(), name="symbol list")
-        await asyncio.shield(self._load)
+        return self._load
 
     async def _ask(self) -> None:
         self._calls += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
+
 from orderfox_nb.core.events import Event, Gap, Status, Topic
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.folds import fold_for
@@ -137,6 +139,9 @@ class TopicState:
         """Tell everybody that no more events come."""
         self.ended = True
         self.error = error
+        if error is not None:
+            down = Status(symbol=self.topic.symbol, time_us=self._now_us(), state="down", reason=str(error))
+            self.quality.apply(msgspec.structs.replace(down, coverage=self.quality.coverage))
         for reader in self._readers:
             reader.end(error)
         self.touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -69,20 +70,41 @@ def _rows(ladder: Ladder, side: BookSide, instrument: Instrument) -> list[str]:
         (ladder.bid_lots, ladder.bid_cumulative) if side == "bid" else (ladder.ask_lots, ladder.ask_cumulative)
     )
     prices = row_price_units(ladder, side)
-    scale, units, whole = 10**ladder.price_digits, instrument.lot_units, instrument.size_scale
+    lot_units, digits = instrument.lot_units, instrument.size_digits
+    if lot_units == 1:
+        sizes, sums = lots, cumulative
+    else:
+        sizes, sums = [count * lot_units for count in lots], [count * lot_units for count in cumulative]
+    price_texts, size_texts = _numbers(prices, ladder.price_digits), _numbers(sizes, digits)
+    # What people read differs from the number only where it is tiny or has a unit.
+    tiny_price = any(0 < price * 100_000 < 10**ladder.price_digits for price in prices[-1:] + prices[:1])
+    plain_sizes = not sizes or (max(sizes) < 999 * 10**digits and min(sizes) * 100_000 >= 10**digits)
     return [
-        f'{{"price":{price / scale!r},"amount":{size * units / whole!r},"cumulative":{total * units / whole!r},'
-        f'"price_formatted":"{price_text}","amount_formatted":"{size_text}","cumulative_formatted":"{total_text}"}}'
-        for price, size, total, price_text, size_text, total_text in zip(
-            prices,
-            lots,
-            cumulative,
-            format_prices(prices, ladder.price_digits),
-            format_amounts(lots, instrument),
+        _ROW % row
+        for row in zip(
+            price_texts,
+            size_texts,
+            _numbers(sums, digits),
+            format_prices(prices, ladder.price_digits) if tiny_price else price_texts,
+            size_texts if plain_sizes else format_amounts(lots, instrument),
             format_volumes(cumulative, instrument),
             strict=True,
         )
     ]
+
+
+_NUMBERS: Final = ("price", "amount", "cumulative")
+_ROW: Final = "{{{}}}".format(
+    ",".join([f'"{name}":%s' for name in _NUMBERS] + [f'"{name}_formatted":"%s"' for name in _NUMBERS])
+)
+
+
+def _numbers(units: list[int], digits: int) -> list[str]:
+    """Write exact decimals as JSON numbers: no binary noise, and half the time of the shortest float."""
+    if digits == 0:
+        return list(map(str, units))
+    scale, write = 10**digits, f"%.{digits}f"
+    return [write % (count / scale) for count in units]
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):
