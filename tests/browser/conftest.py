@@ -1,0 +1,232 @@
+"""A real Chromium on pages of real servers, with everything noted that a page must not do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+
+from tests.server.conftest import TOKEN, Child, wait_for_port
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+LINK = """
+globalThis[Object.getOwnPropertySymbols(globalThis).find((one) => String(one).includes("orderfox.link.v1"))]
+"""
+"""The page's link, as its widgets find it."""
+
+PANELS = {
+    "market": ".of-market",
+    "badge": ".of-badge",
+    "chart": ".of-chart",
+    "book": ".of-book",
+    "tape": ".of-tape",
+    "liquidations": ".of-liquidations",
+}
+
+
+class Screen:
+    """A page with our widgets on it, and what it did wrong."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location.get('url', '')}")
+
+    def _request(self, request: Request) -> None:
+        url = urlparse(request.url)
+        if url.scheme not in {"data", "blob"} and url.hostname != "127.0.0.1":
+            self.foreign.append(request.url)
+
+    async def data(self, panel: str) -> dict[str, str]:
+        """Return the data attributes of a panel."""
+        return await self.page.evaluate("(where) => ({...document.querySelector(where).dataset})", PANELS[panel])
+
+    async def frames(self, *panels: str) -> dict[str, int]:
+        """Return how often panels were painted."""
+        return {panel: int((await self.data(panel)).get("frames", 0)) for panel in panels}
+
+    async def wait_live(self, *panels: str, timeout_s: float = 40) -> None:
+        """Wait until panels show live data."""
+        for panel in panels or tuple(PANELS):
+            await self.page.wait_for_selector(
+                f'{PANELS[panel]}[data-state="live"]', state="attached", timeout=timeout_s * 1000
+            )
+
+    async def wait_data(self, panel: str, timeout_s: float = 20, **wanted: str) -> None:
+        """Wait until a panel's data attributes have values."""
+        await self.page.wait_for_function(
+            "([where, wanted]) => Object.entries(wanted).every(([name, value]) => "
+            "document.querySelector(where)?.dataset[name] === value)",
+            arg=[PANELS[panel], wanted],
+            timeout=timeout_s * 1000,
+        )
+
+    async def wait_frames(self, panel: str, more: int, timeout_s: float = 20) -> None:
+        """Wait until a panel was painted some times more."""
+        least = (await self.frames(panel))[panel] + more
+        await self.page.wait_for_function(
+            "([where, least]) => Number(document.querySelector(where).dataset.frames) >= least",
+            arg=[PANELS[panel], least],
+            timeout=timeout_s * 1000,
+        )
+
+    async def link(self, expression: str) -> Any:
+        """Evaluate an expression of the page's ``link``."""
+        return await self.page.evaluate(f"() => {{ const link = {LINK.strip()}; return {expression}; }}")
+
+    async def pixels(self) -> dict[str, Any]:
+        """Return how many pixels of the chart's canvas have the market's colours, and a number that tells two apart."""
+        return await self.page.evaluate("""() => {
+            const canvas = document.querySelector(".of-canvas-under");
+            if (!canvas?.width) return { bid: 0, ask: 0, warning: 0, sum: 0 };
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const style = getComputedStyle(document.querySelector(".of-chart"));
+            const wanted = ["bid", "ask", "warning"].map((name) => {
+                const hex = style.getPropertyValue(`--of-${name}`).trim().slice(1);
+                return [name, parseInt(hex, 16)];
+            });
+            const found = { bid: 0, ask: 0, warning: 0, sum: 0 };
+            for (let at = 0; at < data.length; at += 4) {
+                if (data[at + 3] === 0) continue;
+                found.sum = (found.sum * 31 + data[at] + 7 * data[at + 1] + at) >>> 0;
+                const colour = (data[at] << 16) | (data[at + 1] << 8) | data[at + 2];
+                for (const [name, value] of wanted) if (data[at + 3] === 255 && colour === value) found[name]++;
+            }
+            return found;
+        }""")
+
+    def check_clean(self) -> None:
+        """Check that the page logged no error and asked no other host."""
+        assert self.errors == []
+        assert self.foreign == []
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now, for servers that print the one they were asked for."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+OpenScreen = Callable[..., AbstractAsyncContextManager[Screen]]
+
+
+@pytest.fixture
+def open_screen(chromium: str) -> OpenScreen:
+    """Opens a page in a browser of its own."""
+
+    @asynccontextmanager
+    async def open_screen(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> AsyncIterator[Screen]:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+            try:
+                context = await browser.new_context(
+                    viewport={"width": width, "height": height}, color_scheme="dark", **options
+                )
+                screen = Screen(await context.new_page())
+                await screen.page.goto(url)
+                yield screen
+            finally:
+                await browser.close()
+
+    return open_screen
+
+
+@pytest.fixture(scope="session")
+def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of ``orderfox serve`` with the dashboard, under a prefix, on the embedded exchange."""
+    folder = tmp_path_factory.mktemp("serve")
+    command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser", "--base-url", "/desk/"]
+    command += ["--source", "sim?seed=7&symbols=4", "--notebook", str(NOTEBOOKS / "dashboard.ipynb")]
+    environment = {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    child = Child(command, "OrderFox is at", folder / "log", environment)
+    line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+    yield line.split()[3]
+    child.end()
+
+
+BLOCKING_NOTEBOOK = {
+    "cells": [
+        {
+            "id": f"cell-{number}",
+            "cell_type": "code",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": source,
+        }
+        for number, source in enumerate(
+            [
+                "from orderfox_nb.widgets import Dashboard\ndashboard = Dashboard()\ndashboard",
+                "import time\ntime.sleep(60)",
+            ]
+        )
+    ],
+    "metadata": {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    },
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@pytest.fixture(scope="session")
+def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of JupyterLab with our extension and a notebook that blocks its kernel, under a prefix."""
+    folder = tmp_path_factory.mktemp("lab")
+    root = folder / "root"
+    root.mkdir()
+    (root / "blocking.ipynb").write_text(json.dumps(BLOCKING_NOTEBOOK))
+    config = folder / "config"
+    config.mkdir()
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"]
+    command += [
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.base_url=/hub/",
+        f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={TOKEN}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        (
+            "--ServerApp.jpserver_extensions={'orderfox_nb': True, 'jupyterlab': True, 'jupyter_lsp': False, "
+            "'notebook_shim': False, 'voila.server_extension': False}"
+        ),
+    ]
+    environment = {
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "JUPYTER_PREFER_ENV_PATH": "0",
+        "ORDERFOX_DATA_DIR": str(folder),
+        "ORDERFOX_SOURCE": "sim?seed=7&symbols=3",
+    }
+    child = Child(command, "is running at", folder / "log", environment)
+    line = next(line for line in child.text.splitlines() if "http://127.0.0.1:" in line)
+    address = "http://127.0.0.1:" + line.split("http://127.0.0.1:")[1].split("/")[0]
+    wait_for_port(urlparse(address).port or 0)
+    yield f"{address}/hub/lab/tree/blocking.ipynb?token={TOKEN}&reset"
+    child.end()

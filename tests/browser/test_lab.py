@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.browser.conftest import OpenScreen
+
+pytestmark = pytest.mark.browser
+
+
+async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(lab: str, open_screen: OpenScreen):
+    async with open_screen(lab, width=1600, height=1000) as screen:
+        page = screen.page
+        await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        await page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+        await page.click(".lm-MenuBar-itemLabel >> text=Run")
+        await page.click("text=Run All Cells >> nth=0")
+        await screen.wait_live("chart", "book", "tape", timeout_s=60)
+        busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
+        await page.wait_for_selector(busy)
+
+        before = await screen.frames("chart", "book", "tape")
+        drawn, ladders, trades = set(), set(), set()
+        for _ in range(10):
+            # The time itself is what is tested: ten seconds in which the kernel does nothing for the page.
+            await asyncio.sleep(1)
+            drawn.add((await screen.pixels())["sum"])
+            ladders.add(await page.inner_text(".of-ladder"))
+            trades.add((await screen.data("tape"))["last"])
+        after = await screen.frames("chart", "book", "tape")
+        assert await page.locator(busy).count() == 1, "the kernel was blocked all the time"
+        assert {panel: after[panel] - before[panel] >= 10 for panel in after} == dict.fromkeys(after, True)
+        assert min(len(drawn), len(ladders), len(trades)) >= 5
+
+        # What the reader chooses happens in the browser, whatever the kernel does.
+        await page.click(".of-timeframe >> text=5m")
+        await screen.wait_data("chart", interval="5m")
+        await page.select_option(".of-rounding-select", "100")
+        await screen.wait_data("book", rounding="100")
+        assert await page.locator(busy).count() == 1
+        assert await page.evaluate("document.documentElement.dataset.ofHost") == "lab"
+        assert screen.errors == []
+        assert screen.foreign == []
