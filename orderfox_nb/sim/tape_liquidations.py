@@ -29,14 +29,7 @@ def read_liquidations(path: Path, *, start_us: int, end_us: int | None = None) -
         OSError: It cannot be read.
         ValueError: A line is no such frame.
     """
-    events: list[dict[str, Any]] = []
-    for line in path.read_bytes().splitlines():
-        if line.strip():
-            event = msgspec.json.decode(line)
-            event = event.get("data", event) if isinstance(event, dict) else None
-            if not isinstance(event, dict) or event.get("e") != "forceOrder":
-                raise ValueError(f"{path}: a line is no forceOrder frame")
-            events.append(event)
+    events = [_event(line, path) for line in path.read_bytes().splitlines() if line.strip()]
     events.sort(key=lambda event: event["E"])
     if not events:
         return []
@@ -63,6 +56,21 @@ def liquidation_fact(recorded: RecordedLiquidation, market: TapeMarket) -> Liqui
         average_price=average,
         sampled=True,
     )
+
+
+def _event(line: bytes, path: Path) -> dict[str, Any]:
+    try:
+        event: Any = msgspec.json.decode(line)
+        event = event.get("data", event)
+        order = event["o"]
+        complete = event["e"] == "forceOrder" and isinstance(event["E"], int) and isinstance(order["T"], int)
+        complete = complete and {"s", "S", "q", "p", "l", "z"} <= order.keys()
+    except (msgspec.MsgspecError, AttributeError, KeyError, TypeError):
+        complete = False
+        event = {}
+    if not complete:
+        raise ValueError(f"{path}: a line is no forceOrder frame")
+    return event
 
 
 def _moved(event: dict[str, Any], shift_ms: int) -> RecordedLiquidation:

@@ -11,6 +11,7 @@ import pytest
 from orderfox_nb.clock import settle
 from orderfox_nb.sim.server import SimServer
 from orderfox_nb.sim.tape import Tape
+from orderfox_nb.sim.tape_liquidations import read_liquidations
 from tests.sim.client import Client, Socket
 
 pytestmark = pytest.mark.sim
@@ -189,6 +190,20 @@ async def test_tape_without_frames_is_refused(tmp_path: Path) -> None:
     path.write_text("nothing here\n")
     with pytest.raises(ValueError, match="no recorded frame"):
         Tape.open(path)
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"e":"trade"}', '{"e":"forceOrder","E":1,"o":{"T":1}}'])
+async def test_a_file_that_holds_no_liquidations_is_refused(recording: Path, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "force.jsonl"
+    path.write_text(text + "\n")
+    with pytest.raises(ValueError, match="no forceOrder frame"):
+        Tape.open(recording, liquidations=path)
+
+
+async def test_recorded_forced_orders_of_the_same_time_stay_as_they_are(recordings: Path) -> None:
+    recorded = read_liquidations(recordings / "forceorder_20240818.jsonl", start_us=1_723_971_630_000_000)
+    lines = (recordings / "forceorder_20240818.jsonl").read_bytes().splitlines()
+    assert sorted(each.payload for each in recorded) == sorted(lines)
 
 
 async def test_liquidations_of_another_day_are_moved_to_the_tape(recording: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -48,6 +49,7 @@ class StreamName(msgspec.Struct, frozen=True, kw_only=True):
         return self.root == (root or "public")
 
 
+@lru_cache(maxsize=8_192)
 def parse_stream(text: str) -> StreamName | None:
     """Read a stream's name; ``None`` for a name that the venue acknowledges and never serves."""
     if text in _WHOLE:
