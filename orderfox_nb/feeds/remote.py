@@ -73,6 +73,8 @@ class RemoteFeed:
                 item = await inbox.get()
                 match item:
                     case Gone(reason):
+                        if item.ended:
+                            return
                         raise UnknownSymbol(topic.symbol) if "not found" in reason else VenueRefused(self.venue, reason)
                     case Lost(reason):
                         yield self._status(topic, "down", reason)

@@ -36,6 +36,11 @@ class Gone(Struct, frozen=True):
 
     reason: str
 
+    @property
+    def ended(self) -> bool:
+        """Whether the stream was at its end, as a replay's is."""
+        return self.reason == "The stream has ended"
+
 
 class Dropped(Struct, frozen=True):
     """The reader did not keep up."""
@@ -68,7 +73,11 @@ class _Error(Struct, frozen=True, tag_field="type", tag="error"):
     key: str = ""
 
 
-_Message: TypeAlias = _Hello | _Event | _Gone | _Error
+class _Status(Struct, frozen=True, tag_field="type", tag="status"):
+    origin: dict[str, Any] = {}
+
+
+_Message: TypeAlias = _Hello | _Event | _Gone | _Error | _Status
 _decode = msgspec.json.Decoder(_Message).decode
 
 
@@ -77,7 +86,7 @@ class _Kind(Struct, frozen=True):
 
 
 _kind = msgspec.json.Decoder(_Kind).decode
-_UNREAD: Final = ("heartbeat", "pong", "status", "frame", "response")
+_UNREAD: Final = ("heartbeat", "pong", "frame", "response")
 
 
 class RemoteLink:
@@ -181,7 +190,8 @@ class RemoteLink:
         sender = asyncio.create_task(self._send(socket), name="remote commands")
         try:
             while True:
-                text = await asyncio.wait_for(socket.recv(), _QUIET_S)
+                async with asyncio.timeout(_QUIET_S):
+                    text = await socket.recv()
                 self.frames += 1
                 try:
                     if _kind(text).type not in _UNREAD:
@@ -211,6 +221,8 @@ class RemoteLink:
                 self.problem = ""
                 for topic in self._readers:
                     self._command("subscribe", topic)
+            case _Status(origin):
+                self.origin = origin or self.origin
             case _Event(key, event):
                 for inbox in self._of(key):
                     inbox.put(event)

@@ -11,20 +11,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
+from jupyter_server.auth.identity import IdentityProvider
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
+from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Event, Gap, Status, Topic, Trade, encode_event
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidation_volume import LiquidationState
+from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.feeds.base import Feed, Listing, Origin
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.replay import ReplayFeed
+from orderfox_nb.server.routes import routes
+from orderfox_nb.server.service import DeskService
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server.app import SimServer
 
@@ -47,6 +58,7 @@ class Stage:
         lose: Makes the venue lose the next frame of a channel; None where it cannot.
         cut: Makes the venue cut every connection; None where it cannot.
         ends: Whether streams end with what was recorded.
+        own: How the names of the feed's tasks begin; those of its venue are on the same loop.
     """
 
     feed: Feed
@@ -55,6 +67,7 @@ class Stage:
     lose: Callable[[str], None] | None = None
     cut: Callable[[], None] | None = None
     ends: bool = False
+    own: tuple[str, ...] = ("binance", "fetch", "hub", "remote")
 
     def topic(self, channel: Any) -> Topic:
         return Topic(self.feed.venue, self.instrument.symbol, channel, "1m" if channel == "candles" else "")
@@ -103,7 +116,8 @@ class Reader:
                     raise AssertionError(f"{self.topic} has ended after {len(self.events)} events")
                 self._arrived.clear()
                 try:
-                    await asyncio.wait_for(self._arrived.wait(), 0.02)
+                    async with asyncio.timeout(0.02):
+                        await self._arrived.wait()
                 except TimeoutError:
                     await self._stage.pass_time()
 
@@ -187,9 +201,8 @@ class StreamContract:
         before = asyncio.all_tasks()
         async with Reader(stage, channel) as reader:
             await reader.until(lambda: reader.built)
-        # The exchange of the test lives on the same loop, its tasks have no names.
         left = {task.get_name() for task in asyncio.all_tasks() - before}
-        assert {name for name in left if not name.startswith("Task-")} == set()
+        assert {name for name in left if name.startswith(stage.own)} == set()
         assert stage.feed.statistics().get("sockets", 0) == 0
 
 
@@ -311,10 +324,43 @@ def over_hub(
     return staged
 
 
+@asynccontextmanager
+async def remote_over_a_server() -> AsyncIterator[Stage]:
+    """A server of this package on the Binance feed, read by another process's feed."""
+    async with binance_on_the_embedded_exchange() as below:
+
+        @asynccontextmanager
+        async def open_(settings: Settings) -> AsyncIterator[Desk]:
+            async with Desk(below.feed, settings, linger_s=0) as desk:
+                yield desk
+
+        with TemporaryDirectory() as folder:
+            service = DeskService(load_settings(data_dir=Path(folder)), public=True, standalone=True, open_=open_)
+            app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+            app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
+            listeners = bind_sockets(0, "127.0.0.1")
+            server = HTTPServer(app)
+            server.add_sockets(listeners)
+            try:
+                async with RemoteFeed(f"http://127.0.0.1:{listeners[0].getsockname()[1]}", random=Eager()) as feed:
+                    yield replace(
+                        below,
+                        feed=feed,
+                        lose=None,
+                        cut=None,
+                        own=("remote",),
+                    )
+            finally:
+                server.stop()
+                await service.stop()
+                await server.close_all_connections()
+
+
 STAGES: dict[str, Callable[[], Any]] = {
     "binance": binance_on_the_embedded_exchange,
     "replay": replay_of_a_list,
     "hub over binance": over_hub(binance_on_the_embedded_exchange),
     "hub over replay": over_hub(replay_of_a_list),
+    "remote": remote_over_a_server,
 }
 FAULTY_STAGES = ("binance", "hub over binance")

@@ -66,8 +66,11 @@ class WeightBudget:
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._grant(), name="binance weights")
         try:
-            await asyncio.wait_for(granted, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await granted
         except TimeoutError:
+            if granted.done() and not granted.cancelled():
+                self.release(weight)
             raise RateLimited(
                 self._venue, "the request budget of this minute is used up", status=429, retry_after_s=self._wait_s()
             ) from None

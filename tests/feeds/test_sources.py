@@ -1,0 +1,158 @@
+"""Which feed a source means, and that the embedded exchange runs only while somebody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import psutil
+import pytest
+
+from orderfox_nb.clock import ManualClock
+from orderfox_nb.config import load_settings
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.events import BookSnapshot, Gap, Topic
+from orderfox_nb.errors import (
+    RateLimited,
+    SettingError,
+    UnknownSymbol,
+    VenueBlocked,
+    VenueRefused,
+    VenueUnreachable,
+)
+from orderfox_nb.feeds.base import Origin
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.binance.venue_clock import VenueClock
+from orderfox_nb.feeds.catalog import open_feed
+from orderfox_nb.feeds.embedded import EmbeddedFeed
+from orderfox_nb.feeds.inbox import Inbox, InboxClosed
+from orderfox_nb.feeds.remote import RemoteFeed
+from orderfox_nb.feeds.retry import backoff, is_transient
+from tests.feeds.conftest import next_of
+
+pytestmark = pytest.mark.feeds
+
+
+def test_each_source_is_the_feed_of_its_kind() -> None:
+    settings = load_settings()
+    assert isinstance(open_feed("sim?seed=3&symbols=2", settings), EmbeddedFeed)
+    assert isinstance(open_feed("binance", settings), BinanceFeed)
+    assert isinstance(open_feed("http://127.0.0.1:8000", settings), RemoteFeed)
+    assert open_feed("sim", settings).origin.simulated
+    assert not open_feed("binance", settings).origin.simulated
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "ccxt:okx",
+        "replay:file",
+        "tape:/no/such/file",
+        "sim?symbols=0",
+        "sim?symbols=1000",
+        "sim?speed=max",
+        "sim?speed=0",
+        "sim?seed=x",
+        "nonsense",
+    ],
+)
+def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        open_feed(source, load_settings())
+    assert refused.value.variable == "ORDERFOX_SOURCE"
+
+
+def simulations() -> set[int]:
+    return {
+        child.pid
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and "orderfox_nb.sim" in " ".join(child.cmdline())
+    }
+
+
+async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_replaced_when_it_dies() -> None:
+    before = simulations()
+    origin = Origin(source="sim", venue="sim", simulated=True)
+    async with EmbeddedFeed(["--symbols", "1"], origin=origin, linger_s=0.05) as feed:
+        assert simulations() == before
+        assert not feed.running
+        async with aclosing(feed.stream(Topic("sim", "BTCUSDT", "book"))) as stream:
+            await next_of(stream, BookSnapshot, within_s=20)
+            (started,) = simulations() - before
+            psutil.Process(started).kill()
+            assert isinstance(await next_of(stream, Gap), Gap)
+            await next_of(stream, BookSnapshot, within_s=20)
+            (replaced,) = simulations() - before
+            assert replaced != started
+            assert feed.statistics()["process_starts"] == 2
+            last = psutil.Process(replaced)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, [last], 5)
+        assert not alive
+    assert simulations() == before
+
+
+async def test_a_tape_at_full_speed_loses_nothing(recordings: Path) -> None:
+    source = f"tape:{recordings / 'usdm_btcusdt_20240808.gz'}?speed=max"
+    last_update_id = 5_123_135_475_514
+    async with open_feed(source, load_settings()) as feed, asyncio.timeout(60):
+        (listing,) = await feed.listings()
+        book = Book(listing.instrument)
+        async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "book"))) as stream:
+            async for event in stream:
+                assert not isinstance(event, Gap)
+                book.apply(event)
+                assert not book.crossed
+                if book.update_id >= last_update_id:
+                    break
+        assert book.best_bid is not None
+        assert book.best_ask is not None
+        assert listing.instrument.price(book.best_bid) == 61659.7
+        assert listing.instrument.price(book.best_ask) == 61659.8
+        assert feed.statistics()["gaps"] == 0
+        assert feed.origin.recorded
+
+
+def test_only_what_may_pass_by_itself_is_tried_again() -> None:
+    assert is_transient(VenueUnreachable("binance", "x"))
+    assert is_transient(RateLimited("binance", "x", status=429, retry_after_s=1))
+    assert is_transient(ConnectionResetError())
+    assert not is_transient(VenueBlocked("binance", "x", status=451))
+    assert not is_transient(VenueRefused("binance", "x", status=400))
+    assert not is_transient(UnknownSymbol("X"))
+
+
+def test_delays_grow_to_a_bound_and_are_drawn_from_their_upper_half() -> None:
+    delays = list(islice(backoff(first_s=1, most_s=8, random=Random(1)), 50))
+    for delay, nominal in zip(delays, [1, 2, 4, *[8] * 47], strict=True):
+        assert nominal / 2 <= delay <= nominal
+
+
+async def test_an_inbox_that_is_full_tells_how_much_was_lost_and_goes_on() -> None:
+    inbox: Inbox[str] = Inbox(3, overflow=lambda lost: f"lost {lost}")
+    for number in range(5):
+        inbox.put(str(number))
+    inbox.put_first("first")
+    assert [await inbox.get() for _ in range(2)] == ["first", "lost 5"]
+    inbox.put("after")
+    assert await inbox.get() == "after"
+    inbox.close()
+    with pytest.raises(InboxClosed):
+        await inbox.get()
+    assert inbox.dropped == 5
+
+
+def test_a_venues_clock_keeps_its_rate_over_a_jump_and_holds_still_with_its_tape() -> None:
+    clock = ManualClock(0)
+    steady = VenueClock(clock, speed=20)
+    steady.observe(1_000_000, asked_us=0, answered_us=0)
+    clock._now_us = 1_000_000
+    assert steady.now_us() == 21_000_000
+    steady.observe(90_000_000, asked_us=1_000_000, answered_us=1_000_000)  # a jump
+    clock._now_us = 2_000_000
+    assert steady.now_us() == 110_000_000
+    steady.observe(90_000_000, asked_us=2_000_000, answered_us=2_000_000)  # the tape has ended
+    clock._now_us = 9_000_000
+    assert steady.now_us() == 90_000_000
