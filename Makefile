@@ -20,7 +20,7 @@ serve: $(VENV)/.installed
 	$(BIN)/orderfox serve --port $(PORT) --source '$(SOURCE)'
 
 lab: $(VENV)/.installed
-	$(BIN)/jupyter lab --notebook-dir notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest

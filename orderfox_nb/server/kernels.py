@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
-from traitlets import Bool, Dict
+from traitlets import Bool, Dict, Integer
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 _log = logging.getLogger(__name__)
 
+PING_S: Final = 30.0
 V1_SUBPROTOCOL: Final = "v1.kernel.websocket.jupyter.org"
 
 
@@ -22,6 +23,7 @@ class DashboardKernels(AsyncMappingKernelManager):
 
     kernel_environment = Dict(help="Variables that every kernel gets")
     closing = Bool(False)
+    most = Integer(40, help="Kernels at a time: every page has one, and anybody may open pages").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -31,6 +33,8 @@ class DashboardKernels(AsyncMappingKernelManager):
     async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
         if self.closing:
             raise web.HTTPError(503, "The server stops")
+        if len(self.list_kernel_ids()) + len(self.starting) >= self.most:
+            raise web.HTTPError(503, f"{self.most} pages are open already")
         kwargs["env"] = {**(kwargs.get("env") or {}), **self.kernel_environment}
         task = asyncio.current_task()
         assert task is not None
@@ -44,8 +48,9 @@ class DashboardKernels(AsyncMappingKernelManager):
 class Reaper:
     """Decides which kernels outlived their tab: a state machine over times that are handed in.
 
-    A page's last word is refused by XSRF (voila #1458), and idle culling spares a kernel with a live task. So a kernel
-    ends ``grace_s`` after its last socket closed, or ``unclaimed_s`` after it was taken from the pool and no page came.
+    A page's last word does not always arrive, and idle culling spares a kernel with a live task. So a kernel ends
+    ``grace_s`` after its last socket closed (at once when its page said that it leaves), or ``unclaimed_s`` after it
+    was taken from the pool and no page came.
     """
 
     def __init__(self, *, grace_s: float = 15.0, unclaimed_s: float = 60.0) -> None:
@@ -53,11 +58,18 @@ class Reaper:
         self._unclaimed_s = unclaimed_s
         self._sockets: dict[str, int] = {}
         self._alone_since: dict[str, tuple[float, float]] = {}
+        self._leaving: set[str] = set()
 
     def connected(self, kernel_id: str) -> None:
         """Note that a page opened a socket."""
         self._sockets[kernel_id] = self._sockets.get(kernel_id, 0) + 1
         self._alone_since.pop(kernel_id, None)
+        self._leaving.discard(kernel_id)
+
+    def leaving(self, kernel_id: str) -> None:
+        """Note that a page said it is being closed; its socket closes after that."""
+        if kernel_id in self._sockets:
+            self._leaving.add(kernel_id)
 
     def disconnected(self, kernel_id: str, now_s: float) -> None:
         """Note that a page's socket closed."""
@@ -66,7 +78,8 @@ class Reaper:
             self._sockets[kernel_id] = left
             return
         self._sockets.pop(kernel_id, None)
-        self._alone_since[kernel_id] = (now_s, self._grace_s)
+        self._alone_since[kernel_id] = (now_s, 0.0 if kernel_id in self._leaving else self._grace_s)
+        self._leaving.discard(kernel_id)
 
     def due(self, now_s: float, *, running: Iterable[str], preheated: Iterable[str]) -> list[str]:
         """Return the kernels to end now.
@@ -99,6 +112,19 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         self._now_s = now_s
         self._counted = ""
 
+    # Tornado pings by seconds; Jupyter's mixin reads the same numbers as milliseconds and would ping once more.
+    @property
+    def ping_interval(self) -> float:  # type: ignore[override]
+        return PING_S
+
+    @property
+    def ping_timeout(self) -> float:  # type: ignore[override]
+        return PING_S
+
+    def send_ping(self) -> None:
+        if self.ping_callback is not None:
+            self.ping_callback.stop()
+
     async def get(self, kernel_id: str) -> None:  # type: ignore[override]
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "")
         if V1_SUBPROTOCOL not in (name.strip() for name in offered.split(",")):
@@ -122,3 +148,15 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
             self._reaper.disconnected(self._counted, self._now_s())
             self._counted = ""
         super().on_close()
+
+
+class PageLeaves(web.RequestHandler):
+    """A page's last word. Voila's own handler refuses it for want of an XSRF token (voila #1458)."""
+
+    def initialize(self, reaper: Reaper) -> None:
+        self._reaper = reaper
+
+    def post(self, kernel_id: str) -> None:
+        """Take note; only the page knows the id of its kernel."""
+        self._reaper.leaving(kernel_id)
+        self.set_status(204)

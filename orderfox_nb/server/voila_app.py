@@ -27,7 +27,7 @@ from traitlets.config import Config
 from voila.app import Voila
 
 from orderfox_nb.errors import SettingError
-from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, Reaper
+from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 
@@ -75,6 +75,8 @@ def dashboard_config(*, preheated: int) -> Config:
                 "http_header_envs": [],
                 "show_tracebacks": False,
             },
+            # Where it can be: a kernel behind a file of its owner instead of ports that every user can reach.
+            "KernelManager": {"transport": "ipc" if sys.platform == "linux" else "tcp"},
         }
     )
 
@@ -96,8 +98,8 @@ class OrderFoxVoila(Voila):
 
     def initialize(self, argv: list[str] | None = None) -> None:
         super().initialize(argv if argv is not None else [])
-        # Voila's own line about the address comes from a listen() that is not used here.
-        self.log.setLevel(logging.WARNING)
+        # It tells of a listen() that is not used here, and that a notebook which nobody signed is not trusted.
+        self.log.setLevel(logging.ERROR)
 
     def init_handlers(self) -> list[Any]:
         """Put our routes and the guarded kernel socket before everything of Voila."""
@@ -107,6 +109,7 @@ class OrderFoxVoila(Voila):
         return [
             *routes(base, self.service, top_level=True, catch_all=True),
             (url_path_join(base, rf"/api/kernels/{_KERNEL_PATH}/channels"), GuardedKernelSocket, guard),
+            (url_path_join(base, rf"/voila/api/shutdown/{_KERNEL_PATH}"), PageLeaves, {"reaper": self._reaper}),
             *cast("list[Any]", super().init_handlers()),
         ]
 
@@ -121,7 +124,8 @@ class OrderFoxVoila(Voila):
         except OSError as error:
             raise SettingError("BACKEND_PORT", self.port, f"a port that is free on {self.ip} ({error})") from None
         self.port = self._listeners[0].getsockname()[1]
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.ip, self.ip)  # noqa: S104
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.ip, self.ip)  # noqa: S104
+        shown = f"[{shown}]" if ":" in shown else shown
         return f"http://{shown}:{self.port}{self.base_url}"
 
     def serve(self, *, announce: Any, open_browser: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from aiohttp import ClientSession
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.server.conftest import TOKEN, Child, Serve, Served
+from tests.server.conftest import TOKEN, Child, Serve, Served, until
 
 pytestmark = pytest.mark.server
 
@@ -117,5 +119,21 @@ async def test_page_of_the_same_server_may_open_sockets(server: Served) -> None:
 async def test_correlation_id_of_a_request_comes_back(server: Served) -> None:
     async with server.session.get(server.url + "health", headers={"X-Request-ID": "mine-1"}) as response:
         assert response.headers["X-Request-ID"] == "mine-1"
+        assert response.status == 200
     async with server.session.get(server.url + "health", headers={"X-Request-ID": "bad id\t"}) as response:
         assert response.headers["X-Request-ID"] != "bad id"
+
+
+async def test_log_names_the_correlation_id_and_the_time_of_every_request_and_socket(
+    server: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "orderfox_nb.server")
+    headers = {"X-Request-ID": "mine-2"}
+    async with server.session.get(server.url + "api/v1/symbols", headers=headers) as response:
+        assert response.status == 200
+    async with connect(server.ws_url + "api/v1/ws/live", additional_headers=headers) as socket:
+        await socket.recv()
+    await until(lambda: "sent=1" in caplog.text)
+    lines = [record.getMessage() for record in caplog.records if "id=mine-2" in record.getMessage()]
+    assert any("path=/api/v1/symbols status=200 ms=" in line for line in lines)
+    assert any("socket=ws/live" in line and "code=1000" in line for line in lines)

@@ -139,6 +139,13 @@ async def test_writing_needs_the_token(dashboard: tuple[Child, str]) -> None:
             assert (await response.json())["symbols"] == 3
 
 
+async def test_last_word_of_a_page_is_heard(dashboard: tuple[Child, str]) -> None:
+    async with ClientSession() as session:
+        _, kernel = await open_page(session, dashboard[1])
+        async with session.post(f"{dashboard[1]}/voila/api/shutdown/{kernel}") as response:
+            assert response.status == 204
+
+
 async def test_kernel_ends_with_its_page_and_the_server_leaves_nothing(
     start_dashboard: Callable[..., tuple[Child, str]],
 ) -> None:
@@ -221,6 +228,16 @@ def test_reaper_ends_a_kernel_after_its_last_socket_closed() -> None:
     assert reaper.due(509, running=["k"], preheated=[]) == []
     assert reaper.due(510, running=["k"], preheated=[]) == ["k"]
     assert reaper.due(511, running=[], preheated=[]) == []
+
+
+def test_reaper_waits_for_no_page_that_said_it_leaves() -> None:
+    reaper = Reaper(grace_s=10)
+    reaper.leaving("k")
+    reaper.connected("k")
+    reaper.leaving("k")
+    assert reaper.due(0, running=["k"], preheated=[]) == []
+    reaper.disconnected("k", 1)
+    assert reaper.due(1, running=["k"], preheated=[]) == ["k"]
 
 
 def test_reaper_spares_a_kernel_that_is_reached_again() -> None:

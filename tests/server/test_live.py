@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -219,6 +220,14 @@ async def test_more_than_50_messages_a_second_are_left_out(server: Served) -> No
             await say(socket, type="ping")
         error = await receive(socket, "error")
         assert "50" in error["message"]
+
+
+async def test_page_is_told_when_its_source_falls_ill(server: Served) -> None:
+    async with page(server) as socket:
+        sick = "the venue does not answer: choose another source"
+        server.feed.origin = msgspec.structs.replace(server.feed.origin, problem=sick)
+        status = await receive(socket, "status")
+        assert (status["state"], status["message"], status["origin"]["problem"]) == ("down", sick, sick)
 
 
 async def test_stop_of_the_server_closes_the_sockets(server: Served) -> None:

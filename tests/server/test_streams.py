@@ -271,6 +271,40 @@ async def test_delta_trades_come_once_each_and_none_is_left_out(server: Served) 
         assert seen == list(range(151, 401))
 
 
+async def test_volume_covers_the_range_of_the_candles_beside_it(server: Served) -> None:
+    url = server.ws_url + "api/v1/ws/"
+    async with connect(url + "candles/BTCUSDT/1m?container_width=600") as candles:
+        history = await receive(candles, "historical_candles")
+        assert history["count"] == 300
+        async with connect(url + "liquidations/BTCUSDT?timeframe=1m") as socket:
+            kinds = {}
+            while len(kinds) < 2:
+                message = await receive(socket)
+                kinds[message["type"]] = message
+        volume = kinds["liquidation_volume"]
+        msgspec.convert(volume["data"], list[models.VolumeBucket])
+        assert volume["is_update"] is False
+        assert [bucket["time"] for bucket in volume["data"]] == [bar["time"] for bar in history["data"]]
+
+
+async def test_live_liquidation_updates_the_total_of_its_bucket(server: Served) -> None:
+    url = server.ws_url + "api/v1/ws/"
+    async with (
+        connect(url + "candles/BTCUSDT/1m") as candles,
+        connect(url + "liquidations/BTCUSDT?timeframe=1m") as socket,
+    ):
+        await receive(candles, "historical_candles")
+        whole = await receive(socket, "liquidation_volume")
+        before = {bucket["time"]: float(bucket["sell_volume"]) for bucket in whole["data"]}
+        order = liquidation("BTCUSDT", 9, server.feed.time_us)
+        server.feed.emit(LIQUIDATIONS, order)
+        update = await receive(socket, "liquidation_volume")
+        assert update["is_update"] is True
+        assert len(update["data"]) == 1
+        bucket = update["data"][0]
+        assert float(bucket["sell_volume"]) == pytest.approx(before[bucket["time"]] + order.notional)
+
+
 async def test_three_readers_each_receive_every_liquidation(server: Served) -> None:
     url = server.ws_url + "api/v1/ws/liquidations/BTCUSDT"
     async with connect(url) as one, connect(url) as two, connect(url) as three:
@@ -310,6 +344,14 @@ async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
             assert message["data"]["quantity"] == f"{sent - 1}.5"
             stalled.transport.resume_reading()
             assert (await closed_with(stalled))[0] == 4008
+
+
+async def test_small_messages_are_sent_at_once(server: Served) -> None:
+    async with connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT") as client:
+        await receive(client)
+        for one in server.service.sockets:
+            stream: Any = one.ws_connection.stream  # type: ignore[attr-defined]
+            assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 async def test_trouble_upstream_is_told_and_the_socket_stays(server: Served) -> None:

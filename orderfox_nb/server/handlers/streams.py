@@ -276,6 +276,7 @@ async def beside(work: Any, *, name: str) -> AsyncIterator[None]:
         yield
     except asyncio.CancelledError:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            owner.uncancel()
             raise error from None
         raise
     finally:
