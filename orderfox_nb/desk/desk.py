@@ -88,7 +88,7 @@ class Desk:
 
     def now_us(self) -> int:
         """Return the venue's time."""
-        return self._feed.now_us()
+        return self.hub.now_us()
 
     @asynccontextmanager
     async def frames(self, key: FrameKey) -> AsyncIterator[FrameReader]:

@@ -68,6 +68,7 @@ class Hub:
         self._opened = 0
         self._failed = 0
         self._events = 0
+        self._newest_us = 0
 
     @property
     def venue(self) -> str:
@@ -78,7 +79,9 @@ class Hub:
         return self._feed.origin
 
     def now_us(self) -> int:
-        return self._feed.now_us()
+        # A recording has no future: played as fast as it is read, it runs ahead of what its clock was asked last.
+        now_us = self._feed.now_us()
+        return max(now_us, self._newest_us) if self._feed.origin.recorded else now_us
 
     @property
     def topics(self) -> Sequence[TopicState]:
@@ -238,9 +241,12 @@ class Hub:
             bars.discard(state)
             if not bars:
                 del self._bars[topic.symbol]
-        if not self._states and self._tick is not None:
-            self._tick.cancel()
-            self._tick = None
+        if not self._states:
+            # A recording that is opened again begins at its beginning.
+            self._newest_us = 0
+            if self._tick is not None:
+                self._tick.cancel()
+                self._tick = None
 
     async def _pump(self, state: TopicState) -> None:
         """Move a topic's events into its fold until the upstream ends; the only writer of the state."""
@@ -263,6 +269,8 @@ class Hub:
         turn = 0
         async with aclosing(self._feed.stream(state.topic)) as events:
             async for event in events:
+                if event.received_us and event.time_us > self._newest_us:
+                    self._newest_us = event.time_us
                 try:
                     state.take(event)
                 except EventError as error:

@@ -77,6 +77,7 @@ class ScriptedFeed:
         self.opened: dict[Topic, int] = {}
         self.closed: dict[Topic, int] = {}
         self.entered = False
+        self.recorded = False
         self.history: list[tuple[int, float, float, int]] | None = None
         self.history_calls: list[tuple[str, str, int, int]] = []
         self.past_candles: Sequence[Candle] = ()
@@ -89,7 +90,7 @@ class ScriptedFeed:
 
     @property
     def origin(self) -> Origin:
-        return Origin(source=VENUE, venue=VENUE)
+        return Origin(source=VENUE, venue=VENUE, recorded=self.recorded)
 
     def now_us(self) -> int:
         return self.clock.now_us()

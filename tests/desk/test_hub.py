@@ -199,3 +199,18 @@ async def test_silence_turns_a_topic_stale_by_the_venues_clock():
         await clock.advance(60)
         assert state.quality.wire().state == "stale"
     assert clock.sleepers == 0 or all(task.done() for task in asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def test_recording_that_runs_ahead_of_its_clock_is_not_called_skewed():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    feed.recorded = True
+    async with Hub(feed, linger_s=0, clock=clock) as hub:
+        async with hub.watch(TRADES) as state:
+            ahead_us = clock.now_us() + 60_000_000
+            feed.put(TRADES, live(clock.now_us()), trade(ahead_us, 1))
+            await settle()
+            await clock.advance(2)
+            assert state.quality.wire().state == "live"
+            assert hub.now_us() == ahead_us
+        assert hub.now_us() == clock.now_us()
