@@ -212,7 +212,7 @@ def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         (
-            "--ServerApp.jpserver_extensions={'orderfox_nb': True, 'jupyterlab': True, 'jupyter_lsp': False, "
+            "--ServerApp.jpserver_extensions={'orderfox_nb': True, 'jupyterlab': True, "
             "'notebook_shim': False, 'voila.server_extension': False}"
         ),
     ]
