@@ -99,6 +99,7 @@ async def test_a_request_that_was_given_up_returns_its_place() -> None:
     waiting.cancel()
     await settle()
     assert budget.waiting == 0
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "binance weights"]
     await budget.close()
 
 
@@ -124,6 +125,25 @@ async def test_nothing_is_sent_while_the_venue_has_told_us_to_wait(
     assert len(venue.requests) == 1
     await clock.advance(retry_after + 1)
     assert await rest.time_ms() == 1
+    await rest.close()
+
+
+async def test_a_mass_resync_stops_with_its_first_refusals_instead_of_being_banned(venue: ScriptedVenue) -> None:
+    clock = ManualClock()
+    rest = BinanceRest(venue.http_url, venue="binance", clock=clock)
+    venue.answers["depth"] = web.json_response({"code": -1003}, status=429, headers={"Retry-After": "30"})
+    tasks = [asyncio.create_task(rest.depth(f"S{number}USDT")) for number in range(80)]
+    refused, _ = await asyncio.wait(tasks, timeout=5, return_when=asyncio.FIRST_EXCEPTION)
+    assert all(isinstance(task.exception(), RateLimited) for task in refused)
+    venue.answers["depth"] = book(5)
+    await settle()
+    sent = len(venue.calls("depth"))
+    assert sent <= 16
+    while not all(task.done() for task in tasks):
+        await clock.advance(10)
+        await asyncio.wait(tasks, timeout=0.02)
+    answered = [task for task in tasks if task.exception() is None]
+    assert len(answered) >= 80 - 16
     await rest.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
@@ -33,6 +34,9 @@ from orderfox_nb.feeds.binance.protocol import depth_weight, klines_weight
 from orderfox_nb.feeds.binance.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
 
 Answer = TypeVar("Answer")
+
+_LANES: Final = 8
+"""Requests under way at once: so many can be refused before the first refusal stops the others."""
 
 INVALID_SYMBOL: Final = -1121
 MOST_CANDLES: Final = 1_500
@@ -68,6 +72,7 @@ class BinanceRest:
         self._report = report
         self._session: aiohttp.ClientSession | None = None
         self.budget = WeightBudget(venue, clock)
+        self._lanes = asyncio.Semaphore(_LANES)
         self.calls = 0
         self.failures = 0
 
@@ -171,7 +176,16 @@ class BinanceRest:
         """
         parameters = parameters or {}
         timeout_s = self._patience_s if patience_s is not None and patience_s < 0 else patience_s
-        await self.budget.acquire(weight, priority=priority, timeout_s=timeout_s)
+        while True:
+            await self.budget.acquire(weight, priority=priority, timeout_s=timeout_s)
+            async with self._lanes:
+                if self.budget.paused_s > 0:
+                    # The venue has told another request to stop while this one stood in line.
+                    self.budget.refund(weight)
+                    continue
+                return await self._ask(path, kind, parameters, weight)
+
+    async def _ask(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
         self.calls += 1
         try:
             answer = await self._send(path, kind, parameters, weight)
@@ -203,7 +217,7 @@ class BinanceRest:
         if self._session is None:
             # An idle connection closes by itself: nothing stays open for nobody.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=5.0),
+                connector=aiohttp.TCPConnector(limit=_LANES, keepalive_timeout=5.0),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
             )
         return self._session

@@ -70,14 +70,16 @@ class WeightBudget:
                 await granted
         except TimeoutError:
             if granted.done() and not granted.cancelled():
-                self.release(weight)
+                self.refund(weight)
             raise RateLimited(
                 self._venue, "the request budget of this minute is used up", status=429, retry_after_s=self._wait_s()
             ) from None
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
-                self.release(weight)
+                self.refund(weight)
             raise
+        finally:
+            self._rest()
 
     def release(self, weight: int, *, used: int | None = None) -> None:
         """Tell that an answer has come, with the weight that the venue has counted in its minute."""
@@ -85,6 +87,11 @@ class WeightBudget:
         if used is not None:
             self._roll()
             self.used = used + self._flying
+
+    def refund(self, weight: int) -> None:
+        """Give back what was granted and not used."""
+        self._flying = max(0, self._flying - weight)
+        self.used = max(0, self.used - weight)
 
     def pause(self, seconds: float) -> None:
         """Grant nothing for a while: the venue has said so."""
@@ -104,6 +111,12 @@ class WeightBudget:
         for *_, granted in self._waiting:
             granted.cancel()
         self._waiting.clear()
+
+    def _rest(self) -> None:
+        """End the pump where nobody is left: nothing shall wait for the next minute in vain."""
+        if not self.waiting and self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
 
     def _fits(self, weight: int) -> bool:
         self._roll()
