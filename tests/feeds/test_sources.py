@@ -8,13 +8,14 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+import msgspec
 import psutil
 import pytest
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import BookSnapshot, Gap, Topic
+from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic
 from orderfox_nb.errors import (
     RateLimited,
     SettingError,
@@ -113,6 +114,33 @@ async def test_a_tape_at_full_speed_loses_nothing(recordings: Path) -> None:
         assert listing.instrument.price(book.best_ask) == 61659.8
         assert feed.statistics()["gaps"] == 0
         assert feed.origin.recorded
+
+
+async def test_the_bars_of_a_tape_are_those_of_its_trades(recordings: Path) -> None:
+    source = f"tape:{recordings / 'usdm_btcusdt_20240808.gz'}?speed=max"
+    rows = msgspec.json.decode((recordings / "fapi_v1_klines_BTCUSDT_1m_20240808_from_trades.json").read_bytes())
+    expected = {row[0] * 1_000: (*(float(text) for text in row[1:6]), row[8]) for row in rows}
+    bars: dict[int, tuple[float | int, ...]] = {}
+    async with open_feed(source, load_settings()) as feed, asyncio.timeout(60):
+
+        async def play() -> None:
+            # A tape starts with the first reader of its book.
+            async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "book"))) as stream:
+                async for event in stream:
+                    assert not isinstance(event, Gap)
+
+        async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "candles", "1m"))) as stream:
+            await next_of(stream, Status, within_s=20)
+            playing = asyncio.create_task(play())
+            async for event in stream:
+                if isinstance(event, Candle) and event.open_us in expected:
+                    bar = (event.open, event.high, event.low, event.close, event.volume, event.trades)
+                    bars[event.open_us] = bar
+                if bars.get(max(expected)) == expected[max(expected)]:
+                    break
+            playing.cancel()
+            await asyncio.wait({playing})
+    assert bars == expected
 
 
 def test_only_what_may_pass_by_itself_is_tried_again() -> None:
