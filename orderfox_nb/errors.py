@@ -6,6 +6,7 @@ OrderFoxError
 │   ├── BadValue              a value outside its range (HTTP 400)
 │   └── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
 ├── EventError                an event that its fold cannot take
+├── SlowReader                a reader of events that did not keep up (close code 4008)
 └── FeedError                 a feed that cannot go on
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
     ├── VenueRefused          the venue answered with an error of its own
@@ -82,6 +83,23 @@ class UnknownSymbol(InputError):
 
 class EventError(OrderFoxError):
     """An event that its fold cannot take, such as one of another symbol."""
+
+
+class SlowReader(OrderFoxError):
+    """A reader whose inbox overflowed and that asked to be closed rather than to get a gap.
+
+    Args:
+        topic: What it read.
+        lost: How many events were waiting for it.
+    """
+
+    def __init__(self, topic: object, lost: int) -> None:
+        super().__init__(topic, lost)
+        self.topic = topic
+        self.lost = lost
+
+    def __str__(self) -> str:
+        return f"the reader of {self.topic} did not keep up: {self.lost} events were waiting"
 
 
 class FeedError(OrderFoxError):

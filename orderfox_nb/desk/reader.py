@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from orderfox_nb.core.events import Event, Gap, Topic
-from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.errors import SlowReader
 
 
 class Numbered(NamedTuple):
@@ -16,18 +16,6 @@ class Numbered(NamedTuple):
 
     sequence: int
     event: Event
-
-
-class SlowReader(OrderFoxError):
-    """A reader whose inbox overflowed and that asked to be closed rather than to get a gap."""
-
-    def __init__(self, topic: Topic, lost: int) -> None:
-        super().__init__(topic, lost)
-        self.topic = topic
-        self.lost = lost
-
-    def __str__(self) -> str:
-        return f"the reader of {self.topic} did not keep up: {self.lost} events were waiting"
 
 
 class EventReader:

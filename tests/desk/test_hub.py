@@ -9,8 +9,7 @@ from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.core.events import BookSnapshot, Gap, Status, Topic, Trade
 from orderfox_nb.core.tape import Tape
 from orderfox_nb.desk.hub import Hub
-from orderfox_nb.desk.reader import SlowReader
-from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
+from orderfox_nb.errors import SlowReader, UnknownSymbol, VenueUnreachable
 from tests.desk.scripted import BTC, VENUE, ScriptedFeed, delta, live, snapshot, trade
 
 pytestmark = pytest.mark.core
