@@ -1,6 +1,7 @@
 // One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
 import { foldFrame } from "./fold.js";
+import { Lag } from "./lag.js";
 import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
 
 const WIRE = 1;
@@ -16,7 +17,6 @@ export class Link {
     this.state = "connecting"; // connecting, open, reconnecting, reload
     this.detail = "";
     this.hello = null;
-    this.offset = 0; // the page's clock minus the venue's, ms
     this.entries = new Map(); // subscription text → entry
     this.byKey = new Map();
     this.listeners = new Set();
@@ -24,7 +24,7 @@ export class Link {
     this.pump = null;
     this.requests = new Map();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
-    this.lag = null; // ms from the server's stamp to here, a slow average
+    this.lag = new Lag();
     this.attempt = 0;
     this.sent = [];
     this.dirty = new Set();
@@ -101,7 +101,13 @@ export class Link {
     this.retry = setTimeout(() => this.connect(), bound / 2 + (Math.random() * bound) / 2);
   }
 
+  ping() {
+    this.pinged = performance.now();
+    this.post({ type: "ping" });
+  }
+
   checkQuiet() {
+    if (this.state === "open" && !document.hidden) this.ping();
     if (this.transport && !document.hidden && performance.now() - this.heard > QUIET_MS) this.lost();
   }
 
@@ -161,7 +167,7 @@ export class Link {
 
   /** The venue's time now, in ms. */
   now() {
-    return Date.now() - this.offset;
+    return Date.now() - this.lag.offset;
   }
 
   // ---- messages -------------------------------------------------------------------------------------------------
@@ -176,6 +182,7 @@ export class Link {
     else if (message.type === "gone") this.gone(entry, message.message);
     else if (message.type === "response") this.answered(message.id, message.data);
     else if (message.type === "status") this.status(message);
+    else if (message.type === "pong") this.lag.roundTrip = this.heard - this.pinged;
     else if (message.type === "error") this.refused(entry, message);
   }
 
@@ -187,7 +194,8 @@ export class Link {
       return;
     }
     this.hello = message;
-    this.offset = Date.now() - message.time;
+    this.lag.reset(Date.now() - message.time);
+    this.ping();
     this.attempt = 0;
     this.counters.connections++;
     this.byKey.clear();
@@ -212,10 +220,7 @@ export class Link {
     entry.gone = "";
     entry.sequence = message.sequence;
     entry.received = performance.now();
-    const age = Date.now() - message.time;
-    entry.lag = Math.abs(age) < 60_000 ? Math.max(0, age) : Math.max(0, age - this.offset);
-    // The age of what moves with every trade; a ticker is old by nature.
-    if (entry.request.stream !== "ticker") this.lag = (this.lag ?? entry.lag) * 0.95 + entry.lag * 0.05;
+    this.lag.frame(Date.now() - message.time);
     this.schedule(entry);
   }
 

@@ -44,7 +44,6 @@ async function render({ model, el }) {
   el.append(root);
 
   const parts = { panel, note: make("span"), gone: "" };
-  let lag = null;
   let shownLag = 0;
   const show = (link) => {
     const origin = link.hello?.origin;
@@ -53,23 +52,25 @@ async function render({ model, el }) {
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
     const words = WORDS[state] ?? state;
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
-    write(text, state === "live" ? `live · ${shownLag} ms${comm}` : words + comm);
+    // A recording plays at a speed of its own: its delay says nothing.
+    const delay = origin?.recorded ? "" : ` · ${shownLag} ms`;
+    write(text, (state === "live" ? `live${delay}` : words) + comm);
     const why = origin?.problem ?? "";
     write(problem, why);
     problem.hidden = why === "";
     const lines = [`source: ${origin?.source ?? "not known yet"}`, `state: ${words}`];
+    if (state === "live") lines.push(`${shownLag} ms behind the quickest frame of the last minute`);
     if (origin?.simulated) lines.push("Every number here is invented by the embedded exchange.");
     if (origin?.demo_symbols) lines.push("The symbol list is the built-in one.");
     panel.title = lines.join("\n");
   };
-  const paint = (entry) => (lag = entry.lag);
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
-  const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint });
+  const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint: () => {} });
   const { link } = following;
   const unlisten = link.listen(() => queueMicrotask(() => show(link)));
   const untheme = onTheme(showTheme);
   const timer = setInterval(() => {
-    shownLag = Math.round(link.lag ?? lag ?? 0);
+    shownLag = Math.round(link.lag.ms ?? 0);
     show(link);
   }, 500);
   return () => {

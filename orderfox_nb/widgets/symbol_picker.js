@@ -1,6 +1,6 @@
 // Choose a symbol: a button that opens a searchable list with 24 h volume, change and last price.
 import { make, setClass, write } from "./dom.js";
-import { percentText, shortText } from "./format.js";
+import { grouped, percentText, shortText } from "./format.js";
 import { holdLink } from "./link.js";
 import { setTrait } from "./panel.js";
 import { applyTheme } from "./theme.js";
@@ -17,6 +17,14 @@ export function matchSymbols(symbols, search) {
     else if (id.includes(wanted)) hold.push(row);
   }
   return begin.concat(hold).slice(0, SHOWN);
+}
+
+/** A price whose digits nobody told: as it came, thousands separated. */
+function lastText(price) {
+  if (price === null || price === undefined) return "–";
+  const text = String(price);
+  const [whole, rest] = text.split(".");
+  return /e/.test(text) ? text : grouped(whole) + (rest === undefined ? "" : `.${rest}`);
 }
 
 async function render({ model, el }) {
@@ -77,7 +85,7 @@ async function render({ model, el }) {
       const [ids, titles, volumes, changes, , lasts] = symbols;
       rows[at].symbol = ids[from];
       write(cells[0], titles[from]);
-      write(cells[1], lasts[from] === null ? "–" : String(lasts[from]));
+      write(cells[1], lastText(lasts[from]));
       write(cells[2], percentText(changes[from]));
       const sign = changes[from] > 0 ? "of-bid" : changes[from] < 0 ? "of-ask" : "";
       setClass(cells[2], sign);

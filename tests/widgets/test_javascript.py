@@ -163,7 +163,7 @@ def test_every_message_is_folded_and_only_the_paint_waits(run_module: RunModule)
     """)
     before, seen, frames, paints, sent = json.loads(printed)
     assert (before, seen, frames, paints) == (0, [3], 3, 1)
-    assert sent == [{"type": "subscribe", "key": "sim/BTCUSDT/trades?rows=50"}]
+    assert sent == [{"type": "ping"}, {"type": "subscribe", "key": "sim/BTCUSDT/trades?rows=50"}]
 
 
 def test_a_delta_of_another_base_is_not_folded_and_asks_once_for_a_full_frame(run_module: RunModule):
@@ -180,7 +180,7 @@ def test_after_a_reconnection_every_key_is_asked_for_again(run_module: RunModule
         message(1, null, [1]);
         sent.length = 0;
         link.receive({{ ...hello, venue: "binance" }}, 0);
-        console.log(JSON.stringify(sent));
+        console.log(JSON.stringify(sent.filter((one) => one.type !== "ping")));
     """)
     assert json.loads(printed) == [{"type": "subscribe", "key": "binance/BTCUSDT/trades?rows=50"}]
 
@@ -195,7 +195,20 @@ def test_two_views_share_a_key_and_the_last_one_ends_it(run_module: RunModule):
         message(2, 1, [2]); paint();
         console.log(JSON.stringify([seen, between, sent.map((one) => one.type)]));
     """)
-    assert json.loads(printed) == [[1, "other"], 1, ["subscribe", "unsubscribe"]]
+    assert json.loads(printed) == [[1, "other"], 2, ["ping", "subscribe", "unsubscribe"]]
+
+
+def test_lag_is_measured_against_the_quickest_frame_whatever_the_clocks_say(run_module: RunModule):
+    printed = run_module("""
+        const { Lag } = await import("./lag.js");
+        const lag = new Lag();
+        lag.reset(500);
+        lag.roundTrip = 4;
+        const offsets = [lag.offset];
+        for (const age of [981, 981, 1001]) { lag.frame(age); offsets.push(lag.offset); }
+        console.log(JSON.stringify([offsets, lag.ms]));
+    """)
+    assert json.loads(printed) == [[500, 981, 981, 981], 3]
 
 
 def test_a_server_of_another_wire_version_asks_for_a_reload(run_module: RunModule):
