@@ -42,7 +42,8 @@ class VenueClock:
         passed_us = local_us - self._local_us
         if self.known and passed_us > 0:
             rate = max(0.0, (venue_us - self._venue_us) / passed_us)
-            if self._speed == float("inf") or rate < self._speed / 2:
+            # Two looks within a second tell no rate: a venue's clock may move in steps.
+            if self._speed == float("inf") or (rate < self._speed / 2 and passed_us >= 1_000_000):
                 self._rate = rate
             else:
                 self._rate = self._speed
