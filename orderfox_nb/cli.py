@@ -39,7 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
 
-    serve = commands.add_parser("serve", help="serve the dashboard and the endpoints")
+    serve = commands.add_parser(
+        "serve",
+        help="serve the dashboard and the endpoints",
+        epilog="Anybody who reaches the address may look. Writing needs a token: the one in ORDERFOX_TOKEN.",
+    )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", help="port, 0 for any free one (default: BACKEND_PORT or 8000)")
     serve.add_argument("--base-url", default="/", help="prefix of every path (default: %(default)s)")

@@ -25,6 +25,7 @@ from tornado.netutil import bind_sockets
 from traitlets import Float, Instance
 from traitlets.config import Config
 from voila.app import Voila
+from voila.request_info_handler import RequestInfoSocketHandler
 
 from orderfox_nb.errors import SettingError
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
@@ -137,8 +138,8 @@ class OrderFoxVoila(Voila):
         """
         asyncio.set_event_loop(asyncio.new_event_loop())
         self.ioloop = tornado.ioloop.IOLoop.current()
-        self.connection_dir = tempfile.mkdtemp(prefix="orderfox_", dir=self.connection_dir_root)
         address = self.bind()
+        self.connection_dir = tempfile.mkdtemp(prefix="orderfox_", dir=self.connection_dir_root)
         server: HTTPServer | None = None
         try:
             settings = cast("dict[str, Any]", self.init_settings())
@@ -169,6 +170,9 @@ class OrderFoxVoila(Voila):
 
     async def _reap(self) -> None:
         manager = self.kernel_manager
+        # Voila keeps what it knew of every page for ever.
+        for kernel_id in RequestInfoSocketHandler._cache.keys() - set(manager.list_kernel_ids()):
+            del RequestInfoSocketHandler._cache[kernel_id]
         for kernel_id in self._reaper.due(
             time.monotonic(), running=manager.list_kernel_ids(), preheated=preheated_kernels(manager)
         ):
