@@ -346,6 +346,26 @@ async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
             assert (await closed_with(stalled))[0] == 4008
 
 
+async def test_view_that_stalls_slows_nobody_and_goes_on_with_the_newest_frame(serve: Serve) -> None:
+    async with serve(send_buffer=4096) as server:
+        url = server.ws_url + "api/v1/ws/orderbook/BTCUSDT?limit=50&rounding=0.1"
+        async with connect(url, max_queue=1) as stalled, connect(url) as reader:
+            await receive(reader)
+            await receive(stalled)
+            stalled.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.transport.pause_reading()
+            frames = 0
+            while frames < 20:
+                server.feed.emit(BOOK, moved_book(server, frames + 1))
+                newest = await receive(reader)
+                frames += 1
+            stalled.transport.resume_reading()
+            got = 0
+            while (await receive(stalled))["sequence"] < newest["sequence"]:
+                got += 1
+            assert got < frames - 1
+
+
 async def test_small_messages_are_sent_at_once(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT") as client:
         await receive(client)
