@@ -37,66 +37,8 @@ async def test_every_panel_is_live_and_the_page_asks_no_other_host(served: str, 
         assert bids == sorted(bids, reverse=True)
         assert asks == sorted(asks)
         assert max(bids) < min(asks)
-        assert await connections(screen) == 1
-        screen.check_clean()
-
-
-async def test_the_chart_is_redrawn_as_the_market_moves(served: str, open_screen: OpenScreen):
-    async with open_screen(served) as screen:
-        await screen.wait_live("chart", "book", "tape")
-        await screen.page.wait_for_selector(".of-ready")
-        first = await screen.pixels()
-        await screen.wait_frames("chart", 20)
-        assert (await screen.pixels())["sum"] != first["sum"]
-
-
-async def test_rounding_and_rows_change_the_ladder_without_a_new_connection(served: str, open_screen: OpenScreen):
-    async with open_screen(served) as screen:
-        await screen.wait_live("book")
-        options = await screen.page.eval_on_selector_all(
-            ".of-rounding-select option", "(options) => options.map((option) => option.value)"
-        )
-        assert options == ["0.1", "1", "10", "100", "1000"]
-        await screen.page.select_option(".of-rounding-select", "100")
-        await screen.wait_data("book", rounding="100")
-        asks = await prices(screen, "ask")
-        assert all(price % 100 == 0 for price in asks)
-        await screen.page.select_option(".of-rows-select", "10")
-        await screen.wait_data("book", rows="10")
-        assert len(await prices(screen, "bid")) == 10
-        assert await connections(screen) == 1
-        assert "rounding=100" in screen.page.url
-        assert "rows=10" in screen.page.url
-
-
-async def test_a_timeframe_button_shows_bars_of_that_length(served: str, open_screen: OpenScreen):
-    async with open_screen(served) as screen:
-        await screen.wait_live("chart")
-        await screen.page.click(".of-timeframe >> text=15m")
-        await screen.wait_data("chart", interval="15m", bars="400")
-        times = await screen.link(
-            "[...link.entries.values()].find((one) => one.request.stream === 'candles').frame.bars[0].slice(-50)"
-        )
-        assert {after - before for before, after in itertools.pairwise(times)} == {900}
-        assert await screen.page.inner_text(".of-timeframe.of-chosen") == "15m"
-        assert (await screen.pixels())["bid"] > 200
-
-
-async def test_a_symbol_chosen_by_search_reaches_every_panel_in_the_browser(served: str, open_screen: OpenScreen):
-    async with open_screen(served) as screen:
-        await screen.wait_live()
-        await screen.page.select_option(".of-rounding-select", "100")
-        await screen.wait_data("book", rounding="100")
-        await screen.page.click(".of-picker-button")
-        await screen.page.wait_for_selector(".of-picker-popup .of-row")
-        await screen.page.keyboard.type("eth")
-        await screen.page.keyboard.press("Enter")
-        for panel in ("market", "chart", "book", "tape", "liquidations"):
-            await screen.wait_data(panel, symbol="ETHUSDT")
-        assert await screen.page.inner_text(".of-picker-name") == "ETH/USDT"
-        assert "symbol=ETHUSDT" in screen.page.url
-        # A row height belongs to one symbol's prices.
-        assert (await screen.data("book"))["rounding"] != "100"
+        await screen.wait_frames("chart", 10)
+        assert (await screen.pixels())["sum"] != pixels["sum"], "the chart is redrawn as the market moves"
         assert await connections(screen) == 1
         screen.check_clean()
 
@@ -119,33 +61,6 @@ async def test_a_refresh_returns_to_the_same_view_within_two_seconds(served: str
             await screen.wait_data("book", **wanted["book"])
             took.append(time.monotonic() - began)
         assert min(took) < 2, took
-
-
-async def test_local_storage_brings_the_view_back_without_the_url(served: str, open_screen: OpenScreen):
-    async with open_screen(served) as screen:
-        await screen.wait_live("chart")
-        await screen.page.click(".of-timeframe >> text=1h")
-        await screen.wait_data("chart", interval="1h")
-        await screen.page.goto(served)
-        await screen.wait_data("chart", timeout_s=40, interval="1h")
-
-
-async def test_a_url_written_by_anybody_does_no_harm(served: str, open_screen: OpenScreen):
-    nasty = "?symbol=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E&timeframe=9x&rounding=-1&rows=7"
-    async with open_screen(served + nasty) as screen:
-        await screen.wait_live("book", "chart")
-        await screen.wait_data("book", symbol="BTCUSDT", rows="20")
-        assert await screen.page.locator(".of img").count() == 0
-
-
-async def test_an_unknown_symbol_is_told_in_words_and_another_one_can_be_chosen(served: str, open_screen: OpenScreen):
-    async with open_screen(served + "?symbol=NOSUCHUSDT") as screen:
-        await screen.page.wait_for_selector('.of-book[data-state="gone"]', state="attached", timeout=40_000)
-        assert "NOSUCHUSDT" in await screen.page.inner_text(".of-book .of-state")
-        await screen.page.click(".of-picker-button")
-        await screen.page.wait_for_selector(".of-picker-popup .of-row")
-        await screen.page.keyboard.press("Enter")
-        await screen.wait_live("book", "chart")
 
 
 async def test_a_cut_socket_is_shown_at_once_and_heals(served: str, open_screen: OpenScreen):
@@ -204,15 +119,6 @@ async def test_dark_and_light_can_be_chosen_and_are_remembered(served: str, open
         assert await screen.page.evaluate(colour) == "rgb(255, 255, 255)"
 
 
-async def test_a_phone_has_one_column_and_nothing_sticks_out(served: str, open_screen: OpenScreen):
-    async with open_screen(served, width=390, height=844) as screen:
-        await screen.wait_live("chart", "book")
-        boxes = [await screen.page.locator(PANELS[name]).bounding_box() for name in ("chart", "book", "tape")]
-        lefts = {round(box["x"]) for box in boxes if box}
-        assert max(lefts) - min(lefts) <= 1
-        assert await screen.page.evaluate("document.scrollingElement.scrollWidth") <= 390
-
-
 async def test_panning_is_not_disturbed_by_new_frames_and_loads_older_bars(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         await screen.wait_live("chart")
@@ -237,3 +143,70 @@ async def test_panning_is_not_disturbed_by_new_frames_and_loads_older_bars(serve
         await screen.page.mouse.dblclick(*middle)
         await screen.wait_frames("chart", 1)
         assert await screen.page.evaluate(axis) != shown, "a double click returns to the newest bar"
+
+
+async def test_controls_change_ladder_and_bars_without_a_new_connection(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live("book", "chart")
+        options = await screen.page.eval_on_selector_all(
+            ".of-rounding-select option", "(options) => options.map((option) => option.value)"
+        )
+        assert options == ["0.1", "1", "10", "100", "1000"]
+        await screen.page.select_option(".of-rounding-select", "100")
+        await screen.wait_data("book", rounding="100")
+        assert all(price % 100 == 0 for price in await prices(screen, "ask"))
+        await screen.page.select_option(".of-rows-select", "10")
+        await screen.wait_data("book", rows="10")
+        assert len(await prices(screen, "bid")) == 10
+
+        await screen.page.click(".of-timeframe >> text=15m")
+        await screen.wait_data("chart", interval="15m", bars="400")
+        times = await screen.link(
+            "[...link.entries.values()].find((one) => one.request.stream === 'candles').frame.bars[0].slice(-50)"
+        )
+        assert {after - before for before, after in itertools.pairwise(times)} == {900}
+        assert await screen.page.inner_text(".of-timeframe.of-chosen") == "15m"
+        assert (await screen.pixels())["bid"] > 200
+        assert await connections(screen) == 1
+        for kept in ("rounding=100", "rows=10", "timeframe=15m"):
+            assert kept in screen.page.url
+
+
+async def test_an_unknown_symbol_is_told_and_a_chosen_one_reaches_every_panel(served: str, open_screen: OpenScreen):
+    async with open_screen(served + "?symbol=NOSUCHUSDT&rounding=100") as screen:
+        await screen.page.wait_for_selector('.of-book[data-state="gone"]', state="attached", timeout=40_000)
+        assert "NOSUCHUSDT" in await screen.page.inner_text(".of-book .of-state")
+        await screen.page.click(".of-picker-button")
+        await screen.page.wait_for_selector(".of-picker-popup .of-row")
+        await screen.page.keyboard.type("eth")
+        await screen.page.keyboard.press("Enter")
+        for panel in ("market", "chart", "book", "tape", "liquidations"):
+            await screen.wait_data(panel, symbol="ETHUSDT")
+        assert await screen.page.inner_text(".of-picker-name") == "ETH/USDT"
+        assert "symbol=ETHUSDT" in screen.page.url
+        # A row height belongs to one symbol's prices.
+        assert (await screen.data("book"))["rounding"] != "100"
+        assert await connections(screen) == 1
+        screen.check_clean()
+
+
+async def test_the_view_is_remembered_and_a_url_written_by_anybody_does_no_harm(served: str, open_screen: OpenScreen):
+    nasty = "?symbol=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E&timeframe=9x&rounding=-1&rows=7"
+    async with open_screen(served) as screen:
+        await screen.wait_live("chart")
+        await screen.page.click(".of-timeframe >> text=1h")
+        await screen.wait_data("chart", interval="1h")
+        await screen.page.goto(served + nasty)
+        await screen.wait_live("book", "chart")
+        await screen.wait_data("chart", symbol="BTCUSDT", interval="1h")
+        await screen.wait_data("book", rows="20")
+        assert await screen.page.locator(".of img").count() == 0
+
+
+async def test_a_phone_has_one_column_and_nothing_sticks_out(served: str, open_screen: OpenScreen):
+    async with open_screen(served, width=390, height=844) as screen:
+        await screen.wait_live("chart", "book")
+        boxes = [await screen.page.locator(PANELS[name]).bounding_box() for name in ("chart", "book", "tape")]
+        lefts = {round(box["x"]) for box in boxes if box}
+        assert max(lefts) - min(lefts) <= 1
+        assert await screen.page.evaluate("document.scrollingElement.scrollWidth") <= 390
