@@ -13,12 +13,16 @@ class Exchange:
         seed: Of every random draw.
         symbols: How many to list, the largest by volume.
         start_us: When trading opens; before that there is history.
+        liquidation_rate: Live liquidations happen so many times as often as they do on a usual day.
     """
 
-    def __init__(self, seed: int = 7, symbols: int = 24, *, start_us: int) -> None:
+    def __init__(self, seed: int = 7, symbols: int = 24, *, start_us: int, liquidation_rate: float = 1.0) -> None:
         self.seed = seed
         self.listings: tuple[Listing, ...] = listings(symbols, start_us=start_us)
-        self._markets = {listing.symbol: Market(listing, seed=seed, start_us=start_us) for listing in self.listings}
+        self._markets = {
+            listing.symbol: Market(listing, seed=seed, start_us=start_us, liquidation_rate=liquidation_rate)
+            for listing in self.listings
+        }
 
     @property
     def markets(self) -> tuple[Market, ...]:

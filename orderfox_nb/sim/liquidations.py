@@ -56,9 +56,9 @@ class Forced(msgspec.Struct, frozen=True, gc=False):
 class LiquidationDesk:
     """Decides on one symbol's liquidations and keeps the truth about them."""
 
-    def __init__(self, listing: Listing, *, seed: int) -> None:
+    def __init__(self, listing: Listing, *, seed: int, rate: float = 1.0) -> None:
         self._random = np.random.default_rng([seed, 3, *listing.symbol.encode()])
-        self._rate = QUIET_RATE * listing.share**RATE_EXPONENT
+        self._rate = rate * QUIET_RATE * listing.share**RATE_EXPONENT
         self._limit_bp = limit_distance_bp(listing)
         self._sigma_bp = Flow.volatility_bp(listing)
         self._median = MEDIAN_NOTIONAL * (1.6 if listing.rank == 0 else 1.0)

@@ -18,16 +18,22 @@ class Market:
         listing: What is traded.
         seed: The same seed and start give the same facts.
         start_us: When it opens, rounded down to the second; before that there is history.
+        liquidation_rate: Live liquidations happen so many times as often as they do on a usual day.
     """
 
-    def __init__(self, listing: Listing, *, seed: int, start_us: int) -> None:
+    def __init__(self, listing: Listing, *, seed: int, start_us: int, liquidation_rate: float = 1.0) -> None:
         self.listing = listing
         self.symbol = listing.symbol
         self.start_us = start_us - start_us % SECOND_US
         self.history = History(listing, seed=seed, start_us=self.start_us)
         self.bars = Bars(self.history)
         self._session = TradingSession(
-            listing, seed=seed, start_us=self.start_us, bars=self.bars, first_ids=self.history.first_ids
+            listing,
+            seed=seed,
+            start_us=self.start_us,
+            bars=self.bars,
+            first_ids=self.history.first_ids,
+            liquidation_rate=liquidation_rate,
         )
 
     @property

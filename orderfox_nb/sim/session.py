@@ -39,12 +39,22 @@ class TradingSession:
         start_us: When trading opens, a whole second.
         bars: Take every trade.
         first_ids: Of the first trade and the first aggregate trade.
+        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
     """
 
-    def __init__(self, listing: Listing, *, seed: int, start_us: int, bars: Bars, first_ids: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        *,
+        seed: int,
+        start_us: int,
+        bars: Bars,
+        first_ids: tuple[int, int],
+        liquidation_rate: float = 1.0,
+    ) -> None:
         self.book = OrderBook()
         self.reference = Reference(listing, seed=seed)
-        self.liquidations = LiquidationDesk(listing, seed=seed)
+        self.liquidations = LiquidationDesk(listing, seed=seed, rate=liquidation_rate)
         self.trades: deque[TradeFact] = deque(maxlen=KEPT_TRADES)
         """The latest, oldest first."""
         self.last_price = listing.price_ticks

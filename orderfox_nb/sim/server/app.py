@@ -16,7 +16,7 @@ from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server.connections import Connection
 from orderfox_nb.sim.server.exchange_source import ExchangeSource
 from orderfox_nb.sim.server.faults import Fault, Faults
-from orderfox_nb.sim.server.gate import Gate, unknown_path
+from orderfox_nb.sim.server.gate import Gate, struck, unknown_path
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.liquidation_api import LiquidationApi
 from orderfox_nb.sim.server.names import Root, StreamName
@@ -76,9 +76,10 @@ class SimServer:
             clock_us=self._weight_clock_us,
             snapshot=self._book,
             symbols=[listing.symbol for listing in self.source.listings],
+            clock=self._clock,
         )
         self._rest = Rest(self.source, self._gate)
-        self._liquidation_api = LiquidationApi(self.source, self.faults)
+        self._liquidation_api = LiquidationApi(self.source, self.faults, self._clock)
         self._runner: web.AppRunner | None = None
         self._pump: asyncio.Task[None] | None = None
 
@@ -130,9 +131,9 @@ class SimServer:
             self.faults.take("clock_jump")
         elif fault.kind == "stale_snapshot":
             self._gate.remember(fault)
-        elif fault.kind == "cut":
+        elif fault.kind in ("cut", "half_open"):
             # A connection that is quiet is cut as well: the network does not wait for a frame.
-            self._cut_now(fault)
+            self._break_now(fault)
         return fault
 
     def statistics(self) -> dict[str, Any]:
@@ -203,7 +204,7 @@ class SimServer:
             for _ in self.source.play(elapsed_us, self._switchboard.publish):
                 # Sockets are served between two portions, so that a long way to go does not fill their queues.
                 if flush:
-                    await self._switchboard.flushed()
+                    await self._switchboard.flushed(held=not self._manual)
                 await asyncio.sleep(0)
 
     def _weight_clock_us(self) -> int:
@@ -215,15 +216,18 @@ class SimServer:
         except KeyError:
             return None
 
-    def _cut_now(self, fault: Fault) -> None:
+    def _break_now(self, fault: Fault) -> None:
         hit = [
             connection
             for connection in self.connections
             if (not fault.connection or connection.number == fault.connection) and _carries(connection, fault)
         ]
-        for connection in hit if fault.count < 0 else hit[: fault.count]:
-            connection.cut()
-        self.faults.struck["cut"] = self.faults.struck.get("cut", 0) + len(hit)
+        hit = hit if fault.count < 0 else hit[: fault.count]
+        if fault.kind == "cut":
+            self._switchboard.cut(hit)
+        else:
+            self._switchboard.part(hit)
+        self.faults.struck[fault.kind] = self.faults.struck.get(fault.kind, 0) + len(hit)
         self.faults.remove(fault.id)
 
     # Sockets
@@ -231,6 +235,8 @@ class SimServer:
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         first, _, rest = request.path.lstrip("/").partition("/")
         root = first if first in ("public", "market", "private") else ""
+        if (fault := self.faults.for_request(request.path, "")) is not None and fault.kind == "status":
+            return struck(fault, {})
         combined = (rest if root else first) == "stream"
         named = request.query.get("streams", "") if combined else request.match_info.get("names", "")
         subscriptions = Subscriptions(
@@ -244,7 +250,7 @@ class SimServer:
             await socket.close(code=1008, message=b"Too many streams")
             return socket
         self._issued += 1
-        connection = Connection(self._issued, _root(root), subscriptions, socket, self.limits)
+        connection = Connection(self._issued, _root(root), subscriptions, socket, limits=self.limits, clock=self._clock)
         self._switchboard.join(connection)
         tasks = {
             asyncio.create_task(connection.write(), name=f"sim-write-{connection.number}"),
@@ -265,6 +271,8 @@ class SimServer:
 
     async def _read(self, connection: Connection, socket: web.WebSocketResponse) -> None:
         async for message in socket:
+            if connection.half_open:
+                continue
             if not connection.incoming(message):
                 await socket.close(code=1008, message=b"Too many requests")
                 return

@@ -9,6 +9,7 @@ from collections import deque
 
 from aiohttp import WSMessage, WSMsgType, web
 
+from orderfox_nb.clock import Clock
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.names import Root, StreamName, parse_stream
 from orderfox_nb.sim.server.subscriptions import Subscriptions
@@ -21,7 +22,14 @@ class Connection:
     """
 
     def __init__(
-        self, number: int, root: Root, subscriptions: Subscriptions, socket: web.WebSocketResponse, limits: Limits
+        self,
+        number: int,
+        root: Root,
+        subscriptions: Subscriptions,
+        socket: web.WebSocketResponse,
+        *,
+        limits: Limits,
+        clock: Clock,
     ) -> None:
         self.number = number
         self.root: Root = root
@@ -32,16 +40,19 @@ class Connection:
         """Did not read for so long that a tape no longer waits for it."""
         self._socket = socket
         self._limits = limits
+        self._clock = clock
         self._queue: deque[tuple[bytes, WSMsgType]] = deque()
         self._queued_bytes = 0
         self._ready = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
         self._incoming: deque[float] = deque()
-        self._resume_at: float = 0.0
+        self._resume_us = 0
         self._pinged_s = self.opened_s
         self._ponged_s = self.opened_s
         self.closing = False
+        self.half_open = False
+        """Nothing goes through, though nobody has closed it."""
 
     def delivered(self) -> dict[str, StreamName]:
         """Return the streams that this connection receives, by name."""
@@ -50,7 +61,7 @@ class Connection:
 
     def send(self, payload: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
         """Queue a frame; a full queue drops the connection."""
-        if self.closing:
+        if self.closing or self.half_open:
             return
         self._queue.append((payload, kind))
         self._queued_bytes += len(payload)
@@ -62,7 +73,7 @@ class Connection:
 
     def hold(self, seconds: float) -> None:
         """Let everything that is queued from now on wait."""
-        self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+        self._resume_us = max(self._resume_us, self._clock.now_us() + round(seconds * 1e6))
 
     def cut(self) -> None:
         """Drop the connection without a close frame, as a broken network does."""
@@ -79,6 +90,11 @@ class Connection:
         """Whether frames wait for the socket."""
         return not self._drained.is_set()
 
+    @property
+    def held(self) -> bool:
+        """Whether a fault makes its frames wait."""
+        return self._resume_us > self._clock.now_us()
+
     async def drained(self) -> None:
         """Wait until every queued frame was handed to the operating system."""
         await self._drained.wait()
@@ -90,8 +106,8 @@ class Connection:
             while not self.closing:
                 await self._ready.wait()
                 while self._queue:
-                    if (wait_s := self._resume_at - time.monotonic()) > 0:
-                        await asyncio.sleep(wait_s)
+                    if (wait_us := self._resume_us - self._clock.now_us()) > 0:
+                        await self._clock.sleep(wait_us / 1e6)
                         continue
                     payload, kind = self._queue.popleft()
                     self._queued_bytes -= len(payload)

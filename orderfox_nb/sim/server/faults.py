@@ -6,11 +6,20 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-StreamFault: TypeAlias = Literal["drop", "duplicate", "reorder", "delay", "freeze", "malformed", "cut"]
 Kind: TypeAlias = Literal[
-    "drop", "duplicate", "reorder", "delay", "freeze", "malformed", "cut", "stale_snapshot", "clock_jump", "status"
+    "drop",
+    "duplicate",
+    "reorder",
+    "delay",
+    "freeze",
+    "malformed",
+    "cut",
+    "half_open",
+    "stale_snapshot",
+    "clock_jump",
+    "status",
 ]
-_STREAM_KINDS = frozenset({"drop", "duplicate", "reorder", "delay", "freeze", "malformed", "cut"})
+_STREAM_KINDS = frozenset({"drop", "duplicate", "reorder", "delay", "freeze", "malformed"})
 _REST_KINDS = frozenset({"status", "malformed", "delay", "stale_snapshot"})
 
 
@@ -18,7 +27,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One fault, its scope, and how often it strikes.
 
     A fault with a ``path`` strikes REST requests, every other one frames of streams (``status`` and
-    ``stale_snapshot`` are of REST by nature). Scopes left empty match everything. ``clock_jump`` strikes at once.
+    ``stale_snapshot`` are of REST by nature). Scopes left empty match everything. ``clock_jump``, ``cut`` and
+    ``half_open`` strike at once. Seconds are of the server's clock.
 
     - ``drop``, ``duplicate``: a frame is left out, sent twice;
     - ``reorder``: a frame is sent after the next one of its stream;
@@ -26,9 +36,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     - ``freeze``: the stream stays silent while the socket lives (``count`` frames, or for ever with -1);
     - ``malformed``: the text is cut in the middle of its JSON;
     - ``cut``: the connection is gone without a close frame;
+    - ``half_open``: the connection stays, but nothing goes through it any more, in either direction;
     - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was asked for;
     - ``clock_jump``: the server's time and every event time jump by ``seconds`` and stay there;
-    - ``status``: REST answers with ``status`` (429, 418, 451, 5xx) and ``Retry-After: seconds``.
+    - ``status``: REST answers with ``status`` (429, 418, 451, 5xx) and ``Retry-After: seconds``; with a ``path``
+      such as ``/market/stream`` a new socket is refused with it.
     """
 
     kind: Kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from orderfox_nb.clock import Clock
 from orderfox_nb.sim.server.faults import Fault, Faults
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.weights import Refused, WeightMeter
@@ -39,6 +39,7 @@ class Gate:
         clock_us: The clock of the weight budget.
         snapshot: Encodes a book, for the fault that serves a stale one.
         symbols: Every symbol.
+        clock: What a delay is measured by.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Gate:
         clock_us: Callable[[], int],
         snapshot: Callable[[str], bytes | None],
         symbols: Sequence[str],
+        clock: Clock,
     ) -> None:
         self._symbols = symbols
+        self._clock = clock
         self._limits = limits
         self._faults = faults
         self._clock_us = clock_us
@@ -81,9 +84,9 @@ class Gate:
             fault = self._faults.for_request(request.path, request.query.get("symbol", ""))
             if fault is not None:
                 if fault.kind == "delay":
-                    await asyncio.sleep(fault.seconds)
+                    await self._clock.sleep(fault.seconds)
                 elif fault.kind == "status":
-                    return _struck(fault, headers)
+                    return struck(fault, headers)
             try:
                 body = answer(request)
                 if fault is not None and fault.kind == "stale_snapshot":
@@ -152,7 +155,8 @@ def integer(request: web.Request, name: str, default: int, *, low: int = -(2**62
     return value
 
 
-def _struck(fault: Fault, headers: dict[str, str]) -> web.Response:
+def struck(fault: Fault, headers: dict[str, str]) -> web.Response:
+    """Answer with the status of a fault."""
     if fault.seconds or fault.status in (418, 429):
         headers["Retry-After"] = str(max(1, round(fault.seconds)))
     if fault.status == 451:

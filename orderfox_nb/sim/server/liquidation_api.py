@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from orderfox_nb.clock import Clock
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.sim.facts import LiquidationFact
 from orderfox_nb.sim.listings import Listing
@@ -21,9 +22,10 @@ from orderfox_nb.sim.server.source import Source
 class LiquidationApi:
     """Liquidations of the past, of the public sample that the stream shows."""
 
-    def __init__(self, source: Source, faults: Faults) -> None:
+    def __init__(self, source: Source, faults: Faults, clock: Clock) -> None:
         self._source = source
         self._faults = faults
+        self._clock = clock
         self._listings = {listing.symbol: listing for listing in source.listings}
         self.requests = 0
 
@@ -32,7 +34,7 @@ class LiquidationApi:
         return [web.get("/api/liquidations", self._volume), web.get("/api/liquidation-orders", self._orders)]
 
     async def _volume(self, request: web.Request) -> web.Response:
-        if (struck := self._struck(request)) is not None:
+        if (struck := await self._struck(request)) is not None:
             return struck
         listing = self._listing(request)
         timeframe = request.query.get("timeframe", "")
@@ -59,7 +61,7 @@ class LiquidationApi:
         )
 
     async def _orders(self, request: web.Request) -> web.Response:
-        if (struck := self._struck(request)) is not None:
+        if (struck := await self._struck(request)) is not None:
             return struck
         listing = self._listing(request)
         start_ms, end_ms = _number(request, "start_timestamp"), _number(request, "end_timestamp")
@@ -86,10 +88,13 @@ class LiquidationApi:
         }
         return _answer({"data": rows, "pagination": pagination})
 
-    def _struck(self, request: web.Request) -> web.Response | None:
+    async def _struck(self, request: web.Request) -> web.Response | None:
         self.requests += 1
         fault = self._faults.for_request(request.path, request.query.get("symbol", ""))
         if fault is None:
+            return None
+        if fault.kind == "delay":
+            await self._clock.sleep(fault.seconds)
             return None
         if fault.kind == "malformed":
             return web.Response(text='[{"symbol":', content_type="application/json")

@@ -80,14 +80,18 @@ class Switchboard:
             else:
                 connection.send(frame)
 
-    async def flushed(self) -> None:
-        """Wait until every connection that reads has been sent all; one that does not read is waited for only once."""
+    async def flushed(self, *, held: bool) -> None:
+        """Wait until every connection that reads has been sent all; one that does not read is waited for only once.
+
+        Args:
+            held: Wait also for those whose frames a fault holds back.
+        """
         for connection in self.connections.values():
             connection.stalled = connection.stalled and connection.behind
         waiting = {
             asyncio.ensure_future(connection.drained()): connection
             for connection in self.connections.values()
-            if connection.behind and not connection.stalled
+            if connection.behind and not connection.stalled and (held or not connection.held)
         }
         if not waiting:
             return
@@ -102,6 +106,11 @@ class Switchboard:
         """Drop connections, by default all of them."""
         for connection in list(connections if connections is not None else self.connections.values()):
             connection.cut()
+
+    def part(self, connections: Iterable[Connection]) -> None:
+        """Let nothing go through connections any more, while they stay open."""
+        for connection in connections:
+            connection.half_open = True
 
     def _detach(self, text: str, connection: Connection) -> None:
         listeners = self._listeners[text]
@@ -133,8 +142,6 @@ class Switchboard:
                 connection.send(frame)
             case "malformed":
                 connection.send(frame[: max(1, len(frame) // 2)])
-            case "cut":
-                connection.cut()
             case _:
                 # drop and freeze: the difference is how long they last.
                 return
