@@ -21,6 +21,10 @@ import urllib.request
 from decimal import Decimal
 from typing import Any
 
+from benchmarks.table import machine, print_table
+
+TITLE = "A whole market into one process"
+
 WATCHED = 20
 READS_PER_S = 10
 ROWS = 50
@@ -182,8 +186,7 @@ def main() -> None:
         return
     command = [sys.executable, "-m", "benchmarks.market_replay"]
     command += ["--symbols", str(arguments.symbols), "--rate", str(arguments.rate)]
-    print(f"{arguments.symbols} symbols, {arguments.rate} frames/s offered, {WATCHED} books read at {READS_PER_S} Hz")
-    print(f"{'client':<12}{'CPU share':>11}{'frames/s':>11}{'offered/s':>11}{'reads/s':>9}{'read µs':>9}{'RSS MB':>9}")
+    rows: list[list[object]] = []
     for name in ("websockets", "picows", "ccxt"):
         # A market of its own for each, so that one client's backlog is not the next one's load.
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
@@ -194,10 +197,22 @@ def main() -> None:
             server.stdin.close()
             server.terminate()
         if result is not None:
-            print(
-                f"{name:<12}{result['cpu']:>10.0%} {result['frames']:>10.0f}{result['offered']:>11.0f}"
-                f"{result['reads']:>9.0f}{result['read_us']:>9.0f}{result['rss_mb']:>9.0f}"
+            rows.append(
+                [
+                    name,
+                    f"{result['cpu']:.0%}",
+                    result["offered"],
+                    result["frames"],
+                    result["reads"],
+                    result["read_us"],
+                    result["rss_mb"],
+                ]
             )
+    print_table(
+        f"{TITLE}: {arguments.symbols} symbols, {WATCHED} books read at {READS_PER_S} Hz ({machine()})",
+        ["client", "of a core", "frames/s offered", "received", "reads/s", "read µs", "RSS MB"],
+        rows,
+    )
 
 
 if __name__ == "__main__":
