@@ -161,14 +161,20 @@ class OpenInterest(_Fact, frozen=True):
     open_interest: float
 
 
-StreamState: TypeAlias = Literal["connecting", "live", "down", "stale"]
+StreamState: TypeAlias = Literal["connecting", "live", "down", "stale", "gap", "skewed"]
 
 
 class Status(_Fact, frozen=True):
-    """What became of the connection behind a topic; the stream goes on."""
+    """What became of the connection behind a topic; the stream goes on.
+
+    ``gap``: events are missing and are being fetched, what follows waits for them; a ``Gap`` says that they are lost.
+    ``skewed``: the venue's clock has jumped.
+    """
 
     state: StreamState
     reason: str = ""
+    lost: int = -1
+    """Of a ``gap``: how many events are missing, -1 where nobody can know."""
     coverage: Literal["complete", "sampled"] = "complete"
     history: Literal["none", "complete", "missing"] = "none"
     """Whether the venue's past is in the data: ``missing`` where its source failed."""

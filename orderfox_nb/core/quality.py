@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from orderfox_nb.core.events import (
     OpenInterest,
     Status,
 )
+from orderfox_nb.core.lapses import Lapse, LapseLog
 from orderfox_nb.core.timeframes import SECOND_US
 
 Coverage: TypeAlias = Literal["complete", "sampled"]
@@ -25,17 +25,16 @@ History: TypeAlias = Literal["none", "complete", "missing"]
 
 STALE_AFTER_S: Final[dict[Channel, float | None]] = {
     "book": 10,  # a diff each 100 ms while anything changes
-    "trades": 120,  # a small symbol trades less than once a minute at night
-    "candles": 120,  # klines are sent when there are trades
+    "trades": None,  # a small symbol trades less than once a minute at night: its neighbours tell
+    "candles": None,  # klines are sent when there are trades
     "liquidations": None,  # silence is the normal state
-    "mark": 10,  # each second
+    "mark": 1.75,  # each second; looked at four times a second, so noticed within two
     "ticker": 60,
-    "open_interest": 180,  # asked for, not pushed
+    "open_interest": 60,  # asked for, not pushed
 }
 """How long a channel may be silent before its data is called stale, in seconds; None: for ever."""
 
 _SKEW_US: Final = 2 * SECOND_US
-_LAPSES: Final = 100
 
 
 class QualityState(Enum):
@@ -47,15 +46,6 @@ class QualityState(Enum):
     GAP = "gap"
     SKEWED = "skewed"
     DOWN = "down"
-
-
-class Lapse(msgspec.Struct, frozen=True):
-    """A time in which the topic was not live."""
-
-    state: str
-    start_us: int
-    end_us: int
-    reason: str
 
 
 class QualityView(msgspec.Struct, frozen=True):
@@ -75,19 +65,24 @@ class Quality:
 
     Args:
         channel: Decides how long silence is normal.
+        lapses: Where lapses are kept; those of an earlier time of the same topic go on.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, *, lapses: LapseLog | None = None) -> None:
         self.channel: Channel = channel
         self.state = QualityState.SYNCING
         self.coverage: Coverage = "sampled" if channel == "liquidations" else "complete"
         self.history: History = "none"
         self.since_us = 0
         self.reason = ""
-        self.lapses: deque[Lapse] = deque(maxlen=_LAPSES)
+        self.lost = -1
+        """Events missed in the present state, -1 where nobody can know."""
+        self.lapses = LapseLog() if lapses is None else lapses
+        """Lapses that have ended; ``intervals`` has the present one as well."""
         self._silent_us = STALE_AFTER_S[channel]
         self._heard = False
         self._heard_us = 0
+        self._heard_local_us = 0
         self._newest_us = 0
 
     def apply(self, event: Event) -> None:
@@ -95,30 +90,68 @@ class Quality:
         if type(event) is Status:
             self._status(event)
         elif type(event) is Gap:
-            self._enter(QualityState.GAP, event.time_us, event.reason)
+            self._gap(event)
         else:
             self._data(event)
+
+    def intervals(self) -> list[Lapse]:
+        """Return every lapse that is kept, oldest first; the one that lasts has an end of 0."""
+        lapses = list(self.lapses)
+        if self._lapsed():
+            lapses.append(Lapse(self.state.value, self.since_us, 0, self.reason, self.lost))
+        return lapses
 
     def _status(self, status: Status) -> None:
         self.coverage = status.coverage
         self.history = status.history
-        if status.state == "down":
-            self._enter(QualityState.DOWN, status.time_us, status.reason)
-        elif status.state == "stale":
-            self._enter(QualityState.STALE, status.time_us, status.reason)
-        elif status.state == "connecting":
-            # A connection that is being mended is still down for whoever looks at it.
-            if self.state is not QualityState.DOWN:
-                self._enter(QualityState.SYNCING, status.time_us, status.reason)
-        elif self.channel == "book" and self.state is not QualityState.LIVE:
-            # A book is live again only with a new snapshot, which may have come before this status.
-            if self.state in {QualityState.STALE, QualityState.SKEWED}:
+        match status.state:
+            case "down":
+                self._enter(QualityState.DOWN, status.time_us, status.reason)
+            case "stale":
+                self._enter(QualityState.STALE, status.time_us, status.reason, since_us=self._good_us(status.time_us))
+            case "gap":
+                self._lose(status.time_us, status.reason, status.lost)
+            case "skewed":
+                # Times on both sides of a jump cannot be compared.
+                self._newest_us = 0
+                self._enter(QualityState.SKEWED, status.time_us, status.reason)
+            case "connecting":
+                # A connection that is being mended is still down for whoever looks at it.
+                if self.state not in {QualityState.DOWN, QualityState.GAP}:
+                    self._enter(QualityState.SYNCING, status.time_us, status.reason)
+                elif status.reason:
+                    self.reason = status.reason
+            case _ if self.channel == "book" and self.state is not QualityState.LIVE:
+                # A book is live again only with a new snapshot, which may have come before this status.
+                if self.state in {QualityState.STALE, QualityState.SKEWED}:
+                    self._enter(QualityState.LIVE, status.time_us, "")
+            case _:
                 self._enter(QualityState.LIVE, status.time_us, "")
-            else:
-                self._enter(QualityState.SYNCING, status.time_us, status.reason)
-        else:
-            self._enter(QualityState.LIVE, status.time_us, "")
         self._heard = True
+
+    def _gap(self, gap: Gap) -> None:
+        if self.channel != "liquidations":
+            self._lose(gap.time_us, gap.reason, gap.lost)
+            return
+        # Rare events: the next one may be hours away, and the stream is as good as before by now.
+        start_us = gap.time_us
+        for lapse in reversed(list(self.lapses)):
+            if lapse.end_us >= start_us - SECOND_US:
+                start_us = lapse.start_us
+            break
+        self.lapses.add(Lapse(QualityState.GAP.value, start_us, gap.time_us, gap.reason, gap.lost))
+
+    def _lose(self, time_us: int, reason: str, lost: int) -> None:
+        if self.state is QualityState.GAP:
+            lost = self.lost + lost if self.lost >= 0 and lost >= 0 else max(self.lost, lost)
+            self.reason = reason
+        else:
+            self._enter(QualityState.GAP, time_us, reason, since_us=self._good_us(time_us))
+        self.lost = lost
+
+    def _good_us(self, time_us: int) -> int:
+        """Return when the last good data came before a time: what came after it is missing or old."""
+        return min(time_us, max(self._newest_us, self.since_us)) if self._newest_us else time_us
 
     def _data(self, event: Event) -> None:
         # What a venue is asked for carries no receipt: a past trade says nothing of the stream, these two do.
@@ -141,32 +174,54 @@ class Quality:
             return
         self._enter(QualityState.LIVE, event.time_us, "")
 
-    def advance(self, now_us: int) -> None:
-        """Let time pass up to now, by the venue's clock."""
+    def advance(self, now_us: int, local_us: int | None = None) -> None:
+        """Let time pass.
+
+        Silence counts when it is long on both clocks: a venue's clock that jumps, a tape that is played fast and a
+        tape that holds still are not silent.
+
+        Args:
+            now_us: Up to now by the venue's clock.
+            local_us: By a clock of ours that stands while this process does not run; the same when not given.
+        """
+        local_us = now_us if local_us is None else local_us
         if self._heard or not self._heard_us or now_us < self._heard_us:
             self._heard = False
             self._heard_us = now_us
+            self._heard_local_us = local_us
         if self._newest_us > now_us + _SKEW_US:
             self._newest_us = 0
             self._enter(QualityState.SKEWED, now_us, "the venue's clock jumped ahead")
-        elif self.state is QualityState.SKEWED and self._newest_us and now_us - self.since_us > _SKEW_US:
+        elif self.state is QualityState.SKEWED and not -1 < now_us - self.since_us <= _SKEW_US:
             self._enter(QualityState.LIVE, now_us, "")
-        limit_s = self._silent_us
-        if self.state is QualityState.LIVE and limit_s is not None:
-            silent_s = (now_us - self._heard_us) / SECOND_US
-            if silent_s > limit_s:
-                self._enter(QualityState.STALE, now_us, f"no message for {silent_s:.0f} s")
+        if self.state is QualityState.LIVE and self._silent_us is not None:
+            silent_us = min(now_us - self._heard_us, local_us - self._heard_local_us)
+            if silent_us > self._silent_us * SECOND_US:
+                reason = f"no message for {silent_us / SECOND_US:.3g} s"
+                self._enter(QualityState.STALE, now_us, reason, since_us=now_us - silent_us)
+        self.lapses.prune(now_us)
 
-    def _enter(self, state: QualityState, time_us: int, reason: str) -> None:
+    def _lapsed(self) -> bool:
+        # The time before the first data is no lapse unless something went wrong.
+        return (
+            self.since_us > 0
+            and self.state is not QualityState.LIVE
+            and (self.state is not QualityState.SYNCING or bool(self.reason))
+        )
+
+    def _enter(self, state: QualityState, time_us: int, reason: str, *, since_us: int | None = None) -> None:
         if state is self.state:
             if reason:
                 self.reason = reason
+                self.since_us = self.since_us or time_us
             return
-        if self.state is not QualityState.LIVE and self.since_us:
-            self.lapses.append(Lapse(self.state.value, self.since_us, max(time_us, self.since_us), self.reason))
+        if self._lapsed():
+            end_us = max(time_us, self.since_us)
+            self.lapses.add(Lapse(self.state.value, self.since_us, end_us, self.reason, self.lost))
         self.state = state
-        self.since_us = time_us
+        self.since_us = time_us if since_us is None else since_us
         self.reason = reason
+        self.lost = -1
 
     def wire(self) -> QualityView:
         """Return the quality as messages carry it."""

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Event, Gap, OpenInterest, Status, raw_levels
+from orderfox_nb.core.lapses import MOST_LAPSES, Lapse, LapseLog
 from orderfox_nb.core.quality import STALE_AFTER_S, Quality, QualityState, QualityView
-from orderfox_nb.core.timeframes import HOUR_US, SECOND_US
+from orderfox_nb.core.timeframes import DAY_US, HOUR_US, SECOND_US
 from tests.core.facts import MONTH_US, liquidation, trade
 
 pytestmark = pytest.mark.core
@@ -21,8 +22,8 @@ def status(state: Any, second: int = 0, **values: Any) -> Status:
     return Status(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, state=state, **values)
 
 
-def gap(second: int = 0) -> Gap:
-    return Gap(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, reason="pu broke")
+def gap(second: int = 0, *, lost: int = -1) -> Gap:
+    return Gap(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, reason="pu broke", lost=lost)
 
 
 def snapshot(second: int = 0) -> BookSnapshot:
@@ -73,7 +74,8 @@ def test_a_gap_in_a_book_lasts_until_the_next_snapshot():
     quality.apply(snapshot(7))
     assert quality.state is QualityState.LIVE
     (lapse,) = quality.lapses
-    assert (lapse.state, lapse.end_us - lapse.start_us, lapse.reason) == ("gap", 2 * SECOND_US, "pu broke")
+    # What came after the last good event is missing or old.
+    assert lapse == Lapse("gap", MONTH_US, MONTH_US + 7 * SECOND_US, "pu broke")
 
 
 def test_a_gap_in_the_trades_lasts_until_the_next_trade():
@@ -160,6 +162,63 @@ def test_a_constant_offset_is_no_skew():
     assert quality.state is QualityState.LIVE
 
 
+def test_missing_trades_are_a_gap_until_they_are_fetched():
+    first = trade(1, MONTH_US)
+    quality = after("trades", status("live"), first, status("gap", 2, reason="3 trades are missing", lost=3))
+    assert quality.intervals() == [Lapse("gap", first.time_us, 0, "3 trades are missing", 3)]
+    quality.apply(status("live", 4))
+    assert quality.state is QualityState.LIVE
+    assert list(quality.lapses) == [Lapse("gap", first.time_us, MONTH_US + 4 * SECOND_US, "3 trades are missing", 3)]
+    assert (quality.lapses.lost, quality.lapses.counts["gap"]) == (3, 1)
+
+
+def test_losses_of_one_gap_add_up_while_they_are_known():
+    assert after("trades", status("live"), trade(1, MONTH_US), gap(1, lost=3), gap(2, lost=2)).lost == 5
+    assert after("book", snapshot(), gap(1, lost=3), gap(2)).lost == 3
+
+
+def test_a_hole_in_the_liquidations_is_told_and_does_not_last():
+    quality = after("liquidations", status("live"), status("down", 10, reason="cut"), status("live", 15), gap(15))
+    assert quality.state is QualityState.LIVE
+    start_us, end_us = MONTH_US + 10 * SECOND_US, MONTH_US + 15 * SECOND_US
+    assert list(quality.lapses) == [Lapse("down", start_us, end_us, "cut"), Lapse("gap", start_us, end_us, "pu broke")]
+
+
+def test_a_first_synchronisation_is_a_lapse_only_where_something_went_wrong():
+    assert after("book", status("connecting"), status("live"), snapshot(3)).intervals() == []
+    (lapse,) = after("book", status("connecting", reason="HTTP 429"), snapshot(3)).intervals()
+    assert (lapse.state, lapse.reason) == ("syncing", "HTTP 429")
+
+
+def test_silence_counts_only_when_it_is_long_on_both_clocks():
+    # A tape at 100 times the speed, one that holds still, and a process that was not run for a while.
+    for venue_s, local_s in ((100, 1), (0, 100), (100, 0)):
+        quality = after("mark", status("live"))
+        quality.advance(MONTH_US, 0)
+        quality.advance(MONTH_US + venue_s * SECOND_US, local_s * SECOND_US)
+        assert quality.state is QualityState.LIVE
+
+
+def test_a_jump_of_the_clock_that_the_stream_tells_is_skew_until_it_runs_on():
+    quality = after("trades", status("live"), 0, status("skewed", 3600, reason="the clock jumped by 3600 s"), 3601)
+    assert quality.state is QualityState.SKEWED
+    quality.advance(MONTH_US + 3603 * SECOND_US)
+    assert quality.state is QualityState.LIVE
+
+
+def test_lapses_are_kept_for_a_day_and_their_sums_longer():
+    log = LapseLog()
+    for hour in range(30):
+        quality = Quality("book", lapses=log)
+        for event in (snapshot(hour * 3600), gap(hour * 3600 + 5), snapshot(hour * 3600 + 6)):
+            quality.apply(event)
+        quality.advance(MONTH_US + hour * HOUR_US + 6 * SECOND_US)
+    assert len(log) == 25
+    assert next(iter(log)).end_us >= MONTH_US + 29 * HOUR_US - DAY_US
+    assert log.counts["gap"] == 30
+    assert log.lapsed_us["gap"] == 30 * 6 * SECOND_US
+
+
 STEPS = st.lists(
     st.one_of(
         st.integers(0, 4000),
@@ -175,6 +234,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_lapses_are_bounded_and_no_live_time_is_one(steps: list[Event | int]):
     quality = after("book", *steps)
-    assert len(quality.lapses) <= 100
+    assert len(quality.lapses) <= MOST_LAPSES
     assert all(lapse.start_us <= lapse.end_us and lapse.state != "live" for lapse in quality.lapses)
+    assert [lapse for lapse in quality.intervals() if lapse.end_us] == list(quality.lapses)
     assert quality.wire().state in {"syncing", "live", "stale", "gap", "skewed", "down"}
