@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -137,13 +137,13 @@ class Channel(Generic[Item]):
         """Return the fold's view and what stands in ``df.attrs``, taken together on the engine's loop."""
         return self._symbol._held.view(self.topic)
 
-    async def __aiter__(self) -> AsyncIterator[Item]:
+    async def __aiter__(self) -> AsyncGenerator[Item, None]:
         """Yield what comes from now on, on the caller's loop, also while that loop is the kernel's."""
         async for event in across_threads(self._symbol._engine, self.topic, live_only=True):
             if isinstance(event, self.kind):
                 yield event
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """Yield everything: the prelude, then live events, gaps and states in band."""
         async for event in across_threads(self._symbol._engine, self.topic, live_only=False):
             yield event

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.candles import Candles
 from orderfox_nb.core.events import Topic
+from orderfox_nb.core.quality import QualityState
 from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.timeframes import bar_open_us, previous_bar_us
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
@@ -48,17 +52,17 @@ class HeldTopics:
 
     async def hold(self, topic: Topic) -> TopicState:
         """Subscribe to a topic, or stay subscribed, and wait until its fold has something to show."""
+        desk = self._engine.desk
         service = self._held.get(topic)
         if service is None:
-            hub = self._engine.desk.hub
-            service = self._held[topic] = Service(lambda: hub.watch(topic), name=f"held {topic}")
+            service = self._held[topic] = Service(lambda: desk.hub.watch(topic), name=f"held {topic}")
         try:
             state = await service.start()
         except BaseException:
             self._held.pop(topic, None)
             raise
         try:
-            await asyncio.wait_for(_changed_until(state, lambda: _is_ready(state)), READY_S)
+            await asyncio.wait_for(_changed_until(state, lambda: _is_ready(state, desk.now_us())), READY_S)
         except TimeoutError:
             reason = state.quality.reason or "no data yet"
             raise FeedError(topic.venue, f"{topic} has nothing to show after {READY_S:g} s: {reason}") from None
@@ -90,7 +94,7 @@ class HeldTopics:
                 "since_us": quality.since_us,
                 "reason": quality.reason,
                 # Plain values: pandas copies and compares attrs.
-                "lapses": [(lapse.state, lapse.start_us, lapse.end_us, lapse.reason) for lapse in quality.lapses],
+                "lapses": [msgspec.structs.asdict(lapse) for lapse in quality.intervals()],
             },
         }
 
@@ -106,13 +110,20 @@ async def _changed_until(state: TopicState, is_true: Callable[[], bool]) -> None
         state.unwatch(changed.set)
 
 
-def _is_ready(state: TopicState) -> bool:
+def _is_ready(state: TopicState, now_us: int) -> bool:
     if state.error is not None or state.ended:
         return True
     fold = state.fold
     if isinstance(fold, Book):
         return fold.synced
-    if isinstance(fold, Tape | Candles):
+    if isinstance(fold, Tape):
         return fold.last is not None
+    if isinstance(fold, Candles):
+        # The past comes oldest first: it is whole when it has reached about now, or when nothing moves any more.
+        if fold.last is None:
+            return False
+        interval = state.topic.interval
+        late = state.quality.state in {QualityState.STALE, QualityState.DOWN}
+        return late or fold.last.open_us >= previous_bar_us(bar_open_us(now_us, interval), interval)
     # No liquidation may be true for hours: that the stream is live is all there is to wait for.
     return state.status is not None and state.status.state == "live"

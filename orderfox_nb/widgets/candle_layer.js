@@ -74,7 +74,7 @@ async function render({ model, el }) {
   const setTicks = () => {
     const plot = plotOf();
     const { x, y } = domainOf();
-    const { ticks, text } = timeTicks(x[0], x[1], plot.width / 110);
+    const { ticks, text } = timeTicks(x[0], x[1], plot.width / 95);
     // bqplot writes times in UTC; labels of our own are in the viewer's zone. Labels and format go first, since the
     // axis writes them when its values change.
     xAxis.set({ tick_labels: Object.fromEntries(ticks.map((tick) => [String(tick), text(tick)])) });
@@ -179,12 +179,14 @@ async function render({ model, el }) {
     parts.panel.dataset.interval = frame.interval;
     parts.panel.dataset.bars = String(shown.bars[0].length);
     parts.panel.dataset.close = String(frame.bars[4].at(-1) ?? "");
-    if (!view || !frame.bars[0].length) return;
+    if (!view) return;
     place();
     draw();
   };
   /** Keep the window where the viewer left it; at the live edge it moves on with each new bar. */
   const place = () => {
+    // A key's first frame may have no bars yet: a window made of nothing would stay broken.
+    if (!live.bars[0].length) return;
     const name = `${live.symbol} ${live.interval}`;
     const newest = live.bars[0].at(-1);
     if (drawn !== name) {

@@ -12,7 +12,7 @@ from orderfox_nb.widgets.base import canonical_symbol, with_fallback
 from orderfox_nb.widgets.candle_chart import CandleChart
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
-from orderfox_nb.widgets.order_book import OrderBook, rounding_text
+from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
 from orderfox_nb.widgets.tables import Liquidations, Tape
 
 
@@ -46,7 +46,7 @@ class Dashboard(Box):
 
     symbol = traitlets.Unicode("BTCUSDT")
     timeframe = traitlets.Unicode("1m")
-    rounding = traitlets.Unicode("auto")
+    rounding = Rounding()
     rows = traitlets.Int(20)
 
     def __init__(
@@ -91,9 +91,6 @@ class Dashboard(Box):
         for trait in ("symbol", "timeframe", "rounding", "rows"):
             traitlets.link((self, trait), (self.page_state, trait))
         self.add_class("of-dashboard")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, rounding_text(value) if name == "rounding" else value)
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:

@@ -1,64 +1,89 @@
 // Bars before the live window: those that left it, and those that are loaded when the viewer pans left.
 
 const OLDER_MOST = 20_000;
+const AGAIN_MS = 5_000;
+const PAGE = 1_000;
 
-/** Bars that left the live window, and those loaded when panned left; they stand before the live frame's. */
+/** All bars that are known, in one set of columns: a live frame is written over their end. */
 export class Older {
-  constructor() {
+  constructor(onChange = () => {}) {
+    this.onChange = onChange;
     this.reset("");
   }
 
   reset(key) {
     this.key = key;
-    this.bars = null;
-    this.liquidations = null;
+    this.columns = null; // {bars, liquidations}, once there is more than the live frame
     this.loading = false;
     this.exhausted = false;
+    this.failed = -Infinity;
+    this.error = "";
   }
 
   /** The frame with everything that is known before it. */
-  joined(frame, previous) {
+  joined(frame, lengthS) {
+    const known = this.columns;
+    if (!known || !frame.bars[0].length) return frame;
     const start = frame.bars[0][0];
-    if (this.bars && previous && previous.bars[0][0] < start) {
-      const left = previous.bars[0].findIndex((time) => time >= start);
-      const count = left < 0 ? previous.bars[0].length : left;
-      this.bars = this.bars.map((column, at) => column.concat(previous.bars[at].slice(0, count)));
-      const volumes = previous.liquidations;
-      this.liquidations = this.liquidations.map((column, at) => column.concat(volumes[at].slice(0, count)));
+    const times = known.bars[0];
+    if (times.at(-1) + lengthS * 1.5 < start) {
+      this.reset(this.key); // the page was away for longer than a frame reaches back: a hole must not look whole
+      return frame;
     }
-    if (!this.bars) return frame;
-    let keep = this.bars[0].length;
-    while (keep > 0 && this.bars[0][keep - 1] >= start) keep--;
-    const before = (columns, after) => columns.map((column, at) => column.slice(0, keep).concat(after[at]));
-    const liquidations = before(this.liquidations, frame.liquidations);
-    return { ...frame, bars: before(this.bars, frame.bars), liquidations };
+    let keep = times.length;
+    while (keep > 0 && times[keep - 1] >= start) keep--;
+    writeOver(known.bars, frame.bars, keep);
+    writeOver(known.liquidations, frame.liquidations, keep);
+    return { ...frame, bars: known.bars, liquidations: known.liquidations };
   }
 
-  async load(link, frame, symbol, interval) {
-    const first = this.bars?.[0][0] ?? frame.bars[0][0];
-    if (this.loading || this.exhausted || first === undefined) return false;
+  /** Load the bars before the first one; true when there are more now. */
+  async load(link, frame, { symbol, interval }) {
+    const first = (this.columns ?? frame).bars[0][0];
+    const soon = performance.now() < this.failed + AGAIN_MS;
+    if (this.loading || this.exhausted || soon || first === undefined) return false;
     const { key } = this;
     this.loading = true;
+    this.error = "";
+    this.onChange();
     try {
-      const data = await link.request("candles", { symbol, interval, limit: 1000, end: first * 1000 - 1 });
+      const data = await link.request("candles", { symbol, interval, limit: PAGE, end: first * 1000 - 1 });
       if (this.key !== key) return false;
-      const bars = data.bars ?? [[]];
-      if (!bars[0].length || bars[0][0] >= first) {
-        this.exhausted = true;
-        return false;
-      }
-      const volumes = data.liquidations ?? bars[0].map(() => 0);
-      const columns = Array.isArray(volumes[0]) ? volumes : [bars[0], volumes, volumes, volumes, volumes];
-      this.bars = this.bars ? bars.map((column, at) => column.concat(this.bars[at])) : bars;
-      const known = this.liquidations;
-      this.liquidations = known ? columns.map((column, at) => column.concat(known[at])) : columns;
-      this.exhausted = this.bars[0].length > OLDER_MOST;
-      return true;
-    } catch {
-      this.exhausted = true; // asked again when symbol or timeframe change
+      this.before(data, frame, first);
+      return !this.exhausted;
+    } catch (error) {
+      if (this.key !== key) return false;
+      this.failed = performance.now();
+      this.error = error.message;
       return false;
     } finally {
-      this.loading = false;
+      if (this.key === key) {
+        this.loading = false;
+        this.onChange();
+      }
     }
   }
+
+  before(data, frame, first) {
+    const bars = data.bars ?? [[]];
+    let count = bars[0].length;
+    while (count > 0 && bars[0][count - 1] >= first) count--;
+    if (count === 0) {
+      this.exhausted = true;
+      return;
+    }
+    const volumes = data.liquidations ?? frame.liquidations.map((_, at) => (at ? bars[0].map(() => 0) : bars[0]));
+    const known = this.columns ?? frame;
+    const join = (columns, after) => columns.map((column, at) => [...column.slice(0, count), ...after[at]]);
+    this.columns = { bars: join(bars, known.bars), liquidations: join(volumes, known.liquidations) };
+    this.exhausted = this.columns.bars[0].length >= OLDER_MOST;
+  }
+}
+
+function writeOver(columns, columnsAfter, keep) {
+  columns.forEach((column, number) => {
+    const after = columnsAfter[number];
+    column.length = keep + after.length;
+    for (let at = 0; at < after.length; at++) column[keep + at] = after[at];
+  });
 }

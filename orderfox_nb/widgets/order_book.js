@@ -27,6 +27,8 @@ function addRow(side) {
 
 /** Best first in the document; the asks' column is reversed by the style sheet, so that the best ask stands lowest. */
 function paintSide(side, [prices, sizes, totals], frame, largest, flash) {
+  // What is worth a look: a change of at least half of what a row holds on average.
+  const notable = Math.max(1, (totals.at(-1) ?? 0) / (2 * prices.length));
   while (side.rows.length < prices.length) addRow(side);
   while (side.rows.length > prices.length) side.rows.pop().element.remove();
   const known = new Map(side.rows.map((row) => [row.price, row.size]));
@@ -40,7 +42,7 @@ function paintSide(side, [prices, sizes, totals], frame, largest, flash) {
     const scale = (totals[index] / largest).toFixed(4);
     if (row.scale !== scale) row.bar.style.transform = `scaleX(${(row.scale = scale)})`;
     const before = known.get(price);
-    const grown = flash && before !== undefined && Math.abs(size - before) > before * 0.25;
+    const grown = flash && before !== undefined && Math.abs(size - before) >= notable;
     // Two names for one animation: it starts again only when its name changes.
     const again = row.element.className === "of-row of-flash";
     if (grown) setClass(row.element, again ? "of-row of-flash2" : "of-row of-flash");

@@ -11,33 +11,6 @@ from orderfox_nb.widgets.base import LiveWidget
 from orderfox_nb.widgets.esm import module_text, style_text
 
 
-class OrderBook(LiveWidget):
-    """Price ladder with depth bars, spread and imbalance.
-
-    Example:
-        >>> OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
-    """
-
-    _esm = module_text("order_book.js")
-    _css = style_text("order_book.css")
-
-    height = "640px"
-
-    rows = traitlets.Enum([10, 20, 50], 20).tag(sync=True)
-    """Rows a side."""
-    rounding = traitlets.Unicode("auto").tag(sync=True)
-    """Height of a row in price: a positive decimal, or ``auto`` for the symbol's own."""
-    flash = traitlets.Bool(True).tag(sync=True)
-    """Whether a row lights up when its size changes by more than a quarter."""
-
-    def __init__(self, *, rounding: object = "auto", **kwargs: Any) -> None:
-        super().__init__(rounding=rounding_text(rounding), **kwargs)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # `book.rounding = 0.5` is what people write; the wire and the page want its exact decimal text.
-        super().__setattr__(name, rounding_text(value) if name == "rounding" else value)
-
-
 def rounding_text(value: object) -> str:
     """Return a row height as the exact decimal text of the wire.
 
@@ -53,3 +26,32 @@ def rounding_text(value: object) -> str:
     if not height.is_finite() or height <= 0:
         raise traitlets.TraitError(f"rounding {value!r} must be a positive decimal or 'auto'")
     return f"{height.normalize():f}"
+
+
+class Rounding(traitlets.TraitType[str, Any]):
+    """A row height: set as any positive number or ``auto``, kept as the exact text of the wire."""
+
+    default_value = "auto"
+
+    def validate(self, obj: Any, value: object) -> str:  # noqa: ARG002 - the form that traitlets calls
+        return rounding_text(value)
+
+
+class OrderBook(LiveWidget):
+    """Price ladder with depth bars, spread and imbalance.
+
+    Example:
+        >>> OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
+    """
+
+    _esm = module_text("order_book.js")
+    _css = style_text("order_book.css")
+
+    height = "640px"
+
+    rows = traitlets.Enum([10, 20, 50], 20).tag(sync=True)
+    """Rows a side."""
+    rounding = Rounding().tag(sync=True)
+    """Height of a row in price: set it to any positive number, or ``auto`` for the symbol's own; read as exact text."""
+    flash = traitlets.Bool(True).tag(sync=True)
+    """Whether a row lights up when its size changes much."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def test_a_source_that_cannot_be_used_names_the_variable():
 
 
 def test_trades_are_a_frame_by_time_with_ascending_ids(btc: Symbol):
-    frame = btc.trades.df
+    frame: Any = btc.trades.df
     assert 1 <= len(frame) <= 1000
     assert list(frame.columns) == ["id", "price", "size", "aggressor", "notional"]
     assert (frame["id"].diff().dropna() == 1).all()
@@ -70,7 +71,7 @@ def test_every_frame_says_where_it_is_from_and_how_good_it_is(btc: Symbol):
 
 
 def test_candles_are_contiguous_bars_with_consistent_prices(btc: Symbol):
-    frame = btc.candles("1m").df
+    frame: Any = btc.candles("1m").df
     assert len(frame) == 1500
     assert (frame.index.to_series().diff().dropna() == pd.Timedelta("1min")).all()
     assert (frame["high"] >= frame[["open", "close"]].max(axis=1)).all()
@@ -79,8 +80,9 @@ def test_candles_are_contiguous_bars_with_consistent_prices(btc: Symbol):
 
 
 def test_the_book_is_a_ladder_that_is_not_crossed(btc: Symbol):
-    frame = btc.book.df
-    asks, bids = frame[frame["side"] == "ask"], frame[frame["side"] == "bid"]
+    frame: Any = btc.book.df
+    asks: Any = frame[frame["side"] == "ask"]
+    bids: Any = frame[frame["side"] == "bid"]
     assert len(asks) > 100
     assert len(bids) > 100
     assert frame["price"].is_monotonic_decreasing
@@ -91,7 +93,7 @@ def test_the_book_is_a_ladder_that_is_not_crossed(btc: Symbol):
 
 
 def test_liquidations_say_who_was_liquidated(btc: Symbol):
-    frame = btc.liquidations.df
+    frame: Any = btc.liquidations.df
     assert list(frame.columns) == ["liquidated", "side", "price", "size", "notional"]
     assert ((frame["side"] == "sell") == (frame["liquidated"] == "long")).all()
 

@@ -7,6 +7,7 @@ import pytest
 import traitlets
 
 from orderfox_nb.widgets import CandleChart, Dashboard, Liquidations, OrderBook, SymbolPicker, Tape
+from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.pump import page_pump
 
 pytestmark = pytest.mark.widgets
@@ -77,8 +78,7 @@ def test_rows_and_timeframes_are_those_of_the_wire():
 
 
 def test_the_chart_is_a_bqplot_figure_to_which_marks_can_be_added():
-    import bqplot
-
+    bqplot = import_bqplot()
     chart = CandleChart(symbol="BTCUSDT", timeframe="5m")
     line = bqplot.Lines(x=[0, 1], y=[1, 2], scales=chart.scales)
     chart.figure.marks = [*chart.figure.marks, line]
