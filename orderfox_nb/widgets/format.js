@@ -45,17 +45,29 @@ export function percentText(fraction, digits = 2, signed = true) {
 
 const two = (number) => String(number).padStart(2, "0");
 
-/** Time of day in the viewer's zone. */
+/** What the page's zone adds to UTC at a time, in ms: 0 where times are shown in UTC. */
+export function zoneOffsetMs(ms) {
+  if (globalThis.document?.documentElement?.dataset.ofZone === "utc") return 0;
+  return -new Date(ms).getTimezoneOffset() * 60_000;
+}
+
+/** A time as the page's zone shows it: its parts are those of `getUTC…`. */
+export function zoned(ms) {
+  return new Date(ms + zoneOffsetMs(ms));
+}
+
+/** Time of day in the page's zone. */
 export function clockText(ms) {
-  const at = new Date(ms);
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const at = zoned(ms);
+  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
 }
 
 /** Time of day to the minute, with the date where it is midnight or the bars are long. */
 export function barTimeText(ms, lengthMs) {
-  const at = new Date(ms);
-  const day = `${two(at.getDate())}.${two(at.getMonth() + 1)}.`;
-  return lengthMs >= 86_400_000 ? `${day}${at.getFullYear()}` : `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  const at = zoned(ms);
+  const day = `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}.`;
+  if (lengthMs >= 86_400_000) return `${day}${at.getUTCFullYear()}`;
+  return `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
 
 /** What is left, as 02:14:07 or 00:23. */
