@@ -1,7 +1,7 @@
 // The dense marks of a candle chart on a canvas: pure drawing, nothing here knows of widgets or sockets.
 
 const PRICE_PANE = [0.03, 0.74]; // share of the plot's height
-const LIQUIDATION_PANE = [0.8, 0.99];
+const LIQUIDATION_PANE = [0.825, 0.99]; // its title stands above
 const VOLUME_SHARE = 0.13;
 
 /** First and last index of the bars that a window of time shows. */
