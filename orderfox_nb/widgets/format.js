@@ -70,6 +70,13 @@ export function barTimeText(ms, lengthMs) {
   return `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
 
+/** How long something took: 850 ms, 12 s, 3 min, 2.5 h. */
+export function durationText(ms) {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+}
+
 /** What is left, as 02:14:07 or 00:23. */
 export function countdownText(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
