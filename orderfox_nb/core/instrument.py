@@ -102,3 +102,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def exact_size(self, lots: int) -> Decimal:
         """Convert lots to the exact decimal size, for money."""
         return self.lot_size * lots
+
+
+def whole_market(venue: str) -> Instrument:
+    """Return what stands for every contract of a venue: it has no tick of its own, so its steps are the finest."""
+    step = Decimal("1E-8")
+    return Instrument(venue=venue, symbol="*", unified="*", base="", quote="", tick_size=step, lot_size=step)

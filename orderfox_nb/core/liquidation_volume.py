@@ -24,7 +24,7 @@ from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, Liquidations, notional_micro
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests
-from orderfox_nb.core.volume_columns import IntColumn, VolumeColumns, bucket_starts, moving_average
+from orderfox_nb.core.volume_columns import MAX_BUCKETS, IntColumn, VolumeColumns, bucket_starts, moving_average
 from orderfox_nb.errors import BadValue, EventError
 
 FINEST: Final = "1m"
@@ -251,8 +251,24 @@ class LiquidationState:
         return self.buckets.with_history(event, self.orders.oldest_first)
 
     def sum_since(self, time_us: int) -> tuple[float, float]:
-        """See ``Liquidations.sum_since``."""
-        return self.orders.sum_since(time_us)
+        """Sum the notional at or after a time: shorts (buy orders) and longs (sell orders), in quote currency.
+
+        Whole minutes are those of the buckets, which know the history and the orders that have left the kept list; the
+        part of a minute before them is that of the kept orders.
+        """
+        minute_us = TIMEFRAME_US[FINEST]
+        first_us = -(-time_us // minute_us) * minute_us
+        newest_us = self.orders.oldest_first[-1].time_us if self.orders.oldest_first else 0
+        end_us = max(newest_us + 1, self.buckets.until_us(FINEST))
+        if (end_us - first_us) // minute_us >= MAX_BUCKETS:
+            return self.orders.sum_since(time_us)
+        volume = self.at(FINEST, first_us, end_us)
+        sums = {"buy": int(volume.buy_micro.sum()), "sell": int(volume.sell_micro.sum())}
+        for order in self.orders.since(time_us):
+            if order.time_us >= first_us:
+                break
+            sums[order.side] += notional_micro(order)
+        return sums["buy"] / MICRO, sums["sell"] / MICRO
 
     def prelude(self) -> Sequence[Event]:
         """Return the sums, then the orders, oldest first."""

@@ -23,7 +23,7 @@ from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.market_recipes import LiquidationsRecipe, SymbolsRecipe, TickerRecipe
 from orderfox_nb.desk.reader import EventReader
-from orderfox_nb.desk.recipes import BookRecipe, TradesRecipe
+from orderfox_nb.desk.recipes import BookRecipe, DepthRecipe, TradesRecipe
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Feed, Origin
 
@@ -49,9 +49,10 @@ class Desk:
         options, listing = self.catalogue.rounding_options, self.catalogue.listing
         self._recipes: dict[str, Callable[[FrameKey], Recipe]] = {
             "book": lambda key: BookRecipe(key, now_us=now_us, options=options),
+            "depth": lambda key: DepthRecipe(key, now_us=now_us),
             "trades": lambda key: TradesRecipe(key, now_us=now_us),
             "candles": lambda key: CandlesRecipe(key, now_us=now_us, history=history),
-            "liquidations": lambda key: LiquidationsRecipe(key, now_us=now_us),
+            "liquidations": lambda key: LiquidationsRecipe(key, now_us=now_us, listing=listing),
             "ticker": lambda key: TickerRecipe(key, now_us=now_us, listing=listing),
             "symbols": lambda key: SymbolsRecipe(key, now_us=now_us, catalogue=self.catalogue),
             "v1.liquidation_volume": lambda key: VolumeRecipe(

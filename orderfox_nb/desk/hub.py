@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Final, Literal, Protocol, Self
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Topic, Trade
-from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Gap, Liquidation, Topic, Trade
+from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, EventError, OrderFoxError, UnknownSymbol
@@ -184,7 +184,10 @@ class Hub:
         if topic.venue != self.venue:
             raise BadValue("venue", topic.venue, self.venue)
         if topic not in self._states:
-            instrument = await self._instruments.instrument(topic.symbol)
+            if topic.symbol == WHOLE_MARKET and topic.channel == "liquidations":
+                instrument = whole_market(topic.venue)
+            else:
+                instrument = await self._instruments.instrument(topic.symbol)
             # One upstream a topic: the one that is just being closed goes first.
             while topic not in self._states and (pump := self._pumps.get(topic)) is not None:
                 await asyncio.wait({pump})

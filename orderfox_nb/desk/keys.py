@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 from urllib.parse import parse_qsl, quote
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ Check = Callable[[str, str], str]
 LONGEST_KEY: Final = 300
 VOLUME_TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 """Timeframes of the public liquidation volume."""
+DEPTH_RANGES: Final = ("0.1", "0.25", "0.5", "1", "2", "5", "10")
+"""How far a depth frame reaches from the middle, in percent."""
 
 
 class FrameKey(msgspec.Struct, frozen=True):
@@ -141,6 +143,15 @@ def _rounding(_: str, text: str) -> str:
     return "auto" if text == "auto" else decimal_text(parse_rounding(text))
 
 
+def _percent(name: str, text: str) -> str:
+    # Few ranges, so that many readers share one frame.
+    try:
+        plain = decimal_text(Decimal(text)) if len(text) <= 10 else text
+    except InvalidOperation:
+        plain = text
+    return _one_of(*DEPTH_RANGES)(name, plain)
+
+
 def decimal_text(value: Decimal) -> str:
     """Return a decimal as plain digits, one text for equal numbers."""
     return f"{value.normalize():f}"
@@ -148,6 +159,7 @@ def decimal_text(value: Decimal) -> str:
 
 _STREAMS: Final[dict[str, dict[str, tuple[str, Check]]]] = {
     "book": {"rounding": ("auto", _rounding), "rows": ("20", _one_of("10", "20", "50"))},
+    "depth": {"range": ("1", _percent)},
     "trades": {"rows": ("100", _one_of("50", "100", "200"))},
     "candles": {"bars": ("400", _one_of("200", "400", "1000")), "interval": ("1m", timeframe)},
     "liquidations": {"rows": ("50", _one_of("20", "50", "100"))},

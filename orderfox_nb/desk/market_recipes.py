@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from orderfox_nb.core.events import MarkPrice, OpenInterest, Ticker, Topic
+from orderfox_nb.core.events import WHOLE_MARKET, MarkPrice, OpenInterest, Ticker, Topic
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.market_state import Latest
 from orderfox_nb.core.quality import QualityView
@@ -14,7 +14,13 @@ from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.recipes import OneTopic
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.views.live_market import LiquidationsView, TickerView, liquidation_columns, ticker_columns
+from orderfox_nb.views.live_market import (
+    LiquidationsView,
+    TickerView,
+    liquidation_columns,
+    market_liquidation_columns,
+    ticker_columns,
+)
 from orderfox_nb.views.public_symbols import symbol_columns
 from orderfox_nb.views.stamp import Stamp, live_frame
 
@@ -23,10 +29,17 @@ SYMBOLS_POLL_S: Final = 10.0
 
 
 class LiquidationsRecipe(OneTopic[LiquidationState]):
-    """Frames of the newest liquidation orders and of their sums."""
+    """Frames of the newest liquidation orders and of their sums, of one symbol or of the whole market (``*``).
 
-    def __init__(self, key: FrameKey, *, now_us: Callable[[], int]) -> None:
+    Args:
+        key: Of the stream ``liquidations``.
+        now_us: The venue's clock.
+        listing: Returns what the symbol list knows: the orders of a whole market have digits of their own.
+    """
+
+    def __init__(self, key: FrameKey, *, now_us: Callable[[], int], listing: Callable[[str], Listing | None]) -> None:
         super().__init__(key, Topic(key.venue, key.symbol, "liquidations"), now_us=now_us)
+        self._listing = listing
         self._rows = key.integer("rows")
 
     def version(self) -> object:
@@ -40,7 +53,13 @@ class LiquidationsRecipe(OneTopic[LiquidationState]):
         return LiquidationsView(orders=self.fold.orders.newest(self._rows), sums=self._sums())
 
     def full(self, view: LiquidationsView, stamp: Stamp) -> tuple[bytes, ...]:
+        if self.key.symbol == WHOLE_MARKET:
+            return (live_frame(stamp, market_liquidation_columns(view, self._digits)),)
         return (live_frame(stamp, liquidation_columns(view, self.instrument)),)
+
+    def _digits(self, symbol: str) -> int | None:
+        listing = self._listing(symbol)
+        return None if listing is None else listing.instrument.price_digits
 
     def delta(self, before: LiquidationsView, view: LiquidationsView, stamp: Stamp) -> None:
         """Liquidations are rare and their frames small: every frame is full."""

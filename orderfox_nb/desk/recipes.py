@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from orderfox_nb.core.book import Book
+from orderfox_nb.core.depth import Depth, average_prices, build_depth
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import build_ladder
@@ -17,12 +18,13 @@ from orderfox_nb.core.tape import Tape
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import FeedError
-from orderfox_nb.views.live_book import book_columns
+from orderfox_nb.views.live_book import book_columns, depth_columns
 from orderfox_nb.views.public_book import BookView, orderbook_update
 from orderfox_nb.views.stamp import Stamp, live_frame
 from orderfox_nb.views.trades import PUBLIC_TRADES, TapeView, new_trades, tape_columns, trades_update
 
 FoldT = TypeVar("FoldT")
+_DEPTH_INTERVAL_US: Final = 190_000
 
 
 class OneTopic(Generic[FoldT]):
@@ -101,8 +103,18 @@ class BookRecipe(OneTopic[Book]):
     def capture(self) -> BookView:
         book, units = self.fold, self.instrument.tick_units
         bid, ask = book.best_bid, book.best_ask
+        ladder = build_ladder(book, rounding=self._rounding, limit=self._limit)
+        averages = (
+            ()
+            if self._public
+            else (
+                average_prices(book, "bid", ladder.bid_cumulative),
+                average_prices(book, "ask", ladder.ask_cumulative),
+            )
+        )
         return BookView(
-            ladder=build_ladder(book, rounding=self._rounding, limit=self._limit),
+            ladder=ladder,
+            averages=averages,
             time_us=book.time_us or self.now_us(),
             best_bid=None if bid is None else bid * units,
             best_ask=None if ask is None else ask * units,
@@ -124,6 +136,35 @@ class BookRecipe(OneTopic[Book]):
 
     def delta(self, before: BookView, view: BookView, stamp: Stamp) -> None:
         """A grouped book changes nearly everywhere: every frame is full."""
+
+
+class DepthRecipe(OneTopic[Book]):
+    """Frames of the cumulative depth around the middle price.
+
+    A frame has ten times the points of a ladder and an eye sees a curve, not numbers: it is made five times a second.
+    """
+
+    def __init__(self, key: FrameKey, *, now_us: Callable[[], int]) -> None:
+        super().__init__(key, Topic(key.venue, key.symbol, "book"), now_us=now_us)
+        self._percent = Decimal(key["range"])
+        self._pressed_us = 0
+        self._pressed: object = None
+
+    def version(self) -> object:
+        version = super().version()
+        now_us = self.now_us()
+        if version != self._pressed and not 0 <= now_us - self._pressed_us < _DEPTH_INTERVAL_US:
+            self._pressed_us, self._pressed = now_us, version
+        return self._pressed
+
+    def capture(self) -> Depth:
+        return build_depth(self.fold, percent=self._percent)
+
+    def full(self, view: Depth, stamp: Stamp) -> tuple[bytes, ...]:
+        return (live_frame(stamp, depth_columns(view, instrument=self.instrument, percent=self.key["range"])),)
+
+    def delta(self, before: Depth, view: Depth, stamp: Stamp) -> None:
+        """Every sum changes when the best level does: every frame is full."""
 
 
 class TradesRecipe(OneTopic[Tape]):

@@ -1,4 +1,4 @@
-"""The columns of a ``book`` frame (docs/live.md)."""
+"""The columns of ``book`` and ``depth`` frames (docs/live.md)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from orderfox_nb.core.depth import Depth, DepthSide
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import row_price_units
@@ -19,6 +20,9 @@ def book_columns(view: BookView, *, instrument: Instrument, options: Sequence[De
     def sizes(lots: list[int]) -> list[int]:
         return lots if units == 1 else [count * units for count in lots]
 
+    # Two digits more than the tick: an average lies between ticks.
+    digits = instrument.price_digits + 2
+    averages = [[round(price, digits) for price in side] for side in view.averages] or [[], []]
     return {
         "symbol": instrument.symbol,
         "rounding": decimal_text(ladder.rounding),
@@ -28,8 +32,36 @@ def book_columns(view: BookView, *, instrument: Instrument, options: Sequence[De
         "size_digits": instrument.size_digits,
         "bids": [row_price_units(ladder, "bid"), sizes(ladder.bid_lots), sizes(ladder.bid_cumulative)],
         "asks": [row_price_units(ladder, "ask"), sizes(ladder.ask_lots), sizes(ladder.ask_cumulative)],
+        "averages": averages,
         "best_bid": view.best_bid,
         "best_ask": view.best_ask,
         "tick_digits": instrument.price_digits,
         "levels": [ladder.raw_bids, ladder.raw_asks],
+    }
+
+
+def depth_columns(view: Depth, *, instrument: Instrument, percent: str) -> dict[str, Any]:
+    """Return cumulative depth as columns, best first; notional in whole units of the quote currency."""
+
+    def side(one: DepthSide) -> list[list[int]]:
+        return [
+            [ticks * instrument.tick_units for ticks in one.ticks],
+            [lots * instrument.lot_units for lots in one.lots],
+            [round(paid) for paid in one.notional],
+        ]
+
+    def price(ticks: float | None) -> float | None:
+        return None if ticks is None else round(ticks * instrument.tick_units / instrument.price_scale, 12)
+
+    return {
+        "symbol": instrument.symbol,
+        "range": percent,
+        "price_digits": instrument.price_digits,
+        "size_digits": instrument.size_digits,
+        "base_asset": instrument.base,
+        "quote": instrument.quote,
+        "middle": price(view.middle_ticks),
+        "bids": side(view.bids),
+        "asks": side(view.asks),
+        "deepest": [price(view.bids.deepest), price(view.asks.deepest)],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -43,6 +43,31 @@ def liquidation_columns(view: LiquidationsView, instrument: Instrument) -> dict[
             [order.price for order in orders],
             [instrument.size(instrument.lots(order.size)) for order in orders],
             [order.notional for order in orders],
+        ],
+        "sums": view.sums,
+    }
+
+
+def market_liquidation_columns(view: LiquidationsView, digits: Callable[[str], int | None]) -> dict[str, Any]:
+    """Return the orders of a whole market as columns, newest first, each with its symbol and the digits of its price.
+
+    Args:
+        view: What to show.
+        digits: Returns the digits of a symbol's prices, None where they are not known.
+    """
+    orders = view.orders
+    return {
+        "symbol": "*",
+        "price_digits": None,
+        "size_digits": None,
+        "orders": [
+            [order.time_us // 1000 for order in orders],
+            [1 if order.side == "buy" else -1 for order in orders],
+            [order.price for order in orders],
+            [order.size for order in orders],
+            [order.notional for order in orders],
+            [order.symbol for order in orders],
+            [digits(order.symbol) for order in orders],
         ],
         "sums": view.sums,
     }

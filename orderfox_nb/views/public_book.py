@@ -115,3 +115,5 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     best_bid: int | None
     """Units of 10^-price_digits of the instrument."""
     best_ask: int | None
+    averages: Sequence[Sequence[float]] = ()
+    """Average prices of bids and asks from the best price to each row; empty where nobody shows them."""

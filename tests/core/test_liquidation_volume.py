@@ -218,3 +218,26 @@ def test_what_no_bucket_can_be_is_refused():
         state.apply(msgspec.structs.replace(volume(MONTH_US, []), count=[1]))
     with pytest.raises(EventError):
         state.apply(msgspec.structs.replace(volume(MONTH_US, []), symbol="ETHUSDT"))
+
+
+def test_sums_of_a_time_reach_beyond_the_kept_orders_into_the_minutes():
+    state = LiquidationState(None, keep=2)
+    minute_us = 60_000_000
+    base_us = 1_700_000_040_000_000
+    for number in range(6):
+        order = Liquidation(
+            symbol="BTCUSDT" if number % 2 else "ETHUSDT",
+            time_us=base_us + number * minute_us + 1,
+            received_us=1,
+            side="buy" if number % 2 else "sell",
+            size=1.0,
+            price=10.0**number,
+        )
+        state.apply(order)
+    assert len(state.view()) == 2
+    assert state.sum_since(base_us) == (10.0 + 1_000.0 + 100_000.0, 1.0 + 100.0 + 10_000.0)
+    assert state.sum_since(base_us + 3 * minute_us) == (101_000.0, 10_000.0)
+    # A part of a minute: what the kept orders know of it.
+    assert state.sum_since(base_us + 4 * minute_us + 1) == (100_000.0, 10_000.0)
+    assert state.sum_since(base_us + 4 * minute_us + 2) == (100_000.0, 0.0)
+    assert state.sum_since(base_us + 60 * minute_us) == (0.0, 0.0)

@@ -10,7 +10,7 @@ import msgspec
 from tornado.websocket import WebSocketClosedError
 
 from orderfox_nb import __version__
-from orderfox_nb.core.events import Channel, Topic, encode_event
+from orderfox_nb.core.events import WHOLE_MARKET, Channel, Topic, encode_event
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frames import FrameReader
@@ -192,5 +192,7 @@ async def events_topic(desk: Desk, key: str) -> Topic:
         raise BadValue("channel", channel, "one of " + ", ".join(get_args(Channel)))
     if (channel == "candles") != bool(interval) or (interval and interval not in TIMEFRAME_US):
         raise BadValue("interval", interval, "a timeframe, for candles only")
+    if symbol == WHOLE_MARKET and channel == "liquidations":
+        return Topic(desk.venue, WHOLE_MARKET, channel)
     listing = await desk.catalogue.resolve(symbol)
     return Topic(desk.venue, listing.instrument.symbol, cast(Channel, channel), interval)

@@ -1,0 +1,90 @@
+"""How much a market holds up to a price: cumulative depth around the middle, and average prices of a ladder's rows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from orderfox_nb.core.book import Book, BookSide
+from orderfox_nb.core.price_levels import Integers
+
+POINTS: Final = 200
+"""Points a side: one for each 200th part of the range that has a level."""
+
+
+class DepthSide(NamedTuple):
+    """One side, best first. Every point stands on a level that is in the book, with the exact sum up to it."""
+
+    ticks: list[int]
+    lots: list[int]
+    """Lots from the best price up to and including the point."""
+    notional: list[float]
+    """What these lots cost, in quote currency."""
+    deepest: int | None
+    """Ticks of the side's last level, also outside the range: beyond it nothing is known."""
+
+
+class Depth(msgspec.Struct, frozen=True, kw_only=True):
+    """Cumulative depth of both sides around the middle price."""
+
+    bids: DepthSide
+    asks: DepthSide
+    middle_ticks: float | None
+    """Between the best prices, None where a side is empty."""
+
+
+def build_depth(book: Book, *, percent: Decimal) -> Depth:
+    """Sum a book from its best prices outward, to so many percent of the middle price.
+
+    Args:
+        book: Read at its present state.
+        percent: How far from the middle, above zero.
+    """
+    bid, ask = book.best_bid, book.best_ask
+    if bid is None or ask is None:
+        empty = DepthSide([], [], [], None)
+        return Depth(bids=empty, asks=empty, middle_ticks=None)
+    middle = (bid + ask) / 2
+    reach = middle * float(percent) / 100
+    sides = [_side(book, side, middle, reach) for side in ("bid", "ask")]
+    return Depth(bids=sides[0], asks=sides[1], middle_ticks=middle)
+
+
+def average_prices(book: Book, side: BookSide, cumulative: list[int]) -> list[float]:
+    """Return what a market order pays on average that takes so many lots of one side.
+
+    Args:
+        book: Read at the state that the sums are of.
+        side: Whose levels are taken.
+        cumulative: Sums of whole levels, as those of a ladder's rows.
+    """
+    if not cumulative:
+        return []
+    ticks, lots = book.levels(side)
+    wanted = np.array(cumulative, np.int64)
+    at = np.searchsorted(np.cumsum(lots), wanted)
+    # Ticks times lots may leave 64 bits; a float's 53 exact ones are plenty for an average.
+    paid = np.cumsum(ticks.astype(np.float64) * lots)
+    step = book.instrument.tick_units / book.instrument.price_scale
+    return (paid[np.minimum(at, len(paid) - 1)] / wanted * step).tolist()
+
+
+def _side(book: Book, side: BookSide, middle: float, reach: float) -> DepthSide:
+    ticks, lots = book.levels(side)
+    distance = np.abs(ticks - middle)
+    inside = int(np.searchsorted(distance, reach, side="right"))
+    deepest = int(ticks[-1])
+    ticks, lots = ticks[:inside], lots[:inside]
+    sums: Integers = np.cumsum(lots)
+    instrument = book.instrument
+    unit = instrument.tick_units / instrument.price_scale * (instrument.lot_units / instrument.size_scale)
+    paid = np.cumsum(ticks.astype(np.float64) * lots) * unit
+    if inside > POINTS:
+        # The last level before each of so many equal steps, and always the best and the last one.
+        steps = np.searchsorted(distance[:inside], np.linspace(0.0, reach, POINTS + 1)[1:], side="right") - 1
+        kept = np.unique(np.concatenate(([0], steps[steps >= 0])))
+        ticks, sums, paid = ticks[kept], sums[kept], paid[kept]
+    return DepthSide(ticks.tolist(), sums.tolist(), paid.tolist(), deepest)
