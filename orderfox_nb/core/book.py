@@ -51,6 +51,8 @@ class Book:
         """The venue's time of that change."""
         self.version = 0
         """How many events were applied."""
+        self.reach: tuple[int, int] | None = None
+        """Ticks of the lowest bid and the highest ask of the last snapshot: beyond them levels may be unknown."""
         self._bids, self._asks = PriceLevels(), PriceLevels()
         self._queue: list[tuple[msgspec.Raw, msgspec.Raw]] = []
         self._pending_bids: dict[float, float] = {}
@@ -195,6 +197,7 @@ class Book:
             return
         self._bids.replace(*bids)
         self._asks.replace(*asks)
+        self.reach = (-int(bids[0].max()), int(asks[0].max())) if len(bids[0]) and len(asks[0]) else None
 
     def _bring_up_to_date(self) -> None:
         if self._queue:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import msgspec
 
-from orderfox_nb.core.events import Candle, Event, Liquidation, Ticker, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, Ticker, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 
 
@@ -108,3 +108,20 @@ class Feed(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class Auditable(Protocol):
+    """A feed whose books can be compared with what the venue says now."""
+
+    async def book(self, symbol: str) -> BookSnapshot | None:
+        """Return a fresh snapshot, None where the request budget is needed for other things.
+
+        Raises:
+            FeedError: The venue cannot be asked.
+        """
+        ...
+
+    def resync(self, topic: Topic, reason: str) -> None:
+        """Let every open stream of a topic lose what it has and build it anew."""
+        ...

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import Candle, Event, Liquidation, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, Topic, Trade
 from orderfox_nb.errors import BadValue, OrderFoxError, VenueUnreachable
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.binance.feed import BinanceFeed
@@ -114,6 +114,14 @@ class EmbeddedFeed:
     ) -> Sequence[tuple[int, float, float, int]] | None:
         async with self._use() as feed:
             return await feed.liquidation_volume(symbol, interval, start_us=start_us, end_us=end_us)
+
+    async def book(self, symbol: str) -> BookSnapshot | None:
+        # A tape's book is the one of the moment that its reader has come to, which is the next one already.
+        return None if self._feed is None or self._origin.recorded else await self._feed.book(symbol)
+
+    def resync(self, topic: Topic, reason: str) -> None:
+        if self._feed is not None:
+            self._feed.resync(topic, reason)
 
     def statistics(self) -> Mapping[str, int | float]:
         own = {"processes": int(self.running), "process_starts": self._starts}

@@ -9,7 +9,7 @@ from orderfox_nb.core.book_sync import BUFFERED_DELTAS, BookSync
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap
 from orderfox_nb.feeds.binance.fetches import Fetches, Request
 from orderfox_nb.feeds.binance.follower import Teller
-from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.items import Doubted, Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
 
 _SNAPSHOT: Final = "snapshot"
 _STALE_PAUSE_S: Final = 0.1
@@ -32,7 +32,7 @@ class BookFollower:
     def start(self) -> None:
         """Wait for the subscription: a snapshot from before it could not be joined."""
 
-    def take(self, item: Item) -> Iterator[Event]:
+    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case BookDelta():
                 answer = self._sync.delta(item)
@@ -51,6 +51,10 @@ class BookFollower:
             case Overflowed(lost):
                 yield from self._desync("the reader did not keep up", lost=lost)
                 self._ask()
+            case Doubted(reason):
+                if self._sync.synced:
+                    yield from self._desync(reason)
+                    self._ask()
             case Malformed(reason):
                 # Whether a diff was in it, the next diff's previous id tells.
                 yield self._teller.status("live" if self._sync.synced else "connecting", reason)

@@ -42,12 +42,16 @@ class CandlesFollower:
         match item:
             case Candle():
                 yield from self._live(item)
-            case Live() | Overflowed():
+            case Live():
+                self._ask()
+            case Overflowed(lost):
+                if self._opened:
+                    yield self._teller.status("gap", "the reader did not keep up", lost=lost)
                 self._ask()
             case Lost(reason):
                 yield self._teller.status("down", reason)
             case Malformed(reason):
-                yield self._teller.status("live" if self._opened else "connecting", reason)
+                yield self._teller.status("gap" if self._opened else "connecting", reason)
                 if self._opened:
                     self._ask()
             case Fetched(events=events):
@@ -67,6 +71,7 @@ class CandlesFollower:
         if newest is not None and candle.open_us > newest.open_us:
             if not newest.closed or candle.open_us > next_bar_us(newest.open_us, candle.interval):
                 self._waiting[candle.open_us] = candle
+                yield self._teller.status("gap", "the end of a bar was missed, asked for")
                 self._ask()
                 return
         elif newest is not None and candle.open_us == newest.open_us and candle.trades < newest.trades:

@@ -15,7 +15,19 @@ from typing import Final, Self
 import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import WHOLE_MARKET, Candle, Channel, Event, Liquidation, Topic, Trade
+from orderfox_nb.core.events import (
+    WHOLE_MARKET,
+    BookDelta,
+    BookSnapshot,
+    Candle,
+    Channel,
+    Event,
+    Liquidation,
+    MarkPrice,
+    Ticker,
+    Topic,
+    Trade,
+)
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue, FeedError
 from orderfox_nb.feeds.base import Listing, Origin
@@ -23,16 +35,17 @@ from orderfox_nb.feeds.binance.book import BookFollower
 from orderfox_nb.feeds.binance.candles import CandlesFollower
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
-from orderfox_nb.feeds.binance.items import Fetched, Item, Overflowed
+from orderfox_nb.feeds.binance.items import Doubted, Fetched, Frozen, Item, Jumped, Overflowed
 from orderfox_nb.feeds.binance.latest import POLL_S, LatestFollower
 from orderfox_nb.feeds.binance.liquidations import LiquidationsFollower
+from orderfox_nb.feeds.binance.neighbours import TICK_S, Neighbours
 from orderfox_nb.feeds.binance.past import Past
 from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.protocol import Root, root_of, stream_of
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET, StreamSockets
 from orderfox_nb.feeds.binance.trades import TradesFollower
-from orderfox_nb.feeds.binance.venue_clock import VenueClock
+from orderfox_nb.feeds.binance.venue_clock import JUMP_US, VenueClock
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
@@ -42,11 +55,16 @@ WS_URL: Final = "wss://fstream.binance.com"
 HTTP_URL: Final = "https://fapi.binance.com"
 
 _SILENCE: Final = "silence"
-_QUIET_S: Final[dict[Channel, float]] = {"book": 20.0, "mark": 20.0, "ticker": 60.0}
+_QUIET_S: Final[dict[Channel, float]] = {"book": 15.0, "mark": 3.0, "ticker": 60.0}
 """Channels that are never silent for so long: a stream that is was forgotten by the venue."""
 
 INBOX_BOUND: Final = 4_096
 CLOCK_EVERY_S: Final = 600.0
+_LEAD_US: Final = 1_500_000
+"""An event so far from the venue's time as we know it is a reason to ask for it."""
+_ASK_AGAIN_S: Final = 5.0
+_Timed: Final = (BookDelta, Trade, Candle, MarkPrice, Ticker)
+"""What comes with its stream's rhythm: liquidations come late and in no order."""
 
 
 class BinanceFeed:
@@ -104,8 +122,14 @@ class BinanceFeed:
         }
         self._users = 0
         self._clock_task: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
+        self._doubt = asyncio.Event()
+        self._newest_us = 0
+        self._neighbours = Neighbours()
+        self._frozen = 0
+        self._jumps = 0
         self._told: Counter[str] = Counter()
-        self._tellers: set[Teller] = set()
+        self._inboxes: dict[Teller, Inbox[Item]] = {}
 
     @property
     def venue(self) -> str:
@@ -137,8 +161,17 @@ class BinanceFeed:
         """
         asked_us = self._clock.now_us()
         venue_us = await self._rest.time_ms() * 1_000
-        self._venue_clock.observe(venue_us, asked_us=asked_us, answered_us=self._clock.now_us())
+        seen_us = 0 if self._origin.recorded else self._newest_us
+        jumped_us = self._venue_clock.observe(
+            venue_us, asked_us=asked_us, answered_us=self._clock.now_us(), seen_us=seen_us
+        )
         self._rest.budget.offset_us = self._venue_clock.offset_us
+        if jumped_us and not self._origin.recorded:
+            self._jumps += 1
+            self._newest_us = 0
+            self._neighbours.forget()
+            for inbox in self._inboxes.values():
+                inbox.put_first(Jumped(f"the venue's clock jumped by {jumped_us / 1e6:+.1f} s"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -161,13 +194,15 @@ class BinanceFeed:
         teller = Teller(topic, self.now_us, coverage="sampled" if topic.channel == "liquidations" else "complete")
         async with AsyncExitStack() as stack:
             stack.callback(self._count, teller, inbox)
-            self._tellers.add(teller)
+            self._inboxes[teller] = inbox
             self._start_clock()
             stack.push_async_callback(self._leave)
             fetches = await stack.enter_async_context(Fetches(inbox, self._clock))
             follower = self._follower(topic, teller, fetches)
             if name:
                 await stack.enter_async_context(self._sockets[root_of(name)].read(name, inbox))
+            self._neighbours.open(topic)
+            stack.callback(self._neighbours.close, topic)
             yield teller.status("connecting")
             follower.start()
             quiet_s = _QUIET_S.get(topic.channel)
@@ -183,9 +218,44 @@ class BinanceFeed:
                     heard = False
                     fetches.ask(_SILENCE, _no_events, after_s=quiet_s)
                     continue
+                if isinstance(item, Jumped):
+                    yield teller.status("skewed", item.reason)
+                    continue
+                if isinstance(item, Frozen):
+                    if self._sockets[root_of(name)].live(name):
+                        self._frozen += 1
+                        yield teller.status("stale", item.reason)
+                        self._sockets[root_of(name)].renew(name)
+                    continue
                 heard = True
+                self._heard(topic, item)
                 for event in follower.take(item):
                     yield event
+
+    def _heard(self, topic: Topic, item: Item) -> None:
+        """Look at the time of a live event, and at what it proves about its neighbours."""
+        if not isinstance(item, _Timed) or not item.received_us:
+            return
+        self._neighbours.hear(topic, item)
+        if self._origin.recorded:
+            return
+        if item.time_us < self._newest_us - JUMP_US or item.time_us > self._venue_clock.now_us() + _LEAD_US:
+            self._doubt.set()
+        self._newest_us = max(self._newest_us, item.time_us)
+
+    async def book(self, symbol: str) -> BookSnapshot | None:
+        """Return a fresh snapshot for an audit, None while the request budget is short."""
+        budget = self._rest.budget
+        if budget.waiting or budget.paused_s or budget.used * 2 > budget.limit:
+            return None
+        (snapshot,) = await self._past.book(symbol)
+        return snapshot
+
+    def resync(self, topic: Topic, reason: str) -> None:
+        """Let every open stream of a topic build its state anew."""
+        for teller, inbox in self._inboxes.items():
+            if teller.topic == topic:
+                inbox.put_first(Doubted(reason))
 
     def _follower(self, topic: Topic, teller: Teller, fetches: Fetches) -> Follower:  # noqa: PLR0911  (one a channel)
         symbol, past = topic.symbol, self._past
@@ -248,7 +318,7 @@ class BinanceFeed:
         for sockets in self._sockets.values():
             counts.update(sockets.statistics())
         told = self._told.copy()
-        for teller in self._tellers:
+        for teller in self._inboxes:
             told.update(gaps=teller.gaps, resyncs=teller.resyncs)
         return {
             **counts,
@@ -256,19 +326,22 @@ class BinanceFeed:
             "history_calls": self._history.calls if self._history is not None else 0,
             "history_failures": self._history.failures if self._history is not None else 0,
             "readers": self._users,
+            "clock_jumps": self._jumps,
+            "frozen_streams": self._frozen,
             "gaps": told["gaps"],
             "resyncs": told["resyncs"],
             "dropped": told["dropped"],
         }
 
     def _count(self, teller: Teller, inbox: Inbox[Item]) -> None:
-        self._tellers.discard(teller)
+        self._inboxes.pop(teller, None)
         self._told.update(gaps=teller.gaps, resyncs=teller.resyncs, dropped=inbox.dropped)
 
     def _start_clock(self) -> None:
         self._users += 1
         if self._clock_task is None:
             self._clock_task = asyncio.create_task(self._follow_clock(), name="binance clock")
+            self._watch_task = asyncio.create_task(self._watch(), name="binance neighbours")
 
     async def _leave(self) -> None:
         self._users -= 1
@@ -276,20 +349,46 @@ class BinanceFeed:
             await self._stop_clock()
 
     async def _stop_clock(self) -> None:
-        task, self._clock_task = self._clock_task, None
-        if task is not None:
+        tasks = [task for task in (self._clock_task, self._watch_task) if task is not None]
+        self._clock_task = self._watch_task = None
+        for task in tasks:
             task.cancel()
-            await asyncio.wait({task})
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _follow_clock(self) -> None:
-        """Ask for the venue's time now and then while anybody reads."""
+        """Ask for the venue's time now and then while anybody reads, and when an event's time does not fit."""
         while True:
+            asked_us = self._clock.now_us()
             try:
                 await self.ask_time()
             except FeedError:
                 await self._clock.sleep(min(10.0, self._clock_every_s))
-            else:
-                await self._clock.sleep(self._clock_every_s)
+                continue
+            self._doubt.clear()
+            await self._next_look()
+            # Doubt is heeded at once, but not again and again.
+            if self._doubt.is_set() and (asked_s := (self._clock.now_us() - asked_us) / 1e6) < _ASK_AGAIN_S:
+                await self._clock.sleep(_ASK_AGAIN_S - asked_s)
+
+    async def _next_look(self) -> None:
+        whole = asyncio.ensure_future(self._clock.sleep(self._clock_every_s))
+        doubt = asyncio.ensure_future(self._doubt.wait())
+        try:
+            await asyncio.wait({whole, doubt}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (whole, doubt):
+                task.cancel()
+            await asyncio.wait({whole, doubt})
+
+    async def _watch(self) -> None:
+        """Look for streams that are silent while their neighbours are not."""
+        while True:
+            await self._clock.sleep(TICK_S)
+            for topic in self._neighbours.look():
+                for teller, inbox in self._inboxes.items():
+                    if teller.topic == topic:
+                        inbox.put_first(Frozen("silent while its neighbours show trades, subscribing once more"))
 
 
 async def _no_events() -> Sequence[Event]:

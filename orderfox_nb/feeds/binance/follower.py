@@ -56,8 +56,8 @@ class Teller:
         """Return the venue's time."""
         return self._now_us()
 
-    def status(self, state: StreamState, reason: str = "") -> Status:
-        """Tell what became of the connection."""
+    def status(self, state: StreamState, reason: str = "", *, lost: int = -1) -> Status:
+        """Tell what became of the connection; ``lost`` is how many events a ``gap`` has missed."""
         return Status(
             symbol=self.topic.symbol,
             time_us=self._now_us(),
@@ -65,6 +65,7 @@ class Teller:
             reason=reason,
             coverage=self._coverage,
             history=self.history,
+            lost=lost,
         )
 
     def gap(self, reason: str, *, lost: int = -1) -> Gap:

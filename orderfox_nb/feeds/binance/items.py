@@ -33,6 +33,24 @@ class Overflowed(Struct, frozen=True):
     lost: int
 
 
+class Doubted(Struct, frozen=True):
+    """What was delivered does not agree with the venue, or not with itself: build it anew."""
+
+    reason: str
+
+
+class Frozen(Struct, frozen=True):
+    """The stream is silent while its neighbours show that it should not be."""
+
+    reason: str
+
+
+class Jumped(Struct, frozen=True):
+    """The venue's clock has jumped."""
+
+    reason: str
+
+
 class Fetched(Struct, frozen=True):
     """The answer to a request."""
 
@@ -48,5 +66,5 @@ class Failed(Struct, frozen=True):
     final: bool
 
 
-Notice: TypeAlias = Live | Lost | Malformed | Overflowed | Fetched | Failed
+Notice: TypeAlias = Live | Lost | Malformed | Overflowed | Doubted | Frozen | Jumped | Fetched | Failed
 Item: TypeAlias = Event | Notice

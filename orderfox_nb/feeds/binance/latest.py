@@ -52,7 +52,7 @@ class LatestFollower:
                 self._live = False
                 yield self._teller.status("down", reason)
             case Malformed(reason):
-                yield self._teller.status("live" if self._live else "connecting", reason)
+                yield self._teller.status("gap" if self._live else "connecting", reason)
             case Fetched(events=events):
                 if self._poll_s:
                     if not self._live:

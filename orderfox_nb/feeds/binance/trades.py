@@ -46,6 +46,7 @@ class TradesFollower:
         self._opened = False
         self._last_id = -1
         self._late = 0
+        self._missing = False
 
     @property
     def holding(self) -> bool:
@@ -59,14 +60,17 @@ class TradesFollower:
             case Trade():
                 yield from self._live(item)
             case Live():
-                if self._opened:
+                if self._opened and not self._fetches.asking(_PAST):
                     yield self._teller.status("live")
+                elif self._opened:
+                    return
                 else:
                     self._fetches.ask(_PAST, self._newest)
             case Lost(reason):
                 yield self._teller.status("down", reason)
             case Malformed(reason):
-                yield self._teller.status("live" if self._opened else "connecting", reason)
+                # Which trade was in it, the next one's id tells.
+                yield self._teller.status("gap" if self._opened else "connecting", reason)
             case Fetched(events=events):
                 if not self._opened:
                     self._opened = True
@@ -75,6 +79,7 @@ class TradesFollower:
                     if isinstance(event, Trade):
                         yield from self._emit(event)
                 yield from self._go_on(filled=True)
+                yield from self._filled()
             case Failed(error=error, final=final):
                 if not self._opened:
                     if final:
@@ -82,6 +87,7 @@ class TradesFollower:
                     yield self._teller.status("connecting", str(error))
                 elif final:
                     yield from self._go_on(filled=True)
+                    yield from self._filled()
             case Overflowed():
                 # The next trade's id tells how many are missing; they are fetched.
                 return
@@ -110,11 +116,18 @@ class TradesFollower:
             missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0
             if 0 < missing <= MOST_FILLED and not filled:
                 first, last = self._last_id + 1, trade.id - 1
+                self._missing = True
+                yield self._teller.status("gap", f"trades {first} to {last} are missing, asked for", lost=missing)
                 self._fetches.ask(_PAST, partial(self._between, first, last), attempts=_FILL_ATTEMPTS)
                 return
             self._waiting.popleft()
             yield from self._emit(trade)
             filled = False
+
+    def _filled(self) -> Iterator[Event]:
+        if self._missing and not self._fetches.asking(_PAST):
+            self._missing = False
+            yield self._teller.status("live")
 
     def _emit(self, trade: Trade) -> Iterator[Event]:
         if trade.id <= self._last_id:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from orderfox_nb.clock import Clock
+
+JUMP_US: Final = 2_000_000
+"""Less than this is the doubt of a measurement over the network."""
 
 
 class VenueClock:
@@ -36,11 +41,29 @@ class VenueClock:
             return local_us
         return self._venue_us + round((local_us - self._local_us) * self._rate)
 
-    def observe(self, venue_us: int, *, asked_us: int, answered_us: int) -> None:
-        """Learn the venue's time, which was read somewhere between two times of ours."""
+    def observe(self, venue_us: int, *, asked_us: int, answered_us: int, seen_us: int = 0) -> int:
+        """Learn the venue's time, which was read somewhere between two times of ours.
+
+        Args:
+            venue_us: What it said.
+            asked_us: Before the question, by our clock.
+            answered_us: After the answer.
+            seen_us: The newest time that its events carried: its clock does not run back.
+
+        Returns:
+            How far its clock has jumped, in microseconds: 0 where it ran on, or stood still.
+        """
         local_us = (asked_us + answered_us) // 2
         passed_us = local_us - self._local_us
-        if self.known and passed_us > 0:
+        jumped_us = 0
+        if self.known and passed_us > 0 and self._speed != float("inf"):
+            ahead_us = venue_us - self._venue_us - round(passed_us * self._speed)
+            doubt_us = JUMP_US + round((answered_us - asked_us) * self._speed)
+            if ahead_us > doubt_us or venue_us < max(self._venue_us, seen_us) - doubt_us:
+                jumped_us = ahead_us
+        if jumped_us:
+            self._rate = self._speed
+        elif self.known and passed_us > 0:
             rate = max(0.0, (venue_us - self._venue_us) / passed_us)
             # Two looks within a second tell no rate: a venue's clock may move in steps.
             if self._speed == float("inf") or (rate < self._speed / 2 and passed_us >= 1_000_000):
@@ -50,3 +73,4 @@ class VenueClock:
         self._venue_us = venue_us
         self._local_us = local_us
         self.known = True
+        return jumped_us
