@@ -173,7 +173,7 @@ async function render({ model, el }) {
     link = from;
     const { frame } = entry;
     if (older.key !== entry.key) older.reset(entry.key);
-    shown = older.joined(frame, live?.key === frame.key ? live : null);
+    shown = older.joined(frame, lengthS());
     live = frame;
     parts.panel.dataset.symbol = frame.symbol;
     parts.panel.dataset.interval = frame.interval;
@@ -213,9 +213,9 @@ async function render({ model, el }) {
     setTicks();
     draw();
     if (x[0] < shown.bars[0][0] * 1000 && link) {
-      older.load(link, live, live.symbol, live.interval).then((more) => {
+      older.load(link, live, { symbol: live.symbol, interval: live.interval }).then((more) => {
         if (!more || ended) return;
-        shown = older.joined(live, null);
+        shown = older.joined(live, lengthS());
         fitPrice(false);
         draw();
       });
