@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -27,6 +28,11 @@ class Metrics:
         self.sockets = Gauge("orderfox_sockets", "Open WebSockets", ["route"], registry=self._registry)
         self.messages = Counter(
             "orderfox_socket_messages", "Messages sent over WebSockets", ["route"], registry=self._registry
+        )
+        self.tasks = Gauge("orderfox_tasks", "Tasks on the server's loop", registry=self._registry)
+        self.tasks.set_function(lambda: len(asyncio.all_tasks()))
+        self.refused = Counter(
+            "orderfox_sockets_refused", "Readers turned away at the limit of sockets", registry=self._registry
         )
         self.closed_slow = Counter(
             "orderfox_sockets_closed_slow", "Event readers closed with 4008", registry=self._registry
