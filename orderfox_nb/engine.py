@@ -29,12 +29,12 @@ class Engine:
     """One desk on a loop in a daemon thread; nothing runs before ``start``.
 
     Args:
-        settings: Where data comes from: the server at ``server_url`` if there is one, else ``source``.
+        settings: Where data comes from, see ``source_of``.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.source = settings.server_url or settings.source
+        self.source = source_of(settings)
         feed = open_feed(self.source, settings)
         self.desk = Desk(feed, settings)
         self._service: Service[Desk] = Service(lambda: self.desk, name="orderfox desk")
@@ -125,6 +125,11 @@ _engines: dict[str, Engine] = {}
 _engines_lock = threading.Lock()
 
 
+def source_of(settings: Settings) -> str:
+    """Return where a kernel's data comes from: the server that started it, the one named, else a source of its own."""
+    return settings.server_url or settings.backend_url or settings.source
+
+
 def shared_engine(settings: Settings) -> Engine:
     """Return the process's running engine of a source: a page's comm and ``connect()`` share one.
 
@@ -132,7 +137,7 @@ def shared_engine(settings: Settings) -> Engine:
         SettingError: A source that cannot be used.
         FeedError: The desk cannot be opened.
     """
-    source = settings.server_url or settings.source
+    source = source_of(settings)
     with _engines_lock:
         engine = _engines.get(source)
         if engine is None:

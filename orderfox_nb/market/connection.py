@@ -28,7 +28,8 @@ def connect(source: str | None = None) -> Market:
 
     Args:
         source: As ORDERFOX_SOURCE: ``sim``, ``binance``, ``tape:<file>``, ``http://<server>``. Without one it is the
-            server that started this kernel, if there is one, else the source of the settings, in a thread of its own.
+            server that started this kernel or the one at BACKEND_URL, if there is one, else the source of the
+            settings, in a thread of its own.
 
     Returns:
         The market; nothing is subscribed before something is asked of it.
@@ -38,7 +39,7 @@ def connect(source: str | None = None) -> Market:
     """
     if source is None:
         return Market(shared_engine(load_settings()))
-    return Market(shared_engine(load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="")))
+    return Market(shared_engine(load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="")))
 
 
 class Market:

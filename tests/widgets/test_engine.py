@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from orderfox_nb.config import load_settings
-from orderfox_nb.engine import Engine, shared_engine
+from orderfox_nb.engine import Engine, shared_engine, source_of
 
 pytestmark = pytest.mark.widgets
 
@@ -29,6 +29,14 @@ def test_an_engine_that_is_not_used_starts_no_simulation():
     assert engine.desk.statistics()["hub_topics"] == 0
     assert engine.desk.hub.topics == ()
     engine.stop()
+
+
+def test_the_server_that_started_the_kernel_stands_above_the_one_that_is_named():
+    own = {"ORDERFOX_SOURCE": "sim?symbols=1", "ORDERFOX_URL": "", "BACKEND_URL": ""}
+    named = own | {"BACKEND_URL": "http://127.0.0.1:9/"}
+    assert source_of(load_settings(**own)) == "sim?symbols=1"
+    assert source_of(load_settings(**named)) == "http://127.0.0.1:9"
+    assert source_of(load_settings(**named | {"ORDERFOX_URL": "http://127.0.0.1:8"})) == "http://127.0.0.1:8"
 
 
 def test_a_stopped_engine_leaves_no_thread_and_starts_again():
