@@ -1,12 +1,14 @@
-"""The panels of one market as one screen."""
+"""The panels of one market, or of several side by side, as one screen."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import anywidget
 import traitlets
-from ipywidgets import Box, Widget, widget_serialization
+from ipywidgets import Box, Layout, Widget, widget_serialization
+from ipywidgets.widgets.trait_types import InstanceDict
 
 from orderfox_nb.widgets.base import canonical_symbol, with_fallback
 from orderfox_nb.widgets.candle_chart import CandleChart
@@ -14,6 +16,10 @@ from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
 from orderfox_nb.widgets.tables import Liquidations, Tape
+
+LAYOUTS: Final = ("default", "chart", "book")
+MOST_COLUMNS: Final = 6
+_ROWS: Final = (10, 20, 50)
 
 
 class PageState(anywidget.AnyWidget):
@@ -25,76 +31,190 @@ class PageState(anywidget.AnyWidget):
     name = traitlets.Unicode("dashboard").tag(sync=True)
     """Under which local storage keeps it; two dashboards of one page need two names."""
     panels = traitlets.List(traitlets.Instance(Widget)).tag(sync=True, **widget_serialization)
+    columns = traitlets.List(traitlets.Int()).tag(sync=True)
+    """In which column each panel stands."""
     given = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """What the cell asked for by name: stands above what was remembered, below the URL."""
-    symbol = traitlets.Unicode("BTCUSDT").tag(sync=True)
+    symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"]).tag(sync=True)
     timeframe = traitlets.Unicode("1m").tag(sync=True)
-    rounding = traitlets.Unicode("auto").tag(sync=True)
+    roundings = traitlets.List(traitlets.Unicode(), ["auto"]).tag(sync=True)
     rows = traitlets.Int(20).tag(sync=True)
+    arrangement = traitlets.Enum(LAYOUTS, "default").tag(sync=True)
+
+
+class _LayoutOrName(InstanceDict):
+    """ipywidgets' layout, which also takes the name of one of the dashboard's."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        if isinstance(value, str):
+            obj.arrangement = value
+            return obj.layout
+        return super().validate(obj, value)
+
+
+class _Column:
+    """The panels of one market."""
+
+    def __init__(self, *, symbol: str, timeframe: str, rounding: str, rows: int) -> None:
+        self.picker = SymbolPicker(symbol=symbol)
+        self.header = MarketHeader(symbol=symbol)
+        self.badge = QualityBadge(symbol=symbol)
+        self.badge.add_class("of-area-badge")
+        self.chart = CandleChart(symbol=symbol, timeframe=timeframe)
+        self.book = OrderBook(symbol=symbol, rounding=rounding, rows=rows)
+        self.book.add_class("of-area-book")
+        self.tape = Tape(symbol=symbol)
+        self.tape.add_class("of-area-tape")
+
+    @property
+    def linked(self) -> list[Widget]:
+        return [self.picker, self.header, self.badge, self.chart.layer, self.book, self.tape]
+
+    def head(self, *more: Widget) -> Box:
+        head = Box(children=[self.picker, self.header, self.badge, *more])
+        head.add_class("of-head")
+        return head
 
 
 class Dashboard(Box):
     """Header, chart, order book, trades and liquidations of one market, linked to each other.
 
     Everything keeps working while the kernel computes: the panels take their frames from the server, and choosing a
-    symbol or timeframe happens in the browser.
+    symbol or timeframe happens in the browser. ``/`` searches a symbol, digits choose timeframes, ``?`` shows the keys.
+
+    Args:
+        symbol: Market to show.
+        symbols: Several of them, side by side, instead of one.
+        timeframe: Of the candles.
+        rounding: Height of the book's rows in price, or ``auto``; with several symbols also one for each.
+        rows: Rows a side of the book: 10, 20 or 50.
+        layout: ``default``, ``chart`` or ``book``; also an ipywidgets ``Layout``.
+        name: Under which the page remembers the view; two dashboards of one page need two names.
 
     Example:
         >>> desk = Dashboard(symbol="BTCUSDT", timeframe="5m")
         >>> desk.symbol = "ETHUSDT"
+        >>> desk.layout = "chart"
+        >>> Dashboard(symbols=["BTCUSDT", "ETHUSDT"])
     """
 
     symbol = traitlets.Unicode("BTCUSDT")
+    symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"])
+    """One a column; how many there are is decided when the dashboard is made."""
     timeframe = traitlets.Unicode("1m")
     rounding = Rounding()
-    rows = traitlets.Int(20)
+    rows = traitlets.Enum(_ROWS, 20)
+    arrangement = traitlets.Enum(LAYOUTS, "default")
+    """The layout in force: set ``layout`` or this one."""
+    layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
 
     def __init__(
         self,
         *,
         symbol: str | None = None,
+        symbols: Sequence[str] = (),
         timeframe: str | None = None,
         rounding: object = None,
         rows: int | None = None,
-        name: str = "dashboard",
+        layout: str | Layout | dict[str, Any] | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        shown = [canonical_symbol(one) for one in symbols or [symbol or "BTCUSDT"]]
+        if len(shown) > MOST_COLUMNS:
+            raise traitlets.TraitError(f"symbols: {len(shown)} do not fit side by side, at most {MOST_COLUMNS} do")
+        each = list(rounding) if isinstance(rounding, list | tuple) else [rounding or "auto"] * len(shown)
+        if len(each) != len(shown):
+            raise traitlets.TraitError(f"rounding: {len(each)} for {len(shown)} symbols")
+        roundings = [rounding_text(one) for one in each]
+        view = {"timeframe": timeframe or "1m", "rows": rows or 20}
+        if not isinstance(layout, str) and layout is not None:
+            kwargs["layout"] = layout
+        arrangement = layout if isinstance(layout, str) else "default"
         asked = {
-            "symbol": None if symbol is None else canonical_symbol(symbol),
+            "symbol": symbol or list(symbols),
             "timeframe": timeframe,
-            "rounding": None if rounding is None else rounding_text(rounding),
+            "rounding": rounding,
             "rows": rows,
+            "layout": isinstance(layout, str),
         }
-        given = {key: value for key, value in asked.items() if value is not None}
-        market = {"symbol": given.get("symbol", "BTCUSDT")}
-        self.picker = SymbolPicker(**market)
-        self.header = MarketHeader(**market)
-        self.badge = QualityBadge(**market)
-        self.chart = CandleChart(**market, timeframe=given.get("timeframe", "1m"))
-        self.book = OrderBook(**market, rounding=given.get("rounding", "auto"), rows=given.get("rows", 20))
-        self.tape = Tape(**market)
-        self.liquidations = Liquidations(**market)
-        for panel in (self.book, self.tape, self.liquidations):
-            panel.add_class(f"of-area-{type(panel).__name__.lower().replace('orderbook', 'book')}")
+        self._columns = [
+            _Column(symbol=one, rounding=row_height, **view) for one, row_height in zip(shown, roundings, strict=True)
+        ]
+        first = self._columns[0]
+        self.picker, self.header, self.badge = first.picker, first.header, first.badge
+        self.chart, self.book, self.tape = first.chart, first.book, first.tape
+        self.liquidations = Liquidations(symbol=shown[0])
+        self.liquidations.add_class("of-area-liquidations")
+        panels = [(panel, at) for at, column in enumerate(self._columns) for panel in column.linked]
+        if len(shown) == 1:
+            panels.append((self.liquidations, 0))
         self.page_state = PageState(
-            name=name,
-            given=list(given),
-            panels=[self.picker, self.header, self.badge, self.chart.layer, self.book, self.tape, self.liquidations],
-            **given,
+            name=name or ("dashboard" if len(shown) == 1 else f"dashboard of {len(shown)}"),
+            given=[key for key, value in asked.items() if value],
+            panels=[panel for panel, _ in panels],
+            columns=[at for _, at in panels],
+            symbols=shown,
+            roundings=roundings,
+            arrangement=arrangement,
+            **view,
         )
         self.page_state.add_class("of-page-state")
-        head = Box(children=[self.picker, self.header, self.badge])
-        head.add_class("of-head")
         super().__init__(
-            children=[self.page_state, head, self.chart, self.book, self.tape, self.liquidations], **given, **kwargs
+            children=self._children(),
+            symbol=shown[0],
+            symbols=shown,
+            rounding=roundings[0],
+            arrangement=arrangement,
+            **view,
+            **kwargs,
         )
-        for trait in ("symbol", "timeframe", "rounding", "rows"):
+        for trait in ("symbols", "timeframe", "rows", "arrangement"):
             traitlets.link((self, trait), (self.page_state, trait))
+        self.observe(self._first_chosen, ["symbol", "rounding"])
+        self.observe(self._symbols_chosen, "symbols")
+        self.page_state.observe(self._roundings_chosen, "roundings")
         self.add_class("of-dashboard")
+        if len(shown) > 1:
+            self.add_class("of-side-by-side")
+            self.add_class(f"of-columns-{len(shown)}")
+
+    def _children(self) -> list[Widget]:
+        if len(self._columns) == 1:
+            column = self._columns[0]
+            return [column.head(self.page_state), column.chart, column.book, column.tape, self.liquidations]
+        boxes: list[Widget] = []
+        for column in self._columns:
+            lower = Box(children=[column.book, column.tape])
+            lower.add_class("of-lower")
+            last = column is self._columns[-1]
+            box = Box(children=[column.head(*([self.page_state] if last else [])), column.chart, lower])
+            box.add_class("of-column")
+            boxes.append(box)
+        return boxes
+
+    def _first_chosen(self, change: Any) -> None:
+        if change["name"] == "symbol":
+            self.symbols = [self.symbol, *self.symbols[1:]]
+        else:
+            self.page_state.roundings = [self.rounding, *self.page_state.roundings[1:]]
+
+    def _symbols_chosen(self, _: Any) -> None:
+        self.symbol = self.symbols[0]
+
+    def _roundings_chosen(self, _: Any) -> None:
+        self.rounding = self.page_state.roundings[0]
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
         return canonical_symbol(proposal["value"])
+
+    @traitlets.validate("symbols")
+    def _canonical_symbols(self, proposal: Any) -> list[str]:
+        symbols = [canonical_symbol(one) for one in proposal["value"]]
+        if len(symbols) != len(self._columns):
+            raise traitlets.TraitError(f"symbols: {len(symbols)} for {len(self._columns)} columns")
+        return symbols
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return with_fallback(super()._repr_mimebundle_(**kwargs))

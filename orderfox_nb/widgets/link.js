@@ -1,6 +1,7 @@
 // One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
 import { foldFrame } from "./fold.js";
+import { watchKernel } from "./kernel.js";
 import { Lag } from "./lag.js";
 import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
 
@@ -10,12 +11,15 @@ const HIDDEN_MS = 3_000;
 const GONE_AGAIN_MS = 5_000;
 const SERVER_AGAIN_MS = 30_000;
 const MESSAGES_PER_SECOND = 40; // the server takes 50
+const TRY_LATER = 1013;
+const REFUSED_MS = 15_000;
 
 export class Link {
   constructor(base) {
     this.base = base;
-    this.state = "connecting"; // connecting, open, reconnecting, reload
+    this.state = "connecting"; // connecting, open, reconnecting, refused, reload
     this.detail = "";
+    this.kernel = "unknown"; // unknown, idle, busy, dead
     this.hello = null;
     this.entries = new Map(); // subscription text → entry
     this.byKey = new Map();
@@ -30,22 +34,32 @@ export class Link {
     this.dirty = new Set();
     this.painting = false;
     this.onVisibility = () => this.visibilityChanged();
+    this.onOnline = () => this.tryNow();
+    this.onOffline = () => this.transport?.kind === "socket" && this.lost();
   }
 
   // ---- lifetime -------------------------------------------------------------------------------------------------
 
-  acquire(pump) {
+  acquire(pump, manager) {
     this.pump = this.pump ?? pump;
     if (this.views++ === 0) {
       document.addEventListener("visibilitychange", this.onVisibility);
+      addEventListener("online", this.onOnline);
+      addEventListener("offline", this.onOffline);
       this.watch = setInterval(() => this.checkQuiet(), 5_000);
       this.connect();
     }
+    // Anew for each view: a cell that was run again belongs to the kernel of now.
+    this.unwatch?.();
+    this.unwatch = watchKernel(manager, () => this.state === "open", (state) => this.kernelChanged(state));
   }
 
   release() {
     if (--this.views > 0) return;
     document.removeEventListener("visibilitychange", this.onVisibility);
+    removeEventListener("online", this.onOnline);
+    removeEventListener("offline", this.onOffline);
+    this.unwatch();
     clearInterval(this.watch);
     clearTimeout(this.retry);
     clearTimeout(this.hiding);
@@ -61,12 +75,12 @@ export class Link {
     const run = (this.run = {}); // a newer attempt makes an older one's answer void
     const calls = {
       onMessage: (message, bytes) => this.run === run && this.receive(message, bytes),
-      onClose: () => this.run === run && this.lost(),
+      onClose: (code, reason) => this.run === run && this.lost(code, reason),
     };
     const served = this.base !== null && (await serverAnswers(this.base));
     if (this.run !== run) return;
     if (served) this.transport = openSocket(this.base, calls);
-    else if (this.pump) {
+    else if (this.pump && this.kernel !== "dead") {
       this.transport = openComm(this.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
     } else this.lost();
@@ -87,18 +101,36 @@ export class Link {
     this.connect();
   }
 
-  lost() {
+  lost(code, reason) {
     this.transport?.close();
     this.transport = null;
     this.run = null;
     if (this.state === "reload") return;
-    this.setState("reconnecting", "");
+    const refused = code === TRY_LATER;
+    if (refused) this.setState("refused", this.told || reason || "The server takes no more viewers now");
+    else this.setState("reconnecting", "");
     for (const { fail } of this.requests.values()) fail(new Error("The connection was lost"));
     this.requests.clear();
     // Full jitter over a doubling bound: many pages of one server do not come back at the same instant.
     const bound = Math.min(8_000, 250 * 2 ** this.attempt++);
     clearTimeout(this.retry);
-    this.retry = setTimeout(() => this.connect(), bound / 2 + (Math.random() * bound) / 2);
+    const wait = refused ? REFUSED_MS : bound;
+    this.retry = setTimeout(() => this.connect(), wait / 2 + (Math.random() * wait) / 2);
+  }
+
+  /** The network is back or somebody looks again: no reason to wait for the next attempt. */
+  tryNow() {
+    if (this.views === 0 || this.transport || this.state !== "reconnecting") return;
+    clearTimeout(this.retry);
+    this.attempt = 0;
+    this.connect();
+  }
+
+  kernelChanged(state) {
+    if (this.kernel === state) return;
+    this.kernel = state;
+    if (state === "dead" && this.transport?.kind === "comm") this.lost();
+    else this.setState(this.state, this.detail);
   }
 
   ping() {
@@ -119,6 +151,7 @@ export class Link {
       this.heard = performance.now();
       for (const entry of this.entries.values()) this.open(entry);
     }
+    if (!document.hidden) this.tryNow();
   }
 
   /** A hidden tab takes no frames: animation frames stop there, so nothing could be drawn anyway. */
@@ -197,6 +230,7 @@ export class Link {
     this.lag.reset(Date.now() - message.time);
     this.ping();
     this.attempt = 0;
+    this.told = "";
     this.counters.connections++;
     this.byKey.clear();
     this.sent.length = 0;
@@ -255,6 +289,7 @@ export class Link {
     this.requests.delete(message.id);
     if (waiting) waiting.fail(new Error(message.message));
     else if (entry && !entry.frame) this.gone(entry, message.message);
+    else if (message.key === undefined) this.told = message.message; // what a server says before it closes
   }
 
   status(message) {
@@ -341,6 +376,6 @@ export async function holdLink(model) {
   } catch {
     pump = null; // a page whose kernel is gone has no pump; the socket may still be there
   }
-  link.acquire(pump);
+  link.acquire(pump, model.widget_manager);
   return { link, release: () => link.release() };
 }

@@ -1,92 +1,132 @@
-// What is on the screen, kept in the URL and in local storage, and the panels linked to each other in the browser: the
-// kernel may be busy or gone.
+// The panels of a dashboard linked to each other in the browser, whatever the kernel does, and what they show kept in
+// the page's address and in local storage.
+import { listenKeys } from "./page_keys.js";
+import { makeMenu } from "./page_menu.js";
+import { fromStore, fromUrl, keep } from "./page_url.js";
+import { applyTheme, onTheme } from "./theme.js";
 
-const NAMES = ["symbol", "timeframe", "rounding", "rows"];
-const STORE = "orderfox.view.v1:";
+const SHARED = ["timeframe", "rows"]; // by all columns; each has its own symbol and rounding
 
-/** Values of one URL or store, only those of the right form: both can be written by anybody. */
-function cleaned(values) {
-  const clean = {};
-  if (/^[A-Za-z0-9_:/-]{1,40}$/.test(values.symbol ?? "")) clean.symbol = values.symbol.replace("/", "").toUpperCase();
-  if (/^\d{1,2}[mhdwM]$/.test(values.timeframe ?? "")) clean.timeframe = values.timeframe;
-  if (/^(auto|\d{1,12}(\.\d{1,12})?)$/.test(values.rounding ?? "")) clean.rounding = values.rounding;
-  if (/^(10|20|50)$/.test(String(values.rows ?? ""))) clean.rows = Number(values.rows);
-  return clean;
-}
+const viewOf = (model) => ({
+  symbol: model.get("symbols"), timeframe: model.get("timeframe"), rounding: model.get("roundings"),
+  rows: model.get("rows"), layout: model.get("arrangement"),
+});
 
-const inLab = () => document.body.dataset.jpThemeName !== undefined && document.body.dataset.voila === undefined;
-
-function fromUrl() {
-  return inLab() ? {} : cleaned(Object.fromEntries(new URLSearchParams(location.search)));
-}
-
-function fromStore(name) {
-  try {
-    return cleaned(JSON.parse(localStorage.getItem(STORE + name) ?? "{}"));
-  } catch {
-    return {};
-  }
-}
-
-function keep(name, values) {
-  try {
-    localStorage.setItem(STORE + name, JSON.stringify(values));
-  } catch {
-    // private windows may refuse; the URL still has it
-  }
-  if (inLab()) return; // JupyterLab's own router owns the address there
-  const url = new URL(location.href);
-  for (const [key, value] of Object.entries(values)) url.searchParams.set(key, String(value));
-  history.replaceState(history.state, "", url);
-}
+const replaced = (list, at, value) => list.map((one, index) => (index === at ? value : one));
 
 async function initialize({ model }) {
   const ids = model.get("panels").map((id) => id.replace(/^IPY_MODEL_/, ""));
   const panels = await Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
-  const all = [model, ...panels];
+  const columns = model.get("columns");
+  const count = model.get("symbols").length;
   const has = (one, name) => one.get(name) !== undefined;
-  const values = () => Object.fromEntries(NAMES.map((name) => [name, model.get(name)]));
   let spreading = false;
 
-  const spread = (name, value) => {
+  const set = (one, name, value) => {
+    if (JSON.stringify(one.get(name)) === JSON.stringify(value)) return;
+    one.set(name, value);
+    one.save_changes();
+  };
+  /** Bring panels to the state; a panel's own change comes back through its listener and must not be taken twice. */
+  const spread = () => {
     spreading = true;
-    for (const one of all) {
-      if (!has(one, name) || one.get(name) === value) continue;
-      one.set(name, value);
-      one.save_changes();
-    }
+    panels.forEach((panel, index) => {
+      const column = columns[index];
+      for (const name of SHARED) if (has(panel, name)) set(panel, name, model.get(name));
+      if (has(panel, "symbol")) set(panel, "symbol", model.get("symbols")[column]);
+      if (has(panel, "rounding")) set(panel, "rounding", model.get("roundings")[column]);
+    });
     spreading = false;
   };
-  const given = model.get("given"); // what the cell asked for by name stands above what was remembered
-  const remembered = fromStore(model.get("name"));
-  for (const name of given) delete remembered[name];
-  const start = { ...values(), ...remembered, ...fromUrl() };
-  for (const name of NAMES) spread(name, start[name]);
-  keep(model.get("name"), values());
+  const settle = () => {
+    spread();
+    keep(model.get("name"), viewOf(model));
+  };
+  const change = (name, value) => {
+    spreading = true;
+    set(model, name, value);
+    spreading = false;
+  };
+  /** Another symbol starts with its own row height: the old one belongs to other prices. */
+  const chooseSymbol = (column, symbol) => {
+    if (model.get("symbols")[column] === symbol) return;
+    change("symbols", replaced(model.get("symbols"), column, symbol));
+    change("roundings", replaced(model.get("roundings"), column, "auto"));
+  };
 
-  let symbol = model.get("symbol");
-  const ends = [];
-  for (const one of all) {
-    for (const name of NAMES) {
-      if (!has(one, name)) continue;
-      const changed = () => {
-        if (spreading) return;
-        // A row height belongs to one symbol's prices: another symbol starts with its own.
-        if (name === "symbol" && one.get("symbol") !== symbol) spread("rounding", "auto");
-        if (name === "symbol") symbol = one.get("symbol");
-        spread(name, one.get(name));
-        keep(model.get("name"), values());
-      };
-      one.on(`change:${name}`, changed);
-      ends.push(() => one.off(`change:${name}`, changed));
-    }
+  const given = new Set(model.get("given")); // what the cell asked for by name stands above what was remembered
+  const remembered = fromStore(model.get("name"), count);
+  const wanted = Object.fromEntries(Object.entries(remembered).filter(([name]) => !given.has(name)));
+  // A remembered row height goes with the remembered symbol only.
+  if (given.has("symbol")) delete wanted.rounding;
+  Object.assign(wanted, fromUrl(count));
+  const lists = { symbol: "symbols", rounding: "roundings" };
+  for (const [name, value] of Object.entries(wanted)) {
+    if (name in lists) change(lists[name], model.get(lists[name]).map((one, at) => value[at] ?? one));
+    else change(name === "layout" ? "arrangement" : name, value);
   }
+  settle();
+
+  const ends = [];
+  const listen = (one, event, listener) => {
+    const guarded = () => !spreading && listener();
+    one.on(event, guarded);
+    ends.push(() => one.off(event, guarded));
+  };
+  panels.forEach((panel, index) => {
+    const column = columns[index];
+    if (has(panel, "symbol")) {
+      listen(panel, "change:symbol", () => {
+        chooseSymbol(column, panel.get("symbol"));
+        settle();
+      });
+    }
+    if (has(panel, "rounding")) {
+      listen(panel, "change:rounding", () => {
+        change("roundings", replaced(model.get("roundings"), column, panel.get("rounding")));
+        settle();
+      });
+    }
+    for (const name of SHARED.filter((one) => has(panel, one))) {
+      listen(panel, `change:${name}`, () => {
+        change(name, panel.get(name));
+        settle();
+      });
+    }
+  });
+  listen(model, "change:symbols", () => {
+    // Python chose another symbol: its own row height, unless Python chose one with it.
+    const roundings = model.get("roundings").slice();
+    panels.forEach((panel, index) => {
+      const column = columns[index];
+      const same = has(panel, "rounding") && panel.get("rounding") === roundings[column];
+      if (same && panel.get("symbol") !== model.get("symbols")[column]) roundings[column] = "auto";
+    });
+    change("roundings", roundings);
+    settle();
+  });
+  for (const name of ["timeframe", "rows", "roundings", "arrangement"]) listen(model, `change:${name}`, settle);
+  ends.push(onTheme(() => keep(model.get("name"), viewOf(model))));
   return () => ends.forEach((end) => end());
 }
 
-/** Nothing to see: the panels show it all. */
-function render({ el }) {
-  el.style.display = "none";
+function render({ model, el }) {
+  applyTheme();
+  el.classList.add("of-widget");
+  const showLayout = () => (el.dataset.layout = model.get("arrangement"));
+  const chooseTrait = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const menu = makeMenu({ model, el, view: () => viewOf(model), chooseTrait });
+  const endKeys = listenKeys({ el, menu, chooseTrait, layout: () => model.get("arrangement") });
+  showLayout();
+  model.on("change:arrangement", showLayout);
+  return () => {
+    model.off("change:arrangement", showLayout);
+    endKeys();
+    menu.end();
+  };
 }
 
 export default { initialize, render };

@@ -1,12 +1,14 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
 import { holdLink } from "./link.js";
-import { applyTheme } from "./theme.js";
+import { applyTheme, onTheme } from "./theme.js";
 
 const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
-  syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off", down: "source is down",
+  syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off",
+  down: "source is down", refused: "the server takes no more viewers now",
 };
+const UNSEEN_MS = 3_000;
 
 /** The frame of a panel: header with title and tools, body, a line that says its state. */
 export function makePanel(el, name, title) {
@@ -35,24 +37,27 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   const { panel, note } = parts;
   let unsubscribe = null;
   let current = null;
+  let painted = null;
   let ended = false;
+  let unseen = false;
   let symbol = "";
 
   const showState = () => {
     const quality = current?.quality?.state;
     let state = link.state === "open" ? (current ? quality : "waiting") : link.state;
     let text = STATE_TEXT[state] ?? state;
-    if (link.state === "open" && !current && link.detail) text = link.detail;
+    if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) text = link.detail;
     if (parts.gone) [state, text] = ["gone", parts.gone];
     if (state === "live") text = "";
     if (panel.dataset.state !== state) panel.dataset.state = state;
-    write(note, text);
+    if (write(note, text)) note.title = text;
   };
   const view = {
     paint(entry) {
       const { frame } = entry;
       parts.gone = "";
       current = frame;
+      painted = entry;
       paint(entry, link);
       panel.dataset.frames = String(Number(panel.dataset.frames ?? 0) + 1);
       panel.dataset.sequence = String(entry.sequence);
@@ -67,14 +72,14 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   };
   const follow = () => {
     if (ended) return;
-    const request = keyOf();
-    const next = request && link.subscribe(request, view);
+    const request = keyOf(); // before anything else: it also brings the panel's controls up to date
+    const next = request && !unseen ? link.subscribe(request, view) : null;
     unsubscribe?.(); // after the new one, so that a shared key is not closed in between
     unsubscribe = next;
     if (symbol !== model.get("symbol")) {
       symbol = model.get("symbol");
       parts.gone = "";
-      current = null;
+      current = painted = null;
       parts.symbolChanged?.(symbol);
     }
     showState();
@@ -82,12 +87,34 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   const names = traits.map((name) => `change:${name}`);
   for (const name of names) model.on(name, follow);
   const unlisten = link.listen(showState);
+  const untheme = onTheme(() => current && painted?.frame && paint(painted, link));
+  // A panel that is not displayed (another layout, another tab of JupyterLab) takes no frames.
+  let hiding = 0;
+  const look = () => {
+    clearTimeout(hiding);
+    const hidden = panel.getClientRects().length === 0;
+    if (!hidden && unseen) {
+      unseen = false;
+      follow();
+    } else if (hidden && !unseen) {
+      hiding = setTimeout(() => {
+        unseen = panel.getClientRects().length === 0;
+        if (unseen) follow();
+      }, UNSEEN_MS);
+    }
+  };
+  const sized = new ResizeObserver(look);
+  sized.observe(panel);
+  look();
   follow();
   return {
     link,
     end() {
       ended = true;
       for (const name of names) model.off(name, follow);
+      sized.disconnect();
+      clearTimeout(hiding);
+      untheme();
       unlisten();
       unsubscribe?.();
       release();

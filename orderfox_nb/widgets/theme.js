@@ -1,48 +1,78 @@
-// Dark or light, for the whole page: the document element carries data-of-theme, and the tokens in theme.css follow.
+// Dark or light, the palette and the zone of times, for the whole page: the document element carries data-of-theme,
+// data-of-palette and data-of-zone; the tokens in theme.css and the times of format.js follow.
 
-const KEY = "orderfox.theme.v1";
+const STORES = { theme: "orderfox.theme.v1", palette: "orderfox.palette.v1", zone: "orderfox.zone.v1" };
+export const CHOICES = { theme: ["auto", "dark", "light"], palette: ["standard", "safe"], zone: ["local", "utc"] };
 
-function inLab() {
+/** Whether the page is JupyterLab: there the theme, the address and the keyboard are its own. */
+export function inLab() {
   return document.body.dataset.jpThemeName !== undefined && document.body.dataset.voila === undefined;
 }
 
-function preferred() {
-  if (inLab()) return document.body.dataset.jpThemeLight === "false" ? "dark" : "light";
-  const stored = localStorage.getItem(KEY);
-  if (stored === "dark" || stored === "light") return stored;
+function stored(name) {
+  try {
+    const value = localStorage.getItem(STORES[name]);
+    return CHOICES[name].includes(value) ? value : CHOICES[name][0];
+  } catch {
+    return CHOICES[name][0]; // a private window may refuse
+  }
+}
+
+function store(name, value) {
+  try {
+    localStorage.setItem(STORES[name], value);
+  } catch {
+    // the choice holds for this page alone
+  }
+}
+
+/** What was chosen for this page: `{theme, palette, zone}`. */
+export function chosen() {
+  const { ofChosen, ofPalette, ofZone } = document.documentElement.dataset;
+  const [theme, palette, zone] = [ofChosen, ofPalette, ofZone];
+  return { theme: theme ?? stored("theme"), palette: palette ?? stored("palette"), zone: zone ?? stored("zone") };
+}
+
+function themeOf(wanted) {
+  const { jpThemeLight } = document.body.dataset;
+  if (inLab()) return jpThemeLight === "false" ? "dark" : "light";
+  if (wanted !== "auto") return wanted;
+  if (jpThemeLight === "false") return "dark"; // Voila was started with its dark theme
   return matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
 }
 
-/** Bring the page to its theme and keep it there when JupyterLab's changes. */
+/** Bring the page to its theme and keep it there when the surroundings change theirs. */
 export function applyTheme() {
-  const root = document.documentElement;
-  const wanted = root.dataset.ofChosen ?? preferred();
-  if (root.dataset.ofTheme !== wanted) root.dataset.ofTheme = wanted;
-  root.dataset.ofHost = inLab() ? "lab" : "page";
-  if (globalThis[Symbol.for("orderfox.theme.v1")]) return;
+  const { dataset } = document.documentElement;
+  const { theme, palette, zone } = chosen();
+  const wanted = { ofTheme: themeOf(theme), ofPalette: palette, ofZone: zone, ofHost: inLab() ? "lab" : "page" };
+  for (const [name, value] of Object.entries(wanted)) if (dataset[name] !== value) dataset[name] = value;
+  const name = Symbol.for("orderfox.theme.v2");
+  if (globalThis[name]) return;
   const observer = new MutationObserver(() => applyTheme());
   observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
-  globalThis[Symbol.for("orderfox.theme.v1")] = observer;
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => applyTheme());
+  globalThis[name] = observer;
 }
 
-/** Choose a theme for this page, remembered for the next one; "auto" follows the surroundings. */
-export function chooseTheme(theme) {
-  const root = document.documentElement;
-  if (theme === "auto") delete root.dataset.ofChosen;
-  else root.dataset.ofChosen = theme;
+/** Choose theme, palette or zone for this page; `remember` keeps it for the next one. */
+export function choose(name, value, remember = true) {
+  if (!CHOICES[name]?.includes(value)) return;
+  if (remember) store(name, value);
+  const { dataset } = document.documentElement;
+  if (name === "theme") dataset.ofChosen = value;
+  else dataset[name === "zone" ? "ofZone" : "ofPalette"] = value;
   applyTheme();
 }
 
 export function toggleTheme() {
-  const next = document.documentElement.dataset.ofTheme === "dark" ? "light" : "dark";
-  localStorage.setItem(KEY, next);
-  chooseTheme(next);
+  choose("theme", document.documentElement.dataset.ofTheme === "dark" ? "light" : "dark");
 }
 
-/** Call back when the colours of the page changed; gives what ends it. */
+/** Call back when colours or zone of the page changed; gives what ends it. */
 export function onTheme(callback) {
   const observer = new MutationObserver(callback);
-  const attributeFilter = ["data-of-theme", "data-of-palette"];
+  const attributeFilter = ["data-of-theme", "data-of-palette", "data-of-zone"];
   observer.observe(document.documentElement, { attributes: true, attributeFilter });
   return () => observer.disconnect();
 }

@@ -27,7 +27,7 @@ export async function serverAnswers(base) {
 export function openSocket(base, { onMessage, onClose }) {
   const socket = new WebSocket(`${base.replace(/^http/, "ws")}api/v1/ws/live`);
   socket.onmessage = ({ data }) => onMessage(JSON.parse(data), data.length);
-  socket.onclose = () => onClose();
+  socket.onclose = ({ code, reason }) => onClose(code, reason);
   return {
     kind: "socket",
     send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),

@@ -101,7 +101,7 @@ def test_the_chart_and_its_layer_agree_in_both_directions():
 def test_the_dashboard_tells_its_page_what_was_asked_for_by_name():
     dashboard = Dashboard(symbol="eth/usdt", rounding=0.5)
     state = dashboard.page_state
-    assert (state.symbol, state.rounding, state.timeframe) == ("ETHUSDT", "0.5", "1m")
+    assert (state.symbols, state.roundings, state.timeframe) == (["ETHUSDT"], ["0.5"], "1m")
     assert sorted(state.given) == ["rounding", "symbol"]
     assert dashboard.book.rounding == "0.5"
     assert {type(panel).__name__ for panel in state.panels} >= {"CandleLayer", "OrderBook", "Tape", "Liquidations"}
@@ -112,10 +112,10 @@ def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page()
     seen: list[str] = []
     dashboard.observe(lambda change: seen.append(change["new"]), "symbol")
     dashboard.symbol = "ethusdt"
-    assert dashboard.page_state.symbol == "ETHUSDT"
+    assert dashboard.page_state.symbols == ["ETHUSDT"]
     dashboard.rounding = 0.25
-    assert dashboard.page_state.rounding == "0.25"
-    dashboard.page_state.symbol = "SOLUSDT"
+    assert dashboard.page_state.roundings == ["0.25"]
+    dashboard.page_state.symbols = ["SOLUSDT"]
     assert dashboard.symbol == "SOLUSDT"
     assert seen == ["ETHUSDT", "SOLUSDT"]
 

@@ -1,0 +1,41 @@
+// The dashboard's keys. On a page of its own they are heard everywhere, in JupyterLab only inside the dashboard.
+import { inLab, toggleTheme } from "./theme.js";
+
+export const TIMEFRAME_KEYS = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"];
+export const KEYS = [
+  ["/", "search a symbol"],
+  ...TIMEFRAME_KEYS.map((timeframe, at) => [String(at + 1), `timeframe ${timeframe}`]),
+  ["l", "next layout"],
+  ["t", "dark or light"],
+  ["u", "times in UTC or local"],
+  ["c", "copy as code"],
+  ["?", "these keys"],
+];
+
+const WRITING = "input, select, textarea, [contenteditable=true]";
+const writing = (target) => target instanceof Element && target.closest(WRITING);
+
+/** Listen for keys of the dashboard around `el`; gives what ends it. */
+export function listenKeys({ el, menu, chooseTrait }) {
+  const press = (event) => {
+    const root = el.closest(".of-dashboard");
+    if (!root || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || writing(event.target)) return;
+    const inside = event.target instanceof Node && root.contains(event.target);
+    // Of several dashboards on a page, the one with the focus, else the first.
+    const first = event.target === document.body && document.querySelector(".of-dashboard") === root;
+    if (!inside && (inLab() || !first)) return;
+    const timeframe = TIMEFRAME_KEYS[Number(event.key) - 1];
+    if (event.key === "/") root.querySelector(".of-picker-button")?.click();
+    else if (timeframe) chooseTrait("timeframe", timeframe);
+    else if (event.key === "l") menu.nextLayout();
+    else if (event.key === "t") toggleTheme();
+    else if (event.key === "u") menu.toggleZone();
+    else if (event.key === "c") menu.showCode();
+    else if (event.key === "?") menu.showKeys();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener("keydown", press);
+  return () => document.removeEventListener("keydown", press);
+}

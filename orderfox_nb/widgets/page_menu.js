@@ -1,0 +1,152 @@
+// The dashboard's own controls: layout, theme, palette, zone, copy as code and as a link, the keys; and a word to the
+// reader when the kernel behind the page has ended.
+import { make, makeSelect, write } from "./dom.js";
+import { holdLink } from "./link.js";
+import { KEYS } from "./page_keys.js";
+import { LAYOUTS, viewCode } from "./page_url.js";
+import { choose, chosen, inLab, onTheme } from "./theme.js";
+
+const WORDS = {
+  layout: [["default", "Everything"], ["chart", "Chart"], ["book", "Order book"]],
+  theme: [["auto", "As the system"], ["dark", "Dark"], ["light", "Light"]],
+  palette: [["standard", "Green and red"], ["safe", "Colour-blind safe"]],
+  zone: [["local", "Local"], ["utc", "UTC"]],
+};
+
+function makePopup(title) {
+  const popup = make("div", "of of-popup of-sheet");
+  popup.popover = "auto"; // in the browser's top layer, closed by Escape and by a click beside it
+  popup.setAttribute("role", "dialog");
+  popup.setAttribute("aria-label", title);
+  popup.append(make("h2", "of-title", title));
+  popup.addEventListener("keydown", (event) => event.key !== "Escape" && event.stopPropagation());
+  return popup;
+}
+
+function makeButton(text, onClick) {
+  const button = make("button", "of-button", text);
+  button.type = "button";
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false; // not a secure page, or not allowed: the text is there to be marked
+  }
+}
+
+export function makeMenu({ model, el, view, chooseTrait }) {
+  const box = make("div", "of of-menu");
+  const kernel = make("span", "of-kernel");
+  kernel.setAttribute("role", "status");
+  const button = make("button", "of-theme of-menu-button", "⚙");
+  button.type = "button";
+  button.title = "View";
+  button.setAttribute("aria-label", "View: layout, colours, times, code");
+  button.setAttribute("aria-haspopup", "dialog");
+  const popup = makePopup("View");
+  const keys = makePopup("Keys");
+  const list = make("dl", "of-keys");
+  for (const [key, meaning] of KEYS) list.append(make("dt", "", key), make("dd", "", meaning));
+  keys.append(list);
+  const code = makePopup("Copy as code");
+  const text = make("textarea", "of-code");
+  text.readOnly = true;
+  text.rows = 4;
+  text.setAttribute("aria-label", "The cell that shows this view");
+  const copied = make("p", "of-empty");
+  copied.setAttribute("role", "status");
+  code.append(text, copied);
+  const banner = make("div", "of of-dead");
+  banner.popover = "manual";
+  banner.setAttribute("role", "alert");
+  const told = "The Python session behind this page has ended. Prices go on from the server; reload for a new session.";
+  banner.append(make("span", "", told), makeButton("Reload", () => location.reload()));
+  box.append(kernel, button, popup, keys, code, banner);
+  el.append(box);
+
+  const show = (sheet) => {
+    const place = button.getBoundingClientRect();
+    sheet.style.top = `${Math.max(8, place.bottom + 6)}px`;
+    sheet.style.right = `${Math.max(8, document.documentElement.clientWidth - place.right)}px`;
+    if (!sheet.matches(":popover-open")) sheet.showPopover();
+  };
+  const copyText = async (title, content) => {
+    popup.hidePopover();
+    write(code.firstChild, title);
+    text.value = content;
+    show(code);
+    text.select();
+    write(copied, (await copy(content)) ? "Copied." : "Copy the marked text.");
+  };
+  const selects = {};
+  for (const [name, words] of Object.entries(WORDS)) {
+    const title = { layout: "Layout", theme: "Theme", palette: "Colours", zone: "Times" }[name];
+    const line = make("label", "of-line", title);
+    const take = name === "layout" ? (value) => chooseTrait("arrangement", value) : (value) => choose(name, value);
+    selects[name] = makeSelect(title, take);
+    selects[name].classList.add(`of-${name}-select`);
+    line.append(selects[name]);
+    line.hidden = name === "theme" && inLab(); // JupyterLab's own theme holds there
+    selects[name].words = words;
+    popup.append(line);
+  }
+  const showCode = () => copyText("Copy as code", viewCode(view()));
+  const showKeys = () => {
+    popup.hidePopover();
+    show(keys);
+  };
+  const buttons = make("div", "of-buttons");
+  buttons.append(makeButton("Copy as code", showCode));
+  if (!inLab()) buttons.append(makeButton("Copy link", () => copyText("Copy link", location.href)));
+  buttons.append(makeButton("Keys", showKeys));
+  popup.append(buttons);
+  const showChoices = () => {
+    const values = { layout: model.get("arrangement"), ...chosen() };
+    for (const [name, select] of Object.entries(selects)) select.show(select.words, values[name]);
+  };
+  button.addEventListener("click", () => {
+    if (popup.matches(":popover-open")) return popup.hidePopover();
+    showChoices();
+    show(popup);
+    selects.layout.focus();
+  });
+  popup.addEventListener("toggle", ({ newState }) => button.setAttribute("aria-expanded", String(newState === "open")));
+  showChoices();
+  model.on("change:arrangement", showChoices);
+  const untheme = onTheme(showChoices);
+
+  let ended = false;
+  let letGo = () => {};
+  holdLink(model).then(({ link, release }) => {
+    const unlisten = link.listen(() => {
+      const dead = link.kernel === "dead";
+      box.dataset.kernel = link.kernel;
+      if (banner.isConnected) banner[dead && !inLab() ? "showPopover" : "hidePopover"]();
+      write(kernel, link.kernel === "busy" ? "kernel busy" : dead && inLab() ? "kernel ended: run the cell again" : "");
+    });
+    letGo = () => {
+      unlisten();
+      release();
+    };
+    if (ended) letGo();
+  });
+  return {
+    showCode,
+    showKeys,
+    nextLayout() {
+      chooseTrait("arrangement", LAYOUTS[(LAYOUTS.indexOf(model.get("arrangement")) + 1) % LAYOUTS.length]);
+    },
+    toggleZone: () => choose("zone", chosen().zone === "utc" ? "local" : "utc"),
+    end() {
+      ended = true;
+      untheme();
+      model.off("change:arrangement", showChoices);
+      letGo();
+    },
+  };
+}
