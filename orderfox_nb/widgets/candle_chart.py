@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
@@ -12,9 +15,29 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.widgets.base import LiveWidget, canonical_symbol, with_fallback
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
+from orderfox_nb.widgets.pictures import Picture, Pictures
+from orderfox_nb.widgets.series import series_times, series_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orderfox_nb.market.connection import Market
 
 bqplot = import_bqplot()
 
+_OVERLAY: Final = re.compile(r"vwap|(?P<kind>ema|bollinger)(?P<length>\d{1,3})")
+_SHARED: Final = (
+    "symbol",
+    "timeframe",
+    "bars",
+    "overlays",
+    "show_volume",
+    "show_liquidations",
+    "show_liquidation_average",
+    "show_lapses",
+)
+_INKS: Final = ("#4cc3d9", "#e39bd0", "#d3c164", "#9aa7b4")
+"""Colours of the user's lines: none of them means bid or ask."""
 _MARGIN = {"top": 8, "bottom": 26, "left": 0, "right": 70}
 
 
@@ -26,32 +49,49 @@ class CandleLayer(LiveWidget):
 
     timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m").tag(sync=True)
     bars = traitlets.Enum([200, 400, 1000], 400).tag(sync=True)
+    overlays = traitlets.List(traitlets.Unicode()).tag(sync=True)
     show_volume = traitlets.Bool(True).tag(sync=True)
     show_liquidations = traitlets.Bool(True).tag(sync=True)
+    show_liquidation_average = traitlets.Bool(True).tag(sync=True)
+    show_lapses = traitlets.Bool(True).tag(sync=True)
     figure = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     x_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     y_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     x_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     y_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
 
+    @traitlets.validate("overlays")
+    def _known_overlays(self, proposal: Any) -> list[str]:
+        return known_overlays(proposal["value"])
+
 
 class CandleChart(VBox):
     """Candles with traded volume and the liquidation histogram below, on one time axis.
 
     ``figure`` is an ordinary bqplot figure with the scales ``x_scale`` (time) and ``y_scale`` (price): any mark can be
-    added to it, ``chart.figure.marks = [bqplot.Lines(…, scales=chart.scales)]``. Drag to pan, turn the wheel to zoom,
-    double-click to return to the newest bar.
+    added to it, ``chart.figure.marks = [bqplot.Lines(…, scales=chart.scales)]``, and ``add_series`` makes the usual
+    one. Drag to pan, turn the wheel to zoom, double-click to return to the newest bar; with the chart focused, arrow
+    keys, ``+``, ``-``, Home and End do the same. Older bars are loaded when the chart is panned left.
 
     Example:
-        >>> chart = CandleChart(symbol="BTCUSDT", timeframe="5m")
+        >>> chart = CandleChart(symbol="BTCUSDT", timeframe="5m", overlays=["vwap", "ema20", "bollinger20"])
         >>> chart.timeframe = "1h"
+        >>> chart.add_series(frame.index, frame["signal"], name="signal")
+        >>> chart.df.tail()
     """
 
     symbol = traitlets.Unicode("BTCUSDT")
     timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m")
     bars = traitlets.Enum([200, 400, 1000], 400)
+    """Bars that are kept live; older ones are loaded as they are looked at."""
+    overlays = traitlets.List(traitlets.Unicode())
+    """Lines computed from the bars: ``vwap`` (since midnight UTC), ``ema20``, ``bollinger20``; any length 2 to 500."""
     show_volume = traitlets.Bool(True)
     show_liquidations = traitlets.Bool(True)
+    show_liquidation_average = traitlets.Bool(True)
+    """Whether the moving average of the liquidations is drawn with them."""
+    show_lapses = traitlets.Bool(True)
+    """Whether times in which the data could not be trusted are shaded."""
 
     def __init__(
         self,
@@ -59,9 +99,11 @@ class CandleChart(VBox):
         symbol: str = "BTCUSDT",
         timeframe: str = "1m",
         bars: int = 400,
+        overlays: Sequence[str] = (),
         marks: Sequence[Any] = (),
         **kwargs: Any,
     ) -> None:
+        overlays = known_overlays(overlays)
         self.x_scale = bqplot.DateScale(allow_padding=False)
         self.y_scale = bqplot.LinearScale(allow_padding=False)
         x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none", num_ticks=6)
@@ -80,6 +122,7 @@ class CandleChart(VBox):
             symbol=symbol,
             timeframe=timeframe,
             bars=bars,
+            overlays=overlays,
             figure=self.figure,
             x_scale=self.x_scale,
             y_scale=self.y_scale,
@@ -88,16 +131,88 @@ class CandleChart(VBox):
         )
         kwargs.setdefault("layout", Layout(width="100%", height="520px"))
         # The two must agree before they are linked: a link takes the first one's value over.
-        super().__init__(
-            children=[self.layer, self.figure], symbol=self.layer.symbol, timeframe=timeframe, bars=bars, **kwargs
-        )
-        for name in ("symbol", "timeframe", "bars", "show_volume", "show_liquidations"):
+        shared = {"symbol": self.layer.symbol, "timeframe": timeframe, "bars": bars, "overlays": overlays}
+        super().__init__(children=[self.layer, self.figure], **shared, **kwargs)
+        for name in _SHARED:
             traitlets.link((self, name), (self.layer, name))
+        self._series: dict[str, Any] = {}
+        self._pictures = Pictures(self.layer)
         self.add_class("of-candle-chart")
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
         return canonical_symbol(proposal["value"])
+
+    @traitlets.validate("overlays")
+    def _known_overlays(self, proposal: Any) -> list[str]:
+        return known_overlays(proposal["value"])
+
+    def add_series(self, times: Any, values: Any, *, name: str, colour: str | None = None, **options: Any) -> Any:
+        """Draw a line over the candles; a series of the same name is replaced by the new one.
+
+        Args:
+            times: datetimes (UTC where they name no zone), a DataFrame's index, or Unix times in seconds or
+                milliseconds.
+            values: Prices, one a time; NaN interrupts the line.
+            name: What the legend says.
+            colour: As CSS writes it.
+            **options: Of ``bqplot.Lines``, such as ``line_style="dashed"``.
+
+        Returns:
+            The bqplot mark: set its ``y`` (and ``x``) to move the line.
+
+        Raises:
+            ValueError: Times that are none, or another number of values.
+        """
+        x = series_times(times)
+        y = series_values(values, len(x))
+        known = self._series.get(name)
+        ink = colour or (known.colors[0] if known else _INKS[len(self._series) % len(_INKS)])
+        options = {"stroke_width": 1.4, **options, "labels": [name], "colors": [ink], "scales": self.scales}
+        line = self._series[name] = bqplot.Lines(x=x, y=y, **options)
+        self.figure.marks = [*(mark for mark in self.figure.marks if mark is not known), line]
+        return line
+
+    def remove_series(self, name: str) -> None:
+        """Take a line away that ``add_series`` made.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        line = self._series.pop(name)
+        self.figure.marks = [mark for mark in self.figure.marks if mark is not line]
+
+    @property
+    def series(self) -> dict[str, Any]:
+        """The marks of ``add_series`` by their names."""
+        return dict(self._series)
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The newest bars by open time, as ``connect()[symbol].candles(timeframe).df``; quality in ``df.attrs``."""
+        return _market()[self.symbol].candles(self.timeframe).df
+
+    def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
+        """Ask a page that shows the chart for its picture, as it is on the screen.
+
+        The file is there as soon as the page has answered, which may be after the cell: a running cell keeps the
+        page's messages waiting unless it awaits.
+
+        Args:
+            path: Where the PNG goes, if anywhere.
+            timeout: Seconds until a page must have answered.
+
+        Returns:
+            The picture on its way: ``png = await chart.save_png("chart.png")`` gives its bytes, and raises
+            TimeoutError where no page answers.
+
+        Raises:
+            FileNotFoundError: The path's folder does not exist.
+        """
+        target = None if path is None else Path(path)
+        if target is not None and not target.parent.is_dir():
+            raise FileNotFoundError(f"No folder {target.parent}")
+        return self._pictures.ask(target, timeout)
 
     @property
     def scales(self) -> dict[str, Any]:
@@ -106,3 +221,24 @@ class CandleChart(VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return with_fallback(super()._repr_mimebundle_(**kwargs))
+
+
+def known_overlays(names: Sequence[str]) -> list[str]:
+    """Return the names of overlays, each once.
+
+    Raises:
+        TraitError: A name that is none.
+    """
+    for name in names:
+        match = _OVERLAY.fullmatch(name)
+        if match is None or (match["length"] is not None and not 2 <= int(match["length"]) <= 500):
+            raise traitlets.TraitError(f"Not an overlay: {name!r}; there are vwap, ema20, bollinger20 (2 to 500 bars)")
+    return list(dict.fromkeys(names))
+
+
+@cache
+def _market() -> Market:
+    """Return the kernel's market, connected when a chart is first asked for its data."""
+    from orderfox_nb.market.connection import connect  # noqa: PLC0415 - a chart alone needs no engine
+
+    return connect()

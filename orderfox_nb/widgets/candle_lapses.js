@@ -50,7 +50,8 @@ export class Lapses {
     const told = this.told.map((one) => ({ ...one, to: one.to ?? nowMs }));
     const covered = (one) => told.some(({ from, to }) => from <= one.from + 1000 && to >= one.to - 1000);
     const open = this.open ? [{ ...this.open, to: Math.max(nowMs, this.open.from) }] : [];
-    return [...told, ...[...this.seen, ...open].filter((one) => !covered(one))].sort((one, other) => one.from - other.from);
+    const own = [...this.seen, ...open].filter((one) => !covered(one));
+    return [...told, ...own].sort((one, other) => one.from - other.from);
   }
 }
 
@@ -64,8 +65,9 @@ function lapseOf(interval) {
 }
 
 /** What a lapse was, in words: a title and its lines. */
-export function lapseText(lapse, zone) {
-  const lines = [`${clockText(lapse.from, zone)} – ${clockText(lapse.to, zone)}, ${durationText(lapse.to - lapse.from)}`];
+export function lapseText(lapse) {
+  const lasted = durationText(lapse.to - lapse.from);
+  const lines = [`${clockText(lapse.from)} – ${clockText(lapse.to)}, ${lasted}`];
   if (lapse.reason) lines.push(lapse.reason);
   if (lapse.lost > 0) lines.push(`${lapse.lost} events are missing`);
   return [WORDS[lapse.state] ?? lapse.state, lines];

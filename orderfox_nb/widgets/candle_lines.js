@@ -60,22 +60,26 @@ export function vwapAnchor(timeS, lengthS) {
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1) / 1000;
 }
 
-/** Volume-weighted average of the typical price since the anchor of each bar; NaN before the first volume. */
+/** Volume-weighted average of the typical price since the anchor of each bar, and where it begins anew. */
 export function vwapLine(bars, lengthS) {
   const line = new Float64Array(bars[0].length);
+  const begins = new Set();
   let [anchor, money, volume] = [NaN, 0, 0];
   for (let at = 0; at < line.length; at++) {
     const start = vwapAnchor(bars[0][at], lengthS);
-    if (start !== anchor) [anchor, money, volume] = [start, 0, 0];
+    if (start !== anchor) {
+      [anchor, money, volume] = [start, 0, 0];
+      begins.add(at);
+    }
     money += ((bars[2][at] + bars[3][at] + bars[4][at]) / 3) * bars[5][at];
     volume += bars[5][at];
     line[at] = volume > 0 ? money / volume : NaN;
   }
-  return line;
+  return { line, begins };
 }
 
 /** The lines of the chosen overlays: [{name, title, lines, ink, band}]. */
-export function overlayLines(names, bars, lengthS, zone) {
+export function overlayLines(names, bars, lengthS) {
   const found = [];
   let averages = 0;
   for (const name of names) {
@@ -83,8 +87,9 @@ export function overlayLines(names, bars, lengthS, zone) {
     if (kind === "vwap") {
       // Bars that begin within a day do not know what was before: the legend says since when.
       const whole = !bars[0].length || bars[0][0] <= vwapAnchor(bars[0].at(-1), lengthS);
-      const title = whole ? "VWAP" : `VWAP since ${barTimeText(bars[0][0] * 1000, lengthS * 1000, zone)}`;
-      found.push({ name, title, lines: [vwapLine(bars, lengthS)], ink: "overlay1", band: false });
+      const title = whole ? "VWAP" : `VWAP since ${barTimeText(bars[0][0] * 1000, lengthS * 1000)}`;
+      const { line, begins } = vwapLine(bars, lengthS);
+      found.push({ name, title, lines: [line], begins, ink: "overlay1", band: false });
     } else if (kind === "ema") {
       const ink = averages++ % 2 ? "overlay3" : "overlay2";
       found.push({ name, title: `EMA ${length}`, lines: [emaLine(bars[4], length)], ink, band: false });
@@ -107,7 +112,7 @@ export function overlayText({ title, lines }, at, digits) {
 /** Draw overlays through `xOf(index)` and `yOf(price)`; the caller clips. */
 export function paintOverlays(context, { overlays, first, last, xOf, yOf, colours }) {
   context.lineJoin = "round";
-  for (const { lines, ink, band } of overlays) {
+  for (const { lines, ink, band, begins } of overlays) {
     const colour = colours[ink];
     if (band) {
       context.fillStyle = colour;
@@ -119,19 +124,19 @@ export function paintOverlays(context, { overlays, first, last, xOf, yOf, colour
       context.globalAlpha = band && number === 0 ? 0.55 : 0.95;
       context.lineWidth = band ? 1 : 1.4;
       context.beginPath();
-      strokeValues(context, line, first, last, xOf, yOf);
+      strokeValues(context, { line, begins }, first, last, xOf, yOf);
       context.stroke();
     });
     context.globalAlpha = 1;
   }
 }
 
-function strokeValues(context, line, first, last, xOf, yOf) {
+function strokeValues(context, { line, begins }, first, last, xOf, yOf) {
   let pen = false;
   // One bar more on both sides: the line goes on beyond the window.
   for (let at = Math.max(0, first - 1); at <= Math.min(line.length - 1, last + 1); at++) {
     if (!Number.isFinite(line[at])) pen = false;
-    else if (pen) context.lineTo(xOf(at), yOf(line[at]));
+    else if (pen && !begins?.has(at)) context.lineTo(xOf(at), yOf(line[at]));
     else {
       context.moveTo(xOf(at), yOf(line[at]));
       pen = true;

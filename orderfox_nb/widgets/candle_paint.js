@@ -1,8 +1,23 @@
 // The dense marks of a candle chart on a canvas: pure drawing, nothing here knows of widgets or sockets.
+import { paintOverlays } from "./candle_lines.js";
+import { paintLapses } from "./candle_lapses.js";
+import { zoned, zoneOffsetMs } from "./format.js";
 
-const PRICE_PANE = [0.03, 0.74]; // share of the plot's height
-const LIQUIDATION_PANE = [0.825, 0.99]; // its title stands above
+const LIQUIDATIONS_FROM = 0.785; // share of the plot's height; where it is shown the price has what is above
 const VOLUME_SHARE = 0.13;
+const OUTLIER = 8; // times the mean bar: what is larger is cut, and says so with a break
+
+/** Shares of the plot's height, from its top: where prices are, where volume stands, where liquidations are drawn. */
+export function panesOf({ liquidations = true }) {
+  return liquidations
+    ? { price: [0.03, 0.74], floor: LIQUIDATIONS_FROM, liquidations: [0.825, 0.985] } // its title stands above
+    : { price: [0.03, 0.93], floor: 1, liquidations: null };
+}
+
+/** Whether a point is where liquidations are drawn. */
+export function inLiquidations(panes, plot, y) {
+  return panes.liquidations !== null && y >= plot.top + plot.height * panes.floor && y <= plot.top + plot.height;
+}
 
 /** First and last index of the bars that a window of time shows. */
 export function visibleBars(times, fromS, toS) {
@@ -29,16 +44,16 @@ export function priceRange(bars, first, last) {
 }
 
 /** The y domain of the whole plot that puts a price range into the price pane. */
-export function plotDomain([low, high]) {
-  const span = (high - low) / (PRICE_PANE[1] - PRICE_PANE[0]);
-  const top = high + span * PRICE_PANE[0];
+export function plotDomain([low, high], { price }) {
+  const span = (high - low) / (price[1] - price[0]);
+  const top = high + span * price[0];
   return [top - span, top];
 }
 
 /** The price range that the price pane shows of a plot domain. */
-export function paneRange([bottom, top]) {
+export function paneRange([bottom, top], { price }) {
   const span = top - bottom;
-  return [top - span * PRICE_PANE[1], top - span * PRICE_PANE[0]];
+  return [top - span * price[1], top - span * price[0]];
 }
 
 /** Round prices inside a range, `wanted` of them or fewer. */
@@ -56,29 +71,38 @@ const STEPS_S = [
   31_536_000,
 ];
 
-/** Round local times inside a window, about one every `wanted` share of it. */
+/** Round times of the page's zone inside a window, about one every `wanted` share of it. */
 export function timeTicks(fromMs, toMs, wanted) {
   const rough = (toMs - fromMs) / 1000 / Math.max(1, wanted);
   const step = (STEPS_S.find((size) => size >= rough) ?? STEPS_S.at(-1)) * 1000;
-  const zone = new Date(fromMs).getTimezoneOffset() * 60_000; // local midnight is a round time
+  const zone = -zoneOffsetMs(fromMs); // midnight of the zone is a round time
   const ticks = [];
   for (let at = Math.ceil((fromMs - zone) / step) * step + zone; at <= toMs; at += step) ticks.push(new Date(at));
   const two = (number) => String(number).padStart(2, "0");
-  const day = (at) => `${two(at.getDate())}.${two(at.getMonth() + 1)}.`;
-  const midnight = (at) => at.getHours() + at.getMinutes() === 0;
-  const text = (at) => (step >= 86_400_000 || midnight(at) ? day(at) : `${two(at.getHours())}:${two(at.getMinutes())}`);
+  const day = (at) => `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}.`;
+  const text = (tick) => {
+    const at = zoned(tick.getTime());
+    const midnight = at.getUTCHours() + at.getUTCMinutes() === 0;
+    return step >= 86_400_000 || midnight ? day(at) : `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  };
   return { ticks, text };
 }
 
-/** How far the visible bars and their average reach above zero and below. */
+/** How far the visible bars and their average reach above zero and below; one huge bar does not flatten the rest. */
 function liquidationReach(liquidations, first, last) {
-  let [above, below] = [0, 0];
+  let [above, below, sum, count, average] = [0, 0, 0, 0, 0];
   for (let at = first; at <= last; at++) {
     const net = liquidations[1][at] - liquidations[2][at];
-    above = Math.max(above, net, liquidations[3][at] ?? 0);
+    above = Math.max(above, net);
     below = Math.max(below, -net);
+    average = Math.max(average, liquidations[3][at] ?? 0);
+    if (net !== 0) {
+      sum += Math.abs(net);
+      count++;
+    }
   }
-  return [above, below];
+  const most = count > 2 ? Math.max((sum / count) * OUTLIER, average) : Infinity;
+  return [Math.max(Math.min(above, most), average), Math.min(below, most)];
 }
 
 function fillAll(context, colour, boxes) {
@@ -87,11 +111,13 @@ function fillAll(context, colour, boxes) {
 }
 
 /**
- * Draw candles, traded volume and the liquidation histogram with its moving average.
+ * Draw candles, traded volume, overlays and the liquidation histogram with its moving average.
  *
- * `plot` is {left, top, width, height} in CSS pixels, `domain` {x: [fromMs, toMs], y: [low, high]}.
+ * `plot` is {left, top, width, height} in CSS pixels, `domain` {x: [fromMs, toMs], y: [low, high]}; `lapses` are boxes
+ * of the candles, `liquidationLapses` those of the liquidations.
  */
-export function paintCandles(context, { plot, domain, frame, lengthS, colours, show }) {
+export function paintCandles(context, scene) {
+  const { plot, domain, frame, lengthS, colours, show, panes } = scene;
   const { bars, liquidations } = frame;
   const [fromMs, toMs] = domain.x;
   const perMs = plot.width / (toMs - fromMs);
@@ -102,30 +128,32 @@ export function paintCandles(context, { plot, domain, frame, lengthS, colours, s
   context.clip();
 
   const pitch = lengthS * 1000 * perMs;
-  const width = Math.max(1, Math.min(16, Math.round(pitch * 0.72)));
   const wick = pitch > 14 ? 2 : 1;
+  // Body and wick share their middle on whole pixels.
+  const width = wick + 2 * Math.max(0, Math.min(7, Math.round((pitch * 0.72 - wick) / 2)));
+  const side = (width - wick) / 2;
   const centre = (at) => plot.left + (bars[0][at] * 1000 - fromMs + lengthS * 500) * perMs;
   const yOf = (price) => plot.top + ((domain.y[1] - price) / (domain.y[1] - domain.y[0])) * plot.height;
 
   let most = 0;
   for (let at = first; at <= last; at++) most = Math.max(most, bars[5][at]);
-  const floor = plot.top + plot.height * (PRICE_PANE[1] + 0.045);
+  const floor = plot.top + plot.height * panes.floor;
   const tall = plot.height * VOLUME_SHARE;
   const up = { volume: [], body: [] };
   const down = { volume: [], body: [] };
   for (let at = first; at <= last; at++) {
     const to = bars[4][at] >= bars[1][at] ? up : down;
-    const x = centre(at);
-    const left = Math.round(x - width / 2);
+    const stem = Math.round(centre(at) - wick / 2);
     if (most > 0) {
       const high = (bars[5][at] / most) * tall;
-      to.volume.push(left, floor - high, width, high);
+      to.volume.push(stem - side, floor - high, width, high);
     }
     const [top, bottom] = [yOf(Math.max(bars[1][at], bars[4][at])), yOf(Math.min(bars[1][at], bars[4][at]))];
     const [high, low] = [yOf(bars[2][at]), yOf(bars[3][at])];
-    to.body.push(Math.round(x - wick / 2), high, wick, Math.max(1, low - high));
-    to.body.push(left, Math.round(top), width, Math.max(1, Math.round(bottom - top)));
+    to.body.push(stem, high, wick, Math.max(1, low - high));
+    to.body.push(stem - side, Math.round(top), width, Math.max(1, Math.round(bottom - top)));
   }
+  paintLapses(context, { boxes: scene.lapses, top: plot.top, height: floor - plot.top, colour: colours.warning });
   if (show.volume) {
     context.globalAlpha = 0.3;
     fillAll(context, colours.bid, up.volume);
@@ -134,35 +162,52 @@ export function paintCandles(context, { plot, domain, frame, lengthS, colours, s
   }
   fillAll(context, colours.bid, up.body);
   fillAll(context, colours.ask, down.body);
-  if (show.liquidations) paintLiquidations(context, { plot, liquidations, first, last, centre, width, colours });
+  if (scene.overlays.length) {
+    context.save();
+    context.beginPath();
+    context.rect(plot.left, plot.top, plot.width, floor - plot.top);
+    context.clip();
+    paintOverlays(context, { overlays: scene.overlays, first, last, xOf: centre, yOf, colours });
+    context.restore();
+  }
+  if (show.liquidations) {
+    const box = { boxes: scene.liquidationLapses, top: floor, height: plot.top + plot.height - floor };
+    paintLapses(context, { ...box, colour: colours.warning });
+    paintLiquidations(context, { plot, panes, liquidations, first, last, centre, width, colours, show });
+  }
   context.restore();
 }
 
-function paintLiquidations(context, { plot, liquidations, first, last, centre, width, colours }) {
-  const top = plot.top + plot.height * LIQUIDATION_PANE[0];
-  const tall = plot.height * (LIQUIDATION_PANE[1] - LIQUIDATION_PANE[0]);
+function paintLiquidations(context, { plot, panes, liquidations, first, last, centre, width, colours, show }) {
+  const [from, to] = panes.liquidations;
+  const top = plot.top + plot.height * from;
+  const tall = plot.height * (to - from);
   const [above, below] = liquidationReach(liquidations, first, last);
   // Zero moves to where both directions fit, and never quite to an edge: a lone long stays visible.
   const share = above + below > 0 ? Math.max(0.2, Math.min(0.8, above / (above + below))) : 0.5;
   const zero = Math.round(top + tall * share);
+  const edge = plot.top + plot.height * panes.floor;
   context.fillStyle = colours.line;
-  context.fillRect(plot.left, Math.round(plot.top + plot.height * 0.785), plot.width, 1);
+  context.fillRect(plot.left, Math.round(edge), plot.width, 1);
   context.fillRect(plot.left, zero, plot.width, 1);
   context.fillStyle = colours.muted;
   context.font = colours.font;
   context.textBaseline = "top";
-  context.fillText("Liquidations, shorts − longs", plot.left + 10, plot.top + plot.height * 0.785 + 6);
+  context.fillText("Liquidations, shorts − longs", plot.left + 10, edge + 6);
   if (above + below <= 0) return;
   const per = Math.min((tall * share) / Math.max(above, 1e-9), (tall * (1 - share)) / Math.max(below, 1e-9));
-  const [shorts, longs] = [[], []];
+  const [shorts, longs, breaks] = [[], [], []];
   context.beginPath();
   let pen = false;
   for (let at = first; at <= last; at++) {
     const x = centre(at);
+    const left = Math.round(x - width / 2);
     const net = liquidations[1][at] - liquidations[2][at];
-    const high = Math.abs(net) > 0 ? Math.max(1, Math.abs(net) * per) : 0;
-    if (net > 0) shorts.push(Math.round(x - width / 2), zero - high, width, high);
-    else if (net < 0) longs.push(Math.round(x - width / 2), zero + 1, width, high);
+    const room = net > 0 ? zero - top : top + tall - zero - 1;
+    const high = net === 0 ? 0 : Math.min(room, Math.max(1, Math.abs(net) * per));
+    if (net > 0) shorts.push(left, zero - high, width, high);
+    else if (net < 0) longs.push(left, zero + 1, width, high);
+    if (Math.abs(net) * per > room + 1) breaks.push(left - 1, net > 0 ? top + 4 : top + tall - 6, width + 2, 2);
     const average = liquidations[3][at];
     if (!(average > 0)) pen = false;
     else if (pen) context.lineTo(x, zero - average * per);
@@ -171,13 +216,15 @@ function paintLiquidations(context, { plot, liquidations, first, last, centre, w
   }
   fillAll(context, colours.bid, shorts);
   fillAll(context, colours.ask, longs);
+  fillAll(context, colours.background, breaks);
+  if (!show.average) return;
   context.strokeStyle = colours.warning;
   context.lineWidth = 1.5;
   context.stroke();
 }
 
-/** A dashed line across the plot with its price in a box at the right. */
-export function paintPriceLine(context, { plot, y, text, colour, textColour, font }) {
+/** A dashed line across the plot with its price in a box at the right, and below it what is left of the bar. */
+export function paintPriceLine(context, { plot, y, text, left, colours, colour }) {
   if (y < plot.top - 1 || y > plot.top + plot.height + 1) return;
   context.strokeStyle = colour;
   context.lineWidth = 1;
@@ -187,16 +234,22 @@ export function paintPriceLine(context, { plot, y, text, colour, textColour, fon
   context.lineTo(plot.left + plot.width, Math.round(y) + 0.5);
   context.stroke();
   context.setLineDash([]);
-  paintTag(context, { x: plot.left + plot.width + 2, y, text, colour, textColour, font });
+  const x = plot.left + plot.width + 2;
+  const { font } = colours;
+  const width = paintTag(context, { x, y, text, colour, textColour: colours.tag, font });
+  const below = { x, y: y + 18, text: left, colour: colours.raised, textColour: colours.muted };
+  if (left) paintTag(context, { ...below, font, width });
 }
 
-export function paintTag(context, { x, y, text, colour, textColour, font, centred = false }) {
+/** A text in a box, `y` in its middle; gives the box's width. */
+export function paintTag(context, { x, y, text, colour, textColour, font, centred = false, width = 0 }) {
   context.font = font;
-  const width = context.measureText(text).width + 10;
-  const left = centred ? x - width / 2 : x;
+  const wide = Math.max(width, context.measureText(text).width + 10);
+  const left = centred ? x - wide / 2 : x;
   context.fillStyle = colour;
-  context.fillRect(left, Math.round(y) - 9, width, 18);
+  context.fillRect(left, Math.round(y) - 9, wide, 18);
   context.fillStyle = textColour;
   context.textBaseline = "middle";
   context.fillText(text, left + 5, Math.round(y) + 0.5);
+  return wide;
 }

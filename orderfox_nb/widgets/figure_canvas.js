@@ -1,9 +1,14 @@
 // Where a canvas goes inside a bqplot figure.
 import { make } from "./dom.js";
 
+/** The model that a reference in another one's state stands for. */
+export function modelOf(model, reference) {
+  return model.widget_manager.get_model(reference.replace(/^IPY_MODEL_/, ""));
+}
+
 /** The model behind a trait that holds another widget. */
 export function linkedModel(model, name) {
-  return model.widget_manager.get_model(model.get(name).replace(/^IPY_MODEL_/, ""));
+  return modelOf(model, model.get(name));
 }
 
 /** The figure's view that stands in the same chart as our element; views come when the figure is displayed. */

@@ -49,8 +49,7 @@ export class Older {
     try {
       const data = await link.request("candles", { symbol, interval, limit: PAGE, end: first * 1000 - 1 });
       if (this.key !== key) return false;
-      this.before(data, frame, first);
-      return !this.exhausted;
+      return this.before(data, frame, first);
     } catch (error) {
       if (this.key !== key) return false;
       this.failed = performance.now();
@@ -70,13 +69,14 @@ export class Older {
     while (count > 0 && bars[0][count - 1] >= first) count--;
     if (count === 0) {
       this.exhausted = true;
-      return;
+      return false;
     }
     const volumes = data.liquidations ?? frame.liquidations.map((_, at) => (at ? bars[0].map(() => 0) : bars[0]));
     const known = this.columns ?? frame;
     const join = (columns, after) => columns.map((column, at) => [...column.slice(0, count), ...after[at]]);
     this.columns = { bars: join(bars, known.bars), liquidations: join(volumes, known.liquidations) };
     this.exhausted = this.columns.bars[0].length >= OLDER_MOST;
+    return true;
   }
 }
 
