@@ -50,7 +50,9 @@ class LiquidationsRecipe(OneTopic[LiquidationState]):
         return {name: self.fold.sum_since(now_us - seconds * 1_000_000) for name, seconds in _SUMS_S.items()}
 
     def capture(self) -> LiquidationsView:
-        return LiquidationsView(orders=self.fold.orders.newest(self._rows), sums=self._sums())
+        state = self.state
+        since_us = 0 if state.quality.history == "complete" else state.opened_us
+        return LiquidationsView(orders=self.fold.orders.newest(self._rows), sums=self._sums(), since_us=since_us)
 
     def full(self, view: LiquidationsView, stamp: Stamp) -> tuple[bytes, ...]:
         if self.key.symbol == WHOLE_MARKET:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Candle, Event, Liquidation, Topic, Trade
-from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.engine import Engine, shared_engine
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Origin
 from orderfox_nb.market.across import across_threads
-from orderfox_nb.market.frames import book_frame, candles_frame, liquidations_frame, trades_frame
+from orderfox_nb.market.frames import book_frame, candles_frame, liquidations_frame, symbols_frame, trades_frame
 from orderfox_nb.market.held import HeldTopics
 
 if TYPE_CHECKING:
@@ -64,6 +64,17 @@ class Market:
         """Every symbol, by 24 h volume, largest first."""
         rows = self._engine.run(self._engine.desk.catalogue.rows())
         return tuple(row.instrument.symbol for row in rows)
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every symbol by 24 h volume: name, last, change, volume_quote, funding."""
+        engine = self._engine
+        return symbols_frame(engine.run(engine.desk.catalogue.rows()), self.origin)
+
+    @property
+    def liquidations(self) -> Liquidations:
+        """The liquidations of all symbols together; ``df`` then tells the symbol of each."""
+        return Symbol(self._engine, self._held, whole_market(self._engine.desk.venue)).liquidations
 
     @property
     def origin(self) -> Origin:

@@ -9,8 +9,9 @@ import numpy as np
 
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.book import BookView
-from orderfox_nb.core.events import Liquidation, Trade
+from orderfox_nb.core.events import WHOLE_MARKET, Liquidation, Trade
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.feeds.base import Listing, Origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,14 +40,38 @@ def candles_frame(bars: BarColumns, attributes: dict[str, Any]) -> pd.DataFrame:
 def liquidations_frame(orders: Sequence[Liquidation], attributes: dict[str, Any]) -> pd.DataFrame:
     """Return liquidated orders by time, oldest first."""
     oldest_first = orders[::-1]
-    columns = {
+    columns: dict[str, Any] = {
         "liquidated": ["short" if order.side == "buy" else "long" for order in oldest_first],
         "side": [order.side for order in oldest_first],
         "price": np.array([order.price for order in oldest_first], np.float64),
         "size": np.array([order.size for order in oldest_first], np.float64),
         "notional": np.array([order.notional for order in oldest_first], np.float64),
     }
+    if attributes["symbol"] == WHOLE_MARKET:
+        columns = {"symbol": [order.symbol for order in oldest_first], **columns}
     return _by_time(columns, [order.time_us for order in oldest_first], attributes)
+
+
+def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
+    """Return the symbols by their ids, in the order that they came in; NaN where nothing is known."""
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    tickers = [listing.ticker for listing in listings]
+    missing = float("nan")
+    frame = pd.DataFrame(
+        {
+            "name": [listing.instrument.ui_name for listing in listings],
+            "last": [missing if ticker is None else ticker.last for ticker in tickers],
+            "change": [
+                missing if ticker is None or not ticker.open else ticker.last / ticker.open - 1 for ticker in tickers
+            ],
+            "volume_quote": [missing if ticker is None else ticker.quote_volume for ticker in tickers],
+            "funding": [missing if listing.funding_rate is None else listing.funding_rate for listing in listings],
+        },
+        index=pd.Index([listing.instrument.symbol for listing in listings], name="symbol"),
+    )
+    frame.attrs.update(venue=origin.venue, source=origin.source, simulated=origin.simulated, recorded=origin.recorded)
+    return frame
 
 
 def book_frame(view: BookView, attributes: dict[str, Any], *, instrument: Instrument) -> pd.DataFrame:

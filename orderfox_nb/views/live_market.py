@@ -18,6 +18,8 @@ class LiquidationsView(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
     sums: Mapping[str, tuple[float, float]]
     """Shorts and longs in quote currency by how far back."""
+    since_us: int = 0
+    """From when on orders are known, 0 where the history before is known too."""
 
 
 class TickerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ def liquidation_columns(view: LiquidationsView, instrument: Instrument) -> dict[
             [order.notional for order in orders],
         ],
         "sums": view.sums,
+        "since": view.since_us // 1000 or None,
     }
 
 
@@ -70,6 +73,7 @@ def market_liquidation_columns(view: LiquidationsView, digits: Callable[[str], i
             [digits(order.symbol) for order in orders],
         ],
         "sums": view.sums,
+        "since": view.since_us // 1000 or None,
     }
 
 

@@ -1,76 +1,134 @@
 // Liquidated orders, newest above, with running totals. Binance shows at most one order per symbol and second, so the
 // coverage is always said.
-import { make, setClass, write } from "./dom.js";
-import { clockText, grouped, priceText, shortText } from "./format.js";
-import { followFrames, makePanel } from "./panel.js";
+import { make, makeSelect, setClass, write } from "./dom.js";
+import { clockText, grouped, priceText, shortText, unitsText } from "./format.js";
+import { followFrames, makePanel, setTrait } from "./panel.js";
+import { makeTable } from "./table_rows.js";
 
+const MARKET = "*";
+const SPANS = ["1m", "15m", "1h"];
 const SAMPLED =
   "Sampled: the venue publishes at most one liquidation per symbol and second, so sums are a lower bound.";
 
-function addRow(list, rows) {
-  const element = make("div", "of-row");
-  element.setAttribute("role", "row");
-  const cells = [make("span", "of-price"), make("span", "of-size"), make("span", "of-time")];
-  for (const cell of cells) cell.setAttribute("role", "cell");
-  element.append(...cells);
-  list.append(element);
-  rows.push({ element, cells });
+const sizeText = (size) => (size >= 1_000 ? shortText(size) : String(Number(size.toPrecision(6))));
+
+/** The totals of every span: longs and shorts, the one in force stands out. */
+function makeTotals(choose) {
+  const table = make("div", "of-totals");
+  table.setAttribute("role", "table");
+  table.setAttribute("aria-label", "Liquidated in quote currency, by time");
+  const lines = SPANS.map((span) => {
+    const line = make("div", "of-total-line");
+    line.setAttribute("role", "row");
+    const name = make("span");
+    name.setAttribute("role", "rowheader");
+    const button = make("button", "of-span", span.replace(/(\d+)/, "$1 "));
+    button.type = "button";
+    button.title = "Show the balance of this time";
+    button.addEventListener("click", () => choose(span));
+    name.append(button);
+    const [longs, shorts] = [make("b", "of-ask"), make("b", "of-bid")];
+    const cells = [["longs ", longs], ["shorts ", shorts]].map(([label, value]) => {
+      const cell = make("span", "", label);
+      cell.setAttribute("role", "cell");
+      cell.append(value);
+      return cell;
+    });
+    line.append(name, ...cells);
+    table.append(line);
+    return { span, line, button, longs, shorts };
+  });
+  const balance = make("div", "of-balance");
+  balance.append(make("i"));
+  return {
+    table, balance,
+    paint(sums, chosen) {
+      for (const { span, line, button, longs, shorts } of lines) {
+        const [short, long] = sums[span] ?? [0, 0];
+        write(longs, shortText(long));
+        write(shorts, shortText(short));
+        setClass(line, span === chosen ? "of-total-line of-chosen" : "of-total-line");
+        button.setAttribute("aria-pressed", String(span === chosen));
+      }
+      const [short, long] = sums[chosen] ?? [0, 0];
+      const share = short + long > 0 ? short / (short + long) : 0.5;
+      balance.firstChild.style.transform = `scaleX(${share.toFixed(3)})`;
+      balance.title = `${Math.round(share * 100)} % of what was liquidated within ${chosen} were shorts`;
+    },
+  };
 }
 
 async function render({ model, el }) {
   const parts = makePanel(el, "liquidations", "Liquidations");
-  const coverage = make("span", "of-context");
-  parts.tools.append(coverage);
-  const totals = make("div", "of-totals");
-  const longs = make("b", "of-ask");
-  const shorts = make("b", "of-bid");
-  const [longsLabel, shortsLabel] = [make("span"), make("span")];
-  const [longsBox, shortsBox] = [make("span"), make("span")];
-  longsBox.append(longsLabel, longs);
-  shortsBox.append(shortsLabel, shorts);
-  totals.append(longsBox, shortsBox);
-  const list = make("div", "of-list");
-  list.setAttribute("role", "table");
-  list.setAttribute("aria-label", "Liquidations, newest first");
+  const coverage = make("span", "of-context of-coverage");
+  coverage.tabIndex = 0;
+  const scope = makeSelect("Whose liquidations", (value) => setTrait(model, "whole_market", value === "market"));
+  scope.classList.add("of-scope-select");
+  parts.tools.append(coverage, scope);
+  const totals = makeTotals((span) => setTrait(model, "span", span));
+  const table = makeTable("Liquidations, newest first", [
+    ["Side", "of-price"], ["Symbol", "of-name"], ["Price", "of-at"], ["Size", "of-size"], ["Notional", "of-paid"],
+    ["Time", "of-time"],
+  ]);
   const empty = make("p", "of-empty", "None yet");
   empty.hidden = true;
-  parts.body.append(totals, list, empty);
-  const rows = [];
+  parts.body.append(totals.table, totals.balance, table.table, empty);
+  const isMarket = () => model.get("whole_market") || model.get("symbol") === MARKET;
+  let shown = null;
 
   const paint = ({ frame }) => {
-    const [times, sides, prices, , notionals] = frame.orders;
-    while (rows.length < times.length) addRow(list, rows);
-    while (rows.length > times.length) rows.pop().element.remove();
+    shown = frame;
+    const [times, sides, prices, sizes, notionals, symbols, digits] = frame.orders;
     for (let at = 0; at < times.length; at++) {
-      const { element, cells } = rows[at];
+      const { cells } = table.row(at);
       const short = sides[at] > 0;
       write(cells[0], short ? "short" : "long");
       setClass(cells[0], short ? "of-price of-bid" : "of-price of-ask");
-      write(cells[1], `${grouped(notionals[at].toFixed(0))} $`);
-      write(cells[2], clockText(times[at]));
-      element.title = `at ${priceText(prices[at], frame.price_digits)}`;
+      write(cells[1], symbols?.[at] ?? "");
+      const places = digits ? (digits[at] ?? 4) : frame.price_digits;
+      write(cells[2], priceText(prices[at], places));
+      const size = sizes[at];
+      const units = () => Math.round(size * 10 ** frame.size_digits);
+      write(cells[3], digits ? sizeText(size) : unitsText(units(), frame.size_digits));
+      write(cells[4], `${grouped(notionals[at].toFixed(0))} $`);
+      write(cells[5], clockText(times[at]));
     }
+    table.cut(times.length);
     empty.hidden = times.length > 0;
-    const span = model.get("span");
-    const [shortSum, longSum] = frame.sums[span] ?? [0, 0];
-    const label = span.replace(/(\d+)/, "$1 ");
-    write(longsLabel, `${label} longs `);
-    write(longs, shortText(longSum));
-    write(shortsLabel, "shorts ");
-    write(shorts, shortText(shortSum));
-    totals.title = Object.entries(frame.sums)
-      .map(([name, [short, long]]) => `${name}: longs ${shortText(long)}, shorts ${shortText(short)}`)
-      .join("\n");
+    totals.paint(frame.sums, model.get("span"));
     const sampled = frame.quality.coverage === "sampled";
-    write(coverage, sampled ? "sampled (i)" : "complete");
-    coverage.title = sampled ? SAMPLED : "Every liquidation of the venue.";
+    const since = frame.since ? `since ${clockText(frame.since).slice(0, 5)}` : "";
+    write(coverage, [sampled ? "sampled" : "complete", since].filter(Boolean).join(", ") + (sampled ? " (i)" : ""));
+    const known = since ? ` Nothing is known of the time before: totals are ${since}.` : "";
+    const told = (sampled ? SAMPLED : "Every liquidation of the venue.") + known;
+    if (coverage.title !== told) {
+      coverage.title = told;
+      coverage.setAttribute("aria-label", told);
+      coverage.setAttribute("role", "note");
+    }
     parts.panel.dataset.symbol = frame.symbol;
+    parts.panel.dataset.orders = String(times.length);
+    parts.panel.dataset.span = model.get("span");
   };
-  const keyOf = () => ({
-    symbol: model.get("symbol"), stream: "liquidations", parameters: { rows: model.get("length") },
-  });
-  const following = await followFrames({ model, parts, traits: ["symbol", "length"], keyOf, paint });
-  return () => following.end();
+  const keyOf = () => {
+    const market = isMarket();
+    const symbol = model.get("symbol");
+    const own = [["symbol", symbol]];
+    scope.show([...(symbol === MARKET ? [] : own), ["market", "all symbols"]], market ? "market" : "symbol");
+    parts.panel.classList.toggle("of-whole-market", market);
+    return {
+      symbol: market ? MARKET : symbol, stream: "liquidations", parameters: { rows: model.get("length") },
+    };
+  };
+  const renew = () => shown && paint({ frame: shown });
+  model.on("change:span", renew);
+  parts.symbolChanged = () => (shown = null);
+  const traits = ["symbol", "length", "whole_market"];
+  const following = await followFrames({ model, parts, traits, keyOf, paint });
+  return () => {
+    model.off("change:span", renew);
+    following.end();
+  };
 }
 
 export default { render };

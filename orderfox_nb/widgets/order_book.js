@@ -1,6 +1,7 @@
 // The ladder: asks above bids, each row's depth bar drawn from the cumulative size.
 import { make, makeSelect, setClass, write } from "./dom.js";
-import { roundedText, unitsText } from "./format.js";
+import { roundedText, shortText, unitsText } from "./format.js";
+import { makeFillTip } from "./order_book_tip.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 
 const ROWS = ["10", "20", "50"];
@@ -10,6 +11,7 @@ function makeSide(name, label) {
   const list = make("div", "of-rows");
   list.setAttribute("role", "rowgroup");
   list.setAttribute("aria-label", label);
+  list.tabIndex = 0; // it scrolls, and the arrow keys choose a row
   side.append(list);
   return { element: side, list, rows: [], name };
 }
@@ -18,7 +20,8 @@ function addRow(side) {
   const element = make("div", "of-row");
   element.setAttribute("role", "row");
   const bar = make("i", "of-bar");
-  const cells = [make("span", `of-price of-${side.name}`), make("span", "of-size"), make("span", "of-total")];
+  const classes = [`of-price of-${side.name}`, "of-size", "of-total", "of-notional"];
+  const cells = classes.map((name) => make("span", name));
   for (const cell of cells) cell.setAttribute("role", "cell");
   element.append(bar, ...cells);
   side.list.append(element);
@@ -39,13 +42,13 @@ function paintSide(side, [prices, sizes, totals], frame, largest, flash) {
     write(row.cells[0], unitsText(price, frame.price_digits));
     write(row.cells[1], unitsText(size, frame.size_digits));
     write(row.cells[2], roundedText(totals[index], frame.size_digits));
+    write(row.cells[3], shortText((size * price) / 10 ** (frame.size_digits + frame.price_digits)));
     const scale = (totals[index] / largest).toFixed(4);
     if (row.scale !== scale) row.bar.style.transform = `scaleX(${(row.scale = scale)})`;
     const before = known.get(price);
     const grown = flash && before !== undefined && Math.abs(size - before) >= notable;
     // Two names for one animation: it starts again only when its name changes.
-    const again = row.element.className === "of-row of-flash";
-    if (grown) setClass(row.element, again ? "of-row of-flash2" : "of-row of-flash");
+    if (grown) row.element.dataset.flash = row.element.dataset.flash === "1" ? "2" : "1";
     row.price = price;
     row.size = size;
   }
@@ -58,6 +61,13 @@ function spreadText(frame) {
   return `spread ${unitsText(ask - bid, digits)} · ${points.toFixed(points < 10 ? 2 : 1)} bp`;
 }
 
+/** The middle of two ticks has at most one more digit: half a tick is 5 units of it. */
+export function middleText({ best_bid: bid, best_ask: ask, tick_digits: digits }) {
+  if (bid === null || ask === null) return "–";
+  const sum = bid + ask;
+  return sum % 2 === 0 ? unitsText(sum / 2, digits) : unitsText(sum * 5, digits + 1);
+}
+
 async function render({ model, el }) {
   const parts = makePanel(el, "book", "Order book");
   const rows = makeSelect("Rows a side", (value) => setTrait(model, "rows", Number(value)));
@@ -66,7 +76,13 @@ async function render({ model, el }) {
   rows.classList.add("of-rows-select");
   rounding.classList.add("of-rounding-select");
   const columns = make("div", "of-columns");
-  columns.append(make("span", "", "Price"), make("span", "", "Size"), make("span", "", "Total"));
+  columns.setAttribute("role", "row");
+  const titles = [["Price", ""], ["Size", ""], ["Total", ""], ["Notional", "of-notional"]];
+  for (const [title, name] of titles) {
+    const cell = make("span", name, title);
+    cell.setAttribute("role", "columnheader");
+    columns.append(cell);
+  }
   const ladder = make("div", "of-ladder");
   ladder.setAttribute("role", "table");
   ladder.setAttribute("aria-label", "Order book");
@@ -75,8 +91,10 @@ async function render({ model, el }) {
   const middle = make("div", "of-middle");
   const mid = make("strong", "of-mid");
   const spread = make("span", "of-spread");
+  middle.setAttribute("role", "row");
+  for (const cell of [mid, spread]) cell.setAttribute("role", "cell");
   middle.append(mid, spread);
-  ladder.append(asks.element, middle, bids.element);
+  ladder.append(columns, asks.element, middle, bids.element);
   const imbalance = make("footer", "of-imbalance");
   const balance = make("div", "of-balance");
   const share = make("i");
@@ -84,7 +102,7 @@ async function render({ model, el }) {
   const shareText = make("span");
   const depthText = make("span");
   imbalance.append(balance, shareText, depthText);
-  parts.body.append(columns, ladder, imbalance);
+  parts.body.append(ladder, imbalance);
 
   const showChoices = (frame) => {
     rows.show(ROWS.map((count) => [count, `${count} rows`]), String(model.get("rows")));
@@ -94,7 +112,19 @@ async function render({ model, el }) {
     const shown = options.includes(inForce) ? options : [inForce, ...options];
     rounding.show(shown.map((option) => [option, option === "auto" ? "auto" : `by ${option}`]), inForce);
   };
-  let lastMid = 0;
+  const tip = makeFillTip(parts.panel, [asks, bids]);
+  let book = null;
+  let traded = null;
+  /** The last trade's price in its aggressor's colour; the middle of the book is told on hover, or stands in. */
+  const showPrice = () => {
+    const text = book ? middleText(book) : "–";
+    const last = traded?.trades[0].length ? traded.trades.map((column) => column.at(-1)) : null;
+    write(mid, last ? unitsText(last[2], traded.price_digits) : text);
+    setClass(mid, last ? `of-mid ${last[4] > 0 ? "of-bid" : "of-ask"}` : "of-mid");
+    const title = last ? `last trade; the middle is ${text}` : "middle of the book";
+    if (mid.title !== title) mid.title = title;
+    middle.dataset.middle = text;
+  };
   let key = "";
   const paint = (entry) => {
     const { frame } = entry;
@@ -107,17 +137,8 @@ async function render({ model, el }) {
     key = entry.key;
     paintSide(asks, frame.asks, frame, largest, flash);
     paintSide(bids, frame.bids, frame, largest, flash);
-    const middlePrice = frame.best_bid === null || frame.best_ask === null ? null : frame.best_bid + frame.best_ask;
-    if (middlePrice !== null) {
-      if (middlePrice !== lastMid) setClass(mid, `of-mid ${middlePrice > lastMid ? "of-bid" : "of-ask"}`);
-      lastMid = middlePrice;
-      // The middle of two ticks has at most one more digit: half a tick is 5 units of it.
-      const even = middlePrice % 2 === 0;
-      const text = even
-        ? unitsText(middlePrice / 2, frame.tick_digits)
-        : unitsText(middlePrice * 5, frame.tick_digits + 1);
-      write(mid, text);
-    } else write(mid, "–");
+    book = frame;
+    showPrice();
     write(spread, spreadText(frame));
     const part = bidTotal + askTotal ? bidTotal / (bidTotal + askTotal) : 0.5;
     share.style.transform = `scaleX(${part.toFixed(3)})`;
@@ -126,6 +147,7 @@ async function render({ model, el }) {
     parts.panel.dataset.rounding = frame.rounding;
     parts.panel.dataset.rows = String(frame.bids[0].length);
     parts.panel.dataset.symbol = frame.symbol;
+    tip.paint(frame);
   };
   const keyOf = () => {
     showChoices(null);
@@ -135,9 +157,24 @@ async function render({ model, el }) {
       parameters: { rounding: model.get("rounding"), rows: model.get("rows") },
     };
   };
-  parts.symbolChanged = () => (lastMid = 0);
+  parts.symbolChanged = () => {
+    book = traded = null;
+    tip.drop();
+  };
   const following = await followFrames({ model, parts, traits: ["symbol", "rounding", "rows"], keyOf, paint });
-  return () => following.end();
+  const beside = { panel: middle, note: make("span"), gone: "" };
+  const trades = await followFrames({
+    model, parts: beside, traits: ["symbol"],
+    keyOf: () => ({ symbol: model.get("symbol"), stream: "trades", parameters: { rows: 50 } }),
+    paint: ({ frame }) => {
+      traded = frame.symbol === model.get("symbol") ? frame : null;
+      showPrice();
+    },
+  });
+  return () => {
+    following.end();
+    trades.end();
+  };
 }
 
 export default { render };

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from orderfox_nb.widgets.base import LiveWidget
 from orderfox_nb.widgets.esm import module_text, style_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``."""
+        from orderfox_nb.widgets.kernel_data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
+
+        return kernel_symbol(self.symbol).book.df
 
 
 def rounding_text(value: object) -> str:
@@ -38,10 +48,12 @@ class Rounding(traitlets.TraitType[str, Any]):
 
 
 class OrderBook(LiveWidget):
-    """Price ladder with depth bars, spread and imbalance.
+    """Price ladder with depth bars, spread and imbalance; a row under the pointer tells the average price down to it.
 
     Example:
-        >>> OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
+        >>> book = OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
+        >>> book.rounding = 5
+        >>> book.df.groupby("side")["size"].sum()
     """
 
     _esm = module_text("order_book.js")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import traitlets
 
 from orderfox_nb.widgets.base import LiveWidget
 from orderfox_nb.widgets.esm import module_text, style_text
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class Tape(LiveWidget):
-    """Trades as they happen, newest above, coloured by the aggressor.
+    """Trades as they happen, newest above, coloured by the aggressor; it stands still under the pointer.
 
     Example:
-        >>> Tape(symbol="BTCUSDT", minimum_size=0.1)
+        >>> tape = Tape(symbol="BTCUSDT", minimum_size=0.1)
+        >>> tape.observe(print, "minimum_size")
+        >>> tape.df.groupby("aggressor")["notional"].sum()
     """
 
     _esm = module_text("tape.js")
@@ -24,13 +31,26 @@ class Tape(LiveWidget):
     """Trades on the screen."""
     minimum_size = traitlets.Float(0.0, min=0.0).tag(sync=True)
     """Trades below this base quantity are not shown."""
+    large_size = traitlets.Float(0.0, min=0.0).tag(sync=True)
+    """Base quantity from which a trade stands out; 0: ten times the mean of the last 200."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The newest 1,000 trades without those below ``minimum_size``, oldest first; quality in ``attrs``."""
+        from orderfox_nb.widgets.kernel_data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
+
+        frame: Any = kernel_symbol(self.symbol).trades.df
+        return frame[frame["size"] >= self.minimum_size]
 
 
 class Liquidations(LiveWidget):
     """Liquidated orders, newest above, with running totals and the coverage of the stream.
 
+    The venue publishes at most one order per symbol and second, so that totals are a lower bound; the panel says so.
+
     Example:
         >>> Liquidations(symbol="BTCUSDT", span="15m")
+        >>> Liquidations(symbol="*").df.groupby("symbol")["notional"].sum()
     """
 
     _esm = module_text("liquidations.js")
@@ -41,4 +61,13 @@ class Liquidations(LiveWidget):
     length = traitlets.Enum([20, 50, 100], 50).tag(sync=True)
     """Orders on the screen."""
     span = traitlets.Enum(["1m", "15m", "1h"], "1h").tag(sync=True)
-    """Time over which the totals are summed."""
+    """Time whose totals stand out and whose balance is drawn."""
+    whole_market = traitlets.Bool(False).tag(sync=True)
+    """Whether to show all symbols; also with the symbol ``*``."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The newest 1,000 orders, oldest first; ``attrs`` says that the stream is sampled where it is."""
+        from orderfox_nb.widgets.kernel_data import kernel_liquidations  # noqa: PLC0415 - as above
+
+        return kernel_liquidations(self.symbol, whole_market=self.whole_market).df

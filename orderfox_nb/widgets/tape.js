@@ -1,64 +1,156 @@
-// Trades as they happen, newest above.
+// Trades as they happen, newest above. Under the pointer the list stands still, so that it can be read.
 import { make, setClass, write } from "./dom.js";
 import { clockText, unitsText } from "./format.js";
-import { followFrames, makePanel } from "./panel.js";
+import { followFrames, makePanel, setTrait } from "./panel.js";
+import { makeTable } from "./table_rows.js";
 
-function addRow(list, rows) {
-  const element = make("div", "of-row");
-  element.setAttribute("role", "row");
-  const cells = [make("span", "of-price"), make("span", "of-size"), make("span", "of-time")];
-  for (const cell of cells) cell.setAttribute("role", "cell");
-  element.append(...cells);
-  list.append(element);
-  rows.push({ element, cells });
+const AVERAGED = 200;
+const LARGE_TIMES = 10;
+
+/** Trades that pass the size filter, newest last: more of them than the venue's last few trades hold. */
+export class Kept {
+  constructor() {
+    this.clear();
+  }
+
+  clear() {
+    this.rows = []; // [id, ms, price, size, side]
+    this.lastId = -1;
+    this.mean = 0;
+    this.counted = 0;
+  }
+
+  /** Take a frame's trades that are new; gives how many passed. */
+  take(columns, least, most) {
+    const [ids, times, prices, sizes, sides] = columns;
+    let from = ids.length;
+    while (from > 0 && ids[from - 1] > this.lastId) from--;
+    let passed = 0;
+    for (let at = from; at < ids.length; at++) {
+      this.counted = Math.min(this.counted + 1, AVERAGED);
+      this.mean += (sizes[at] - this.mean) / this.counted;
+      if (sizes[at] < least) continue;
+      this.rows.push([ids[at], times[at], prices[at], sizes[at], sides[at]]);
+      passed++;
+    }
+    if (ids.length) this.lastId = ids.at(-1);
+    if (this.rows.length > most) this.rows.splice(0, this.rows.length - most);
+    return passed;
+  }
+
+  /** The size from which a trade stands out where none is set: ten times the mean of the last ones, filtered or not. */
+  get large() {
+    return this.counted ? this.mean * LARGE_TIMES : Infinity;
+  }
+}
+
+/** The filter's field: what was typed counts when it is a number, zero or above. */
+function makeFilter(model) {
+  const field = make("input", "of-field");
+  field.type = "number";
+  field.min = "0";
+  field.step = "any";
+  field.placeholder = "min size";
+  field.setAttribute("aria-label", "Smallest size that is shown");
+  field.addEventListener("change", () => {
+    const value = Number(field.value);
+    if (Number.isFinite(value) && value >= 0) setTrait(model, "minimum_size", value);
+    else field.value = "";
+  });
+  field.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab's shortcuts are not meant
+  const show = () => {
+    const value = model.get("minimum_size");
+    if (document.activeElement !== field || Number(field.value) !== value) field.value = value > 0 ? String(value) : "";
+  };
+  return { field, show };
 }
 
 async function render({ model, el }) {
   const parts = makePanel(el, "tape", "Trades");
   const rate = make("span", "of-context");
-  parts.tools.append(rate);
-  const columns = make("div", "of-columns");
-  columns.append(make("span", "", "Price"), make("span", "", "Size"), make("span", "", "Time"));
-  const list = make("div", "of-list");
-  list.setAttribute("role", "table");
-  list.setAttribute("aria-label", "Trades, newest first");
-  parts.body.append(columns, list);
-  const rows = [];
+  const paused = make("span", "of-paused");
+  const { field, show: showFilter } = makeFilter(model);
+  parts.tools.append(paused, rate, field);
+  const table = makeTable("Trades, newest first", [["Price", "of-price"], ["Size", "of-size"], ["Time", "of-time"]]);
+  parts.body.append(table.table);
+  const kept = new Kept();
+  let entryOfNow = null;
+  let key = "";
+  let filter = -1;
+  let held = false;
+  let missed = 0;
 
-  const paint = ({ frame }) => {
-    const [ids, times, prices, sizes, sides] = frame.trades;
-    const least = model.get("minimum_size") * 10 ** frame.size_digits;
-    const large = largeSize(sizes);
-    let shown = 0;
-    for (let at = ids.length - 1; at >= 0; at--) {
-      if (sizes[at] < least) continue;
-      if (shown === rows.length) addRow(list, rows);
-      const { element, cells } = rows[shown++];
-      write(cells[0], unitsText(prices[at], frame.price_digits));
-      setClass(cells[0], sides[at] > 0 ? "of-price of-bid" : "of-price of-ask");
-      write(cells[1], unitsText(sizes[at], frame.size_digits));
-      write(cells[2], clockText(times[at]));
-      setClass(element, sizes[at] >= large ? "of-row of-large" : "of-row");
+  const draw = (frame) => {
+    const set = model.get("large_size") * 10 ** frame.size_digits;
+    const large = set > 0 ? set : kept.large;
+    const count = Math.min(kept.rows.length, model.get("length"));
+    for (let at = 0; at < count; at++) {
+      const [, time, price, size, side] = kept.rows[kept.rows.length - 1 - at];
+      const { element, cells } = table.row(at);
+      write(cells[0], unitsText(price, frame.price_digits));
+      setClass(cells[0], side > 0 ? "of-price of-bid" : "of-price of-ask");
+      write(cells[1], unitsText(size, frame.size_digits));
+      write(cells[2], clockText(time));
+      setClass(element, size >= large ? `of-row of-large ${side > 0 ? "of-bought" : "of-sold"}` : "of-row");
     }
-    while (rows.length > shown) rows.pop().element.remove();
-    const filter = least > 0 ? ` · ≥ ${model.get("minimum_size")}` : "";
-    write(rate, `${frame.rate < 10 ? frame.rate.toFixed(1) : Math.round(frame.rate)}/s${filter}`);
-    parts.panel.dataset.last = String(ids.at(-1) ?? "");
-    parts.panel.dataset.symbol = frame.symbol;
+    table.cut(count);
+    parts.panel.dataset.shown = String(kept.rows.at(-1)?.[0] ?? "");
+    parts.panel.dataset.rows = String(count);
   };
+  const showPause = () => {
+    write(paused, held ? `paused · ${missed} new` : "");
+    parts.panel.dataset.paused = String(held);
+  };
+  const paint = (entry) => {
+    const { frame } = entry;
+    const least = model.get("minimum_size") * 10 ** frame.size_digits;
+    if (key !== entry.key || filter !== least) {
+      kept.clear();
+      missed = 0;
+      [key, filter] = [entry.key, least];
+    }
+    entryOfNow = entry;
+    missed += kept.take(frame.trades, least, model.get("length") + (held ? missed : 0));
+    write(rate, `${frame.rate < 10 ? frame.rate.toFixed(1) : Math.round(frame.rate)}/s`);
+    parts.panel.dataset.last = String(frame.trades[0].at(-1) ?? "");
+    parts.panel.dataset.symbol = frame.symbol;
+    if (held) showPause();
+    else {
+      missed = 0;
+      draw(frame);
+    }
+  };
+  const hold = (next) => {
+    if (held === next) return;
+    held = next;
+    missed = 0;
+    showPause();
+    if (!held && entryOfNow) draw(entryOfNow.frame);
+  };
+  // A finger has no hover: it would stop the list for good.
+  table.list.addEventListener("pointerenter", ({ pointerType }) => pointerType !== "touch" && hold(true));
+  table.list.addEventListener("pointerleave", () => hold(table.list.matches(":focus-visible")));
+  table.list.addEventListener("focus", () => table.list.matches(":focus-visible") && hold(true));
+  table.list.addEventListener("blur", () => hold(table.list.matches(":hover")));
+  const renew = () => {
+    showFilter();
+    if (entryOfNow) paint(entryOfNow);
+  };
+  const renewed = ["change:minimum_size", "change:large_size"];
+  for (const name of renewed) model.on(name, renew);
+  parts.symbolChanged = () => {
+    entryOfNow = null;
+    table.cut(0);
+  };
+  showFilter();
   const keyOf = () => ({
     symbol: model.get("symbol"), stream: "trades", parameters: { rows: model.get("length") },
   });
   const following = await followFrames({ model, parts, traits: ["symbol", "length"], keyOf, paint });
-  return () => following.end();
-}
-
-/** The size from which a trade stands out: ten times the mean of those on the screen. */
-function largeSize(sizes) {
-  if (sizes.length === 0) return Infinity;
-  let sum = 0;
-  for (const size of sizes) sum += size;
-  return (sum / sizes.length) * 10;
+  return () => {
+    for (const name of renewed) model.off(name, renew);
+    following.end();
+  };
 }
 
 export default { render };

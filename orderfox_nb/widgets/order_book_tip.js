@@ -1,0 +1,113 @@
+// What an order that takes the book down to a row would pay: shown under the pointer, or for the row that the arrow
+// keys chose.
+import { make, write } from "./dom.js";
+import { priceText, shortText, unitsText } from "./format.js";
+
+/** Average price, slippage and sums down to a row of one side; null where there is no such row. */
+export function fillAt(frame, side, index) {
+  const [prices, , totals] = frame[`${side}s`];
+  const average = frame.averages?.[side === "bid" ? 0 : 1]?.[index];
+  const best = side === "bid" ? frame.best_bid : frame.best_ask;
+  if (index >= prices.length || average === undefined || best === null) return null;
+  const bestPrice = best / 10 ** frame.tick_digits;
+  const size = totals[index] / 10 ** frame.size_digits;
+  const slippage = Math.abs(average - bestPrice);
+  return { price: prices[index], size, average, notional: size * average, slippage, bestPrice };
+}
+
+/** The lines of the tip for a fill. */
+export function fillLines(fill, side, frame) {
+  const verb = side === "bid" ? "Sell" : "Buy";
+  const points = (fill.slippage / fill.bestPrice) * 1e4;
+  const digits = frame.tick_digits;
+  return [
+    [`${verb} to`, unitsText(fill.price, frame.price_digits)],
+    ["Size", shortText(fill.size, 3)],
+    ["Notional", shortText(fill.notional)],
+    ["Average", priceText(fill.average, digits + 1)],
+    ["Slippage", `${priceText(fill.slippage, digits + 1)} · ${points.toFixed(2)} bp`],
+  ];
+}
+
+/** Attach the tip to both sides of a ladder; `paint(frame)` keeps it of now. */
+export function makeFillTip(panel, sides) {
+  const tip = make("dl", "of-tip");
+  tip.hidden = true;
+  const cells = [];
+  for (let row = 0; row < 5; row++) {
+    const pair = [make("dt"), make("dd")];
+    tip.append(...pair);
+    cells.push(pair);
+  }
+  // What is spoken changes with the row that was chosen, not ten times a second.
+  const spoken = make("p", "of-spoken");
+  spoken.setAttribute("role", "status");
+  panel.append(tip, spoken);
+  let held = null; // {side, index, keyboard}
+  let frame = null;
+
+  const mark = () => {
+    for (const side of sides) {
+      side.rows.forEach(({ element }, index) => {
+        const within = held?.side === side && index <= held.index;
+        element.classList.toggle("of-within", within);
+        element.classList.toggle("of-held", within && index === held.index);
+      });
+    }
+  };
+  const show = () => {
+    const fill = held && frame ? fillAt(frame, held.side.name, held.index) : null;
+    tip.hidden = fill === null;
+    if (fill === null) return;
+    const lines = fillLines(fill, held.side.name, frame);
+    lines.forEach(([name, value], row) => {
+      write(cells[row][0], name);
+      write(cells[row][1], value);
+    });
+    const place = held.side.rows[held.index].element.getBoundingClientRect();
+    const box = panel.getBoundingClientRect();
+    const top = held.side.name === "ask" ? place.bottom - box.top + 4 : place.top - box.top - tip.offsetHeight - 4;
+    tip.style.top = `${Math.max(4, Math.min(top, box.height - tip.offsetHeight - 4))}px`;
+    tip.dataset.side = held.side.name;
+    tip.dataset.index = String(held.index);
+    tip.dataset.average = String(fill.average);
+    if (held.keyboard) write(spoken, lines.map((line) => line.join(" ")).join(", "));
+  };
+  const hold = (next) => {
+    if (next?.side === held?.side && next?.index === held?.index) return;
+    held = next;
+    write(spoken, "");
+    mark();
+    show();
+  };
+  for (const side of sides) {
+    side.list.addEventListener("pointermove", ({ target }) => {
+      const element = target.closest(".of-row");
+      const index = side.rows.findIndex((row) => row.element === element);
+      if (index >= 0) hold({ side, index, keyboard: false });
+    });
+    side.list.addEventListener("pointerleave", () => hold(null));
+    side.list.addEventListener("blur", () => hold(null));
+    side.list.addEventListener("keydown", (event) => {
+      const away = side.name === "ask" ? "ArrowUp" : "ArrowDown";
+      const near = side.name === "ask" ? "ArrowDown" : "ArrowUp";
+      if (event.key === "Escape") hold(null);
+      if (event.key !== away && event.key !== near) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const from = held?.side === side ? held.index : -1;
+      const index = Math.max(0, Math.min(side.rows.length - 1, from + (event.key === away ? 1 : -1)));
+      hold({ side, index, keyboard: true });
+      side.rows[index]?.element.scrollIntoView({ block: "nearest" });
+    });
+  }
+  return {
+    paint(next) {
+      frame = next;
+      if (!held) return;
+      mark(); // rows may be new
+      show();
+    },
+    drop: () => hold(null),
+  };
+}
