@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
+
+Answer = TypeVar("Answer")
 
 
 class Clock(Protocol):
@@ -66,6 +69,28 @@ class ManualClock:
             await settle()
         self._now_us = end_us
         await settle()
+
+
+async def in_time(clock: Clock, seconds: float, asking: Coroutine[Any, Any, Answer]) -> Answer:
+    """Wait for something, at most so long by a clock.
+
+    Raises:
+        TimeoutError: It took longer, and was cancelled.
+    """
+    task = asyncio.ensure_future(asking)
+    sleeper = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({task, sleeper}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError(f"no answer within {seconds:g} s")
+        return task.result()
+    finally:
+        sleeper.cancel()
+        task.cancel()
+        await asyncio.wait({task, sleeper})
+        # Looked at also where somebody else was cancelled meanwhile, else the loop complains.
+        if not task.cancelled():
+            task.exception()
 
 
 async def settle(turns: int = 20) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from orderfox_nb.clock import Clock, SystemClock, in_time
 from orderfox_nb.core.events import Liquidation
 from orderfox_nb.core.timeframes import bar_open_us, next_bar_us
 from orderfox_nb.errors import MalformedFrame, VenueRefused, VenueUnreachable
@@ -63,11 +64,13 @@ class LiquidationHistory:
     Args:
         url: Base of the API, ending in ``/api``.
         timeout_s: For one request.
+        clock: What that is measured by.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 15.0) -> None:
+    def __init__(self, url: str, *, timeout_s: float = 15.0, clock: Clock | None = None) -> None:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
+        self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
         self.calls = 0
         self.failures = 0
@@ -159,14 +162,13 @@ class LiquidationHistory:
         """Send a request; ``None`` for a 404, which means that nothing was liquidated."""
         self.calls += 1
         try:
-            async with self._open_session().get(f"{self.url}/{path}", params=parameters) as response:
-                body = await response.read()
-                if response.status == 404:
-                    return None
-                if response.status >= 500 or response.status in (408, 429):
-                    raise VenueUnreachable(_NAME, f"HTTP {response.status} from {self.url}")
-                if response.status != 200:
-                    raise VenueRefused(_NAME, f"HTTP {response.status} from {self.url}", status=response.status)
+            status, body = await in_time(self._clock, self._timeout_s, self._read(path, parameters))
+            if status == 404:
+                return None
+            if status >= 500 or status in (408, 429):
+                raise VenueUnreachable(_NAME, f"HTTP {status} from {self.url}")
+            if status != 200:
+                raise VenueRefused(_NAME, f"HTTP {status} from {self.url}", status=status)
             return msgspec.json.decode(body, type=kind, strict=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failures += 1
@@ -179,11 +181,16 @@ class LiquidationHistory:
             self.failures += 1
             raise
 
+    async def _read(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
+        async with self._open_session().get(f"{self.url}/{path}", params=parameters) as response:
+            return response.status, await response.read()
+
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=5.0),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                # Measured by our own clock.
+                timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
 

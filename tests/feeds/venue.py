@@ -127,9 +127,8 @@ class ScriptedVenue:
                     self.commands.append((root, command))
                     await socket.send_json({"result": None, "id": command["id"]})
                     names = self.subscribed[socket]
-                    names.update(command["params"]) if command["method"] == "SUBSCRIBE" else names.difference_update(
-                        command["params"]
-                    )
+                    params = command.get("params", ())
+                    names.update(params) if command["method"] == "SUBSCRIBE" else names.difference_update(params)
                     await self._tell()
         finally:
             self.sockets[root].remove(socket)

@@ -22,6 +22,13 @@ READER_PATIENCE_S: Final = 2.0
 """How long a socket waits for a reader whose inbox is half full before its items are dropped."""
 
 
+SILENT_S: Final = 4.0
+"""After so long without a frame a socket is asked for its subscriptions: one that is half open cannot answer."""
+
+ANSWER_S: Final = 4.0
+"""How long that answer may take."""
+
+
 class CommandRefused(ConnectionError):
     """The venue answered a subscription with an error."""
 
@@ -63,6 +70,7 @@ class Connection:
         self.opened_us = 0
         """When the socket was open, 0 before."""
         self.frames = 0
+        self._heard_us = 0
 
     def want(self, stream: str) -> None:
         """Subscribe to a stream with the next command."""
@@ -88,19 +96,25 @@ class Connection:
             Exception: One of ``transport.SOCKET_ERRORS``: why it ended.
         """
         async with open_socket(self._url) as socket:
-            self.opened_us = self._clock.now_us()
+            self.opened_us = self._heard_us = self._clock.now_us()
             sender = asyncio.create_task(self._send_changes(socket), name="binance commands")
+            receiver = asyncio.create_task(self._receive(socket), name="binance frames")
+            prober = asyncio.create_task(self._probe(socket), name="binance probe")
+            tasks = {sender, receiver, prober}
             try:
-                await self._receive(socket)
+                await asyncio.wait({receiver, prober}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                sender.cancel()
-                await asyncio.wait({sender})
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+            errors = [task.exception() for task in (receiver, prober, sender) if not task.cancelled()]
+            raise next((error for error in errors if error is not None), ConnectionError("the socket has ended"))
 
     async def _receive(self, socket: Socket) -> None:
         while True:
             text = await socket.recv(decode=False)
             self.frames += 1
-            received_us = self._clock.now_us()
+            received_us = self._heard_us = self._clock.now_us()
             try:
                 frame = decode_frame(text)
                 if frame.data is None:
@@ -141,8 +155,26 @@ class Connection:
                 self._asked[self._last_command + 1] = frozenset(added)
                 await self._command(socket, "SUBSCRIBE", added)
 
-    async def _command(self, socket: Socket, method: str, streams: set[str]) -> None:
+    async def _probe(self, socket: Socket) -> None:
+        """Ask for an answer whenever nothing has come for a while.
+
+        Raises:
+            ConnectionError: There was none: nothing goes through the socket any more, though nobody has closed it.
+        """
+        while True:
+            await self._clock.sleep(max(0.0, (self._heard_us - self._clock.now_us()) / 1e6 + SILENT_S))
+            if self._clock.now_us() - self._heard_us < SILENT_S * 1e6:
+                continue
+            frames = self.frames
+            await self._command(socket, "LIST_SUBSCRIPTIONS", None)
+            await self._clock.sleep(ANSWER_S - COMMAND_PAUSE_S)
+            if self.frames == frames:
+                raise ConnectionError(f"no frame for {SILENT_S:g} s, and no answer within {ANSWER_S:g} s")
+
+    async def _command(self, socket: Socket, method: str, streams: set[str] | None) -> None:
         self._last_command += 1
-        command = {"method": method, "params": sorted(streams), "id": self._last_command}
+        command: dict[str, object] = {"method": method, "id": self._last_command}
+        if streams is not None:
+            command["params"] = sorted(streams)
         await socket.send(msgspec.json.encode(command).decode())
         await self._clock.sleep(COMMAND_PAUSE_S)

@@ -9,7 +9,7 @@ from typing import Final, Self, TypeAlias
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Event
-from orderfox_nb.errors import FeedError, OrderFoxError, VenueBlocked
+from orderfox_nb.errors import FeedError, OrderFoxError, RateLimited, VenueBlocked, VenueRefused
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff, is_transient
@@ -79,7 +79,8 @@ class Fetches:
                 self._inbox.put_first(Failed(name, error, final))
                 if final:
                     return
-                await self._clock.sleep(delay_s if is_transient(error) else BLOCKED_PAUSE_S)
+                blocked = isinstance(error, VenueRefused) and not isinstance(error, RateLimited)
+                await self._clock.sleep(BLOCKED_PAUSE_S if blocked else delay_s)
             else:
                 self._inbox.put_first(Fetched(name, events))
                 return

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import aiohttp
 import msgspec
 
-from orderfox_nb.clock import Clock
+from orderfox_nb.clock import Clock, in_time
 from orderfox_nb.errors import (
     FeedError,
     MalformedFrame,
@@ -67,6 +67,7 @@ class BinanceRest:
     ) -> None:
         self.url = url
         self._venue = venue
+        self._clock = clock
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._report = report
@@ -199,11 +200,10 @@ class BinanceRest:
     async def _send(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
         used: int | None = None
         try:
-            async with self._open_session().get(f"{self.url}/fapi/v1/{path}", params=parameters) as response:
-                body = await response.read()
-                used = _whole(response.headers.get("X-MBX-USED-WEIGHT-1M"))
-                if response.status != 200:
-                    raise self._refusal(response, body, parameters.get("symbol", ""))
+            response, body = await in_time(self._clock, self._timeout_s, self._read(path, parameters))
+            used = _whole(response.headers.get("X-MBX-USED-WEIGHT-1M"))
+            if response.status != 200:
+                raise self._refusal(response, body, parameters.get("symbol", ""))
             return msgspec.json.decode(body, type=kind, strict=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             reason = str(error) or "no answer in time"
@@ -213,12 +213,17 @@ class BinanceRest:
         finally:
             self.budget.release(weight, used=used)
 
+    async def _read(self, path: str, parameters: Mapping[str, str]) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with self._open_session().get(f"{self.url}/fapi/v1/{path}", params=parameters) as response:
+            return response, await response.read()
+
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             # An idle connection closes by itself: nothing stays open for nobody.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_LANES, keepalive_timeout=5.0),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                # Measured by our own clock.
+                timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
 
