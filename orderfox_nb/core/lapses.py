@@ -38,6 +38,8 @@ class LapseLog:
         """How long they were by state."""
         self.lost = 0
         """Events that were missed, as far as known."""
+        self.added = 0
+        """How many there were."""
 
     def __len__(self) -> int:
         return len(self._lapses)
@@ -48,6 +50,7 @@ class LapseLog:
     def add(self, lapse: Lapse) -> None:
         """Keep a lapse that has ended."""
         self._lapses.append(lapse)
+        self.added += 1
         self.counts[lapse.state] += 1
         self.lapsed_us[lapse.state] += lapse.end_us - lapse.start_us
         self.lost += max(0, lapse.lost)

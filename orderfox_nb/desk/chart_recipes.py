@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.candles import Candles
@@ -63,7 +65,9 @@ class CandlesRecipe(OneTopic[Candles]):
             return self.fold.version, self.state.quality.wire()
         if (bounds := self.window()) is not None:
             self._history.want(beside, self.interval, bounds[0])
-        return self.fold.version, self.state.quality.wire(), beside.fold.version, beside.quality.wire()  # type: ignore[attr-defined]
+        fold: LiquidationState = beside.fold  # type: ignore[assignment]
+        quality = beside.quality
+        return self.fold.version, self.state.quality.wire(), fold.version, quality.wire(), quality.lapses.added
 
     def ready(self) -> bool:
         """Wait in public for the history up to about now: it is sent whole and once."""
@@ -92,7 +96,13 @@ class CandlesRecipe(OneTopic[Candles]):
         # A frame has its columns also where nothing is known about liquidations.
         fold: LiquidationState = LiquidationState(self.instrument) if beside is None else beside.fold  # type: ignore[assignment]
         quality = QualityView("down", "sampled", 0) if beside is None else beside.quality.wire()
-        return CandleView(bars=bars, volume=volume_of(bars, fold, self.interval), liquidation_quality=quality)
+        return CandleView(
+            bars=bars,
+            volume=volume_of(bars, fold, self.interval),
+            liquidation_quality=quality,
+            lapses=self.state.quality.intervals(),
+            liquidation_lapses=() if beside is None else beside.quality.intervals(),
+        )
 
     def full(self, view: CandleView, stamp: Stamp) -> tuple[bytes, ...]:
         if self._public:
@@ -105,6 +115,8 @@ class CandlesRecipe(OneTopic[Candles]):
         rows = changed_rows(before, view)
         if rows is None:
             return None
+        if (view.lapses, view.liquidation_lapses) == (before.lapses, before.liquidation_lapses):
+            view = msgspec.structs.replace(view, lapses=None, liquidation_lapses=None)
         columns = candle_columns(view, instrument=self.instrument, interval=self.interval, rows=rows)
         return (live_frame(stamp, columns),)
 

@@ -14,6 +14,7 @@ import msgspec
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Topic
+from orderfox_nb.core.quality import Quality
 from orderfox_nb.desk.answers import Answers
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.chart_recipes import CandlesRecipe, VolumeRecipe
@@ -26,6 +27,7 @@ from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.recipes import BookRecipe, DepthRecipe, TradesRecipe
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Feed, Origin
+from orderfox_nb.views.quality import topic_quality
 
 
 class Desk:
@@ -179,6 +181,13 @@ class Desk:
             "catalogue_failures": stats["failures"],
         }
 
+    @property
+    def exchange_calls(self) -> int:
+        """How many questions the feed has asked, of the venue and of the liquidation history."""
+        counts = self._feed.statistics()
+        # A recording asks nobody but itself, for its symbols.
+        return int(counts.get("rest_calls", self.catalogue.calls) + counts.get("history_calls", 0))
+
     def health(self) -> dict[str, Any]:
         """Return what ``/health`` tells: status, source, one row a topic, and whether anything is ``working``."""
         topics = [
@@ -191,6 +200,8 @@ class Desk:
                 "subscribers": state.users,
                 "reconnects": state.reconnects,
                 "dropped": state.lost,
+                "lapses": len(state.quality.intervals()),
+                "lost": state.quality.lapses.lost,
             }
             for state in sorted(self.hub.topics, key=lambda state: state.topic)
         ]
@@ -206,6 +217,20 @@ class Desk:
             "problem": origin.problem,
             "topics": topics,
         }
+
+    async def quality(self, symbol: str) -> dict[str, Any]:
+        """Return state and lapses of a symbol's topics, of the last 24 h; asking opens none.
+
+        Raises:
+            UnknownSymbol: The venue does not list the symbol.
+        """
+        resolved = (await self.catalogue.resolve(symbol)).instrument.symbol
+        rows: list[dict[str, Any]] = []
+        for topic, lapses in sorted(self.hub.lapses(resolved).items()):
+            state = self.hub.state(topic)
+            quality = state.quality if state is not None else Quality(topic.channel, lapses=lapses)
+            rows.append(topic_quality(quality, topic=str(topic), open_now=state is not None))
+        return {"symbol": resolved, "time": self.now_us() // 1000, "topics": rows}
 
     def _recipe(self, key: FrameKey) -> Recipe:
         return self._recipes[key.stream](key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
@@ -16,15 +17,22 @@ from typing import Final, Literal, Protocol, Self
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Gap, Liquidation, Topic, Trade
 from orderfox_nb.core.instrument import Instrument, whole_market
+from orderfox_nb.core.lapses import LapseLog
+from orderfox_nb.desk.audit import EVERY_S, Auditor
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, EventError, OrderFoxError, UnknownSymbol
-from orderfox_nb.feeds.base import Feed, Listing, Origin
+from orderfox_nb.feeds.base import Auditable, Feed, Listing, Origin
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_BOUND: Final = 4096
-TICK_S: Final = 1.0
+TICK_S: Final = 0.25
+_TICKS_A_SIGNAL: Final = 4
+"""What of a frame depends on time alone is looked at once a second."""
+
+_LAPSES_KEPT: Final = 512
+"""Topics whose lapses are remembered, the open ones among them."""
 REOPEN_S: Final = 1.0
 # A prelude of 1,500 bars passes in one piece; a recording read from a list cannot starve its readers.
 _EVENTS_PER_TURN: Final = 2000
@@ -51,10 +59,17 @@ class Hub:
         linger_s: How long a topic stays open after its last reader left.
         clock: Measures the linger and the tick.
         instruments: Who knows the symbols; the feed's own listings, asked once, when not given.
+        audit_every_s: Pause between two audits of books, where the feed allows them.
     """
 
     def __init__(
-        self, feed: Feed, *, linger_s: float = 5.0, clock: Clock | None = None, instruments: Instruments | None = None
+        self,
+        feed: Feed,
+        *,
+        linger_s: float = 5.0,
+        clock: Clock | None = None,
+        instruments: Instruments | None = None,
+        audit_every_s: float = EVERY_S,
     ) -> None:
         self._feed = feed
         self._linger_s = linger_s
@@ -64,7 +79,15 @@ class Hub:
         self._pumps: dict[Topic, asyncio.Task[None]] = {}
         self._lingers: dict[Topic, asyncio.Task[None]] = {}
         self._bars: dict[str, set[TopicState]] = {}
-        self._tick: asyncio.Task[None] | None = None
+        self._lapses: OrderedDict[Topic, LapseLog] = OrderedDict()
+        self._chores: list[asyncio.Task[None]] = []
+        self._auditor = (
+            Auditor(feed, self._clock, lambda: self.topics, every_s=audit_every_s)
+            if isinstance(feed, Auditable)
+            else None
+        )
+        self._crossed = 0
+        self._doubtful: set[Topic] = set()
         self._opened = 0
         self._failed = 0
         self._events = 0
@@ -87,6 +110,14 @@ class Hub:
     def topics(self) -> Sequence[TopicState]:
         """Every open topic."""
         return tuple(self._states.values())
+
+    def lapses(self, symbol: str) -> Mapping[Topic, LapseLog]:
+        """Return the lapses of a symbol's topics, also of those that nobody reads now."""
+        now_us = self.now_us()
+        found = {topic: log for topic, log in self._lapses.items() if topic.symbol == symbol}
+        for log in found.values():
+            log.prune(now_us)
+        return found
 
     def state(self, topic: Topic) -> TopicState | None:
         """Return an open topic, or None."""
@@ -153,6 +184,8 @@ class Hub:
     def statistics(self) -> Mapping[str, int | float]:
         return {
             **self._feed.statistics(),
+            **(self._auditor.statistics() if self._auditor is not None else {}),
+            "crossed_books": self._crossed,
             "hub_topics": len(self._states),
             "hub_readers": sum(state.users for state in self._states.values()),
             "hub_upstreams_opened": self._opened,
@@ -169,10 +202,8 @@ class Hub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            tasks = [*self._lingers.values(), *self._pumps.values()]
-            if self._tick is not None:
-                tasks.append(self._tick)
-                self._tick = None
+            tasks = [*self._lingers.values(), *self._pumps.values(), *self._chores]
+            self._chores = []
             await _cancel(tasks)
             for state in self._states.values():
                 state.end()
@@ -200,7 +231,11 @@ class Hub:
         return state
 
     def _open(self, topic: Topic, instrument: Instrument) -> None:
-        state = TopicState(topic, instrument, now_us=self.now_us)
+        lapses = self._lapses.setdefault(topic, LapseLog())
+        self._lapses.move_to_end(topic)
+        while len(self._lapses) > max(_LAPSES_KEPT, len(self._states) + 1):
+            self._lapses.popitem(last=False)
+        state = TopicState(topic, instrument, now_us=self.now_us, lapses=lapses, doubt=self._doubted)
         self._states[topic] = state
         self._opened += 1
         if topic.channel == "candles":
@@ -208,8 +243,10 @@ class Hub:
         pump = asyncio.create_task(self._pump(state), name=f"hub {topic}")
         self._pumps[topic] = pump
         pump.add_done_callback(lambda done: self._pumps.pop(topic) if self._pumps.get(topic) is done else None)
-        if self._tick is None:
-            self._tick = asyncio.create_task(self._advance(), name="hub tick")
+        if not self._chores:
+            self._chores.append(asyncio.create_task(self._advance(), name="hub tick"))
+            if self._auditor is not None:
+                self._chores.append(asyncio.create_task(self._auditor.run(), name="hub audit"))
 
     async def _release(self, state: TopicState) -> None:
         state.users -= 1
@@ -247,9 +284,9 @@ class Hub:
         if not self._states:
             # A recording that is opened again begins at its beginning.
             self._newest_us = 0
-            if self._tick is not None:
-                self._tick.cancel()
-                self._tick = None
+            for chore in self._chores:
+                chore.cancel()
+            self._chores = []
 
     async def _pump(self, state: TopicState) -> None:
         """Move a topic's events into its fold until the upstream ends; the only writer of the state."""
@@ -281,6 +318,9 @@ class Hub:
                     state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
                     return False
                 self._events += 1
+                if state.topic in self._doubtful:
+                    self._doubtful.discard(state.topic)
+                    return False
                 if isinstance(event, Trade):
                     for bars in self._bars.get(event.symbol, ()):
                         bars.move_bar(event)
@@ -291,11 +331,27 @@ class Hub:
         return True
 
     async def _advance(self) -> None:
+        local_us, then_us, ticks = 1, self._clock.now_us(), 0
         while True:
             await self._clock.sleep(TICK_S)
+            # A process that was not run for a while has heard nothing: that is not the venue's silence.
+            local_us += min(self._clock.now_us() - then_us, round(2 * TICK_S * 1e6))
+            then_us = self._clock.now_us()
+            ticks += 1
             now_us = self.now_us()
             for state in tuple(self._states.values()):
-                state.advance(now_us)
+                state.check()
+                state.advance(now_us, local_us, signal=ticks % _TICKS_A_SIGNAL == 0)
+
+    def _doubted(self, state: TopicState, reason: str) -> None:
+        """Nobody shall take a wrong book for a right one: it is lost, and built anew."""
+        self._crossed += 1
+        _log.warning("%s: %s", state.topic, reason)
+        state.take(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
+        if isinstance(self._feed, Auditable):
+            self._feed.resync(state.topic, reason)
+        else:
+            self._doubtful.add(state.topic)
 
 
 class _ListedOnce:

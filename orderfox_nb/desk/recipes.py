@@ -101,6 +101,7 @@ class BookRecipe(OneTopic[Book]):
         self._rounding = default_rounding(self._options) if asked == "auto" else Decimal(asked)
 
     def capture(self) -> BookView:
+        self.state.check()
         book, units = self.fold, self.instrument.tick_units
         bid, ask = book.best_bid, book.best_ask
         ladder = build_ladder(book, rounding=self._rounding, limit=self._limit)

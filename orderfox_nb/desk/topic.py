@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-from orderfox_nb.core.events import Event, Gap, Status, Topic
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.events import Event, Gap, Status, StreamState, Topic
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.core.quality import Quality
+from orderfox_nb.core.lapses import LapseLog
+from orderfox_nb.core.quality import Quality, QualityState
 from orderfox_nb.desk.reader import EventReader, Numbered
+
+_TOLD: Final[dict[QualityState, StreamState]] = {
+    QualityState.GAP: "gap",
+    QualityState.STALE: "stale",
+    QualityState.SKEWED: "skewed",
+}
 
 
 class TopicState:
@@ -22,19 +30,30 @@ class TopicState:
         topic: What it is about.
         instrument: The record of its symbol.
         now_us: The venue's clock.
+        lapses: Those of an earlier time of the topic, which go on.
+        doubt: Called where the state cannot be true, with what is wrong with it.
     """
 
-    def __init__(self, topic: Topic, instrument: Instrument, *, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        topic: Topic,
+        instrument: Instrument,
+        *,
+        now_us: Callable[[], int],
+        lapses: LapseLog | None = None,
+        doubt: Callable[[TopicState, str], None] = lambda _state, _reason: None,
+    ) -> None:
         self.topic = topic
         self.instrument = instrument
         self.fold: Fold[Any] = fold_for(topic, instrument)
-        self.quality = Quality(topic.channel)
+        self.quality = Quality(topic.channel, lapses=lapses)
         self.sequence = 0
         """Number of the last event of the topic."""
         self.revision = 0
         """Counts whatever may change a frame: events, trades that move a bar, quality."""
         self.opened_us = now_us()
         self.status: Status | None = None
+        """What was told last of the connection; what was told of the data is in the quality."""
         self.last_us = 0
         """Exchange time of the last event that was no status."""
         self.lag_us = 0
@@ -46,8 +65,10 @@ class TopicState:
         self.error: BaseException | None = None
         self.ended = False
         self._now_us = now_us
+        self._doubt = doubt
         self._readers: set[EventReader] = set()
         self._watchers: set[Callable[[], None]] = set()
+        self._taps: set[Callable[[Event], None]] = set()
 
     def take(self, event: Event) -> None:
         """Fold an event and hand it to every reader.
@@ -61,7 +82,8 @@ class TopicState:
         if isinstance(event, Status):
             if event.state == "live" and self.status is not None and self.status.state == "down":
                 self.reconnects += 1
-            self.status = event
+            if event.state in ("connecting", "live", "down"):
+                self.status = event
         elif not isinstance(event, Gap):
             self.last_us = event.time_us
             if event.received_us:
@@ -69,6 +91,8 @@ class TopicState:
         numbered = Numbered(self.sequence, event)
         for reader in self._readers:
             reader.put(numbered)
+        for tap in self._taps:
+            tap(event)
         self.touch()
 
     def move_bar(self, trade: Event) -> None:
@@ -80,10 +104,24 @@ class TopicState:
             self.fold.apply(trade)
             self.touch()
 
-    def advance(self, now_us: int) -> None:
-        """Let time pass for the quality, and for whatever of a frame depends on time."""
-        self.quality.advance(now_us)
-        self._signal()
+    def advance(self, now_us: int, local_us: int, *, signal: bool = True) -> None:
+        """Let time pass for the quality, and for whatever of a frame depends on time.
+
+        Args:
+            now_us: The venue's time.
+            local_us: Our time, without the time in which this process did not run.
+            signal: Tell the frames, also where the quality is as before.
+        """
+        before = self.quality.state
+        self.quality.advance(now_us, local_us)
+        if signal or self.quality.state is not before:
+            self._signal()
+
+    def check(self) -> None:
+        """Look whether it is a book whose best bid is at or above its best ask, which is told as wrong at once."""
+        book = self.fold
+        if isinstance(book, Book) and book.synced and book.crossed:
+            self._doubt(self, f"crossed book: best bid {book.best_bid}, best ask {book.best_ask} in ticks")
 
     def touch(self) -> None:
         """Say that something changed."""
@@ -108,8 +146,13 @@ class TopicState:
                 events.append(event)
         if self.status is not None:
             events.append(self.status)
-        if gap is None and self.quality.wire().state == "gap":
-            gap = Gap(symbol=self.topic.symbol, time_us=self.last_us, reason=self.quality.reason)
+            if gap is None and (told := _TOLD.get(self.quality.state)) is not None:
+                quality = self.quality
+                events.append(
+                    msgspec.structs.replace(
+                        self.status, state=told, time_us=quality.since_us, reason=quality.reason, lost=quality.lost
+                    )
+                )
         if gap is not None:
             events.append(gap)
         return [Numbered(self.sequence, event) for event in events]
@@ -134,6 +177,14 @@ class TopicState:
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Call it no more."""
         self._watchers.discard(changed)
+
+    def tap(self, taken: Callable[[Event], None]) -> None:
+        """Call a function with every event once it is folded; it must only take note."""
+        self._taps.add(taken)
+
+    def untap(self, taken: Callable[[Event], None]) -> None:
+        """Call it no more."""
+        self._taps.discard(taken)
 
     def end(self, error: BaseException | None = None) -> None:
         """Tell everybody that no more events come."""

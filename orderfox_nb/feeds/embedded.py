@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
@@ -20,6 +21,7 @@ from orderfox_nb.lifecycle import Service
 _log = logging.getLogger(__name__)
 
 LINGER_S: Final = 10.0
+_ASKED: Final = ("rest_calls", "rest_failures", "history_calls", "history_failures")
 
 
 class EmbeddedFeed:
@@ -59,6 +61,8 @@ class EmbeddedFeed:
         self._stopping: asyncio.Task[None] | None = None
         self._problem = ""
         self._starts = 0
+        self._before: Counter[str] = Counter()
+        """What the feeds of earlier processes asked."""
 
     @property
     def venue(self) -> str:
@@ -124,8 +128,9 @@ class EmbeddedFeed:
             self._feed.resync(topic, reason)
 
     def statistics(self) -> Mapping[str, int | float]:
-        own = {"processes": int(self.running), "process_starts": self._starts}
-        return {**self._feed.statistics(), **own} if self._feed is not None else own
+        counts = dict(self._feed.statistics()) if self._feed is not None else {}
+        asked = {name: self._before[name] + counts.get(name, 0) for name in _ASKED}
+        return {**counts, **asked, "processes": int(self.running), "process_starts": self._starts}
 
     async def __aenter__(self) -> Self:
         return self
@@ -152,6 +157,8 @@ class EmbeddedFeed:
                     yield feed
                 finally:
                     self._feed = None
+                    counts = feed.statistics()
+                    self._before.update({name: int(counts.get(name, 0)) for name in _ASKED})
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -62,7 +62,8 @@ class HeldTopics:
             self._held.pop(topic, None)
             raise
         try:
-            await asyncio.wait_for(_changed_until(state, lambda: _is_ready(state, desk.now_us())), READY_S)
+            async with asyncio.timeout(READY_S):
+                await _changed_until(state, lambda: _is_ready(state, desk.now_us()))
         except TimeoutError:
             reason = state.quality.reason or "no data yet"
             raise FeedError(topic.venue, f"{topic} has nothing to show after {READY_S:g} s: {reason}") from None

@@ -35,6 +35,47 @@ class TopicHealth(msgspec.Struct):
     subscribers: int
     reconnects: int
     dropped: int
+    lapses: int
+    """Intervals of the last 24 h in which it was not live."""
+    lost: int
+    """Events that were missed, as far as known."""
+
+
+class LapseRow(msgspec.Struct):
+    """An interval in which a topic could not be trusted, milliseconds on the venue's clock."""
+
+    state: State
+    start: int
+    end: int | None
+    """None while it lasts."""
+    reason: str
+    lost: int | None
+    """Events that were missed, also where they were fetched since; None where nobody can know."""
+
+
+class TopicQuality(msgspec.Struct):
+    """A topic's state and its lapses."""
+
+    topic: str
+    channel: str
+    state: State | None
+    """None where nobody reads it."""
+    coverage: Coverage
+    history: Literal["none", "complete", "missing"]
+    since: int | None
+    reason: str
+    lapses: list[LapseRow]
+    """Of the last 24 h, oldest first."""
+    lapses_total: int
+    lost_total: int
+
+
+class QualityAnswer(msgspec.Struct):
+    """How far a symbol's data can be trusted, and when it could not."""
+
+    symbol: str
+    time: int
+    topics: list[TopicQuality]
 
 
 class HealthAnswer(msgspec.Struct):

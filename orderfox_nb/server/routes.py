@@ -25,6 +25,7 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (rf"/api/v1/orderbook/{_SYMBOL}", market.OrderBook),
     (rf"/api/v1/trades/{_SYMBOL}", market.Trades),
     (rf"/api/v1/candles/{_SYMBOL}", market.Candles),
+    (rf"/api/v1/quality/{_SYMBOL}", market.Quality),
     (rf"/api/v1/liquidations/{_SYMBOL}", market.Liquidations),
     (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumes),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.formatting import format_iso
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.lapses import Lapse
 from orderfox_nb.core.quality import QualityView
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.core.volume_columns import VolumeColumns
+from orderfox_nb.views.quality import lapse_rows
 from orderfox_nb.views.stamp import Stamp, encode, number
 
 _PRICES = ("open", "high", "low", "close", "volume")
@@ -26,6 +29,9 @@ class CandleView(msgspec.Struct, frozen=True, kw_only=True):
     volume: VolumeColumns | None = None
     """Liquidated volume, one bucket a bar; None where a frame does not show it."""
     liquidation_quality: QualityView | None = None
+    lapses: Sequence[Lapse] | None = None
+    """When the bars could not be trusted; None where that was told before, or is not shown."""
+    liquidation_lapses: Sequence[Lapse] | None = None
 
 
 def aligned(volume: VolumeColumns, bars: BarColumns) -> VolumeColumns:
@@ -89,6 +95,10 @@ def candle_columns(
             volume.count[chosen].tolist(),
         ]
         columns["liquidation_quality"] = view.liquidation_quality
+    if view.lapses is not None:
+        columns["lapses"] = lapse_rows(view.lapses)
+    if view.liquidation_lapses is not None:
+        columns["liquidation_lapses"] = lapse_rows(view.liquidation_lapses)
     return columns
 
 

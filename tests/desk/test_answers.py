@@ -161,6 +161,8 @@ async def test_health_tells_each_topic(tmp_path: Path):
                 "subscribers": 1,
                 "reconnects": 0,
                 "dropped": 0,
+                "lapses": 0,
+                "lost": 0,
             }
         ]
         assert (health["status"], health["working"]) == ("healthy", True)

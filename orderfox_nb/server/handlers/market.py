@@ -19,6 +19,7 @@ from orderfox_nb.server.models import (
     LiquidationRow,
     LiquidationVolumeAnswer,
     OrderBookAnswer,
+    QualityAnswer,
     Refreshed,
     SymbolRow,
     TradeRow,
@@ -132,6 +133,17 @@ class Trades(MarketRoute):
     async def answer(self, *args: str) -> bytes:
         values = self.values()
         return await (await self.service.desk()).trades(args[0], limit=values["limit"])
+
+
+class Quality(MarketRoute):
+    """State of a symbol's topics and every interval of the last 24 h in which they could not be trusted."""
+
+    route = "quality"
+    path = (SYMBOL,)
+    model = QualityAnswer
+
+    async def answer(self, *args: str) -> bytes:
+        return msgspec.json.encode(await (await self.service.desk()).quality(args[0]))
 
 
 class Candles(MarketRoute):

@@ -37,7 +37,7 @@ class Health(ReadHandler):
             "source": self.service.settings.source,
             "problem": found.get("problem", ""),
             "topics": found.get("topics", []),
-            "exchange_calls": desk.catalogue.stats()["exchange_calls"] if desk is not None else 0,
+            "exchange_calls": desk.exchange_calls if desk is not None else 0,
             "database": "none",
         }
         if self.get_status() == 503:
@@ -54,7 +54,10 @@ class MetricsText(RestHandler):
     async def get(self, *_args: str) -> None:
         desk = self.service.opened
         self.set_header("Content-Type", CONTENT_TYPE)
-        self.finish(self.service.metrics.text(desk.statistics() if desk is not None else None))
+        if desk is None:
+            self.finish(self.service.metrics.text(None))
+        else:
+            self.finish(self.service.metrics.text(desk.statistics(), desk.hub.topics))
 
     head = get
 
