@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     liquidation_api_base_url: str = Field("", alias="LIQUIDATION_API_BASE_URL")
     database_url: str = Field("", alias="DATABASE_URL")
     max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
+    max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
+    max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
+    """From one address; this machine itself is not limited, because a reverse proxy would be one client."""
     debug: bool = Field(False, alias="DEBUG")
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""

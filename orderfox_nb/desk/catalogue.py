@@ -69,6 +69,11 @@ class Catalogue:
         return self._rows
 
     @property
+    def calls(self) -> int:
+        """How many times the list was asked for."""
+        return self._calls
+
+    @property
     def since_us(self) -> int:
         """When the venue's own list was loaded last, 0 if never."""
         return self._loaded_us

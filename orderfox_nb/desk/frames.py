@@ -220,6 +220,9 @@ class FrameStream:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+        if not self.readers and self._task is None:
+            # Its number is kept; a view and its text for each key that somebody once looked at would not be little.
+            self.press = None
 
     async def _run(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +14,7 @@ from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import SettingError
 from orderfox_nb.lifecycle import Service
+from orderfox_nb.server.limits import Places, RateLimit
 from orderfox_nb.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class DeskService:
         standalone: Whether there is no identity but our own token (``orderfox serve``).
         heartbeat_s: A socket that was quiet for so long gets a heartbeat.
         patience_s: A reader of events that takes nothing for so long is closed.
+        loopback_limited: Whether the limit of sockets a client counts for this machine itself.
         open_: Opens the desk; the one of the settings when not given.
     """
 
@@ -56,6 +59,7 @@ class DeskService:
         standalone: bool,
         heartbeat_s: float = 15.0,
         patience_s: float = 10.0,
+        loopback_limited: bool = False,
         open_: Callable[[Settings], AbstractAsyncContextManager[Desk]] | None = None,
     ) -> None:
         self.problem = settings if isinstance(settings, SettingError) else None
@@ -68,6 +72,17 @@ class DeskService:
         """Opens every route to the kernels that this server started."""
         self.metrics = Metrics()
         self.sockets: set[OpenSocket] = set()
+        self.places = Places(
+            overall=self.settings.max_sockets,
+            # Whoever is logged in is trusted, and behind a hub all of them have the hub's address.
+            per_client=self.settings.max_client_sockets if standalone else self.settings.max_sockets,
+            loopback_limited=loopback_limited,
+        )
+        self.now_s: Callable[[], float] = time.monotonic
+        """Measures every rate."""
+        self.writes = RateLimit(burst=20, per_s=2, now_s=lambda: self.now_s())  # noqa: PLW0108  (it may be replaced)
+        self.requests = 0
+        """REST requests under way."""
         self._desk: Desk | None = None
         open_desk_ = open_ or open_desk
         self._service = Service(lambda: self._opened(open_desk_), name="orderfox desk")

@@ -28,6 +28,7 @@ from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 
 from orderfox_nb.errors import SettingError
+from orderfox_nb.server.handlers.base import MAX_BODY
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
@@ -150,7 +151,8 @@ class OrderFoxVoila(Voila):
             self.app = tornado.web.Application(**settings, log_function=_log_request)
             self.app.settings.update(self.tornado_settings)
             self.app.add_handlers(".*$", self.init_handlers())
-            http = HTTPServer(self.app)
+            # A stranger may neither fill the memory with a body nor hold a connection by saying nothing.
+            http = HTTPServer(self.app, max_body_size=2 * MAX_BODY, body_timeout=30, idle_connection_timeout=120)
             http.add_sockets(self._listeners)
             server = http
             loop: asyncio.AbstractEventLoop = self.ioloop.asyncio_loop  # type: ignore[attr-defined]
@@ -178,7 +180,8 @@ class OrderFoxVoila(Voila):
         ):
             _log.info("kernel=%s outlived its page", kernel_id)
             try:
-                await asyncio.wait_for(manager.shutdown_kernel(kernel_id, now=True), timeout=5)
+                async with asyncio.timeout(5):
+                    await manager.shutdown_kernel(kernel_id, now=True)
             except (KeyError, RuntimeError, TimeoutError, tornado.web.HTTPError):
                 # It ended by itself meanwhile; the next sweep sees what is left.
                 _log.debug("kernel=%s could not be ended", kernel_id, exc_info=True)
@@ -200,7 +203,8 @@ class OrderFoxVoila(Voila):
                 _log.error("could not stop cleanly", exc_info=result)
         if server is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(server.close_all_connections(), timeout=0.3)
+                async with asyncio.timeout(0.3):
+                    await server.close_all_connections()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()

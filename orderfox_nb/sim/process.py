@@ -97,7 +97,8 @@ class SimProcess:
     async def _announced_port(self, process: asyncio.subprocess.Process) -> int:
         assert process.stdout is not None
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), self._start_timeout_s)
+            async with asyncio.timeout(self._start_timeout_s):
+                line = await process.stdout.readline()
         except TimeoutError:
             raise VenueUnreachable("sim", f"the simulation did not start in {self._start_timeout_s:g} s") from None
         told: Any = {}
@@ -115,7 +116,8 @@ class SimProcess:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.communicate(), self._stop_timeout_s)
+            async with asyncio.timeout(self._stop_timeout_s):
+                await process.communicate()
         except (TimeoutError, asyncio.CancelledError) as stopped:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

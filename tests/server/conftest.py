@@ -93,6 +93,7 @@ async def served(
     base: str = "/",
     heartbeat_s: float = 15.0,
     patience_s: float = 10.0,
+    loopback_limited: bool = False,
     send_buffer: int | None = None,
     **variables: Any,
 ) -> AsyncIterator[Served]:
@@ -105,7 +106,13 @@ async def served(
 
     given: Any = settings or load_settings(ORDERFOX_TOKEN=TOKEN, **variables)
     service = DeskService(
-        given, public=public, standalone=standalone, heartbeat_s=heartbeat_s, patience_s=patience_s, open_=open_
+        given,
+        public=public,
+        standalone=standalone,
+        heartbeat_s=heartbeat_s,
+        patience_s=patience_s,
+        loopback_limited=loopback_limited,
+        open_=open_,
     )
     app = web.Application(base_url=base, identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
     app.add_handlers(".*$", routes(base, service, top_level=True, catch_all=True))

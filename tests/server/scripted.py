@@ -137,7 +137,7 @@ class ScriptedFeed:
         return [(start_us - start_us % MINUTE_US + MINUTE_US, 1000.0, 500.0, 2)]
 
     def statistics(self) -> Mapping[str, int | float]:
-        return {"feed_exchange_calls": self.calls}
+        return {"rest_calls": self.calls}
 
     async def __aenter__(self) -> Self:
         self.entered += 1

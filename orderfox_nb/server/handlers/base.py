@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, RateLimited, SettingError, UnknownSymbol
+from orderfox_nb.server.limits import MOST_REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +97,8 @@ class MarketHandler(JupyterHandler):
         if method == "OPTIONS":
             return
         await self._admit(method)
+        if method not in _READS and (wait_s := self.service.writes.wait_s(self.request.remote_ip or "")):
+            raise Refused(429, "Too many writes: wait a little", retry_after_s=wait_s)
         if self.service.problem is not None:
             raise refusal(self.service.problem)
 
@@ -159,7 +163,7 @@ class MarketHandler(JupyterHandler):
         if isinstance(error, Refused):
             detail = error.detail
             if error.retry_after_s is not None:
-                self.set_header("Retry-After", str(max(1, round(error.retry_after_s))))
+                self.set_header("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
         elif status_code >= 500:
             detail = f"Something failed inside the server; its log has more under {self.correlation}"
         else:
@@ -207,10 +211,16 @@ class RestHandler(MarketHandler):
     content = "application/json"
 
     async def _answered(self, *args: str) -> None:
+        service = self.service
+        if service.requests >= MOST_REQUESTS:
+            raise Refused(503, "This server has too many requests under way: try again", retry_after_s=1)
+        service.requests += 1
         try:
             text = await self.answer(*args)
         except OrderFoxError as error:
             raise refusal(error) from error
+        finally:
+            service.requests -= 1
         self.write_json(text)
 
     async def answer(self, *args: str) -> bytes:

@@ -149,6 +149,7 @@ class LiveSocket(MarketSocket):
         try:
             if message.get("what") != "candles":
                 raise BadValue("what", message.get("what"), "candles")
+            self.check_cost("request")
             data = await older_candles(self._desk, message)
         except OrderFoxError as error:
             await self.complain(str(error), id=number)

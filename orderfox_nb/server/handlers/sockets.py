@@ -6,27 +6,36 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
+import socket
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 from jupyter_server.base.websocket import WebSocketMixin
+from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from orderfox_nb.desk.reader import SlowReader
-from orderfox_nb.errors import FeedError, InputError, OrderFoxError
+from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError
 from orderfox_nb.server.handlers.base import MarketHandler, Refused
+from orderfox_nb.server.limits import RateLimit
 
 _log = logging.getLogger("orderfox_nb.server.sockets")
 
 BAD_INPUT: Final = 4000
 TOO_SLOW: Final = 4008
 TRY_LATER: Final = 1013
+POLICY: Final = 1008
 LONGEST_MESSAGE: Final = 4096
 PING_S: Final = 30.0
 """How often the network is tried; a peer that does not answer for as long is gone."""
 MOST_MESSAGES_PER_S: Final = 50
+MOST_LEFT_OUT: Final = 500
+"""A reader that goes on beyond its rate for so many messages is closed."""
+COSTLY_PER_S: Final = 10
+"""Changes of parameters and questions, which the server has to work for."""
+UNSENT: Final = 65_536
+"""Bytes that the system may hold for a reader and not have sent: what is older than them is not a newest frame."""
 _LONGEST_REASON: Final = 123
 
 
@@ -51,6 +60,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     _task: asyncio.Task[None] | None = None
     _beat: asyncio.TimerHandle | None = None
+    _placed = False
 
     @property
     def max_message_size(self) -> int:
@@ -82,7 +92,15 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._opened_s = self._sent_s = loop.time()
         self._messages = 0
         self._writing = 0
-        self._window_s, self._in_window = self._opened_s, 0
+        self._rate = RateLimit(burst=MOST_MESSAGES_PER_S, per_s=MOST_MESSAGES_PER_S, now_s=self.service.now_s)
+        self._costly = RateLimit(burst=COSTLY_PER_S, per_s=COSTLY_PER_S, now_s=self.service.now_s)
+        self._left_out = 0
+        limit_unsent(self.ws_connection)
+        self._client = self.request.remote_ip or ""
+        if full := self.service.places.take(self._client):
+            self._task = asyncio.create_task(self._turn_away(full), name=f"refused {self.correlation}")
+            return
+        self._placed = True
         self.service.sockets.add(self)
         self.service.metrics.sockets.labels(self.route).inc()
         _log.debug("id=%s socket=%s path=%s open", self.correlation, self.route, self.request.path)
@@ -105,7 +123,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         await self.complain(f"Unknown message type {str(message.get('type'))[:40]!r}")
 
-    async def send(self, text: bytes | str, *, patience_s: float | None = None) -> None:
+    async def send(self, text: bytes, *, patience_s: float | None = None) -> None:
         """Write one text message and wait until the network took it.
 
         Args:
@@ -118,14 +136,23 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         self._sent_s = asyncio.get_running_loop().time()
         self._messages += 1
-        self._writing += 1
+        connection = self.ws_connection
+        if connection is None or connection.is_closing():
+            raise WebSocketClosedError
         try:
-            async with asyncio.timeout(patience_s):
-                await self.write_message(text)
-        except TimeoutError:
-            raise Stalled(patience_s) from None
-        finally:
-            self._writing -= 1
+            # Tornado's own write makes a task of each message; nearly always the network has it at once.
+            taken = connection.stream.write(text_frame(text))
+            if not taken.done():
+                self._writing += 1
+                try:
+                    await asyncio.wait((taken,), timeout=patience_s)
+                finally:
+                    self._writing -= 1
+                if not taken.done():
+                    raise Stalled(patience_s)
+            taken.result()
+        except StreamClosedError:
+            raise WebSocketClosedError from None
 
     async def say(self, **fields: Any) -> None:
         """Write one message of fields."""
@@ -138,8 +165,10 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     async def on_message(self, message: str | bytes) -> None:  # type: ignore[override]
         # Awaited by tornado before it reads on: a reader that does not take its answers is not read either.
         with contextlib.suppress(WebSocketClosedError):
-            if not self._in_rate():
-                await self.complain(f"More than {MOST_MESSAGES_PER_S} messages in a second: this one was left out")
+            if not self._placed:
+                return
+            if self._rate.wait_s():
+                await self._leave_out()
                 return
             parsed = parse_message(message)
             if parsed is None:
@@ -159,6 +188,9 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         if self._task is None:
             return
         self._task.cancel()
+        if not self._placed:
+            return
+        self.service.places.leave(self._client)
         self.service.sockets.discard(self)
         self.service.metrics.sockets.labels(self.route).dec()
         self.service.metrics.messages.labels(self.route).inc(self._messages)
@@ -209,12 +241,44 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                     self.write_message(b'{"type":"heartbeat"}')
         self._beat = loop.call_later(wait_s, self._heartbeat)
 
-    def _in_rate(self) -> bool:
-        now_s = time.monotonic()
-        if now_s - self._window_s >= 1:
-            self._window_s, self._in_window = now_s, 0
-        self._in_window += 1
-        return self._in_window <= MOST_MESSAGES_PER_S
+    async def _leave_out(self) -> None:
+        """Tell once, not for each message: the answers to a flood are no flood."""
+        self._left_out += 1
+        if self._left_out == 1:
+            await self.complain(f"More than {MOST_MESSAGES_PER_S} messages in a second: some were left out")
+        elif self._left_out > MOST_LEFT_OUT:
+            self.close(POLICY, f"more than {MOST_MESSAGES_PER_S} messages in a second")
+
+    async def _turn_away(self, why: str) -> None:
+        self.service.metrics.refused.inc()
+        with contextlib.suppress(WebSocketClosedError):
+            await self._refuse(TRY_LATER, why)
+
+    def check_cost(self, what: str) -> None:
+        """Take a permit for something that the server has to work for.
+
+        Raises:
+            BadValue: There were too many within a second.
+        """
+        if self._costly.wait_s():
+            raise BadValue(what, "too often", f"at most {COSTLY_PER_S} a second")
+
+
+def limit_unsent(connection: Any) -> None:
+    """Keep the system from queueing for a slow reader, where it can be told (Linux, macOS)."""
+    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None and connection is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            connection.stream.socket.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
+
+
+def text_frame(text: bytes) -> bytes:
+    """Return a text message as one WebSocket frame of a server: final, unmasked, not compressed (RFC 6455, 5.2)."""
+    size = len(text)
+    if size < 126:
+        return bytes((0x81, size)) + text
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2) + text
+    return b"\x81\x7f" + size.to_bytes(8) + text
 
 
 def parse_message(message: str | bytes) -> dict[str, Any] | None:

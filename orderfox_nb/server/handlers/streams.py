@@ -143,6 +143,7 @@ class OrderBookSocket(SymbolSocket):
         if message.get("type") != "update_params":
             await super().take(message)
             return
+        self.check_cost("update_params")
         if self.key is None:
             raise BadValue("update_params", "", "to be sent after the first frame")
         wanted = dict(self.key.parameters)

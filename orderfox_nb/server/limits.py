@@ -1,0 +1,83 @@
+"""How much one client, and all of them together, may ask of a server."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+MOST_REQUESTS: Final = 256
+"""Requests under way at once."""
+_MOST_CLIENTS: Final = 1024
+
+
+class RateLimit:
+    """A bucket of permits for each client: so many at once, then so many a second.
+
+    Args:
+        burst: How many a client that was quiet has.
+        per_s: How many come back a second.
+        now_s: Measures time.
+    """
+
+    def __init__(self, *, burst: int, per_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._burst = burst
+        self._per_s = per_s
+        self._now_s = now_s
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, client: str = "") -> float:
+        """Take one permit; returns 0, or in how many seconds there will be one."""
+        now_s = self._now_s()
+        left, then_s = self._left.pop(client, (float(self._burst), now_s))
+        left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
+        taken = left >= 1
+        self._left[client] = (left - 1 if taken else left, now_s)
+        # Who was not seen for longest has a full bucket again, or is one of more clients than are told apart.
+        if len(self._left) > _MOST_CLIENTS:
+            self._left.popitem(last=False)
+        return 0.0 if taken else (1 - left) / self._per_s
+
+
+class Places:
+    """How many sockets are open, in all and of each client.
+
+    Args:
+        overall: How many there may be.
+        per_client: How many of them from one address.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+    """
+
+    def __init__(self, *, overall: int, per_client: int, loopback_limited: bool = False) -> None:
+        self.overall = overall
+        self.per_client = per_client
+        self._loopback_limited = loopback_limited
+        self._clients: Counter[str] = Counter()
+        self._taken = 0
+
+    def take(self, client: str) -> str:
+        """Take a place; returns why there is none, empty when it was taken."""
+        if self._taken >= self.overall:
+            return f"This server has all of its {self.overall} sockets in use: try again later"
+        if self._clients[client] >= self.per_client and (self._loopback_limited or not _is_loopback(client)):
+            return f"At most {self.per_client} sockets a client: close one and try again"
+        self._taken += 1
+        self._clients[client] += 1
+        return ""
+
+    def leave(self, client: str) -> None:
+        """Give a place back."""
+        self._taken -= 1
+        self._clients[client] -= 1
+        if self._clients[client] <= 0:
+            del self._clients[client]
+
+
+def _is_loopback(client: str) -> bool:
+    try:
+        return ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        # A Unix socket has no address: what connects there is a proxy of this machine.
+        return True

@@ -1,0 +1,220 @@
+"""What one client, and all of them together, may ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import socket as sockets
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from orderfox_nb.core.events import Topic
+from orderfox_nb.server.handlers.sockets import COSTLY_PER_S, MOST_LEFT_OUT, MOST_MESSAGES_PER_S, UNSENT, text_frame
+from orderfox_nb.server.limits import MOST_REQUESTS, Places, RateLimit
+from tests.server.conftest import TOKEN, Serve, Served, until
+from tests.server.scripted import VENUE
+from tests.server.test_streams import closed_with, receive
+
+pytestmark = pytest.mark.server
+
+LIVE = "api/v1/ws/live"
+EVERY_SOCKET = [
+    "api/v1/ws/orderbook/BTCUSDT",
+    "api/v1/ws/trades/BTCUSDT",
+    "api/v1/ws/trades/BTCUSDT?delta=true",
+    "api/v1/ws/candles/BTCUSDT",
+    "api/v1/ws/liquidations/BTCUSDT?timeframe=1m",
+    LIVE,
+]
+
+
+def test_permits_come_back_with_time_and_each_client_has_its_own() -> None:
+    now = [0.0]
+    limit = RateLimit(burst=2, per_s=0.5, now_s=lambda: now[0])
+    assert [limit.wait_s("a") for _ in range(3)] == [0, 0, 2]
+    assert limit.wait_s("b") == 0
+    now[0] = 2
+    assert [limit.wait_s("a") for _ in range(2)] == [0, 2]
+    now[0] = 1000
+    assert [limit.wait_s("a") for _ in range(3)] == [0, 0, 2]
+
+
+def test_clients_that_are_told_apart_are_bounded() -> None:
+    limit = RateLimit(burst=1, per_s=1)
+    for number in range(5000):
+        limit.wait_s(str(number))
+    assert len(limit._left) <= 1024
+
+
+def test_places_are_counted_for_each_client_but_this_machine() -> None:
+    places = Places(overall=4, per_client=1)
+    assert places.take("192.0.2.1") == ""
+    assert "a client" in places.take("192.0.2.1")
+    assert [places.take("127.0.0.1"), places.take("::1"), places.take("")] == ["", "", ""]
+    assert "all of its 4" in places.take("192.0.2.2")
+    places.leave("192.0.2.1")
+    assert places.take("192.0.2.1") == ""
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 70_000])
+async def test_frame_of_any_size_is_read_by_another_library(size: int) -> None:
+    from websockets.frames import Frame, Opcode
+    from websockets.streams import StreamReader
+
+    text = b"x" * size
+    reader = StreamReader()
+    reader.feed_data(text_frame(text))
+    parsing = Frame.parse(reader.read_exact, mask=False, max_size=None)
+    with pytest.raises(StopIteration) as parsed:
+        next(parsing)
+    frame = parsed.value.value
+    assert (frame.opcode, frame.fin, bytes(frame.data)) == (Opcode.TEXT, True, text)
+
+
+@pytest.mark.parametrize("path", EVERY_SOCKET)
+@pytest.mark.parametrize("limited", ["ORDERFOX_MAX_SOCKETS", "ORDERFOX_MAX_CLIENT_SOCKETS"])
+async def test_server_at_its_limit_says_so_and_has_room_again_later(serve: Serve, path: str, limited: str) -> None:
+    async with serve(loopback_limited=True, **{limited: "2"}) as server:
+        url = server.ws_url + path
+        async with connect(url) as one, connect(url) as two:
+            await receive(one)
+            await receive(two)
+            async with connect(url) as third:
+                assert "try again" in (await receive(third, "error"))["message"]
+                code, reason = await closed_with(third)
+            assert code == 1013
+            assert "try again" in reason
+            assert (await server.ask("api/v1/health"))[0] == 200
+        await until(lambda: not server.service.sockets)
+        async with connect(url) as again:
+            assert (await receive(again))["type"] != "error"
+        assert server.service.metrics.refused._value.get() == 1
+
+
+@pytest.fixture
+def held(server: Served) -> Served:
+    """A server for whose rates no time passes."""
+    server.service.now_s = lambda: 0.0
+    return server
+
+
+async def flood(socket: ClientConnection, text: str, times: int) -> None:
+    async with asyncio.timeout(10):
+        for _ in range(times):
+            await socket.send(text)
+
+
+@pytest.mark.parametrize("path", EVERY_SOCKET)
+async def test_flood_of_messages_is_answered_by_one_complaint_and_the_close(held: Served, path: str) -> None:
+    async with connect(held.ws_url + path) as socket:
+        await receive(socket)
+        sending = asyncio.create_task(flood(socket, '{"type":"ping"}', MOST_MESSAGES_PER_S * 3 + MOST_LEFT_OUT))
+        complaints = 0
+        try:
+            while True:
+                complaints += (await receive(socket))["type"] == "error"
+        except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd is not None else 0
+        await asyncio.wait({sending})
+        assert isinstance(sending.exception(), ConnectionClosed | None)
+        assert code == 1008
+        assert complaints == 1
+    await until(lambda: not held.service.sockets)
+
+
+async def test_changes_of_parameters_are_limited(held: Served) -> None:
+    async with connect(held.ws_url + "api/v1/ws/orderbook/BTCUSDT?limit=5") as socket:
+        await receive(socket)
+        for number in range(COSTLY_PER_S + 5):
+            await socket.send(json.dumps({"type": "update_params", "limit": 1 + number % 7}))
+        kinds = []
+        while kinds.count("params_updated") + kinds.count("error") < COSTLY_PER_S + 5:
+            kinds.append((await receive(socket))["type"])
+        assert kinds.count("error") == 5
+
+
+async def test_questions_of_a_page_are_limited(held: Served) -> None:
+    async with connect(held.ws_url + LIVE) as socket:
+        await receive(socket)
+        for number in range(COSTLY_PER_S + 5):
+            asked = {"type": "request", "id": number, "what": "candles", "symbol": "BTCUSDT", "interval": "1m"}
+            await socket.send(json.dumps(asked))
+        answers = [await receive(socket) for _ in range(COSTLY_PER_S + 5)]
+        refused = [answer for answer in answers if answer["type"] == "error"]
+        assert [answer["id"] for answer in refused] == list(range(COSTLY_PER_S, COSTLY_PER_S + 5))
+
+
+async def test_page_has_so_many_keys_and_no_more(server: Served) -> None:
+    seconds = itertools.count()
+    server.service.now_s = lambda: float(next(seconds))
+    async with connect(server.ws_url + LIVE) as socket:
+        await receive(socket)
+        keys = [f"{VENUE}/BTCUSDT/book?rounding={number}&rows=10" for number in range(1, 67)]
+        refused = []
+        for key in keys:
+            await socket.send(json.dumps({"type": "subscribe", "key": key}))
+        # 64 first frames may come before both refusals.
+        while len(refused) < 2:
+            message = await receive(socket)
+            if message["type"] == "error":
+                refused.append(message["key"])
+        assert refused == keys[64:]
+
+
+@pytest.mark.parametrize("path", EVERY_SOCKET)
+async def test_message_that_is_too_long_ends_the_socket_with_1009(server: Served, path: str) -> None:
+    async with connect(server.ws_url + path) as socket:
+        await receive(socket)
+        await socket.send('{"type":"ping","pad":"' + "x" * 5000 + '"}')
+        assert (await closed_with(socket))[0] == 1009
+    await until(lambda: not server.service.sockets)
+
+
+async def test_writes_are_limited_and_told_when_to_come_again(held: Served) -> None:
+    headers = {"Authorization": f"token {TOKEN}"}
+    statuses = []
+    for _ in range(25):
+        async with held.session.post(held.url + "api/v1/refresh-symbols", headers=headers) as response:
+            statuses.append(response.status)
+            if response.status == 429:
+                assert int(response.headers["Retry-After"]) >= 1
+                assert (await response.json())["status_code"] == 429
+    assert statuses == [200] * 20 + [429] * 5
+    # Reading goes on.
+    assert (await held.ask("api/v1/symbols"))[0] == 200
+
+
+async def test_requests_under_way_are_bounded(server: Served) -> None:
+    server.service.requests = MOST_REQUESTS
+    status, answer = await server.ask("api/v1/symbols")
+    assert (status, answer["status_code"]) == (503, 503)
+    server.service.requests = 0
+    assert (await server.ask("api/v1/symbols"))[0] == 200
+    assert (await server.ask("api/v1/symbols?x=1"))[0] == 200
+    assert server.service.requests == 0
+    assert (await server.ask("api/v1/orderbook/NOPE"))[0] == 404
+    assert server.service.requests == 0
+
+
+@pytest.mark.skipif(not hasattr(sockets, "TCP_NOTSENT_LOWAT"), reason="this system cannot bound what is not sent")
+async def test_system_holds_little_for_a_slow_reader(server: Served) -> None:
+    async with connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT") as client:
+        await receive(client)
+        for one in server.service.sockets:
+            stream: Any = one.ws_connection.stream  # type: ignore[attr-defined]
+            assert stream.socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_NOTSENT_LOWAT) == UNSENT
+
+
+async def test_upstream_of_a_reader_that_was_turned_away_is_never_opened(serve: Serve) -> None:
+    async with (
+        serve(ORDERFOX_MAX_SOCKETS="1") as server,
+        connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT") as one,
+        connect(server.ws_url + "api/v1/ws/trades/ETHUSDT") as two,
+    ):
+        await receive(one)
+        assert (await closed_with(two))[0] == 1013
+        assert Topic(VENUE, "ETHUSDT", "trades") not in server.feed.streams
