@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderfox_nb.widgets.candle_chart import CandleChart
 from orderfox_nb.widgets.dashboard import Dashboard
+from orderfox_nb.widgets.depth_chart import DepthChart
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.order_book import OrderBook
 from orderfox_nb.widgets.tables import Liquidations, Tape
@@ -11,6 +12,7 @@ from orderfox_nb.widgets.tables import Liquidations, Tape
 __all__ = [
     "CandleChart",
     "Dashboard",
+    "DepthChart",
     "Liquidations",
     "MarketHeader",
     "OrderBook",

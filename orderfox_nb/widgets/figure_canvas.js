@@ -14,7 +14,7 @@ export function linkedModel(model, name) {
 /** The figure's view that stands in the same chart as our element; views come when the figure is displayed. */
 export async function findFigureView(figure, el, isEnded) {
   while (!isEnded()) {
-    const chart = el.closest(".of-candle-chart");
+    const chart = el.closest(".of-candle-chart, .of-depth-chart");
     for (const promise of Object.values(figure.views ?? {})) {
       const view = await promise;
       if (chart?.contains(view.el) && view.rendered && view.plotareaWidth > 0) return view;
