@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 from ipywidgets import Layout, Widget, widget_serialization
 
 from orderfox_nb.widgets.pump import page_pump
+
+if TYPE_CHECKING:
+    from orderfox_nb.widgets.still import Still
 
 FALLBACK = (
     "<p><em>A live OrderFox widget: run the cell to see it. It needs a running kernel and, for frames straight from "
@@ -39,15 +42,41 @@ class LiveWidget(anywidget.AnyWidget):
     def _canonical_symbol(self, proposal: Any) -> str:
         return canonical_symbol(proposal["value"])
 
+    def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
+        """Fetch one frame and draw it as a self-contained SVG, which shows itself in a notebook.
+
+        Later displays of the widget carry it too, for pages without a kernel.
+
+        Args:
+            theme: ``dark`` or ``light``.
+            palette: ``standard`` or ``safe`` for the colour-blind.
+
+        Raises:
+            OrderFoxError: The frame cannot be had.
+            TimeoutError: It did not come.
+        """
+        from orderfox_nb.widgets.still import still_of  # noqa: PLC0415 - feeds are paid for when they are needed
+
+        options = {name: getattr(self, name) for name in self.trait_names() if name in STILL_TRAITS}
+        self._still = still_of(type(self).__name__, options, theme=theme, palette=palette)
+        return self._still
+
+    _still: Still | None = None
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs))
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self._still)
 
 
-def with_fallback(bundle: Any) -> Any:
-    """Put the HTML fallback into a display's mime bundle."""
+STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size"})
+"""What of a widget's traits its still depends on."""
+
+
+def with_fallback(bundle: Any, still: Still | None = None) -> Any:
+    """Put the HTML fallback into a display's mime bundle: a sentence, under the last still if there is one."""
+    html = FALLBACK if still is None else still.html + FALLBACK
     if isinstance(bundle, tuple):
-        return ({**bundle[0], "text/html": FALLBACK}, *bundle[1:])
-    return {**bundle, "text/html": FALLBACK} if bundle else bundle
+        return ({**bundle[0], "text/html": html}, *bundle[1:])
+    return {**bundle, "text/html": html} if bundle else bundle
 
 
 def canonical_symbol(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 import traitlets
@@ -16,6 +16,9 @@ from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
 from orderfox_nb.widgets.tables import Liquidations, Tape
+
+if TYPE_CHECKING:
+    from orderfox_nb.widgets.still import Still
 
 LAYOUTS: Final = ("default", "chart", "book")
 MOST_COLUMNS: Final = 6
@@ -216,5 +219,27 @@ class Dashboard(Box):
             raise traitlets.TraitError(f"symbols: {len(symbols)} for {len(self._columns)} columns")
         return symbols
 
+    _still: Still | None = None
+
+    def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
+        """Fetch one frame of each panel and draw them as a self-contained SVG, which shows itself in a notebook.
+
+        Args:
+            theme: ``dark`` or ``light``.
+            palette: ``standard`` or ``safe`` for the colour-blind.
+
+        Raises:
+            OrderFoxError: A frame cannot be had.
+            TimeoutError: It did not come.
+        """
+        from orderfox_nb.widgets.still import dashboard_still  # noqa: PLC0415 - feeds are paid for when needed
+
+        columns = [
+            {"symbol": symbol, "rounding": rounding, "timeframe": self.timeframe, "rows": self.rows}
+            for symbol, rounding in zip(self.symbols, self.page_state.roundings, strict=True)
+        ]
+        self._still = dashboard_still(columns, theme=theme, palette=palette)
+        return self._still
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs))
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self._still)

@@ -1,0 +1,151 @@
+"""Pieces of a self-contained SVG: no script, no style sheet, no foreign address; every text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, Final, Literal
+
+Anchor = Literal["start", "middle", "end"]
+HEADER: Final = 35.0
+ROW: Final = 20.0
+_FONT: Final = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours of a still, as the tokens of the page."""
+
+    background: str
+    panel: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    bid: str
+    ask: str
+    warning: str
+
+
+_DARK: Final = ("#0d1117", "#131920", "#19212a", "#222c37", "#dbe3ea", "#7f8b97")
+_LIGHT: Final = ("#f4f6f8", "#ffffff", "#f0f3f6", "#dfe5ea", "#18222c", "#5d6a77")
+
+
+def look(theme: str = "dark", palette: str = "standard") -> Look:
+    """Return the colours of a theme (dark, light) and a palette (standard, safe).
+
+    Raises:
+        ValueError: There is no such theme or palette.
+    """
+    if theme not in ("dark", "light"):
+        raise ValueError(f"theme {theme!r} is neither dark nor light")
+    if palette not in ("standard", "safe"):
+        raise ValueError(f"palette {palette!r} is neither standard nor safe")
+    if palette == "safe":
+        market = ("#3b8eea", "#e8862e")
+    else:
+        market = ("#2fbf8a", "#f2505f") if theme == "dark" else ("#0b8f5f", "#cf304a")
+    return Look(*(_DARK if theme == "dark" else _LIGHT), *market, "#e9b949" if theme == "dark" else "#9a6b00")
+
+
+def number(value: float) -> str:
+    """Return a coordinate, short."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def text(
+    x: float, y: float, content: object, *, fill: str, size: float = 12.5, anchor: Anchor = "start", weight: int = 400
+) -> str:
+    """Write a line of text whose middle is at ``y``."""
+    return (
+        f'<text x="{number(x)}" y="{number(y + size * 0.36)}" fill="{fill}" font-size="{number(size)}" '
+        f'text-anchor="{anchor}" font-weight="{weight}">{escape(str(content))}</text>'
+    )
+
+
+def rect(x: float, y: float, width: float, height: float, *, fill: str, opacity: float = 1, radius: float = 0) -> str:
+    """Fill a rectangle; a negative side is none."""
+    shape = f'<rect x="{number(x)}" y="{number(y)}" width="{number(max(0, width))}" height="{number(max(0, height))}"'
+    return f'{shape} fill="{fill}" fill-opacity="{number(opacity)}" rx="{number(radius)}"/>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, *, stroke: str, dash: str = "") -> str:
+    """Draw a line."""
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    return f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" stroke="{stroke}"{dashes}/>'
+
+
+def path(points: Iterable[tuple[float, float]], *, stroke: str, fill: str = "none", opacity: float = 1) -> str:
+    """Draw a polygon through points."""
+    steps = " ".join(f"{'L' if at else 'M'}{number(x)} {number(y)}" for at, (x, y) in enumerate(points))
+    return f'<path d="{steps}" stroke="{stroke}" fill="{fill}" fill-opacity="{number(opacity)}" stroke-width="1.4"/>'
+
+
+def panel(title: str, note: str, parts: Iterable[str], colours: Look, *, width: float, height: float) -> str:
+    """Return one panel: border, header with title and note, and what is in it."""
+    border = f'<rect x="0.5" y="0.5" width="{number(width - 1)}" height="{number(height - 1)}" rx="8"'
+    return "".join(
+        (
+            f'{border} fill="{colours.panel}" stroke="{colours.line}"/>',
+            text(12, HEADER / 2, title, fill=colours.text, weight=650),
+            text(width - 12, HEADER / 2, note, fill=colours.muted, size=11, anchor="end"),
+            line(0, HEADER, width, HEADER, stroke=colours.line),
+            *parts,
+        )
+    )
+
+
+def group(x: float, y: float, content: str) -> str:
+    """Move what was drawn."""
+    return f'<g transform="translate({number(x)} {number(y)})">{content}</g>'
+
+
+def document(content: str, *, width: float, height: float, title: str) -> str:
+    """Return a whole SVG file with a title for those who cannot see it."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
+        f'width="{number(width)}" height="{number(height)}" role="img" aria-label="{escape(title)}" '
+        f'font-family="{_FONT}" style="max-width:100%;height:auto;font-variant-numeric:tabular-nums">'
+        f"<title>{escape(title)}</title>{content}</svg>"
+    )
+
+
+def units_text(units: int, digits: int) -> str:
+    """Return whole units of 10^-digits as a decimal, thousands separated, digit by digit."""
+    sign, units = ("-", -units) if units < 0 else ("", units)
+    whole, rest = divmod(units, 10**digits)
+    return f"{sign}{whole:,}.{rest:0{digits}d}" if digits else f"{sign}{whole:,}"
+
+
+def price_text(price: float | None, digits: int) -> str:
+    """Return a price by the digits of its tick."""
+    return "–" if price is None else f"{price:,.{digits}f}"
+
+
+def short_text(value: float | None) -> str:
+    """Return a large quantity in short form: 12.59B, 456.78M, 1.00K, 12.30."""
+    if value is None:
+        return "–"
+    for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if abs(value) >= limit:
+            return f"{value / limit:.2f}{letter}"
+    return f"{value:.2f}"
+
+
+def clock_text(ms: float) -> str:
+    """Return a time of day, UTC: a still does not know its reader's zone."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def time_text(ms: float) -> str:
+    """Return a time with its date."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def quality_text(frame: dict[str, Any]) -> str:
+    """Return the state of a frame's data in a word, and that it is not all where it is not."""
+    quality = frame.get("quality") or {}
+    state = str(quality.get("state", ""))
+    return f"{state}, sampled" if quality.get("coverage") == "sampled" else state
