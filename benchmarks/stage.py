@@ -188,7 +188,8 @@ async def page_of(
     )
     try:
         page = await context.new_page()
-        await page.goto(url)
+        # Voila answers while its kernel still works: a page is there when its widgets are.
+        await page.goto(url, wait_until="commit")
         yield page
     finally:
         await context.close()
