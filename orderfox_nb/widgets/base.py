@@ -58,13 +58,14 @@ class LiveWidget(anywidget.AnyWidget):
         from orderfox_nb.widgets.still import still_of  # noqa: PLC0415 - feeds are paid for when they are needed
 
         options = {name: getattr(self, name) for name in self.trait_names() if name in STILL_TRAITS}
-        self._still = still_of(type(self).__name__, options, theme=theme, palette=palette)
-        return self._still
+        self.last_still = still_of(type(self).__name__, options, theme=theme, palette=palette)
+        return self.last_still
 
-    _still: Still | None = None
+    last_still: Still | None = None
+    """What ``to_static`` drew last."""
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self._still)
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self.last_still)
 
 
 STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size"})

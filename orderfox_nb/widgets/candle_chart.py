@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orderfox_nb.market.connection import Market
+    from orderfox_nb.widgets.still import Still
 
 bqplot = import_bqplot()
 
@@ -219,8 +220,21 @@ class CandleChart(VBox):
         """The figure's scales, as a mark takes them."""
         return {"x": self.x_scale, "y": self.y_scale}
 
+    def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
+        """Fetch one frame and draw it as a self-contained SVG, which shows itself in a notebook.
+
+        Args:
+            theme: ``dark`` or ``light``.
+            palette: ``standard`` or ``safe`` for the colour-blind.
+
+        Raises:
+            OrderFoxError: The frame cannot be had.
+            TimeoutError: It did not come.
+        """
+        return self.layer.to_static(theme=theme, palette=palette)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs))
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self.layer.last_still)
 
 
 def known_overlays(names: Sequence[str]) -> list[str]:

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from orderfox_nb.engine import Engine
+from orderfox_nb.widgets import CandleChart, Dashboard, OrderBook, still
+from orderfox_nb.widgets.base import FALLBACK, with_fallback
+from orderfox_nb.widgets.still import dashboard_still, still_of
+
+pytestmark = pytest.mark.widgets
+
+NASTY = '<script>alert("x")</script>&'
+QUALITY = {"state": "live", "coverage": "complete", "since": 0}
+BOOK = {
+    "symbol": NASTY, "rounding": "0.5", "rows": 10, "price_digits": 1, "size_digits": 3, "tick_digits": 1,
+    "bids": [[1005, 1000], [1500, 2500], [1500, 4000]], "asks": [[1010, 1015], [7, 10], [7, 17]],
+    "best_bid": 1007, "best_ask": 1008, "levels": [2, 2],
+}  # fmt: skip
+FRAMES: dict[str, dict[str, Any]] = {
+    "book": BOOK,
+    "trades": {
+        "symbol": NASTY, "price_digits": 1, "size_digits": 3, "rate": 2.5,
+        "trades": [[1, 2, 3], [0, 1000, 2000], [1001, 1002, 1003], [5, 2000, 7], [1, -1, 1]],
+    },
+    "candles": {
+        "symbol": NASTY, "interval": "1m", "price_digits": 1, "size_digits": 3,
+        "bars": [[60, 120], [100.0, 101.0], [102.0, 101.5], [99.0, 98.0], [101.0, 98.5], [5.0, 7.0]],
+        "liquidations": [[60, 120], [0.0, 50.0], [90.0, 0.0], [30.0, 40.0], [1, 1]],
+    },
+    "liquidations": {
+        "symbol": NASTY, "price_digits": 1, "size_digits": 3,
+        "orders": [[5000, 4000], [1, -1], [100.5, 99.5], [1.0, 2.0], [100.5, 199.0]],
+        "sums": {"1m": [1.0, 2.0], "15m": [3.0, 4.0], "1h": [5000.0, 6000.0]},
+    },
+    "ticker": {
+        "symbol": NASTY, "base_asset": NASTY, "quote": NASTY, "ui_name": NASTY, "price_digits": 1, "last": 100.5,
+        "change": -0.0123, "mark": None, "funding": 0.0001, "open_interest": None, "volume_quote": 1.2e9,
+    },
+    "symbols": {"symbols": [["A"], [NASTY], [1e6], [0.1], [None], [0.00001]], "demo": True},
+}  # fmt: skip
+OPTIONS = {"symbol": NASTY, "timeframe": "1m", "rounding": "0.5", "rows": 10}
+KINDS = [
+    "OrderBook", "DepthChart", "Tape", "Liquidations", "CandleChart", "MarketHeader", "QualityBadge", "SymbolPicker",
+]  # fmt: skip
+
+
+def scripted(symbol: str, stream: str, **parameters: object) -> dict[str, Any]:
+    """Give the frames above instead of a market's."""
+    assert symbol == ("*" if stream == "symbols" else NASTY)
+    assert all(str(value) for value in parameters.values())
+    return {"time": 1_700_000_000_000, "quality": QUALITY, **FRAMES[stream]}
+
+
+def texts(svg: str) -> list[str]:
+    root = ElementTree.fromstring(svg)
+    return [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_still_is_one_svg_with_escaped_texts_and_nothing_from_elsewhere(kind: str):
+    drawn = still_of(kind, OPTIONS, fetch=scripted)
+    root = ElementTree.fromstring(drawn.svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "<script" not in drawn.svg
+    addresses = set(re.findall(r"https?://[^\"']+", drawn.svg))
+    assert addresses == {"http://www.w3.org/2000/svg"}
+    assert any("as of 2023-11-14 22:13:20 UTC" in text for text in texts(drawn.svg))
+    assert NASTY in "".join(texts(drawn.svg))
+    assert drawn._repr_svg_() == str(drawn) == drawn.svg
+
+
+def test_the_ladder_of_a_still_shows_the_frame_digit_by_digit():
+    shown = texts(still_of("OrderBook", OPTIONS, fetch=scripted).svg)
+    for wanted in ("100.5", "100.0", "101.0", "101.5", "1.500", "0.007", "4.000", "100.75", "spread 0.1 · 9.93 bp"):
+        assert wanted in shown
+
+
+def test_the_trades_of_a_still_are_newest_first_and_filtered_by_size():
+    shown = texts(still_of("Tape", OPTIONS, fetch=scripted).svg)
+    prices = [text for text in shown if re.fullmatch(r"100\.\d", text)]
+    assert prices == ["100.3", "100.2", "100.1"]
+    filtered = texts(still_of("Tape", {**OPTIONS, "minimum_size": 1}, fetch=scripted).svg)
+    assert [text for text in filtered if re.fullmatch(r"100\.\d", text)] == ["100.2"]
+
+
+def test_the_sums_of_liquidations_are_those_of_the_span_that_was_asked_for():
+    shown = texts(still_of("Liquidations", {**OPTIONS, "span": "15m"}, fetch=scripted).svg)
+    assert "15m longs 4.00" in shown
+    assert "shorts 3.00" in shown
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("palette", ["standard", "safe"])
+def test_a_still_has_the_colours_of_its_theme_and_palette(theme: str, palette: str):
+    svg = still_of("OrderBook", OPTIONS, theme=theme, palette=palette, fetch=scripted).svg
+    assert ("#131920" in svg) == (theme == "dark")
+    assert ("#3b8eea" in svg) == (palette == "safe")
+
+
+def test_an_unknown_theme_or_palette_is_refused():
+    with pytest.raises(ValueError, match="sepia"):
+        still_of("OrderBook", OPTIONS, theme="sepia", fetch=scripted)
+    with pytest.raises(ValueError, match="loud"):
+        still_of("OrderBook", OPTIONS, palette="loud", fetch=scripted)
+
+
+def test_frames_without_rows_make_a_still_all_the_same():
+    empty = {
+        "book": {"bids": [[], [], []], "asks": [[], [], []], "best_bid": None, "best_ask": None},
+        "trades": {"trades": [[], [], [], [], []], "rate": 0.0},
+        "candles": {"bars": [[]] * 6, "liquidations": [[]] * 5},
+        "liquidations": {"orders": [[]] * 5, "sums": {}},
+    }
+
+    def fetch(symbol: str, stream: str, **parameters: object) -> dict[str, Any]:
+        return {**scripted(symbol, stream, **parameters), **empty.get(stream, {})}
+
+    for kind in KINDS:
+        ElementTree.fromstring(still_of(kind, OPTIONS, fetch=fetch).svg)
+
+
+def test_the_still_of_a_dashboard_holds_every_market():
+    other = {**OPTIONS, "rounding": "auto"}
+    svg = dashboard_still([OPTIONS, other], fetch=scripted).svg
+    assert texts(svg).count("Order book") == 2
+    assert texts(svg).count("Candles") == 2
+
+
+def test_a_display_carries_the_last_still_as_an_image_and_the_sentence():
+    drawn = still_of("OrderBook", OPTIONS, fetch=scripted)
+    html = with_fallback({"text/plain": ""}, drawn)["text/html"]
+    assert html.startswith("<img alt=")
+    assert html.endswith(FALLBACK)
+    assert "<script" not in html
+    assert 'src="data:image/svg+xml;base64,' in html
+
+
+def test_a_widget_draws_what_its_market_is_now(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    # The engine of this process stands for the kernel's: no setting of this machine is read.
+    monkeypatch.setattr("orderfox_nb.engine.shared_engine", lambda _settings: engine)
+    book = OrderBook(symbol="btc/usdt", rounding=10, rows=10)
+    shown = texts(book.to_static().svg)
+    prices = [float(text.replace(",", "")) for text in shown if re.fullmatch(r"\d+,\d{3}", text)]
+    assert len(prices) == 20
+    assert all(price % 10 == 0 for price in prices)
+    assert any("by 10 · live" in text for text in shown)
+    data = book._repr_mimebundle_()
+    bundle = data[0] if isinstance(data, tuple) else data
+    assert "<img" in bundle["text/html"]
+
+
+def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("orderfox_nb.engine.shared_engine", lambda _settings: engine)
+    shown = texts(Dashboard(timeframe="5m").to_static().svg)
+    assert any("SIMULATED" in text for text in shown)
+    assert any("5m · live" in text for text in shown)
+    assert still.origin_text() == "SIMULATED"
+    chart = CandleChart(timeframe="15m")
+    assert any("15m · live" in text for text in texts(chart.to_static().svg))
+    assert "<img" in chart._repr_mimebundle_()["text/html"]
