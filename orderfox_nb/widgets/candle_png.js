@@ -28,11 +28,15 @@ async function imageOf(svg) {
 }
 
 /** The bytes of a PNG of a figure's view, under a line of text that says what it shows. */
-export async function pngOf({ view, under, over, colours, text, note }) {
+export async function pngOf({ view, colours, text, note }) {
   const box = view.el.getBoundingClientRect();
-  const svg = view.svg.node();
-  const place = svg.getBoundingClientRect();
-  const marks = await imageOf(svg);
+  // bqplot has one SVG for axes and one for marks, and our canvases stand between and above them.
+  const layers = [...view.el.children].filter((one) => /^(svg|canvas)$/i.test(one.tagName));
+  const drawn = await Promise.all(layers.map(async (layer) => {
+    const place = layer.getBoundingClientRect();
+    if (place.width < 1 || place.height < 1) return null;
+    return { image: layer.tagName.toLowerCase() === "svg" ? await imageOf(layer) : layer, place };
+  }));
   const ratio = globalThis.devicePixelRatio || 1;
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(box.width * ratio);
@@ -49,9 +53,11 @@ export async function pngOf({ view, under, over, colours, text, note }) {
   context.textAlign = "right";
   context.fillText(note, box.width - 12, HEADER / 2);
   context.translate(0, HEADER);
-  context.drawImage(under, 0, 0, box.width, box.height);
-  context.drawImage(marks, place.left - box.left, place.top - box.top, place.width, place.height);
-  context.drawImage(over, 0, 0, box.width, box.height);
+  for (const layer of drawn) {
+    if (layer === null) continue;
+    const { image, place } = layer;
+    context.drawImage(image, place.left - box.left, place.top - box.top, place.width, place.height);
+  }
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   if (!blob) throw new Error("The browser made no picture");
   return blob.arrayBuffer();

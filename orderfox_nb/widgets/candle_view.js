@@ -149,8 +149,9 @@ export class CandleView {
     paintCandles(this.under.fit(this.view.el.clientWidth, this.view.el.clientHeight), scene);
     this.drawOver(scene);
     const { dataset } = this.parts.panel;
-    const told = String(scene.lapses.length);
-    if (dataset.lapses !== told) dataset.lapses = told;
+    const [from, to] = scene.domain.x.map((time) => String(Math.round(time)));
+    const told = { from, to, lapses: String(scene.lapses.length) };
+    for (const [name, text] of Object.entries(told)) if (dataset[name] !== text) dataset[name] = text;
   }
 
   drawOver(scene = this.ready ? this.scene() : null) {
@@ -171,8 +172,6 @@ export class CandleView {
       const { x } = this.window.domain;
       if (x[0] < (bars[0][0] + EARLY_BARS * this.lengthS) * 1000) this.loadOlder();
       this.showProgress();
-      this.parts.panel.dataset.from = String(Math.round(x[0]));
-      this.parts.panel.dataset.to = String(Math.round(x[1]));
     });
   }
 
@@ -204,13 +203,14 @@ export class CandleView {
     if (!this.ready) return;
     const box = this.view.el.getBoundingClientRect();
     const point = { x: event.clientX - box.left, y: event.clientY - box.top };
-    const { plot, domain: { x, y } } = this.window;
+    const { plot, domain: { x, y }, panes } = this.window;
     if (event.type === "pointerleave" || point.x < plot.left || point.x > plot.left + plot.width) {
       this.setCursor(null);
       return;
     }
     const time = x[0] + ((point.x - plot.left) / plot.width) * (x[1] - x[0]);
-    const price = y[1] - ((point.y - plot.top) / plot.height) * (y[1] - y[0]);
+    const priced = point.y >= plot.top && point.y <= plot.top + plot.height * panes.floor;
+    const price = priced ? y[1] - ((point.y - plot.top) / plot.height) * (y[1] - y[0]) : null;
     this.setCursor({ time, price, point });
   }
 
@@ -292,8 +292,7 @@ export class CandleView {
     const origin = this.link.hello?.origin;
     const note = origin?.simulated ? "SIMULATED" : origin?.recorded ? "RECORDED" : (origin?.venue ?? "");
     const text = `${symbol}  ${interval}  ${this.over.legend.textContent}`;
-    const [under, over] = [this.under.canvas, this.above.canvas];
-    return pngOf({ view: this.view, under, over, colours: this.colours, text, note });
+    return pngOf({ view: this.view, colours: this.colours, text, note });
   }
 
   end() {

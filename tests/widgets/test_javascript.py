@@ -104,10 +104,11 @@ def test_a_candles_delta_replaces_corrects_and_appends_both_column_sets(run_modu
 
 def test_prices_stay_inside_their_pane_and_ticks_are_round(run_module: RunModule):
     printed = run_module("""
-        import { niceTicks, paneRange, plotDomain, visibleBars } from "./candle_paint.js";
-        const domain = plotDomain([100, 200]);
+        import { niceTicks, paneRange, panesOf, plotDomain, visibleBars } from "./candle_paint.js";
+        const panes = panesOf({});
+        const domain = plotDomain([100, 200], panes);
         console.log(JSON.stringify([
-            domain[0] < 100, domain[1] > 200, paneRange(domain).map((price) => Math.round(price * 1e6) / 1e6),
+            domain[0] < 100, domain[1] > 200, paneRange(domain, panes).map((price) => Math.round(price * 1e6) / 1e6),
             niceTicks([61150, 61420], 6).ticks, visibleBars([0, 60, 120, 180], 60, 150),
         ]));
     """)

@@ -1,0 +1,324 @@
+"""The candle chart's modules on their own, in Node: what is computed from bars, frames and the viewer's moves."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from statistics import fmean, pstdev
+
+import pytest
+
+from tests.widgets.conftest import RunModule
+
+pytestmark = pytest.mark.widgets
+
+RANDOM = random.Random(7)
+CLOSES = [round(68_000 + RANDOM.uniform(-300, 300), 1) for _ in range(120)]
+
+
+def run_json(run_module: RunModule, text: str) -> object:
+    return json.loads(run_module(text))
+
+
+def test_an_exponential_average_begins_when_it_has_its_bars(run_module: RunModule):
+    line = run_json(
+        run_module,
+        f"""import {{ emaLine }} from "./candle_lines.js";
+        console.log(JSON.stringify([...emaLine({CLOSES}, 20)]));""",
+    )
+    assert isinstance(line, list)
+    average = CLOSES[0]
+    for at, close in enumerate(CLOSES):
+        average += (close - average) * 2 / 21
+        if at < 19:
+            assert line[at] is None
+        else:
+            assert line[at] == pytest.approx(average, rel=1e-12)
+
+
+def test_bollinger_lines_are_two_deviations_beside_the_mean(run_module: RunModule):
+    lines = run_json(
+        run_module,
+        f"""import {{ bollingerLines }} from "./candle_lines.js";
+        console.log(JSON.stringify(bollingerLines({CLOSES}, 20).map((line) => [...line])));""",
+    )
+    assert isinstance(lines, list)
+    middle, upper, lower = lines
+    assert middle[:19] == [None] * 19
+    for at in range(19, len(CLOSES)):
+        window = CLOSES[at - 19 : at + 1]
+        assert middle[at] == pytest.approx(fmean(window), rel=1e-12)
+        assert upper[at] == pytest.approx(fmean(window) + 2 * pstdev(window), rel=1e-9)
+        assert lower[at] == pytest.approx(fmean(window) - 2 * pstdev(window), rel=1e-9)
+
+
+def test_a_vwap_begins_anew_with_each_utc_day_and_says_where(run_module: RunModule):
+    day = 86_400
+    times = [day - 120, day - 60, day, day + 60]
+    bars = [times, [9, 9, 9, 9], [12, 21, 33, 42], [9, 18, 27, 36], [9, 21, 30, 42], [1, 3, 0, 2]]
+    line, begins, title, partial = run_json(  # type: ignore[misc]
+        run_module,
+        f"""import {{ overlayLines, vwapLine }} from "./candle_lines.js";
+        const {{ line, begins }} = vwapLine({bars}, 60);
+        const late = {bars}.map((column) => column.slice(3));
+        const titles = [{bars}, late].map((bars) => overlayLines(["vwap"], bars, 60)[0].title);
+        console.log(JSON.stringify([[...line], [...begins], ...titles]));""",
+    )
+    assert line == [10, pytest.approx((10 + 3 * 20) / 4), None, 40]
+    assert begins == [0, 2]
+    assert title == "VWAP"
+    assert partial.startswith("VWAP since ")
+
+
+@pytest.mark.parametrize("name", ["ema", "vwap5", "sma20", "ema20 ", "bollinger", "<b>"])
+def test_a_name_that_is_no_overlay_draws_nothing(run_module: RunModule, name: str):
+    printed = run_json(
+        run_module,
+        f"""import {{ overlayLines }} from "./candle_lines.js";
+        console.log(JSON.stringify(overlayLines([{json.dumps(name)}], [[], [], [], [], [], []], 60)));""",
+    )
+    assert printed == []
+
+
+def test_lapses_are_those_that_frames_tell_and_those_that_the_page_saw(run_module: RunModule):
+    told, seen, open_ = run_json(  # type: ignore[misc]
+        run_module,
+        """import { Lapses } from "./candle_lapses.js";
+        const row = ({ state, from, to, reason }) => [state, from, to, reason];
+        const lapses = new Lapses();
+        lapses.note({ state: "syncing", since: 0 }, 1000, undefined); // a topic that only begins
+        lapses.note({ state: "live", since: 2000 }, 2000, [["gap", 100, 900, "cut", 7], ["down", 950, null, "", -1]]);
+        const told = lapses.all(5000).map(row);
+        lapses.reset("other");
+        lapses.note({ state: "live", since: 1 }, 1);
+        lapses.note({ state: "gap", since: 30_000 }, 31_000);
+        lapses.note({ state: "gap", since: 30_000 }, 32_000);
+        const open = lapses.all(33_000).map(row);
+        lapses.note({ state: "live", since: 40_000 }, 40_100);
+        lapses.connection(false, 50_000);
+        const lost = lapses.all(51_000).at(-1).state;
+        lapses.connection(true, 60_000);
+        console.log(JSON.stringify([told, lapses.all(61_000).map(row), [...open, lost]]));""",
+    )
+    assert told == [["gap", 100, 900, "cut"], ["down", 950, 5000, ""]]
+    assert open_ == [["gap", 30_000, 33_000, ""], "lost"]
+    assert seen == [["gap", 30_000, 40_000, ""]]
+
+
+def test_a_lapse_that_the_server_tells_is_not_shown_twice(run_module: RunModule):
+    printed = run_json(
+        run_module,
+        """import { Lapses } from "./candle_lapses.js";
+        const lapses = new Lapses();
+        lapses.note({ state: "live", since: 1 }, 1);
+        lapses.note({ state: "gap", since: 30_000 }, 31_000);
+        lapses.note({ state: "live", since: 40_000 }, 40_000, [["gap", 29_500, 40_000, "overflow", 3]]);
+        console.log(JSON.stringify(lapses.all(41_000).map(({ reason }) => reason)));""",
+    )
+    assert printed == ["overflow"]
+
+
+def test_a_lapse_is_at_least_three_pixels_wide_and_found_under_the_hand(run_module: RunModule):
+    boxes, found, missed = run_json(  # type: ignore[misc]
+        run_module,
+        """import { lapseAt, lapseBoxes } from "./candle_lapses.js";
+        const plot = { left: 10, width: 100 };
+        const lapses = [{ from: 500, to: 501 }, { from: 800, to: 900 }, { from: 2000, to: 3000 }];
+        const boxes = lapseBoxes(lapses, { plot, x: [0, 1000] });
+        const at = (x) => lapseAt(boxes, x)?.from ?? null;
+        console.log(JSON.stringify([boxes.map(({ left, width }) => [left, width]), [at(58), at(95)], at(75)]));""",
+    )
+    assert boxes == [[60, 3], [90, 10]]
+    assert (found, missed) == ([500, 800], None)
+
+
+OLDER = """
+    import { Older } from "./older_bars.js";
+    const columns = (times) => ({
+        symbol: "BTCUSDT", interval: "1m",
+        bars: [times, ...[1, 2, 3, 4, 5].map((number) => times.map((time) => time + number))],
+        liquidations: [times, ...[1, 2, 3, 4].map((number) => times.map((time) => time * number))],
+    });
+    const answers = [];
+    const asked = [];
+    const link = { request: async (what, wanted) => {
+        asked.push([what, wanted.end]);
+        const answer = answers.shift();
+        if (answer instanceof Error) throw answer;
+        return answer;
+    } };
+    const states = [];
+    const older = new Older(() => states.push(older.loading));
+"""
+
+
+def test_older_bars_stand_before_the_live_ones_and_are_kept_as_it_moves_on(run_module: RunModule):
+    more, times, moved, volumes, asked, states = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{OLDER}
+        const live = columns([600, 660, 720]);
+        answers.push(columns([420, 480, 540, 600]));
+        const more = await older.load(link, live, live);
+        const first = older.joined(live, 60).bars[0].slice();
+        const moved = older.joined(columns([720, 780, 840]), 60);
+        console.log(JSON.stringify([more, first, moved.bars[0], moved.liquidations[2], asked, states]));""",
+    )
+    assert more is True
+    assert times == [420, 480, 540, 600, 660, 720]
+    assert moved == [420, 480, 540, 600, 660, 720, 780, 840]
+    assert volumes == [2 * time for time in moved]
+    assert asked == [["candles", 599_999]]
+    assert states == [True, False]
+
+
+def test_a_hole_after_a_long_absence_is_not_shown_as_whole(run_module: RunModule):
+    printed = run_json(
+        run_module,
+        f"""{OLDER}
+        const live = columns([600, 660, 720]);
+        answers.push(columns([480, 540]));
+        await older.load(link, live, live);
+        console.log(JSON.stringify([older.joined(columns([9000, 9060]), 60).bars[0], older.columns]));""",
+    )
+    assert printed == [[9000, 9060], None]
+
+
+def test_a_failure_is_told_and_asked_again_later_the_end_of_history_is_not(run_module: RunModule):
+    error, soon, asked, exhausted = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{OLDER}
+        const live = columns([600, 660]);
+        answers.push(new Error("The connection was lost"), columns([]));
+        await older.load(link, live, live);
+        const error = older.error;
+        await older.load(link, live, live);
+        const soon = asked.length;
+        older.failed = -Infinity;
+        await older.load(link, live, live);
+        await older.load(link, live, live);
+        console.log(JSON.stringify([error, soon, asked.length, older.exhausted]));""",
+    )
+    assert (error, soon, asked, exhausted) == ("The connection was lost", 1, 2, True)
+
+
+WINDOW = """
+    import { CandleWindow } from "./candle_window.js";
+    const scale = () => ({ domain: [0, 0], sets: 0, set(values) {
+        this.sets++;
+        this.domain = [values.min ?? this.domain[0], values.max ?? this.domain[1]];
+    } });
+    const axis = () => ({ set() {} });
+    const window_ = new CandleWindow({ xScale: scale(), yScale: scale(), xAxis: axis(), yAxis: axis() });
+    window_.view = { margin: { left: 0, top: 0 }, plotareaWidth: 600, plotareaHeight: 400 };
+    const bars = (count, from = 0) => {
+        const times = Array.from({ length: count }, (_, at) => (from + at) * 60);
+        const near = (by) => times.map((time) => 100 + by + Math.sin(time / 600));
+        return [times, near(0), near(0.5), near(-0.5), near(0.1), times.map(() => 1)];
+    };
+    const take = (columns) => window_.follow({ name: "BTCUSDT 1m", bars: columns, lengthS: 60, digits: 1 });
+"""
+
+
+def test_a_window_at_the_newest_bar_moves_on_and_one_elsewhere_stays(run_module: RunModule):
+    start, moved, back, left = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{WINDOW}
+        take(bars(400));
+        const start = window_.domain.x;
+        take(bars(400, 1));
+        const moved = window_.domain.x;
+        window_.pan(-0.5);
+        const back = window_.domain.x;
+        take(bars(400, 2));
+        console.log(JSON.stringify([start, moved, back, window_.domain.x]));""",
+    )
+    assert start[1] == (399 + 3) * 60_000
+    assert start[1] - start[0] == 100 * 60_000, "as many bars as fit at their usual width"
+    assert moved == [time + 60_000 for time in start]
+    assert left == back
+
+
+def test_a_drag_is_not_disturbed_by_a_new_bar_and_price_moves_rarely(run_module: RunModule):
+    during, after, sets = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{WINDOW}
+        take(bars(400));
+        const start = window_.domain.x[0];
+        window_.held = true;
+        take(bars(400, 1));
+        const during = window_.domain.x[0] - start;
+        window_.held = false;
+        take(bars(400, 2));
+        const after = window_.domain.x[0] - start;
+        const before = window_.yScale.sets;
+        for (let at = 3; at < 60; at++) take(bars(400, at));
+        console.log(JSON.stringify([during, after, window_.yScale.sets - before]));""",
+    )
+    assert during == 0
+    assert after == 120_000
+    assert sets == 0, "the same range of prices needs no other scale"
+
+
+def test_zoom_keeps_the_newest_bar_in_its_place_and_ends_somewhere(run_module: RunModule):
+    shares, least, most, edges = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{WINDOW}
+        const known = bars(400);
+        take(known);
+        const share = () => (399 * 60_000 - window_.domain.x[0]) / (window_.domain.x[1] - window_.domain.x[0]);
+        const before = share();
+        window_.zoom(2);
+        const shares = [before, share()];
+        const bars_ = () => (window_.domain.x[1] - window_.domain.x[0]) / 60_000;
+        for (let at = 0; at < 40; at++) {{ window_.zoom(0.5); window_.clamp(known, 60); }}
+        const least = bars_();
+        for (let at = 0; at < 40; at++) {{ window_.zoom(2); window_.clamp(known, 60); }}
+        const most = bars_();
+        window_.pan(50);
+        window_.clamp(known, 60);
+        const right = window_.domain.x[0] <= 399 * 60_000;
+        window_.pan(-50);
+        window_.clamp(known, 60);
+        console.log(JSON.stringify([shares, least, most, [right, window_.domain.x[1] >= 120_000]]));""",
+    )
+    assert math.isclose(*shares)
+    assert (least, most) == (8, 6000)
+    assert edges == [True, True]
+
+
+def test_the_price_has_more_room_where_liquidations_are_hidden(run_module: RunModule):
+    with_, without, inside = run_json(  # type: ignore[misc]
+        run_module,
+        """import { inLiquidations, niceTicks, paneRange, panesOf, plotDomain } from "./candle_paint.js";
+        const [shown, hidden] = [true, false].map((liquidations) => panesOf({ liquidations }));
+        const span = (panes) => { const [low, high] = plotDomain([100, 200], panes); return high - low; };
+        const plot = { top: 0, height: 100 };
+        const back = paneRange(plotDomain([100, 200], shown), shown).map(Math.round);
+        console.log(JSON.stringify([span(shown), span(hidden), [
+            inLiquidations(shown, plot, 90), inLiquidations(hidden, plot, 90), back, niceTicks(back, 5).ticks,
+        ]]));""",
+    )
+    assert with_ > without > 100
+    assert inside == [True, False, [100, 200], [100, 120, 140, 160, 180, 200]]
+
+
+def test_a_liquidation_bar_tells_total_shares_and_net(run_module: RunModule):
+    printed = run_json(
+        run_module,
+        """import { liquidationText } from "./candle_over.js";
+        const columns = [[0, 60], [7500, 0], [2500, 0], [1, 1], [3, 0]];
+        console.log(JSON.stringify([liquidationText(columns, 0), liquidationText(columns, 1)]));""",
+    )
+    assert printed == [
+        [
+            "Liquidated 10.00K",
+            [
+                ["shorts", "7.50K · 75.0 %", "of-bid"],
+                ["longs", "2.50K · 25.0 %", "of-ask"],
+                ["net", "+5.00K", "of-bid"],
+                ["orders", "3", ""],
+            ],
+        ],
+        None,
+    ]
