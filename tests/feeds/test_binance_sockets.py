@@ -133,8 +133,10 @@ async def test_a_socket_is_renewed_in_time_without_a_hole_or_a_repeat(venue: Scr
         aclosing(feed.stream(BOOK)) as books,
         aclosing(feed.stream(LIQUIDATIONS)) as orders,
     ):
-        await next_of(books, BookSnapshot)
+        opening = asyncio.create_task(next_of(books, BookSnapshot))
+        await venue.until_subscribed(DEPTH_STREAM)
         await venue.send(DEPTH_STREAM, depth(101, 110, 100))
+        await opening
         assert (await next_of(books, BookDelta)).last_id == 110
         await next_of(orders, Status)
         await next_of(orders, Status)

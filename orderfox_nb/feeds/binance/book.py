@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from orderfox_nb.core.book_sync import BUFFERED_DELTAS, BookSync
@@ -10,20 +10,36 @@ from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap
 from orderfox_nb.feeds.binance.fetches import Fetches, Request
 from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.items import Doubted, Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.pace import ResyncPace
 
 _SNAPSHOT: Final = "snapshot"
+_NO_DIFF: Final = "no diff"
 _STALE_PAUSE_S: Final = 0.1
-"""Before another snapshot is asked for, since the last one was older than the stream."""
+"""Before another snapshot is asked for, since the last one was older than the stream; doubled each time."""
+
+_MOST_STALE_PAUSE_S: Final = 5.0
+_PROOF_S: Final = 0.5
+"""How long a snapshot waits for the diff that proves its age; a quiet book has none."""
 
 
 class BookFollower:
-    """Checks the chain of update ids on every diff at once."""
+    """Checks the chain of update ids on every diff at once.
 
-    def __init__(self, teller: Teller, fetches: Fetches, snapshot: Request) -> None:
+    A snapshot that is older than the stream can be told only by a diff: one that comes before any waits for it.
+
+    Args:
+        snapshot: Asks for a snapshot.
+        pace: When it may be asked for again.
+    """
+
+    def __init__(self, teller: Teller, fetches: Fetches, snapshot: Request, pace: ResyncPace) -> None:
         self._teller = teller
         self._fetches = fetches
         self._snapshot = snapshot
+        self._pace = pace
         self._sync = BookSync("futures")
+        self._unproven: BookSnapshot | None = None
+        self._stale_pause_s = _STALE_PAUSE_S
 
     @property
     def holding(self) -> bool:
@@ -41,8 +57,10 @@ class BookFollower:
                 if isinstance(answer, Gap):
                     self._teller.gaps += 1
                     self._ask()
+                if self._unproven is not None:
+                    yield from self._join(self._unproven)
             case Live():
-                self._sync.reset()
+                self._reset()
                 self._ask()
             case Lost(reason):
                 self._fetches.cancel(_SNAPSHOT)
@@ -58,8 +76,17 @@ class BookFollower:
             case Malformed(reason):
                 # Whether a diff was in it, the next diff's previous id tells.
                 yield self._teller.status("live" if self._sync.synced else "connecting", reason)
-            case Fetched(events=events):
-                yield from self._join(events[0])
+            case Fetched(request, events) if request == _SNAPSHOT:
+                (snapshot,) = events
+                assert isinstance(snapshot, BookSnapshot)
+                if self._sync.buffered:
+                    yield from self._join(snapshot)
+                else:
+                    self._unproven = snapshot
+                    self._fetches.ask(_NO_DIFF, _no_events, after_s=_PROOF_S)
+            case Fetched():
+                if self._unproven is not None:
+                    yield from self._join(self._unproven)
             case Failed(error=error, final=final):
                 if final:
                     raise error
@@ -67,12 +94,16 @@ class BookFollower:
             case _:
                 return
 
-    def _join(self, snapshot: Event) -> Iterator[Event]:
-        assert isinstance(snapshot, BookSnapshot)
+    def _join(self, snapshot: BookSnapshot) -> Iterator[Event]:
+        self._unproven = None
+        self._fetches.cancel(_NO_DIFF)
         events = self._sync.snapshot(snapshot)
         if events is None:
-            self._ask(after_s=_STALE_PAUSE_S)
+            self._fetches.ask(_SNAPSHOT, self._snapshot, after_s=self._stale_pause_s)
+            self._stale_pause_s = min(self._stale_pause_s * 2, _MOST_STALE_PAUSE_S)
             return
+        self._stale_pause_s = _STALE_PAUSE_S
+        self._pace.whole()
         self._teller.resyncs += 1
         yield self._teller.status("live")
         yield from events
@@ -80,7 +111,15 @@ class BookFollower:
     def _desync(self, reason: str, *, lost: int = -1) -> Iterator[Event]:
         if self._sync.synced:
             yield self._teller.gap(reason, lost=lost)
-        self._sync.reset()
+        self._reset()
 
-    def _ask(self, *, after_s: float = 0.0) -> None:
-        self._fetches.ask(_SNAPSHOT, self._snapshot, after_s=after_s)
+    def _reset(self) -> None:
+        self._sync.reset()
+        self._unproven = None
+
+    def _ask(self) -> None:
+        self._fetches.ask(_SNAPSHOT, self._snapshot, after_s=self._pace.delay_s())
+
+
+async def _no_events() -> Sequence[Event]:
+    return ()

@@ -35,17 +35,18 @@ from orderfox_nb.feeds.binance.book import BookFollower
 from orderfox_nb.feeds.binance.candles import CandlesFollower
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
-from orderfox_nb.feeds.binance.items import Doubted, Fetched, Frozen, Item, Jumped, Overflowed
+from orderfox_nb.feeds.binance.items import Doubted, Fetched, Frozen, Item, Jumped, Overflowed, Silent, Speaking
 from orderfox_nb.feeds.binance.latest import POLL_S, LatestFollower
 from orderfox_nb.feeds.binance.liquidations import LiquidationsFollower
 from orderfox_nb.feeds.binance.neighbours import TICK_S, Neighbours
+from orderfox_nb.feeds.binance.pace import ResyncBucket, ResyncPace
 from orderfox_nb.feeds.binance.past import Past
 from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.protocol import Root, root_of, stream_of
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET, StreamSockets
 from orderfox_nb.feeds.binance.trades import TradesFollower
-from orderfox_nb.feeds.binance.venue_clock import JUMP_US, VenueClock
+from orderfox_nb.feeds.binance.venue_clock import VenueClock
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
@@ -61,7 +62,7 @@ _QUIET_S: Final[dict[Channel, float]] = {"book": 15.0, "mark": 3.0, "ticker": 60
 INBOX_BOUND: Final = 4_096
 CLOCK_EVERY_S: Final = 600.0
 _LEAD_US: Final = 1_500_000
-"""An event so far from the venue's time as we know it is a reason to ask for it."""
+"""A stream whose times have moved so far against the venue's time is a reason to ask for it."""
 _ASK_AGAIN_S: Final = 5.0
 _Timed: Final = (BookDelta, Trade, Candle, MarkPrice, Ticker)
 """What comes with its stream's rhythm: liquidations come late and in no order."""
@@ -106,7 +107,9 @@ class BinanceFeed:
         self._rest = BinanceRest(
             http_url.rstrip("/"), venue=self.venue, clock=self._clock, report=partial(self._problems.report, "rest")
         )
-        self._history = LiquidationHistory(liquidation_url) if liquidation_url else None
+        self._history = LiquidationHistory(liquidation_url, clock=self._clock) if liquidation_url else None
+        self._random = random
+        self._resyncs = ResyncBucket(self._clock)
         self._past = Past(self._rest, venue=self.venue, now_us=self.now_us)
         roots: tuple[Root, ...] = ("public", "market")
         self._sockets = {
@@ -124,7 +127,7 @@ class BinanceFeed:
         self._clock_task: asyncio.Task[None] | None = None
         self._watch_task: asyncio.Task[None] | None = None
         self._doubt = asyncio.Event()
-        self._newest_us = 0
+        self._leads: dict[Topic, int] = {}
         self._neighbours = Neighbours()
         self._frozen = 0
         self._jumps = 0
@@ -149,7 +152,7 @@ class BinanceFeed:
         for root, sockets in self._sockets.items():
             sockets.move(f"{ws_url.rstrip('/')}/{root}/stream")
         if self._history is None and liquidation_url:
-            self._history = LiquidationHistory(liquidation_url)
+            self._history = LiquidationHistory(liquidation_url, clock=self._clock)
         elif self._history is not None:
             self._history.url = liquidation_url
 
@@ -161,15 +164,13 @@ class BinanceFeed:
         """
         asked_us = self._clock.now_us()
         venue_us = await self._rest.time_ms() * 1_000
-        seen_us = 0 if self._origin.recorded else self._newest_us
         jumped_us = self._venue_clock.observe(
-            venue_us, asked_us=asked_us, answered_us=self._clock.now_us(), seen_us=seen_us
+            venue_us, asked_us=asked_us, answered_us=self._clock.now_us(), doubted=self._doubt.is_set()
         )
         self._rest.budget.offset_us = self._venue_clock.offset_us
         if jumped_us and not self._origin.recorded:
             self._jumps += 1
-            self._newest_us = 0
-            self._neighbours.forget()
+            self._leads.clear()
             for inbox in self._inboxes.values():
                 inbox.put_first(Jumped(f"the venue's clock jumped by {jumped_us / 1e6:+.1f} s"))
 
@@ -203,6 +204,7 @@ class BinanceFeed:
                 await stack.enter_async_context(self._sockets[root_of(name)].read(name, inbox))
             self._neighbours.open(topic)
             stack.callback(self._neighbours.close, topic)
+            stack.callback(self._leads.pop, topic, 0)
             yield teller.status("connecting")
             follower.start()
             quiet_s = _QUIET_S.get(topic.channel)
@@ -227,6 +229,12 @@ class BinanceFeed:
                         yield teller.status("stale", item.reason)
                         self._sockets[root_of(name)].renew(name)
                     continue
+                if isinstance(item, Silent):
+                    yield teller.status("stale", item.reason)
+                    continue
+                if isinstance(item, Speaking):
+                    yield teller.status("live")
+                    continue
                 heard = True
                 self._heard(topic, item)
                 for event in follower.take(item):
@@ -239,9 +247,14 @@ class BinanceFeed:
         self._neighbours.hear(topic, item)
         if self._origin.recorded:
             return
-        if item.time_us < self._newest_us - JUMP_US or item.time_us > self._venue_clock.now_us() + _LEAD_US:
+        if not self._venue_clock.known:
+            # Better than our own time until the venue has answered.
+            self._venue_clock.observe(item.time_us, asked_us=item.received_us, answered_us=item.received_us)
+        lead_us = item.time_us - self._venue_clock.now_us()
+        usual_us = self._leads.setdefault(topic, lead_us)
+        if abs(lead_us - usual_us) > _LEAD_US:
+            self._leads[topic] = lead_us
             self._doubt.set()
-        self._newest_us = max(self._newest_us, item.time_us)
 
     async def book(self, symbol: str) -> BookSnapshot | None:
         """Return a fresh snapshot for an audit, None while the request budget is short."""
@@ -261,7 +274,8 @@ class BinanceFeed:
         symbol, past = topic.symbol, self._past
         match topic.channel:
             case "book":
-                return BookFollower(teller, fetches, partial(past.book, symbol))
+                pace = ResyncPace(self._resyncs, self._clock, random=self._random)
+                return BookFollower(teller, fetches, partial(past.book, symbol), pace)
             case "trades":
                 return TradesFollower(
                     teller, fetches, newest=partial(past.trades, symbol), between=partial(past.trades_between, symbol)
@@ -276,6 +290,7 @@ class BinanceFeed:
                     history=partial(past.liquidations, asked, symbol) if asked is not None else None,
                     since=partial(past.liquidations_since, asked, symbol) if asked is not None else None,
                     check=partial(past.mark, symbol),
+                    renew=partial(self._sockets["market"].renew, stream_of(topic)),
                 )
             case "mark":
                 return LatestFollower(teller, fetches, partial(past.mark, symbol))
@@ -385,6 +400,11 @@ class BinanceFeed:
         """Look for streams that are silent while their neighbours are not."""
         while True:
             await self._clock.sleep(TICK_S)
+            if self._origin.recorded:
+                # A recording's pauses are its own.
+                continue
+            for sockets in self._sockets.values():
+                sockets.look()
             for topic in self._neighbours.look():
                 for teller, inbox in self._inboxes.items():
                     if teller.topic == topic:

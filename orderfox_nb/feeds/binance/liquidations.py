@@ -6,6 +6,8 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches
@@ -19,8 +21,18 @@ PRELUDE_MINUTES: Final = 1_500
 _HISTORY: Final = "liquidation history"
 _HOLE: Final = "liquidations of the hole"
 _CHECK: Final = "symbol"
+_RECONCILED: Final = "reconciliation"
 _KEPT: Final = 1_000
 _RETRY_S: Final = 30.0
+RECONCILE_S: Final = 30.0
+"""How often the stream is compared with the history: it cannot be told from its silence whether it is frozen."""
+
+_GRACE_US: Final = 5_000_000
+"""Orders that are younger may still be on their way."""
+
+_LAG_US: Final = 30_000_000
+"""How far the history may lag behind."""
+
 _OVERLAP_US: Final = 5_000_000
 """Orders arrive about a second after their time: a hole is asked for from a little before it."""
 
@@ -28,10 +40,14 @@ _OVERLAP_US: Final = 5_000_000
 class LiquidationsFollower:
     """Yields each order once; what the history could not give is told in ``Status.history`` and tried again.
 
+    The stream shows at most one order of a symbol a second, so an equal one is the same frame once more. Where there
+    is a history it has the last word: what it shows and the stream did not is told as a gap and delivered late.
+
     Args:
         history: Asks for the sums and the newest orders; ``None`` without a history API.
         since: Asks for the orders from a time on.
         check: Asks the venue for anything about the symbol: its stream would be silent for an unknown one.
+        renew: Subscribes once more.
     """
 
     def __init__(
@@ -42,13 +58,22 @@ class LiquidationsFollower:
         history: Callable[[], Awaitable[Sequence[Event]]] | None,
         since: Callable[[int], Awaitable[Sequence[Event]]] | None,
         check: Callable[[], Awaitable[Sequence[Event]]],
+        renew: Callable[[], None],
     ) -> None:
         self._teller = teller
         self._fetches = fetches
         self._history = history
         self._since = since
         self._check = check
+        self._renew = renew
         self._opened = False
+        self._opened_us = 0
+        self._reconciled_us = 0
+        self._asked_us = 0
+        self._arrived = 0
+        self._gapped = False
+        self._live = False
+        self._shown_live: dict[Liquidation, None] = {}
         self._lost_us = 0
         self._waiting: list[Liquidation] = []
         self._recent: deque[Liquidation] = deque()
@@ -71,13 +96,20 @@ class LiquidationsFollower:
                 else:
                     self._waiting.append(item)
             case Live():
-                yield from self._live()
+                self._live = True
+                yield from self._connected()
             case Lost(reason):
+                self._live = False
                 self._lost_us = self._lost_us or self._teller.now_us()
                 yield self._teller.status("down", reason)
             case Malformed(reason):
-                yield self._teller.status("live" if self._opened else "connecting", reason)
-                yield self._teller.gap(reason, lost=1)
+                if self._since is not None and self._opened:
+                    self._gapped = True
+                    yield self._teller.status("gap", reason, lost=1)
+                    self._reconcile(after_s=_GRACE_US / 1e6)
+                else:
+                    yield self._teller.status("live" if self._opened else "connecting", reason)
+                    yield self._teller.gap(reason, lost=1)
             case Overflowed(lost):
                 yield self._teller.gap("the reader did not keep up", lost=lost)
             case Fetched(request, events):
@@ -87,7 +119,7 @@ class LiquidationsFollower:
             case _:
                 return
 
-    def _live(self) -> Iterator[Event]:
+    def _connected(self) -> Iterator[Event]:
         lost_us, self._lost_us = self._lost_us, 0
         if not self._opened:
             if self._history is None:
@@ -104,6 +136,9 @@ class LiquidationsFollower:
 
     def _fetched(self, request: str, events: Sequence[Event]) -> Iterator[Event]:
         if request == _CHECK:
+            return
+        if request == _RECONCILED:
+            yield from self._compare(events)
             return
         if request == _HISTORY:
             self._teller.history = "complete"
@@ -124,6 +159,46 @@ class LiquidationsFollower:
         elif request == _HISTORY:
             yield self._teller.status("live")
 
+    def _compare(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Take the history's orders since the last comparison: those that did not come on the stream are late."""
+        shown: Counter[Liquidation] = Counter()
+        missed: list[Liquidation] = []
+        for order in events:
+            if isinstance(order, Liquidation) and order.time_us <= self._asked_us - _GRACE_US:
+                key = _key(order)
+                shown[key] += 1
+                if shown[key] > self._counts[key]:
+                    missed.append(order)
+        if missed:
+            first_us = missed[0].time_us
+            told = self._teller.status("gap", f"the history has orders that did not come: {len(missed)}")
+            yield msgspec.structs.replace(told, time_us=first_us, lost=len(missed))
+            for order in missed:
+                self._ahead[_key(order)] += 1
+                yield from self._emit(order)
+            self._gapped = True
+        if self._live and missed and not self._arrived:
+            yield self._teller.status("stale", "the stream shows nothing while the history does")
+            self._renew()
+        elif self._live and self._gapped:
+            yield self._teller.status("live")
+        self._gapped = False
+        self._arrived = 0
+        self._reconciled_us = self._asked_us
+        self._reconcile(after_s=RECONCILE_S)
+
+    def _reconcile(self, *, after_s: float) -> None:
+        """Ask the history for what was liquidated since the last comparison."""
+        since = self._since
+        if since is None:
+            return
+
+        async def ask() -> Sequence[Event]:
+            self._asked_us = self._teller.now_us()
+            return await since(max(self._opened_us, self._reconciled_us - _LAG_US))
+
+        self._fetches.ask(_RECONCILED, ask, after_s=after_s)
+
     def _failed(self, request: str, error: Exception, *, final: bool) -> Iterator[Event]:
         if request == _CHECK:
             if isinstance(error, UnknownSymbol):
@@ -133,11 +208,16 @@ class LiquidationsFollower:
             if not self._opened:
                 yield from self._open(str(error))
             self._fetches.ask(_HISTORY, self._history, attempts=1, after_s=_RETRY_S)
+        elif request == _RECONCILED:
+            if final:
+                self._reconcile(after_s=RECONCILE_S)
         elif final:
             yield self._teller.gap(f"liquidations while the connection was down are not known ({error})")
 
     def _open(self, reason: str = "") -> Iterator[Event]:
         self._opened = True
+        self._opened_us = self._reconciled_us = self._teller.now_us()
+        self._reconcile(after_s=RECONCILE_S)
         yield self._teller.status("live", reason)
         waiting, self._waiting = self._waiting, []
         for order in waiting:
@@ -145,6 +225,12 @@ class LiquidationsFollower:
 
     def _take_live(self, order: Liquidation) -> Iterator[Event]:
         key = _key(order)
+        if key in self._shown_live:
+            return
+        self._shown_live[key] = None
+        if len(self._shown_live) > _KEPT:
+            del self._shown_live[next(iter(self._shown_live))]
+        self._arrived += 1
         if self._ahead[key] > 0:
             self._ahead[key] -= 1
         else:

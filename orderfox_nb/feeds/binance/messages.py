@@ -6,8 +6,9 @@ until somebody reads the book.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -215,6 +216,7 @@ class StreamName(Struct, frozen=True):
 
 _frame = msgspec.json.Decoder(StreamFrame, strict=False)
 _name = msgspec.json.Decoder(StreamName)
+_CUT_OFF: Final = re.compile(rb'\s*\{\s*"stream"\s*:\s*"([^"\\]{1,100})"')
 
 
 def decode_frame(text: str | bytes) -> StreamFrame:
@@ -227,12 +229,17 @@ def decode_frame(text: str | bytes) -> StreamFrame:
     return _frame.decode(text)
 
 
+_BEGUN: Final = re.compile(rb'\s*\{\s*"stream"\s*:\s*"([!-~]{1,80}?)"')
+
+
 def stream_name(text: str | bytes) -> str:
     """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
     try:
         return _name.decode(text).stream
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
+        # Cut off: the name stands at the front.
+        found = _CUT_OFF.match(text if isinstance(text, bytes) else text.encode(errors="replace"))
+        return found[1].decode(errors="replace") if found is not None else ""
 
 
 class DepthBody(Struct, frozen=True, rename={"last_update_id": "lastUpdateId", "event_time": "E", "time": "T"}):
