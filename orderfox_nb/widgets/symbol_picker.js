@@ -47,6 +47,7 @@ async function render({ model, el }) {
   for (const title of ["Symbol", "Last", "24 h", "Volume"]) columns.append(make("span", "", title));
   const list = make("div", "of-list");
   list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "Symbols");
   popup.append(search, columns, list, note);
   root.append(button, popup);
   el.append(root);
