@@ -21,6 +21,8 @@ from orderfox_nb.errors import BadValue, EventError
 
 _PENDING: Final = 1024
 """Trades since the last kline that are kept one by one; klines come every 250 ms, in a rush about 400 trades apart."""
+_AHEAD_US: Final = 1_000_000
+"""A trade that came before a kline and is so much younger shows that the venue's clocks disagree, as after a jump."""
 _CHANGES: Final = 256
 """Bars whose last change is remembered, besides the newest."""
 
@@ -128,7 +130,9 @@ class Candles:
         if candle.open_us > self._open_us:
             self._roll(candle.open_us, candle)
         elif candle.open_us == self._open_us:
-            self._restart(candle, [trade for trade in self._pending if trade.time_us > candle.time_us])
+            # A closed bar has all of its trades, whatever the clocks say.
+            until_us = -1 if candle.closed else candle.time_us + _AHEAD_US
+            self._restart(candle, [trade for trade in self._pending if candle.time_us < trade.time_us <= until_us])
         else:
             if not self._ring.put(candle):
                 return

@@ -26,9 +26,12 @@ class Latest(Generic[LatestT]):
         self.kind = kind
         self.version = 0
         self.last: LatestT | None = None
+        self._older: LatestT | None = None
 
     def apply(self, event: Event) -> None:
         """Take an event; one that is older than the last changes nothing.
+
+        Two in a row that came live and are older mean that the venue's clock has gone back: it is followed.
 
         Raises:
             EventError: An event of another symbol.
@@ -38,8 +41,10 @@ class Latest(Generic[LatestT]):
         if event.symbol != self.instrument.symbol:
             raise EventError(f"{self.kind.__name__} of {event.symbol} for {self.instrument.symbol}")
         if self.last is not None and event.time_us < self.last.time_us:
-            return
-        self.last = event
+            older, self._older = self._older, event if event.received_us else None
+            if older is None or not event.received_us or event.time_us < older.time_us:
+                return
+        self.last, self._older = event, None
         self.version += 1
 
     def view(self) -> LatestT | None:

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from typing import Final
 
 from orderfox_nb.core.events import BookDelta, Event, Liquidation, Trade
-from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed
+from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 
 HELD_EVENTS: Final = 10_000
@@ -24,6 +24,8 @@ class Route:
     def __init__(self) -> None:
         self.readers: list[Inbox[Item]] = []
         self.live = False
+        self.renewals = 0
+        """How often it was subscribed to once more since its last event."""
         self._source: object | None = None
         self._successor: object | None = None
         self._held: deque[Event] = deque(maxlen=HELD_EVENTS)
@@ -43,7 +45,7 @@ class Route:
             self._source = source
         if not self.live:
             self.live = True
-            self._tell(Live())
+            self.tell(Live())
 
     def expect(self, successor: object) -> None:
         """Another source will carry the stream from now on, beside the present one."""
@@ -73,14 +75,20 @@ class Route:
             self._held.clear()
             self._floor_id = -1
             self.live = False
-            self._tell(Lost(reason))
+            self.tell(Lost(reason))
 
     def malformed(self, reason: str) -> None:
         """A frame could not be read."""
-        self._tell(Malformed(reason))
+        self.tell(Malformed(reason))
+
+    def tell(self, notice: Live | Lost | Malformed | Silent | Speaking) -> None:
+        """Tell every reader what became of the stream."""
+        for inbox in self.readers:
+            inbox.put(notice)
 
     def take(self, source: object, event: Event) -> Inbox[Item] | None:
         """Take an event of a source; returns the inbox of a reader that lags, if any."""
+        self.renewals = 0
         if isinstance(event, Liquidation):
             return self._deliver(event) if self._is_new(source, event) else None
         if self._source is None:
@@ -141,10 +149,6 @@ class Route:
             if inbox.crowded:
                 crowded = inbox
         return crowded
-
-    def _tell(self, notice: Live | Lost | Malformed) -> None:
-        for inbox in self.readers:
-            inbox.put(notice)
 
 
 def _ids(event: Event) -> tuple[int, int]:

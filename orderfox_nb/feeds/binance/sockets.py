@@ -7,13 +7,13 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Event
 from orderfox_nb.feeds.binance.connection import Connection
 from orderfox_nb.feeds.binance.handover import Route
-from orderfox_nb.feeds.binance.items import Item, Live
+from orderfox_nb.feeds.binance.items import Item, Live, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, http_status
@@ -24,6 +24,13 @@ STREAMS_PER_SOCKET: Final = 200
 ROTATE_AFTER_S: Final = 23.5 * 3600
 OVERLAP_S: Final = 10.0
 """How long two sockets carry the same streams at most while one takes over from the other."""
+
+_RHYTHM: Final = "@markPrice@1s"
+_SILENT_LOOKS: Final = 3
+"""Half seconds without a frame, beside a stream that speaks each second."""
+
+RENEWALS: Final = 2
+"""A stream that stays silent after so many is tried on another socket."""
 
 GOOD_AGE_S: Final = 30.0
 """A socket that lived so long was a good one: the next failure is tried again soon."""
@@ -94,6 +101,11 @@ class StreamSockets:
         for line in self._lines:
             line.renew(stream)
 
+    def look(self) -> None:
+        """Look for sockets on which nothing comes although something should each second; called each half second."""
+        for line in self._lines:
+            line.look()
+
     def move(self, url: str) -> None:
         """Connect to another address from the next attempt on."""
         self._url = url
@@ -149,7 +161,11 @@ class _Line:
         self.routes: dict[str, Route] = {}
         self._tasks: dict[Connection, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._rotate = asyncio.Event()
         self._past_frames = 0
+        self._looked_frames = 0
+        self._still = 0
+        self._silent = False
 
     @property
     def open_sockets(self) -> int:
@@ -177,9 +193,35 @@ class _Line:
             connection.unwant(stream)
 
     def renew(self, stream: str) -> None:
-        """Subscribe once more."""
+        """Subscribe once more; where that was of no use, on a new socket that takes over from this one."""
+        route = self.routes.get(stream)
+        if route is None:
+            return
+        route.renewals += 1
+        if route.renewals > RENEWALS and not route.passing:
+            route.renewals = 0
+            self._rotate.set()
+            return
         for connection in self._tasks:
             connection.renew(stream)
+
+    def look(self) -> None:
+        """Count for how long nothing has come, where a mark price comes each second."""
+        if self.frames != self._looked_frames or not any(
+            route.live for name, route in self.routes.items() if name.endswith(_RHYTHM)
+        ):
+            self._still, self._looked_frames = 0, self.frames
+            if self._silent:
+                self._silent = False
+                for route in self.routes.values():
+                    if route.live:
+                        route.tell(Speaking())
+            return
+        self._still += 1
+        if self._still >= _SILENT_LOOKS and not self._silent:
+            self._silent = True
+            for route in self.routes.values():
+                route.tell(Silent("nothing comes on the whole socket"))
 
     async def close(self) -> None:
         """End the socket and its tasks."""
@@ -244,7 +286,8 @@ class _Line:
     async def _serve(self, current: Connection) -> tuple[Connection, BaseException]:
         """Keep a connection, and replace it by a younger one in time; returns the last one and why it ended."""
         wait_s = self._rotate_after_s
-        while not await self._ends_within(wait_s, current):
+        while not await self._ends_within(wait_s, current, unless=self._rotate):
+            self._rotate.clear()
             successor = self._open()
             for route in self.routes.values():
                 route.expect(successor)
@@ -262,15 +305,18 @@ class _Line:
                 wait_s = OVERLAP_S
         return current, self._tasks[current].exception() or ConnectionError("the socket has ended")
 
-    async def _ends_within(self, seconds: float, *connections: Connection) -> bool:
-        """Wait for a duration or the end of any of the connections; tells whether one has ended."""
-        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
+    async def _ends_within(self, seconds: float, *connections: Connection, unless: asyncio.Event | None = None) -> bool:
+        """Wait for a duration, an event or the end of any of the connections; tells whether one has ended."""
+        waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._clock.sleep(seconds))}
+        if unless is not None:
+            waiting.add(asyncio.ensure_future(unless.wait()))
         tasks = {self._tasks[connection] for connection in connections}
         try:
-            await asyncio.wait({sleeper, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting | tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeper.cancel()
-            await asyncio.wait({sleeper})
+            for waiter in waiting:
+                waiter.cancel()
+            await asyncio.wait(waiting)
         return any(task.done() for task in tasks)
 
 
