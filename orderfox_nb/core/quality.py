@@ -84,6 +84,7 @@ class Quality:
         self._heard_us = 0
         self._heard_local_us = 0
         self._newest_us = 0
+        self._lead_us: int | None = None
 
     def apply(self, event: Event) -> None:
         """Take an event of the topic."""
@@ -113,7 +114,7 @@ class Quality:
                 self._lose(status.time_us, status.reason, status.lost)
             case "skewed":
                 # Times on both sides of a jump cannot be compared.
-                self._newest_us = 0
+                self._newest_us, self._lead_us = 0, None
                 self._enter(QualityState.SKEWED, status.time_us, status.reason)
             case "connecting":
                 # A connection that is being mended is still down for whoever looks at it.
@@ -162,7 +163,7 @@ class Quality:
             # Sent about a second late, and in no strict order: no measure of the clock.
             pass
         elif event.received_us and event.time_us < self._newest_us - _SKEW_US:
-            self._newest_us = event.time_us
+            self._newest_us, self._lead_us = event.time_us, None
             self._enter(QualityState.SKEWED, event.time_us, "the venue's clock jumped back")
             return
         else:
@@ -189,8 +190,7 @@ class Quality:
             self._heard = False
             self._heard_us = now_us
             self._heard_local_us = local_us
-        if self._newest_us > now_us + _SKEW_US:
-            self._newest_us = 0
+        if self._leapt(now_us):
             self._enter(QualityState.SKEWED, now_us, "the venue's clock jumped ahead")
         elif self.state is QualityState.SKEWED and not -1 < now_us - self.since_us <= _SKEW_US:
             self._enter(QualityState.LIVE, now_us, "")
@@ -200,6 +200,15 @@ class Quality:
                 reason = f"no message for {silent_us / SECOND_US:.3g} s"
                 self._enter(QualityState.STALE, now_us, reason, since_us=now_us - silent_us)
         self.lapses.prune(now_us)
+
+    def _leapt(self, now_us: int) -> bool:
+        """Tell whether the newest event is further ahead of now than such events were: a constant lead is none."""
+        if not self._newest_us:
+            return False
+        lead_us = self._newest_us - now_us
+        usual_us = self._lead_us
+        self._lead_us = lead_us if usual_us is None else max(usual_us, lead_us)
+        return usual_us is not None and lead_us > max(usual_us, 0) + _SKEW_US
 
     def _lapsed(self) -> bool:
         # The time before the first data is no lapse unless something went wrong.

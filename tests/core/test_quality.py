@@ -147,19 +147,20 @@ def test_a_clock_that_jumps_back_is_skew_and_heals():
 
 
 def test_an_event_from_the_future_is_skew():
-    quality = after("trades", status("live"), 0, trade(1, MONTH_US + 60 * SECOND_US), 1)
+    quality = after("trades", status("live"), trade(1, MONTH_US), 0, trade(2, MONTH_US + 60 * SECOND_US), 1)
     assert quality.state is QualityState.SKEWED
-    quality.apply(trade(2, MONTH_US + 4 * SECOND_US))
-    quality.advance(MONTH_US + 5 * SECOND_US)
+    quality.apply(trade(3, MONTH_US + 63 * SECOND_US))
+    quality.advance(MONTH_US + 4 * SECOND_US)
     assert quality.state is QualityState.LIVE
 
 
-def test_a_constant_offset_is_no_skew():
+@pytest.mark.parametrize("offset_s", [3600, -3600])
+def test_a_constant_offset_is_no_skew(offset_s: int):
     quality = after("trades", status("live"))
     for second in range(10):
-        quality.apply(trade(second, MONTH_US + second * SECOND_US))
-        quality.advance(MONTH_US + (second + 3600) * SECOND_US)
-    assert quality.state is QualityState.LIVE
+        quality.apply(trade(second, MONTH_US + (second + offset_s) * SECOND_US))
+        quality.advance(MONTH_US + second * SECOND_US)
+        assert quality.state is QualityState.LIVE
 
 
 def test_missing_trades_are_a_gap_until_they_are_fetched():

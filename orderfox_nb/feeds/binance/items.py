@@ -45,6 +45,16 @@ class Frozen(Struct, frozen=True):
     reason: str
 
 
+class Silent(Struct, frozen=True):
+    """Nothing comes on the whole socket, on which something comes each second."""
+
+    reason: str
+
+
+class Speaking(Struct, frozen=True):
+    """The socket is no longer silent."""
+
+
 class Jumped(Struct, frozen=True):
     """The venue's clock has jumped."""
 
@@ -66,5 +76,7 @@ class Failed(Struct, frozen=True):
     final: bool
 
 
-Notice: TypeAlias = Live | Lost | Malformed | Overflowed | Doubted | Frozen | Jumped | Fetched | Failed
+Notice: TypeAlias = (
+    Live | Lost | Malformed | Overflowed | Doubted | Frozen | Silent | Speaking | Jumped | Fetched | Failed
+)
 Item: TypeAlias = Event | Notice

@@ -41,14 +41,14 @@ class VenueClock:
             return local_us
         return self._venue_us + round((local_us - self._local_us) * self._rate)
 
-    def observe(self, venue_us: int, *, asked_us: int, answered_us: int, seen_us: int = 0) -> int:
+    def observe(self, venue_us: int, *, asked_us: int, answered_us: int, doubted: bool = False) -> int:
         """Learn the venue's time, which was read somewhere between two times of ours.
 
         Args:
             venue_us: What it said.
             asked_us: Before the question, by our clock.
             answered_us: After the answer.
-            seen_us: The newest time that its events carried: its clock does not run back.
+            doubted: Its events have shown that something is wrong: less time than ours has passed is then no pause.
 
         Returns:
             How far its clock has jumped, in microseconds: 0 where it ran on, or stood still.
@@ -59,7 +59,7 @@ class VenueClock:
         if self.known and passed_us > 0 and self._speed != float("inf"):
             ahead_us = venue_us - self._venue_us - round(passed_us * self._speed)
             doubt_us = JUMP_US + round((answered_us - asked_us) * self._speed)
-            if ahead_us > doubt_us or venue_us < max(self._venue_us, seen_us) - doubt_us:
+            if ahead_us > doubt_us or venue_us < self._venue_us - doubt_us or (doubted and ahead_us < -doubt_us):
                 jumped_us = ahead_us
         if jumped_us:
             self._rate = self._speed
