@@ -12,6 +12,7 @@ from ipywidgets.widgets.trait_types import InstanceDict
 
 from orderfox_nb.widgets.base import canonical_symbol, with_fallback
 from orderfox_nb.widgets.candle_chart import CandleChart
+from orderfox_nb.widgets.depth_chart import DepthChart
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
@@ -80,7 +81,7 @@ class _Column:
 
 
 class Dashboard(Box):
-    """Header, chart, order book, trades and liquidations of one market, linked to each other.
+    """Header, candles, depth, order book, trades and liquidations of one market, linked to each other.
 
     Everything keeps working while the kernel computes: the panels take their frames from the server, and choosing a
     symbol or timeframe happens in the browser. ``/`` searches a symbol, digits choose timeframes, ``?`` shows the keys.
@@ -149,9 +150,11 @@ class Dashboard(Box):
         self.chart, self.book, self.tape = first.chart, first.book, first.tape
         self.liquidations = Liquidations(symbol=shown[0])
         self.liquidations.add_class("of-area-liquidations")
+        self.depth = DepthChart(symbol=shown[0])
+        self.depth.add_class("of-area-depth")
         panels = [(panel, at) for at, column in enumerate(self._columns) for panel in column.linked]
         if len(shown) == 1:
-            panels.append((self.liquidations, 0))
+            panels += [(self.liquidations, 0), (self.depth.layer, 0)]
         self.page_state = PageState(
             name=name or ("dashboard" if len(shown) == 1 else f"dashboard of {len(shown)}"),
             given=[key for key, value in asked.items() if value],
@@ -185,7 +188,8 @@ class Dashboard(Box):
     def _children(self) -> list[Widget]:
         if len(self._columns) == 1:
             column = self._columns[0]
-            return [column.head(self.page_state), column.chart, column.book, column.tape, self.liquidations]
+            head = column.head(self.page_state)
+            return [head, column.chart, self.depth, column.book, column.tape, self.liquidations]
         boxes: list[Widget] = []
         for column in self._columns:
             lower = Box(children=[column.book, column.tape])

@@ -122,7 +122,7 @@ def draw(
             frame = fetch(symbol, "book", rounding=options["rounding"], rows=options["rows"])
             size = {"width": 320.0, "height": 35 + 24 + 32 + 6 + 40.0 * options["rows"]}
             content = book_svg(frame, colours, **size)
-        case "DepthChart":
+        case "DepthChart" | "DepthLayer":
             frame = fetch(symbol, "book", rounding="auto", rows=50)
             size = {"width": 640.0, "height": 320.0}
             content = depth_svg(frame, colours, **size)
