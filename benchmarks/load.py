@@ -76,17 +76,21 @@ async def follow(url: str, seen: Counts, ahead_ms: float) -> None:
     from picows.websockets import ConnectionClosed, connect
 
     book, tape = "/orderbook/" in url, "delta=true" in url
-    last_id = 0
+    last_id, first = 0, True
     async with connect(url, compression=None, open_timeout=60, close_timeout=1) as opened:
         seen.open()
         try:
             async for text in opened:
                 if not seen.counting and not tape:
+                    first = False
                     continue
                 seen.frames += seen.counting
-                if book and (stamp := _STAMP.search(text)) is not None:
+                if first:
+                    # A reader's first frame shows a book as it is, however long ago it changed.
+                    first = False
+                elif book and (stamp := _STAMP.search(text)) is not None:
                     seen.late_ms.append(time.time() * 1e3 + ahead_ms - int(stamp[1]))
-                elif tape:
+                if tape:
                     ids = [int(number) for number in _IDS.findall(text)][::-1]
                     for number in ids:
                         seen.lost += max(0, number - last_id - 1) if last_id else 0

@@ -19,6 +19,8 @@ _ERRORS: Final = {
     "403": "Not allowed",
     "404": "No such symbol or route",
     "405": "Not this method",
+    "413": "A body that is too large",
+    "429": "Too many writes: Retry-After tells when to come again",
     "503": "The venue cannot be reached",
 }
 _TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "token <the server's token>"}
