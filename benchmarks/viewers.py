@@ -45,15 +45,15 @@ def desk(server: Server) -> dict[str, float]:
 async def watch(contexts: list[BrowserContext], server: Server, seconds: float) -> dict[str, Any]:
     """Watch the server for some seconds."""
     kernels = server.kernels
-    links = [f"{LINK}.counters.frames"]
-    taken = [await context.pages[0].evaluate(links[0]) for context in contexts]
+    frames = f"{LINK}.counters.frames"
+    taken = [await context.pages[0].evaluate(frames) for context in contexts]
     before, used = desk(server), (cpu_s([server.process]), cpu_s(kernels), cpu_s(server.sources))
     begun = time.perf_counter()
     await asyncio.sleep(seconds)
     wall = time.perf_counter() - begun
     after, now = desk(server), (cpu_s([server.process]), cpu_s(kernels), cpu_s(server.sources))
     received = sum(
-        [await context.pages[0].evaluate(links[0]) - earlier for context, earlier in zip(contexts, taken, strict=True)]
+        [await context.pages[0].evaluate(frames) - earlier for context, earlier in zip(contexts, taken, strict=True)]
     )
     memory = [kernel.memory_full_info().uss / 2**20 for kernel in kernels]
     return {

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+
+from tests.browser.conftest import OpenScreen, Screen
+
+pytestmark = pytest.mark.browser
+
+
+async def serious(screen: Screen) -> dict[str, list[str]]:
+    """Return the rules that axe-core finds broken in a way that hinders somebody, and where."""
+    found = (await Axe().run(screen.page)).response["violations"]
+    return {
+        rule["id"]: [" ".join(str(part) for part in node["target"]) for node in rule["nodes"]]
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+    }
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_axe_finds_nothing_serious(served: str, open_screen: OpenScreen, theme: Literal["dark", "light"]):
+    async with open_screen("about:blank") as screen:
+        await screen.page.emulate_media(color_scheme=theme)
+        await screen.page.goto(served)
+        await screen.wait_live("market", "chart", "book", "tape", "liquidations")
+        assert await screen.page.evaluate("document.documentElement.dataset.ofTheme") == theme
+        assert await serious(screen) == {}
+        await screen.page.click(".of-picker-button")
+        await screen.page.wait_for_selector(".of-picker-popup .of-row")
+        assert await serious(screen) == {}
+
+
+async def test_the_keyboard_reaches_every_control_and_shows_where_it_is(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live("chart", "book")
+        controls = await screen.page.evaluate("""() => {
+            const all = [...document.querySelectorAll(".of button, .of select, .of input")];
+            return all.filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0).length;
+        }""")
+        assert controls > 10
+        reached = await screen.page.evaluate("(globalThis.ofReached = new Set()).size")
+        for _ in range(4 * controls):
+            await screen.page.keyboard.press("Tab")
+            outline, reached = await screen.page.evaluate("""() => {
+                const one = document.activeElement;
+                if (!one.matches(".of button, .of select, .of input")) return ["", ofReached.size];
+                ofReached.add(one);
+                return [getComputedStyle(one).outlineStyle, ofReached.size];
+            }""")
+            assert outline != "none"
+            if reached >= controls:
+                break
+        assert reached >= controls
