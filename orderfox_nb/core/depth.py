@@ -23,8 +23,9 @@ class DepthSide(NamedTuple):
     """Lots from the best price up to and including the point."""
     notional: list[float]
     """What these lots cost, in quote currency."""
-    deepest: int | None
-    """Ticks of the side's last level, also outside the range: beyond it nothing is known."""
+    known: int | None
+    """Ticks down to which every level is known, also outside the range: of those beyond the last snapshot only the ones
+    that have changed since are in the book."""
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +76,13 @@ def average_prices(book: Book, side: BookSide, cumulative: list[int]) -> list[fl
 def _side(book: Book, side: BookSide, middle: float, reach: float) -> DepthSide:
     ticks, lots = book.levels(side)
     distance = np.abs(ticks - middle)
+    known = int(ticks[-1])
+    if book.reach is not None:
+        end = book.reach[0] if side == "bid" else book.reach[1]
+        # A best price that has left the snapshot's range says that its end is of no use any more.
+        if distance[0] < abs(end - middle) < distance[-1] and (end < middle) == (side == "bid"):
+            known = end
     inside = int(np.searchsorted(distance, reach, side="right"))
-    deepest = int(ticks[-1])
     ticks, lots = ticks[:inside], lots[:inside]
     sums: Integers = np.cumsum(lots)
     instrument = book.instrument
@@ -87,4 +93,4 @@ def _side(book: Book, side: BookSide, middle: float, reach: float) -> DepthSide:
         steps = np.searchsorted(distance[:inside], np.linspace(0.0, reach, POINTS + 1)[1:], side="right") - 1
         kept = np.unique(np.concatenate(([0], steps[steps >= 0])))
         ticks, sums, paid = ticks[kept], sums[kept], paid[kept]
-    return DepthSide(ticks.tolist(), sums.tolist(), paid.tolist(), deepest)
+    return DepthSide(ticks.tolist(), sums.tolist(), paid.tolist(), known)

@@ -149,6 +149,11 @@ class Channel(Generic[Item]):
         """Return the fold's view and what stands in ``df.attrs``, taken together on the engine's loop."""
         return self._symbol._held.view(self.topic)
 
+    @property
+    def quality(self) -> dict[str, Any]:
+        """State and coverage of the topic, and the lapses in which it could not be trusted."""
+        return self._view()[1]["quality"]
+
     async def __aiter__(self) -> AsyncGenerator[Item, None]:
         """Yield what comes from now on, on the caller's loop, also while that loop is the kernel's."""
         async for event in across_threads(self._symbol._engine, self.topic, live_only=True):

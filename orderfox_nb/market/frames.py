@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.book import BookView
-from orderfox_nb.core.events import WHOLE_MARKET, Liquidation, Trade
+from orderfox_nb.core.events import WHOLE_MARKET, Liquidation, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.feeds.base import Listing, Origin
 
@@ -71,6 +71,28 @@ def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
         index=pd.Index([listing.instrument.symbol for listing in listings], name="symbol"),
     )
     frame.attrs.update(venue=origin.venue, source=origin.source, simulated=origin.simulated, recorded=origin.recorded)
+    return frame
+
+
+def quality_frame(topics: Mapping[Topic, Mapping[str, Any]], symbol: str) -> pd.DataFrame:
+    """Return the lapses of topics, oldest first; the end of one that lasts is NaT.
+
+    Args:
+        topics: Their quality, as ``df.attrs`` has it.
+        symbol: Whose topics they are.
+    """
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    rows = [{"topic": str(topic), **lapse} for topic, quality in topics.items() for lapse in quality["lapses"]]
+    rows.sort(key=lambda row: row["start_us"])
+
+    def times(name: str) -> Any:
+        return pd.to_datetime([row[name] or None for row in rows], unit="us", utc=True)
+
+    columns = {name: [row[name] for row in rows] for name in ("topic", "state", "reason", "lost")}
+    names = ["topic", "state", "start", "end", "reason", "lost"]
+    frame = pd.DataFrame({**columns, "start": times("start_us"), "end": times("end_us")}, columns=names)
+    frame.attrs.update(symbol=symbol, states={str(topic): quality["state"] for topic, quality in topics.items()})
     return frame
 
 

@@ -63,5 +63,5 @@ def depth_columns(view: Depth, *, instrument: Instrument, percent: str) -> dict[
         "middle": price(view.middle_ticks),
         "bids": side(view.bids),
         "asks": side(view.asks),
-        "deepest": [price(view.bids.deepest), price(view.asks.deepest)],
+        "known": [price(view.bids.known), price(view.asks.known)],
     }

@@ -11,11 +11,11 @@ const DRIFT = 0.08; // part of half the range that the middle may leave the cent
 const STEP_PIXELS = 12; // of the arrow keys
 
 function makeTip() {
-  const tip = make("dl", "of-tip of-depth-tip");
+  const tip = make("div", "of-depth-tip");
   tip.hidden = true;
   const values = ["Price", "From middle", "Size", "Notional", "Average"].map((name) => {
-    const value = make("dd");
-    tip.append(make("dt", "", name), value);
+    const value = make("b");
+    tip.append(make("span", "", name), value);
     return value;
   });
   return { tip, values };

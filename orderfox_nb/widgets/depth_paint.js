@@ -42,48 +42,65 @@ export function mostDepth(frame) {
   return most / 10 ** frame.size_digits;
 }
 
-/** Draw both sides as stairs; where the book's data ends inside the picture, so do they, and a line says it. */
+/** Draw both sides as stairs. Beyond the last snapshot only changed levels are known: there they are faint. */
 export function paintDepth(context, { plot, x, y, frame, colours }) {
   const { left, top, width, height } = plot;
   const xOf = (price) => left + ((price - x[0]) / (x[1] - x[0])) * width;
-  const yOf = (size) => top + height - (size / y) * height;
-  const priceScale = 10 ** frame.price_digits;
-  const sizeScale = 10 ** frame.size_digits;
-  context.save();
-  context.beginPath();
-  context.rect(left, top, width, height);
-  context.clip();
-  for (const [side, colour, edge, deepest] of [
-    ["bids", colours.bid, x[0], frame.deepest[0]],
-    ["asks", colours.ask, x[1], frame.deepest[1]],
-  ]) {
-    const [units, sizes] = frame[side];
-    if (!units.length) continue;
-    const known = side === "bids" ? Math.max(edge, deepest) : Math.min(edge, deepest);
-    const ground = top + height;
-    const line = new Path2D();
-    let level = ground;
-    line.moveTo(xOf(units[0] / priceScale), ground);
-    for (let at = 0; at < units.length; at++) {
-      const across = xOf(units[at] / priceScale);
-      line.lineTo(across, level);
-      level = yOf(sizes[at] / sizeScale);
-      line.lineTo(across, level);
-    }
-    line.lineTo(xOf(known), level);
-    const area = new Path2D(line);
-    area.lineTo(xOf(known), ground);
-    area.closePath();
-    context.globalAlpha = 0.16;
-    context.fillStyle = colour;
-    context.fill(area);
-    context.globalAlpha = 1;
-    context.strokeStyle = colour;
-    context.lineWidth = 1.5;
-    context.stroke(line);
-    if (known !== edge) paintEnd(context, { at: xOf(known), side, plot, colours });
+  for (const side of ["bids", "asks"]) {
+    const sign = side === "bids" ? -1 : 1;
+    const colour = sign < 0 ? colours.bid : colours.ask;
+    const [edge, known] = sign < 0 ? [x[0], frame.known[0]] : [x[1], frame.known[1]];
+    // The picture may reach a little beyond what was asked for: nothing is drawn there.
+    const asked = frame.middle * (1 + (sign * Number(frame.range)) / 100);
+    const end = sign < 0 ? Math.max(edge, asked) : Math.min(edge, asked);
+    const yOf = (size) => top + height - (size / y) * height;
+    const paths = sidePaths(frame, side, { end, ground: top + height, xOf, yOf });
+    if (!paths) continue;
+    const whole = (known - end) * sign >= 0;
+    const border = whole ? xOf(end) : xOf(known);
+    const inner = sign < 0 ? [border, left + width - border] : [left, border - left];
+    const outer = sign < 0 ? [left, border - left] : [border, left + width - border];
+    fillSide(context, paths, { clip: [inner[0], top, inner[1], height], colour, fill: 0.16, stroke: 1 });
+    if (whole) continue;
+    fillSide(context, paths, { clip: [outer[0], top, outer[1], height], colour, fill: 0.06, stroke: 0.5 });
+    paintBorder(context, { at: border, sign, plot, colours });
   }
   if (frame.middle !== null) paintUpright(context, xOf(frame.middle), plot, colours.muted, [1, 3]);
+}
+
+function sidePaths(frame, side, { end, ground, xOf, yOf }) {
+  const [units, sizes] = frame[side];
+  if (!units.length) return null;
+  const priceScale = 10 ** frame.price_digits;
+  const sizeScale = 10 ** frame.size_digits;
+  const line = new Path2D();
+  let level = ground;
+  line.moveTo(xOf(units[0] / priceScale), ground);
+  for (let at = 0; at < units.length; at++) {
+    const across = xOf(units[at] / priceScale);
+    line.lineTo(across, level);
+    level = yOf(sizes[at] / sizeScale);
+    line.lineTo(across, level);
+  }
+  line.lineTo(xOf(end), level);
+  const area = new Path2D(line);
+  area.lineTo(xOf(end), ground);
+  area.closePath();
+  return { line, area };
+}
+
+function fillSide(context, { line, area }, { clip, colour, fill, stroke }) {
+  context.save();
+  context.beginPath();
+  context.rect(...clip);
+  context.clip();
+  context.globalAlpha = fill;
+  context.fillStyle = colour;
+  context.fill(area);
+  context.globalAlpha = stroke;
+  context.strokeStyle = colour;
+  context.lineWidth = 1.5;
+  context.stroke(line);
   context.restore();
 }
 
@@ -98,13 +115,14 @@ function paintUpright(context, at, { top, height }, colour, dash) {
   context.setLineDash([]);
 }
 
-function paintEnd(context, { at, side, plot, colours }) {
+function paintBorder(context, { at, sign, plot, colours }) {
   paintUpright(context, at, plot, colours.line, [4, 4]);
   context.font = colours.font;
   context.fillStyle = colours.muted;
   context.textBaseline = "top";
-  context.textAlign = side === "bids" ? "right" : "left";
-  context.fillText("no deeper data", at + (side === "bids" ? -6 : 6), plot.top + 6);
+  context.textAlign = sign < 0 ? "right" : "left";
+  const room = sign < 0 ? at - plot.left : plot.left + plot.width - at;
+  if (room > 90) context.fillText("known in part", at + sign * 6, plot.top + 6);
 }
 
 /** The crosshair at a price, with a dot on the stairs and a fainter line as far on the other side. */

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from orderfox_nb.widgets.base import LiveWidget
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from orderfox_nb.widgets.base import LiveWidget, canonical_symbol
 from orderfox_nb.widgets.esm import module_text, style_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SymbolPicker(LiveWidget):
-    """Searchable list of symbols with 24 h volume, change and last price.
+    """Searchable list of symbols with last price, 24 h change and volume, and funding; favourites come first.
 
     Example:
-        >>> picker = SymbolPicker(symbol="SOLUSDT")
+        >>> picker = SymbolPicker(symbol="SOLUSDT", sort="change")
         >>> picker.observe(print, "symbol")
+        >>> picker.df.nlargest(10, "funding")
     """
 
     _esm = module_text("symbol_picker.js")
     _css = style_text("header.css")
+
+    sort = traitlets.Enum(["volume", "change", "funding", "last", "symbol"], "volume").tag(sync=True)
+    """Column that orders the list."""
+    descending = traitlets.Bool(True).tag(sync=True)
+    favourites = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """Symbols that stand above the others; the browser remembers them and adds those that it knows."""
+
+    @traitlets.validate("favourites")
+    def _canonical_favourites(self, proposal: Any) -> list[str]:
+        return list(dict.fromkeys(canonical_symbol(one) for one in proposal["value"]))
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every symbol by 24 h volume: name, last, change, volume_quote, funding."""
+        from orderfox_nb.widgets.kernel_data import kernel_market  # noqa: PLC0415 - a dashboard's kernel never asks
+
+        return kernel_market().df
 
 
 class MarketHeader(LiveWidget):
@@ -30,11 +55,22 @@ class MarketHeader(LiveWidget):
 
 
 class QualityBadge(LiveWidget):
-    """Source, state and lag of the data, said in words.
+    """Source, state and lag of the data, said in words; under the pointer the lapses of the last hour.
 
     Example:
-        >>> QualityBadge(symbol="BTCUSDT")
+        >>> badge = QualityBadge(symbol="BTCUSDT")
+        >>> badge.df
     """
 
     _esm = module_text("quality_badge.js")
     _css = style_text("header.css")
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Times in which the kernel's own trades and book could not be trusted: topic, state, start, end, reason, lost.
+
+        ``attrs["states"]`` has the state of each topic now.
+        """
+        from orderfox_nb.widgets.kernel_data import kernel_quality  # noqa: PLC0415 - as above
+
+        return kernel_quality(self.symbol)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.market.connection import Liquidations, Market, Symbol, connect
+from orderfox_nb.market.frames import quality_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @cache
@@ -34,3 +39,14 @@ def kernel_liquidations(symbol: str, *, whole_market: bool) -> Liquidations:
     if whole_market or symbol == WHOLE_MARKET:
         return kernel_market().liquidations
     return kernel_symbol(symbol).liquidations
+
+
+def kernel_quality(symbol: str) -> pd.DataFrame:
+    """Return the lapses of a symbol's trades and book as this kernel reads them.
+
+    Raises:
+        UnknownSymbol: The venue does not list it.
+        FeedError: The venue cannot be asked.
+    """
+    one = kernel_symbol(symbol)
+    return quality_frame({channel.topic: channel.quality for channel in (one.trades, one.book)}, one.symbol)

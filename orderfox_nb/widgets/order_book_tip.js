@@ -31,11 +31,11 @@ export function fillLines(fill, side, frame) {
 
 /** Attach the tip to both sides of a ladder; `paint(frame)` keeps it of now. */
 export function makeFillTip(panel, sides) {
-  const tip = make("dl", "of-tip");
+  const tip = make("div", "of-tip");
   tip.hidden = true;
   const cells = [];
   for (let row = 0; row < 5; row++) {
-    const pair = [make("dt"), make("dd")];
+    const pair = [make("span"), make("b")];
     tip.append(...pair);
     cells.push(pair);
   }
@@ -66,8 +66,10 @@ export function makeFillTip(panel, sides) {
     });
     const place = held.side.rows[held.index].element.getBoundingClientRect();
     const box = panel.getBoundingClientRect();
-    const top = held.side.name === "ask" ? place.bottom - box.top + 4 : place.top - box.top - tip.offsetHeight - 4;
-    tip.style.top = `${Math.max(4, Math.min(top, box.height - tip.offsetHeight - 4))}px`;
+    // On the far side of the row, so that what the order would take stays in sight; else beside it.
+    const [above, below] = [place.top - box.top - tip.offsetHeight - 4, place.bottom - box.top + 4];
+    const fits = held.side.name === "ask" ? above > 36 : below + tip.offsetHeight < box.height - 4;
+    tip.style.top = `${(held.side.name === "ask") === fits ? above : below}px`;
     tip.dataset.side = held.side.name;
     tip.dataset.index = String(held.index);
     tip.dataset.average = String(fill.average);

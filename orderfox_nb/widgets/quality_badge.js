@@ -1,13 +1,10 @@
 // Where the data comes from and how good it is, said in words.
 import { make, setClass, write } from "./dom.js";
 import { followFrames } from "./panel.js";
+import { fillQualityTip, lastLapses, OwnLapses, WORDS, worstState } from "./quality_tip.js";
 import { applyTheme, onTheme, toggleTheme } from "./theme.js";
 
-const WORDS = {
-  reconnecting: "reconnecting…", connecting: "connecting…", reload: "reload this page", waiting: "waiting for data…",
-  syncing: "synchronising", stale: "no news", gap: "gap", skewed: "clock is off", down: "source is down",
-  gone: "not available",
-};
+const ASK_AGAIN_MS = 3_000;
 
 /** What the source is, in words that nobody can misread. */
 export function originText(origin) {
@@ -17,16 +14,34 @@ export function originText(origin) {
   return origin.venue.toUpperCase();
 }
 
+async function askLapses(base, symbol) {
+  try {
+    const url = `${base}api/v1/quality/${encodeURIComponent(symbol)}`;
+    const answer = await fetch(url, { credentials: "same-origin", cache: "no-store" });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 async function render({ model, el }) {
   applyTheme();
   el.classList.add("of-widget");
   const root = make("div", "of of-badge-box");
-  const panel = make("div", "of-badge");
-  panel.setAttribute("role", "status");
+  const panel = make("button", "of-badge");
+  panel.type = "button";
   const source = make("strong", "of-source");
   const dot = make("i", "of-dot");
   const text = make("span", "of-badge-text");
   panel.append(source, dot, text);
+  const tip = make("div", "of of-quality-tip");
+  tip.popover = "manual"; // in the browser's top layer: no container can clip it
+  tip.setAttribute("role", "tooltip");
+  tip.id = `of-quality-${Math.random().toString(36).slice(2)}`;
+  panel.setAttribute("aria-describedby", tip.id);
+  // The lag changes twice a second; only another state is worth a word to somebody who listens.
+  const spoken = make("span", "of-spoken");
+  spoken.setAttribute("role", "status");
   const theme = make("button", "of-theme");
   theme.type = "button";
   theme.title = "Dark or light";
@@ -40,41 +55,103 @@ async function render({ model, el }) {
   const problem = make("div", "of-problem");
   problem.setAttribute("role", "alert");
   problem.hidden = true;
-  root.append(panel, theme, problem);
+  root.append(panel, theme, spoken, problem, tip);
   el.append(root);
 
   const parts = { panel, note: make("span"), gone: "" };
+  const own = new OwnLapses();
   let shownLag = 0;
+  let answer = null;
+  let asked = 0;
+  let following = null;
+
+  const stateNow = () => {
+    const { link } = following;
+    const state = panel.dataset.state ?? "connecting";
+    const worst = link.state === "open" ? worstState(link.entries.values(), model.get("symbol")) : null;
+    if (!worst || ["waiting", "gone"].includes(state)) return [state, []];
+    return worst;
+  };
+  const fillTip = () => {
+    const { link } = following;
+    const origin = link.hello?.origin;
+    const [state, streams] = stateNow();
+    const where = state === "live" ? "" : ` (${streams.join(", ")})`;
+    const facts = [["Source", origin?.source ?? "not known yet"], ["State", (WORDS[state] ?? state) + where]];
+    if (state === "live" && !origin?.recorded) facts.push(["Lag", `${shownLag} ms`]);
+    const notes = [];
+    if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
+    if (origin?.recorded) notes.push("A recording, played again.");
+    if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
+    if (link.transport?.kind === "comm") notes.push("Frames come through the kernel.");
+    const now = link.now();
+    const known = link.transport?.kind !== "socket" || answer !== null;
+    const lapses = [...own.all(now), ...lastLapses(answer, now)].sort((one, other) => other.from - one.from);
+    tip.dataset.lapses = known ? String(lapses.length) : "";
+    fillQualityTip(tip, { facts, notes, lapses: known ? lapses : null });
+  };
+  const isOpen = () => tip.matches(":popover-open");
+  const place = () => {
+    const box = panel.getBoundingClientRect();
+    tip.style.top = `${box.bottom + 6}px`;
+    tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
+  };
+  const renewTip = async () => {
+    const { link } = following;
+    if (link.transport?.kind === "socket" && performance.now() - asked > ASK_AGAIN_MS) {
+      asked = performance.now();
+      answer = await askLapses(link.base, model.get("symbol"));
+    }
+    if (isOpen()) fillTip();
+  };
+  const open = () => {
+    if (isOpen() || !following) return;
+    asked = 0;
+    fillTip();
+    tip.showPopover();
+    place();
+    renewTip().then(() => isOpen() && place());
+  };
+  const close = () => isOpen() && tip.hidePopover();
+  panel.addEventListener("pointerenter", open);
+  panel.addEventListener("pointerleave", () => panel.matches(":focus-visible") || close());
+  panel.addEventListener("focus", () => panel.matches(":focus-visible") && open());
+  panel.addEventListener("blur", close);
+  panel.addEventListener("click", open); // a finger has no hover
+  panel.addEventListener("keydown", (event) => event.key === "Escape" && close());
+
   const show = (link) => {
     const origin = link.hello?.origin;
-    const state = panel.dataset.state ?? "connecting";
+    own.note(link.state === "open" || !link.hello, link.now());
+    const [state, streams] = stateNow();
     write(source, originText(origin));
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
     const words = WORDS[state] ?? state;
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
     // A recording plays at a speed of its own: its delay says nothing.
     const delay = origin?.recorded ? "" : ` · ${shownLag} ms`;
-    write(text, (state === "live" ? `live${delay}` : words) + comm);
+    const part = streams.length && streams.length < 3 && state !== "live" ? `: ${streams.join(", ")}` : "";
+    write(text, (state === "live" ? `live${delay}` : words + part) + comm);
+    if (panel.dataset.worst !== state) panel.dataset.worst = state;
+    write(spoken, `${originText(origin)} ${words}`);
     const why = origin?.problem ?? "";
     write(problem, why);
     problem.hidden = why === "";
-    const lines = [`source: ${origin?.source ?? "not known yet"}`, `state: ${words}`];
-    if (state === "live") lines.push(`${shownLag} ms behind the quickest frame of the last minute`);
-    if (origin?.simulated) lines.push("Every number here is invented by the embedded exchange.");
-    if (origin?.demo_symbols) lines.push("The symbol list is the built-in one.");
-    panel.title = lines.join("\n");
   };
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
-  const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint: () => {} });
+  parts.symbolChanged = () => (answer = null);
+  following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint: () => {} });
   const { link } = following;
   const unlisten = link.listen(() => queueMicrotask(() => show(link)));
   const untheme = onTheme(showTheme);
   const timer = setInterval(() => {
     shownLag = Math.round(link.lag.ms ?? 0);
     show(link);
+    if (isOpen()) renewTip();
   }, 500);
   return () => {
     clearInterval(timer);
+    close();
     untheme();
     unlisten();
     following.end();

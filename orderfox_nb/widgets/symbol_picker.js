@@ -1,23 +1,14 @@
-// Choose a symbol: a button that opens a searchable list with 24 h volume, change and last price.
+// Choose a symbol: a button that opens a searchable, sortable grid of all of them, favourites first.
 import { make, setClass, write } from "./dom.js";
 import { grouped, percentText, shortText } from "./format.js";
 import { holdLink } from "./link.js";
 import { setTrait } from "./panel.js";
+import { keepFavourites, listSymbols, readFavourites } from "./symbol_list.js";
 import { applyTheme } from "./theme.js";
 
-const SHOWN = 200; // rows in the document; the search reaches every symbol
-
-/** Rows of the symbols frame that match a search, the ones that begin with it first. */
-export function matchSymbols(symbols, search) {
-  const wanted = search.trim().toUpperCase().replace(/[/\s-]/g, "");
-  const [begin, hold] = [[], []];
-  for (let row = 0; row < symbols[0].length; row++) {
-    const id = symbols[0][row].toUpperCase();
-    if (id.startsWith(wanted)) begin.push(row);
-    else if (id.includes(wanted)) hold.push(row);
-  }
-  return begin.concat(hold).slice(0, SHOWN);
-}
+const TITLES = [
+  ["symbol", "Symbol"], ["last", "Last"], ["change", "24 h"], ["volume", "Volume"], ["funding", "Funding"],
+];
 
 /** A price whose digits nobody told: as it came, thousands separated. */
 function lastText(price) {
@@ -27,28 +18,73 @@ function lastText(price) {
   return /e/.test(text) ? text : grouped(whole) + (rest === undefined ? "" : `.${rest}`);
 }
 
+function makeHead(onSort) {
+  const head = make("div", "of-columns");
+  head.setAttribute("role", "row");
+  const star = make("span", "of-star", "");
+  star.setAttribute("role", "columnheader");
+  star.setAttribute("aria-label", "Favourite");
+  head.append(star);
+  const cells = TITLES.map(([name, title]) => {
+    const cell = make("span");
+    cell.setAttribute("role", "columnheader");
+    const button = make("button", "of-sort", title);
+    button.type = "button";
+    button.addEventListener("click", () => onSort(name));
+    cell.append(button);
+    head.append(cell);
+    return { name, title, cell, button };
+  });
+  const show = (sort, descending) => {
+    for (const { name, title, cell, button } of cells) {
+      const chosen = name === sort;
+      cell.setAttribute("aria-sort", chosen ? (descending ? "descending" : "ascending") : "none");
+      write(button, chosen ? `${title} ${descending ? "↓" : "↑"}` : title);
+    }
+  };
+  return { head, show };
+}
+
 async function render({ model, el }) {
   applyTheme();
   el.classList.add("of-widget");
   const root = make("div", "of of-picker");
+  const id = `of-picker-${Math.random().toString(36).slice(2)}`;
   const button = make("button", "of-picker-button");
   button.type = "button";
-  button.setAttribute("aria-haspopup", "listbox");
+  button.setAttribute("aria-haspopup", "dialog");
+  button.setAttribute("aria-expanded", "false");
   const name = make("strong", "of-picker-name");
   button.append(name, make("span", "of-picker-kind", "Perpetual ▾"));
   const popup = make("div", "of-picker-popup");
   popup.popover = "auto"; // in the browser's top layer: no container can clip it
+  popup.setAttribute("role", "dialog");
+  popup.setAttribute("aria-label", "Choose a symbol");
   const search = make("input", "of-search");
   search.type = "search";
   search.placeholder = "Search symbols";
   search.setAttribute("aria-label", "Search symbols");
+  search.setAttribute("role", "combobox");
+  search.setAttribute("aria-autocomplete", "list");
+  search.setAttribute("aria-haspopup", "grid");
+  search.setAttribute("aria-expanded", "true");
+  search.setAttribute("aria-controls", id);
   const note = make("p", "of-empty");
-  const columns = make("div", "of-columns");
-  for (const title of ["Symbol", "Last", "24 h", "Volume"]) columns.append(make("span", "", title));
+  note.setAttribute("role", "status");
+  const grid = make("div", "of-grid");
+  grid.id = id;
+  grid.setAttribute("role", "grid");
+  grid.setAttribute("aria-label", "Symbols");
   const list = make("div", "of-list");
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Symbols");
-  popup.append(search, columns, list, note);
+  list.setAttribute("role", "rowgroup");
+  list.tabIndex = -1;
+  const { head, show: showHead } = makeHead((column) => {
+    const same = model.get("sort") === column;
+    setTrait(model, "descending", same ? !model.get("descending") : column !== "symbol");
+    setTrait(model, "sort", column);
+  });
+  grid.append(head, list);
+  popup.append(search, grid, note);
   root.append(button, popup);
   el.append(root);
 
@@ -58,54 +94,83 @@ async function render({ model, el }) {
   let unsubscribe = null;
   let marked = 0;
   let matches = [];
+  const isOpen = () => popup.matches(":popover-open");
 
   const showName = () => write(name, names.get(model.get("symbol")) ?? model.get("symbol"));
   const choose = (symbol) => {
     setTrait(model, "symbol", symbol);
     popup.hidePopover();
+    button.focus();
+  };
+  const toggleFavourite = (symbol) => {
+    const before = model.get("favourites");
+    const after = before.includes(symbol) ? before.filter((one) => one !== symbol) : [...before, symbol];
+    setTrait(model, "favourites", after);
   };
   const rows = [];
   const addRow = () => {
     const element = make("div", "of-row");
-    element.setAttribute("role", "option");
-    const cells = [make("span", "of-price"), make("span"), make("span"), make("span", "of-total")];
-    element.append(...cells);
-    const row = { element, cells, symbol: "" };
+    element.setAttribute("role", "row");
+    element.id = `${id}-${rows.length}`;
+    const star = make("button", "of-star");
+    star.type = "button";
+    const cells = ["of-price", "", "", "of-total", "of-total"].map((className) => make("span", className));
+    const starCell = make("span");
+    starCell.append(star);
+    for (const cell of [starCell, ...cells]) cell.setAttribute("role", "gridcell");
+    element.append(starCell, ...cells);
+    const row = { element, star, cells, symbol: "" };
     element.addEventListener("click", () => choose(row.symbol));
+    star.addEventListener("click", (event) => {
+      event.stopPropagation();
+      toggleFavourite(row.symbol);
+    });
     list.append(element);
     rows.push(row);
   };
+  const paintRow = (row, from, at) => {
+    const [ids, titles, volumes, changes, fundings, lasts] = symbols;
+    const { element, star, cells } = row;
+    row.symbol = ids[from];
+    const liked = model.get("favourites").includes(ids[from]);
+    write(star, liked ? "★" : "☆");
+    star.setAttribute("aria-pressed", String(liked));
+    star.setAttribute("aria-label", `Favourite ${titles[from]}`);
+    // Tab goes from the search to the star of the marked row only, not through two hundred of them.
+    star.tabIndex = at === marked ? 0 : -1;
+    write(cells[0], titles[from]);
+    write(cells[1], lastText(lasts[from]));
+    write(cells[2], percentText(changes[from]));
+    setClass(cells[2], changes[from] > 0 ? "of-bid" : changes[from] < 0 ? "of-ask" : "");
+    write(cells[3], shortText(volumes[from]));
+    write(cells[4], percentText(fundings[from], 4, false));
+    setClass(element, at === marked ? "of-row of-marked" : "of-row");
+    element.setAttribute("aria-selected", String(ids[from] === model.get("symbol")));
+  };
   const showList = () => {
-    if (!symbols || !popup.matches(":popover-open")) return;
-    matches = matchSymbols(symbols, search.value);
+    showHead(model.get("sort"), model.get("descending"));
+    if (!symbols || !isOpen()) return;
+    matches = listSymbols(symbols, {
+      search: search.value, sort: model.get("sort"), descending: model.get("descending"),
+      favourites: model.get("favourites"),
+    });
     marked = Math.max(0, Math.min(marked, matches.length - 1));
     while (rows.length < matches.length) addRow();
     while (rows.length > matches.length) rows.pop().element.remove();
-    matches.forEach((from, at) => {
-      const { element, cells } = rows[at];
-      const [ids, titles, volumes, changes, , lasts] = symbols;
-      rows[at].symbol = ids[from];
-      write(cells[0], titles[from]);
-      write(cells[1], lastText(lasts[from]));
-      write(cells[2], percentText(changes[from]));
-      const sign = changes[from] > 0 ? "of-bid" : changes[from] < 0 ? "of-ask" : "";
-      setClass(cells[2], sign);
-      write(cells[3], shortText(volumes[from]));
-      setClass(element, at === marked ? "of-row of-marked" : "of-row");
-      element.setAttribute("aria-selected", String(ids[from] === model.get("symbol")));
-    });
+    matches.forEach((from, at) => paintRow(rows[at], from, at));
+    search.setAttribute("aria-activedescendant", matches.length ? rows[marked].element.id : "");
     write(note, matches.length ? "" : `No symbol matches “${search.value}”`);
     note.hidden = matches.length > 0;
   };
   const view = {
     paint({ frame }) {
       symbols = frame.symbols;
-      symbols[0].forEach((id, row) => names.set(id, symbols[1][row]));
+      symbols[0].forEach((symbol, row) => names.set(symbol, symbols[1][row]));
       root.dataset.symbols = String(symbols[0].length);
       root.dataset.demo = String(Boolean(frame.demo));
       showName();
       showList();
-      if (!popup.matches(":popover-open")) stop();
+      if (!isOpen()) stop();
     },
   };
   const start = () => (unsubscribe ??= link.subscribe({ symbol: "*", stream: "symbols", parameters: {} }, view));
@@ -115,7 +180,7 @@ async function render({ model, el }) {
   };
   button.addEventListener("click", () => {
     const place = button.getBoundingClientRect();
-    popup.style.left = `${Math.max(8, Math.min(place.left, innerWidth - 388))}px`;
+    popup.style.left = `${Math.max(8, Math.min(place.left, innerWidth - 488))}px`;
     popup.style.top = `${place.bottom + 6}px`;
     popup.togglePopover();
   });
@@ -131,22 +196,48 @@ async function render({ model, el }) {
   search.addEventListener("input", () => {
     marked = 0;
     showList();
+    list.scrollTop = 0;
   });
+  const jumps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
   search.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // JupyterLab's and Voila's shortcuts are not meant
     if (event.key === "Enter" && matches.length) choose(symbols[0][matches[marked]]);
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      marked += event.key === "ArrowDown" ? 1 : -1;
+    if (event.key in jumps) {
+      marked += jumps[event.key];
       showList();
       rows[marked]?.element.scrollIntoView({ block: "nearest" });
       event.preventDefault();
     }
   });
-  model.on("change:symbol", showName);
+  // JupyterLab's and the dashboard's shortcuts are not meant.
+  popup.addEventListener("keydown", (event) => event.key !== "Escape" && event.stopPropagation());
+  // In a dashboard its own keys open the search; alone, the first picker of the page does.
+  const slash = (event) => {
+    const { target } = event;
+    const writing = target instanceof Element && target.closest("input, select, textarea, [contenteditable=true]");
+    if (event.key !== "/" || writing || event.defaultPrevented || root.closest(".of-dashboard")) return;
+    if (document.documentElement.dataset.ofHost === "lab" && !root.contains(target)) return;
+    event.preventDefault();
+    button.click();
+  };
+  document.addEventListener("keydown", slash);
+
+  const stored = readFavourites();
+  const merged = [...new Set([...model.get("favourites"), ...stored])];
+  if (merged.length > model.get("favourites").length) setTrait(model, "favourites", merged);
+  const favouritesChanged = () => {
+    keepFavourites(model.get("favourites"));
+    showList();
+  };
+  const heard = [
+    ["change:symbol", showName], ["change:sort", showList], ["change:descending", showList],
+    ["change:favourites", favouritesChanged],
+  ];
+  for (const [event, handler] of heard) model.on(event, handler);
   showName();
   start(); // once, for the names
   return () => {
-    model.off("change:symbol", showName);
+    for (const [event, handler] of heard) model.off(event, handler);
+    document.removeEventListener("keydown", slash);
     stop();
     release();
   };

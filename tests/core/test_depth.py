@@ -8,7 +8,7 @@ import pytest
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.depth import POINTS, average_prices, build_depth
 from orderfox_nb.core.ladder import build_ladder
-from tests.desk.scripted import BTC, snapshot
+from tests.desk.scripted import BTC, delta, snapshot
 
 pytestmark = pytest.mark.core
 
@@ -35,7 +35,7 @@ def test_depth_sums_from_the_best_price_outward_within_the_range():
     assert depth.bids.lots == [1_000, 3_000]
     assert depth.bids.notional == pytest.approx([99.0, 99.0 + 196.0])
     assert depth.asks.lots == [4_000, 4_500]
-    assert (depth.bids.deepest, depth.asks.deepest) == (900, 1_400)
+    assert (depth.bids.known, depth.asks.known) == (900, 1_400)
 
 
 def test_a_deep_book_is_thinned_to_points_that_are_levels_with_exact_sums():
@@ -53,7 +53,7 @@ def test_a_deep_book_is_thinned_to_points_that_are_levels_with_exact_sums():
 def test_a_side_without_levels_has_no_middle_and_no_depth():
     depth = build_depth(book_of([(99.0, 1.0)], []), percent=Decimal(1))
     assert depth.middle_ticks is None
-    assert (depth.bids.ticks, depth.asks.ticks, depth.asks.deepest) == ([], [], None)
+    assert (depth.bids.ticks, depth.asks.ticks, depth.asks.known) == ([], [], None)
 
 
 @pytest.mark.parametrize("rounding", ["0.1", "0.25", "10"])
@@ -69,3 +69,12 @@ def test_the_average_price_of_a_row_is_that_of_its_levels_and_not_of_its_label(r
         assert average == pytest.approx(exact / wanted / 10, rel=1e-12)
     assert averages == sorted(averages)
     assert average_prices(book, "bid", []) == []
+
+
+def test_what_lies_beyond_the_snapshot_is_not_claimed_to_be_all():
+    book = book_of([(99.0, 1.0), (98.0, 2.0)], [(101.0, 4.0), (102.0, 0.5)])
+    book.apply(delta(2, 101, [(90.0, 7.0)], [(103.0, 0.25), (101.5, 1.0)]))
+    depth = build_depth(book, percent=Decimal(10))
+    assert depth.bids.ticks == [990, 980, 900]
+    assert depth.asks.lots == [4_000, 5_000, 5_500, 5_750]
+    assert (depth.bids.known, depth.asks.known) == (980, 1_020)
