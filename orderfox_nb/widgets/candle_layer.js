@@ -77,9 +77,10 @@ async function render({ model, el }) {
   const following = await followFrames({ model, parts, traits, keyOf, paint });
   const unlisten = following.link.listen(({ state }) => {
     chart.lapses.connection(state === "open", following.link.now());
+    chart.draw();
   });
   chart.attach(el);
-  const timer = setInterval(() => !document.hidden && chart.drawOver(), 1000);
+  const timer = setInterval(() => !document.hidden && chart.passTime(), 1000);
   return () => {
     clearInterval(timer);
     chart.crosshair.charts.delete(onCrosshair);

@@ -158,6 +158,12 @@ export class CandleView {
     if (scene) this.over.paint(this.above.fit(this.view.el.clientWidth, this.view.el.clientHeight), scene);
   }
 
+  /** A second went by: the countdown goes on, and so does what lasts. */
+  passTime() {
+    if (this.lapses.open) this.draw();
+    else this.drawOver();
+  }
+
   /** The viewer moved the window: drawn once, however often the scales say so before the next animation frame. */
   viewed() {
     if (this.window.setting || !this.ready || this.waiting) return;
