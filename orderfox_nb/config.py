@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
     liquidation_api_base_url: str = Field("", alias="LIQUIDATION_API_BASE_URL")
-    database_url: str = Field("", alias="DATABASE_URL")
+    database_url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
+    """May hold a password."""
     max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
     max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
     max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
@@ -158,5 +159,5 @@ def load_settings(**overrides: Any) -> Settings:
         field = Settings.model_fields.get(name)
         variable = field.alias if field is not None and field.alias else name
         message = first["msg"].removeprefix("Value error, ").removeprefix("expected ")
-        shown = "<hidden>" if "KEY" in variable or "TOKEN" in variable else first.get("input")
+        shown = "<hidden>" if any(word in variable for word in ("KEY", "TOKEN", "DATABASE")) else first.get("input")
         raise SettingError(variable, shown, message) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -228,8 +229,12 @@ def _read(path: Path) -> Sequence[Listing]:
 def _write(path: Path, rows: Sequence[Listing]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(rows))
-        fresh.replace(path)
+        # A name of its own: two servers may share the folder. Whoever reads finds the old list or the whole new one.
+        fresh = path.with_suffix(f".{os.getpid()}.new")
+        try:
+            fresh.write_bytes(msgspec.json.encode(rows))
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
     except OSError as error:
         _log.warning("the symbol list is not kept: %s", error)

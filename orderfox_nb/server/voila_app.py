@@ -28,7 +28,7 @@ from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 
 from orderfox_nb.errors import SettingError
-from orderfox_nb.server.handlers.base import MAX_BODY
+from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
@@ -109,6 +109,8 @@ class OrderFoxVoila(Voila):
         base = self.base_url
         guard = {"reaper": self._reaper, "now_s": time.monotonic}
         return [
+            # No file has such a name, and looking for one is an error inside tornado.
+            (r".*%00.*", NoRoute, {"service": self.service}),
             *routes(base, self.service, top_level=True, catch_all=True),
             (url_path_join(base, rf"/api/kernels/{_KERNEL_PATH}/channels"), GuardedKernelSocket, guard),
             (url_path_join(base, rf"/voila/api/shutdown/{_KERNEL_PATH}"), PageLeaves, {"reaper": self._reaper}),

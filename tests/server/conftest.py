@@ -255,6 +255,7 @@ def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tup
                 "JUPYTER_PREFER_ENV_PATH": "0",
                 "ORDERFOX_DATA_DIR": str(folder),
                 "ORDERFOX_SOURCE": "sim?symbols=2",
+                "CORS_ORIGINS": "https://friend.example",
                 **environment,
             },
         )

@@ -1,14 +1,20 @@
-"""Who may ask what: every route against every situation."""
+"""Who may ask what: every route against every situation, in one table."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from urllib.parse import urlparse
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, CookieJar
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from orderfox_nb.server.routes import CATCH_ALL, REST, SOCKETS, TOP_LEVEL
 from tests.server.conftest import TOKEN, Child, Serve, Served, until
 
 pytestmark = pytest.mark.server
@@ -22,92 +28,264 @@ READS = [
     "api/v1/orderbook/BTCUSDT",
     "api/v1/trades/BTCUSDT",
     "api/v1/candles/BTCUSDT",
+    "api/v1/quality/BTCUSDT",
     "api/v1/liquidations/BTCUSDT",
     "api/v1/liquidation-volume/BTCUSDT/1m",
 ]
-SOCKETS = [
+WRITES = ["api/v1/refresh-symbols"]
+STREAMS = [
     "api/v1/ws/orderbook/BTCUSDT",
+    "api/v1/ws/orderbook?symbol=BTCUSDT",
     "api/v1/ws/trades/BTCUSDT",
     "api/v1/ws/candles/BTCUSDT",
+    "api/v1/ws/candles/BTCUSDT/1m",
     "api/v1/ws/liquidations/BTCUSDT",
     "api/v1/ws/live",
 ]
-SITUATIONS = {
+FRIEND, STRANGER = "https://friend.example", "https://other.example"
+RIGHT, WRONG = {"Authorization": f"token {TOKEN}"}, {"Authorization": "token wrong"}
+SITUATIONS: dict[str, dict[str, str]] = {
     "nobody": {},
-    "a wrong token": {"Authorization": "token wrong"},
-    "the token": {"Authorization": f"token {TOKEN}"},
+    "a wrong token": WRONG,
+    "the token": RIGHT,
     "the token as bearer": {"Authorization": f"Bearer {TOKEN}"},
+    "a token cut short": {"Authorization": f"token {TOKEN[:-1]}"},
+    "no scheme": {"Authorization": TOKEN},
+    "another origin": {"Origin": STRANGER},
+    "another origin with the token": {"Origin": STRANGER, **RIGHT},
+    "a listed origin": {"Origin": FRIEND},
+    "a listed origin with the token": {"Origin": FRIEND, **RIGHT},
+    "an opaque origin": {"Origin": "null"},
 }
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
-async def test_dashboard_lets_anybody_read_and_only_the_token_write(server: Served, situation: str) -> None:
-    headers = SITUATIONS[situation]
-    for path in READS:
-        async with server.session.get(server.url + path, headers=headers) as response:
-            assert response.status == 200, path
-            assert response.headers["X-Request-ID"]
-    for path in SOCKETS:
-        async with connect(server.ws_url + path, additional_headers=headers) as socket:
+class Expected(NamedTuple):
+    """Status of reading, of writing, and of a socket's handshake (101: open)."""
+
+    read: int
+    write: int
+    socket: int
+
+
+PUBLIC, PRIVATE, OPEN = Expected(200, 401, 101), Expected(403, 403, 403), Expected(200, 200, 101)
+TABLE: dict[tuple[str, str], Expected] = {
+    # orderfox serve: anybody reads, our token writes, a page of another site opens no socket. Whoever has the token
+    # is let in from everywhere: no page can send the header unless it was told the token.
+    ("serve", "nobody"): PUBLIC,
+    ("serve", "a wrong token"): PUBLIC,
+    ("serve", "the token"): OPEN,
+    ("serve", "the token as bearer"): OPEN,
+    ("serve", "a token cut short"): PUBLIC,
+    ("serve", "no scheme"): PUBLIC,
+    ("serve", "another origin"): Expected(200, 401, 403),
+    ("serve", "another origin with the token"): OPEN,
+    ("serve", "a listed origin"): PUBLIC,
+    ("serve", "a listed origin with the token"): OPEN,
+    ("serve", "an opaque origin"): Expected(200, 401, 403),
+    # The extension: Jupyter's login for everything.
+    ("extension", "nobody"): PRIVATE,
+    ("extension", "a wrong token"): PRIVATE,
+    ("extension", "the token"): OPEN,
+    ("extension", "the token as bearer"): OPEN,
+    ("extension", "a token cut short"): PRIVATE,
+    ("extension", "no scheme"): PRIVATE,
+    ("extension", "another origin"): PRIVATE,
+    ("extension", "another origin with the token"): OPEN,
+    ("extension", "a listed origin"): PRIVATE,
+    ("extension", "a listed origin with the token"): OPEN,
+    ("extension", "an opaque origin"): PRIVATE,
+    # The extension with public reading: writing stays Jupyter's, and whoever reads is asked for no token.
+    ("public extension", "nobody"): Expected(200, 403, 101),
+    ("public extension", "a wrong token"): Expected(200, 403, 101),
+    ("public extension", "the token"): OPEN,
+    ("public extension", "the token as bearer"): OPEN,
+    ("public extension", "a token cut short"): Expected(200, 403, 101),
+    ("public extension", "no scheme"): Expected(200, 403, 101),
+    ("public extension", "another origin"): Expected(200, 403, 403),
+    ("public extension", "another origin with the token"): Expected(200, 200, 403),
+    ("public extension", "a listed origin"): Expected(200, 403, 101),
+    ("public extension", "a listed origin with the token"): OPEN,
+    ("public extension", "an opaque origin"): Expected(200, 403, 403),
+}
+
+
+@pytest.fixture(scope="module")
+def public_jupyter(start_jupyter: Callable[..., tuple[Child, str]]) -> Iterator[tuple[Child, str]]:
+    """``jupyter server`` whose market data anybody may read."""
+    child, address = start_jupyter("--OrderFoxApp.public=True")
+    yield child, address
+    child.end()
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest, kind: str) -> str:
+    """Base URL of a kind of server, in a process of its own."""
+    fixture = {"serve": "dashboard", "extension": "jupyter", "public extension": "public_jupyter"}[kind]
+    return request.getfixturevalue(fixture)[1] + "/"
+
+
+async def handshake(url: str, headers: dict[str, str]) -> int:
+    """Return the status of a WebSocket's handshake; an open one has to send something."""
+    others = {name: value for name, value in headers.items() if name != "Origin"}
+    try:
+        async with connect(url, origin=headers.get("Origin"), additional_headers=others) as socket:  # type: ignore[arg-type]
             assert await socket.recv()
-    status, answer = await server.ask("api/v1/refresh-symbols", method="POST", headers=headers)
-    allowed = situation.startswith("the token")
-    assert status == (200 if allowed else 401)
-    if not allowed:
-        assert answer["status_code"] == 401
-        assert "Authorization" in answer["detail"]
+    except InvalidStatus as refused:
+        return refused.response.status_code
+    return 101
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
-async def test_extension_asks_jupyter_for_everything(jupyter: tuple[Child, str], situation: str) -> None:
-    url, headers = jupyter[1] + "/", SITUATIONS[situation]
-    allowed = situation.startswith("the token")
+def test_table_has_every_route_and_every_situation() -> None:
+    paths = ["/" + path.partition("?")[0] for path in (*READS, *WRITES, *STREAMS)]
+    for pattern, _ in (*REST, *SOCKETS):
+        assert any(re.fullmatch(pattern, path) for path in paths), f"{pattern} is not in the table"
+    assert [pattern for pattern, _ in (*TOP_LEVEL, *CATCH_ALL)] == ["/health", "/metrics", "/api/v1(?:/.*)?"]
+    kinds = {kind for kind, _ in TABLE}
+    assert set(TABLE) == {(kind, situation) for kind in kinds for situation in SITUATIONS}
+
+
+@pytest.mark.parametrize(("kind", "situation"), TABLE)
+async def test_every_route_lets_in_whom_it_should_and_nobody_else(address: str, kind: str, situation: str) -> None:
+    headers, expected = SITUATIONS[situation], TABLE[kind, situation]
+    found: dict[str, int] = {}
+    async with ClientSession(headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
+        for path in (*READS, *WRITES):
+            method = "POST" if path in WRITES else "GET"
+            async with session.request(method, address + path, allow_redirects=False) as response:
+                found[path] = response.status
+                assert response.headers["X-Request-ID"], path
+                allowed = response.headers.get("Access-Control-Allow-Origin")
+                assert allowed == (FRIEND if headers.get("Origin") == FRIEND else None), path
+                assert "*" not in (allowed or "")
+                if response.status >= 400:
+                    answer = await response.json()
+                    assert answer == {"detail": answer["detail"], "status_code": response.status}
+    streams = await asyncio.gather(*(handshake("ws" + address[4:] + path, headers) for path in STREAMS))
+    found.update(zip(STREAMS, streams, strict=True))
+    wanted = {
+        **dict.fromkeys(READS, expected.read),
+        **dict.fromkeys(WRITES, expected.write),
+        **dict.fromkeys(STREAMS, expected.socket),
+    }
+    assert found == wanted
+
+
+@pytest.mark.parametrize("kind", ["extension"])
+async def test_login_by_cookie_reads_and_writes_only_with_the_page_s_own_word(address: str, kind: str) -> None:
+    """What a foreign page could make a logged-in browser send: cookies, and no XSRF token."""
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
+        async with session.get(address + "login", params={"token": TOKEN}) as response:
+            assert response.status in (200, 404)
+        async with session.get(address + "api/v1/symbols") as response:
+            assert response.status == 200, kind
+        cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
+        assert "_xsrf" in cookies
+        for headers, status in (({}, 403), ({"X-XSRFToken": "made up"}, 403), ({"X-XSRFToken": cookies["_xsrf"]}, 200)):
+            async with session.post(address + WRITES[0], headers=headers) as response:
+                assert response.status == status, headers
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        for path in STREAMS:
+            url = "ws" + address[4:] + path
+            assert await handshake(url, {"Cookie": sent}) == 101
+            assert await handshake(url, {"Cookie": sent, "Origin": STRANGER}) == 403
+
+
+@pytest.mark.parametrize("kind", ["serve", "extension", "public extension"])
+async def test_preflight_tells_listed_origins_what_they_may_and_others_nothing(address: str, kind: str) -> None:
     async with ClientSession() as session:
-        for path in READS:
-            async with session.get(url + path, headers=headers, allow_redirects=False) as response:
-                assert response.status == (200 if allowed else 403), path
-                if not allowed:
-                    assert (await response.json())["status_code"] == 403
-        async with session.post(url + "api/v1/refresh-symbols", headers=headers) as response:
-            assert response.status == (200 if allowed else 403)
-    for path in SOCKETS:
-        socket_url = "ws" + url[4:] + path
-        if allowed:
-            async with connect(socket_url, additional_headers=headers) as socket:
-                assert await socket.recv()
-        else:
-            with pytest.raises(InvalidStatus) as refused:
-                async with connect(socket_url, additional_headers=headers):
-                    pass
-            assert refused.value.response.status_code == 403
+        for path in (*READS, *WRITES):
+            for origin in (FRIEND, STRANGER):
+                headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+                async with session.options(address + path, headers=headers) as response:
+                    assert response.status == 204, kind
+                    assert ("Access-Control-Allow-Methods" in response.headers) == (origin == FRIEND)
+                    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
-async def test_public_setting_opens_reading_of_an_extension(serve: Serve) -> None:
-    async with serve(public=True, standalone=False) as server:
-        assert (await server.ask("api/v1/health"))[0] == 200
+TRAVERSALS = [
+    "/../../../../etc/passwd",
+    "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "/..%2f..%2f..%2fetc%2fpasswd",
+    "/..%5c..%5cetc%5cpasswd",
+    "/....//....//etc/passwd",
+    "//etc/passwd",
+    "/etc/passwd%00.json",
+]
 
 
-@pytest.mark.parametrize(("origin", "allowed"), [("https://friend.example", True), ("https://other.example", False)])
-async def test_only_listed_origins_may_read_across_sites(serve: Serve, origin: str, allowed: bool) -> None:
-    async with serve(CORS_ORIGINS="https://friend.example") as server:
-        headers = {"Origin": origin}
-        async with server.session.get(server.url + "api/v1/symbols", headers=headers) as response:
-            assert response.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
-            assert response.headers["Vary"] == "Origin"
-        async with server.session.get(server.url + "api/v1/orderbook/NOPE", headers=headers) as response:
-            assert response.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
-        async with server.session.options(server.url + "api/v1/refresh-symbols", headers=headers) as response:
-            assert response.status == 204
-            methods = response.headers.get("Access-Control-Allow-Methods")
-            assert (methods is not None and {"GET", "POST", "PATCH", "DELETE"} <= set(methods.split(", "))) == allowed
-        for path in SOCKETS:
-            if allowed:
-                async with connect(server.ws_url + path, origin=origin) as socket:  # type: ignore[arg-type]
-                    assert await socket.recv()
-            else:
-                with pytest.raises(InvalidStatus):
-                    async with connect(server.ws_url + path, origin=origin):  # type: ignore[arg-type]
-                        pass
+@pytest.mark.parametrize("kind", ["serve", "extension"])
+@pytest.mark.parametrize(
+    "root", ["", "api/v1", "api/v1/orderbook", "api/v1/ws/orderbook", "voila/static", "voila/files", "static"]
+)
+async def test_no_path_leads_out_of_the_package(address: str, kind: str, root: str) -> None:
+    where = urlparse(address + root)
+    assert where.hostname is not None
+    for traversal in TRAVERSALS:
+        # As written: a client's library would tidy the path up.
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        path = where.path.rstrip("/") + traversal
+        authorization = "" if kind == "serve" else f"Authorization: token {TOKEN}\r\n"
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\n{authorization}Connection: close\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        status = int(answer.split(b" ", 2)[1])
+        assert b"root:" not in answer
+        assert status < 500, (path, answer[:200])
+        assert status >= 300, (path, answer[:200])
+
+
+SECRETS = {
+    "BINANCE_API_KEY": "key-that-nobody-may-see",
+    "BINANCE_SECRET_KEY": "secret-that-nobody-may-see",
+    "DATABASE_URL": "postgresql://user:password-that-nobody-may-see@localhost/x",
+}
+
+
+async def test_secrets_are_in_no_answer_and_in_no_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    told: list[str] = []
+    async with serve(**SECRETS) as server:
+        async with ClientSession(headers=RIGHT) as session:
+            for path in (
+                *READS,
+                *WRITES,
+                "api/v1/nothing",
+                "api/v1/orderbook/NOPE",
+                "api/v1/orderbook/BTCUSDT?limit=0",
+            ):
+                for method in ("GET", "POST"):
+                    async with session.request(method, f"{server.url}{path}") as response:
+                        told += [await response.text(), str(response.headers)]
+        for path in (*STREAMS, "api/v1/ws/orderbook/NOPE"):
+            async with connect(server.ws_url + path, additional_headers=RIGHT) as socket:
+                told.append(str(await socket.recv()))
+        told.append(repr(server.service.settings))
+    # The client of the test logs what it sends.
+    ours = [record for record in caplog.records if not record.name.startswith("websockets")]
+    told += [record.getMessage() for record in ours] + [str(vars(record)) for record in ours]
+    assert len(told) > 40
+    for secret in (*SECRETS.values(), TOKEN):
+        assert not any(secret in text for text in told), secret
+
+
+async def test_log_of_a_server_holds_no_token(start_dashboard: Callable[..., tuple[Child, str]]) -> None:
+    child, address = start_dashboard("--debug", "--preheat", "0", "--source", "sim?symbols=1", **SECRETS)
+    try:
+        async with ClientSession() as session:
+            for path in ("/", "/health", f"/api/v1/symbols?token={TOKEN}", f"/nothing?token={TOKEN}"):
+                async with session.get(address + path, headers=RIGHT) as response:
+                    page = await response.text()
+                    assert TOKEN not in page.replace(path, ""), path
+        async with connect(f"ws{address[4:]}/api/v1/ws/live?token={TOKEN}", additional_headers=RIGHT) as socket:
+            await socket.recv()
+    finally:
+        child.end()
+    assert "path=/api/v1/symbols" in child.text
+    for secret in (*SECRETS.values(), TOKEN):
+        assert secret not in child.text, secret
 
 
 async def test_page_of_the_same_server_may_open_sockets(server: Served) -> None:

@@ -112,7 +112,13 @@ class MarketHandler(JupyterHandler):
         elif self.service.standalone:
             raise Refused(401, _DETAILS[401])
         else:
-            await JupyterHandler.prepare(self, _redirect_to_login=False)  # type: ignore[misc]
+            try:
+                await JupyterHandler.prepare(self, _redirect_to_login=False)  # type: ignore[misc]
+            except web.HTTPError as error:
+                if error.status_code == 404:
+                    # Jupyter's word for a page of another site.
+                    raise Refused(403, "This origin may not write: send the server's token") from None
+                raise
             user = self.current_user
             action = HTTP_METHOD_TO_AUTH_ACTION[method]
             if user is None or not await ensure_async(
