@@ -83,6 +83,7 @@ class Quality:
         self._heard = False
         self._heard_us = 0
         self._heard_local_us = 0
+        self._skewed_local_us = 0
         self._newest_us = 0
         self._lead_us: int | None = None
 
@@ -162,6 +163,9 @@ class Quality:
         if type(event) is Liquidation or type(event) is LiquidationVolume:
             # Sent about a second late, and in no strict order: no measure of the clock.
             pass
+        elif self.state is QualityState.SKEWED:
+            # Both times are under way for a while.
+            self._newest_us = event.time_us
         elif event.received_us and event.time_us < self._newest_us - _SKEW_US:
             self._newest_us, self._lead_us = event.time_us, None
             self._enter(QualityState.SKEWED, event.time_us, "the venue's clock jumped back")
@@ -192,8 +196,11 @@ class Quality:
             self._heard_local_us = local_us
         if self._leapt(now_us):
             self._enter(QualityState.SKEWED, now_us, "the venue's clock jumped ahead")
-        elif self.state is QualityState.SKEWED and not -1 < now_us - self.since_us <= _SKEW_US:
-            self._enter(QualityState.LIVE, now_us, "")
+        elif self.state is QualityState.SKEWED:
+            # By our own clock: the venue's is what cannot be trusted.
+            self._skewed_local_us = self._skewed_local_us or local_us
+            if local_us - self._skewed_local_us > _SKEW_US:
+                self._enter(QualityState.LIVE, now_us, "")
         if self.state is QualityState.LIVE and self._silent_us is not None:
             silent_us = min(now_us - self._heard_us, local_us - self._heard_local_us)
             if silent_us > self._silent_us * SECOND_US:
@@ -228,6 +235,7 @@ class Quality:
             end_us = max(time_us, self.since_us)
             self.lapses.add(Lapse(self.state.value, self.since_us, end_us, self.reason, self.lost))
         self.state = state
+        self._skewed_local_us = 0
         self.since_us = time_us if since_us is None else since_us
         self.reason = reason
         self.lost = -1

@@ -172,7 +172,7 @@ class BinanceFeed:
             self._jumps += 1
             self._leads.clear()
             for inbox in self._inboxes.values():
-                inbox.put_first(Jumped(f"the venue's clock jumped by {jumped_us / 1e6:+.1f} s"))
+                inbox.put(Jumped(f"the venue's clock jumped by {jumped_us / 1e6:+.1f} s"))
 
     async def __aenter__(self) -> Self:
         return self
