@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 import traitlets
@@ -12,6 +17,11 @@ from orderfox_nb.widgets.pump import page_pump
 
 if TYPE_CHECKING:
     from orderfox_nb.widgets.still import Still
+
+_log = logging.getLogger(__name__)
+
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+_PYTHON_MESSAGE: Final = re.compile(r"[0-9a-f-]+_\d+_\d+")
 
 FALLBACK = (
     "<p><em>A live OrderFox widget: run the cell to see it. It needs a running kernel and, for frames straight from "
@@ -65,19 +75,51 @@ class LiveWidget(anywidget.AnyWidget):
     """What ``to_static`` drew last."""
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self.last_still)
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self.last_still, draw=self.to_static)
 
 
 STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size"})
 """What of a widget's traits its still depends on."""
 
 
-def with_fallback(bundle: Any, still: Still | None = None) -> Any:
-    """Put the HTML fallback into a display's mime bundle: a sentence, under the last still if there is one."""
+def with_fallback(bundle: Any, still: Still | None = None, *, draw: Callable[[], Still] | None = None) -> Any:
+    """Put the HTML fallback into a display's mime bundle: a sentence, under the last still if there is one.
+
+    Args:
+        bundle: Of the widget.
+        still: What was drawn last.
+        draw: Draws one. It is used where a program runs the notebook: nothing of its output will ever be live, so the
+            page gets what is true now instead of a view that waits for a kernel.
+    """
+    if draw is not None and runs_in_batch():
+        try:
+            still = draw()
+        except Exception:  # noqa: BLE001 - a notebook must not fail for the picture of its output
+            _log.warning("No still could be drawn", exc_info=True)
+        bundle = _without_view(bundle)
     html = FALLBACK if still is None else still.html + FALLBACK
     if isinstance(bundle, tuple):
         return ({**bundle[0], "text/html": html}, *bundle[1:])
     return {**bundle, "text/html": html} if bundle else bundle
+
+
+def runs_in_batch() -> bool:
+    """Return whether nbconvert, papermill or the like runs the cell, and no page that could show a widget.
+
+    They are clients in Python, whose messages are named by session, process and number; Voila is one too, but tells
+    its kernels so.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    parent = getattr(shell, "parent_header", None) or {}
+    message = str((parent.get("header") or {}).get("msg_id", ""))
+    return bool(_PYTHON_MESSAGE.fullmatch(message)) and not any(name.startswith("VOILA_") for name in os.environ)
+
+
+def _without_view(bundle: Any) -> Any:
+    if isinstance(bundle, tuple):
+        return (_without_view(bundle[0]), *bundle[1:])
+    return {kind: data for kind, data in bundle.items() if kind != _VIEW} if bundle else bundle
 
 
 def canonical_symbol(text: str) -> str:

@@ -234,7 +234,7 @@ class CandleChart(VBox):
         return self.layer.to_static(theme=theme, palette=palette)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self.layer.last_still)
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self.layer.last_still, draw=self.to_static)
 
 
 def known_overlays(names: Sequence[str]) -> list[str]:

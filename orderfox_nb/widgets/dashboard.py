@@ -246,4 +246,4 @@ class Dashboard(Box):
         return self._still
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self._still)
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self._still, draw=self.to_static)

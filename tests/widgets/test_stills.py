@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -162,3 +167,22 @@ def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatc
     chart = CandleChart(timeframe="15m")
     assert any("15m · live" in text for text in texts(chart.to_static().svg))
     assert "<img" in chart._repr_mimebundle_()["text/html"]
+
+
+def test_a_notebook_that_a_program_runs_shows_what_is_true_without_a_kernel(tmp_path: Path):
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cells = [{**cell, "id": "one", "source": "from orderfox_nb.widgets import OrderBook\nOrderBook(rows=10)"}]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook = tmp_path / "still.ipynb"
+    notebook.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    settings = {"ORDERFOX_SOURCE": "sim?seed=7&symbols=3", "ORDERFOX_URL": "", "ORDERFOX_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "notebook", "--stdout", str(notebook)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VOILA_")}
+    done = subprocess.run(
+        command, env={**environment, **settings}, capture_output=True, text=True, timeout=120, check=True
+    )
+    (output,) = json.loads(done.stdout)["cells"][0]["outputs"]
+    html = "".join(output["data"]["text/html"])
+    assert html.startswith('<img alt="SIMULATED · BTCUSDT · as of ')
+    assert "run the cell" in html
+    assert "application/vnd.jupyter.widget-view+json" not in output["data"]

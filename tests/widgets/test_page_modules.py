@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.widgets.conftest import RunModule
+from tests.widgets.test_javascript import LINK
+
+pytestmark = pytest.mark.widgets
+
+PAGE = """
+    globalThis.document = { getElementById: () => null, documentElement: { dataset: {} }, body: { dataset: {} } };
+    globalThis.localStorage = { getItem: () => null, setItem() {} };
+    globalThis.matchMedia = () => ({ matches: false, addEventListener() {} });
+    globalThis.MutationObserver = class { observe() {} disconnect() {} };
+    globalThis.location = new URL("http://127.0.0.1/");
+    const page = await import("./page_url.js");
+"""
+
+
+def test_only_values_of_the_right_form_are_taken_from_an_address(run_module: RunModule):
+    printed = run_module(f"""{PAGE}
+        console.log(JSON.stringify([
+            page.cleaned({{ symbol: "eth/usdt,<img>,SOLUSDT", rounding: "0.5,-1,1e5", rows: "20", layout: "book" }}, 3),
+            page.cleaned({{ symbol: "BTCUSDT,ETHUSDT", rounding: "1,2" }}, 1),
+            page.cleaned({{ symbol: "<b>", timeframe: "9x", rounding: "", rows: "7", layout: "constructor" }}, 1),
+            page.cleaned(JSON.parse('{{"symbol": 5, "rows": [], "timeframe": null}}'), 1),
+        ]));
+    """)
+    assert json.loads(printed) == [
+        {"symbol": ["ETHUSDT", None, "SOLUSDT"], "rounding": ["0.5", None, None], "rows": 20, "layout": "book"},
+        {"symbol": ["BTCUSDT"], "rounding": ["1"]},
+        {},
+        {"symbol": ["5"]},
+    ]
+
+
+def test_a_view_as_code_names_only_what_is_not_by_itself(run_module: RunModule):
+    printed = run_module(f"""{PAGE}
+        const view = (changes) => ({{
+            symbol: ["BTCUSDT"], timeframe: "1m", rounding: ["auto"], rows: 20, layout: "default", ...changes,
+        }});
+        const many = {{ symbol: ["BTCUSDT", "ETHUSDT"], rounding: ["auto", "0.5"], layout: "chart" }};
+        console.log(JSON.stringify([page.viewCode(view({{}})), page.viewCode(view(many)), page.viewTexts(view(many))]));
+    """)
+    plain, many, texts = json.loads(printed)
+    assert plain.splitlines()[-1] == 'Dashboard(symbol="BTCUSDT", timeframe="1m", rows=20)'
+    assert many.splitlines()[-1] == (
+        'Dashboard(symbols=["BTCUSDT", "ETHUSDT"], timeframe="1m", rounding=["auto", "0.5"], rows=20, layout="chart")'
+    )
+    assert texts == {
+        "symbol": "BTCUSDT,ETHUSDT", "timeframe": "1m", "rounding": "auto,0.5", "rows": "20", "layout": "chart",
+    }  # fmt: skip
+
+
+KERNEL = """
+    const { watchKernel } = await import("./kernel.js");
+    const signal = () => ({ slots: new Set(), connect(slot) { this.slots.add(slot); },
+        disconnect(slot) { this.slots.delete(slot); }, emit() { [...this.slots].forEach((slot) => slot()); } });
+    const kernel = { id: "a", status: "idle", connectionStatus: "connected",
+        statusChanged: signal(), connectionStatusChanged: signal() };
+    const manager = { kernel };
+    let clock = 0;
+    performance.now = () => clock;
+    let served = true;
+    const seen = [];
+    const end = watchKernel(manager, () => served, (state) => seen.at(-1) !== state && seen.push(state));
+    const is = (changes, later = 0) => {
+        clock += later;
+        Object.assign(kernel, changes);
+        kernel.statusChanged.emit();
+    };
+"""
+
+
+def test_a_kernel_that_works_long_is_busy_and_one_that_ended_stays_dead(run_module: RunModule):
+    printed = run_module(f"""{KERNEL}
+        is({{ status: "busy" }}); is({{}}, 500); is({{ status: "idle" }});
+        is({{ status: "busy" }}); is({{}}, 1500); is({{ status: "idle" }});
+        is({{ status: "autorestarting" }}); is({{ status: "idle" }});
+        end();
+        console.log(JSON.stringify([seen, kernel.statusChanged.slots.size, kernel.connectionStatusChanged.slots.size]));
+    """)
+    assert json.loads(printed) == [["idle", "busy", "idle", "dead"], 0, 0]
+
+
+def test_a_kernel_out_of_reach_is_dead_only_where_the_server_answers(run_module: RunModule):
+    printed = run_module(f"""{KERNEL}
+        served = false;
+        is({{ connectionStatus: "connecting" }}); is({{}}, 60000);
+        served = true;
+        is({{}}, 10); is({{}}, 2000);
+        const before = seen.slice();
+        is({{}}, 3000);
+        end();
+        console.log(JSON.stringify([before, seen]));
+    """)
+    assert json.loads(printed) == [["idle"], ["idle", "dead"]]
+
+
+def test_a_server_at_its_limit_is_quoted_and_tried_again_later(run_module: RunModule):
+    printed = run_module(f"""{LINK}
+        const waits = [];
+        globalThis.setTimeout = (work, ms) => waits.push(ms);
+        link.receive({{ type: "error", message: "This server has 2 viewers and takes no more" }}, 0);
+        link.lost(1013, "busy");
+        const first = [link.state, link.detail];
+        link.lost(1006, "");
+        console.log(JSON.stringify([first, link.state, waits.map((ms) => ms >= 7500)]));
+        process.exit(0);
+    """)
+    assert json.loads(printed) == [
+        ["refused", "This server has 2 viewers and takes no more"],
+        "reconnecting",
+        [True, False],
+    ]
+
+
+def test_a_dead_kernel_ends_its_comm_at_once_and_is_not_asked_again(run_module: RunModule):
+    printed = run_module(f"""{LINK}
+        link.transport = {{ kind: "comm", send() {{}}, close() {{}} }};
+        link.pump = {{ on() {{}}, send() {{ throw new Error("asked"); }} }};
+        link.kernelChanged("dead");
+        const state = link.state;
+        await link.connect();
+        console.log(state, link.state, link.transport);
+        process.exit(0);
+    """)
+    assert printed.split() == ["reconnecting", "reconnecting", "null"]
