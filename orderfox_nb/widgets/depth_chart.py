@@ -58,7 +58,7 @@ class DepthChart(VBox):
         self.x_scale = bqplot.LinearScale(allow_padding=False)
         self.y_scale = bqplot.LinearScale(allow_padding=False, min=0.0)
         x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none", num_ticks=5)
-        y_axis = bqplot.Axis(scale=self.y_scale, side="right", orientation="vertical", grid_lines="solid", num_ticks=5)
+        y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid", num_ticks=5)
         self.figure = bqplot.Figure(
             axes=[x_axis, y_axis],
             marks=list(marks),

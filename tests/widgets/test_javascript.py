@@ -118,7 +118,7 @@ def test_prices_stay_inside_their_pane_and_ticks_are_round(run_module: RunModule
 def test_a_search_finds_beginnings_first_and_in_any_form(run_module: RunModule):
     printed = run_module("""
         globalThis.document = { getElementById: () => null };
-        const { matchSymbols } = await import("./symbol_picker.js");
+        const { matchSymbols } = await import("./symbol_list.js");
         const symbols = [["BTCUSDT", "WBTCUSDT", "ETHUSDT", "BTCUSDC"]];
         console.log(JSON.stringify([matchSymbols(symbols, "btc"), matchSymbols(symbols, "eth/usdt"),
             matchSymbols(symbols, "x"), matchSymbols(symbols, "").length]));
