@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import WebSocketRoute
+from playwright.async_api import Page, WebSocketRoute
 
 from tests.browser.conftest import LINK, OpenScreen, Screen
 from tests.server.conftest import TOKEN, Child
@@ -84,6 +84,14 @@ def charts(chromium: str, picture_path: Path, tmp_path_factory: pytest.TempPathF
     child.end()
 
 
+async def until(page: Page, condition: str, argument: object = None, timeout_s: float = 40) -> None:
+    """Wait until a function of the page is true, asked from outside: the page's policy forbids text as code."""
+    deadline = time.monotonic() + timeout_s
+    while not await page.evaluate(condition, argument):
+        assert time.monotonic() < deadline, condition
+        await asyncio.sleep(0.05)
+
+
 class Charts:
     """Both charts on a page: the first has one minute a bar, the second five."""
 
@@ -100,9 +108,11 @@ class Charts:
 
     async def wait(self, condition: str, argument: object = None, chart: int = 0) -> None:
         """Wait until a condition of a chart's ``data``, ``legend``, ``overlays``, ``tip`` or ``progress`` is true."""
-        await self.page.wait_for_function(
+        await until(
+            self.page,
             f"""([at, wanted]) => {{
                 const panel = {CHARTS}[at];
+                if (!panel) return false;
                 const box = panel.closest(".of-candle-chart");
                 const text = (name) => box.querySelector(name)?.textContent ?? "";
                 const data = panel.dataset;
@@ -111,8 +121,7 @@ class Charts:
                 const progress = box.querySelector(".of-progress")?.hidden === false ? text(".of-progress") : "";
                 return {condition};
             }}""",
-            arg=[chart, argument],
-            timeout=20_000,
+            [chart, argument],
         )
 
     async def text(self, name: str, chart: int = 0) -> str:
@@ -186,9 +195,7 @@ def open_charts(charts: str, open_screen: OpenScreen) -> Callable[..., Any]:
             if route is not None:
                 await screen.page.route_web_socket("**/ws/live", route)
             await screen.page.goto(charts)
-            await screen.page.wait_for_function(
-                "document.querySelectorAll('.of-candle-chart .of-ready').length === 2", timeout=40_000
-            )
+            await until(screen.page, "() => document.querySelectorAll('.of-candle-chart .of-ready').length === 2")
             both = Charts(screen)
             for chart in (0, 1):
                 await both.wait("data.state === 'live' && data.from !== undefined", chart=chart)
@@ -376,6 +383,7 @@ async def test_older_bars_are_loaded_when_panned_left_and_the_progress_is_shown(
         await charts.page.keyboard.press("Home")
         await charts.wait("progress.includes('loading older candles')")
         window = await charts.window()
+        holding = False
         for one in held:
             one()
         await charts.wait("Number(data.bars) >= wanted", known + 900)
