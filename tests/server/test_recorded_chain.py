@@ -43,10 +43,16 @@ async def frames_until_still(address: str, *, quiet_s: float = 4.0) -> list[dict
 async def test_recording_ends_at_its_own_best_prices_without_a_gap_or_a_crossed_book(
     played: str, recordings: Path
 ) -> None:
-    # A reader of the trades, so that they are folded while the tape runs.
-    async with connect(played.replace("http", "ws", 1) + "/api/v1/ws/trades/BTCUSDT") as trades:
-        await asyncio.wait_for(trades.recv(), 60)
+    # Readers of the trades and the bars, so that they are folded while the tape runs.
+    sockets = played.replace("http", "ws", 1) + "/api/v1/ws/"
+    async with connect(sockets + "trades/BTCUSDT") as trades, connect(sockets + "candles/BTCUSDT/1m") as bars:
+        async with asyncio.timeout(60):
+            await trades.recv()
+            await bars.recv()
         messages = await frames_until_still(played)
+        async with ClientSession() as session, session.get(f"{played}/api/v1/quality/BTCUSDT") as answer:
+            topics = {row["channel"]: (row["state"], row["lapses"]) for row in (await answer.json())["topics"]}
+    assert topics == dict.fromkeys(("book", "trades", "candles"), ("live", []))
 
     books = [message for message in messages if message["type"] == "orderbook_update"]
     assert len(books) > 5
