@@ -39,6 +39,21 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 # Front-end bundles that a dashboard never needs and a page would wait for.
 _UNUSED_BUNDLES: Final = ["jupyterlab_pygments", "@voila-dashboards/jupyterlab-preview"]
 _STOP_S: Final = 1.0
+_POLICY: Final = {
+    "default-src": "'self'",
+    # Voila writes scripts into its page; widgets are modules that the page makes of text it was sent.
+    "script-src": "'self' 'unsafe-inline' blob:",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'self'",
+}
+"""What a page may load and run: of this server only, and no text as code (docs/reliability.md)."""
 _KERNEL_PATH: Final = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 
 
@@ -64,7 +79,16 @@ def dashboard_config(*, preheated: int) -> Config:
     """
     return Config(
         {
-            "Voila": {"config_file_paths": [], "open_browser": False},
+            "Voila": {
+                "config_file_paths": [],
+                "open_browser": False,
+                "tornado_settings": {
+                    "headers": {
+                        "Content-Security-Policy": "; ".join(f"{what} {where}" for what, where in _POLICY.items()),
+                        "Referrer-Policy": "same-origin",
+                    }
+                },
+            },
             "VoilaConfiguration": {
                 "template": "lab",
                 "allow_template_override": "NO",

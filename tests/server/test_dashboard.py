@@ -53,6 +53,20 @@ async def test_page_shows_the_notebook_and_names_no_other_host(dashboard: tuple[
     assert "cdn" not in page.lower()
 
 
+async def test_page_may_load_and_run_only_what_is_of_this_server(dashboard: tuple[Child, str]) -> None:
+    """That the page works under it, without a complaint on its console, the browser tests show."""
+    async with ClientSession() as session:
+        for path in ("/", "/api/v1/health", "/api/v1/nothing"):
+            async with session.get(dashboard[1] + path) as response:
+                policy = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
+                assert policy["default-src"] == policy["connect-src"] == "'self'"
+                assert policy["script-src"] == "'self' 'unsafe-inline' blob:"
+                assert policy["object-src"] == "'none'"
+                assert policy["frame-ancestors"] == "'self'"
+                assert not any(host in rule for rule in policy.values() for host in ("http", "*", "unsafe-eval"))
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
 async def test_everything_works_behind_a_prefix(dashboard: tuple[Child, str]) -> None:
     _, address = dashboard
     assert urlparse(address).path == "/desk"
