@@ -31,7 +31,8 @@ class Latest(Generic[LatestT]):
     def apply(self, event: Event) -> None:
         """Take an event; one that is older than the last changes nothing.
 
-        Two in a row that came live and are older mean that the venue's clock has gone back: it is followed.
+        Two in a row that came live and are older mean that the venue's clock has gone back: it is followed. Open
+        interest is asked for, one answer after the other, so that the first one says it.
 
         Raises:
             EventError: An event of another symbol.
@@ -40,7 +41,7 @@ class Latest(Generic[LatestT]):
             return
         if event.symbol != self.instrument.symbol:
             raise EventError(f"{self.kind.__name__} of {event.symbol} for {self.instrument.symbol}")
-        if self.last is not None and event.time_us < self.last.time_us:
+        if self.last is not None and event.time_us < self.last.time_us and not isinstance(event, OpenInterest):
             older, self._older = self._older, event if event.received_us else None
             if older is None or not event.received_us or event.time_us < older.time_us:
                 return

@@ -71,6 +71,6 @@ class LatestFollower:
                 return
 
     def _emit(self, event: Event) -> Iterator[Event]:
-        if event.time_us >= self._newest_us or event.received_us:
+        if event.time_us >= self._newest_us or event.received_us or self._poll_s:
             self._newest_us = event.time_us
             yield event

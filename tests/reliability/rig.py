@@ -1,0 +1,189 @@
+"""The embedded exchange, a feed and a hub under one clock that a test moves by hand.
+
+Everything is on one loop and on loopback sockets, so a step of the clock is over when the loop has nothing left to
+read: figures are in seconds of the venue, the same on any machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+from typing import Any, Final
+
+from orderfox_nb.clock import ManualClock
+from orderfox_nb.core.events import Channel, Topic
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.binance.protocol import stream_of
+from orderfox_nb.sim.exchange import Exchange
+from orderfox_nb.sim.server import Fault, Limits, SimServer
+
+START_US: Final = 1_790_000_000_000_000
+"""20 s after a whole minute."""
+STEP_S: Final = 0.05
+_IDLE_TURNS: Final = 8
+SYMBOL: Final = "BTCUSDT"
+CHANNELS: Final[tuple[Channel, ...]] = (
+    "book",
+    "trades",
+    "candles",
+    "liquidations",
+    "mark",
+    "ticker",
+    "open_interest",
+)
+
+
+class _CountingSelector(selectors.DefaultSelector):
+    """Counts how often a socket had something to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.woken = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout)
+        self.woken += len(ready)
+        return ready
+
+
+class QuietLoop(asyncio.SelectorEventLoop):
+    """A loop of which one can tell that no socket has anything to say."""
+
+    def __init__(self) -> None:
+        self.counting = _CountingSelector()
+        super().__init__(self.counting)
+
+    async def quiet(self) -> None:
+        """Return when all that was sent has been read and answered."""
+        idle, woken = 0, self.counting.woken
+        while idle < _IDLE_TURNS:
+            await asyncio.sleep(0)
+            idle = idle + 1 if woken == self.counting.woken else 0
+            woken = self.counting.woken
+
+
+def quiet_loop() -> QuietLoop:
+    """Return the running loop."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, QuietLoop)
+    return loop
+
+
+class Rig:
+    """A venue and a hub over it.
+
+    Args:
+        exchange: The truth.
+        server: Serves it, with faults.
+        feed: Reads it.
+        hub: Folds it.
+        clock: Drives all of them.
+    """
+
+    def __init__(self, exchange: Exchange, server: SimServer, feed: BinanceFeed, hub: Hub, clock: ManualClock) -> None:
+        self.exchange = exchange
+        self.server = server
+        self.feed = feed
+        self.hub = hub
+        self.clock = clock
+        self._stack = AsyncExitStack()
+
+    def topic(self, channel: Channel, symbol: str = SYMBOL) -> Topic:
+        return Topic(self.feed.venue, symbol, channel, "1m" if channel == "candles" else "")
+
+    def state(self, topic: Topic) -> TopicState:
+        state = self.hub.state(topic)
+        assert state is not None, f"{topic} is not open"
+        return state
+
+    def stream(self, channel: Channel, symbol: str = SYMBOL) -> str:
+        return stream_of(self.topic(channel, symbol))
+
+    async def open(self, *topics: Topic) -> list[TopicState]:
+        """Hold topics open and let them become live."""
+        opening = [asyncio.ensure_future(self._stack.enter_async_context(self.hub.watch(topic))) for topic in topics]
+        await self.until(lambda: all(task.done() for task in opening), within_s=10)
+        states = [task.result() for task in opening]
+        await self.until(lambda: all(live(state) for state in states), within_s=20)
+        return states
+
+    async def run(self, seconds: float) -> None:
+        """Let time pass."""
+        loop = quiet_loop()
+        for _ in range(round(seconds / STEP_S)):
+            await self.server.advance(STEP_S)
+            await self.clock.advance(STEP_S)
+            await loop.quiet()
+
+    async def until(self, condition: Callable[[], bool], *, within_s: float, told: str = "") -> float:
+        """Let time pass until something is so; returns how long it took."""
+        await quiet_loop().quiet()
+        start_us = self.clock.now_us()
+        while not condition():
+            passed_s = (self.clock.now_us() - start_us) / 1e6
+            assert passed_s < within_s, f"not within {within_s} s: {told}"
+            await self.run(STEP_S)
+        return (self.clock.now_us() - start_us) / 1e6
+
+    def add_fault(self, kind: Any, **options: Any) -> Fault:
+        return self.server.add_fault(kind, **options)
+
+    def instrument(self, symbol: str) -> Instrument:
+        return next(state.instrument for state in self.hub.topics if state.topic.symbol == symbol)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+def live(state: TopicState) -> bool:
+    """Tell whether a topic's data can be trusted now."""
+    return state.quality.wire().state == "live"
+
+
+@asynccontextmanager
+async def open_rig(
+    *,
+    seed: int = 7,
+    symbols: int = 2,
+    history: bool = True,
+    liquidation_rate: float = 20.0,
+    limits: Limits | None = None,
+    **options: Any,
+) -> AsyncIterator[Rig]:
+    """Start all of it.
+
+    Args:
+        history: Configure the liquidation-history API.
+        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
+        options: For the feed.
+    """
+    clock = ManualClock(START_US)
+    exchange = Exchange(seed, symbols, start_us=START_US, liquidation_rate=liquidation_rate)
+    async with SimServer(exchange, manual=True, clock=clock, limits=limits) as server:
+        feed = BinanceFeed(
+            http_url=server.http_url,
+            ws_url=server.ws_url,
+            clock=clock,
+            liquidation_url=server.liquidation_url if history else "",
+            random=Random(seed),  # noqa: S311
+            **options,
+        )
+        async with Hub(feed, linger_s=0, clock=clock) as hub:
+            rig = Rig(exchange, server, feed, hub, clock)
+            try:
+                yield rig
+            finally:
+                closing = asyncio.ensure_future(rig.close())
+                await rig.until(closing.done, within_s=10)
+                await closing
+
+
+def all_topics(rig: Rig, symbols: Sequence[str]) -> list[Topic]:
+    """Return every channel of every symbol."""
+    return [rig.topic(channel, symbol) for symbol in symbols for channel in CHANNELS]

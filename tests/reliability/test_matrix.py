@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.reliability.faults import CASES, Case, measure
+
+pytestmark = pytest.mark.reliability
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_a_fault_is_seen_and_healed_until_every_channel_equals_the_exchange(case: Case) -> None:
+    await measure(case)

@@ -1,0 +1,162 @@
+"""What a topic's fold should hold, taken from the exchange itself and not from its wire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+import numpy as np
+
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.liquidation_volume import LiquidationState
+from orderfox_nb.core.market_state import Latest
+from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.timeframes import MINUTE_US, bar_open_us
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.feeds.binance.latest import POLL_S
+from orderfox_nb.sim.facts import LiquidationFact
+from orderfox_nb.sim.market import Market
+from tests.reliability.rig import START_US, Rig
+
+TOP_LEVELS: Final = 300
+"""A snapshot holds 1,000 levels a side: whatever has moved since, so many of the best must be there."""
+
+
+def differences(rig: Rig, state: TopicState) -> list[str]:
+    """Return how a topic differs from the truth, at a whole second of the venue; empty where it is equal."""
+    market = rig.exchange.market(state.topic.symbol)
+    fold: Any = state.fold
+    if isinstance(fold, Book):
+        return _book(fold, market)
+    if isinstance(fold, Tape):
+        return _tape(fold, market)
+    if isinstance(fold, Candles):
+        return _candles(fold, market)
+    if isinstance(fold, LiquidationState):
+        return _liquidations(fold, market, rig)
+    assert isinstance(fold, Latest)
+    return _latest(fold, market, rig)
+
+
+def _book(book: Book, market: Market) -> list[str]:
+    found: list[str] = []
+    update_id, *truth = market.depth(100_000)
+    if book.update_id < update_id:
+        found.append(f"book is at {book.update_id}, the exchange at {update_id}")
+    for side, sizes in zip(("bid", "ask"), truth, strict=True):
+        ticks, lots = book.levels(side)  # type: ignore[arg-type]
+        held = dict(zip(ticks.tolist(), lots.tolist(), strict=True))
+        real = dict(sizes)
+        wrong = {tick for tick, size in held.items() if real.get(tick) != size}
+        missing = {tick for tick, _ in sizes[:TOP_LEVELS] if tick not in held}
+        if wrong or missing:
+            found.append(f"{side}: {len(wrong)} wrong levels, {len(missing)} missing")
+    return found
+
+
+def _tape(tape: Tape, market: Market) -> list[str]:
+    instrument = tape.instrument
+    held = [
+        (trade.id, instrument.ticks(trade.price), instrument.lots(trade.size), trade.aggressor, trade.time_us // 1_000)
+        for trade in tape.view()
+    ]
+    real = [
+        (fact.agg_id, fact.price, fact.lots, "sell" if fact.buyer_is_maker else "buy", fact.time_us // 1_000)
+        for fact in market.aggregate_trades(len(held))
+    ]
+    if held == real:
+        return []
+    return [f"tape: {len(set(real) - set(held))} missing, {len(set(held) - set(real))} wrong of {len(real)}"]
+
+
+def _candles(candles: Candles, market: Market) -> list[str]:
+    held, instrument = candles.view(), candles.instrument
+    rows = market.klines(candles.interval, limit=len(held))
+    if held.open_us.tolist() != [row.open_us for row in rows]:
+        return [f"bars from {held.open_us[0]} to {held.open_us[-1]}, not {rows[0].open_us} to {rows[-1].open_us}"]
+    tick, lot = float(instrument.tick_size), float(instrument.lot_size)
+    found: list[str] = []
+    for name, units in (
+        ("open", tick),
+        ("high", tick),
+        ("low", tick),
+        ("close", tick),
+        ("lots", lot),
+        ("taker_lots", lot),
+        ("quote", tick * lot),
+        ("trades", 1.0),
+    ):
+        column = {"lots": "volume", "taker_lots": "taker_buy_volume", "quote": "quote_volume"}.get(name, name)
+        real = np.array([getattr(row, name) for row in rows]) * units
+        unlike = ~np.isclose(getattr(held, column), real, rtol=1e-9, atol=units / 100)
+        found += [f"{column} of the bar {row.open_us}" for row, bad in zip(rows, unlike.tolist(), strict=True) if bad]
+    found += [
+        f"the bar {row.open_us} is not closed"
+        for row, closed in zip(rows[:-1], held.closed.tolist(), strict=False)
+        if not closed
+    ]
+    return found
+
+
+def key(instrument: Instrument, fact: LiquidationFact) -> tuple[int, str, int, float]:
+    """Return what tells one liquidation from another."""
+    return (fact.time_us // 1_000, fact.side, fact.lots_filled, round(fact.average_price, 6))
+
+
+def _liquidations(state: LiquidationState, market: Market, rig: Rig) -> list[str]:
+    instrument = rig.instrument(market.symbol)
+    now_us = rig.exchange.market(market.symbol).now_us
+    told = [
+        fact
+        for fact in market.liquidation_orders(START_US, now_us)
+        if fact.event_us // 1_000 * 1_000 <= now_us - 1_000_000
+    ]
+    real = Counter(key(instrument, fact) for fact in told)
+    held = Counter(
+        (order.time_us // 1_000, order.side, instrument.lots(order.size), round(order.price, 6))
+        for order in state.view()
+        if order.time_us >= START_US
+    )
+    later = Counter(key(instrument, fact) for fact in market.liquidation_orders(START_US, now_us)) - real
+    missing, wrong = real - held, held - real - later
+    found = [f"liquidations: {missing.total()} missing, {wrong.total()} wrong of {real.total()}"]
+    found = found if missing or wrong else []
+    if state.buckets.until_us("1m") and not held - real:
+        start_us = bar_open_us(START_US, "1m") - 30 * MINUTE_US
+        columns = state.at("1m", start_us, now_us)
+        sums: dict[tuple[int, str], float] = {
+            (bucket, side): total for bucket, side, total in market.liquidation_volume(MINUTE_US, start_us, now_us)
+        }
+        for side, column in (("buy", columns.buy), ("sell", columns.sell)):
+            expected = [sums.get((bucket, side), 0.0) for bucket in columns.start_us.tolist()]
+            unlike = ~np.isclose(column, expected, rtol=1e-6, atol=0.01)
+            if unlike.any():
+                found.append(f"{side} volume of {int(unlike.sum())} minutes")
+    return found
+
+
+def _latest(fold: Latest[Any], market: Market, rig: Rig) -> list[str]:
+    last = fold.view()
+    if last is None:
+        return ["nothing"]
+    channel = type(last).__name__
+    instrument = rig.instrument(market.symbol)
+    offset_us = rig.server.now_us() - rig.clock.now_us()
+    now_us = market.now_us + offset_us
+    bound_s = {"MarkPrice": 1.0, "Ticker": 2.0, "OpenInterest": POLL_S + 1}[channel]
+    age_s = (now_us - last.time_us) / 1e6
+    if not 0 <= age_s <= bound_s:
+        return [f"{channel} is {age_s:.1f} s old"]
+    if channel == "MarkPrice":
+        real = market.mark()
+        same = np.isclose([last.mark_price, last.funding_rate], [real.mark, real.funding_rate], rtol=1e-6, atol=1e-7)
+        return [] if same.all() else [f"mark price {last.mark_price}, not {real.mark}"]
+    if channel == "Ticker":
+        row = market.ticker()
+        same = age_s > 0 or instrument.ticks(last.last) == row.last
+        return [] if same else [f"last {last.last}, not {row.last} ticks"]
+    real_lots = market.open_interest(last.time_us - offset_us)
+    lots = instrument.lots(last.open_interest)
+    return [] if lots == real_lots else [f"open interest {lots}, not {real_lots} lots"]
