@@ -53,7 +53,7 @@ _POLICY: Final = {
     "form-action": "'self'",
     "frame-ancestors": "'self'",
 }
-"""What a page may load and run: of this server only, and no text as code (docs/reliability.md)."""
+"""What a page may load and run: of this server only, and no text as code (docs/security.md)."""
 _KERNEL_PATH: Final = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 
 

@@ -132,7 +132,7 @@ def test_any_bytes_are_refused_or_nothing(text: bytes | str) -> None:
     assert read(text) == [] or isinstance(read(text), list)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_frame_with_any_field_replaced_gives_finite_numbers_or_nothing(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(FRAMES)))
@@ -155,7 +155,7 @@ def test_frame_with_any_field_replaced_gives_finite_numbers_or_nothing(data: st.
         assert all(isfinite(number) for number in numbers_of(event)), event
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS) | ANYTHING, max_size=6))
 def test_levels_that_cannot_be_read_unsync_the_book_and_the_next_snapshot_heals_it(levels: list[Any]) -> None:
     book = Book(INSTRUMENT)

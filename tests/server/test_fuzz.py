@@ -107,7 +107,7 @@ async def drained(socket: ClientConnection, until: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", SOCKETS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(messages=st.lists(MESSAGES, min_size=1, max_size=12))
 def test_socket_outlives_whatever_is_sent(path: str, messages: list[str | bytes]) -> None:
     async def work(server: Served) -> None:
@@ -122,7 +122,7 @@ def test_socket_outlives_whatever_is_sent(path: str, messages: list[str | bytes]
 
 
 @pytest.mark.parametrize("stream", ["orderbook", "trades", "candles", "liquidations"])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(symbol=SYMBOLS, query=QUERIES)
 def test_socket_of_any_path_and_query_sends_data_or_says_why_not(
     stream: str, symbol: str, query: dict[str, str]
@@ -165,7 +165,7 @@ PATHS = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     asked=st.lists(
         st.tuples(st.sampled_from(["GET", "HEAD", "POST", "DELETE", "OPTIONS"]), PATHS, QUERIES),
