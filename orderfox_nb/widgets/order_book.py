@@ -13,13 +13,6 @@ from orderfox_nb.widgets.esm import module_text, style_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    @property
-    def df(self) -> pd.DataFrame:
-        """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``."""
-        from orderfox_nb.widgets.kernel_data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
-
-        return kernel_symbol(self.symbol).book.df
-
 
 def rounding_text(value: object) -> str:
     """Return a row height as the exact decimal text of the wire.
@@ -67,3 +60,10 @@ class OrderBook(LiveWidget):
     """Height of a row in price: set it to any positive number, or ``auto`` for the symbol's own; read as exact text."""
     flash = traitlets.Bool(True).tag(sync=True)
     """Whether a row lights up when its size changes much."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``."""
+        from orderfox_nb.widgets.kernel_data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
+
+        return kernel_symbol(self.symbol).book.df

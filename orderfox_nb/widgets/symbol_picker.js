@@ -200,7 +200,10 @@ async function render({ model, el }) {
   });
   const jumps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
   search.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && matches.length) choose(symbols[0][matches[marked]]);
+    if (event.key === "Enter") {
+      event.preventDefault(); // it would press the button that gets the focus
+      if (matches.length) choose(symbols[0][matches[marked]]);
+    }
     if (event.key in jumps) {
       marked += jumps[event.key];
       showList();

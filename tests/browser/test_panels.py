@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import LINK, OpenScreen, Screen
+from tests.server.conftest import TOKEN, Child
+
+pytestmark = pytest.mark.browser
+
+CELL = """\
+from ipywidgets import GridBox, Layout
+from orderfox_nb.widgets import DepthChart, Liquidations, OrderBook, QualityBadge, SymbolPicker, Tape
+
+picker, badge, depth, book, tape = SymbolPicker(), QualityBadge(), DepthChart(), OrderBook(), Tape(length=50)
+liquidations = Liquidations()
+panels = [picker, badge, depth, book, tape, liquidations]
+GridBox(panels, layout=Layout(grid_template_columns="minmax(0, 1fr) minmax(0, 1fr)", grid_gap="8px"))
+"""
+
+
+def number(text: str) -> float:
+    scale = {"K": 1e3, "M": 1e6, "B": 1e9}
+    plain = text.replace(",", "").replace("$", "").strip()
+    return float(plain[:-1]) * scale[plain[-1]] if plain[-1] in scale else float(plain)
+
+
+@pytest.fixture(scope="session")
+def panels(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page with each panel alone, not in a dashboard."""
+    del chromium
+    folder = tmp_path_factory.mktemp("panels")
+    notebook = folder / "panels.ipynb"
+    cell = {"id": "a", "cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": CELL}
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.write_text(json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
+    command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser"]
+    command += ["--source", "sim?seed=7&symbols=4", "--notebook", str(notebook)]
+    environment = {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    child = Child(command, "OrderFox is at", Path(folder) / "log", environment)
+    line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+    yield line.split()[3]
+    child.end()
+
+
+async def frame(screen: Screen, stream: str, symbol: str = "BTCUSDT") -> dict[str, Any]:
+    """Return the newest frame of a stream as the page has it."""
+    return await screen.page.evaluate(
+        f"([stream, symbol]) => [...({LINK.strip()}).entries.values()].find(({{ request, frame }}) => frame && "
+        "request.stream === stream && request.symbol === symbol)?.frame",
+        [stream, symbol],
+    )
+
+
+async def wait_for(screen: Screen, condition: str, arg: object = None) -> None:
+    await screen.page.wait_for_function(condition, arg=arg, timeout=20_000)
+
+
+async def test_a_row_of_the_ladder_tells_average_price_and_slippage_down_to_it(panels: str, open_screen: OpenScreen):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.wait_live("book")
+        await screen.page.hover(".of-asks .of-row:nth-child(5)")
+        await screen.page.wait_for_selector(".of-tip:not([hidden])")
+        # Frames go on: what is shown and the frame that it is of are read at once.
+        shown, average, book = await screen.page.evaluate(
+            f"() => {{ const tip = document.querySelector('.of-tip'); const link = {LINK.strip()}; "
+            "const held = [...link.entries.values()].find((one) => one.request.stream === 'book').frame;"
+            "const texts = [...tip.querySelectorAll('b')].map((one) => one.textContent);"
+            "return [texts, Number(tip.dataset.average), held]; }"
+        )
+        ticks = book["asks"]
+        assert book["best_ask"] / 10 ** book["tick_digits"] <= average <= ticks[0][4] / 10 ** book["price_digits"]
+        assert number(shown[0]) == ticks[0][4] / 10 ** book["price_digits"]
+        assert abs(number(shown[3]) - average) < 0.1
+        slippage = number(shown[4].split("·")[0])
+        assert slippage == pytest.approx(average - book["best_ask"] / 10 ** book["tick_digits"], abs=0.1)
+        assert await screen.page.locator(".of-asks .of-within").count() == 5
+        # The arrow keys choose a row too, outward from the best price.
+        await screen.page.mouse.move(0, 0)
+        await screen.page.focus(".of-bids .of-rows")
+        for _ in range(3):
+            await screen.page.keyboard.press("ArrowDown")
+        assert await screen.page.get_attribute(".of-tip", "data-index") == "2"
+        assert "Sell to" in await screen.page.inner_text(".of-book .of-spoken")
+        await screen.page.keyboard.press("Escape")
+        assert await screen.page.locator(".of-tip").is_hidden()
+        screen.check_clean()
+
+
+async def test_the_ladder_shows_the_last_trade_whole_rows_and_columns_as_there_is_room(
+    panels: str, open_screen: OpenScreen
+):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.wait_live("book", "tape", "liquidations")
+        for box in (".of-tape .of-whole-rows", ".of-liquidations .of-whole-rows", ".of-bids .of-rows"):
+            height = await screen.page.evaluate("(where) => document.querySelector(where).clientHeight", box)
+            assert height >= 60
+            assert height % 20 == 0, box
+        same = f"""() => {{
+            const link = {LINK.strip()};
+            const held = [...link.entries.values()].find((one) => one.request.stream === "trades")?.frame;
+            const price = document.querySelector(".of-mid");
+            const units = Number(price.textContent.replaceAll(",", "").replace(".", ""));
+            const side = held?.trades[4].at(-1) > 0 ? "of-bid" : "of-ask";
+            return held && units === held.trades[2].at(-1) && price.classList.contains(side);
+        }}"""
+        await wait_for(screen, same)
+        book = await frame(screen, "book")
+        middle = (book["best_bid"] + book["best_ask"]) / 2 / 10 ** book["tick_digits"]
+        title = await screen.page.get_attribute(".of-mid", "title")
+        assert title
+        assert abs(number(title.split()[-1]) - middle) < middle * 0.001
+        notional = screen.page.locator(".of-book .of-columns .of-notional")
+        assert await notional.is_visible()
+        await screen.page.set_viewport_size({"width": 560, "height": 1400})
+        await notional.wait_for(state="hidden")
+
+
+async def test_the_tape_filters_by_size_and_stands_still_under_the_pointer(panels: str, open_screen: OpenScreen):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.wait_live("tape")
+        await screen.page.fill(".of-tape .of-field", "0.2")
+        await screen.page.keyboard.press("Enter")
+        least = "[...document.querySelectorAll('.of-tape .of-row .of-size')].map((one) => Number(one.textContent))"
+        await wait_for(screen, f"() => {{ const all = {least}; return all.length && all.every((one) => one >= 0.2); }}")
+        # The filter reaches further back than the venue's last trades.
+        await wait_for(screen, "() => Number(document.querySelector('.of-tape').dataset.rows) >= 20")
+        await screen.page.fill(".of-tape .of-field", "")
+        await screen.page.keyboard.press("Enter")
+        await wait_for(screen, f"() => {least}.some((one) => one < 0.2)")
+        await screen.page.hover(".of-tape .of-whole-rows")
+        await wait_for(screen, "() => document.querySelector('.of-tape').dataset.paused === 'true'")
+        before = await screen.data("tape")
+        await screen.wait_frames("tape", 5)
+        after = await screen.data("tape")
+        assert after["shown"] == before["shown"]
+        assert int(after["last"]) > int(before["last"])
+        assert (await screen.page.inner_text(".of-paused")).startswith("paused · ")
+        await screen.page.mouse.move(0, 0)
+        await wait_for(screen, "() => { const { shown, last } = document.querySelector('.of-tape').dataset; "
+                               "return shown === last; }")  # fmt: skip
+        assert await screen.page.inner_text(".of-paused") == ""
+
+
+async def test_liquidations_are_summed_by_time_for_a_symbol_and_for_the_market(panels: str, open_screen: OpenScreen):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.wait_live("liquidations")
+        await wait_for(screen, "() => Number(document.querySelector('.of-liquidations').dataset.orders) > 0")
+        told = await screen.page.eval_on_selector_all(".of-total-line b", "(all) => all.map((one) => one.textContent)")
+        sums = (await frame(screen, "liquidations"))["sums"]
+        for at, span in enumerate(("1m", "15m", "1h")):
+            short, long = sums[span]
+            assert number(told[2 * at]) == pytest.approx(long, rel=0.05, abs=50_000)
+            assert number(told[2 * at + 1]) == pytest.approx(short, rel=0.05, abs=50_000)
+        assert "lower bound" in (await screen.page.get_attribute(".of-coverage", "title") or "")
+        await screen.page.click(".of-span >> text=15 m")
+        await screen.wait_data("liquidations", span="15m")
+        await screen.page.select_option(".of-scope-select", "market")
+        await screen.wait_data("liquidations", symbol="*")
+        await wait_for(screen, "() => Number(document.querySelector('.of-liquidations').dataset.orders) > 0")
+        market = await frame(screen, "liquidations", "*")
+        assert set(market["orders"][5]) <= {"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"}
+        assert market["quality"]["coverage"] == "sampled"
+        assert "since" in await screen.page.inner_text(".of-coverage")
+
+
+async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScreen):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached", timeout=40_000)
+        await screen.page.wait_for_selector(".of-depth-chart .of-ready")
+        depth = await frame(screen, "depth")
+        for side, sign in (("bids", -1), ("asks", 1)):
+            prices, sizes, notional = depth[side]
+            assert 10 < len(prices) <= 201
+            assert sizes == sorted(sizes)
+            assert notional == sorted(notional)
+            assert prices == sorted(prices, reverse=sign < 0)
+            far = abs(prices[-1] / 10 ** depth["price_digits"] / depth["middle"] - 1)
+            assert far <= 0.01
+        drawn = await screen.page.evaluate("""() => {
+            const canvas = document.querySelector(".of-depth-chart .of-canvas-under");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const count = { green: 0, red: 0 };
+            for (let at = 0; at < data.length; at += 4) {
+                if (data[at + 3] < 10) continue;
+                if (data[at + 1] > data[at] + 40) count.green++;
+                if (data[at] > data[at + 1] + 40) count.red++;
+            }
+            return count;
+        }""")
+        assert drawn["green"] > 500
+        assert drawn["red"] > 500
+        box = await screen.page.locator(".of-depth-chart .bqplot").bounding_box()
+        assert box
+        await screen.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+        await screen.page.wait_for_selector(".of-depth-tip:not([hidden])")
+        texts = await screen.page.eval_on_selector_all(
+            ".of-depth-tip b", "(all) => all.map((one) => one.textContent.split(' ')[0])"
+        )
+        price, size, notional_told, average = (number(texts[at]) for at in (0, 2, 3, 4))
+        assert depth["middle"] < average <= price
+        assert notional_told == pytest.approx(size * average, rel=0.01)
+        await screen.page.mouse.move(0, 0)
+        await screen.page.focus(".of-depth-chart .bqplot")
+        await screen.page.keyboard.press("ArrowLeft")
+        await screen.page.wait_for_selector(".of-depth-tip:not([hidden])")
+        assert (await screen.page.get_attribute(".of-depth", "data-cursor") or "").startswith("bids")
+        axis = "document.querySelector('.of-depth-chart .axis').textContent"
+        before = await screen.page.evaluate(axis)
+        await screen.page.select_option(".of-range-select", "0.1")
+        await wait_for(screen, "() => document.querySelector('.of-depth').dataset.range === '0.1'")
+        await wait_for(screen, f"(before) => {axis} !== before", before)
+        screen.check_clean()
+
+
+async def test_symbols_are_chosen_sorted_and_favoured_with_the_keyboard(panels: str, open_screen: OpenScreen):
+    first = ".of-picker-popup .of-row:first-child"
+    async with open_screen(panels, height=1400) as screen:
+        await screen.page.wait_for_selector(".of-picker[data-symbols]")
+        await screen.page.keyboard.press("/")
+        await screen.page.wait_for_selector(first)
+        columns = (await frame(screen, "symbols", "*"))["symbols"]
+        await screen.page.click(".of-sort >> text=24 h")
+        best = max((change, name) for name, change in zip(columns[1], columns[3], strict=True) if change is not None)
+        await wait_for(screen, f"(name) => document.querySelector('{first} .of-price').textContent === name", best[1])
+        assert await screen.page.locator('[aria-sort="descending"]').inner_text() == "24 h ↓"
+        await screen.page.fill(".of-search", "eth")
+        await screen.page.click(f"{first} button.of-star")
+        await screen.page.fill(".of-search", "")
+        await screen.page.click(".of-sort >> text=Volume")
+        await wait_for(screen, f"() => document.querySelector('{first} .of-price').textContent === 'ETH/USDT'")
+        await screen.page.focus(".of-search")
+        await screen.page.keyboard.press("ArrowDown")
+        marked = await screen.page.get_attribute(".of-search", "aria-activedescendant")
+        assert await screen.page.inner_text(f"#{marked} .of-price") == "BTC/USDT"
+        await screen.page.keyboard.press("ArrowUp")
+        await screen.page.keyboard.press("Enter")
+        assert await screen.page.inner_text(".of-picker-name") == "ETH/USDT"
+        assert await screen.page.evaluate("document.activeElement.className") == "of-picker-button"
+        assert await screen.page.evaluate("localStorage.getItem('orderfox.favourites.v1')") == '["ETHUSDT"]'
+        await screen.page.reload()
+        await screen.page.wait_for_selector(".of-picker[data-symbols]")
+        await screen.page.click(".of-picker-button")
+        await wait_for(screen, f"() => document.querySelector('{first} .of-price')?.textContent === 'ETH/USDT'")
+        screen.check_clean()
+
+
+async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(panels: str, open_screen: OpenScreen):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.wait_live("badge", "book")
+        await screen.page.hover(".of-badge")
+        await screen.page.wait_for_selector('.of-quality-tip:popover-open[data-lapses="0"]')
+        text = await screen.page.inner_text(".of-quality-tip")
+        assert "invented" in text
+        assert "No lapse." in text
+        await screen.page.mouse.move(0, 0)
+        # The page loses its server for a moment: that is a lapse of the page.
+        await screen.link("link.transport.close() || link.lost()")
+        await screen.page.wait_for_selector('.of-badge[data-worst="reconnecting"]')
+        await screen.page.wait_for_selector('.of-badge[data-worst="live"]')
+        await screen.page.focus(".of-picker-button")
+        await screen.page.keyboard.press("Tab")
+        await screen.page.wait_for_selector('.of-quality-tip:popover-open[data-lapses="1"]')
+        assert "this page had no connection" in await screen.page.inner_text(".of-quality-tip")
+        await screen.page.keyboard.press("Escape")
+        await screen.page.wait_for_selector(".of-quality-tip:not(:popover-open)", state="attached")
