@@ -3,7 +3,8 @@
 All in one headless Chromium without a GPU (drawing is done by the CPU), one page after the other, in turns.
 
 task: the main thread's ``TaskDuration`` of the Chrome DevTools Protocol: script, style, layout, painting.
-script: its ``ScriptDuration``. Both are given per frame, a frame being one new state of the candle chart on the screen.
+script: its ``ScriptDuration``. Both are the thread's CPU time, so that a busy machine does not count, and given per
+        frame, a frame being one new state of the candle chart on the screen.
 delay: from the server's stamp in a frame until the browser's main thread has painted it. The stamp is the venue's time;
        how far its clock is off is the least that any of some greetings of the server was late.
 
@@ -189,17 +190,16 @@ COUNT_PLOTLY = """() => {
 async def costs(page: Page, seconds: float, frames: str) -> dict[str, float]:
     """Measure a page for some seconds: what its main thread did, and how many frames an expression counted."""
     session = await page.context.new_cdp_session(page)
-    await session.send("Performance.enable")
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     async def read() -> dict[str, float]:
         metrics = (await session.send("Performance.getMetrics"))["metrics"]
         return {one["name"]: one["value"] for one in metrics} | {"frames": await page.evaluate(frames)}
 
-    before = await read()
+    before, begun = await read(), time.perf_counter()
     await asyncio.sleep(seconds)
-    after = await read()
+    after, wall = await read(), time.perf_counter() - begun
     await session.detach()
-    wall = after["Timestamp"] - before["Timestamp"]
     count = after["frames"] - before["frames"]
 
     def spent(name: str) -> float:

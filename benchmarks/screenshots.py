@@ -22,17 +22,17 @@ PAGES = {
     "dashboard-light": (1440, 900, "light"),
     "phone-dark": (390, 1500, "dark"),
 }
-# Name, what makes it, its size, what is pictured, and what must be there before.
-WIDGETS = (
-    ("candle-chart", 'CandleChart(symbol="BTCUSDT", timeframe="5m")', 960, 520, ".of-candle-chart", "candles"),
-    ("order-book", 'OrderBook(symbol="BTCUSDT", rounding=1)', 340, 660, ".of-book", "book"),
-    ("depth-chart", 'DepthChart(symbol="BTCUSDT")', 640, 360, ".of-depth-chart", "depth"),
-    ("tape", 'Tape(symbol="BTCUSDT")', 320, 480, ".of-tape", "tape"),
-    ("liquidations", 'Liquidations(symbol="BTCUSDT")', 340, 480, ".of-liquidations", "liquidations"),
-    ("market-header", 'MarketHeader(symbol="BTCUSDT")', 760, 60, ".of-market", "header"),
-    ("quality-badge", 'QualityBadge(symbol="BTCUSDT")', 300, 60, ".of-badge-box", ""),
-    ("symbol-picker", 'SymbolPicker(symbol="BTCUSDT")', 420, 520, ".of-picker-popup", ""),
-)
+# What is made, its size, what is pictured, and the panel that must be live before.
+WIDGETS = {
+    "candle-chart": ('CandleChart(symbol="BTCUSDT", timeframe="5m")', 960, 520, ".of-candle-chart", "candles"),
+    "order-book": ('OrderBook(symbol="BTCUSDT", rounding=1)', 340, 660, ".of-book", "book"),
+    "depth-chart": ('DepthChart(symbol="BTCUSDT")', 640, 360, ".of-depth-chart", "depth"),
+    "tape": ('Tape(symbol="BTCUSDT")', 320, 480, ".of-tape", "tape"),
+    "liquidations": ('Liquidations(symbol="BTCUSDT")', 340, 480, ".of-liquidations", "liquidations"),
+    "market-header": ('MarketHeader(symbol="BTCUSDT")', 860, 60, ".of-market", "header"),
+    "quality-badge": ('QualityBadge(symbol="BTCUSDT")', 340, 60, ".of-badge-box", ""),
+    "symbol-picker": ('SymbolPicker(symbol="BTCUSDT")', 420, 60, ".of-picker-popup", ""),
+}
 BLOCKED = (
     'from orderfox_nb.widgets import Dashboard\n\nDashboard(symbol="BTCUSDT")',
     "import time\n\ntime.sleep(300)  # the kernel is busy; the dashboard goes on",
@@ -55,17 +55,27 @@ async def take_pages(browser: Browser) -> None:
 
 
 async def take_widgets(browser: Browser) -> None:
-    for name, code, width, height, selector, panel in WIDGETS:
-        if not wanted(name):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            kind = code.split("(")[0]
-            cell = f"from orderfox_nb.widgets import {kind}\n\none = {code}\none.layout.height = '{height}px'\none"
-            notebook = write_notebook(Path(folder) / f"{name}.ipynb", cell)
-            with dashboard(notebook=notebook, preheat=0) as server:
-                async with page_of(browser, server.url, width=width, height=height + 40, scale=1.5) as page:
+    chosen = {name: one for name, one in WIDGETS.items() if wanted(name)}
+    if not chosen:
+        return
+    lines = [
+        "from ipywidgets import Box, Layout, VBox",
+        "from orderfox_nb.widgets import *",
+        "",
+        "def framed(one, width, height):",
+    ]
+    lines += ["    one.layout = Layout(width='100%', height='100%')"]
+    lines += ["    return Box([one], layout=Layout(width=f'{width}px', height=f'{height}px', flex='none'))", ""]
+    made = [f"framed({code}, {width}, {height})" for code, width, height, *_ in chosen.values()]
+    lines.append(f"VBox([{', '.join(made)}])")
+    height = sum(one[2] for one in chosen.values()) + 700
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = write_notebook(Path(folder) / "widgets.ipynb", "\n".join(lines))
+        with dashboard(notebook=notebook, preheat=0) as server:
+            async with page_of(browser, server.url, width=1000, height=height, scale=1.5) as page:
+                for name, (_, _, _, selector, panel) in chosen.items():
                     if panel:
-                        await wait_live(page, panel, frames=10)
+                        await wait_live(page, panel, frames=1 if panel == "liquidations" else 5)
                     if name == "symbol-picker":
                         await page.click(".of-picker-button")
                         await page.wait_for_selector(".of-picker-popup .of-row")

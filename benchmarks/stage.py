@@ -115,6 +115,9 @@ def lab(*cells: str, source: str = "sim?seed=7&symbols=24") -> Iterator[str]:
         for part in ("root", "config"):
             (folder / part).mkdir()
         write_notebook(folder / "root" / "desk.ipynb", *cells)
+        notices = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        notices.parent.mkdir(parents=True)
+        notices.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"]
         command += [
             "--ServerApp.ip=127.0.0.1",
