@@ -102,6 +102,7 @@ async def take_lab(browser: Browser) -> None:
                     await page.wait_for_selector(busy, timeout=4000)
                     break
             await wait_live(page, "candles", "book", "tape", frames=30)
+            await page.mouse.move(2, 2)
             await page.locator(".of-dashboard").scroll_into_view_if_needed()
             await page.wait_for_selector(busy)
             await settled(page)
