@@ -15,6 +15,8 @@ from orderfox_nb.widgets.esm import module_text, style_text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orderfox_nb.widgets.still import Still
+
 bqplot = import_bqplot()
 
 RANGES = (0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -105,5 +107,18 @@ class DepthChart(VBox):
         middle = (best.loc["ask", "min"] + best.loc["bid", "max"]) / 2
         return frame[(frame["price"] - middle).abs() <= middle * self.percent / 100]
 
+    def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
+        """Fetch one frame and draw it as a self-contained SVG, which shows itself in a notebook.
+
+        Args:
+            theme: ``dark`` or ``light``.
+            palette: ``standard`` or ``safe`` for the colour-blind.
+
+        Raises:
+            OrderFoxError: The frame cannot be had.
+            TimeoutError: It did not come.
+        """
+        return self.layer.to_static(theme=theme, palette=palette)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs))
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self.layer.last_still, draw=self.to_static)

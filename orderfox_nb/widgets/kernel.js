@@ -13,6 +13,7 @@ const ENDED = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 export function watchKernel(manager, served, callback) {
   let kernel = null;
   let ended = false;
+  let met = false;
   let absent = null; // since when
   let busy = null;
   const look = () => {
@@ -30,10 +31,11 @@ export function watchKernel(manager, served, callback) {
     if (!kernel) return callback("unknown");
     if (ENDED.has(kernel.status)) ended = true;
     // The server answers and the kernel does not: it ended while the network was away, or with a former server.
-    absent = kernel.connectionStatus === "connected" || !served() ? null : (absent ?? now);
-    if (absent !== null && now - absent > ABSENT_MS) ended = true;
+    met = met || kernel.connectionStatus === "connected";
+    absent = kernel.connectionStatus === "connected" || !met || !served() ? null : (absent ?? now);
+    const away = absent !== null && now - absent > ABSENT_MS;
     busy = kernel.status === "busy" ? (busy ?? now) : null;
-    callback(ended ? "dead" : busy !== null && now - busy > BUSY_MS ? "busy" : "idle");
+    callback(ended || away ? "dead" : busy !== null && now - busy > BUSY_MS ? "busy" : "idle");
   };
   look();
   const timer = setInterval(look, LOOK_MS);

@@ -77,10 +77,11 @@ export class Link {
       onMessage: (message, bytes) => this.run === run && this.receive(message, bytes),
       onClose: (code, reason) => this.run === run && this.lost(code, reason),
     };
-    const served = this.base !== null && (await serverAnswers(this.base));
+    const server = this.base === null ? "another" : await serverAnswers(this.base);
     if (this.run !== run) return;
-    if (served) this.transport = openSocket(this.base, calls);
-    else if (this.pump && this.kernel !== "dead") {
+    if (server === "ours") this.transport = openSocket(this.base, calls);
+    else if (server === "another" && this.pump && this.kernel !== "dead") {
+      // Where nobody answers the kernel is out of reach too: its comm goes the same way.
       this.transport = openComm(this.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
     } else this.lost();
@@ -89,7 +90,7 @@ export class Link {
 
   async lookForServer() {
     if (this.transport?.kind !== "comm") return;
-    if (await serverAnswers(this.base)) this.restart();
+    if ((await serverAnswers(this.base)) === "ours") this.restart();
     else this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
   }
 

@@ -13,14 +13,18 @@ export function pageBase() {
   }
 }
 
-/** Whether our server answers below this base. */
+/** Who answers below this base: "ours", "another" server without our extension, or "nobody". */
 export async function serverAnswers(base) {
+  let answer;
   try {
-    const answer = await fetch(`${base}api/v1/health`, { credentials: "same-origin", cache: "no-store" });
-    const health = await answer.json();
-    return health.service === "orderfox";
+    answer = await fetch(`${base}api/v1/health`, { credentials: "same-origin", cache: "no-store" });
   } catch {
-    return false;
+    return "nobody";
+  }
+  try {
+    return (await answer.json()).service === "orderfox" ? "ours" : "another";
+  } catch {
+    return answer.status >= 500 ? "nobody" : "another"; // a proxy speaks for a server that is away
   }
 }
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from orderfox_nb.engine import Engine
-from orderfox_nb.widgets import CandleChart, Dashboard, OrderBook, still
+from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, OrderBook, still
 from orderfox_nb.widgets.base import FALLBACK, with_fallback
 from orderfox_nb.widgets.still import dashboard_still, still_of
 
@@ -164,6 +164,7 @@ def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatc
     assert any("SIMULATED" in text for text in shown)
     assert any("5m · live" in text for text in shown)
     assert still.origin_text() == "SIMULATED"
+    assert any("Depth" in text for text in texts(DepthChart().to_static().svg))
     chart = CandleChart(timeframe="15m")
     assert any("15m · live" in text for text in texts(chart.to_static().svg))
     assert "<img" in chart._repr_mimebundle_()["text/html"]

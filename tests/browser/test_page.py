@@ -1,0 +1,442 @@
+"""The dashboard as a whole: its view in the address, its keys, and what it does when something behind it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import psutil
+import pytest
+import websockets
+from playwright.async_api import WebSocketRoute
+
+from tests.browser.conftest import LINK, NOTEBOOKS, PANELS, OpenScreen, Screen, free_port
+from tests.server.conftest import TOKEN, Child
+
+pytestmark = pytest.mark.browser
+
+StartServed = Callable[..., tuple[Child, str]]
+
+COLUMNS = {
+    "book": ("bids", "asks", "best_bid", "best_ask"),
+    "trades": ("trades",),
+    "candles": ("bars", "liquidations"),
+    "liquidations": ("orders", "sums"),
+}
+
+
+@pytest.fixture
+def start_served(chromium: str, tmp_path: Path) -> Iterator[StartServed]:
+    """Starts ``orderfox serve``; ends what a test leaves."""
+    children: list[Child] = []
+
+    def start(*options: str, notebook: Path | None = None, **environment: str) -> tuple[Child, str]:
+        command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--no-browser"]
+        command += ["--notebook", str(notebook or NOTEBOOKS / "dashboard.ipynb"), *options]
+        settings = {"ORDERFOX_DATA_DIR": str(tmp_path), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+        child = Child(command, "OrderFox is at", tmp_path / f"log{len(children)}", {**settings, **environment})
+        children.append(child)
+        line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+        return child, line.split()[3]
+
+    yield start
+    for child in children:
+        child.end()
+
+
+def digest(frame: dict[str, Any]) -> str:
+    """Return a hash of a frame's columns, the same whatever wrote the numbers."""
+    names = COLUMNS[next(name for name in COLUMNS if f"/{name}?" in frame["key"])]
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return [[name, plain(value[name])] for name in sorted(value)]
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return float(value) if isinstance(value, int | float) else value
+
+    return hashlib.sha256(json.dumps([plain(frame[name]) for name in names]).encode()).hexdigest()
+
+
+async def check_same_state(screen: Screen, address: str) -> None:
+    """Check that what the page holds of every key is what the server sends of it, by the hash of the same sequence."""
+    await screen.page.evaluate(f"""() => {{
+        const link = {LINK.strip()};
+        globalThis.held = new Map();
+        for (const entry of link.entries.values()) {{
+            held.set(`${{entry.key}} ${{entry.sequence}}`, {{ ...entry.frame, key: entry.key }});
+        }}
+        globalThis.kept ??= link.frame.bind(link);
+        link.frame = (entry, message) => {{
+            kept(entry, message);
+            if (!entry?.frame) return;
+            held.set(`${{entry.key}} ${{entry.sequence}}`, {{ ...entry.frame, key: entry.key }});
+            if (held.size > 400) held.delete(held.keys().next().value);
+        }};
+    }}""")
+    keys = await screen.link("[...link.byKey.keys()]")
+    wanted = {key for key in keys if any(f"/{name}?" in key for name in COLUMNS)}
+    assert len(wanted) == len(COLUMNS)
+    path = address.replace("http", "ws").rstrip("/") + f"/api/v1/ws/live?token={TOKEN}"
+    equal: set[str] = set()
+    async with asyncio.timeout(30), websockets.connect(path, max_size=None) as socket:
+        for key in wanted:
+            await socket.send(json.dumps({"type": "subscribe", "key": key}))
+        async for text in socket:
+            message = json.loads(text)
+            if message["type"] != "frame" or message["key"] in equal:
+                continue
+            key = message["key"]
+            if message["base"] is None:
+                place = f"{key} {message['sequence']}"
+                if (mine := await screen.page.evaluate("(place) => held.get(place) ?? null", place)) is not None:
+                    assert digest(mine) == digest(message), place
+                    equal.add(key)
+                    if equal == wanted:
+                        return
+            # The next one shall be full again: the page folded it from deltas.
+            await socket.send(json.dumps({"type": "resume", "key": key}))
+            await asyncio.sleep(0.05)
+
+
+async def check_no_gap(screen: Screen) -> None:
+    """Check that each bar follows the one before it."""
+    bars = "[...link.entries.values()].find((one) => one.request.stream === 'candles').frame.bars[0]"
+    times = await screen.link(bars)
+    assert len(times) == 400
+    assert {after - before for before, after in itertools.pairwise(times)} == {60}
+
+
+def readers(address: str) -> int:
+    """Return how many readers of frames the server has."""
+    with urlopen(address.rstrip("/") + f"/api/v1/metrics?token={TOKEN}", timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.search(r"^orderfox_desk_frame_readers (\S+)", text, re.MULTILINE)
+    return int(float(found[1])) if found else 0
+
+
+async def wait_readers(address: str, wanted: int) -> None:
+    async with asyncio.timeout(20):
+        while await asyncio.to_thread(readers, address) != wanted:  # noqa: ASYNC110 - another process counts them
+            await asyncio.sleep(0.1)
+
+
+async def kernel_process(screen: Screen) -> psutil.Process:
+    kernel = await screen.link("link.pump.widget_manager.kernel.id")
+    return next(
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(f"kernel-{kernel}" in part for part in process.info["cmdline"] or [])
+    )
+
+
+async def test_a_link_reproduces_the_view(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live("chart", "book")
+        await screen.page.keyboard.press("3")
+        await screen.wait_data("chart", interval="15m")
+        await screen.page.click(".of-menu-button")
+        await screen.page.select_option(".of-layout-select", "book")
+        await screen.page.select_option(".of-theme-select", "light")
+        await screen.page.select_option(".of-palette-select", "safe")
+        await screen.page.select_option(".of-zone-select", "utc")
+        await screen.page.keyboard.press("Escape")
+        await screen.page.select_option(".of-rows-select", "10")
+        await screen.wait_data("book", rows="10")
+        link = screen.page.url
+        code = await screen.page.evaluate("document.querySelector('.of-code').value")
+        assert code == ""
+        await screen.page.click(".of-menu-button")
+        await screen.page.click("text=Copy as code")
+        code = await screen.page.input_value(".of-code")
+        assert code.splitlines()[-1] == ('Dashboard(symbol="BTCUSDT", timeframe="15m", rows=10, layout="book")')
+        screen.check_clean()
+    async with open_screen(link) as screen:
+        await screen.wait_live("book", "tape")
+        await screen.wait_data("book", rows="10")
+        root = await screen.page.evaluate("({...document.documentElement.dataset})")
+        assert (root["ofTheme"], root["ofPalette"], root["ofZone"]) == ("light", "safe", "utc")
+        assert await screen.page.locator(PANELS["chart"]).is_visible() is False
+        assert await screen.page.locator(PANELS["book"]).is_visible()
+        colour = await screen.page.evaluate("getComputedStyle(document.querySelector('.of-bids .of-price')).color")
+        red, _, blue = (int(part) for part in re.findall(r"\d+", colour))
+        assert blue > 150 > red, "bids are blue"
+        # A link is for this page alone: it changes nothing of what its reader chose for others.
+        assert await screen.page.evaluate("localStorage.getItem('orderfox.theme.v1')") is None
+        # What is not displayed takes no frames.
+        await screen.page.wait_for_function(f"![...{LINK.strip()}.byKey.keys()].some((key) => key.includes('candles'))")
+        await screen.page.keyboard.press("l")
+        await screen.wait_data("chart", interval="15m")
+        await screen.wait_live("chart")
+
+
+async def test_what_a_cell_of_copy_as_code_says_runs(served: str, open_screen: OpenScreen):
+    from orderfox_nb.widgets import Dashboard
+
+    async with open_screen(served + "?symbol=ETHUSDT&rounding=0.5&layout=chart") as screen:
+        await screen.wait_live("chart")
+        await screen.page.keyboard.press("c")
+        code = await screen.page.input_value(".of-code")
+        name, _, call = code.strip().partition("\n\n")
+        assert name == "from orderfox_nb.widgets import Dashboard"
+        made = eval(call, {"Dashboard": Dashboard})
+        assert (made.symbol, made.rounding, made.arrangement) == ("ETHUSDT", "0.5", "chart")
+
+
+async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        page = screen.page
+        await screen.wait_live("chart")
+        await page.keyboard.press("/")
+        await page.wait_for_function("document.activeElement?.classList.contains('of-search')")
+        await page.keyboard.type("5")
+        assert await page.input_value(".of-search") == "5"
+        # A search field takes the first Escape for itself where something is written in it.
+        await page.fill(".of-search", "")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("?")
+        assert "timeframe 1h" in await page.inner_text(".of-keys")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("5")
+        await screen.wait_data("chart", interval="1h")
+        zone = "document.documentElement.dataset.ofZone"
+        await page.keyboard.press("u")
+        assert await page.evaluate(zone) == "utc"
+        await page.keyboard.press("u")
+        assert await page.evaluate(zone) == "local"
+        await page.keyboard.press("t")
+        assert await page.evaluate("document.documentElement.dataset.ofTheme") == "light"
+
+
+async def test_times_of_every_panel_follow_the_zone(served: str, open_screen: OpenScreen):
+    async with open_screen(served, timezone_id="Asia/Kolkata") as screen:
+        await screen.wait_live("tape", "liquidations")
+        await screen.page.wait_for_selector(".of-liquidations .of-time")
+        times = """() => [".of-tape", ".of-liquidations"].map((where) => {
+            const [hours, minutes] = document.querySelector(`${where} .of-row .of-time`).textContent.split(":");
+            return Number(hours) * 60 + Number(minutes);
+        })"""
+        local = await screen.page.evaluate(times)
+        await screen.page.keyboard.press("u")
+        await screen.page.wait_for_timeout(300)
+        utc = await screen.page.evaluate(times)
+        for before, after in zip(local, utc, strict=True):
+            assert (before - after) % 1440 in (328, 329, 330)
+
+
+async def test_a_cut_socket_ends_in_the_server_s_state(served: str, open_screen: OpenScreen):
+    sockets: list[WebSocketRoute] = []
+
+    def through(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    async with open_screen("about:blank") as screen:
+        await screen.page.route_web_socket("**/ws/live", through)
+        await screen.page.goto(served)
+        await screen.wait_live()
+        await check_same_state(screen, served)
+        await sockets[0].close()
+        await screen.page.wait_for_function(f"{LINK.strip()}.state === 'reconnecting'")
+        await screen.wait_live()
+        await check_same_state(screen, served)
+        await check_no_gap(screen)
+
+
+async def test_a_lost_network_is_shown_at_once_and_ends_with_its_return(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live()
+        await screen.page.context.set_offline(True)
+        await screen.page.wait_for_selector('.of-book[data-state="reconnecting"]', state="attached", timeout=3000)
+        assert await screen.page.evaluate("getComputedStyle(document.querySelector('.of-book .of-body')).opacity") < "1"
+        await screen.page.wait_for_timeout(500)
+        await screen.page.context.set_offline(False)
+        await screen.wait_live(timeout_s=15)
+        await check_same_state(screen, served)
+
+
+async def test_a_server_that_was_restarted_is_found_again_and_the_dead_kernel_told(
+    start_served: StartServed, open_screen: OpenScreen
+):
+    port = str(free_port())
+    options = ("--port", port, "--source", "sim?seed=7&symbols=3")
+    child, address = start_served(*options)
+    async with open_screen(address) as screen:
+        await screen.wait_live()
+        child.end()
+        await screen.page.wait_for_selector('.of-chart[data-state="reconnecting"]', state="attached")
+        start_served(*options)
+        await screen.wait_live()
+        await screen.wait_frames("book", 3)
+        await check_same_state(screen, address)
+        await check_no_gap(screen)
+        # Its kernel ended with the former server.
+        await screen.page.wait_for_selector(".of-dead:popover-open", timeout=30_000)
+        await screen.page.keyboard.press("2")
+        await screen.wait_data("chart", interval="5m")
+        await screen.page.click(".of-dead >> text=Reload")
+        await screen.wait_live()
+        await screen.wait_data("chart", interval="5m")
+        assert await screen.page.locator(".of-dead:popover-open").count() == 0
+
+
+async def test_a_dead_kernel_is_told_and_everything_goes_on(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live()
+        process = await kernel_process(screen)
+        os.kill(process.pid, signal.SIGKILL)
+        await screen.page.wait_for_selector(".of-dead:popover-open", timeout=30_000)
+        await screen.wait_frames("book", 5)
+        await screen.page.keyboard.press("3")
+        await screen.wait_data("chart", interval="15m")
+        await screen.page.click(".of-dead >> text=Reload")
+        await screen.wait_live()
+        await screen.wait_data("chart", interval="15m")
+
+
+async def test_a_server_at_its_limit_says_so_and_takes_the_page_later(
+    start_served: StartServed, open_screen: OpenScreen
+):
+    _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3", ORDERFOX_MAX_SOCKETS="1")
+    path = address.replace("http", "ws").rstrip("/") + "/api/v1/ws/live"
+    async with open_screen("about:blank") as screen:
+        async with websockets.connect(path) as first:
+            await first.recv()
+            await screen.page.goto(address)
+            await screen.page.wait_for_selector('.of-book[data-state="refused"]', state="attached", timeout=40_000)
+            told = await screen.page.inner_text(".of-book .of-state")
+            assert told == await screen.link("link.detail")
+            assert told
+        await screen.wait_live("book", timeout_s=40)
+
+
+async def test_closing_a_page_ends_its_subscriptions(start_served: StartServed, open_screen: OpenScreen):
+    _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3")
+    async with open_screen(address) as screen:
+        await screen.wait_live()
+        count = await screen.link("link.byKey.size")
+        await wait_readers(address, count)
+        await screen.page.evaluate("document.querySelector('.of-tape').closest('.of-area-tape').style.display = 'none'")
+        await wait_readers(address, count - 1)
+        await screen.page.evaluate("document.querySelector('.of-tape').closest('.of-area-tape').style.display = ''")
+        await wait_readers(address, count)
+    await wait_readers(address, 0)
+
+
+async def test_several_symbols_stand_side_by_side_over_one_socket(
+    start_served: StartServed, open_screen: OpenScreen, tmp_path: Path
+):
+    notebook = json.loads((NOTEBOOKS / "dashboard.ipynb").read_text())
+    source = 'from orderfox_nb.widgets import Dashboard\nDashboard(symbols=["BTCUSDT", "ETHUSDT"])'
+    notebook["cells"] = [{**notebook["cells"][0], "source": source}]
+    path = tmp_path / "two.ipynb"
+    path.write_text(json.dumps(notebook))
+    _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3", notebook=path)
+    async with open_screen(address + "?symbol=ETHUSDT,BTCUSDT&rounding=1,100&timeframe=5m") as screen:
+        books = (
+            "[...document.querySelectorAll('.of-book')].map((one) => `${one.dataset.symbol} ${one.dataset.rounding}`)"
+        )
+        wanted = ["ETHUSDT 1", "BTCUSDT 100"]
+        await screen.page.wait_for_function(f"{books}.join() === '{','.join(wanted)}'", timeout=40_000)
+        boxes = [await one.bounding_box() for one in await screen.page.locator(".of-candle-chart").all()]
+        assert len({round(box["y"]) for box in boxes if box}) == 1
+        assert await screen.link("link.counters.connections") == 1
+        # Timeframes are chosen for all of them, symbols one by one.
+        await screen.page.keyboard.press("6")
+        charts = "[...document.querySelectorAll('.of-chart')].map((one) => one.dataset.interval).join()"
+        await screen.page.wait_for_function(f"{charts} === '4h,4h'")
+        await screen.page.locator(".of-picker-button").nth(1).click()
+        await screen.page.locator(".of-picker-popup:popover-open .of-row").first.wait_for()
+        await screen.page.keyboard.type("sol")
+        await screen.page.keyboard.press("Enter")
+        await screen.page.wait_for_function(f"{books}[0] === 'ETHUSDT 1' && {books}[1].startsWith('SOLUSDT ')")
+        assert "symbol=ETHUSDT,SOLUSDT&" in screen.page.url
+        assert "rounding=1,auto&" in screen.page.url
+        screen.check_clean()
+
+
+async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
+    start_served: StartServed, open_screen: OpenScreen
+):
+    # A port of this machine at which nobody listens stands for a venue without a network.
+    nobody = f"http://127.0.0.1:{free_port()}"
+    _, address = start_served("--port", "0", "--source", "binance", BINANCE_API_BASE_URL=nobody)
+    async with open_screen(address) as screen:
+        await screen.page.wait_for_function(
+            "document.querySelector('.of-problem')?.textContent.includes('--source sim')", timeout=40_000
+        )
+        assert await screen.page.inner_text(".of-source") == "BINANCE"
+        assert await screen.page.locator(".of-problem").is_visible()
+        assert await screen.link("link.hello.origin.simulated") is False
+
+
+async def test_a_reader_who_wants_no_motion_gets_none(served: str, open_screen: OpenScreen):
+    async with open_screen(served, reduced_motion="reduce") as screen:
+        await screen.wait_live("book")
+        style = "getComputedStyle(document.querySelector('.of-book .of-body')).transitionDuration"
+        assert await screen.page.evaluate(style) in ("0s", "1e-05s")
+        moving = "document.getAnimations().filter((one) => one.effect.target?.closest('.of')).length"
+        for _ in range(5):
+            await screen.wait_frames("book", 1)
+            assert await screen.page.evaluate(moving) == 0
+
+
+async def run_cell(screen: Screen) -> None:
+    """Run the first cell of JupyterLab's notebook."""
+    await screen.page.click(".jp-Cell >> nth=0 >> .jp-InputArea-editor")
+    await screen.page.keyboard.press("Shift+Enter")
+
+
+async def test_a_kernel_s_restart_in_jupyterlab_ends_nothing_and_a_cell_run_again_leaks_nothing(
+    lab: str, open_screen: OpenScreen
+):
+    address = lab.split("/lab/tree", maxsplit=1)[0]
+    async with open_screen(lab, width=1600, height=1000) as screen:
+        page = screen.page
+        await page.wait_for_selector("#jp-main-statusbar >> text=/Python 3 .* Idle/", timeout=60_000)
+        await run_cell(screen)
+        await screen.wait_live("chart", "book", "tape", timeout_s=60)
+        count = await screen.link("link.byKey.size")
+        await wait_readers(address, count)
+        views = await screen.link("link.views")
+
+        kernel = await screen.link("link.pump.widget_manager.kernel.id")
+        restart = f"{address}/api/kernels/{kernel}/restart?token={TOKEN}"
+        answer = await page.context.request.post(restart, headers={"Authorization": f"token {TOKEN}"})
+        assert answer.ok, await answer.text()
+        await screen.wait_frames("book", 5)
+        await screen.wait_live("chart", "book", "tape")
+        await check_same_state(screen, address)
+        await check_no_gap(screen)
+
+        # Run again, the same screen takes the old one's place: its readers and views are gone.
+        for _ in range(2):
+            await page.wait_for_selector("#jp-main-statusbar >> text=/Python 3 .* Idle/", timeout=60_000)
+            before = await screen.data("book")
+            await run_cell(screen)
+            await page.wait_for_function(
+                "(frames) => Number(document.querySelector('.of-book')?.dataset.frames ?? 1e9) < frames",
+                arg=int(before["frames"]),
+                timeout=40_000,
+            )
+            await screen.wait_live("chart", "book", "tape")
+            await wait_readers(address, count)
+            assert await screen.link("link.views") == views
+            assert await screen.link("link.counters.connections") == 1
+
+        await page.click(".jp-Cell >> nth=0 >> .jp-InputArea-editor")
+        await page.keyboard.press("Escape")
+        await page.click(".lm-MenuBar-itemLabel >> text=Edit")
+        await page.click("text=Clear Cell Output")
+        await wait_readers(address, 0)
+        assert await screen.link("link.views") == 0
