@@ -66,9 +66,10 @@ class Quality:
     Args:
         channel: Decides how long silence is normal.
         lapses: Where lapses are kept; those of an earlier time of the same topic go on.
+        recorded: Silence means nothing: a recording has its pauses, and not every channel.
     """
 
-    def __init__(self, channel: Channel, *, lapses: LapseLog | None = None) -> None:
+    def __init__(self, channel: Channel, *, lapses: LapseLog | None = None, recorded: bool = False) -> None:
         self.channel: Channel = channel
         self.state = QualityState.SYNCING
         self.coverage: Coverage = "sampled" if channel == "liquidations" else "complete"
@@ -79,7 +80,7 @@ class Quality:
         """Events missed in the present state, -1 where nobody can know."""
         self.lapses = LapseLog() if lapses is None else lapses
         """Lapses that have ended; ``intervals`` has the present one as well."""
-        self._silent_us = STALE_AFTER_S[channel]
+        self._silent_s = None if recorded else STALE_AFTER_S[channel]
         self._heard = False
         self._heard_us = 0
         self._heard_local_us = 0
@@ -201,9 +202,9 @@ class Quality:
             self._skewed_local_us = self._skewed_local_us or local_us
             if local_us - self._skewed_local_us > _SKEW_US:
                 self._enter(QualityState.LIVE, now_us, "")
-        if self.state is QualityState.LIVE and self._silent_us is not None:
+        if self.state is QualityState.LIVE and self._silent_s is not None:
             silent_us = min(now_us - self._heard_us, local_us - self._heard_local_us)
-            if silent_us > self._silent_us * SECOND_US:
+            if silent_us > self._silent_s * SECOND_US:
                 reason = f"no message for {silent_us / SECOND_US:.3g} s"
                 self._enter(QualityState.STALE, now_us, reason, since_us=now_us - silent_us)
         self.lapses.prune(now_us)

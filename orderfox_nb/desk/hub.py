@@ -235,7 +235,9 @@ class Hub:
         self._lapses.move_to_end(topic)
         while len(self._lapses) > max(_LAPSES_KEPT, len(self._states) + 1):
             self._lapses.popitem(last=False)
-        state = TopicState(topic, instrument, now_us=self.now_us, lapses=lapses, doubt=self._doubted)
+        state = TopicState(
+            topic, instrument, now_us=self.now_us, lapses=lapses, recorded=self.origin.recorded, doubt=self._doubted
+        )
         self._states[topic] = state
         self._opened += 1
         if topic.channel == "candles":

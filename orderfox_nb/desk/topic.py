@@ -31,6 +31,7 @@ class TopicState:
         instrument: The record of its symbol.
         now_us: The venue's clock.
         lapses: Those of an earlier time of the topic, which go on.
+        recorded: Whether it is played back, so that silence means nothing.
         doubt: Called where the state cannot be true, with what is wrong with it.
     """
 
@@ -41,12 +42,13 @@ class TopicState:
         *,
         now_us: Callable[[], int],
         lapses: LapseLog | None = None,
+        recorded: bool = False,
         doubt: Callable[[TopicState, str], None] = lambda _state, _reason: None,
     ) -> None:
         self.topic = topic
         self.instrument = instrument
         self.fold: Fold[Any] = fold_for(topic, instrument)
-        self.quality = Quality(topic.channel, lapses=lapses)
+        self.quality = Quality(topic.channel, lapses=lapses, recorded=recorded)
         self.sequence = 0
         """Number of the last event of the topic."""
         self.revision = 0

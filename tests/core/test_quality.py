@@ -202,6 +202,14 @@ def test_silence_counts_only_when_it_is_long_on_both_clocks():
         assert quality.state is QualityState.LIVE
 
 
+def test_silence_of_a_recording_means_nothing():
+    quality = Quality("mark", recorded=True)
+    quality.apply(status("live"))
+    for second in (0, 100):
+        quality.advance(MONTH_US + second * SECOND_US)
+    assert quality.state is QualityState.LIVE
+
+
 def test_a_jump_of_the_clock_that_the_stream_tells_is_skew_until_it_runs_on():
     quality = after("trades", status("live"), 0, status("skewed", 3600, reason="the clock jumped by 3600 s"), 3601)
     assert quality.state is QualityState.SKEWED

@@ -207,7 +207,8 @@ class BinanceFeed:
             stack.callback(self._leads.pop, topic, 0)
             yield teller.status("connecting")
             follower.start()
-            quiet_s = _QUIET_S.get(topic.channel)
+            # A recording has its pauses, and not every stream.
+            quiet_s = None if self._origin.recorded else _QUIET_S.get(topic.channel)
             heard = False
             if quiet_s is not None:
                 fetches.ask(_SILENCE, _no_events, after_s=quiet_s)
