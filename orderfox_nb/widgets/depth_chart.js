@@ -8,6 +8,7 @@ import { onTheme, tokens } from "./theme.js";
 
 const RANGES = [0.1, 0.25, 0.5, 1, 2, 5, 10];
 const DRIFT = 0.08; // part of half the range that the middle may leave the centre before the picture follows
+const EDGE_PIXELS = 28;
 const STEP_PIXELS = 12; // of the arrow keys
 
 function makeTip() {
@@ -66,7 +67,8 @@ async function render({ model, el }) {
     const [low, high] = domain();
     xScale.set({ min: low, max: high });
     yScale.set({ min: 0, max: extent.most });
-    const prices = roundTicks([low, high], plot.width / 110);
+    const edge = (EDGE_PIXELS / plot.width) * (high - low); // a label that is cut says something else
+    const prices = roundTicks([low + edge, high - edge], plot.width / 110);
     const digits = Math.max(0, Math.min(frame.price_digits, Math.ceil(-Math.log10(prices.step) + 1e-9)));
     xAxis.set({ tick_format: `,.${digits}f` });
     xAxis.set({ tick_values: Float64Array.from(prices.ticks) });
