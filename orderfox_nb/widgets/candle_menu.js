@@ -88,7 +88,9 @@ export function makeMenu(model) {
   button.addEventListener("click", () => open(popup.hidden));
   root.addEventListener("keydown", onKey);
   popup.addEventListener("keydown", onKey);
+  const onScroll = (event) => event.target !== popup && open(false); // it would stay behind
   document.addEventListener("pointerdown", onOutside);
+  document.addEventListener("scroll", onScroll, { capture: true, passive: true });
   const traits = ["overlays", ...SHOWN.map(([trait]) => trait)].map((name) => `change:${name}`);
   for (const name of traits) model.on(name, show);
   return {
@@ -96,6 +98,7 @@ export function makeMenu(model) {
     end() {
       for (const name of traits) model.off(name, show);
       document.removeEventListener("pointerdown", onOutside);
+      document.removeEventListener("scroll", onScroll, { capture: true });
       popup.remove();
     },
   };

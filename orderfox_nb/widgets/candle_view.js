@@ -4,6 +4,7 @@ import { overlayLines, vwapAnchor } from "./candle_lines.js";
 import { CandleOver } from "./candle_over.js";
 import { paintCandles, panesOf } from "./candle_paint.js";
 import { pngOf } from "./candle_png.js";
+import { followTouch } from "./candle_touch.js";
 import { CandleWindow } from "./candle_window.js";
 import { pageCrosshair } from "./crosshair.js";
 import { write } from "./dom.js";
@@ -279,6 +280,9 @@ export class CandleView {
     on(place, "keydown", (event) => this.key(event));
     on(place, "pointerdown", () => (this.window.held = true));
     for (const name of ["pointerup", "pointercancel", "blur"]) on(globalThis, name, () => (this.window.held = false));
+    followTouch(place, {
+      signal, domain: () => this.window.domain.x, moveTo: (x) => this.window.moveTo(x), pixels: () => this.window.plot,
+    });
     this.onRelayout = () => this.home(); // as many bars as fit the new width
     found.on("margin_updated", this.onRelayout);
     await this.findMarks();

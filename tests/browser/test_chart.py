@@ -447,3 +447,37 @@ async def test_a_lost_connection_is_shaded_while_it_lasts_and_leaves_no_hole(ope
         await charts.wait("data.state === 'live' && data.lapses === '0'")
         times = (await charts.frame())["bars"][0]
         assert {after - before for before, after in itertools.pairwise(times)} == {60}
+
+
+async def test_two_fingers_zoom_one_moves_sideways_and_leaves_scrolling_to_the_page(open_charts: Any):
+    async with open_charts(has_touch=True) as charts:
+        touch = await charts.page.context.new_cdp_session(charts.page)
+        left, top, width, height = await charts.plot()
+        middle, line = left + width / 2, top + height / 3
+
+        async def fingers(kind: str, *points: tuple[float, float]) -> None:
+            places = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+            await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+        start = await charts.window()
+        await fingers("touchStart", (middle - 50, line), (middle + 50, line))
+        await fingers("touchMove", (middle - 100, line), (middle + 100, line))
+        await charts.wait("data.to - data.from < wanted", (start[1] - start[0]) * 0.55)
+        await fingers("touchEnd")
+        near = await charts.window()
+        assert sum(near) / 2 == pytest.approx(sum(start) / 2, abs=2 * 60_000), "the time between the fingers stays"
+
+        await fingers("touchStart", (middle, line))
+        for moved in (20, 60, 120):
+            await fingers("touchMove", (middle + moved, line))
+        await charts.wait("Number(data.from) < wanted", near[0] - 60_000)
+        await fingers("touchEnd")
+
+        there = await charts.window()
+        await fingers("touchStart", (middle, line))
+        for moved in (20, 60, 120):
+            await fingers("touchMove", (middle, line - moved))
+        await fingers("touchEnd")
+        frames = int((await charts.data())["frames"])
+        await charts.wait("Number(data.frames) >= wanted", frames + 3)
+        assert await charts.window() == there
