@@ -73,10 +73,10 @@ def jump(seconds: float) -> Strike:
 
 
 def answers(kind: str, *, needed: str = "cut", **options: Any) -> Strike:
-    """Spoil two answers of the channel's REST path, and make them needed."""
+    """Spoil answers of the channel's REST path, and make them needed."""
 
     def strike(rig: Rig, channel: Channel) -> None:
-        _add(rig, kind, path=REST[channel], count=2, **options)
+        _add(rig, kind, **({"path": REST[channel], "count": 2} | options))
         if needed:
             _add(rig, needed, stream=rig.stream(channel), count=1 if needed == "cut" else 20)
 
@@ -182,7 +182,7 @@ def _cases() -> list[Case]:
     add("candles", "drop", frames("drop", 8), 3.0, 4.0, at_second=58)
     add("candles", "reorder", frames("reorder"), None, 0.5)
     add("candles", "malformed", frames("malformed"), 0.6, 1.0)
-    add("mark", "drop", frames("drop"), 2.0, 3.0)
+    add("mark", "drop", frames("drop", 2), 2.1, 3.0)
     add("mark", "malformed", frames("malformed"), 1.1, 3.0)
     add("ticker", "malformed", frames("malformed"), 2.1, 4.5)
     add("liquidations", "drop", frames("drop"), 40.0, 60.0)
@@ -190,12 +190,13 @@ def _cases() -> list[Case]:
     add("liquidations", "malformed", frames("malformed"), 12.0, 12.0)
     add("liquidations", "freeze", frames("freeze", -1), 40.0, 40.0, lasts_s=45.0)
     for channel in ("book", "trades", "candles", "mark"):
-        add(channel, "delay 6 s", frames("delay", 1, 6.0), 5.5, 12.0)
+        add(channel, "delay 7 s", frames("delay", 1, 7.0), 6.5, 12.0)
     for channel in ("book", "trades", "candles", "open_interest"):
         needed = {"trades": "drop", "open_interest": ""}.get(channel, "cut")
         seen_s = 10.1 if channel == "open_interest" else 0.6
-        for status, healed_s in ((429, 30.0), (418, 30.0), (451, 135.0), (503, 16.0)):
-            strike = answers("status", needed=needed, status=status, seconds=7)
+        for status, healed_s in ((429, 30.0), (418, 30.0), (451, 75.0), (503, 16.0)):
+            # A block is looked at again only after a minute: once is enough.
+            strike = answers("status", needed=needed, status=status, seconds=7, count=1 if status == 451 else 2)
             add(channel, f"REST {status}", strike, seen_s, healed_s)
         add(channel, "REST malformed", answers("malformed", needed=needed), seen_s, 16.0)
         slow_s = 21.0 if channel == "open_interest" else seen_s

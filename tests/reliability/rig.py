@@ -171,7 +171,7 @@ async def open_rig(
             ws_url=server.ws_url,
             clock=clock,
             liquidation_url=server.liquidation_url if history else "",
-            random=Random(seed),  # noqa: S311
+            random=Random(seed),
             **options,
         )
         async with Hub(feed, linger_s=0, clock=clock) as hub:
