@@ -46,7 +46,7 @@ from orderfox_nb.feeds.binance.protocol import Root, root_of, stream_of
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET, StreamSockets
 from orderfox_nb.feeds.binance.trades import TradesFollower
-from orderfox_nb.feeds.binance.venue_clock import VenueClock
+from orderfox_nb.feeds.binance.venue_clock import Leads, VenueClock, sleep_unless
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
@@ -61,8 +61,6 @@ _QUIET_S: Final[dict[Channel, float]] = {"book": 15.0, "mark": 3.0, "ticker": 60
 
 INBOX_BOUND: Final = 4_096
 CLOCK_EVERY_S: Final = 600.0
-_LEAD_US: Final = 1_500_000
-"""A stream whose times have moved so far against the venue's time is a reason to ask for it."""
 _ASK_AGAIN_S: Final = 5.0
 _Timed: Final = (BookDelta, Trade, Candle, MarkPrice, Ticker)
 """What comes with its stream's rhythm: liquidations come late and in no order."""
@@ -127,7 +125,7 @@ class BinanceFeed:
         self._clock_task: asyncio.Task[None] | None = None
         self._watch_task: asyncio.Task[None] | None = None
         self._doubt = asyncio.Event()
-        self._leads: dict[Topic, int] = {}
+        self._leads = Leads()
         self._neighbours = Neighbours()
         self._frozen = 0
         self._jumps = 0
@@ -204,7 +202,7 @@ class BinanceFeed:
                 await stack.enter_async_context(self._sockets[root_of(name)].read(name, inbox))
             self._neighbours.open(topic)
             stack.callback(self._neighbours.close, topic)
-            stack.callback(self._leads.pop, topic, 0)
+            stack.callback(self._leads.forget, topic)
             yield teller.status("connecting")
             follower.start()
             # A recording has its pauses, and not every stream.
@@ -251,10 +249,7 @@ class BinanceFeed:
         if not self._venue_clock.known:
             # Better than our own time until the venue has answered.
             self._venue_clock.observe(item.time_us, asked_us=item.received_us, answered_us=item.received_us)
-        lead_us = item.time_us - self._venue_clock.now_us()
-        usual_us = self._leads.setdefault(topic, lead_us)
-        if abs(lead_us - usual_us) > _LEAD_US:
-            self._leads[topic] = lead_us
+        if self._leads.moved(topic, item.time_us - self._venue_clock.now_us()):
             self._doubt.set()
 
     async def book(self, symbol: str) -> BookSnapshot | None:
@@ -382,27 +377,16 @@ class BinanceFeed:
                 await self._clock.sleep(min(10.0, self._clock_every_s))
                 continue
             self._doubt.clear()
-            await self._next_look()
+            await sleep_unless(self._doubt, self._clock_every_s, clock=self._clock)
             # Doubt is heeded at once, but not again and again.
             if self._doubt.is_set() and (asked_s := (self._clock.now_us() - asked_us) / 1e6) < _ASK_AGAIN_S:
                 await self._clock.sleep(_ASK_AGAIN_S - asked_s)
-
-    async def _next_look(self) -> None:
-        whole = asyncio.ensure_future(self._clock.sleep(self._clock_every_s))
-        doubt = asyncio.ensure_future(self._doubt.wait())
-        try:
-            await asyncio.wait({whole, doubt}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (whole, doubt):
-                task.cancel()
-            await asyncio.wait({whole, doubt})
 
     async def _watch(self) -> None:
         """Look for streams that are silent while their neighbours are not."""
         while True:
             await self._clock.sleep(TICK_S)
-            if self._origin.recorded:
-                # A recording's pauses are its own.
+            if self._origin.recorded:  # its pauses are its own
                 continue
             for sockets in self._sockets.values():
                 sockets.look()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Topic
 
 JUMP_US: Final = 2_000_000
 """Less than this is the doubt of a measurement over the network."""
+
+LEAD_US: Final = 1_500_000
+"""A stream whose times have moved so far against the venue's time is a reason to ask for it."""
 
 
 class VenueClock:
@@ -74,3 +79,38 @@ class VenueClock:
         self._local_us = local_us
         self.known = True
         return jumped_us
+
+
+class Leads:
+    """How far the times of each stream are ahead of the venue's; what is usual for one is no concern."""
+
+    def __init__(self) -> None:
+        self._usual: dict[Topic, int] = {}
+
+    def moved(self, topic: Topic, lead_us: int) -> bool:
+        """Tell whether a stream's times have moved, which are then its usual ones."""
+        usual_us = self._usual.setdefault(topic, lead_us)
+        if abs(lead_us - usual_us) <= LEAD_US:
+            return False
+        self._usual[topic] = lead_us
+        return True
+
+    def forget(self, topic: Topic) -> None:
+        """Forget a stream."""
+        self._usual.pop(topic, None)
+
+    def clear(self) -> None:
+        """Forget every stream."""
+        self._usual.clear()
+
+
+async def sleep_unless(doubt: asyncio.Event, seconds: float, *, clock: Clock) -> None:
+    """Wait for a duration, or until something is in doubt."""
+    whole = asyncio.ensure_future(clock.sleep(seconds))
+    doubted = asyncio.ensure_future(doubt.wait())
+    try:
+        await asyncio.wait({whole, doubted}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        whole.cancel()
+        doubted.cancel()
+        await asyncio.wait({whole, doubted})
