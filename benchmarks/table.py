@@ -75,10 +75,11 @@ def machine() -> str:
 
 
 def _elapsed(call: Callable[[], object], times: int) -> float:
-    start = time.perf_counter()
+    # The thread's own CPU time: nobody here waits, and what else the machine does must not count.
+    start = time.thread_time()
     for _ in range(times):
         call()
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def _text(cell: object) -> str:
