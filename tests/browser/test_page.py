@@ -89,7 +89,7 @@ async def check_same_state(screen: Screen, address: str) -> None:
     assert len(wanted) == len(COLUMNS)
     path = address.replace("http", "ws").rstrip("/") + f"/api/v1/ws/live?token={TOKEN}"
     equal: set[str] = set()
-    async with asyncio.timeout(30), websockets.connect(path, max_size=None) as socket:
+    async with asyncio.timeout(60), websockets.connect(path, max_size=None) as socket:
         for key in wanted:
             await socket.send(json.dumps({"type": "subscribe", "key": key}))
         async for text in socket:
