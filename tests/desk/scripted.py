@@ -10,6 +10,7 @@ from typing import Self
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import (
+    WHOLE_MARKET,
     BookDelta,
     BookSnapshot,
     Candle,
@@ -109,7 +110,7 @@ class ScriptedFeed:
         self.queue(topic).put_nowait(_End())
 
     async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
-        if topic.symbol not in {row.instrument.symbol for row in self.rows}:
+        if topic.symbol not in {WHOLE_MARKET, *(row.instrument.symbol for row in self.rows)}:
             raise UnknownSymbol(topic.symbol)
         self.opened[topic] = self.opened.get(topic, 0) + 1
         try:
