@@ -1,4 +1,4 @@
-"""A thousand faults at random on the embedded exchange, then equality: ``python -m benchmarks.soak [faults] [seed]``."""
+"""Faults at random on the embedded exchange, then equality: ``python -m benchmarks.soak [faults] [seed]``."""
 
 from __future__ import annotations
 

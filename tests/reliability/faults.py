@@ -193,7 +193,7 @@ def _cases() -> list[Case]:
         add(channel, "delay 7 s", frames("delay", 1, 7.0), 6.5, 12.0)
     for channel in ("book", "trades", "candles", "open_interest"):
         needed = {"trades": "drop", "open_interest": ""}.get(channel, "cut")
-        seen_s = 10.1 if channel == "open_interest" else 0.6
+        seen_s = {"open_interest": 10.1, "trades": 1.2}.get(channel, 0.6)
         for status, healed_s in ((429, 30.0), (418, 30.0), (451, 75.0), (503, 16.0)):
             # A block is looked at again only after a minute: once is enough.
             strike = answers("status", needed=needed, status=status, seconds=7, count=1 if status == 451 else 2)
