@@ -224,3 +224,16 @@ async def test_a_reader_that_stops_reading_loses_its_own_events_and_no_others(ve
                     ids.append(item.id)
         assert ids == list(range(1, 11))
         assert any(isinstance(slow.take(), Overflowed) for _ in range(len(slow)))
+
+
+def test_a_successor_that_fails_after_it_was_followed_leaves_the_stream_to_the_old_socket() -> None:
+    route, inbox, old, new = Route(), Inbox[Item](100, overflow=Overflowed), object(), object()
+    route.readers.append(inbox)
+    route.take(old, a_delta(0, 10))
+    route.expect(new)
+    route.take(new, a_delta(10, 20))
+    route.give_up(new)
+    route.take(old, a_delta(10, 20))
+    route.take(old, a_delta(20, 30))
+    delivered = [inbox.take() for _ in range(len(inbox))]
+    assert [delta.last_id for delta in delivered if isinstance(delta, BookDelta)] == [10, 20, 30]

@@ -60,6 +60,10 @@ class Route:
         if self._successor is successor:
             self._successor = None
             self._held.clear()
+        elif self._source is successor:
+            # It was followed already: whoever speaks next goes on, from where it had come to.
+            self._source = None
+            self._floor_id = self._last_id
 
     def end(self, source: object) -> None:
         """A source has ended as meant: its successor, if any, is followed from here."""
