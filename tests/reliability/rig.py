@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Channel, Topic
@@ -22,6 +22,8 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance.protocol import stream_of
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Fault, Limits, SimServer
+
+Result = TypeVar("Result")
 
 START_US: Final = 1_790_000_000_000_000
 """20 s after a whole minute."""
@@ -66,6 +68,12 @@ class QuietLoop(asyncio.SelectorEventLoop):
             await asyncio.sleep(0)
             idle = idle + 1 if woken == self.counting.woken else 0
             woken = self.counting.woken
+
+
+def on_quiet_loop(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run something on a loop that can tell when nothing is on its way."""
+    with asyncio.Runner(loop_factory=QuietLoop) as runner:
+        return runner.run(coroutine)
 
 
 def quiet_loop() -> QuietLoop:
