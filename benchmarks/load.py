@@ -80,7 +80,8 @@ async def follow(url: str, seen: Counts, ahead_ms: float) -> None:
     async with connect(url, compression=None, open_timeout=60, close_timeout=1) as opened:
         seen.open()
         try:
-            async for text in opened:
+            async for message in opened:
+                text = message if isinstance(message, str) else message.decode()
                 if not seen.counting and not tape:
                     first = False
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from orderfox_nb.widgets.static_svg import HEADER, ROW, Look, panel, path, quality_text, rect, text, units_text
+from orderfox_nb.widgets.static_svg import HEADER, ROW, Anchor, Look, panel, path, quality_text, rect, text, units_text
 
 _MIDDLE = 32.0
 
@@ -17,7 +17,11 @@ def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height
     prices, sizes = frame["price_digits"], frame["size_digits"]
     asks, bids = ([column[:fit] for column in frame[side]] for side in ("asks", "bids"))
     largest = max([1, *asks[2], *bids[2]])
-    columns = ((12, "Price", "start"), (width * 0.64, "Size", "end"), (width - 12, "Total", "end"))
+    columns: tuple[tuple[float, str, Anchor], ...] = (
+        (12, "Price", "start"),
+        (width * 0.64, "Size", "end"),
+        (width - 12, "Total", "end"),
+    )
     parts = [text(x, HEADER + 12, name, fill=colours.muted, size=11.5, anchor=anchor) for x, name, anchor in columns]
     middle = top + fit * ROW
 
@@ -28,10 +32,10 @@ def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height
         parts.append(text(width * 0.64, y + ROW / 2, units_text(size, sizes), fill=colours.text, anchor="end"))
         parts.append(text(width - 12, y + ROW / 2, units_text(total, sizes), fill=colours.muted, anchor="end"))
 
-    for at, level in enumerate(zip(*asks, strict=True)):
-        row(middle - (at + 1) * ROW, *level, colours.ask)
-    for at, level in enumerate(zip(*bids, strict=True)):
-        row(middle + _MIDDLE + at * ROW, *level, colours.bid)
+    for at, (price, size, total) in enumerate(zip(*asks, strict=True)):
+        row(middle - (at + 1) * ROW, price, size, total, colours.ask)
+    for at, (price, size, total) in enumerate(zip(*bids, strict=True)):
+        row(middle + _MIDDLE + at * ROW, price, size, total, colours.bid)
     parts.append(rect(1, middle, width - 2, _MIDDLE, fill=colours.raised))
     bid, ask, digits = frame["best_bid"], frame["best_ask"], frame["tick_digits"]
     if bid is not None and ask is not None:
@@ -68,7 +72,8 @@ def depth_svg(frame: dict[str, Any], colours: Look, *, width: float = 640, heigh
             points.append(place(steps[-1][0], 0))
             parts.append(path(points, stroke=ink, fill=ink, opacity=0.14))
         digits = frame["price_digits"]
-        for price, anchor, x in ((low, "start", 8), (high, "end", width - 8)):
+        ends: tuple[tuple[int, Anchor, float], ...] = ((low, "start", 8), (high, "end", width - 8))
+        for price, anchor, x in ends:
             parts.append(text(x, height - 13, units_text(price, digits), fill=colours.muted, size=11, anchor=anchor))
     note = f"{frame['symbol']} · {quality_text(frame)}"
     return panel("Depth", note, parts, colours, width=width, height=height)

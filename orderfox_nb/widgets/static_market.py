@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orderfox_nb.widgets.static_svg import HEADER, ROW, Look, panel, price_text, quality_text, short_text, text
+from orderfox_nb.widgets.static_svg import HEADER, ROW, Anchor, Look, panel, price_text, quality_text, short_text, text
 
 HEAD = 58.0
 
@@ -45,7 +45,12 @@ def market_svg(frame: dict[str, Any], colours: Look, *, origin: str, width: floa
 def symbols_svg(frame: dict[str, Any], colours: Look, *, width: float = 420, height: float = 400) -> str:
     """Draw the first rows of a ``symbols`` frame: name, last price, change, volume."""
     muted = colours.muted
-    places = ((12, "start"), (width * 0.52, "end"), (width * 0.74, "end"), (width - 12, "end"))
+    places: tuple[tuple[float, Anchor], ...] = (
+        (12, "start"),
+        (width * 0.52, "end"),
+        (width * 0.74, "end"),
+        (width - 12, "end"),
+    )
 
     def row(y: float, cells: tuple[tuple[str, str], ...]) -> str:
         return "".join(

@@ -77,8 +77,9 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_S), engine.desk.frames(key) as reader:
                 async for one in reader:
-                    frame = msgspec.json.decode(one.text)
-                    if (frame.get("quality") or {}).get("state") not in _EARLY:
+                    seen: dict[str, Any] = msgspec.json.decode(one.text)
+                    frame = seen
+                    if (seen.get("quality") or {}).get("state") not in _EARLY:
                         break
                     await asyncio.sleep(_AGAIN_S)
                     reader.resume()  # the next one shall be full too

@@ -5,8 +5,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from orderfox_nb.core.book import Book
-from orderfox_nb.core.depth import POINTS, average_prices, build_depth
+from orderfox_nb.core.book import Book, BookSide
+from orderfox_nb.core.depth import POINTS, DepthSide, average_prices, build_depth
 from orderfox_nb.core.ladder import build_ladder
 from tests.desk.scripted import BTC, delta, snapshot
 
@@ -41,7 +41,9 @@ def test_depth_sums_from_the_best_price_outward_within_the_range():
 def test_a_deep_book_is_thinned_to_points_that_are_levels_with_exact_sums():
     book = deep_book()
     depth = build_depth(book, percent=Decimal("0.25"))
-    for side, one in (("bid", depth.bids), ("ask", depth.asks)):
+    sides: tuple[tuple[BookSide, DepthSide], ...] = (("bid", depth.bids), ("ask", depth.asks))
+    assert depth.middle_ticks is not None
+    for side, one in sides:
         ticks, lots = book.levels(side)
         sums = dict(zip(ticks.tolist(), np.cumsum(lots).tolist(), strict=True))
         assert POINTS / 2 < len(one.ticks) <= POINTS + 1

@@ -143,8 +143,9 @@ async def test_a_picture_that_fails_says_why(tmp_path: Path):
 
 def test_a_message_of_another_form_does_nothing():
     chart = CandleChart()
-    for content in ({"type": "png"}, {"type": "png", "id": "1"}, {"id": 1}, {}):
-        answer(chart, **content)
+    contents: tuple[dict[str, object], ...] = ({"type": "png"}, {"type": "png", "id": "1"}, {"id": 1}, {})
+    for content in contents:
+        chart.layer._handle_custom_msg(content, [memoryview(PNG)])
 
 
 def test_a_dataframe_is_of_the_chart_s_symbol_and_timeframe_and_says_its_quality(tmp_path: Path):

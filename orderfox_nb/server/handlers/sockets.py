@@ -137,11 +137,12 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._sent_s = asyncio.get_running_loop().time()
         self._messages += 1
         connection = self.ws_connection
-        if connection is None or connection.is_closing():
+        stream = None if connection is None or connection.is_closing() else connection.stream
+        if stream is None:
             raise WebSocketClosedError
         try:
             # Tornado's own write makes a task of each message; nearly always the network has it at once.
-            taken = connection.stream.write(text_frame(text))
+            taken = stream.write(text_frame(text))
             if not taken.done():
                 self._writing += 1
                 try:
