@@ -35,8 +35,9 @@ class CandleView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def aligned(volume: VolumeColumns, bars: BarColumns) -> VolumeColumns:
-    """Return the buckets of the bars, in their order; the buckets must cover all bars."""
-    at = np.searchsorted(volume.start_us, bars.open_us)
+    """Return the bucket in which each bar opens, in the bars' order; the buckets must cover all bars."""
+    # A venue's bars need not begin where ours do (its weeks and three-day bars are its own).
+    at = np.maximum(np.searchsorted(volume.start_us, bars.open_us, side="right") - 1, 0)
     return VolumeColumns(
         start_us=volume.start_us[at],
         buy_micro=volume.buy_micro[at],
