@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import socket
 import sys
@@ -13,6 +15,7 @@ from urllib.parse import urlparse
 
 import pytest
 from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Error as PageError
 
 from tests.server.conftest import TOKEN, Child, wait_for_port
 
@@ -39,6 +42,20 @@ PANELS = {
     "tape": ".of-tape",
     "liquidations": ".of-liquidations",
 }
+
+
+async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = 30) -> None:
+    """Wait until a function or an expression of the page is true, also over a reload.
+
+    Asked from outside, since the page's policy forbids text as code to whoever waits inside.
+    """
+    async with asyncio.timeout(timeout_s):
+        while True:
+            # A page that is just being loaded anew has nothing to ask.
+            with contextlib.suppress(PageError):
+                if await page.evaluate(condition, argument):
+                    return
+            await asyncio.sleep(0.05)
 
 
 class Screen:
@@ -78,20 +95,22 @@ class Screen:
 
     async def wait_data(self, panel: str, timeout_s: float = 20, **wanted: str) -> None:
         """Wait until a panel's data attributes have values."""
-        await self.page.wait_for_function(
+        await until(
+            self.page,
             "([where, wanted]) => Object.entries(wanted).every(([name, value]) => "
             "document.querySelector(where)?.dataset[name] === value)",
-            arg=[PANELS[panel], wanted],
-            timeout=timeout_s * 1000,
+            argument=[PANELS[panel], wanted],
+            timeout_s=timeout_s,
         )
 
     async def wait_frames(self, panel: str, more: int, timeout_s: float = 20) -> None:
         """Wait until a panel was painted some times more."""
         least = (await self.frames(panel))[panel] + more
-        await self.page.wait_for_function(
+        await until(
+            self.page,
             "([where, least]) => Number(document.querySelector(where).dataset.frames) >= least",
-            arg=[PANELS[panel], least],
-            timeout=timeout_s * 1000,
+            argument=[PANELS[panel], least],
+            timeout_s=timeout_s,
         )
 
     async def link(self, expression: str) -> Any:

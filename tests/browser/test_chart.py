@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, WebSocketRoute
+from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import LINK, OpenScreen, Screen
+from tests.browser.conftest import LINK, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child
 
 pytestmark = pytest.mark.browser
@@ -82,14 +82,6 @@ def charts(chromium: str, picture_path: Path, tmp_path_factory: pytest.TempPathF
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
     child.end()
-
-
-async def until(page: Page, condition: str, argument: object = None, timeout_s: float = 40) -> None:
-    """Wait until a function of the page is true, asked from outside: the page's policy forbids text as code."""
-    deadline = time.monotonic() + timeout_s
-    while not await page.evaluate(condition, argument):
-        assert time.monotonic() < deadline, condition
-        await asyncio.sleep(0.05)
 
 
 class Charts:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import NOTEBOOKS, OpenScreen, free_port
+from tests.browser.conftest import NOTEBOOKS, OpenScreen, free_port, until
 from tests.server.conftest import Child, wait_for_port
 
 pytestmark = pytest.mark.browser
@@ -34,9 +34,7 @@ async def test_without_a_server_of_ours_the_kernel_carries_the_same_frames(plain
     async with open_screen(plain_voila) as screen:
         await screen.wait_live("chart", "book", "tape", timeout_s=60)
         assert await screen.link("link.transport.kind") == "comm"
-        await screen.page.wait_for_function(
-            "document.querySelector('.of-badge-text').textContent.includes('through the kernel')"
-        )
+        await until(screen.page, "document.querySelector('.of-badge-text').textContent.includes('through the kernel')")
         await screen.wait_frames("book", 10)
         await screen.page.select_option(".of-rounding-select", "100")
         await screen.wait_data("book", rounding="100")

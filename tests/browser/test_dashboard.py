@@ -7,7 +7,7 @@ import time
 import pytest
 from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import PANELS, OpenScreen, Screen
+from tests.browser.conftest import PANELS, OpenScreen, Screen, until
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +80,7 @@ async def test_a_cut_socket_is_shown_at_once_and_heals(served: str, open_screen:
             new MutationObserver(() => seen.add(book.dataset.state)).observe(book, { attributes: true });
         }""")
         await sockets[0].close()
-        await screen.page.wait_for_function("seen.has('reconnecting')")
+        await until(screen.page, "seen.has('reconnecting')")
         await screen.wait_live()
         await screen.wait_frames("tape", 3)
         assert await connections(screen) == 2
@@ -95,9 +95,10 @@ async def test_a_hidden_tab_takes_nothing_and_is_whole_again_when_shown(served: 
     async with open_screen(served) as screen:
         await screen.wait_live()
         await screen.page.evaluate(hide, True)
-        await screen.page.wait_for_function(
+        await until(
+            screen.page,
             "() => { const link = " + "globalThis[Object.getOwnPropertySymbols(globalThis).find((one) => "
-            "String(one).includes('orderfox.link.v1'))]; return link.paused && link.byKey.size === 0; }"
+            "String(one).includes('orderfox.link.v1'))]; return link.paused && link.byKey.size === 0; }",
         )
         await screen.page.evaluate(hide, False)
         await screen.wait_frames("book", 3)
@@ -133,8 +134,11 @@ async def test_panning_is_not_disturbed_by_new_frames_and_loads_older_bars(serve
             await screen.page.mouse.down()
             await screen.page.mouse.move(middle[0] + 300, middle[1], steps=3)
             await screen.page.mouse.up()
-        await screen.page.wait_for_function(
-            "(known) => Number(document.querySelector('.of-chart').dataset.bars) > known", arg=known, timeout=20_000
+        await until(
+            screen.page,
+            "(known) => Number(document.querySelector('.of-chart').dataset.bars) > known",
+            argument=known,
+            timeout_s=20,
         )
         axis = "[...document.querySelectorAll('.bqplot .axis')][0].textContent"
         shown = await screen.page.evaluate(axis)

@@ -20,7 +20,7 @@ import pytest
 import websockets
 from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import LINK, NOTEBOOKS, PANELS, OpenScreen, Screen, free_port
+from tests.browser.conftest import LINK, NOTEBOOKS, PANELS, OpenScreen, Screen, free_port, until
 from tests.server.conftest import TOKEN, Child
 
 pytestmark = pytest.mark.browser
@@ -174,7 +174,7 @@ async def test_a_link_reproduces_the_view(served: str, open_screen: OpenScreen):
         # A link is for this page alone: it changes nothing of what its reader chose for others.
         assert await screen.page.evaluate("localStorage.getItem('orderfox.theme.v1')") is None
         # What is not displayed takes no frames.
-        await screen.page.wait_for_function(f"![...{LINK.strip()}.byKey.keys()].some((key) => key.includes('candles'))")
+        await until(screen.page, f"![...{LINK.strip()}.byKey.keys()].some((key) => key.includes('candles'))")
         await screen.page.keyboard.press("l")
         await screen.wait_data("chart", interval="15m")
         await screen.wait_live("chart")
@@ -198,7 +198,7 @@ async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(serv
         page = screen.page
         await screen.wait_live("chart")
         await page.keyboard.press("/")
-        await page.wait_for_function("document.activeElement?.classList.contains('of-search')")
+        await until(page, "document.activeElement?.classList.contains('of-search')")
         await page.keyboard.type("5")
         assert await page.input_value(".of-search") == "5"
         # A search field takes the first Escape for itself where something is written in it.
@@ -247,7 +247,7 @@ async def test_a_cut_socket_ends_in_the_server_s_state(served: str, open_screen:
         await screen.wait_live()
         await check_same_state(screen, served)
         await sockets[0].close()
-        await screen.page.wait_for_function(f"{LINK.strip()}.state === 'reconnecting'")
+        await until(screen.page, f"{LINK.strip()}.state === 'reconnecting'")
         await screen.wait_live()
         await check_same_state(screen, served)
         await check_no_gap(screen)
@@ -258,7 +258,9 @@ async def test_a_lost_network_is_shown_at_once_and_ends_with_its_return(served: 
         await screen.wait_live()
         await screen.page.context.set_offline(True)
         await screen.page.wait_for_selector('.of-book[data-state="reconnecting"]', state="attached", timeout=3000)
-        assert await screen.page.evaluate("getComputedStyle(document.querySelector('.of-book .of-body')).opacity") < "1"
+        await until(
+            screen.page, "getComputedStyle(document.querySelector('.of-book .of-body')).opacity < 1", timeout_s=3
+        )
         await screen.page.wait_for_timeout(500)
         await screen.page.context.set_offline(False)
         await screen.wait_live(timeout_s=15)
@@ -287,7 +289,7 @@ async def test_a_server_that_was_restarted_is_found_again_and_the_dead_kernel_to
         await screen.page.click(".of-dead >> text=Reload")
         await screen.wait_live()
         await screen.wait_data("chart", interval="5m")
-        assert await screen.page.locator(".of-dead:popover-open").count() == 0
+        await until(screen.page, "!document.querySelector('.of-dead:popover-open')")
 
 
 async def test_a_dead_kernel_is_told_and_everything_goes_on(served: str, open_screen: OpenScreen):
@@ -326,9 +328,9 @@ async def test_closing_a_page_ends_its_subscriptions(start_served: StartServed, 
         await screen.wait_live()
         count = await screen.link("link.byKey.size")
         await wait_readers(address, count)
-        await screen.page.evaluate("document.querySelector('.of-tape').closest('.of-area-tape').style.display = 'none'")
+        await screen.page.evaluate("document.querySelector('.of-area-liquidations').style.display = 'none'")
         await wait_readers(address, count - 1)
-        await screen.page.evaluate("document.querySelector('.of-tape').closest('.of-area-tape').style.display = ''")
+        await screen.page.evaluate("document.querySelector('.of-area-liquidations').style.display = ''")
         await wait_readers(address, count)
     await wait_readers(address, 0)
 
@@ -347,19 +349,19 @@ async def test_several_symbols_stand_side_by_side_over_one_socket(
             "[...document.querySelectorAll('.of-book')].map((one) => `${one.dataset.symbol} ${one.dataset.rounding}`)"
         )
         wanted = ["ETHUSDT 1", "BTCUSDT 100"]
-        await screen.page.wait_for_function(f"{books}.join() === '{','.join(wanted)}'", timeout=40_000)
+        await until(screen.page, f"{books}.join() === '{','.join(wanted)}'", timeout_s=40)
         boxes = [await one.bounding_box() for one in await screen.page.locator(".of-candle-chart").all()]
         assert len({round(box["y"]) for box in boxes if box}) == 1
         assert await screen.link("link.counters.connections") == 1
         # Timeframes are chosen for all of them, symbols one by one.
         await screen.page.keyboard.press("6")
         charts = "[...document.querySelectorAll('.of-chart')].map((one) => one.dataset.interval).join()"
-        await screen.page.wait_for_function(f"{charts} === '4h,4h'")
+        await until(screen.page, f"{charts} === '4h,4h'")
         await screen.page.locator(".of-picker-button").nth(1).click()
         await screen.page.locator(".of-picker-popup:popover-open .of-row").first.wait_for()
         await screen.page.keyboard.type("sol")
         await screen.page.keyboard.press("Enter")
-        await screen.page.wait_for_function(f"{books}[0] === 'ETHUSDT 1' && {books}[1].startsWith('SOLUSDT ')")
+        await until(screen.page, f"{books}[0] === 'ETHUSDT 1' && {books}[1].startsWith('SOLUSDT ')")
         assert "symbol=ETHUSDT,SOLUSDT&" in screen.page.url
         assert "rounding=1,auto&" in screen.page.url
         screen.check_clean()
@@ -372,8 +374,8 @@ async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
     nobody = f"http://127.0.0.1:{free_port()}"
     _, address = start_served("--port", "0", "--source", "binance", BINANCE_API_BASE_URL=nobody)
     async with open_screen(address) as screen:
-        await screen.page.wait_for_function(
-            "document.querySelector('.of-problem')?.textContent.includes('--source sim')", timeout=40_000
+        await until(
+            screen.page, "document.querySelector('.of-problem')?.textContent.includes('--source sim')", timeout_s=40
         )
         assert await screen.page.inner_text(".of-source") == "BINANCE"
         assert await screen.page.locator(".of-problem").is_visible()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import LINK, OpenScreen, Screen
+from tests.browser.conftest import LINK, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child
 
 pytestmark = pytest.mark.browser
@@ -59,7 +59,7 @@ async def frame(screen: Screen, stream: str, symbol: str = "BTCUSDT") -> dict[st
 
 
 async def wait_for(screen: Screen, condition: str, arg: object = None) -> None:
-    await screen.page.wait_for_function(condition, arg=arg, timeout=20_000)
+    await until(screen.page, condition, arg, timeout_s=20)
 
 
 async def test_a_row_of_the_ladder_tells_average_price_and_slippage_down_to_it(panels: str, open_screen: OpenScreen):
@@ -163,7 +163,8 @@ async def test_liquidations_are_summed_by_time_for_a_symbol_and_for_the_market(p
         await screen.wait_data("liquidations", span="15m")
         await screen.page.select_option(".of-scope-select", "market")
         await screen.wait_data("liquidations", symbol="*")
-        await wait_for(screen, "() => Number(document.querySelector('.of-liquidations').dataset.orders) > 0")
+        # The venue has no whole-market history: the first order is one that comes now, a few a minute.
+        await until(screen.page, "Number(document.querySelector('.of-liquidations').dataset.orders) > 0", timeout_s=75)
         market = await frame(screen, "liquidations", "*")
         assert set(market["orders"][5]) <= {"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"}
         assert market["quality"]["coverage"] == "sampled"
