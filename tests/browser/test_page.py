@@ -286,7 +286,7 @@ async def test_a_server_that_was_restarted_is_found_again_and_the_dead_kernel_to
         await screen.page.wait_for_selector(".of-dead:popover-open", timeout=30_000)
         await screen.page.keyboard.press("2")
         await screen.wait_data("chart", interval="5m")
-        await screen.page.click(".of-dead >> text=Reload")
+        await screen.page.click(".of-dead button")
         await screen.wait_live()
         await screen.wait_data("chart", interval="5m")
         await until(screen.page, "!document.querySelector('.of-dead:popover-open')")
@@ -301,7 +301,7 @@ async def test_a_dead_kernel_is_told_and_everything_goes_on(served: str, open_sc
         await screen.wait_frames("book", 5)
         await screen.page.keyboard.press("3")
         await screen.wait_data("chart", interval="15m")
-        await screen.page.click(".of-dead >> text=Reload")
+        await screen.page.click(".of-dead button")
         await screen.wait_live()
         await screen.wait_data("chart", interval="15m")
 
