@@ -31,6 +31,9 @@ BATCH_S: Final = 0.05
 MOST_KEYS: Final = 64
 WIRE: Final = 1
 _HEARTBEAT_TURNS: Final = 300
+_MOST_ASKED: Final = 4
+_MOST_BARS: Final = 1_500
+_ANSWER_S: Final = 20.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,6 +49,7 @@ class Pumping:
         self._messages: deque[bytes] = deque(maxlen=4 * MOST_KEYS)
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Lock()
+        self._asking: set[asyncio.Task[None]] = set()
 
     def receive(self, content: dict[str, Any]) -> None:
         """Pass on what the page sent; called on the kernel's thread."""
@@ -66,7 +70,7 @@ class Pumping:
                 case {"type": "ping"}:
                     self._say(type="pong")
                 case {"type": "request", "id": int(number)}:
-                    self._say(type="error", id=number, message="Older bars come from the server only")
+                    self._ask(number, content)
                 case _:
                     self._say(type="error", message="Expected a message of docs/live.md")
         if self._task is None:
@@ -108,6 +112,35 @@ class Pumping:
         if (service := self._readers.pop(key, None)) is not None:
             await service.stop()
 
+    def _ask(self, number: int, content: dict[str, Any]) -> None:
+        # Beside the page's other wishes: an answer may take as long as the venue does.
+        if len(self._asking) >= _MOST_ASKED:
+            self._say(type="error", id=number, message=f"At most {_MOST_ASKED} requests at a time")
+            return
+        task = asyncio.create_task(self._older_bars(number, content), name="orderfox pump request")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _older_bars(self, number: int, content: dict[str, Any]) -> None:
+        match content:
+            case {"what": "candles", "symbol": str(symbol), "interval": str(interval)}:
+                limit, end_ms = content.get("limit", 500), content.get("end")
+            case _:
+                self._say(type="error", id=number, message="Expected what: candles, with symbol and interval")
+                return
+        if type(limit) is not int or not 1 <= limit <= _MOST_BARS or type(end_ms) not in (int, type(None)):
+            self._say(type="error", id=number, message=f"Expected limit from 1 to {_MOST_BARS} and end in ms")
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                data = await self._engine.desk.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
+        except OrderFoxError as error:
+            self._say(type="error", id=number, message=str(error))
+        except TimeoutError:
+            self._say(type="error", id=number, message=f"No answer within {_ANSWER_S:.0f} s: try again")
+        else:
+            self._say(type="response", id=number, data=msgspec.Raw(data))
+
     def _say(self, **message: Any) -> None:
         self._messages.append(_encode(message))
 
@@ -131,6 +164,8 @@ class Pumping:
                 batch = [text.decode() for text in self._messages]
                 self._messages.clear()
                 self._widget.send({"messages": batch})
+        for task in tuple(self._asking):
+            task.cancel()
         for key in tuple(self._readers):
             await self._unsubscribe(key)
 
