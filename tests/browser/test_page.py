@@ -350,8 +350,11 @@ async def test_several_symbols_stand_side_by_side_over_one_socket(
         )
         wanted = ["ETHUSDT 1", "BTCUSDT 100"]
         await until(screen.page, f"{books}.join() === '{','.join(wanted)}'", timeout_s=40)
-        boxes = [await one.bounding_box() for one in await screen.page.locator(".of-candle-chart").all()]
-        assert len({round(box["y"]) for box in boxes if box}) == 1
+        await until(
+            screen.page,
+            "[...document.querySelectorAll('.of-candle-chart')].map((one) => Math.round(one.getBoundingClientRect().y))"
+            ".every((y, at, all) => all.length === 2 && y === all[0])",
+        )
         assert await screen.link("link.counters.connections") == 1
         # Timeframes are chosen for all of them, symbols one by one.
         await screen.page.keyboard.press("6")
@@ -362,8 +365,8 @@ async def test_several_symbols_stand_side_by_side_over_one_socket(
         await screen.page.keyboard.type("sol")
         await screen.page.keyboard.press("Enter")
         await until(screen.page, f"{books}[0] === 'ETHUSDT 1' && {books}[1].startsWith('SOLUSDT ')")
-        assert "symbol=ETHUSDT,SOLUSDT&" in screen.page.url
-        assert "rounding=1,auto&" in screen.page.url
+        for part in ("symbol=ETHUSDT,SOLUSDT&", "rounding=1,auto&"):
+            await until(screen.page, "(part) => decodeURIComponent(location.search).includes(part)", part)
         screen.check_clean()
 
 
