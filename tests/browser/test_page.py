@@ -204,9 +204,12 @@ async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(serv
         # A search field takes the first Escape for itself where something is written in it.
         await page.fill(".of-search", "")
         await page.keyboard.press("Escape")
+        await until(page, "!document.querySelector('.of-picker-popup:popover-open')")
         await page.keyboard.press("?")
         assert "timeframe 1h" in await page.inner_text(".of-keys")
         await page.keyboard.press("Escape")
+        await until(page, "!document.querySelector('.of-keys:popover-open')")
+        await until(page, "!document.activeElement?.closest('input, select, textarea')")
         await page.keyboard.press("5")
         await screen.wait_data("chart", interval="1h")
         zone = "document.documentElement.dataset.ofZone"
