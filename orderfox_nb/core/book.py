@@ -20,10 +20,11 @@ _QUEUED: Final = 16
 _PENDING: Final = 4_096
 _LARGEST_NUMBER: Final = 2.0**53
 """Ticks and lots beyond this are not exact in the float that they came in."""
+_LARGEST_BITS: Final = int(np.float64(_LARGEST_NUMBER).view(np.uint64))
 
-_decode: Callable[[msgspec.Raw], list[tuple[float, float]]] = msgspec.json.Decoder(
-    list[tuple[float, float]], strict=False
-).decode
+_Level: TypeAlias = tuple[float, float]
+
+_decode: Callable[[msgspec.Raw], list[_Level]] = msgspec.json.Decoder(list[_Level], strict=False).decode
 
 
 class BookView(NamedTuple):
@@ -36,8 +37,8 @@ class BookView(NamedTuple):
 class Book:
     """Bids and asks by whole ticks and lots.
 
-    A delta costs only a check of its ids when it is applied: its two sides wait as raw text (at most 16), then as sizes
-    by price, and reach the levels when somebody reads. Levels that cannot be read turn the book unsynced then, and the
+    A delta costs only a check of its ids when it is applied: its two sides wait as raw text (at most 16), then as
+    sizes by price, and reach the levels when somebody reads. Levels that cannot be read turn the book unsynced then, and the
     next ``apply`` raises.
     """
 
@@ -179,19 +180,17 @@ class Book:
         self.time_us = delta.time_us
         self._queue.append((delta.raw_bids, delta.raw_asks))
         if len(self._queue) >= _QUEUED:
-            self._decode_queue()
+            self._gather()
             if len(self._pending_bids) + len(self._pending_asks) > _PENDING:
                 self._bring_up_to_date()
 
     def _apply_snapshot(self, snapshot: BookSnapshot) -> None:
-        self._queue.clear()
-        self._pending_bids.clear()
-        self._pending_asks.clear()
+        self._forget_waiting()
         self.synced, self._gap, self._fault = True, None, ""
         self.update_id = snapshot.update_id
         self.time_us = snapshot.time_us
         try:
-            bids, asks = self._to_integers(dict(_decode(snapshot.raw_bids)), dict(_decode(snapshot.raw_asks)))
+            bids, asks = self._to_integers(_decode(snapshot.raw_bids), _decode(snapshot.raw_asks))
         except (msgspec.DecodeError, ValueError) as error:
             self._spoil(error)
             return
@@ -200,45 +199,56 @@ class Book:
         self.reach = (-int(bids[0].max()), int(asks[0].max())) if len(bids[0]) and len(asks[0]) else None
 
     def _bring_up_to_date(self) -> None:
-        if self._queue:
-            self._decode_queue()
-        if self._pending_bids or self._pending_asks:
-            try:
-                bids, asks = self._to_integers(self._pending_bids, self._pending_asks)
-            except ValueError as error:
-                self._spoil(error)
-            else:
-                self._bids.update(*bids)
-                self._asks.update(*asks)
-            self._pending_bids.clear()
-            self._pending_asks.clear()
-
-    def _decode_queue(self) -> None:
-        bids, asks = self._pending_bids, self._pending_asks
+        if not (self._queue or self._pending_bids or self._pending_asks):
+            return
+        bids, asks = list(self._pending_bids.items()), list(self._pending_asks.items())
         try:
             for raw_bids, raw_asks in self._queue:
-                bids.update(_decode(raw_bids))
-                asks.update(_decode(raw_asks))
+                bids += _decode(raw_bids)
+                asks += _decode(raw_asks)
+            changed_bids, changed_asks = self._to_integers(bids, asks)
+        except (msgspec.DecodeError, ValueError) as error:
+            self._spoil(error)
+        else:
+            self._bids.update(*changed_bids)
+            self._asks.update(*changed_asks)
+        self._forget_waiting()
+
+    def _gather(self) -> None:
+        """Let what nobody has read yet keep only the newest size of each price."""
+        try:
+            for raw_bids, raw_asks in self._queue:
+                self._pending_bids.update(_decode(raw_bids))
+                self._pending_asks.update(_decode(raw_asks))
         except msgspec.DecodeError as error:
             self._spoil(error)
         self._queue.clear()
 
+    def _forget_waiting(self) -> None:
+        self._queue.clear()
+        self._pending_bids.clear()
+        self._pending_asks.clear()
+
     def _to_integers(
-        self, bids: dict[float, float], asks: dict[float, float]
+        self, bids: list[_Level], asks: list[_Level]
     ) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
-        """Convert sizes by price to keys and lots of both sides, a bid's key being its negated ticks.
+        """Convert prices and sizes to keys and lots of both sides, a bid's key being its negated ticks.
 
         Raises:
             ValueError: A number that is negative, not finite or too large to be exact.
         """
         # Both sides at once: with some tens of changes the number of calls costs, not the length of the arrays.
         split, count = len(bids), len(bids) + len(asks)
-        numbers = np.array([*bids, *asks, *bids.values(), *asks.values()], np.float64)
+        columns: Sequence[tuple[float, ...]] = list(zip(*bids, *asks, strict=True)) if count else ((), ())
+        numbers = np.fromiter(columns[0] + columns[1], np.float64, 2 * count)
         prices, sizes = numbers[:count], numbers[count:]
         prices *= self.instrument.price_scale
         sizes *= self.instrument.size_scale
-        if count and not (np.minimum.reduce(numbers) >= 0 and np.maximum.reduce(numbers) < _LARGEST_NUMBER):
-            raise ValueError("a price or size that cannot be")
+        if count:
+            # As bits, floats from zero on are in order; whatever is negative or not a number is beyond all of them.
+            bits = numbers.view(np.uint64)
+            if bits[bits.argmax()] >= _LARGEST_BITS and not (numbers.min() >= 0 and numbers.max() < _LARGEST_NUMBER):
+                raise ValueError("a price or size that cannot be")
         np.rint(numbers, numbers)
         if self.instrument.tick_units != 1:
             np.rint(prices / self.instrument.tick_units, prices)

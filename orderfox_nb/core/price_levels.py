@@ -12,8 +12,6 @@ Integers: TypeAlias = NDArray[np.int64]
 _SMALLEST: Final = 1_024
 _LARGEST: Final = 65_536
 _INT64_ROOM: Final = 2**62
-_SCANNED_PART: Final = 4
-"""Rows that reach over more than this part of the window are summed from the list of its levels."""
 _FAR_KEPT: Final = 256
 _FAR_MOST: Final = 16_384
 """A book grows by levels far outside its snapshot: beyond so many the farther half is dropped."""
@@ -36,7 +34,7 @@ class PriceLevels:
         # Where the window holds a level: eight times less to read than the sizes when levels are looked for.
         self._live: NDArray[np.bool_] = np.zeros(_SMALLEST, np.bool_)
         self._start = 0
-        # No level of the window is before this index; the best one is looked for from here.
+        # No level of the window is before this index; the best one is looked for from here when somebody reads.
         self._bound = _SMALLEST
         self._far: dict[int, int] = {}
         self._far_most = _FAR_KEPT
@@ -56,18 +54,16 @@ class PriceLevels:
             return
         self._levels = None
         self._count = -1
+        self._bound = 0
         index = keys - self._start
-        low = int(np.minimum.reduce(index))
-        if low >= 0 and np.maximum.reduce(index) < len(self._window):
+        # Read as unsigned, an index before the window is a huge one: a single look finds those on either side of it.
+        unsigned = index.view(np.uint64)
+        if unsigned[unsigned.argmax()] < len(self._window):
+            # Of a key given twice the last one stays.
             self._window[index] = lots
             self._live[index] = lots.astype(np.bool_)
-            self._bound = min(self._bound, low)
         else:
             self._update_far(keys, lots, index)
-        if self._far:
-            self._find_best()
-            if self._bound > len(self._window) // 2:
-                self._rebuild(self._all())
 
     @property
     def best(self) -> int | None:
@@ -107,21 +103,26 @@ class PriceLevels:
             return self.levels(limit)
         if row >= _INT64_ROOM or (abs(best) + _LARGEST) * tick >= _INT64_ROOM:
             return self._rows_beyond_int64(tick=tick, row=row, limit=limit)
-        # Row r ends with key floor(r * row / tick), the next begins after it. Near the best price hardly a row is
-        # empty, so as many rows as asked for, summed where they lie in the window, are nearly always enough.
-        first, scanned = -(-best * tick // row), limit
-        most = len(self._window) // _SCANNED_PART
-        while scanned * row // tick < most:
-            edges = np.arange(first - 1, first + scanned) * row // tick + (1 - self._start)
+        # Row r ends with key floor(r * row / tick), the next begins after it: rows that end in the window are summed
+        # where they lie. Near the best price hardly a row is empty, so as many as asked for are nearly always enough.
+        first = -(-best * tick // row)
+        whole = ((self._start + len(self._window)) * tick - 1) // row - first + 1
+        scanned = limit
+        while scanned <= whole:
+            if tick == 1:
+                low = (first - 1) * row + 1 - self._start
+                edges = np.arange(low, low + scanned * row + 1, row)
+            else:
+                edges = np.arange(first - 1, first + scanned) * row // tick + (1 - self._start)
             edges[0] = self._bound
-            if edges[-1] > len(self._window):
-                break
             sums = np.add.reduceat(self._window[: edges[-1]], edges[:-1])
             found = sums.nonzero()[0]
             if len(found) >= limit:
                 found = found[:limit]
                 return found + first, sums[found]
-            scanned *= 4
+            if scanned == whole:
+                break
+            scanned = min(4 * scanned, whole)
         # No row holds more levels than ticks, so these fill the rows asked for and no more is read.
         keys, lots = self.levels(limit * -(-row // tick))
         if abs(int(keys[-1])) * tick >= _INT64_ROOM:
@@ -168,6 +169,8 @@ class PriceLevels:
         if at < len(live) and not live[at]:
             ahead = int(live[at:].argmax())
             self._bound = at + ahead if live[at + ahead] else len(live)
+        if self._far and self._bound > len(live) // 2:
+            self._rebuild(self._all())
 
     def _update_far(self, keys: Integers, lots: Integers, index: Integers) -> None:
         inside = (index >= 0) & (index < len(self._window))
@@ -175,7 +178,6 @@ class PriceLevels:
             near, near_lots = index[inside], lots[inside]
             self._window[near] = near_lots
             self._live[near] = near_lots.astype(np.bool_)
-            self._bound = min(self._bound, int(near.min()))
         better: dict[int, int] = {}
         outside = ~inside
         for key, size in zip(keys[outside].tolist(), lots[outside].tolist(), strict=True):
