@@ -37,8 +37,8 @@ class BookView(NamedTuple):
 class Book:
     """Bids and asks by whole ticks and lots.
 
-    A delta costs only a check of its ids when it is applied: its two sides wait as raw text (at most 16), then as
-    sizes by price, and reach the levels when somebody reads. Levels that cannot be read turn the book unsynced then, and the
+    A delta costs only a check of its ids when it is applied: its two sides wait as raw text (at most 16), then as sizes
+    by price, and reach the levels when somebody reads. Levels that cannot be read turn the book unsynced then, and the
     next ``apply`` raises.
     """
 
