@@ -134,16 +134,19 @@ def spoil(state: TopicState, levels: Callable[[Book], tuple[list[Any], list[Any]
     book.update_id -= 1
 
 
-def test_a_crossed_book_is_told_at_once_and_built_anew():
+@pytest.mark.parametrize(("read", "within_s"), [(True, 0.35), (False, 1.1)], ids=["read", "held open only"])
+def test_a_crossed_book_is_told_at_once_and_built_anew(read: bool, within_s: float):
     async def scene(rig: Rig) -> None:
         state = (await opened(rig))["book"]
+        if read:
+            state.read(bound=100_000, overflow="gap")
 
         def crossing(book: Book) -> tuple[list[Any], list[Any]]:
             assert book.best_ask is not None
             return [(state.instrument.price(book.best_ask), 1.0)], []
 
         spoil(state, crossing)
-        await rig.until(lambda: state.quality.state.value == "gap", within_s=0.35)
+        await rig.until(lambda: state.quality.state.value == "gap", within_s=within_s)
         assert "crossed" in state.quality.reason
         await rig.until(lambda: live(state), within_s=3.0)
         assert not state.fold.crossed  # type: ignore[attr-defined]
