@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -24,12 +25,15 @@ def recordings() -> Path:
     return RECORDINGS
 
 
+def missing(tool: str, reason: str) -> NoReturn:
+    """Skip a test whose tool is not installed, or fail it where ORDERFOX_REQUIRE (names, by commas) has the tool."""
+    if tool in os.environ.get("ORDERFOX_REQUIRE", "").split(","):
+        pytest.fail(f"{reason}, and ORDERFOX_REQUIRE asks for {tool}")
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of Chromium; ORDERFOX_REQUIRE=chromium turns its absence into a failure."""
+    """The path of Chromium, without which a test is skipped."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if "chromium" in os.environ.get("ORDERFOX_REQUIRE", ""):
-            pytest.fail("Chromium is required by ORDERFOX_REQUIRE and not installed")
-        pytest.skip("Chromium is not installed: browser tests need it")
-    return path
+    return path or missing("chromium", "Chromium is not installed: browser tests need it")

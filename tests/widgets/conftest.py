@@ -11,6 +11,7 @@ import pytest
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.engine import Engine
+from tests.conftest import missing
 
 WIDGETS = Path(__file__).parents[2] / "orderfox_nb" / "widgets"
 
@@ -20,9 +21,7 @@ RunModule = Callable[[str], str]
 @pytest.fixture(scope="session")
 def run_module() -> RunModule:
     """Run the text of an ES module beside the widgets' files and return what it printed."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed: the modules' own tests need it")
+    node = shutil.which("node") or missing("node", "node is not installed: the modules' own tests need it")
 
     def run(text: str) -> str:
         done = subprocess.run(

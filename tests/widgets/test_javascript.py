@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orderfox_nb.widgets.esm import module_text, style_text
+from tests.conftest import missing
 from tests.widgets.conftest import WIDGETS, RunModule
 
 pytestmark = pytest.mark.widgets
@@ -52,7 +53,7 @@ def test_nothing_is_asked_of_another_host_and_no_text_becomes_html():
 def test_the_linter_has_nothing_to_say():
     linter = ROOT / "node_modules" / ".bin" / "eslint"
     if not linter.exists():
-        pytest.skip("npm install has not been run: eslint is not there")
+        missing("eslint", "npm ci has not been run: eslint is not there")
     done = subprocess.run(
         [str(linter), "orderfox_nb/widgets"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -229,9 +229,6 @@ def decode_frame(text: str | bytes) -> StreamFrame:
     return _frame.decode(text)
 
 
-_BEGUN: Final = re.compile(rb'\s*\{\s*"stream"\s*:\s*"([!-~]{1,80}?)"')
-
-
 def stream_name(text: str | bytes) -> str:
     """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
     try:
