@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from orderfox_nb.core.bars import BarColumns, BarRing
 from orderfox_nb.core.candles import Candles
-from orderfox_nb.core.events import Candle, Gap, Liquidation, Topic, Trade
+from orderfox_nb.core.events import Candle, Gap, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.liquidations import Liquidations
-from orderfox_nb.core.quality import QualityState
+from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.tape import Tape
 from orderfox_nb.core.timeframes import DAY_US, MINUTE_US, bar_open_us, next_bar_us, previous_bar_us
 from orderfox_nb.desk.catalogue import Catalogue
@@ -34,6 +35,13 @@ LONGEST_DAYS: Final = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), st
 _DEFAULT_BUCKETS: Final = 400
 
 
+class Answer(NamedTuple):
+    """A list as JSON text, and how far it can be trusted."""
+
+    text: bytes
+    quality: QualityView
+
+
 class Answers:
     """Answers about one venue's symbols as JSON.
 
@@ -46,28 +54,32 @@ class Answers:
         self._catalogue = catalogue
         self._history = history
 
-    async def trades(self, text: str, *, limit: int) -> bytes:
+    async def trades(self, text: str, *, limit: int) -> Answer:
         """Return a list of the newest trades, newest first, from the live tape and the venue's past."""
         instrument = (await self._catalogue.resolve(text)).instrument
         state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "trades"))
         tape: Tape | None = state.fold if state is not None else None  # type: ignore[assignment]
         known: Sequence[Trade] = tape.newest(limit) if tape is not None else ()
+        quality = self._asked() if state is None else state.quality.wire()
         if state is None or len(known) < limit or state.quality.state is not QualityState.LIVE:
+            try:
+                past = await self._hub.trades(instrument.symbol, limit=limit)
+                quality = self._asked()
+            except FeedError:
+                if not known:
+                    raise
+                past = ()
             merged = Tape(instrument)
-            for trade in (*await self._past_trades(instrument, limit, known), *known):
+            for trade in (*past, *known):
                 merged.apply(trade)
             known = merged.newest(limit)
-        return encode([public_trade(trade, instrument) for trade in reversed(known)])
+        return Answer(encode([public_trade(trade, instrument) for trade in reversed(known)]), quality)
 
-    async def _past_trades(self, instrument: Instrument, limit: int, known: Sequence[Trade]) -> Sequence[Trade]:
-        try:
-            return await self._hub.trades(instrument.symbol, limit=limit)
-        except FeedError:
-            if not known:
-                raise
-            return ()
+    def _asked(self) -> QualityView:
+        """Return the quality of what the venue has just answered."""
+        return QualityView(QualityState.LIVE.value, "complete", self._hub.now_us() // 1000)
 
-    async def candles(self, text: str, interval: str, *, limit: int, end_ms: int | None = None) -> bytes:
+    async def candles(self, text: str, interval: str, *, limit: int, end_ms: int | None = None) -> Answer:
         """Return a list of bars, oldest first.
 
         Raises:
@@ -75,7 +87,9 @@ class Answers:
         """
         timeframe("timeframe", interval)
         instrument = (await self._catalogue.resolve(text)).instrument
-        return encode(public_candles(await self._bars(instrument, interval, limit=limit, end_ms=end_ms)))
+        bars = await self._bars(instrument, interval, limit=limit, end_ms=end_ms)
+        # Bars come from a fold that is live, or else from the venue.
+        return Answer(encode(public_candles(bars)), self._asked())
 
     async def candle_columns(self, text: str, interval: str, *, limit: int, end_ms: int | None = None) -> bytes:
         """Return bars with their liquidations as the columns of a candle frame (docs/live.md).
@@ -106,26 +120,23 @@ class Answers:
         end_us = None if end_ms is None else end_ms * 1000
         return _columns(await self._hub.candles(instrument.symbol, interval, limit=limit, end_us=end_us))
 
-    async def liquidations(self, text: str, *, limit: int) -> bytes:
+    async def liquidations(self, text: str, *, limit: int) -> Answer:
         """Return a list of past orders, newest first, from the venue's past and from what was seen live."""
         instrument = (await self._catalogue.resolve(text)).instrument
         merged = Liquidations(instrument)
-        for order in await self._past_orders(instrument, limit):
-            merged.add(order)
-        state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "liquidations"))
-        if state is not None:
-            fold: LiquidationState = state.fold  # type: ignore[assignment]
+        async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
+            await _synced(state)
+            # Without the venue's past the quality tells what the list is: what was seen live.
+            with suppress(FeedError):
+                for order in await self._hub.liquidations(instrument.symbol, limit=limit):
+                    merged.add(order)
             # The fold tells the same past again: a gap between the two keeps it from being counted as twins.
             merged.apply(Gap(symbol=instrument.symbol, time_us=self._hub.now_us(), reason="told again"))
+            fold: LiquidationState = state.fold  # type: ignore[assignment]
             for order in fold.orders.oldest_first:
                 merged.add(order)
-        return encode([public_order(order, instrument) for order in merged.newest(limit)])
-
-    async def _past_orders(self, instrument: Instrument, limit: int) -> Sequence[Liquidation]:
-        try:
-            return await self._hub.liquidations(instrument.symbol, limit=limit)
-        except FeedError:
-            return ()
+            quality = state.quality.wire()
+        return Answer(encode([public_order(order, instrument) for order in merged.newest(limit)]), quality)
 
     async def liquidation_volume(
         self, text: str, interval: str, *, start_ms: int | None = None, end_ms: int | None = None

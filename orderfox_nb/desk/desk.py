@@ -15,7 +15,7 @@ from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.quality import Quality
-from orderfox_nb.desk.answers import Answers
+from orderfox_nb.desk.answers import Answer, Answers
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.chart_recipes import CandlesRecipe, VolumeRecipe
 from orderfox_nb.desk.frames import FramePress, FrameReader, Recipe
@@ -127,11 +127,11 @@ class Desk:
         async with self.hub.events(topic, bound=bound, overflow=overflow) as reader:
             yield reader
 
-    async def trades(self, symbol: str, *, limit: int = 100) -> bytes:
+    async def trades(self, symbol: str, *, limit: int = 100) -> Answer:
         """Return the REST answer about the newest trades; see ``Answers.trades``."""
         return await self.answers.trades(symbol, limit=limit)
 
-    async def candles(self, symbol: str, interval: str, *, limit: int = 500, end_ms: int | None = None) -> bytes:
+    async def candles(self, symbol: str, interval: str, *, limit: int = 500, end_ms: int | None = None) -> Answer:
         """Return the REST answer about bars; see ``Answers.candles``."""
         return await self.answers.candles(symbol, interval, limit=limit, end_ms=end_ms)
 
@@ -139,7 +139,7 @@ class Desk:
         """Return bars as the columns of a candle frame; see ``Answers.candle_columns``."""
         return await self.answers.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
 
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> bytes:
+    async def liquidations(self, symbol: str, *, limit: int = 50) -> Answer:
         """Return the REST answer about past orders; see ``Answers.liquidations``."""
         return await self.answers.liquidations(symbol, limit=limit)
 

@@ -69,6 +69,9 @@ def _operation(handler: Any, answers: dict[Any, Any], error: Any) -> dict[str, A
     else:
         content = {"application/json": {"schema": answers[str(handler.model)]}}
     responses: dict[str, Any] = {"200": {"description": "The answer", "content": content}}
+    if handler.headers:
+        texts = {name: {"description": about, "schema": {"type": "string"}} for name, about in handler.headers.items()}
+        responses["200"]["headers"] = texts
     for status, description in _ERRORS.items():
         responses[status] = {"description": description, "content": {"application/json": {"schema": error}}}
     operation: dict[str, Any] = {

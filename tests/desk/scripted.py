@@ -81,6 +81,7 @@ class ScriptedFeed:
         self.recorded = False
         self.history: list[tuple[int, float, float, int]] | None = None
         self.history_calls: list[tuple[str, str, int, int]] = []
+        self.past_error: FeedError | None = None
         self.past_candles: Sequence[Candle] = ()
         self.past_trades: Sequence[Trade] = ()
         self.past_liquidations: Sequence[Liquidation] = ()
@@ -141,6 +142,8 @@ class ScriptedFeed:
         return bars[-limit:]
 
     async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
+        if self.past_error is not None:
+            raise self.past_error
         return self.past_trades[-limit:]
 
     async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from orderfox_nb.clock import ManualClock
-from orderfox_nb.core.events import MarkPrice, OpenInterest, Topic
+from orderfox_nb.core.events import Gap, MarkPrice, OpenInterest, Topic
 from orderfox_nb.desk.keys import frame_key
-from orderfox_nb.errors import BadValue, UnknownSymbol
+from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
 from tests.desk.scripted import VENUE, ScriptedFeed, live, ticker, trade
 from tests.desk.test_frames import (
     BARS,
@@ -33,8 +34,8 @@ async def test_trades_of_the_past_and_live_ones_are_merged_by_id_newest_first(tm
     async with desk_of(feed, tmp_path) as desk, desk.frames(frame_key(VENUE, "BTCUSDT", "trades")):
         feed.put(TRADES, live(START_US), *(trade(START_US + n, n) for n in range(50, 81)))
         await passes(clock, 0.2)
-        rows = json.loads(await desk.trades("btc/usdt", limit=70))
-        newest = json.loads(await desk.trades("btc/usdt", limit=5))
+        rows = json.loads((await desk.trades("btc/usdt", limit=70)).text)
+        newest = json.loads((await desk.trades("btc/usdt", limit=5)).text)
     assert [row["id"] for row in rows] == [str(n) for n in range(80, 10, -1)]
     assert [row["id"] for row in newest] == ["80", "79", "78", "77", "76"]
 
@@ -46,7 +47,7 @@ async def test_candles_are_answered_oldest_first_from_the_venue_or_the_live_fold
     feed.past_candles = [bar(open_us, 50_001.0) for open_us in opens]
     feed.preludes[BARS] = [bar(open_us, 50_002.0) for open_us in opens]
     async with desk_of(feed, tmp_path) as desk:
-        rows = json.loads(await desk.candles("BTCUSDT", "1m", limit=3))
+        rows = json.loads((await desk.candles("BTCUSDT", "1m", limit=3)).text)
         assert rows[-1] == {
             "timestamp": START_US // 1000,
             "time": START_US // 1_000_000,
@@ -57,11 +58,11 @@ async def test_candles_are_answered_oldest_first_from_the_venue_or_the_live_fold
             "volume": 1.0,
         }
         assert [row["time"] for row in rows] == [open_us // 1_000_000 for open_us in opens[-3:]]
-        past = json.loads(await desk.candles("BTCUSDT", "1m", limit=3, end_ms=opens[5] // 1000 + 1))
+        past = json.loads((await desk.candles("BTCUSDT", "1m", limit=3, end_ms=opens[5] // 1000 + 1)).text)
         assert [row["time"] for row in past] == [open_us // 1_000_000 for open_us in opens[3:6]]
         async with desk.frames(frame_key(VENUE, "BTCUSDT", "candles")):
             await passes(clock, 0.2)
-            assert json.loads(await desk.candles("BTCUSDT", "1m", limit=3))[-1]["close"] == 50_002.0
+            assert json.loads((await desk.candles("BTCUSDT", "1m", limit=3)).text)[-1]["close"] == 50_002.0
         with pytest.raises(BadValue, match="timeframe"):
             await desk.candles("BTCUSDT", "7m", limit=3)
         with pytest.raises(UnknownSymbol):
@@ -89,7 +90,7 @@ async def test_liquidations_of_the_past_and_live_ones_are_answered_once_newest_f
     async with desk_of(feed, tmp_path) as desk, desk.events(LIQUIDATIONS):
         feed.put(LIQUIDATIONS, liquidation(START_US + 1, "buy", 0.5, 50_000.0), *feed.past_liquidations)
         await passes(clock, 0.1)
-        rows = json.loads(await desk.liquidations("BTCUSDT", limit=10))
+        rows = json.loads((await desk.liquidations("BTCUSDT", limit=10)).text)
     assert [row["side"] for row in rows] == ["BUY", "SELL"]
     assert rows[0] == {
         "symbol": "BTCUSDT",
@@ -103,6 +104,22 @@ async def test_liquidations_of_the_past_and_live_ones_are_answered_once_newest_f
         "avgPrice": "50000",
         "baseAsset": "BTC",
     }
+
+
+async def test_a_list_says_how_far_it_can_be_trusted(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = ScriptedFeed(clock)
+    feed.past_trades = [trade(START_US, n) for n in range(1, 6)]
+    feed.preludes[LIQUIDATIONS] = [msgspec.structs.replace(live(START_US), coverage="sampled")]
+    async with desk_of(feed, tmp_path) as desk, desk.frames(frame_key(VENUE, "BTCUSDT", "trades")):
+        feed.put(TRADES, live(START_US), trade(START_US, 6), Gap(symbol="BTCUSDT", time_us=START_US, reason="cut"))
+        await passes(clock, 0.2)
+        # The tape has a hole: the venue is asked, and what it answers is whole.
+        assert (await desk.trades("BTCUSDT", limit=6)).quality.state == "live"
+        feed.past_error = VenueUnreachable(VENUE, "cut off")
+        assert (await desk.trades("BTCUSDT", limit=6)).quality.state == "gap"
+        orders = await desk.liquidations("BTCUSDT", limit=6)
+        assert (json.loads(orders.text), orders.quality.state, orders.quality.coverage) == ([], "live", "sampled")
 
 
 async def test_ticker_frame_joins_ticker_mark_price_and_open_interest(tmp_path: Path):

@@ -95,7 +95,8 @@ class ScriptedFeed:
 
     def prelude(self, topic: Topic) -> list[Event]:
         symbol, now = topic.symbol, self.time_us
-        live = Status(symbol=symbol, time_us=now, state="live", history="complete")
+        coverage = "sampled" if topic.channel == "liquidations" else "complete"
+        live = Status(symbol=symbol, time_us=now, state="live", history="complete", coverage=coverage)
         match topic.channel:
             case "book":
                 bids = [(49_990.0 - i * 0.1, 1.0 + i * 0.001) for i in range(200)]

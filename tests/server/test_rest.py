@@ -105,6 +105,25 @@ async def test_unknown_parameters_are_ignored(server: Served) -> None:
         assert (await server.ask(f"api/v1/{path}?cache_buster=1&x="))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "most", "coverage"),
+    [("trades", 1000, "complete"), ("candles", 1500, "complete"), ("liquidations", 1000, "sampled")],
+)
+async def test_a_list_tells_its_limit_and_its_quality_in_headers(
+    server: Served, path: str, most: int, coverage: str
+) -> None:
+    for asked, in_force in (("7", "7"), ("999999", str(most))):
+        async with server.session.get(f"{server.url}api/v1/{path}/BTCUSDT?limit={asked}") as response:
+            assert response.status == 200
+            assert response.headers["X-Limit"] == in_force
+            assert len(await response.json()) <= int(in_force)
+            quality = msgspec.json.decode(response.headers["X-Quality"], type=models.Quality)
+            assert (quality.state, quality.coverage) == ("live", coverage)
+            assert quality.since >= NOW_MS
+    async with server.session.get(f"{server.url}api/v1/{path}/NOPE") as response:
+        assert "X-Quality" not in response.headers
+
+
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "btcusdt", "BTC/USDT", "btc%2Fusdt"])
 async def test_symbol_is_taken_in_any_form_and_echoed_in_its_own(server: Served, symbol: str) -> None:
     _, book = await server.ask(f"api/v1/orderbook/{symbol}")

@@ -7,7 +7,7 @@ import logging
 import math
 import re
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from jupyter_core.utils import ensure_async
@@ -21,7 +21,7 @@ from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, R
 from orderfox_nb.server.limits import MOST_REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orderfox_nb.server.handlers.parameters import Parameter
     from orderfox_nb.server.service import DeskService
@@ -159,7 +159,7 @@ class MarketHandler(JupyterHandler):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS")
             self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID")
-            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, Retry-After")
+            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, X-Limit, X-Quality, Retry-After")
 
     def check_origin(self, origin_to_satisfy_tornado: str | None = None) -> bool:
         return self.listed_origin() is not None or super().check_origin(origin_to_satisfy_tornado or "")
@@ -215,6 +215,8 @@ class RestHandler(MarketHandler):
     model: Any = None
     """Type of the answer."""
     content = "application/json"
+    headers: ClassVar[Mapping[str, str]] = {}
+    """What the answer carries beside its body, and what each means."""
 
     async def _answered(self, *args: str) -> None:
         service = self.service

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from orderfox_nb.core.ladder import parse_rounding
 from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.desk.answers import Answer
 from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, frame_key
 from orderfox_nb.errors import VenueUnreachable
 from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
@@ -40,6 +42,21 @@ class MarketRoute(ReadHandler):
             BadValue: One of its values cannot be used.
         """
         return {rule.name: rule.read(self.get_query_argument(rule.name, None)) for rule in self.query}
+
+
+class ListRoute(MarketRoute):
+    """A route that answers with a plain list: what concerns all of it goes into headers."""
+
+    headers: ClassVar[Mapping[str, str]] = {
+        "X-Limit": "The limit in force",
+        "X-Quality": "State and coverage of the data, and since when, as JSON",
+    }
+
+    def told(self, answer: Answer, *, limit: int) -> bytes:
+        """Set the headers of a list and return its text."""
+        self.set_header("X-Limit", str(limit))
+        self.set_header("X-Quality", msgspec.json.encode(answer.quality).decode())
+        return answer.text
 
 
 class Symbols(MarketRoute):
@@ -122,7 +139,7 @@ class OrderBook(MarketRoute):
         raise VenueUnreachable(desk.venue, "no data came in time, try again")
 
 
-class Trades(MarketRoute):
+class Trades(ListRoute):
     """The newest trades, newest first."""
 
     route = "trades"
@@ -132,7 +149,8 @@ class Trades(MarketRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        return await (await self.service.desk()).trades(args[0], limit=values["limit"])
+        answer = await (await self.service.desk()).trades(args[0], limit=values["limit"])
+        return self.told(answer, limit=values["limit"])
 
 
 class Quality(MarketRoute):
@@ -146,7 +164,7 @@ class Quality(MarketRoute):
         return msgspec.json.encode(await (await self.service.desk()).quality(args[0]))
 
 
-class Candles(MarketRoute):
+class Candles(ListRoute):
     """Bars, oldest first."""
 
     route = "candles"
@@ -160,12 +178,13 @@ class Candles(MarketRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        return await (await self.service.desk()).candles(
+        answer = await (await self.service.desk()).candles(
             args[0], values["timeframe"], limit=values["limit"], end_ms=values["end_time"]
         )
+        return self.told(answer, limit=values["limit"])
 
 
-class Liquidations(MarketRoute):
+class Liquidations(ListRoute):
     """Past liquidation orders, newest first."""
 
     route = "liquidations"
@@ -175,7 +194,8 @@ class Liquidations(MarketRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        return await (await self.service.desk()).liquidations(args[0], limit=values["limit"])
+        answer = await (await self.service.desk()).liquidations(args[0], limit=values["limit"])
+        return self.told(answer, limit=values["limit"])
 
 
 class LiquidationVolumes(MarketRoute):
