@@ -37,6 +37,12 @@ class Metrics:
         self.refused = Counter(
             "orderfox_sockets_refused", "Readers turned away at the limit of sockets", registry=self._registry
         )
+        self.kernels = Gauge(
+            "orderfox_kernels",
+            "Kernels of the dashboard: used by a page, or ready for one",
+            ["state"],
+            registry=self._registry,
+        )
         self.closed_slow = Counter(
             "orderfox_sockets_closed_slow", "Event readers closed with 4008", registry=self._registry
         )

@@ -130,6 +130,9 @@ class OrderFoxVoila(Voila):
     def init_handlers(self) -> list[Any]:
         """Put our routes and the guarded kernel socket before everything of Voila."""
         self._reaper = Reaper(grace_s=self.reaper_grace_s)
+        kernels, manager = self.service.metrics.kernels, self.kernel_manager
+        kernels.labels("ready").set_function(lambda: len(ready_kernels(manager)))
+        kernels.labels("used").set_function(lambda: len(set(manager.list_kernel_ids()) - preheated_kernels(manager)))
         base = self.base_url
         guard = {"reaper": self._reaper, "now_s": time.monotonic}
         return [
@@ -238,23 +241,32 @@ class OrderFoxVoila(Voila):
             await asyncio.wait(left, timeout=0.3)
 
 
+def pool_tasks(manager: Any) -> list[asyncio.Task[Any]]:
+    """Return what Voila keeps in its pool: tasks that start a kernel and run the notebook in it."""
+    return [task for pool in getattr(manager, "_pools", {}).values() for task in pool]
+
+
+def ready_kernels(manager: Any) -> set[str]:
+    """Return the kernels that have run the notebook and wait for a page."""
+    return {
+        task.result()["kernel_id"]
+        for task in pool_tasks(manager)
+        if task.done() and not task.cancelled() and task.exception() is None
+    }
+
+
 def preheated_kernels(manager: Any) -> set[str]:
-    """Return the kernels that wait in Voila's pool for a page."""
-    waiting: set[str] = set()
-    for pool in getattr(manager, "_pools", {}).values():
-        for task in pool:
-            if task.done() and not task.cancelled() and task.exception() is None:
-                waiting.add(task.result()["kernel_id"])
-            elif not task.done():
-                # It is being started: which one it will be is not known yet, so none of the unused is judged.
-                waiting.update(manager.list_kernel_ids())
-    return waiting
+    """Return the kernels that wait for a page, or may be about to."""
+    if all(task.done() for task in pool_tasks(manager)):
+        return ready_kernels(manager)
+    # One is being started: which one it will be is not known yet, so none of the unused is judged.
+    return ready_kernels(manager) | set(manager.list_kernel_ids())
 
 
 async def end_kernels(manager: Any) -> None:
     """End every kernel at once, those that are just being started too."""
     manager.closing = True
-    pools = [task for pool in manager._pools.values() for task in pool] if hasattr(manager, "_pools") else []
+    pools = pool_tasks(manager)
     if hasattr(manager, "_pools"):
         manager._pools = {}
     for task in pools:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 
+import aiohttp
 import pytest
 from playwright.async_api import WebSocketRoute
 
@@ -21,6 +23,18 @@ async def prices(screen: Screen, side: str) -> list[float]:
 
 async def connections(screen: Screen) -> int:
     return await screen.link("link.counters.connections")
+
+
+async def kernel_ready(served: str) -> None:
+    """Wait until the server has a preheated kernel for the next page."""
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(served + "metrics") as answer:
+                text = await answer.text()
+            assert re.search(r'orderfox_kernels{state="used"} [1-9]', text), "the page that is open has one"
+            if re.search(r'orderfox_kernels{state="ready"} [1-9]', text):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_every_panel_is_live_and_the_page_asks_no_other_host(served: str, open_screen: OpenScreen):
@@ -47,14 +61,14 @@ async def test_a_refresh_returns_to_the_same_view_within_two_seconds(served: str
     async with open_screen(served + "?symbol=ETHUSDT&timeframe=5m&rounding=1&rows=10") as screen:
         wanted = {"chart": {"symbol": "ETHUSDT", "interval": "5m"}, "book": {"rounding": "1", "rows": "10"}}
         took: list[float] = []
-        for _ in range(4):
+        for _ in range(6):
             await screen.wait_live()
             for panel, values in wanted.items():
                 await screen.wait_data(panel, 20, **values)
             if took and min(took) < 2:
                 break
-            # The next kernel is being preheated: a visitor who reads for a moment meets a ready one.
-            await asyncio.sleep(3)
+            # A visitor who reads for a moment meets a kernel that is ready.
+            await kernel_ready(served)
             began = time.monotonic()
             await screen.page.reload(wait_until="commit")
             await screen.wait_live("chart", "book", "tape")
