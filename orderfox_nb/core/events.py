@@ -139,8 +139,8 @@ class MarkPrice(_Fact, frozen=True):
 
     mark_price: float
     index_price: float
-    funding_rate: float
-    """Fraction of the position's notional (0.0001 is 1 bp)."""
+    funding_rate: float | None
+    """Fraction of the position's notional (0.0001 is 1 bp); None where the contract has no funding."""
     next_funding_us: int
 
 

@@ -218,22 +218,19 @@ class TapeMarket:
             last_trade_id=newest.last_trade_id,
         )
 
-    def mark(self) -> MarkFact:
-        """Return the mid as mark and index price: the recording has none, and no funding."""
-        bid, _, ask, _ = self.best()
-        price = (bid + ask) / 2 * self._tick if bid and ask else self._last_price() * self._tick
-        next_us = self.now_us - self.now_us % _FUNDING_US + _FUNDING_US
-        return MarkFact(self.now_us, price, price, price, 0.0, next_us)
+    def mark(self) -> MarkFact | None:
+        """Return nothing: the recording has neither mark price nor funding."""
+        return None
 
     def funding(self, start_us: int | None = None, end_us: int | None = None, limit: int = 100) -> list[FundingRow]:
         """Return nothing: the recording has no funding."""
         del start_us, end_us, limit
         return []
 
-    def open_interest(self, at_us: int | None = None) -> int:
-        """Return zero: the recording has no open interest."""
+    def open_interest(self, at_us: int | None = None) -> int | None:
+        """Return nothing: the recording has no open interest."""
         del at_us
-        return 0
+        return None
 
     def liquidation_orders(self, start_us: int, end_us: int, limit: int | None = None) -> list[LiquidationFact]:
         """Return the liquidations played within bounds (end exclusive), oldest first; the latest with a limit."""

@@ -40,3 +40,18 @@ export function makeSelect(label, onChoose) {
   };
   return select;
 }
+
+/** A bar of two parts, bids or shorts to the left. */
+export function makeBalance() {
+  const balance = make("div", "of-balance");
+  balance.append(make("i"));
+  return balance;
+}
+
+/** Draw the left part's share and give it; null, and an empty bar, where there is nothing to share. */
+export function showBalance(balance, left, right) {
+  const share = left + right > 0 ? left / (left + right) : null;
+  balance.classList.toggle("of-nothing", share === null);
+  balance.firstChild.style.transform = `scaleX(${(share ?? 0).toFixed(3)})`;
+  return share;
+}

@@ -1,6 +1,6 @@
 // Liquidated orders, newest above, with running totals. Binance shows at most one order per symbol and second, so the
 // coverage is always said.
-import { make, makeSelect, setClass, write } from "./dom.js";
+import { make, makeBalance, makeSelect, setClass, showBalance, write } from "./dom.js";
 import { clockText, grouped, priceText, shortText, unitsText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { makeTable } from "./table_rows.js";
@@ -38,8 +38,7 @@ function makeTotals(choose) {
     table.append(line);
     return { span, line, button, longs, shorts };
   });
-  const balance = make("div", "of-balance");
-  balance.append(make("i"));
+  const balance = makeBalance();
   return {
     table, balance,
     paint(sums, chosen) {
@@ -51,9 +50,9 @@ function makeTotals(choose) {
         button.setAttribute("aria-pressed", String(span === chosen));
       }
       const [short, long] = sums[chosen] ?? [0, 0];
-      const share = short + long > 0 ? short / (short + long) : 0.5;
-      balance.firstChild.style.transform = `scaleX(${share.toFixed(3)})`;
-      balance.title = `${Math.round(share * 100)} % of what was liquidated within ${chosen} were shorts`;
+      const share = showBalance(balance, short, long);
+      const told = share === null ? "Nothing" : `${Math.round(share * 100)} % shorts of what`;
+      balance.title = `${told} was liquidated within ${chosen}`;
     },
   };
 }

@@ -39,8 +39,9 @@ async function render({ model, el }) {
     link = from;
     const digits = frame.price_digits;
     write(last, priceText(frame.last, digits));
-    if (frame.last !== before) setClass(last, `of-last ${frame.last >= before ? "of-bid" : "of-ask"}`);
-    before = frame.last;
+    if (frame.last === null) setClass(last, "of-last");
+    else if (frame.last !== before) setClass(last, `of-last ${frame.last >= before ? "of-bid" : "of-ask"}`);
+    before = frame.last ?? 0;
     write(change.value, percentText(frame.change));
     setClass(change.value, frame.change > 0 ? "of-bid" : frame.change < 0 ? "of-ask" : "");
     write(mark.value, priceText(frame.mark, digits));

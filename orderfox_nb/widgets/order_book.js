@@ -1,5 +1,5 @@
 // The ladder: asks above bids, each row's depth bar drawn from the cumulative size.
-import { make, makeSelect, setClass, write } from "./dom.js";
+import { make, makeBalance, makeSelect, setClass, showBalance, write } from "./dom.js";
 import { roundedText, shortText, unitsText } from "./format.js";
 import { makeFillTip } from "./order_book_tip.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
@@ -96,9 +96,7 @@ async function render({ model, el }) {
   middle.append(mid, spread);
   ladder.append(columns, asks.element, middle, bids.element);
   const imbalance = make("footer", "of-imbalance");
-  const balance = make("div", "of-balance");
-  const share = make("i");
-  balance.append(share);
+  const balance = makeBalance();
   const shareText = make("span");
   const depthText = make("span");
   imbalance.append(balance, shareText, depthText);
@@ -140,9 +138,8 @@ async function render({ model, el }) {
     book = frame;
     showPrice();
     write(spread, spreadText(frame));
-    const part = bidTotal + askTotal ? bidTotal / (bidTotal + askTotal) : 0.5;
-    share.style.transform = `scaleX(${part.toFixed(3)})`;
-    write(shareText, `${Math.round(part * 100)} % bids`);
+    const part = showBalance(balance, bidTotal, askTotal);
+    write(shareText, part === null ? "–" : `${Math.round(part * 100)} % bids`);
     write(depthText, `imbalance, ${frame.bids[0].length} rows`);
     parts.panel.dataset.rounding = frame.rounding;
     parts.panel.dataset.rows = String(frame.bids[0].length);

@@ -122,7 +122,7 @@ def numbers_of(event: Any) -> list[float]:
         case Liquidation():
             return [event.price, event.size]
         case MarkPrice():
-            return [event.mark_price, event.index_price, event.funding_rate]
+            return [event.mark_price, event.index_price, event.funding_rate or 0.0]
         case _:
             return []
 

@@ -72,3 +72,17 @@ async def test_recording_ends_at_its_own_best_prices_without_a_gap_or_a_crossed_
     assert [
         [bar["timestamp"], bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]] for bar in candles
     ] == [[row[0], *(float(cell) for cell in row[1:6])] for row in derived]
+
+
+async def test_what_the_recording_does_not_hold_is_told_as_unknown(played: str) -> None:
+    url = played.replace("http", "ws", 1) + "/api/v1/ws/live"
+    async with asyncio.timeout(60), connect(url) as socket:
+        hello = json.loads(await socket.recv())
+        await socket.send(json.dumps({"type": "subscribe", "key": f"{hello['venue']}/BTCUSDT/ticker"}))
+        while True:
+            frame = json.loads(await socket.recv())
+            if frame["type"] == "frame" and frame["quality"]["state"] == "live" and frame["last"] is not None:
+                break
+    assert hello["origin"]["recorded"]
+    unknown = ("mark", "index", "funding", "next_funding", "open_interest")
+    assert [frame[name] for name in unknown] == [None] * len(unknown)

@@ -108,6 +108,18 @@ async def test_tape_waits_for_the_first_depth_subscription(recording: Path) -> N
         assert (await client.get("/fapi/v1/time"))["serverTime"] == BASE_MS + 5_000
 
 
+async def test_tape_makes_up_no_mark_price_funding_or_open_interest(recording: Path) -> None:
+    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+        socket = await client.socket("/market/stream?streams=abcusdt@markPrice@1s/!markPrice@arr/abcusdt@ticker")
+        await client.socket("/public/ws/abcusdt@depth")
+        await server.advance(5)
+        assert {frame["stream"] for frame in await socket.taken()} == {"abcusdt@ticker"}
+        premium = await client.get("/fapi/v1/premiumIndex?symbol=ABCUSDT")
+        assert (premium["markPrice"], premium["lastFundingRate"], premium["nextFundingTime"]) == ("", "", 0)
+        assert (await client.get("/fapi/v1/openInterest?symbol=ABCUSDT"))["openInterest"] == ""
+        assert await client.get("/futures/data/openInterestHist?symbol=ABCUSDT&period=5m") == []
+
+
 async def test_tape_forwards_recorded_diffs_unchanged_at_any_speed(recording: Path) -> None:
     texts = [line.split(" ", 1)[1] for line in lines() if "depthUpdate" in line]
     recorded = [json.dumps(json.loads(text)["data"], separators=(",", ":")) for text in texts]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
+
+PerhapsNumber: TypeAlias = float | Literal[""]
+"""A number, or nothing where the venue has none."""
 
 
 class AggTrade(
@@ -122,7 +125,7 @@ class MarkPriceUpdate(
     event_time: int
     mark_price: float
     index_price: float
-    funding_rate: str
+    funding_rate: PerhapsNumber
     next_funding_time: int
     st: int = 1
 
@@ -290,21 +293,21 @@ class TickerRow(Struct, frozen=True, rename="camel"):
 
 
 class PremiumRow(Struct, frozen=True, rename="camel"):
-    """``/fapi/v1/premiumIndex``; delivery contracts have an empty funding rate."""
+    """``/fapi/v1/premiumIndex``; delivery contracts have an empty funding rate, a recording knows no price either."""
 
     symbol: str
-    mark_price: float
-    index_price: float
-    last_funding_rate: str
+    mark_price: PerhapsNumber
+    index_price: PerhapsNumber
+    last_funding_rate: PerhapsNumber
     next_funding_time: int
     time: int
 
 
 class OpenInterestBody(Struct, frozen=True, rename="camel"):
-    """``/fapi/v1/openInterest``."""
+    """``/fapi/v1/openInterest``; empty where it is not known."""
 
     symbol: str
-    open_interest: float
+    open_interest: PerhapsNumber
     time: int = 0
 
 

@@ -48,13 +48,13 @@ class Past:
         """Return every perpetual in trading, with its last 24 h and funding rate."""
         info = await self._rest.exchange_info()
         tickers = {row.symbol: ticker_from(row) for row in await self._rest.tickers()}
-        funding = {row.symbol: mark_from(row).funding_rate for row in await self._rest.premiums()}
+        marks = {row.symbol: mark_from(row) for row in await self._rest.premiums()}
         instruments = (instrument_from(row, venue=self._venue) for row in info.symbols)
         return [
             Listing(
                 instrument=instrument,
                 ticker=tickers.get(instrument.symbol),
-                funding_rate=funding.get(instrument.symbol),
+                funding_rate=mark.funding_rate if (mark := marks.get(instrument.symbol)) is not None else None,
             )
             for instrument in instruments
             if instrument is not None
@@ -130,13 +130,15 @@ class Past:
         return await history.orders_between(symbol, start_us, self._now_us())
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
-        """Return mark price and funding."""
-        return (mark_from(await self._rest.premium(symbol)),)
+        """Return mark price and funding, nothing where they are not known."""
+        mark = mark_from(await self._rest.premium(symbol))
+        return () if mark is None else (mark,)
 
     async def ticker(self, symbol: str) -> Sequence[Ticker]:
         """Return the 24 h statistics."""
         return (ticker_from(await self._rest.ticker(symbol)),)
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
-        """Return the open contracts."""
-        return (open_interest_from(await self._rest.open_interest(symbol), now_us=self._now_us()),)
+        """Return the open contracts, nothing where they are not known."""
+        interest = open_interest_from(await self._rest.open_interest(symbol), now_us=self._now_us())
+        return () if interest is None else (interest,)

@@ -37,6 +37,7 @@ from orderfox_nb.feeds.binance.messages import (
     MarkPriceUpdate,
     OpenInterestBody,
     Payload,
+    PerhapsNumber,
     PremiumRow,
     SymbolRow,
     TickerRow,
@@ -134,7 +135,7 @@ def _to_event(message: Payload, received_us: int) -> Event:
             received_us=received_us,
             mark_price=_finite(message.mark_price),
             index_price=_finite(message.index_price),
-            funding_rate=_rate(message.funding_rate),
+            funding_rate=_known(message.funding_rate),
             next_funding_us=message.next_funding_time * 1_000,
         )
     return _day_ticker(message, received_us)
@@ -252,21 +253,27 @@ def ticker_from(row: TickerRow) -> Ticker:
     )
 
 
-def mark_from(row: PremiumRow) -> MarkPrice:
-    """Convert a row of mark prices."""
+def mark_from(row: PremiumRow) -> MarkPrice | None:
+    """Convert a row of mark prices: None where they are not known."""
+    mark_price, index_price = _known(row.mark_price), _known(row.index_price)
+    if mark_price is None or index_price is None:
+        return None
     return MarkPrice(
         symbol=row.symbol,
         time_us=row.time * 1_000,
-        mark_price=row.mark_price,
-        index_price=row.index_price,
-        funding_rate=_rate(row.last_funding_rate),
+        mark_price=mark_price,
+        index_price=index_price,
+        funding_rate=_known(row.last_funding_rate),
         next_funding_us=row.next_funding_time * 1_000,
     )
 
 
-def open_interest_from(body: OpenInterestBody, *, now_us: int) -> OpenInterest:
-    """Convert an open-interest answer."""
-    return OpenInterest(symbol=body.symbol, time_us=body.time * 1_000 or now_us, open_interest=body.open_interest)
+def open_interest_from(body: OpenInterestBody, *, now_us: int) -> OpenInterest | None:
+    """Convert an open-interest answer: None where it is not known."""
+    contracts = _known(body.open_interest)
+    if contracts is None:
+        return None
+    return OpenInterest(symbol=body.symbol, time_us=body.time * 1_000 or now_us, open_interest=contracts)
 
 
 def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
@@ -296,5 +303,5 @@ def _finite(number: float) -> float:
     return number
 
 
-def _rate(text: str) -> float:
-    return _finite(float(text)) if text else 0.0
+def _known(number: PerhapsNumber) -> float | None:
+    return number if number != "" and isfinite(number) else None

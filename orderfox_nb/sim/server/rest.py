@@ -225,14 +225,15 @@ class Rest:
     def _premium_index(self, request: web.Request) -> Any:
         def row(listing: Listing, market: ServedMarket, _: Numbers) -> Any:
             mark = market.mark()
+            # What is not known is empty, as the venue's funding rate of contracts that have none.
             return {
                 "symbol": listing.symbol,
-                "markPrice": f"{mark.mark:.8f}",
-                "indexPrice": f"{mark.index:.8f}",
-                "estimatedSettlePrice": f"{mark.settle:.8f}",
-                "lastFundingRate": f"{mark.funding_rate:.8f}",
-                "interestRate": "0.00010000",
-                "nextFundingTime": mark.next_funding_us // 1000,
+                "markPrice": f"{mark.mark:.8f}" if mark else "",
+                "indexPrice": f"{mark.index:.8f}" if mark else "",
+                "estimatedSettlePrice": f"{mark.settle:.8f}" if mark else "",
+                "lastFundingRate": f"{mark.funding_rate:.8f}" if mark else "",
+                "interestRate": "0.00010000" if mark else "",
+                "nextFundingTime": mark.next_funding_us // 1000 if mark else 0,
                 "time": self._now_ms(),
             }
 
@@ -257,7 +258,9 @@ class Rest:
 
     def _open_interest(self, request: web.Request) -> Any:
         symbol, market, numbers = self._market(request)
-        return {"openInterest": numbers.size(market.open_interest()), "symbol": symbol, "time": self._now_ms()}
+        lots = market.open_interest()
+        known = "" if lots is None else numbers.size(lots)
+        return {"openInterest": known, "symbol": symbol, "time": self._now_ms()}
 
     def _open_interest_history(self, request: web.Request) -> Any:
         symbol, market, numbers = self._market(request)
@@ -270,11 +273,12 @@ class Rest:
         return [
             {
                 "symbol": symbol,
-                "sumOpenInterest": numbers.size(lots := market.open_interest(row.open_us)),
+                "sumOpenInterest": numbers.size(lots),
                 "sumOpenInterestValue": numbers.quote(lots * row.open),
                 "timestamp": bar_open_us(row.open_us, period) // 1000,
             }
             for row in rows
+            if (lots := market.open_interest(row.open_us)) is not None
         ]
 
 

@@ -235,13 +235,14 @@ class MarketStreams:
     def _send_slow(self, now_ms: int, event_ms: int, publish: Publish) -> None:
         for kind in _BY_THE_CLOCK:
             for name in self._names.get(kind, {}).values():
-                if now_ms % name.every_ms == 0:
-                    publish(name, self.slow_payload(kind, event_ms))
+                if now_ms % name.every_ms == 0 and (payload := self.slow_payload(kind, event_ms)):
+                    publish(name, payload)
 
     def slow_payload(self, kind: str, event_ms: int) -> bytes:
-        """Encode what is sent by the clock: ``markPrice``, ``ticker`` or ``miniTicker``."""
+        """Encode what is sent by the clock: ``markPrice``, ``ticker`` or ``miniTicker``; empty where not known."""
         if kind == "markPrice":
-            return frames.mark_price(self.symbol, self.market.mark(), event_ms)
+            mark = self.market.mark()
+            return frames.mark_price(self.symbol, mark, event_ms) if mark is not None else b""
         encode = frames.ticker if kind == "ticker" else frames.mini_ticker
         return encode(self.symbol, self.market.ticker(), self.numbers, event_ms)
 
@@ -258,7 +259,9 @@ def publish_arrays(
     for kind in _BY_THE_CLOCK:
         due = [name for name in whole.get(kind, ()) if now_ms % name.every_ms == 0]
         if due:
-            rows = [streams.slow_payload(kind, now_ms + offset_us // 1000) for streams in markets]
+            rows = [row for one in markets if (row := one.slow_payload(kind, now_ms + offset_us // 1000))]
+            if not rows:
+                continue
             payload = frames.array([*rows, frames.coin_margined(rows[0], markets[0].symbol)])
             for name in due:
                 publish(name, payload)
