@@ -1,0 +1,103 @@
+"""What the chart's menu and Python's calls change, in the data and on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.browser.chart.conftest import OpenCharts
+
+pytestmark = pytest.mark.browser
+
+
+def written(path: Path, timeout_s: float = 20) -> bytes:
+    """Wait until a file is whole and return what it holds."""
+    deadline = time.monotonic() + timeout_s
+    while not path.exists() or not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.05)
+    return path.read_bytes()
+
+
+async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open_charts: OpenCharts):
+    async with open_charts() as charts:
+        assert await charts.ink("overlay2") == 0
+        await charts.choose("ema20", True)
+        await charts.choose("vwap", True)
+        await charts.wait("overlays.includes('EMA 20') && overlays.includes('VWAP')")
+        # The day's average needs the day from its start: the bars before the window are loaded.
+        await charts.wait("Number(data.first) % 86400 === 0 || !overlays.includes('since')")
+        assert await charts.ink("overlay1") > 50
+        assert await charts.ink("overlay2") > 50
+        bars = (await charts.frame())["bars"]
+        await charts.point(bars[0][-40] + 30, 0.3)
+        shown, computed = await charts.page.evaluate(
+            """([time]) => {
+                const texts = [...document.querySelectorAll(".of-overlay-legend")[0].children];
+                return [texts.map((one) => one.textContent), time];
+            }""",
+            [bars[0][-40]],
+        )
+        value = float(next(text for text in shown if text.startswith("EMA 20")).split()[-1].replace(",", ""))
+        average = bars[4][0]
+        for close in bars[4][: bars[0].index(computed) + 1]:
+            average += (close - average) * 2 / 21
+        # Older bars that the page has as well weigh less than the last digit after 160 bars.
+        assert value == pytest.approx(average, abs=0.11)
+        await charts.choose("ema20", False)
+        await charts.wait("!overlays.includes('EMA')")
+        assert await charts.ink("overlay2") == 0
+
+        below = (0.8, 0.92)
+        assert await charts.ink("warning", rows=below) > 100
+        await charts.choose("show_liquidation_average", False)
+        assert await charts.ink("warning", rows=below) == 0
+        assert await charts.ink("bid", rows=below) + await charts.ink("ask", rows=below) > 5
+        await charts.choose("show_volume", False)
+        await charts.choose("show_liquidations", False)
+        # What the price has not, nothing has: the lowest part of the plot is empty now.
+        assert await charts.ink("line", rows=below) == 0
+        await charts.choose("show_liquidations", True)
+        assert await charts.ink("line", rows=below) > 100
+        assert charts.screen.errors == []
+
+
+async def test_python_adds_a_series_takes_a_picture_and_sets_symbol_and_timeframe(
+    open_charts: OpenCharts, picture_path: Path
+):
+    async with open_charts() as charts:
+        await charts.page.click("button >> text=series")
+        await charts.wait("overlays.includes('<b>mine</b>')")
+        assert await charts.page.locator(".of-overlay-legend b").count() == 0
+        line = charts.page.locator(".of-candle-chart .bqplot").first.locator("path.line").first
+        await line.wait_for(state="attached")
+        box = await line.bounding_box()
+        left, top, width, height = await charts.plot()
+        assert box
+        assert left < box["x"]
+        assert box["x"] + box["width"] <= left + width + 1
+        assert top <= box["y"] <= top + height
+
+        await charts.page.click("button >> text=picture")
+        data = await asyncio.to_thread(written, picture_path)
+        assert data.startswith(b"\x89PNG\r\n\x1a\n")
+        width, height = struct.unpack(">II", data[16:24])
+        box = await charts.page.locator(".of-candle-chart .bqplot").first.bounding_box()
+        assert box
+        assert (width, height) == (round(box["width"]), round(box["height"] + 30))
+
+        await charts.page.click("button >> text=ether")
+        await charts.wait("data.symbol === 'ETHUSDT'")
+        await charts.wait("data.to - wanted < 10 * 60000 && data.close < 10000", (await charts.window(1))[1] - 10**6)
+        assert await charts.ink("bid", rows=(0, 0.7)) > 100
+        assert await charts.ink("bid", rows=(0, 0.7)) + await charts.ink("ask", rows=(0, 0.7)) > 400
+        await charts.page.click("button >> text=hour")
+        await charts.wait("data.interval === '2h' && Number(data.bars) >= 200")
+        assert await charts.page.locator(".of-timeframe.of-chosen").first.inner_text() == "2h"
+        bars = (await charts.frame("2h"))["bars"]
+        assert {after - before for before, after in itertools.pairwise(bars[0])} == {7200}
