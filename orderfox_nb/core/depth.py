@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from orderfox_nb.core.book import Book, BookSide
 from orderfox_nb.core.price_levels import Integers
@@ -18,10 +19,10 @@ POINTS: Final = 200
 class DepthSide(NamedTuple):
     """One side, best first. Every point stands on a level that is in the book, with the exact sum up to it."""
 
-    ticks: list[int]
-    lots: list[int]
+    ticks: Integers
+    lots: Integers
     """Lots from the best price up to and including the point."""
-    notional: list[float]
+    notional: NDArray[np.float64]
     """What these lots cost, in quote currency."""
     known: int | None
     """Ticks down to which every level is known, also outside the range: of those beyond the last snapshot only the ones
@@ -46,7 +47,8 @@ def build_depth(book: Book, *, percent: Decimal) -> Depth:
     """
     bid, ask = book.best_bid, book.best_ask
     if bid is None or ask is None:
-        empty = DepthSide([], [], [], None)
+        nothing = np.zeros(0, np.int64)
+        empty = DepthSide(nothing, nothing, np.zeros(0), None)
         return Depth(bids=empty, asks=empty, middle_ticks=None)
     middle = (bid + ask) / 2
     reach = middle * float(percent) / 100
@@ -83,14 +85,16 @@ def _side(book: Book, side: BookSide, middle: float, reach: float) -> DepthSide:
         if distance[0] < abs(end - middle) < distance[-1] and (end < middle) == (side == "bid"):
             known = end
     inside = int(np.searchsorted(distance, reach, side="right"))
-    ticks, lots = ticks[:inside], lots[:inside]
+    ticks, lots, distance = ticks[:inside], lots[:inside], distance[:inside]
     sums: Integers = np.cumsum(lots)
     instrument = book.instrument
     unit = instrument.tick_units / instrument.price_scale * (instrument.lot_units / instrument.size_scale)
     paid = np.cumsum(ticks.astype(np.float64) * lots) * unit
     if inside > POINTS:
-        # The last level before each of so many equal steps, and always the best and the last one.
-        steps = np.searchsorted(distance[:inside], np.linspace(0.0, reach, POINTS + 1)[1:], side="right") - 1
-        kept = np.unique(np.concatenate(([0], steps[steps >= 0])))
-        ticks, sums, paid = ticks[kept], sums[kept], paid[kept]
-    return DepthSide(ticks.tolist(), sums.tolist(), paid.tolist(), known)
+        # The last level of each of so many equal steps, and always the best and the last one.
+        step = np.ceil(distance * (POINTS / reach))
+        last = np.empty(inside, np.bool_)
+        np.not_equal(step[1:], step[:-1], out=last[:-1])
+        last[0] = last[-1] = True
+        ticks, sums, paid = ticks[last], sums[last], paid[last]
+    return DepthSide(ticks, sums, paid, known)

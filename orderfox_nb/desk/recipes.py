@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from orderfox_nb.core.book import Book
@@ -24,7 +24,6 @@ from orderfox_nb.views.stamp import Stamp, live_frame
 from orderfox_nb.views.trades import PUBLIC_TRADES, TapeView, new_trades, tape_columns, trades_update
 
 FoldT = TypeVar("FoldT")
-_DEPTH_INTERVAL_US: Final = 190_000
 
 
 class OneTopic(Generic[FoldT]):
@@ -140,23 +139,11 @@ class BookRecipe(OneTopic[Book]):
 
 
 class DepthRecipe(OneTopic[Book]):
-    """Frames of the cumulative depth around the middle price.
-
-    A frame has ten times the points of a ladder and an eye sees a curve, not numbers: it is made five times a second.
-    """
+    """Frames of the cumulative depth around the middle price."""
 
     def __init__(self, key: FrameKey, *, now_us: Callable[[], int]) -> None:
         super().__init__(key, Topic(key.venue, key.symbol, "book"), now_us=now_us)
         self._percent = Decimal(key["range"])
-        self._pressed_us = 0
-        self._pressed: object = None
-
-    def version(self) -> object:
-        version = super().version()
-        now_us = self.now_us()
-        if version != self._pressed and not 0 <= now_us - self._pressed_us < _DEPTH_INTERVAL_US:
-            self._pressed_us, self._pressed = now_us, version
-        return self._pressed
 
     def capture(self) -> Depth:
         return build_depth(self.fold, percent=self._percent)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from orderfox_nb.core.depth import Depth, DepthSide
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.instrument import Instrument
@@ -45,9 +47,9 @@ def depth_columns(view: Depth, *, instrument: Instrument, percent: str) -> dict[
 
     def side(one: DepthSide) -> list[list[int]]:
         return [
-            [ticks * instrument.tick_units for ticks in one.ticks],
-            [lots * instrument.lot_units for lots in one.lots],
-            [round(paid) for paid in one.notional],
+            (one.ticks * instrument.tick_units).tolist(),
+            (one.lots * instrument.lot_units).tolist(),
+            np.rint(one.notional).astype(np.int64).tolist(),
         ]
 
     def price(ticks: float | None) -> float | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -9,8 +10,20 @@ from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.keys import frame_key, parse_key
 from orderfox_nb.errors import BadValue, UnknownSymbol
-from tests.desk.scripted import VENUE, ScriptedFeed, live
-from tests.desk.test_frames import BOOK, START_US, desk_of, liquidation, next_json, put_book
+from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, trade
+from tests.desk.test_frames import (
+    BARS,
+    BOOK,
+    LIQUIDATIONS,
+    MINUTE_US,
+    START_US,
+    TRADES,
+    bar,
+    desk_of,
+    liquidation,
+    next_json,
+    put_book,
+)
 
 pytestmark = pytest.mark.core
 
@@ -60,6 +73,39 @@ async def test_a_depth_frame_sums_the_book_around_its_middle(tmp_path: Path):
     assert message["bids"] == [[499_999, 499_850], [7_849, 8_850], [392_449, 442_484]]
     assert message["asks"] == [[500_001, 500_101], [23_400, 23_419], [1_170_002, 1_170_953]]
     assert message["known"] == [49_985.0, 50_010.1]
+
+
+async def test_every_stream_of_a_dashboard_sends_ten_frames_a_second_where_there_is_news(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = ScriptedFeed(clock)
+    streams = (
+        "book?rows=20",
+        "depth?range=1",
+        "trades?rows=50",
+        "candles?bars=200&interval=1m",
+        "liquidations?rows=50",
+    )
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(desk_of(feed, tmp_path))
+        opened = [desk.frames(parse_key(f"{VENUE}/BTCUSDT/{stream}")) for stream in streams]
+        readers = [await stack.enter_async_context(one) for one in opened]
+        put_book(feed)
+        feed.put(BOOK, live(feed.now_us()))
+        feed.put(BARS, bar(START_US - START_US % MINUTE_US, 50_000.0))
+        await clock.advance(1.0)
+        for reader in readers:
+            assert reader.take() is not None
+        before = [reader.taken for reader in readers]
+        for step in range(200):
+            now_us = clock.now_us()
+            feed.put(BOOK, delta(now_us, 101 + step, [(49_999.9, 1.0 + step)], []))
+            feed.put(TRADES, trade(now_us, 1 + step, 50_000.0 + step))
+            feed.put(LIQUIDATIONS, liquidation(now_us, "sell", 0.5, 50_000.0))
+            await clock.advance(0.05)
+            for reader in readers:
+                reader.take()
+        counts = {stream: reader.taken - was for stream, reader, was in zip(streams, readers, before, strict=True)}
+        assert counts == dict.fromkeys(streams, 100)
 
 
 @pytest.mark.parametrize("bad", ["3", "0", "-1", "nan", "1e", "", "inf", "1" * 50])
