@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import anywidget
 import traitlets
 from ipywidgets import Layout, Widget, widget_serialization
 
+from orderfox_nb.widgets.cells import answered_request, note_display
 from orderfox_nb.widgets.pump import page_pump
 
 if TYPE_CHECKING:
@@ -24,17 +24,41 @@ _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _PYTHON_MESSAGE: Final = re.compile(r"[0-9a-f-]+_\d+_\d+")
 
 FALLBACK = (
-    "<p><em>A live OrderFox widget: run the cell to see it. It needs a running kernel and, for frames straight from "
-    "the server, JupyterLab, Jupyter Server or <code>orderfox serve</code>.</em></p>"
+    '<p class="of-fallback"><em>A live OrderFox widget: run the cell to see it. It needs a running kernel and, for '
+    "frames straight from the server, JupyterLab, Jupyter Server or <code>orderfox serve</code>.</em></p>"
 )
 """What a page without a kernel shows instead of an empty box."""
 
 
-class LiveWidget(anywidget.AnyWidget):
+class Displayed(Widget):
+    """What a cell can show: its display knows its cell, and carries HTML for pages that cannot show it live."""
+
+    last_still: Still | None = None
+    """What ``to_static`` drew last."""
+
+    if TYPE_CHECKING:
+
+        def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still: ...
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        note_display(self)
+        return with_fallback(super()._repr_mimebundle_(**kwargs), self.last_still, draw=self.to_static)
+
+
+class PageWidget(anywidget.AnyWidget):
+    """Holds the page's link. Its pump tells the page from which session of which kernel it is."""
+
+    pump = traitlets.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
+
+    @traitlets.default("pump")
+    def _default_pump(self) -> Widget:
+        return page_pump()
+
+
+class LiveWidget(Displayed, PageWidget):
     """Follows one symbol. The kernel declares it, the browser takes its frames from the page's one socket."""
 
     symbol = traitlets.Unicode("BTCUSDT").tag(sync=True)
-    pump = traitlets.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
 
     height = ""
     """Height that a panel takes where nothing else says so."""
@@ -43,10 +67,6 @@ class LiveWidget(anywidget.AnyWidget):
         if self.height:
             kwargs.setdefault("layout", Layout(height=self.height))
         super().__init__(**kwargs)
-
-    @traitlets.default("pump")
-    def _default_pump(self) -> Widget:
-        return page_pump()
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
@@ -70,12 +90,6 @@ class LiveWidget(anywidget.AnyWidget):
         options = {name: getattr(self, name) for name in self.trait_names() if name in STILL_TRAITS}
         self.last_still = still_of(type(self).__name__, options, theme=theme, palette=palette)
         return self.last_still
-
-    last_still: Still | None = None
-    """What ``to_static`` drew last."""
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self.last_still, draw=self.to_static)
 
 
 STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size"})
@@ -109,10 +123,7 @@ def runs_in_batch() -> bool:
     They are clients in Python, whose messages are named by session, process and number; Voila is one too, but tells
     its kernels so.
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    parent = getattr(shell, "parent_header", None) or {}
-    message = str((parent.get("header") or {}).get("msg_id", ""))
+    message = str(answered_request().get("msg_id", ""))
     return bool(_PYTHON_MESSAGE.fullmatch(message)) and not any(name.startswith("VOILA_") for name in os.environ)
 
 

@@ -12,7 +12,7 @@ import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.widgets.base import LiveWidget, canonical_symbol, with_fallback
+from orderfox_nb.widgets.base import Displayed, LiveWidget, canonical_symbol
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.pictures import Picture, Pictures
@@ -66,7 +66,7 @@ class CandleLayer(LiveWidget):
         return known_overlays(proposal["value"])
 
 
-class CandleChart(VBox):
+class CandleChart(Displayed, VBox):
     """Candles with traded volume and the liquidation histogram below, on one time axis.
 
     ``figure`` is an ordinary bqplot figure with the scales ``x_scale`` (time) and ``y_scale`` (price): any mark can be
@@ -231,10 +231,8 @@ class CandleChart(VBox):
             OrderFoxError: The frame cannot be had.
             TimeoutError: It did not come.
         """
-        return self.layer.to_static(theme=theme, palette=palette)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self.layer.last_still, draw=self.to_static)
+        self.last_still = self.layer.to_static(theme=theme, palette=palette)
+        return self.last_still
 
 
 def known_overlays(names: Sequence[str]) -> list[str]:

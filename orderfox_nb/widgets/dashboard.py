@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import anywidget
 import traitlets
 from ipywidgets import Box, Layout, Widget, widget_serialization
 from ipywidgets.widgets.trait_types import InstanceDict
 
-from orderfox_nb.widgets.base import canonical_symbol, with_fallback
+from orderfox_nb.widgets.base import Displayed, PageWidget, canonical_symbol
 from orderfox_nb.widgets.candle_chart import CandleChart
 from orderfox_nb.widgets.depth_chart import DepthChart
 from orderfox_nb.widgets.esm import module_text, style_text
@@ -26,7 +25,7 @@ MOST_COLUMNS: Final = 6
 _ROWS: Final = (10, 20, 50)
 
 
-class PageState(anywidget.AnyWidget):
+class PageState(PageWidget):
     """Links the panels in the browser, and keeps what they show in the URL and in local storage."""
 
     _esm = module_text("page_state.js")
@@ -80,7 +79,7 @@ class _Column:
         return head
 
 
-class Dashboard(Box):
+class Dashboard(Displayed, Box):
     """Header, candles, depth, order book, trades and liquidations of one market, linked to each other.
 
     Everything keeps working while the kernel computes: the panels take their frames from the server, and choosing a
@@ -111,6 +110,10 @@ class Dashboard(Box):
     arrangement = traitlets.Enum(LAYOUTS, "default")
     """The layout in force: set ``layout`` or this one."""
     layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
+
+    liquidations: Liquidations | None = None
+    depth: DepthChart | None = None
+    """Those of one symbol alone: several side by side leave no room for them."""
 
     def __init__(
         self,
@@ -148,12 +151,12 @@ class Dashboard(Box):
         first = self._columns[0]
         self.picker, self.header, self.badge = first.picker, first.header, first.badge
         self.chart, self.book, self.tape = first.chart, first.book, first.tape
-        self.liquidations = Liquidations(symbol=shown[0])
-        self.liquidations.add_class("of-area-liquidations")
-        self.depth = DepthChart(symbol=shown[0])
-        self.depth.add_class("of-area-depth")
         panels = [(panel, at) for at, column in enumerate(self._columns) for panel in column.linked]
         if len(shown) == 1:
+            self.liquidations = Liquidations(symbol=shown[0])
+            self.liquidations.add_class("of-area-liquidations")
+            self.depth = DepthChart(symbol=shown[0])
+            self.depth.add_class("of-area-depth")
             panels += [(self.liquidations, 0), (self.depth.layer, 0)]
         self.page_state = PageState(
             name=name or ("dashboard" if len(shown) == 1 else f"dashboard of {len(shown)}"),
@@ -186,7 +189,7 @@ class Dashboard(Box):
             self.add_class(f"of-columns-{len(shown)}")
 
     def _children(self) -> list[Widget]:
-        if len(self._columns) == 1:
+        if self.liquidations is not None and self.depth is not None:
             column = self._columns[0]
             head = column.head(self.page_state)
             return [head, column.chart, self.depth, column.book, column.tape, self.liquidations]
@@ -223,8 +226,6 @@ class Dashboard(Box):
             raise traitlets.TraitError(f"symbols: {len(symbols)} for {len(self._columns)} columns")
         return symbols
 
-    _still: Still | None = None
-
     def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
         """Fetch one frame of each panel and draw them as a self-contained SVG, which shows itself in a notebook.
 
@@ -242,8 +243,5 @@ class Dashboard(Box):
             {"symbol": symbol, "rounding": rounding, "timeframe": self.timeframe, "rows": self.rows}
             for symbol, rounding in zip(self.symbols, self.page_state.roundings, strict=True)
         ]
-        self._still = dashboard_still(columns, theme=theme, palette=palette)
-        return self._still
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self._still, draw=self.to_static)
+        self.last_still = dashboard_still(columns, theme=theme, palette=palette)
+        return self.last_still

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
 
-from orderfox_nb.widgets.base import LiveWidget, canonical_symbol, with_fallback
+from orderfox_nb.widgets.base import Displayed, LiveWidget, canonical_symbol
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
 
@@ -38,7 +38,7 @@ class DepthLayer(LiveWidget):
     y_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
 
 
-class DepthChart(VBox):
+class DepthChart(Displayed, VBox):
     """What the book holds up to each price: bids to the left of the middle, asks to the right.
 
     ``figure`` is an ordinary bqplot figure with the scales ``x_scale`` (price) and ``y_scale`` (cumulative size): any
@@ -118,7 +118,5 @@ class DepthChart(VBox):
             OrderFoxError: The frame cannot be had.
             TimeoutError: It did not come.
         """
-        return self.layer.to_static(theme=theme, palette=palette)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), self.layer.last_still, draw=self.to_static)
+        self.last_still = self.layer.to_static(theme=theme, palette=palette)
+        return self.last_still
