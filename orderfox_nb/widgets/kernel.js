@@ -1,4 +1,4 @@
-// How the kernel behind the page is. Frames do not need it, what is set from the page in Python does.
+// How the kernels behind the page are. Frames do not need them, what is set from the page in Python does.
 
 const LOOK_MS = 1_000;
 const ABSENT_MS = 4_000;
@@ -6,11 +6,11 @@ const BUSY_MS = 1_000; // a moment's work is not worth a word
 const ENDED = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 
 /**
- * Watch a widget manager's kernel; `served()` tells whether the page's server answers. Calls back with "unknown",
+ * Watch the kernel of a widget manager; `served()` tells whether the page's server answers. Calls back with "unknown",
  * "idle", "busy" or "dead", and gives what ends it. A kernel that ended took the page's models with it: what runs
- * under its name afterwards knows nothing of them, so "dead" is final for it.
+ * under its name afterwards knows nothing of them, so "dead" is final.
  */
-export function watchKernel(manager, served, callback) {
+export function watchKernel({ manager, pump, served }, callback) {
   let kernel = null;
   let ended = false;
   let met = false;
@@ -28,13 +28,15 @@ export function watchKernel(manager, served, callback) {
       current?.statusChanged.connect(look);
       current?.connectionStatusChanged.connect(look);
     }
-    if (!kernel) return callback("unknown");
-    if (ENDED.has(kernel.status)) ended = true;
+    // A view that is made after the end, as for a copy of an output, finds the model of a former kernel.
+    ended = ended || pump?.comm_live === false || ENDED.has(kernel?.status);
+    if (!kernel && !ended) return callback("unknown");
     // The server answers and the kernel does not: it ended while the network was away, or with a former server.
-    met = met || kernel.connectionStatus === "connected";
-    absent = kernel.connectionStatus === "connected" || !met || !served() ? null : (absent ?? now);
+    const connected = kernel?.connectionStatus === "connected";
+    met = met || connected;
+    absent = connected || !met || !served() ? null : (absent ?? now);
     const away = absent !== null && now - absent > ABSENT_MS;
-    busy = kernel.status === "busy" ? (busy ?? now) : null;
+    busy = kernel?.status === "busy" ? (busy ?? now) : null;
     callback(ended || away ? "dead" : busy !== null && now - busy > BUSY_MS ? "busy" : "idle");
   };
   look();
@@ -44,4 +46,46 @@ export function watchKernel(manager, served, callback) {
     kernel?.statusChanged.disconnect(look);
     kernel?.connectionStatusChanged.disconnect(look);
   };
+}
+
+/**
+ * The kernel sessions that the page's views belong to: `{state, pump, views}`. JupyterLab shows the notebooks of
+ * several kernels on one page, and after a restart some cells are of the kernel of now and others of the one before:
+ * what tells sessions apart is their pump, of which each has one.
+ */
+export class Sessions {
+  constructor(served, changed) {
+    this.served = served;
+    this.changed = changed;
+    this.known = new Map();
+  }
+
+  /** The session of a view, until `release`. */
+  hold(pump, manager) {
+    const name = pump ?? manager;
+    let session = this.known.get(name);
+    if (!session) {
+      session = { name, pump, state: "unknown", views: 0 };
+      this.known.set(name, session);
+      session.end = watchKernel({ manager, pump, served: this.served }, (state) => {
+        if (session.state === state) return;
+        session.state = state;
+        this.changed(session);
+      });
+    }
+    session.views++;
+    return session;
+  }
+
+  release(session) {
+    if (--session.views > 0) return;
+    session.end();
+    this.known.delete(session.name);
+  }
+
+  /** The pump of a kernel that still runs, null where there is none. */
+  get pump() {
+    for (const { pump, state } of this.known.values()) if (pump && state !== "dead") return pump;
+    return null;
+  }
 }

@@ -1,7 +1,7 @@
 // One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
 import { foldFrame } from "./fold.js";
-import { watchKernel } from "./kernel.js";
+import { Sessions } from "./kernel.js";
 import { Lag } from "./lag.js";
 import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
 
@@ -19,13 +19,13 @@ export class Link {
     this.base = base;
     this.state = "connecting"; // connecting, open, reconnecting, refused, reload
     this.detail = "";
-    this.kernel = "unknown"; // unknown, idle, busy, dead
+    this.sessions = new Sessions(() => this.state === "open", (session) => this.kernelChanged(session));
+    this.byKernel = false; // whether frames can come through the kernel alone
     this.hello = null;
     this.entries = new Map(); // subscription text → entry
     this.byKey = new Map();
     this.listeners = new Set();
     this.views = 0;
-    this.pump = null;
     this.requests = new Map();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
     this.lag = new Lag();
@@ -40,26 +40,28 @@ export class Link {
 
   // ---- lifetime -------------------------------------------------------------------------------------------------
 
+  /** Hold the link for a view; gives the session of its kernel, which `release` takes back. */
   acquire(pump, manager) {
-    this.pump = this.pump ?? pump;
+    const session = this.sessions.hold(pump, manager);
     if (this.views++ === 0) {
       document.addEventListener("visibilitychange", this.onVisibility);
       addEventListener("online", this.onOnline);
       addEventListener("offline", this.onOffline);
       this.watch = setInterval(() => this.checkQuiet(), 5_000);
       this.connect();
-    }
-    // Anew for each view: a cell that was run again belongs to the kernel of now.
-    this.unwatch?.();
-    this.unwatch = watchKernel(manager, () => this.state === "open", (state) => this.kernelChanged(state));
+    } else this.tryNow(); // a cell that was run again may have brought the pump that was missing
+    return session;
   }
 
-  release() {
-    if (--this.views > 0) return;
+  release(session) {
+    this.sessions.release(session);
+    if (--this.views > 0) {
+      if (this.transport?.pump && this.transport.pump !== this.sessions.pump) this.restart();
+      return;
+    }
     document.removeEventListener("visibilitychange", this.onVisibility);
     removeEventListener("online", this.onOnline);
     removeEventListener("offline", this.onOffline);
-    this.unwatch();
     clearInterval(this.watch);
     clearTimeout(this.retry);
     clearTimeout(this.hiding);
@@ -68,7 +70,6 @@ export class Link {
     this.run = null;
     this.state = "connecting";
     this.hello = null;
-    this.pump = null;
   }
 
   async connect() {
@@ -79,10 +80,11 @@ export class Link {
     };
     const server = this.base === null ? "another" : await serverAnswers(this.base);
     if (this.run !== run) return;
+    this.byKernel = server === "another";
     if (server === "ours") this.transport = openSocket(this.base, calls);
-    else if (server === "another" && this.pump && this.kernel !== "dead") {
+    else if (server === "another" && this.sessions.pump) {
       // Where nobody answers the kernel is out of reach too: its comm goes the same way.
-      this.transport = openComm(this.pump, calls);
+      this.transport = openComm(this.sessions.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
     } else this.lost();
     this.heard = performance.now();
@@ -127,10 +129,8 @@ export class Link {
     this.connect();
   }
 
-  kernelChanged(state) {
-    if (this.kernel === state) return;
-    this.kernel = state;
-    if (state === "dead" && this.transport?.kind === "comm") this.lost();
+  kernelChanged({ state, pump }) {
+    if (state === "dead" && pump && this.transport?.pump === pump) this.lost();
     else this.setState(this.state, this.detail);
   }
 
@@ -367,7 +367,7 @@ export function pageLink() {
   return (globalThis[name] ??= new Link(base));
 }
 
-/** Hold the page's link as long as a view lives; gives the link and what lets go of it. */
+/** Hold the page's link as long as a view lives; gives it, the session of the view's kernel, and what lets go. */
 export async function holdLink(model) {
   const link = pageLink();
   let pump = null;
@@ -377,6 +377,6 @@ export async function holdLink(model) {
   } catch {
     pump = null; // a page whose kernel is gone has no pump; the socket may still be there
   }
-  link.acquire(pump, model.widget_manager);
-  return { link, release: () => link.release() };
+  const session = link.acquire(pump, model.widget_manager);
+  return { link, session, release: () => link.release(session) };
 }

@@ -4,6 +4,7 @@ import { make, makeSelect, write } from "./dom.js";
 import { holdLink } from "./link.js";
 import { KEYS } from "./page_keys.js";
 import { LAYOUTS, viewCode } from "./page_url.js";
+import { kernelEnded } from "./panel.js";
 import { choose, chosen, inLab, onTheme } from "./theme.js";
 
 const WORDS = {
@@ -122,12 +123,12 @@ export function makeMenu({ model, el, view, chooseTrait }) {
 
   let ended = false;
   let letGo = () => {};
-  holdLink(model).then(({ link, release }) => {
+  holdLink(model).then(({ link, session, release }) => {
     const unlisten = link.listen(() => {
-      const dead = link.kernel === "dead";
-      box.dataset.kernel = link.kernel;
+      const dead = session.state === "dead";
+      box.dataset.kernel = session.state;
       if (banner.isConnected) banner[dead && !inLab() ? "showPopover" : "hidePopover"]();
-      write(kernel, link.kernel === "busy" ? "kernel busy" : dead && inLab() ? "kernel ended: run the cell again" : "");
+      write(kernel, session.state === "busy" ? "kernel busy" : dead && inLab() ? kernelEnded() : "");
     });
     letGo = () => {
       unlisten();
@@ -147,6 +148,7 @@ export function makeMenu({ model, el, view, chooseTrait }) {
       untheme();
       model.off("change:arrangement", showChoices);
       letGo();
+      box.remove();
     },
   };
 }

@@ -1,7 +1,7 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
 import { holdLink } from "./link.js";
-import { applyTheme, onTheme } from "./theme.js";
+import { applyTheme, inLab, onTheme } from "./theme.js";
 
 const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
@@ -9,6 +9,11 @@ const STATE_TEXT = {
   down: "source is down", refused: "the server takes no more viewers now",
 };
 const UNSEEN_MS = 3_000;
+
+/** What to do when the kernel has ended: frames may go on, what Python sets does not arrive any more. */
+export function kernelEnded() {
+  return `kernel ended: ${inLab() ? "run the cell again" : "reload the page"}`;
+}
 
 /** The frame of a panel: header with title and tools, body, a line that says its state. */
 export function makePanel(el, name, title) {
@@ -33,7 +38,7 @@ export function makePanel(el, name, title) {
  * `paint(entry)` draws; `traits` are the names whose change leads to another key. Gives what ends it all.
  */
 export async function followFrames({ model, parts, traits, keyOf, paint }) {
-  const { link, release } = await holdLink(model);
+  const { link, session, release } = await holdLink(model);
   const { panel, note } = parts;
   let unsubscribe = null;
   let current = null;
@@ -49,6 +54,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) text = link.detail;
     if (parts.gone) [state, text] = ["gone", parts.gone];
     if (state === "live") text = "";
+    // A dashboard says it once, for all its panels.
+    const alone = state === "live" && !panel.closest(".of-dashboard");
+    if (session.state === "dead" && (alone || link.byKernel)) text = kernelEnded();
     if (panel.dataset.state !== state) panel.dataset.state = state;
     if (write(note, text)) note.title = text;
   };
@@ -118,6 +126,8 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
       unlisten();
       unsubscribe?.();
       release();
+      // ipywidgets keeps a view that has ended as long as its model: what was drawn in it need not stay.
+      panel.remove();
     },
   };
 }

@@ -155,6 +155,7 @@ async function render({ model, el }) {
     untheme();
     unlisten();
     following.end();
+    root.remove();
   };
 }
 

@@ -243,6 +243,7 @@ async function render({ model, el }) {
     document.removeEventListener("keydown", slash);
     stop();
     release();
+    root.remove();
   };
 }
 

@@ -53,6 +53,7 @@ export function openComm(pump, { onMessage, onClose }) {
   pump.send({ type: "hello" });
   return {
     kind: "comm",
+    pump,
     send: (message) => pump.send(message),
     close: () => {
       pump.off("msg:custom", receive);

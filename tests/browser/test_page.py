@@ -132,7 +132,7 @@ async def wait_readers(address: str, wanted: int) -> None:
 
 
 async def kernel_process(screen: Screen) -> psutil.Process:
-    kernel = await screen.link("link.pump.widget_manager.kernel.id")
+    kernel = await screen.link("link.sessions.pump.widget_manager.kernel.id")
     return next(
         process
         for process in psutil.process_iter(["cmdline"])

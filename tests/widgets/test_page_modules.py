@@ -65,7 +65,9 @@ KERNEL = """
     performance.now = () => clock;
     let served = true;
     const seen = [];
-    const end = watchKernel(manager, () => served, (state) => seen.at(-1) !== state && seen.push(state));
+    const pump = { comm_live: true };
+    const told = (state) => seen.at(-1) !== state && seen.push(state);
+    const end = watchKernel({ manager, pump, served: () => served }, told);
     const is = (changes, later = 0) => {
         clock += later;
         Object.assign(kernel, changes);
@@ -99,6 +101,27 @@ def test_a_kernel_out_of_reach_is_dead_only_where_the_server_answers(run_module:
     assert json.loads(printed) == [["idle"], ["idle", "dead"]]
 
 
+def test_sessions_of_one_kernel_before_and_after_its_restart_are_told_apart(run_module: RunModule):
+    printed = run_module(f"""{KERNEL}
+        const {{ Sessions }} = await import("./kernel.js");
+        const all = [];
+        const sessions = new Sessions(() => true, ({{ state }}) => all.push(state));
+        const before = sessions.hold(pump, manager);
+        const twice = sessions.hold(pump, manager) === before;
+        is({{ status: "restarting" }}); pump.comm_live = false; is({{ status: "idle" }});
+        const after = sessions.hold({{ comm_live: true }}, manager);
+        const copied = sessions.hold({{ comm_live: false }}, manager); // of an output that is shown once more
+        is({{}}, 5000);
+        const states = [before, after, copied].map(({{ state }}) => state);
+        const chosen = sessions.pump === after.pump;
+        for (const one of [before, before, after, copied]) sessions.release(one);
+        end();
+        const left = sessions.known.size + kernel.statusChanged.slots.size;
+        console.log(JSON.stringify([twice, states, chosen, all, left]));
+    """)
+    assert json.loads(printed) == [True, ["dead", "idle", "dead"], True, ["idle", "dead", "idle", "dead"], 0]
+
+
 def test_a_server_at_its_limit_is_quoted_and_tried_again_later(run_module: RunModule):
     printed = run_module(f"""{LINK}
         const waits = [];
@@ -119,12 +142,35 @@ def test_a_server_at_its_limit_is_quoted_and_tried_again_later(run_module: RunMo
 
 def test_a_dead_kernel_ends_its_comm_at_once_and_is_not_asked_again(run_module: RunModule):
     printed = run_module(f"""{LINK}
-        link.transport = {{ kind: "comm", send() {{}}, close() {{}} }};
-        link.pump = {{ on() {{}}, send() {{ throw new Error("asked"); }} }};
-        link.kernelChanged("dead");
+        const pump = {{ comm_live: true, on() {{}}, send() {{ throw new Error("asked"); }} }};
+        const session = link.sessions.hold(pump, null);
+        link.transport = {{ kind: "comm", pump, send() {{}}, close() {{}} }};
+        session.state = "dead";
+        link.kernelChanged(session);
         const state = link.state;
         await link.connect();
         console.log(state, link.state, link.transport);
         process.exit(0);
     """)
     assert printed.split() == ["reconnecting", "reconnecting", "null"]
+
+
+def test_frames_go_on_by_another_kernel_when_the_views_of_one_are_closed(run_module: RunModule):
+    printed = run_module(f"""{LINK}
+        Object.assign(globalThis.document, {{ addEventListener() {{}}, removeEventListener() {{}} }});
+        globalThis.addEventListener = globalThis.removeEventListener = () => {{}};
+        link.transport = null;
+        const asked = [];
+        const nothing = {{ comm_live: true, on() {{}}, off() {{}} }};
+        const pump = (name) => ({{ ...nothing, send: ({{ type }}) => asked.push(`${{name}} ${{type}}`) }});
+        const one = link.acquire(pump("one"), null);
+        const other = link.acquire(pump("other"), null);
+        await Promise.resolve();
+        link.release(one);
+        await Promise.resolve();
+        link.receive(hello, 0);
+        console.log(JSON.stringify(asked));
+        process.exit(0);
+    """)
+    asked = json.loads(printed)
+    assert asked == ["one hello", "one unsubscribe", "other hello", "other ping", "other subscribe"]
