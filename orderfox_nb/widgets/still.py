@@ -23,8 +23,14 @@ _SETTLE_S: Final = 10.0
 """How long a topic that was just opened may take to be live; after that its state is shown as it is."""
 _AGAIN_S: Final = 0.1
 _EARLY: Final = ("syncing", "gap")
+_EMPTY_S: Final = 1.0
+"""How long a list may stay empty that is live: what was before comes a moment after the first word of a topic."""
+_LISTS: Final = ("trades", "orders", "bars")
 _GAP: Final = 8.0
 _FOOT: Final = 24.0
+_LINE: Final = 15.0
+_NARROW: Final = 560.0
+"""A still below this width writes its caption in two lines."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +80,15 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
 
     async def first() -> dict[str, Any]:
         frame: dict[str, Any] | None = None
+        patient_until = asyncio.get_running_loop().time() + _EMPTY_S
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_S), engine.desk.frames(key) as reader:
                 async for one in reader:
                     seen: dict[str, Any] = msgspec.json.decode(one.text)
                     frame = seen
-                    if (seen.get("quality") or {}).get("state") not in _EARLY:
+                    empty = any(not seen[name][0] for name in _LISTS if name in seen)
+                    patient = empty and asyncio.get_running_loop().time() < patient_until
+                    if (seen.get("quality") or {}).get("state") not in _EARLY and not patient:
                         break
                     await asyncio.sleep(_AGAIN_S)
                     reader.resume()  # the next one shall be full too
@@ -100,7 +109,7 @@ def origin_text() -> str:
 
 
 def draw(
-    kind: str, options: dict[str, Any], colours: Look, fetch: Fetch, *, origin: str
+    kind: str, options: dict[str, Any], colours: Look, fetch: Fetch, *, origin: Callable[[], str]
 ) -> tuple[str, float, float, float]:
     """Draw one widget.
 
@@ -109,7 +118,7 @@ def draw(
         options: Its traits, as far as they matter.
         colours: Of the theme.
         fetch: Gives its frame.
-        origin: Where the data comes from, in words.
+        origin: Says where the data comes from, in words; asked when a frame is there.
 
     Returns:
         The SVG's content, its width and height, and the frame's time in ms.
@@ -142,7 +151,7 @@ def draw(
         case "MarketHeader" | "QualityBadge":
             frame = fetch(symbol, "ticker")
             size = {"width": 900.0, "height": HEAD}
-            content = market_svg(frame, colours, origin=origin, **size)
+            content = market_svg(frame, colours, origin=origin(), **size)
         case "SymbolPicker":
             frame = fetch("*", "symbols")
             size = {"width": 420.0, "height": 400.0}
@@ -157,9 +166,9 @@ def still_of(
 ) -> Still:
     """Return the still of one widget, with a line below that says what and of when it is."""
     colours = look(theme, palette)
-    origin = origin_text() if fetch is fetch_frame else "SIMULATED"
+    origin = _origin_of(fetch)
     content, width, height, time_ms = draw(kind, options, colours, fetch, origin=origin)
-    return _framed(content, width, height, colours, f"{origin} · {options['symbol']} · as of {time_text(time_ms)}")
+    return _framed(content, width, height, colours, f"{origin()} · {options['symbol']} · {time_text(time_ms)}")
 
 
 def dashboard_still(
@@ -174,7 +183,7 @@ def dashboard_still(
         fetch: Gives the frames.
     """
     colours = look(theme, palette)
-    origin = origin_text() if fetch is fetch_frame else "SIMULATED"
+    origin = _origin_of(fetch)
     width, tall = 1400.0, 640.0
     side, book_width = 300.0, 320.0
     chart_width = width - side - book_width - 2 * _GAP
@@ -184,7 +193,7 @@ def dashboard_still(
         symbol = options["symbol"]
         ticker = fetch(symbol, "ticker")
         time_ms = max(time_ms, float(ticker.get("time") or 0))
-        parts.append(group(0, y, market_svg(ticker, colours, origin=origin, width=width)))
+        parts.append(group(0, y, market_svg(ticker, colours, origin=origin(), width=width)))
         y += HEAD + _GAP
         candles = fetch(symbol, "candles", bars=200, interval=options["timeframe"])
         parts.append(group(0, y, candles_svg(candles, colours, width=chart_width, height=tall)))
@@ -197,13 +206,24 @@ def dashboard_still(
         parts += [group(right, y, tape), group(right, y + half + _GAP, liquidations)]
         y += tall + _GAP
     names = ", ".join(options["symbol"] for options in columns)
-    return _framed("".join(parts), width, y - _GAP, colours, f"{origin} · {names} · as of {time_text(time_ms)}")
+    return _framed("".join(parts), width, y - _GAP, colours, f"{origin()} · {names} · {time_text(time_ms)}")
+
+
+def _origin_of(fetch: Fetch) -> Callable[[], str]:
+    # Another server's source is known once it has answered: what it invents must not be called remote.
+    return origin_text if fetch is fetch_frame else lambda: "SIMULATED"
 
 
 def _framed(content: str, width: float, height: float, colours: Look, words: str) -> Still:
-    caption = f"{words}. A still: run the cell for live data."
-    pad = 10.0
-    whole_width, whole_height = width + 2 * pad, height + pad + _FOOT
+    lines = [f"{words}.", "A still: run the cell for live data."]
+    caption = " ".join(lines)
+    if width >= _NARROW:
+        lines = [caption]
+    pad, foot_height = 10.0, _FOOT + _LINE * (len(lines) - 1)
+    whole_width, whole_height = width + 2 * pad, height + pad + foot_height
     inside = rect(0, 0, whole_width, whole_height, fill=colours.background, radius=8) + group(pad, pad, content)
-    foot = text(pad + 2, height + pad + _FOOT / 2, caption, fill=colours.muted, size=11)
+    foot = "".join(
+        text(pad + 2, height + pad + _FOOT / 2 + _LINE * number, line, fill=colours.muted, size=11)
+        for number, line in enumerate(lines)
+    )
     return Still(document(inside + foot, width=whole_width, height=whole_height, title=caption), caption)
