@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 # Front-end bundles that a dashboard never needs and a page would wait for.
-_UNUSED_BUNDLES: Final = ["jupyterlab_pygments", "@voila-dashboards/jupyterlab-preview"]
+_UNUSED_BUNDLES: Final = ["jupyterlab_pygments", "@voila-dashboards/jupyterlab-preview", "orderfox-nb"]
 _STOP_S: Final = 1.0
 _POLICY: Final = {
     "default-src": "'self'",
