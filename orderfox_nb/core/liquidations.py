@@ -2,8 +2,9 @@
 
 A venue gives liquidation orders no id, so two real orders can look the same, and the same order can come twice: in the
 history and live, or again in the prelude that follows a gap. What decides is how often an order was *seen by one
-source*: the orders of one key ``(symbol, time, side, size, price, limit price)`` that are kept are as many as the most
-that the live stream has shown since the last ``Gap``, or the history since the last ``Gap`` or ``LiquidationVolume``.
+source*: the orders of one key that are kept are as many as the most that the live stream has shown since the last
+``Gap``, or the history since the last ``Gap`` or ``LiquidationVolume``. The key is the order as it was placed, without
+its average price: that is computed, and a stream rounds it to the venue's digits while a history may give all of them.
 Twins of one source therefore stay two, an order that both sources show is one, and a prelude that is sent again adds
 nothing. An event with ``received_us`` zero is history, any other is live. A prelude shows each order once: a fold that
 is built from it while one source has shown some twins, the other not all of them, may take the rest as repeats.
@@ -25,7 +26,7 @@ from orderfox_nb.errors import EventError
 MICRO: Final = 1_000_000
 """Sums of notional are whole millionths of the quote currency: exact, and equal however they are summed."""
 
-_Key: TypeAlias = tuple[str, int, str, float, float, float]
+OrderKey: TypeAlias = tuple[str, int, str, float, float]
 
 
 def notional_micro(order: Liquidation) -> int:
@@ -33,16 +34,13 @@ def notional_micro(order: Liquidation) -> int:
     return round(order.size * order.price * MICRO)
 
 
-def _key(order: Liquidation) -> _Key:
-    # Rounded, since a history's numbers are floats that somebody computed.
-    return (
-        order.symbol,
-        order.time_us,
-        order.side,
-        round(order.size, 8),
-        round(order.price, 8),
-        round(order.limit_price, 8),
-    )
+def order_key(order: Liquidation) -> OrderKey:
+    """Return what every source says alike of one order: symbol, time, side, size and limit price.
+
+    Where the limit price is not known the average price stands for it. Numbers are rounded, since a history's are
+    floats that somebody computed.
+    """
+    return (order.symbol, order.time_us, order.side, round(order.size, 8), round(order.limit_price or order.price, 8))
 
 
 class Liquidations:
@@ -60,9 +58,9 @@ class Liquidations:
         self.version = 0
         self._orders: list[Liquidation] = []
         self._times: list[int] = []
-        self._known: dict[_Key, int] = {}
-        self._seen_live: dict[_Key, int] = {}
-        self._seen_history: dict[_Key, int] = {}
+        self._known: dict[OrderKey, int] = {}
+        self._seen_live: dict[OrderKey, int] = {}
+        self._seen_history: dict[OrderKey, int] = {}
 
     @property
     def oldest_first(self) -> Sequence[Liquidation]:
@@ -94,7 +92,7 @@ class Liquidations:
             raise EventError(f"liquidation of {order.symbol} among those of {self.instrument.symbol}")
         if len(self._orders) >= self.keep and order.time_us <= self._times[0]:
             return None, None
-        key = _key(order)
+        key = order_key(order)
         seen = self._seen_live if order.received_us else self._seen_history
         times_seen = seen[key] = seen.get(key, 0) + 1
         known = self._known.get(key, 0)
@@ -102,7 +100,7 @@ class Liquidations:
             return None, None
         if known:
             # A twin takes the source of the first one, so that a prelude shows both as seen by one source.
-            first = next(kept for kept in reversed(self._orders) if _key(kept) == key)
+            first = next(kept for kept in reversed(self._orders) if order_key(kept) == key)
             order = msgspec.structs.replace(order, received_us=first.received_us)
         at = bisect_right(self._times, order.time_us)
         self._orders.insert(at, order)
@@ -114,7 +112,7 @@ class Liquidations:
     def _evict(self) -> Liquidation:
         oldest = self._orders.pop(0)
         self._times.pop(0)
-        key = _key(oldest)
+        key = order_key(oldest)
         if self._known[key] > 1:
             self._known[key] -= 1
         else:

@@ -13,7 +13,8 @@ from orderfox_nb.core.events import BookDelta, Channel, raw_levels
 from orderfox_nb.core.lapses import Lapse
 from orderfox_nb.desk.audit import Auditor
 from orderfox_nb.desk.topic import TopicState
-from tests.reliability.rig import CHANNELS, QuietLoop, Rig, all_topics, live, open_rig
+from tests.reliability.rig import CHANNELS, START_US, QuietLoop, Rig, all_topics, live, open_rig
+from tests.reliability.truth import differences
 
 pytestmark = [pytest.mark.feeds, pytest.mark.sim]
 
@@ -54,6 +55,20 @@ def test_a_clean_market_reports_no_lapse_in_100_seconds():
         assert (told["audit_differences"], told["audits_inconclusive"]) == (0, 0)
 
     play(scene, symbols=24)
+
+
+def test_an_order_is_one_although_the_history_gives_its_average_price_more_digits():
+    async def scene(rig: Rig) -> None:
+        (state,) = await rig.open(rig.topic("liquidations"))
+        await rig.run(70)
+        await rig.run(-rig.clock.now_us() / 1e6 % 1)
+        market = rig.exchange.market(state.topic.symbol)
+        averages = {fact.average_price for fact in market.liquidation_orders(START_US, rig.clock.now_us() - 40_000_000)}
+        assert any(round(average, 2) != average for average in averages), "none took two levels of the book"
+        assert differences(rig, state) == []
+        assert lapses([state]) == {}
+
+    play(scene, seed=3, symbols=1)
 
 
 @pytest.mark.parametrize(

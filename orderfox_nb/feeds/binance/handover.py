@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import Final
 
 from orderfox_nb.core.events import BookDelta, Event, Liquidation, Trade
+from orderfox_nb.core.liquidations import OrderKey, order_key
 from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 
@@ -31,8 +32,8 @@ class Route:
         self._held: deque[Event] = deque(maxlen=HELD_EVENTS)
         self._last_id = -1
         self._floor_id = -1
-        self._delivered: Counter[Liquidation] = Counter()
-        self._seen: dict[object, Counter[Liquidation]] = {}
+        self._delivered: Counter[OrderKey] = Counter()
+        self._seen: dict[object, Counter[OrderKey]] = {}
 
     @property
     def passing(self) -> bool:
@@ -116,14 +117,7 @@ class Route:
         if self._successor is None and not self._seen:
             return True
         # Two real orders may be equal: only what another socket has delivered already is the same one.
-        key = Liquidation(
-            symbol=event.symbol,
-            time_us=event.time_us,
-            side=event.side,
-            size=event.size,
-            price=event.price,
-            limit_price=event.limit_price,
-        )
+        key = order_key(event)
         seen = self._seen.setdefault(source, Counter())
         seen[key] += 1
         if seen[key] <= self._delivered[key]:

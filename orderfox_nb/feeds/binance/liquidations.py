@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, LiquidationVolume
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.seen_orders import SeenOrders
 
 PRELUDE_ORDERS: Final = 50
 PRELUDE_MINUTES: Final = 1_500
@@ -22,7 +22,6 @@ _HISTORY: Final = "liquidation history"
 _HOLE: Final = "liquidations of the hole"
 _CHECK: Final = "symbol"
 _RECONCILED: Final = "reconciliation"
-_KEPT: Final = 1_000
 _RETRY_S: Final = 30.0
 RECONCILE_S: Final = 30.0
 """How often the stream is compared with the history: it cannot be told from its silence whether it is frozen."""
@@ -40,8 +39,8 @@ _OVERLAP_US: Final = 5_000_000
 class LiquidationsFollower:
     """Yields each order once; what the history could not give is told in ``Status.history`` and tried again.
 
-    The stream shows at most one order of a symbol a second, so an equal one is the same frame once more. Where there
-    is a history it has the last word: what it shows and the stream did not is told as a gap and delivered late.
+    Where there is a history it has the last word: what it shows and the stream did not is told as a gap and delivered
+    late.
 
     Args:
         history: Asks for the sums and the newest orders; ``None`` without a history API.
@@ -67,18 +66,15 @@ class LiquidationsFollower:
         self._check = check
         self._renew = renew
         self._opened = False
-        self._opened_us = 0
-        self._reconciled_us = 0
+        self._compare_us = 0
+        """From when on the history has yet to be compared with what was delivered."""
         self._asked_us = 0
         self._arrived = 0
         self._gapped = False
         self._live = False
-        self._shown_live: dict[Liquidation, None] = {}
         self._lost_us = 0
         self._waiting: list[Liquidation] = []
-        self._recent: deque[Liquidation] = deque()
-        self._counts: Counter[Liquidation] = Counter()
-        self._ahead: Counter[Liquidation] = Counter()
+        self._seen = SeenOrders()
 
     @property
     def holding(self) -> bool:
@@ -122,6 +118,7 @@ class LiquidationsFollower:
     def _connected(self) -> Iterator[Event]:
         lost_us, self._lost_us = self._lost_us, 0
         if not self._opened:
+            self._compare_us = self._compare_us or self._teller.now_us()
             if self._history is None:
                 yield from self._open()
             else:
@@ -142,18 +139,12 @@ class LiquidationsFollower:
             return
         if request == _HISTORY:
             self._teller.history = "complete"
-        past = [event for event in events if isinstance(event, Liquidation)]
         for event in events:
-            if not isinstance(event, Liquidation):
+            if isinstance(event, LiquidationVolume):
+                if not self._opened:
+                    self._compare_us = event.time_us - _LAG_US
                 yield event
-        # Equal orders of one source are several; an order that the other source shows too is one.
-        shown: Counter[Liquidation] = Counter()
-        for order in past:
-            key = _key(order)
-            shown[key] += 1
-            if shown[key] > self._counts[key]:
-                self._ahead[key] += 1
-                yield from self._emit(order)
+        yield from self._seen.missed(event for event in events if isinstance(event, Liquidation))
         if not self._opened:
             yield from self._open()
         elif request == _HISTORY:
@@ -161,21 +152,14 @@ class LiquidationsFollower:
 
     def _compare(self, events: Sequence[Event]) -> Iterator[Event]:
         """Take the history's orders since the last comparison: those that did not come on the stream are late."""
-        shown: Counter[Liquidation] = Counter()
-        missed: list[Liquidation] = []
-        for order in events:
-            if isinstance(order, Liquidation) and order.time_us <= self._asked_us - _GRACE_US:
-                key = _key(order)
-                shown[key] += 1
-                if shown[key] > self._counts[key]:
-                    missed.append(order)
+        missed = self._seen.missed(
+            order for order in events if isinstance(order, Liquidation) and order.time_us <= self._asked_us - _GRACE_US
+        )
         if missed:
             first_us = missed[0].time_us
             told = self._teller.status("gap", f"the history has orders that did not come: {len(missed)}")
             yield msgspec.structs.replace(told, time_us=first_us, lost=len(missed))
-            for order in missed:
-                self._ahead[_key(order)] += 1
-                yield from self._emit(order)
+            yield from missed
             self._gapped = True
         if self._live and missed and not self._arrived:
             yield self._teller.status("stale", "the stream shows nothing while the history does")
@@ -184,7 +168,7 @@ class LiquidationsFollower:
             yield self._teller.status("live")
         self._gapped = False
         self._arrived = 0
-        self._reconciled_us = self._asked_us
+        self._compare_us = self._asked_us - _LAG_US
         self._reconcile(after_s=RECONCILE_S)
 
     def _reconcile(self, *, after_s: float) -> None:
@@ -195,7 +179,7 @@ class LiquidationsFollower:
 
         async def ask() -> Sequence[Event]:
             self._asked_us = self._teller.now_us()
-            return await since(max(self._opened_us, self._reconciled_us - _LAG_US))
+            return await since(self._compare_us)
 
         self._fetches.ask(_RECONCILED, ask, after_s=after_s)
 
@@ -216,7 +200,6 @@ class LiquidationsFollower:
 
     def _open(self, reason: str = "") -> Iterator[Event]:
         self._opened = True
-        self._opened_us = self._reconciled_us = self._teller.now_us()
         self._reconcile(after_s=RECONCILE_S)
         yield self._teller.status("live", reason)
         waiting, self._waiting = self._waiting, []
@@ -224,38 +207,6 @@ class LiquidationsFollower:
             yield from self._take_live(order)
 
     def _take_live(self, order: Liquidation) -> Iterator[Event]:
-        key = _key(order)
-        if key in self._shown_live:
-            return
-        self._shown_live[key] = None
-        if len(self._shown_live) > _KEPT:
-            del self._shown_live[next(iter(self._shown_live))]
-        self._arrived += 1
-        if self._ahead[key] > 0:
-            self._ahead[key] -= 1
-        else:
-            yield from self._emit(order)
-
-    def _emit(self, order: Liquidation) -> Iterator[Event]:
-        key = _key(order)
-        self._recent.append(key)
-        self._counts[key] += 1
-        if len(self._recent) > _KEPT:
-            oldest = self._recent.popleft()
-            self._counts[oldest] -= 1
-            if not self._counts[oldest]:
-                del self._counts[oldest]
-                del self._ahead[oldest]
-        yield order
-
-
-def _key(order: Liquidation) -> Liquidation:
-    """Return an order without what differs between its sources: its receipt, and the rounding of a history's floats."""
-    return Liquidation(
-        symbol=order.symbol,
-        time_us=order.time_us,
-        side=order.side,
-        size=round(order.size, 8),
-        price=round(order.price, 8),
-        limit_price=round(order.limit_price, 8),
-    )
+        if self._seen.streamed(order):
+            self._arrived += 1
+            yield order

@@ -1,0 +1,78 @@
+"""Which liquidation orders were delivered, whichever source showed them first. No I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from orderfox_nb.core.events import Liquidation
+from orderfox_nb.core.liquidations import OrderKey, order_key
+
+_KEPT: Final = 1_000
+
+
+@dataclass(slots=True)
+class _Seen:
+    received_us: int
+    """Of the first one that was delivered, 0 where that was the history's."""
+    delivered: int = 0
+    ahead: int = 0
+    """How many came from the history and are not yet shown by the stream."""
+    streamed: bool = False
+
+
+class SeenOrders:
+    """Lets each order through once. Orders have no id: equal ones of the two sources are the same one.
+
+    The stream shows at most one order of a symbol a second: an equal one is the same frame once more. An answer of the
+    history shows each order once: equal ones in it are several.
+    """
+
+    def __init__(self, *, keep: int = _KEPT) -> None:
+        self._keep = keep
+        self._seen: dict[OrderKey, _Seen] = {}
+        self._forgotten_us = -1
+        """Time of the newest order that is no longer known: of older ones nothing can be said."""
+
+    def streamed(self, order: Liquidation) -> bool:
+        """Take an order of the stream; tells whether it is new."""
+        seen = self._of(order)
+        if seen.streamed:
+            return False
+        seen.streamed = True
+        if seen.ahead:
+            seen.ahead -= 1
+            return False
+        seen.delivered += 1
+        return True
+
+    def missed(self, orders: Iterable[Liquidation]) -> list[Liquidation]:
+        """Take an answer of the history; returns those that are new, in its order."""
+        shown: Counter[OrderKey] = Counter()
+        missed: list[Liquidation] = []
+        for order in orders:
+            if order.time_us <= self._forgotten_us:
+                continue
+            seen, key = self._of(order), order_key(order)
+            shown[key] += 1
+            if shown[key] > seen.delivered:
+                seen.delivered += 1
+                seen.ahead += 1
+                # A fold counts equal orders by their source: one more of the stream's is another one, not the same.
+                missed.append(msgspec.structs.replace(order, received_us=seen.received_us))
+        return missed
+
+    def _of(self, order: Liquidation) -> _Seen:
+        key = order_key(order)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = _Seen(order.received_us)
+            if len(self._seen) > self._keep:
+                oldest = next(iter(self._seen))
+                del self._seen[oldest]
+                self._forgotten_us = max(self._forgotten_us, oldest[1])
+        return seen
