@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
+
+_NOTICES: Final = 2
+"""Lost and found again: what was before does not matter any more."""
 
 
 class InboxClosed(Exception):
@@ -18,7 +21,9 @@ class Inbox(Generic[Item]):
     """One reader's queue.
 
     When it is full, everything that waits is dropped and the reader gets one item that says so; nothing more is taken
-    until it has read that one. A writer that can wait (a socket's reader) may first ask for ``room()``.
+    until it has read that one. What became of the connection outlives that: the newest two notices stay, in order,
+    since a reader that never hears of its subscription would wait for ever. A writer that can wait (a socket's reader)
+    may first ask for ``room()``.
 
     Args:
         bound: How many items may wait.
@@ -30,6 +35,7 @@ class Inbox(Generic[Item]):
         self._overflow = overflow
         self._items: deque[Item] = deque()
         self._urgent: deque[Item] = deque()
+        self._notices: deque[Item] = deque(maxlen=_NOTICES)
         self._lost = 0
         self._closed = False
         self._error: BaseException | None = None
@@ -54,9 +60,21 @@ class Inbox(Generic[Item]):
             self._lost += 1
             return
         if len(self._items) >= self._bound:
-            self._lost = len(self._items) + 1
-            self._items.clear()
-            self._release_writers()
+            self._drop()
+            self._lost += 1
+        else:
+            self._items.append(item)
+        self._wake_reader()
+
+    def put_notice(self, item: Item) -> None:
+        """Add an item in order that is not dropped with the others, unless two newer ones of its kind wait."""
+        if self._closed:
+            return
+        if not self._lost and len(self._items) >= self._bound:
+            self._drop()
+        self._notices.append(item)
+        if self._lost:
+            self._items = deque(self._notices)
         else:
             self._items.append(item)
         self._wake_reader()
@@ -98,6 +116,8 @@ class Inbox(Generic[Item]):
         if not self._items:
             return None
         item = self._items.popleft()
+        if self._notices and item is self._notices[0]:
+            self._notices.popleft()
         if self._writers and len(self._items) * 4 <= self._bound:
             self._release_writers()
         return item
@@ -121,10 +141,14 @@ class Inbox(Generic[Item]):
         self._wake_reader()
 
     def _give_up(self) -> None:
-        if self._items:
-            self._lost += len(self._items)
-            self._items.clear()
+        if len(self._items) > len(self._notices):
+            self._drop()
             self._wake_reader()
+
+    def _drop(self) -> None:
+        self._lost += len(self._items) - len(self._notices)
+        self._items = deque(self._notices)
+        self._release_writers()
 
     def _wake_reader(self) -> None:
         if self._reader is not None and not self._reader.done():

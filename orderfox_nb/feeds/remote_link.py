@@ -179,7 +179,7 @@ class RemoteLink:
             self.problem = f"{self._url} cannot be reached ({reason}); still trying. Is the server running?"
             for readers in self._readers.values():
                 for inbox in readers:
-                    inbox.put(Lost(reason))
+                    inbox.put_notice(Lost(reason))
             delay_s = next(delays)
             _log.info("%s lost (%s), trying again in %.1f s", self._url, reason, delay_s)
             await self._clock.sleep(delay_s)
@@ -230,11 +230,11 @@ class RemoteLink:
                         await inbox.room(2.0)
             case _Gone(key, reason):
                 for inbox in self._of(key):
-                    inbox.put(Gone(reason))
+                    inbox.put_notice(Gone(reason))
             case _Error(reason, key):
                 _log.warning("%s: %s", self._url, reason)
                 for inbox in self._of(key):
-                    inbox.put(Gone(reason))
+                    inbox.put_notice(Gone(reason))
 
     def _of(self, key: str) -> list[Inbox[RemoteItem]]:
         topic = self._keys.get(key)

@@ -172,6 +172,19 @@ async def test_an_inbox_that_is_full_tells_how_much_was_lost_and_goes_on() -> No
     assert inbox.dropped == 5
 
 
+def test_an_inbox_that_is_full_keeps_what_became_of_the_connection() -> None:
+    inbox: Inbox[str] = Inbox(3, overflow=lambda lost: f"lost {lost}")
+    inbox.put_notice("live")
+    for number in range(3):
+        inbox.put(str(number))
+    inbox.put_notice("down")
+    inbox.put("refused")
+    inbox.put_notice("live again")
+    assert [inbox.take() for _ in range(4)] == ["lost 4", "down", "live again", None]
+    inbox.put("after")
+    assert inbox.take() == "after"
+
+
 def test_a_venues_clock_keeps_its_rate_over_a_jump_and_holds_still_with_its_tape() -> None:
     clock = ManualClock(0)
     steady = VenueClock(clock, speed=20)

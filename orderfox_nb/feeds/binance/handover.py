@@ -89,7 +89,10 @@ class Route:
     def tell(self, notice: Live | Lost | Malformed | Silent | Speaking) -> None:
         """Tell every reader what became of the stream."""
         for inbox in self.readers:
-            inbox.put(notice)
+            if isinstance(notice, (Live, Lost)):
+                inbox.put_notice(notice)
+            else:
+                inbox.put(notice)
 
     def take(self, source: object, event: Event) -> Inbox[Item] | None:
         """Take an event of a source; returns the inbox of a reader that lags, if any."""

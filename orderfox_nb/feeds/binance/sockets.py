@@ -74,7 +74,7 @@ class StreamSockets:
         route = line.add(stream)
         route.readers.append(inbox)
         if route.live:
-            inbox.put(Live())
+            inbox.put_notice(Live())
         try:
             yield
         finally:
