@@ -80,7 +80,7 @@ class Book:
             self._apply_snapshot(event)
         elif type(event) is Gap:
             self.synced = False
-            self._gap = event
+            self._gap, self._fault = event, ""
         elif type(event) is not Status:
             raise EventError(f"{type(event).__name__} in the book of {self.instrument.symbol}")
         if self._fault:

@@ -16,6 +16,7 @@ from orderfox_nb.core.instrument import decimal_digits
 from orderfox_nb.errors import BadValue
 
 _LARGEST_ROUNDING: Final = Decimal(10) ** 15
+_SMALLEST_ROUNDING: Final = Decimal(10) ** -24
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,13 +49,14 @@ def parse_rounding(text: str) -> Decimal:
     """Read the height of a row from text.
 
     Raises:
-        BadValue: Not a positive decimal, or beyond what any price needs (24 digits, 10^15).
+        BadValue: Not a positive decimal, or beyond what any price needs (24 digits, 10^-24 to 10^15).
     """
     try:
         rounding = Decimal(text.strip()) if len(text) <= 40 else Decimal("NaN")
     except InvalidOperation:
         rounding = Decimal("NaN")
-    if not rounding.is_finite() or not 0 < rounding <= _LARGEST_ROUNDING or len(rounding.as_tuple().digits) > 24:
+    in_range = rounding.is_finite() and _SMALLEST_ROUNDING <= rounding <= _LARGEST_ROUNDING
+    if not in_range or len(rounding.as_tuple().digits) > 24:
         raise BadValue("rounding", text, "a positive decimal number")
     return plain(rounding)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -15,7 +15,7 @@ from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.liquidations import Liquidations
 from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.tape import Tape
-from orderfox_nb.core.timeframes import DAY_US, MINUTE_US, bar_open_us, next_bar_us, previous_bar_us
+from orderfox_nb.core.timeframes import DAY_US, TIMEFRAME_US, bar_open_us, next_bar_us, previous_bar_us
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import Hub
@@ -30,7 +30,7 @@ from orderfox_nb.views.trades import public_trade
 MOST_BARS: Final = 1500
 SYNC_WAIT_S: Final = 5.0
 """How long an answer waits for a topic that has just been opened."""
-LONGEST_DAYS: Final = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), strict=True))
+LONGEST_DAYS: Final[Mapping[str, int]] = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), strict=True))
 """The longest range of liquidated volume by timeframe."""
 _DEFAULT_BUCKETS: Final = 400
 
@@ -105,8 +105,13 @@ class Answers:
         end_us = next_bar_us(int(bars.open_us[-1]), interval)
         async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
             await _synced(state)
-            volume = await self._history.columns(state, interval, int(bars.open_us[0]), end_us)
-            view = CandleView(bars=bars, volume=aligned(volume, bars), liquidation_quality=state.quality.wire())
+            past = await self._history.columns(state, interval, int(bars.open_us[0]), end_us)
+            view = CandleView(
+                bars=bars,
+                volume=aligned(past.columns, bars),
+                liquidation_quality=state.quality.wire(),
+                liquidation_history=past.history,
+            )
         return encode(candle_columns(view, instrument=instrument, interval=interval))
 
     async def _bars(self, instrument: Instrument, interval: str, *, limit: int, end_ms: int | None) -> BarColumns:
@@ -144,6 +149,7 @@ class Answers:
         """Return liquidated volume from the bucket of ``start_ms`` up to ``end_ms``, zero-filled.
 
         Without a start 400 buckets are returned, or as many as the longest range holds; without an end, up to now.
+        ``history`` says whether the past is known: where it is not, only what was seen live is counted.
 
         Raises:
             BadValue: Not a timeframe of volume, an empty range, or one that is too long.
@@ -151,34 +157,41 @@ class Answers:
         if interval not in VOLUME_TIMEFRAMES:
             raise BadValue("timeframe", interval, "one of " + " ".join(VOLUME_TIMEFRAMES))
         instrument = (await self._catalogue.resolve(text)).instrument
-        now_us = self._hub.now_us()
-        end_us = next_bar_us(bar_open_us(now_us, interval), interval) if end_ms is None else end_ms * 1000
-        longest_us = LONGEST_DAYS[interval] * DAY_US
-        if start_ms is None:
-            default_us = previous_bar_us(bar_open_us(end_us - 1, interval), interval, _DEFAULT_BUCKETS - 1)
-            start_us = max(default_us, bar_open_us(end_us - 1, interval) - longest_us + MINUTE_US, 0)
-        else:
-            start_us = start_ms * 1000
-        if end_us <= start_us:
-            raise BadValue("time range", f"{start_ms}..{end_ms}", "an end after its start")
-        if end_us - start_us > longest_us and start_ms is not None:
-            raise BadValue(
-                "time range", f"{start_ms}..{end_ms}", f"at most {LONGEST_DAYS[interval]} days of {interval}"
-            )
         async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
+            # First of all, since it brings the venue's clock with it.
             await _synced(state)
-            volume = await self._history.columns(state, interval, start_us, end_us)
+            start_us, end_us = _range(interval, start_ms, end_ms, self._hub.now_us())
+            past = await self._history.columns(state, interval, start_us, end_us)
             quality = state.quality.wire()
         return encode(
             {
                 "symbol": instrument.symbol,
                 "timeframe": interval,
-                "data": public_volume(volume),
+                "data": public_volume(past.columns),
                 "start_time": start_us // 1000,
                 "end_time": end_us // 1000,
                 "quality": quality,
+                "history": past.history,
             }
         )
+
+
+def _range(interval: str, start_ms: int | None, end_ms: int | None, now_us: int) -> tuple[int, int]:
+    """Return the range of buckets that was asked for, in microseconds."""
+    longest_us = LONGEST_DAYS[interval] * DAY_US
+    end_us = next_bar_us(bar_open_us(now_us, interval), interval) if end_ms is None else end_ms * 1000
+    if start_ms is None:
+        count = min(_DEFAULT_BUCKETS, longest_us // TIMEFRAME_US[interval])
+        start_us = max(previous_bar_us(bar_open_us(max(end_us, 1) - 1, interval), interval, count - 1), 0)
+    else:
+        start_us = start_ms * 1000
+    if end_us <= start_us:
+        raise BadValue("time range", f"{start_ms}..{end_ms}", "an end after its start")
+    # What is still to come of the open bucket makes a range no longer.
+    last_us = now_us if now_us < end_us <= next_bar_us(bar_open_us(now_us, interval), interval) else end_us
+    if last_us - start_us > longest_us and start_ms is not None:
+        raise BadValue("time range", f"{start_ms}..{end_ms}", f"at most {LONGEST_DAYS[interval]} days of {interval}")
+    return start_us, end_us
 
 
 def _columns(candles: Sequence[Candle]) -> BarColumns:

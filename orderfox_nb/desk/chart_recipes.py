@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.candles import Candles
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.liquidation_volume import LiquidationState
-from orderfox_nb.core.quality import QualityState, QualityView
+from orderfox_nb.core.quality import History, QualityState, QualityView
 from orderfox_nb.core.timeframes import bar_open_us, next_bar_us, previous_bar_us
 from orderfox_nb.core.volume_columns import VolumeColumns
-from orderfox_nb.desk.history import VolumeHistory
+from orderfox_nb.desk.history import PastVolume, VolumeHistory
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.recipes import OneTopic
 from orderfox_nb.desk.topic import TopicState
@@ -63,11 +65,13 @@ class CandlesRecipe(OneTopic[Candles]):
         beside = self._liquidations
         if beside is None:
             return self.fold.version, self.state.quality.wire()
+        history: History = "none"
         if (bounds := self.window()) is not None:
             self._history.want(beside, self.interval, bounds[0])
+            history = self._history.told(beside, self.interval, bounds[0])
         fold: LiquidationState = beside.fold  # type: ignore[assignment]
         quality = beside.quality
-        return self.fold.version, self.state.quality.wire(), fold.version, quality.wire(), quality.lapses.added
+        return self.fold.version, self.state.quality.wire(), fold.version, quality.wire(), quality.lapses.added, history
 
     def ready(self) -> bool:
         """Wait in public for the history up to about now: it is sent whole and once."""
@@ -100,6 +104,11 @@ class CandlesRecipe(OneTopic[Candles]):
             bars=bars,
             volume=volume_of(bars, fold, self.interval),
             liquidation_quality=quality,
+            liquidation_history=(
+                "none"
+                if beside is None or not len(bars)
+                else self._history.told(beside, self.interval, int(bars.open_us[0]))
+            ),
             lapses=self.state.quality.intervals(),
             liquidation_lapses=() if beside is None else beside.quality.intervals(),
         )
@@ -163,7 +172,10 @@ class VolumeRecipe(OneTopic[LiquidationState]):
         self._range = None
 
     def version(self) -> object:
-        return self.fold.version, self.state.quality.wire(), self._bounds()
+        return self.fold.version, self.state.quality.wire(), self._bounds(), self._told()
+
+    def _told(self) -> History:
+        return self._history.told(self.state, self._interval, self._bounds()[0])
 
     def _bounds(self) -> Range:
         """Return what to cover: the candles' range, and whatever was liquidated after it."""
@@ -185,15 +197,19 @@ class VolumeRecipe(OneTopic[LiquidationState]):
             return False
         return self._history.want(self.state, self._interval, self._bounds()[0])
 
-    def capture(self) -> VolumeColumns:
+    def capture(self) -> PastVolume:
         self._range = self._bounds()
-        return self.fold.at(self._interval, *self._range)
+        return PastVolume(self.fold.at(self._interval, *self._range), self._told())
 
-    def full(self, view: VolumeColumns, stamp: Stamp) -> tuple[bytes, ...]:
-        return (liquidation_volume(view, stamp, symbol=self.key.symbol, interval=self._interval),)
+    def full(self, view: PastVolume, stamp: Stamp) -> tuple[bytes, ...]:
+        return (self._message(view, stamp, None),)
 
-    def delta(self, before: VolumeColumns, view: VolumeColumns, stamp: Stamp) -> tuple[bytes, ...] | None:
-        rows = changed_buckets(before, view)
-        if rows is None:
-            return None
-        return (liquidation_volume(view, stamp, symbol=self.key.symbol, interval=self._interval, rows=rows),)
+    def delta(self, before: PastVolume, view: PastVolume, stamp: Stamp) -> tuple[bytes, ...] | None:
+        rows = changed_buckets(before.columns, view.columns)
+        return None if rows is None else (self._message(view, stamp, rows),)
+
+    def _message(self, view: PastVolume, stamp: Stamp, rows: NDArray[np.intp] | None) -> bytes:
+        symbol, interval = self.key.symbol, self._interval
+        return liquidation_volume(
+            view.columns, stamp, symbol=symbol, interval=interval, history=view.history, rows=rows
+        )

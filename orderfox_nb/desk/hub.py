@@ -233,8 +233,9 @@ class Hub:
     def _open(self, topic: Topic, instrument: Instrument) -> None:
         lapses = self._lapses.setdefault(topic, LapseLog())
         self._lapses.move_to_end(topic)
-        while len(self._lapses) > max(_LAPSES_KEPT, len(self._states) + 1):
-            self._lapses.popitem(last=False)
+        for old in tuple(self._lapses)[: max(0, len(self._lapses) - _LAPSES_KEPT)]:
+            if old not in self._states and old != topic:
+                del self._lapses[old]
         state = TopicState(
             topic, instrument, now_us=self.now_us, lapses=lapses, recorded=self.origin.recorded, doubt=self._doubted
         )
@@ -343,9 +344,13 @@ class Hub:
             now_us = self.now_us()
             for number, state in enumerate(tuple(self._states.values()), ticks):
                 # A look brings a book up to date, which costs more than all else here. Frames look for themselves.
-                if state.readers or number % _TICKS_A_SECOND == 0:
-                    state.check()
-                state.advance(now_us, local_us, signal=ticks % _TICKS_A_SECOND == 0)
+                try:
+                    if state.readers or number % _TICKS_A_SECOND == 0:
+                        state.check()
+                    state.advance(now_us, local_us, signal=ticks % _TICKS_A_SECOND == 0)
+                except EventError:
+                    # Of one topic; the others' silence must still be noticed.
+                    _log.exception("%s could not be looked at", state.topic)
 
     def _doubted(self, state: TopicState, reason: str) -> None:
         """Nobody shall take a wrong book for a right one: it is lost, and built anew."""

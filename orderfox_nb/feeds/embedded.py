@@ -61,6 +61,8 @@ class EmbeddedFeed:
         self._stopping: asyncio.Task[None] | None = None
         self._problem = ""
         self._starts = 0
+        self._ahead_us = 0
+        """The venue's time less ours when the last process ended: between two it goes on from there."""
         self._before: Counter[str] = Counter()
         """What the feeds of earlier processes asked."""
 
@@ -86,7 +88,7 @@ class EmbeddedFeed:
         return self._feed is not None
 
     def now_us(self) -> int:
-        return self._feed.now_us() if self._feed is not None else self._clock.now_us()
+        return self._feed.now_us() if self._feed is not None else self._clock.now_us() + self._ahead_us
 
     async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
         if topic.venue != self.venue:
@@ -157,6 +159,7 @@ class EmbeddedFeed:
                     yield feed
                 finally:
                     self._feed = None
+                    self._ahead_us = feed.now_us() - self._clock.now_us()
                     counts = feed.statistics()
                     self._before.update({name: int(counts.get(name, 0)) for name in _ASKED})
         finally:

@@ -247,3 +247,5 @@ class LiquidationVolumeAnswer(msgspec.Struct):
     start_time: int
     end_time: int
     quality: Quality
+    history: Literal["none", "complete", "missing"]
+    """Whether the past is among the sums: without it only what was seen live is counted."""

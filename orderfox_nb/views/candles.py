@@ -13,7 +13,7 @@ from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.formatting import format_iso
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.lapses import Lapse
-from orderfox_nb.core.quality import QualityView
+from orderfox_nb.core.quality import History, QualityView
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.core.volume_columns import VolumeColumns
 from orderfox_nb.views.quality import lapse_rows
@@ -29,6 +29,8 @@ class CandleView(msgspec.Struct, frozen=True, kw_only=True):
     volume: VolumeColumns | None = None
     """Liquidated volume, one bucket a bar; None where a frame does not show it."""
     liquidation_quality: QualityView | None = None
+    liquidation_history: History = "none"
+    """Whether what was liquidated before this process looked is among the volume."""
     lapses: Sequence[Lapse] | None = None
     """When the bars could not be trusted; None where that was told before, or is not shown."""
     liquidation_lapses: Sequence[Lapse] | None = None
@@ -96,6 +98,7 @@ def candle_columns(
             volume.count[chosen].tolist(),
         ]
         columns["liquidation_quality"] = view.liquidation_quality
+        columns["liquidation_history"] = view.liquidation_history
     if view.lapses is not None:
         columns["lapses"] = lapse_rows(view.lapses)
     if view.liquidation_lapses is not None:

@@ -19,6 +19,7 @@ from orderfox_nb.core.formatting import (
 )
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, notional_micro
+from orderfox_nb.core.quality import History
 from orderfox_nb.core.volume_columns import VolumeColumns
 from orderfox_nb.views.stamp import Stamp, encode
 
@@ -101,6 +102,7 @@ def liquidation_volume(
     *,
     symbol: str,
     interval: str,
+    history: History,
     rows: NDArray[np.intp] | None = None,
 ) -> bytes:
     """Encode totals of buckets as the contract's message.
@@ -110,6 +112,7 @@ def liquidation_volume(
         stamp: Number, time and quality.
         symbol: Whose.
         interval: Timeframe of the buckets.
+        history: Whether the past is among the sums; where it is not, zeros mean nothing.
         rows: The buckets that changed; the message is then an update.
     """
     return encode(
@@ -121,6 +124,7 @@ def liquidation_volume(
             "is_update": rows is not None,
             "timestamp": format_iso(stamp.time_us),
             "quality": stamp.quality,
+            "history": history,
             "sequence": stamp.sequence,
         }
     )

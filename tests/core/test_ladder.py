@@ -79,7 +79,8 @@ def test_roundings_beyond_whole_64_bit_numbers_are_exact_too(rounding: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "-1", "NaN", "inf", "-Infinity", "", "abc", "1e400", "1" * 50, "0x1", "1e16", "0e5"]
+    "text",
+    ["0", "-1", "NaN", "inf", "-Infinity", "", "abc", "1e400", "1" * 50, "0x1", "1e16", "0e5", "1e-25", "7e-999999"],
 )
 def test_rounding_that_is_no_positive_decimal_is_refused(text: str):
     with pytest.raises(BadValue, match="rounding"):

@@ -3,19 +3,34 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import msgspec
 import pytest
 
 from orderfox_nb.clock import ManualClock, settle
-from orderfox_nb.core.events import BookSnapshot, Gap, Status, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Gap, MarkPrice, Status, Topic, Trade
 from orderfox_nb.core.tape import Tape
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.errors import SlowReader, UnknownSymbol, VenueUnreachable
+from orderfox_nb.feeds.base import Listing
 from tests.desk.scripted import BTC, VENUE, ScriptedFeed, delta, live, snapshot, trade
 
 pytestmark = pytest.mark.core
 
 BOOK = Topic(VENUE, "BTCUSDT", "book")
 TRADES = Topic(VENUE, "BTCUSDT", "trades")
+MARK = Topic(VENUE, "BTCUSDT", "mark")
+
+
+def mark_price(time_us: int) -> MarkPrice:
+    return MarkPrice(
+        symbol="BTCUSDT",
+        time_us=time_us,
+        received_us=time_us,
+        mark_price=101.0,
+        index_price=101.0,
+        funding_rate=0.0001,
+        next_funding_us=0,
+    )
 
 
 async def test_fifty_readers_of_one_topic_cost_one_upstream():
@@ -198,6 +213,35 @@ async def test_silence_turns_a_topic_stale_by_the_venues_clock():
         await clock.advance(60)
         assert state.quality.wire().state == "stale"
     assert clock.sleepers == 0 or all(task.done() for task in asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def test_a_crossed_book_with_levels_that_cannot_be_read_does_not_end_the_tick():
+    clock = ManualClock(1_000_000)
+    feed = ScriptedFeed(clock)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.watch(BOOK) as book, hub.watch(MARK) as mark:
+        broken = msgspec.structs.replace(delta(2, 101, [], []), raw_bids=msgspec.Raw(b'[["x","y"]]'))
+        feed.put(BOOK, snapshot(1, [(102.0, 1.0)], [(101.0, 2.0)]), broken)
+        feed.put(MARK, mark_price(1_000_000))
+        await settle()
+        for _ in range(30):
+            await clock.advance(0.25)
+        assert book.quality.wire().state == "gap"
+        assert mark.quality.wire().state == "stale", "silence is still noticed"
+
+
+async def test_lapses_of_open_topics_are_kept_however_many_others_come_and_go():
+    clock = ManualClock(1_000_000)
+    feed = ScriptedFeed(clock)
+    feed.rows = [
+        Listing(instrument=msgspec.structs.replace(BTC, symbol=f"N{number}USDT"), ticker=None) for number in range(600)
+    ]
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.watch(Topic(VENUE, "N0USDT", "book")):
+        for number in range(1, 600):
+            async with hub.watch(Topic(VENUE, f"N{number}USDT", "book")):
+                pass
+        assert list(hub.lapses("N0USDT")) == [Topic(VENUE, "N0USDT", "book")]
+        assert hub.lapses("N1USDT") == {}
+        assert len(hub.lapses("N599USDT")) == 1
 
 
 async def test_recording_that_runs_ahead_of_its_clock_is_not_called_skewed():

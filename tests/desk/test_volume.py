@@ -9,6 +9,7 @@ import pytest
 
 from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.core.events import Topic
+from orderfox_nb.core.timeframes import DAY_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.keys import frame_key
 from orderfox_nb.errors import BadValue
@@ -147,6 +148,91 @@ async def test_history_that_fails_is_tried_again_and_live_goes_on(tmp_path: Path
         await passes(clock, 35)
         frames.resume()
         assert sum(row[2] for row in columns(await next_json(frames)).values()) == 11
+
+
+async def test_a_longer_past_that_fails_once_is_asked_for_again(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = feed_with_history(clock)
+    feed.history = [(START_US - 900 * DAY_US, 7.0, 0.0, 1), (START_US - DAY_US, 5.0, 0.0, 1)]
+    history = feed.history
+    liquidations = Topic(VENUE, "BTCUSDT", "liquidations")
+    async with desk_of(feed, tmp_path) as desk, desk.hub.watch(liquidations) as state:
+        await settle()
+        near_us, far_us = START_US - 30 * DAY_US, START_US - 1_000 * DAY_US
+
+        async def known(start_us: int) -> tuple[str, int]:
+            past = await desk.history.columns(state, "1d", start_us, START_US)
+            return past.history, int(past.columns.count.sum())
+
+        assert await known(near_us) == ("complete", 1)
+        feed.history = None
+        assert await known(far_us) == ("none", 1)
+        feed.history = history
+        assert await known(far_us) == ("none", 1), "not asked again at once"
+        await clock.advance(31)
+        assert await known(far_us) == ("complete", 2)
+
+
+async def test_an_average_does_not_depend_on_who_has_asked_before(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = feed_with_history(clock)
+    async with desk_of(feed, tmp_path) as desk:
+        start_us = START_US - 30 * MINUTE_US
+        before = await rest(desk, start_us=start_us)
+        await rest(desk, start_us=START_US - 420 * MINUTE_US)
+        await rest(desk, start_us=START_US - 1_440 * MINUTE_US)
+        after = await rest(desk, start_us=start_us)
+    assert before == after
+    # The buckets before the start and its own, in minutes before now.
+    assert float(before["data"][0]["ma_value"]) == pytest.approx(
+        sum(100 * n - 50 for n in (400, 300, 199, 120, 60)) / 5
+    )
+
+
+async def test_a_range_up_to_now_is_not_longer_for_the_open_bucket_and_its_answer_can_be_asked_again(tmp_path: Path):
+    clock = ManualClock(START_US + 20_000_000)
+    feed = feed_with_history(clock)
+    async with desk_of(feed, tmp_path) as desk:
+        day = await rest(desk, start_us=clock.now_us() - DAY_US)
+        assert len(day["data"]) == 1_441
+        for interval, count in (("1m", 400), ("1d", 365)):
+            answer = json.loads(await desk.liquidation_volume("BTCUSDT", interval))
+            assert len(answer["data"]) == count
+            assert answer["start_time"] == answer["data"][0]["timestamp_ms"]
+            bounds = {"start_ms": answer["start_time"], "end_ms": answer["end_time"]}
+            assert json.loads(await desk.liquidation_volume("BTCUSDT", interval, **bounds)) == answer
+        with pytest.raises(BadValue, match="at most 1 days"):
+            await rest(desk, start_us=clock.now_us() - DAY_US - 1_000)
+
+
+async def test_the_last_bucket_is_whole_wherever_the_range_ends(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = feed_with_history(clock)
+    old_us = START_US - 5_000 * MINUTE_US
+    feed.history = [(old_us, 7.5, 2.5, 3), (START_US - 10 * MINUTE_US, 1.0, 1.0, 2)]
+    async with desk_of(feed, tmp_path) as desk:
+        for bucket_us, count in ((old_us, 3), (START_US - 10 * MINUTE_US, 2)):
+            answer = await rest(desk, start_us=bucket_us - MINUTE_US, end_us=bucket_us + 1_000_000)
+            assert [row["count"] for row in answer["data"]] == [0, count]
+    ends = [end_us for _, _, _, end_us in feed.history_calls]
+    assert ends[0] == old_us + MINUTE_US, "asked to the end of the bucket"
+
+
+async def test_zeros_of_an_unknown_past_are_told(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = feed_with_history(clock)
+    history, feed.history = feed.history, None
+    async with desk_of(feed, tmp_path) as desk, desk.frames(BAR_FRAMES) as frames, desk.frames(VOLUME) as socket:
+        await passes(clock, 2)
+        assert (await rest(desk))["history"] == "none"
+        assert (await next_json(frames))["liquidation_history"] == "none"
+        assert (await next_json(socket))["history"] == "none"
+        feed.history = history
+        await passes(clock, 35)
+        frames.resume()
+        assert (await rest(desk))["history"] == "complete"
+        assert (await next_json(frames))["liquidation_history"] == "complete"
+        assert (await next_json(socket))["history"] == "complete"
 
 
 async def test_past_beyond_the_charts_is_asked_for_and_answered_exactly(tmp_path: Path):

@@ -95,6 +95,20 @@ async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_rep
     assert simulations() == before
 
 
+async def test_the_time_of_a_tape_stays_its_own_when_its_process_has_ended(tmp_path: Path) -> None:
+    start_ms = 1_660_000_000_000
+    body = (
+        '{"e":"depthUpdate","E":%d,"T":%d,"s":"ABCUSDT","U":1,"u":2,"pu":0,"b":[["10.00","1.0"]],"a":[["10.05","1.0"]]}'
+    )
+    lines = [f"{(start_ms + n) * 1_000_000} " + body % (start_ms + n, start_ms + n) for n in range(3)]
+    (tmp_path / "abc.txt").write_text("\n".join([*lines, ""]))
+    origin = Origin(source="tape", venue="tape", recorded=True)
+    async with EmbeddedFeed(["--tape", str(tmp_path / "abc.txt")], origin=origin, linger_s=0) as feed:
+        await feed.listings()
+    assert not feed.running
+    assert 0 <= feed.now_us() // 1_000 - start_ms < 60_000
+
+
 async def test_a_tape_at_full_speed_loses_nothing(recordings: Path) -> None:
     source = f"tape:{recordings / 'usdm_btcusdt_20240808.gz'}?speed=max"
     last_update_id = 5_123_135_475_514

@@ -89,6 +89,16 @@ async def test_method_that_a_route_has_not_is_405_and_names_those_it_has(server:
         assert response.headers["Allow"] == "POST"
 
 
+async def test_methods_that_nobody_knows_make_no_series_of_their_own(server: Served) -> None:
+    for number in range(3):
+        async with server.session.request(f"FOO{number}", server.url + "api/v1/symbols") as response:
+            assert response.status == 405
+    async with server.session.get(server.url + "api/v1/metrics") as response:
+        text = await response.text()
+    assert 'orderfox_requests_total{method="other",route="symbols",status="405"} 3.0' in text
+    assert "FOO" not in text
+
+
 async def test_body_that_is_too_large_is_413(server: Served) -> None:
     status, answer = await server.ask("api/v1/refresh-symbols", method="POST", data=b"x" * 1_000_001)
     assert (status, answer["status_code"]) == (413, 413)
