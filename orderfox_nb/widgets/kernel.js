@@ -3,7 +3,8 @@
 const LOOK_MS = 1_000;
 const ABSENT_MS = 4_000;
 const BUSY_MS = 1_000; // a moment's work is not worth a word
-const ENDED = new Set(["dead", "terminating", "restarting", "autorestarting"]);
+// Who has a model has met a running kernel: one that starts is another process, restarted by somebody else.
+const ENDED = new Set(["dead", "terminating", "restarting", "autorestarting", "starting"]);
 
 /**
  * Watch the kernel of a widget manager; `served()` tells whether the page's server answers. Calls back with "unknown",

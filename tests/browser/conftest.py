@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import psutil
 import pytest
 from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
 from playwright.async_api import Error as PageError
 
-from tests.server.conftest import TOKEN, Child, wait_for_port
+from tests.server.conftest import TOKEN, Child
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ARGUMENTS = [
@@ -150,6 +150,15 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def kernel_process(kernel: str) -> psutil.Process:
+    """Return the process of a kernel by its id."""
+    return next(
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(f"kernel-{kernel}" in part for part in process.info["cmdline"] or [])
+    )
+
+
 OpenScreen = Callable[..., AbstractAsyncContextManager[Screen]]
 
 
@@ -184,68 +193,4 @@ def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     child = Child(command, "OrderFox is at", folder / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
-
-
-BLOCKING_NOTEBOOK = {
-    "cells": [
-        {
-            "id": f"cell-{number}",
-            "cell_type": "code",
-            "execution_count": None,
-            "metadata": {},
-            "outputs": [],
-            "source": source,
-        }
-        for number, source in enumerate(
-            [
-                "from orderfox_nb.widgets import Dashboard\ndashboard = Dashboard()\ndashboard",
-                "import time\ntime.sleep(60)",
-            ]
-        )
-    ],
-    "metadata": {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    },
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
-
-
-@pytest.fixture(scope="session")
-def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of JupyterLab with our extension and a notebook that blocks its kernel, under a prefix."""
-    folder = tmp_path_factory.mktemp("lab")
-    root = folder / "root"
-    root.mkdir()
-    (root / "blocking.ipynb").write_text(json.dumps(BLOCKING_NOTEBOOK))
-    config = folder / "config"
-    config.mkdir()
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"]
-    command += [
-        "--ServerApp.ip=127.0.0.1",
-        "--ServerApp.base_url=/hub/",
-        f"--ServerApp.root_dir={root}",
-        f"--IdentityProvider.token={TOKEN}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        (
-            "--ServerApp.jpserver_extensions={'orderfox_nb': True, 'jupyterlab': True, "
-            "'notebook_shim': False, 'voila.server_extension': False}"
-        ),
-    ]
-    environment = {
-        "JUPYTER_CONFIG_DIR": str(config),
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        "JUPYTER_PREFER_ENV_PATH": "0",
-        "ORDERFOX_DATA_DIR": str(folder),
-        "ORDERFOX_SOURCE": "sim?seed=7&symbols=3",
-    }
-    child = Child(command, "is running at", folder / "log", environment)
-    line = next(line for line in child.text.splitlines() if "http://127.0.0.1:" in line)
-    address = "http://127.0.0.1:" + line.split("http://127.0.0.1:")[1].split("/")[0]
-    wait_for_port(urlparse(address).port or 0)
-    yield f"{address}/hub/lab/tree/blocking.ipynb?token={TOKEN}&reset"
     child.end()

@@ -1,31 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
-from playwright.async_api import TimeoutError as NotYet
 
-from tests.browser.conftest import OpenScreen
+from tests.browser.lab.conftest import DASHBOARD, OpenNotebook
 
 pytestmark = pytest.mark.browser
 
 
-async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(lab: str, open_screen: OpenScreen):
-    async with open_screen(lab, width=1600, height=1000) as screen:
-        page = screen.page
-        await page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        await page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(open_notebook: OpenNotebook):
+    async with open_notebook(DASHBOARD, "import time\ntime.sleep(60)", height=1000) as notebook:
+        screen, page = notebook.screen, notebook.page
         busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
-        await page.wait_for_selector("#jp-main-statusbar >> text=/Python 3 .* Idle/", timeout=60_000)
-        for _ in range(4):
-            # JupyterLab forgets what it is asked in the moment in which its kernel connects.
-            await page.click(".lm-MenuBar-itemLabel >> text=Run")
-            await page.click("text=Run All Cells >> nth=0")
-            with contextlib.suppress(NotYet):
-                await page.wait_for_selector(busy, timeout=4000)
-                break
+        await notebook.run(0)
         await screen.wait_live("chart", "book", "tape", timeout_s=60)
+        await notebook.start(1)
         await page.wait_for_selector(busy)
 
         before = await screen.frames("chart", "book", "tape")
