@@ -94,7 +94,7 @@ class Candles:
         self._last_id = trade.id
         if trade.time_us >= self._next_us:
             self._roll(bar_open_us(trade.time_us, self.interval), None)
-        elif trade.time_us <= self._as_of_us and self._as_of_us > self._open_us:
+        elif self._open_us < self._as_of_us >= trade.time_us or (self._base is not None and self._base.closed):
             return
         if len(self._pending) >= _PENDING:
             # All but the new trade become part of the bar below: a kline that is this late replaces them.

@@ -99,6 +99,13 @@ def test_a_late_trade_of_an_older_bar_waits_for_its_kline():
     assert candles.view().volume.tolist() == [0.001, 0.001]
 
 
+def test_a_late_trade_adds_nothing_to_a_bar_that_the_venue_has_closed():
+    """Also where the venue's clock has jumped back, so that its last kline seems to be from before the trade."""
+    closed = kline(MONTH_US, time_us=MONTH_US + 53 * SECOND_US, volume=7.0, trades=3, closed=True)
+    candles = applied(Candles(BTC, "1m"), [closed, trade(1, MONTH_US + 58 * SECOND_US)])
+    assert candles.last == msgspec.structs.replace(closed, received_us=0)
+
+
 def test_only_the_newest_bars_are_kept():
     candles = applied(Candles(BTC, "1m", keep=3), [kline(MONTH_US + n * MINUTE_US) for n in range(20)])
     assert candles.view().open_us.tolist() == [MONTH_US + n * MINUTE_US for n in (17, 18, 19)]
