@@ -46,7 +46,7 @@ class Connection:
         self._ready = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
-        self._incoming: deque[float] = deque()
+        self._incoming_us: deque[int] = deque()
         self._resume_us = 0
         self._pinged_s = self.opened_s
         self._ponged_s = self.opened_s
@@ -119,13 +119,13 @@ class Connection:
 
     def incoming(self, message: WSMessage) -> bool:
         """Take note of a message; ``False`` when it is one too many in a second."""
-        now = time.monotonic()
         if message.type is WSMsgType.PONG:
-            self._ponged_s = now
-        self._incoming.append(now)
-        while self._incoming[0] <= now - 1.0:
-            self._incoming.popleft()
-        return len(self._incoming) <= self._limits.messages_per_second
+            self._ponged_s = time.monotonic()
+        now_us = self._clock.now_us()
+        self._incoming_us.append(now_us)
+        while self._incoming_us[0] <= now_us - 1_000_000:
+            self._incoming_us.popleft()
+        return len(self._incoming_us) <= self._limits.messages_per_second
 
     async def keep(self) -> None:
         """Ping by the clock; ends when the connection has to: after its 24 h, or without a pong."""
