@@ -196,7 +196,7 @@ class BinanceFeed:
             self._inboxes[teller] = inbox
             self._start_clock()
             stack.push_async_callback(self._leave)
-            fetches = await stack.enter_async_context(Fetches(inbox, self._clock))
+            fetches = await stack.enter_async_context(Fetches(inbox, self._clock, random=self._random))
             follower = self._follower(topic, teller, fetches)
             if name:
                 await stack.enter_async_context(self._sockets[root_of(name)].read(name, inbox))

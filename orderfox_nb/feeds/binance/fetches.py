@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -21,11 +22,18 @@ SOON_US: Final = 5_000_000
 
 
 class Fetches:
-    """Runs requests, tries again what may succeed later, and ends them with the stream."""
+    """Runs requests, tries again what may succeed later, and ends them with the stream.
 
-    def __init__(self, inbox: Inbox[Item], clock: Clock) -> None:
+    Args:
+        inbox: Where answers and failures go, ahead of the rest.
+        clock: What pauses are measured by.
+        random: Source of their jitter.
+    """
+
+    def __init__(self, inbox: Inbox[Item], clock: Clock, *, random: Random | None = None) -> None:
         self._inbox = inbox
         self._clock = clock
+        self._random = random
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asked_us: dict[str, int] = {}
 
@@ -71,7 +79,7 @@ class Fetches:
     async def _run(self, name: str, request: Request, attempts: int | None, after_s: float) -> None:
         if after_s > 0:
             await self._clock.sleep(after_s)
-        for made, delay_s in enumerate(backoff(), start=1):
+        for made, delay_s in enumerate(backoff(random=self._random), start=1):
             try:
                 events = await request()
             except OrderFoxError as error:
