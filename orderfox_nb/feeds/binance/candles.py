@@ -12,6 +12,7 @@ from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
 
 _PAST: Final = "past bars"
+_AGAIN_S: Final = 1.0
 
 
 class CandlesFollower:
@@ -64,19 +65,34 @@ class CandlesFollower:
                 return
 
     def _live(self, candle: Candle) -> Iterator[Event]:
-        newest = self._newest
         if not self._opened or self._fetches.asking(_PAST):
+            self._wait(candle)
+        elif self._follows_hole(candle):
+            self._wait(candle)
+            yield self._teller.status("gap", "the end of a bar was missed, asked for")
+            self._ask()
+        elif not self._late(candle):
+            yield from self._emit(candle)
+
+    def _follows_hole(self, candle: Candle) -> bool:
+        newest = self._newest
+        if newest is None or candle.open_us <= newest.open_us:
+            return False
+        return not newest.closed or candle.open_us > next_bar_us(newest.open_us, newest.interval)
+
+    def _late(self, candle: Candle) -> bool:
+        """Tell whether more was known of the bar already; of a bar that is over only its end counts."""
+        newest = self._newest
+        if newest is None or candle.open_us > newest.open_us:
+            return False
+        if candle.open_us < newest.open_us:
+            return not candle.closed
+        return (candle.trades, candle.closed) < (newest.trades, newest.closed)
+
+    def _wait(self, candle: Candle) -> None:
+        held = self._waiting.get(candle.open_us)
+        if held is None or (candle.trades, candle.closed) >= (held.trades, held.closed):
             self._waiting[candle.open_us] = candle
-            return
-        if newest is not None and candle.open_us > newest.open_us:
-            if not newest.closed or candle.open_us > next_bar_us(newest.open_us, candle.interval):
-                self._waiting[candle.open_us] = candle
-                yield self._teller.status("gap", "the end of a bar was missed, asked for")
-                self._ask()
-                return
-        elif newest is not None and candle.open_us == newest.open_us and candle.trades < newest.trades:
-            return
-        yield from self._emit(candle)
 
     def _join(self, events: Sequence[Event]) -> Iterator[Event]:
         bars = [event for event in events if isinstance(event, Candle)]
@@ -86,18 +102,24 @@ class CandlesFollower:
         self._opened = True
         yield self._teller.status("live")
         for bar in bars:
-            yield from self._emit(bar)
+            if not self._late(bar):
+                yield from self._emit(bar)
         waiting, self._waiting = self._waiting, {}
         for open_us in sorted(waiting):
-            candle, newest = waiting[open_us], self._newest
-            if newest is None or (candle.open_us, candle.trades) >= (newest.open_us, newest.trades):
+            candle = waiting[open_us]
+            if self._waiting or self._follows_hole(candle):
+                self._wait(candle)
+            elif not self._late(candle):
                 yield from self._emit(candle)
+        if self._waiting:
+            yield self._teller.status("gap", "the end of a bar was missed while others were asked for")
+            self._ask(after_s=_AGAIN_S)
 
     def _emit(self, candle: Candle) -> Iterator[Event]:
         if self._newest is None or candle.open_us >= self._newest.open_us:
             self._newest = candle
         yield candle
 
-    def _ask(self) -> None:
+    def _ask(self, *, after_s: float = 0.0) -> None:
         newest = self._newest
-        self._fetches.ask(_PAST, lambda: self._since(None if newest is None else newest.open_us))
+        self._fetches.ask(_PAST, lambda: self._since(None if newest is None else newest.open_us), after_s=after_s)

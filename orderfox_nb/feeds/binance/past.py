@@ -90,7 +90,12 @@ class Past:
         start_us: int | None = None,
         end_us: int | None = None,
     ) -> list[Candle]:
-        """Return bars that open from ``start_us`` to ``end_us``, at most 1,500."""
+        """Return bars that open from ``start_us`` to ``end_us``, at most 1,500.
+
+        A bar is closed where a later one follows. The last one of an answer is taken for closed only where the past was
+        asked for: what time it is at the venue may be known wrong for a while, and a bar that is taken for closed too
+        early is never looked at again.
+        """
         rows = await self._rest.klines(
             symbol,
             interval,
@@ -99,7 +104,16 @@ class Past:
             end_ms=None if end_us is None else end_us // 1_000,
         )
         now_us = self._now_us()
-        return [candle_from(symbol, interval, row, now_us=now_us) for row in rows]
+        return [
+            candle_from(
+                symbol,
+                interval,
+                row,
+                now_us=now_us,
+                closed=number < len(rows) or (end_us is not None and row.close_time * 1_000 < now_us),
+            )
+            for number, row in enumerate(rows, start=1)
+        ]
 
     async def candles_since(self, symbol: str, interval: str, start_us: int | None) -> list[Candle]:
         """Return the bars that open at or after a time, the newest 1,500 of them, or simply the newest."""

@@ -219,8 +219,8 @@ def trade_from(symbol: str, row: AggTradeRow) -> Trade:
     return _trade(symbol, row, 0)
 
 
-def candle_from(symbol: str, interval: str, row: KlineRow, *, now_us: int) -> Candle:
-    """Convert a row of bars; it is closed where its last millisecond has passed by the venue's clock."""
+def candle_from(symbol: str, interval: str, row: KlineRow, *, now_us: int, closed: bool) -> Candle:
+    """Convert a row of bars, as the venue knew it at a time."""
     close_us = (row.close_time + 1) * 1_000
     return Candle(
         symbol=symbol,
@@ -235,7 +235,7 @@ def candle_from(symbol: str, interval: str, row: KlineRow, *, now_us: int) -> Ca
         quote_volume=row.quote_volume,
         trades=row.trades,
         taker_buy_volume=row.taker_buy_volume,
-        closed=close_us <= now_us,
+        closed=closed,
     )
 
 
