@@ -13,7 +13,11 @@ from tests.reliability.rig import CHANNELS, Rig, all_topics, live, open_rig
 from tests.reliability.truth import differences
 
 _HEALED_WITHIN_S: Final = 240.0
+_STAYS_S: Final = 60.0
+"""What the history and the stream say differently of an order shows only with the next comparison."""
+
 _EVERY_S: Final = 0.6
+_LIQUIDATION_RATE: Final = 100.0
 
 
 @dataclass
@@ -46,13 +50,15 @@ def symbols(rig: Rig) -> list[str]:
 def _draw(rig: Rig, random: Random) -> tuple[str, Callable[[], Any]]:
     """Choose a fault: often what is frequent on a bad day, seldom what takes long to heal."""
     stream = random.choice(_streams(rig))
+    # Frames of liquidations are rare: a fault of many would leave all of them to the history.
+    most = 2 if stream.endswith("@forceOrder") else 200
     path = random.choice(list(REST.values()))
     choices: list[tuple[int, str, dict[str, Any]]] = [
-        (14, "drop", {"stream": stream, "count": random.randint(1, 30)}),
-        (12, "duplicate", {"stream": stream, "count": random.randint(1, 5)}),
+        (14, "drop", {"stream": stream, "count": min(most, random.randint(1, 30))}),
+        (12, "duplicate", {"stream": stream, "count": min(most, random.randint(1, 5))}),
         (12, "reorder", {"stream": stream, "count": random.randint(1, 3)}),
         (10, "malformed", {"stream": stream, "count": random.randint(1, 3)}),
-        (8, "freeze", {"stream": stream, "count": random.randint(5, 200)}),
+        (8, "freeze", {"stream": stream, "count": min(most, random.randint(5, 200))}),
         (6, "delay", {"stream": stream, "seconds": random.uniform(0.1, 6.0)}),
         (6, "cut", {"stream": stream}),
         (2, "half_open", {"stream": stream}),
@@ -72,14 +78,14 @@ def _draw(rig: Rig, random: Random) -> tuple[str, Callable[[], Any]]:
 
 
 async def soak(faults: int, *, seed: int, count_symbols: int = 2) -> Outcome:
-    """Let faults strike, one after another, then wait until every topic is live and equal to the truth.
+    """Let faults strike, one after another, then wait until every topic is live and equal to the truth, and stays so.
 
     Raises:
-        AssertionError: A topic did not become equal.
+        AssertionError: A topic did not become equal, or did not stay so.
     """
     random = Random(seed)
     outcome = Outcome()
-    async with open_rig(seed=seed, symbols=count_symbols) as rig:
+    async with open_rig(seed=seed, symbols=count_symbols, liquidation_rate=_LIQUIDATION_RATE) as rig:
         states = await rig.open(*all_topics(rig, symbols(rig)))
         assert len(states) == len(CHANNELS) * count_symbols
         start_us = rig.clock.now_us()
@@ -105,6 +111,8 @@ async def soak(faults: int, *, seed: int, count_symbols: int = 2) -> Outcome:
             await rig.run(1.0)
         outcome.healed_s = (rig.clock.now_us() - over_us) / 1e6
         outcome.venue_s = (rig.clock.now_us() - start_us) / 1e6
+        await rig.run(_STAYS_S)
+        assert not wrong(), f"seed {seed}, a minute later: {wrong()}"
         for state in states:
             for lapse in state.quality.intervals():
                 outcome.states[lapse.state] += (lapse.end_us - lapse.start_us) / 1e6  # type: ignore[assignment]
