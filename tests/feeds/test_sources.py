@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from itertools import islice
 from pathlib import Path
-from random import Random
 
 import msgspec
 import psutil
@@ -17,12 +15,7 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic
 from orderfox_nb.errors import (
-    RateLimited,
     SettingError,
-    UnknownSymbol,
-    VenueBlocked,
-    VenueRefused,
-    VenueUnreachable,
 )
 from orderfox_nb.feeds.base import Origin
 from orderfox_nb.feeds.binance.feed import BinanceFeed
@@ -31,7 +24,6 @@ from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.inbox import Inbox, InboxClosed
 from orderfox_nb.feeds.remote import RemoteFeed
-from orderfox_nb.feeds.retry import backoff, is_transient
 from tests.feeds.conftest import next_of
 
 pytestmark = pytest.mark.feeds
@@ -155,21 +147,6 @@ async def test_the_bars_of_a_tape_are_those_of_its_trades(recordings: Path) -> N
             playing.cancel()
             await asyncio.wait({playing})
     assert bars == expected
-
-
-def test_only_what_may_pass_by_itself_is_tried_again() -> None:
-    assert is_transient(VenueUnreachable("binance", "x"))
-    assert is_transient(RateLimited("binance", "x", status=429, retry_after_s=1))
-    assert is_transient(ConnectionResetError())
-    assert not is_transient(VenueBlocked("binance", "x", status=451))
-    assert not is_transient(VenueRefused("binance", "x", status=400))
-    assert not is_transient(UnknownSymbol("X"))
-
-
-def test_delays_grow_to_a_bound_and_are_drawn_from_their_upper_half() -> None:
-    delays = list(islice(backoff(first_s=1, most_s=8, random=Random(1)), 50))
-    for delay, nominal in zip(delays, [1, 2, 4, *[8] * 47], strict=True):
-        assert nominal / 2 <= delay <= nominal
 
 
 async def test_an_inbox_that_is_full_tells_how_much_was_lost_and_goes_on() -> None:

@@ -99,7 +99,7 @@ class BookFollower:
         self._fetches.cancel(_NO_DIFF)
         events = self._sync.snapshot(snapshot)
         if events is None:
-            self._fetches.ask(_SNAPSHOT, self._snapshot, after_s=self._stale_pause_s)
+            self._fetches.ask(_SNAPSHOT, self._next_snapshot, after_s=self._stale_pause_s)
             self._stale_pause_s = min(self._stale_pause_s * 2, _MOST_STALE_PAUSE_S)
             return
         self._stale_pause_s = _STALE_PAUSE_S
@@ -118,7 +118,11 @@ class BookFollower:
         self._unproven = None
 
     def _ask(self) -> None:
-        self._fetches.ask(_SNAPSHOT, self._snapshot, after_s=self._pace.delay_s())
+        self._fetches.ask(_SNAPSHOT, self._next_snapshot, after_s=self._pace.delay_s())
+
+    async def _next_snapshot(self) -> Sequence[Event]:
+        await self._pace.turn()
+        return await self._snapshot()
 
 
 async def _no_events() -> Sequence[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -41,6 +42,9 @@ class ResyncBucket:
 class ResyncPace:
     """When one book may ask for its next snapshot: at once, and later and later while it does not come to rest.
 
+    Whatever it is asked for, also once more since the last one was stale or failed, takes a token; only the first
+    snapshot of a stream does not, since somebody looks at an empty screen.
+
     Args:
         bucket: Shared with the other books.
         random: Source of jitter.
@@ -50,20 +54,26 @@ class ResyncPace:
         self._bucket = bucket
         self._clock = clock
         self._random = random
-        self._delays = self._growing()
+        self._delays: Iterator[float] = chain((0.0,), self._growing())
         self._whole_us: int | None = None
+        self._asked = False
 
     def whole(self) -> None:
         """Take note that the book is whole."""
         self._whole_us = self._clock.now_us()
 
     def delay_s(self) -> float:
-        """Return how long to wait before the next snapshot of a book that was whole before; 0 for the first."""
-        if self._whole_us is None:
-            return 0.0
-        if self._clock.now_us() - self._whole_us > CALM_S * 1e6:
+        """Return how long a book waits for its own sake, which is new, lost, or still not whole."""
+        if self._whole_us is not None and self._clock.now_us() - self._whole_us > CALM_S * 1e6:
             self._delays = self._growing()
-        return max(next(self._delays), self._bucket.take())
+        self._whole_us = None
+        return next(self._delays)
+
+    async def turn(self) -> None:
+        """Wait for the sake of the other books, right before each request."""
+        if self._asked:
+            await self._clock.sleep(self._bucket.take())
+        self._asked = True
 
     def _growing(self) -> Iterator[float]:
         yield 0.0
