@@ -18,6 +18,10 @@ class Numbered(NamedTuple):
     event: Event
 
 
+class Repeat(Numbered):
+    """An order of liquidations that the topic's fold has already: it counts for folds, not for who is told."""
+
+
 class EventReader:
     """One reader's bounded inbox.
 

@@ -8,13 +8,14 @@ from typing import Any, Final, Literal
 import msgspec
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import Event, Gap, Status, StreamState, Topic
+from orderfox_nb.core.events import Event, Gap, Liquidation, Status, StreamState, Topic
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.lapses import LapseLog
+from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.quality import Quality, QualityState
-from orderfox_nb.desk.reader import EventReader, Numbered
+from orderfox_nb.desk.reader import EventReader, Numbered, Repeat
 
 _TOLD: Final[dict[QualityState, StreamState]] = {
     QualityState.GAP: "gap",
@@ -78,7 +79,7 @@ class TopicState:
         Raises:
             EventError: The fold cannot take it; nobody has seen it.
         """
-        self.fold.apply(event)
+        repeated = self._fold(event)
         self.quality.apply(event)
         self.sequence += 1
         if isinstance(event, Status):
@@ -90,12 +91,22 @@ class TopicState:
             self.last_us = event.time_us
             if event.received_us:
                 self.lag_us = self._now_us() - event.time_us
-        numbered = Numbered(self.sequence, event)
+        numbered = (Repeat if repeated else Numbered)(self.sequence, event)
         for reader in self._readers:
             reader.put(numbered)
         for tap in self._taps:
             tap(event)
         self.touch()
+
+    def _fold(self, event: Event) -> bool:
+        """Fold an event; return whether it is an order that was known, which only the fold can tell from its twin."""
+        fold = self.fold
+        if type(event) is not Liquidation or not isinstance(fold, LiquidationState):
+            fold.apply(event)
+            return False
+        before = fold.orders.version
+        fold.apply(event)
+        return fold.orders.version == before
 
     def move_bar(self, trade: Event) -> None:
         """Let a trade of the symbol's trades topic move the open bar until the venue's next kline.

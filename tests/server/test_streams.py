@@ -11,10 +11,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from orderfox_nb.core.events import BookDelta, Status, Topic, raw_levels
+from orderfox_nb.core.events import BookDelta, Gap, Status, Topic, raw_levels
 from orderfox_nb.server import models
 from orderfox_nb.server.handlers.sockets import cut_reason, parse_message
-from tests.server.conftest import Serve, Served
+from tests.server.conftest import Serve, Served, until
 from tests.server.scripted import VENUE, liquidation, trade
 
 pytestmark = pytest.mark.server
@@ -320,6 +320,38 @@ async def test_three_readers_each_receive_every_liquidation(server: Served) -> N
             assert [message["data"]["quantity"] for message in got] == [f"{number}.5" for number in range(3, 103)]
             sequences = [message["sequence"] for message in got]
             assert sequences == list(range(sequences[0], sequences[0] + 100))
+
+
+async def test_first_liquidations_message_waits_for_the_past_and_has_it_newest_first(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a venue's feed opens: the connection, then sums and orders one by one, then the word that it is live.
+    live, *past = server.feed.prelude(LIQUIDATIONS)
+    connecting = Status(symbol="BTCUSDT", time_us=server.feed.time_us, state="connecting")
+    monkeypatch.setattr(server.feed, "prelude", lambda _: [connecting])
+    async with connect(server.ws_url + "api/v1/ws/liquidations/BTCUSDT") as socket:
+        await until(lambda: bool(server.feed.streams.get(LIQUIDATIONS)))
+        desk = await server.service.desk()
+        state = desk.hub.state(LIQUIDATIONS)
+        assert state is not None
+        for number, event in enumerate([*past, live], 2):
+            server.feed.emit(LIQUIDATIONS, event)
+            await until(lambda number=number: state.sequence == number)
+        first = await receive(socket)
+        assert first["initial"] is True
+        assert [order["quantity"] for order in first["data"]] == ["2.5", "1.5", "0.5"]
+
+
+async def test_orders_that_a_feed_tells_again_after_a_gap_are_not_sent_again(server: Served) -> None:
+    async with connect(server.ws_url + "api/v1/ws/liquidations/BTCUSDT") as socket:
+        assert len((await receive(socket))["data"]) == 3
+        twin = msgspec.structs.replace(liquidation("BTCUSDT", 7, server.feed.time_us), received_us=1)
+        server.feed.emit(LIQUIDATIONS, twin, twin)
+        lost = Gap(symbol="BTCUSDT", time_us=server.feed.time_us, reason="the connection was cut")
+        past = server.feed.prelude(LIQUIDATIONS)
+        server.feed.emit(LIQUIDATIONS, lost, *past, twin, twin, liquidation("BTCUSDT", 9, server.feed.time_us))
+        got = [(await receive(socket))["data"]["quantity"] for _ in range(3)]
+        assert got == ["7.5", "7.5", "9.5"]
 
 
 async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(

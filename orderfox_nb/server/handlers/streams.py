@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,9 +12,11 @@ from tornado.websocket import WebSocketClosedError
 
 from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade
 from orderfox_nb.core.ladder import parse_rounding
+from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.symbols import default_rounding
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, bar_count, frame_key
+from orderfox_nb.desk.reader import Repeat
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Listing
@@ -247,16 +249,32 @@ class LiquidationsSocket(SymbolSocket):
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
             initial = True
             while batch := await reader.batch():
-                orders = [(sequence, event) for sequence, event in batch if isinstance(event, Liquidation)]
                 if initial:
+                    if (known := _known_orders(desk, topic)) is None:
+                        continue
                     stamp = stamp_of(desk, topic, batch[-1].sequence)
-                    newest = [event for _, event in orders]
-                    await self.send_event(liquidation_orders(newest, stamp, instrument=listing.instrument))
+                    await self.send_event(liquidation_orders(known, stamp, instrument=listing.instrument))
                     initial = False
                     continue
-                for sequence, event in orders:
-                    stamp = stamp_of(desk, topic, sequence)
-                    await self.send_event(liquidation_order(event, stamp, instrument=listing.instrument))
+                for numbered in batch:
+                    # After a gap the past is told again: what a reader has it does not get twice.
+                    if isinstance(numbered.event, Liquidation) and not isinstance(numbered, Repeat):
+                        stamp = stamp_of(desk, topic, numbered.sequence)
+                        order = liquidation_order(numbered.event, stamp, instrument=listing.instrument)
+                        await self.send_event(order)
+
+
+def _known_orders(desk: Desk, topic: Topic) -> Sequence[Liquidation] | None:
+    """Return the orders so far, oldest first; None while the past is still on its way.
+
+    A feed says that it is live behind its past, and what was read in one batch is all that the fold has.
+    """
+    state = desk.hub.state(topic)
+    assert state is not None, "a topic that is read is open"
+    fold: LiquidationState = state.fold  # type: ignore[assignment]
+    orders = fold.orders.oldest_first
+    connection = "connecting" if state.status is None else state.status.state
+    return orders if connection == "live" or (connection == "down" and orders) else None
 
 
 def stamp_of(desk: Desk, topic: Topic, sequence: int) -> Stamp:
