@@ -135,18 +135,12 @@ class RemoteFeed:
             for row in sorted(rows, key=lambda row: row.id)
         ]
 
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        rows = await self._get(f"liquidations/{symbol}", {"limit": str(limit)}, list[_LiquidationRow])
-        return [
-            Liquidation(
-                symbol=symbol,
-                time_us=row.timestamp * 1_000,
-                side="buy" if row.side.upper() == "BUY" else "sell",
-                size=row.quantity,
-                price=row.avg_price,
-            )
-            for row in reversed(rows)
-        ]
+    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:  # noqa: ARG002 - a Feed
+        """Return none: the stream's prelude has them, and with the limit price, by which an order is known again.
+
+        The server's public rows are without it, so that no fold could tell them from other orders.
+        """
+        return ()
 
     async def liquidation_volume(
         self, symbol: str, interval: str, *, start_us: int, end_us: int
@@ -239,13 +233,6 @@ class _TradeRow(Struct, frozen=True):
     price: float
     amount: float
     side: str
-    timestamp: int
-
-
-class _LiquidationRow(Struct, frozen=True, rename="camel"):
-    side: str
-    quantity: float
-    avg_price: float
     timestamp: int
 
 

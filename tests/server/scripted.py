@@ -162,8 +162,14 @@ def trade(symbol: str, number: int, time_us: int) -> Trade:
 
 
 def liquidation(symbol: str, number: int, time_us: int) -> Liquidation:
+    price = 50_000.0 + number
     return Liquidation(
-        symbol=symbol, time_us=time_us + number * 1000, side="sell", size=0.5 + number, price=50_000.0 + number
+        symbol=symbol,
+        time_us=time_us + number * 1000,
+        side="sell",
+        size=0.5 + number,
+        price=price,
+        limit_price=price - 250.0,
     )
 
 
