@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     server_url: str = Field("", alias="ORDERFOX_URL")
     """Base URL of the server that started this kernel, set by it."""
     server_token: SecretStr = Field(SecretStr(""), alias="ORDERFOX_TOKEN")
+    """Opens the server that this process is, or that started this kernel; sent to no other one."""
+    source_token: SecretStr = Field(SecretStr(""), alias="ORDERFOX_SOURCE_TOKEN")
+    """What any other server that is the source asks for."""
     binance_ws_base_url: str = Field("wss://fstream.binance.com", alias="BINANCE_WS_BASE_URL")
     binance_api_base_url: str = Field("https://fapi.binance.com", alias="BINANCE_API_BASE_URL")
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")

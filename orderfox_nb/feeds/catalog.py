@@ -38,13 +38,19 @@ def open_feed(source: Source | str, settings: Settings, *, clock: Clock | None =
                 liquidation_url=settings.liquidation_api_base_url,
             )
         case "http" | "https":
-            return RemoteFeed(source.target, token=settings.server_token.get_secret_value(), clock=clock)
+            return RemoteFeed(source.target, token=_token(source.target, settings), clock=clock)
         case _:
             raise SettingError(
                 "ORDERFOX_SOURCE",
                 source.text,
                 f"sim, binance, tape:<file> or http://<server>: {source.kind} is not part of this version",
             )
+
+
+def _token(url: str, settings: Settings) -> str:
+    """Choose what a server is told: our own token opens every route of ours, so that no other one may learn it."""
+    ours = bool(settings.server_url) and url.rstrip("/") == settings.server_url
+    return (settings.server_token if ours else settings.source_token).get_secret_value()
 
 
 def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:

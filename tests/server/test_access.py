@@ -239,6 +239,7 @@ async def test_no_path_leads_out_of_the_package(address: str, kind: str, root: s
 
 SECRETS = {
     "BINANCE_API_KEY": "key-that-nobody-may-see",
+    "ORDERFOX_SOURCE_TOKEN": "a-token-of-another-server",
     "BINANCE_SECRET_KEY": "secret-that-nobody-may-see",
     "DATABASE_URL": "postgresql://user:password-that-nobody-may-see@localhost/x",
 }

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.websocket import WebSocketHandler
 
 from orderfox_nb.config import load_settings
+from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.errors import FeedError
+from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.feeds.remote import RemoteFeed
 from tests.server.conftest import Served
 
@@ -18,3 +28,49 @@ async def test_past_liquidations_of_another_server_are_listed_once(server: Serve
     async with Desk(RemoteFeed(server.url), load_settings(), linger_s=0) as desk:
         rows = json.loads((await desk.liquidations("BTCUSDT", limit=10)).text)
     assert [row["quantity"] for row in rows] == ["2.5", "1.5", "0.5"]
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[str, list[str | None]]]:
+    """A server of somebody else that writes down what it is told; yields its address and that."""
+    told: list[str | None] = []
+
+    class Anything(WebSocketHandler):
+        async def prepare(self) -> None:
+            told.append(self.request.headers.get("Authorization"))
+
+        def open(self) -> None:
+            self.close()
+
+    server = HTTPServer(web.Application([(".*", Anything)], log_function=lambda _: None))
+    listeners = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(listeners)
+    try:
+        yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}", told
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, None),
+        ({"ORDERFOX_URL": "http://127.0.0.1:1"}, None),
+        ({"ORDERFOX_SOURCE_TOKEN": "theirs"}, "token theirs"),
+        ({"ORDERFOX_URL": "its own", "ORDERFOX_SOURCE_TOKEN": "theirs"}, "token ours"),
+    ],
+)
+async def test_our_token_is_told_to_no_other_server(variables: dict[str, str], expected: str | None) -> None:
+    async with listening() as (url, told):
+        given = {name: value.replace("its own", f"{url}/") for name, value in variables.items()}
+        settings = load_settings(ORDERFOX_TOKEN="ours", **given)
+        async with open_feed(f"{url}/", settings) as feed, asyncio.timeout(10):
+            with pytest.raises(FeedError):
+                await feed.listings()
+            async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "book"))) as events:
+                async for event in events:
+                    if getattr(event, "state", "") == "down":
+                        break
+        assert len(told) >= 2
+        assert set(told) == {expected}
