@@ -106,6 +106,8 @@ async def test_unsubscribed_key_sends_no_more_and_closes_its_upstream(server: Se
         f"{VENUE}/BTCUSDT/events?channel=gossip",
         f"{VENUE}/BTCUSDT/events?channel=candles",
         f"{VENUE}/NOSUCH/events?channel=book",
+        f"{VENUE}/BTCUSDT/events?" + "&".join(f"a{number}=1" for number in range(1, 12)),
+        f"{VENUE}/BTCUSDT/events?channel=%FF",
         "elsewhere/BTCUSDT/book",
         "elsewhere/BTCUSDT/events?channel=book",
         "book",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -108,6 +109,13 @@ async def test_both_path_forms_open_the_stream_under_the_canonical_symbol(server
         ("orderbook/BTCUSDT?tz=Mars/Olympus", "tz"),
         ("orderbook/BTCUSDT?tz=../../../etc/passwd", "tz"),
         ("trades/BTCUSDT?delta=perhaps", "delta"),
+        ("trades/BTCUSDT?delta=%FF", "delta"),
+        ("orderbook?symbol=%FF", "symbol"),
+        ("orderbook/BTCUSDT?limit=%FF", "limit"),
+        ("orderbook/BTCUSDT?tz=%FF", "tz"),
+        ("candles/BTCUSDT?timeframe=%ff", "timeframe"),
+        ("candles/BTCUSDT?container_width=%FF", "container_width"),
+        ("liquidations/BTCUSDT?timeframe=%FF", "timeframe"),
     ],
 )
 async def test_bad_input_is_told_and_closes_with_4000(server: Served, path: str, said: str) -> None:
@@ -146,6 +154,12 @@ async def test_every_socket_answers_pings_and_survives_nonsense(server: Served, 
             "[" * 4000,
             '{"type":NaN}',
             b"\x00\xff",
+            # Half a surrogate pair is JSON and no text.
+            '{"type":"\\ud800"}',
+            '{"type":"subscribe","key":"sim/\\ud800/book"}',
+            '{"type":"subscribe","key":"scripted/\\udfff/events?channel=book"}',
+            '{"type":"request","id":1,"what":"candles","symbol":"\\ud800","interval":"1m"}',
+            '{"type":"update_params","rounding":"\\ud800"}',
         ):
             await socket.send(nonsense)
             assert (await receive(socket, "error"))["message"]
@@ -426,8 +440,11 @@ async def test_trouble_upstream_is_told_and_the_socket_stays(server: Served) -> 
         ("", None),
         ("nul", None),
         ('{"a":Infinity}', None),
+        ('{"a":["\\ud83e\\udd8a", 1.5]}', {"a": ["\U0001f98a", Decimal("1.5")]}),
+        ('{"a":["\\udd8a\\ud83e"]}', None),
+        ('{"\\ud83e":1}', None),
         (b"{}", None),
     ],
 )
-def test_messages_that_are_no_object_are_none(text: str | bytes, expected: dict[str, int] | None) -> None:
+def test_messages_that_are_no_object_are_none(text: str | bytes, expected: dict[str, Any] | None) -> None:
     assert parse_message(text) == expected

@@ -185,7 +185,10 @@ async def events_topic(desk: Desk, key: str) -> Topic:
     path, _, query = key.partition("?")
     venue, _, rest = path.partition("/")
     symbol = rest.removesuffix("/events")
-    given = {name: values[-1] for name, values in parse_qs(query, max_num_fields=10).items()}
+    try:
+        given = {name: values[-1] for name, values in parse_qs(query, max_num_fields=10).items()}
+    except ValueError:
+        raise BadValue("key", key, "a channel and, for candles, an interval") from None
     channel, interval = given.get("channel", ""), given.get("interval", "")
     if venue != desk.venue or rest == symbol or len(key) > LONGEST_KEY:
         raise BadValue("key", key, f"{desk.venue}/<symbol>/events?channel=<channel>")

@@ -288,6 +288,9 @@ def parse_message(message: str | bytes) -> dict[str, Any] | None:
         return None
     try:
         parsed = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
+        if "\\u" in message:
+            # Half a surrogate pair can be escaped and is no text: what quotes it could not be sent.
+            json.dumps(parsed, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, ArithmeticError):
         return None
     return parsed if isinstance(parsed, dict) else None

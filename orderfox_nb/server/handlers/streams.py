@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
 from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade
@@ -69,8 +70,15 @@ class SymbolSocket(MarketSocket):
         raise NotImplementedError
 
     def value(self, name: str) -> str | None:
-        """Return the last value of a query parameter."""
-        return self.get_query_argument(name, None)
+        """Return the last value of a query parameter.
+
+        Raises:
+            BadValue: It is no text.
+        """
+        try:
+            return self.get_query_argument(name, None)
+        except HTTPError:
+            raise BadValue(name, self.request.query_arguments[name][-1], "text in UTF-8") from None
 
     async def forward(self, desk: Desk, key: FrameKey) -> None:
         """Send every frame of a key, the newest where this reader is slow."""
