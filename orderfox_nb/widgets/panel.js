@@ -1,6 +1,6 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
-import { holdLink } from "./link.js";
+import { holdLink, subscriptionText } from "./link.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
 
 const STATE_TEXT = {
@@ -41,6 +41,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   const { link, session, release } = await holdLink(model);
   const { panel, note } = parts;
   let unsubscribe = null;
+  let followed = ""; // the text of what is subscribed, empty where nothing is
   let current = null;
   let painted = null;
   let ended = false;
@@ -81,9 +82,11 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   const follow = () => {
     if (ended) return;
     const request = keyOf(); // before anything else: it also brings the panel's controls up to date
-    const next = request && !unseen ? link.subscribe(request, view) : null;
+    const text = request && !unseen ? subscriptionText(request) : "";
+    if (text && text === followed) return; // another symbol is none to a panel that shows the whole market
+    const next = text ? link.subscribe(request, view) : null;
     unsubscribe?.(); // after the new one, so that a shared key is not closed in between
-    unsubscribe = next;
+    [unsubscribe, followed] = [next, text];
     if (symbol !== model.get("symbol")) {
       symbol = model.get("symbol");
       parts.gone = "";

@@ -171,6 +171,25 @@ async def test_liquidations_are_summed_by_time_for_a_symbol_and_for_the_market(p
         assert "since" in await screen.page.inner_text(".of-coverage")
 
 
+async def test_liquidations_of_the_market_stay_when_another_symbol_is_chosen(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live("liquidations", "book")
+        await screen.page.select_option(".of-liquidations .of-scope-select", "market")
+        await screen.wait_data("liquidations", symbol="*", state="live")
+        await screen.page.click(".of-picker-button")
+        await screen.page.wait_for_selector(".of-picker-popup .of-row")
+        await screen.page.keyboard.type("eth")
+        await screen.page.keyboard.press("Enter")
+        await screen.wait_data("book", symbol="ETHUSDT", state="live")
+        await screen.wait_data("liquidations", symbol="*", state="live")
+        followed = "[...link.byKey.values()].filter(({ request }) => request.stream === 'liquidations')"
+        told = await screen.link(f"{followed}.map(({{ request, views }}) => [request.symbol, views.size])")
+        assert told == [["*", 1]]
+        # The symbol's own come back as those of the symbol that was chosen meanwhile.
+        await screen.page.select_option(".of-liquidations .of-scope-select", "symbol")
+        await screen.wait_data("liquidations", symbol="ETHUSDT", state="live")
+
+
 async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached", timeout=40_000)
