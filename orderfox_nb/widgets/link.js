@@ -3,10 +3,11 @@
 import { foldFrame } from "./fold.js";
 import { Sessions } from "./kernel.js";
 import { Lag } from "./lag.js";
+import { Pulse } from "./pulse.js";
 import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
 
 const WIRE = 1;
-const QUIET_MS = 40_000; // the server sends a heartbeat after 15 s without anything else
+const PING_MS = 5_000;
 const HIDDEN_MS = 3_000;
 const GONE_AGAIN_MS = 5_000;
 const SERVER_AGAIN_MS = 30_000;
@@ -29,6 +30,8 @@ export class Link {
     this.requests = new Map();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
     this.lag = new Lag();
+    this.pulse = new Pulse();
+    this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
     this.attempt = 0;
     this.sent = [];
     this.dirty = new Set();
@@ -47,7 +50,7 @@ export class Link {
       document.addEventListener("visibilitychange", this.onVisibility);
       addEventListener("online", this.onOnline);
       addEventListener("offline", this.onOffline);
-      this.watch = setInterval(() => this.checkQuiet(), 5_000);
+      this.watch = setInterval(() => this.checkPulse(), PING_MS);
       this.connect();
     } else this.tryNow(); // a cell that was run again may have brought the pump that was missing
     return session;
@@ -87,7 +90,7 @@ export class Link {
       this.transport = openComm(this.sessions.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
     } else this.lost();
-    this.heard = performance.now();
+    this.pulse.begin();
   }
 
   async lookForServer() {
@@ -135,13 +138,14 @@ export class Link {
   }
 
   ping() {
-    this.pinged = performance.now();
+    this.pulse.ask();
     this.post({ type: "ping" });
   }
 
-  checkQuiet() {
-    if (this.state === "open" && !document.hidden) this.ping();
-    if (this.transport && !document.hidden && performance.now() - this.heard > QUIET_MS) this.lost();
+  checkPulse() {
+    if (!this.transport || document.hidden) return;
+    if (this.pulse.isLost(this.transport.kind)) this.lost();
+    else if (this.state === "open") this.ping();
   }
 
   visibilityChanged() {
@@ -149,8 +153,11 @@ export class Link {
     if (document.hidden) this.hiding = setTimeout(() => this.pause(), HIDDEN_MS);
     else if (this.paused) {
       this.paused = false;
-      this.heard = performance.now();
+      this.pulse.begin();
+      this.unheard = true;
       for (const entry of this.entries.values()) this.open(entry);
+      if (this.state === "open") this.ping();
+      this.setState(this.state, this.detail);
     }
     if (!document.hidden) this.tryNow();
   }
@@ -207,7 +214,11 @@ export class Link {
   // ---- messages -------------------------------------------------------------------------------------------------
 
   receive(message, bytes) {
-    this.heard = performance.now();
+    this.pulse.hear();
+    if (this.unheard) {
+      this.unheard = false;
+      this.setState(this.state, this.detail);
+    }
     this.counters.messages++;
     this.counters.bytes += bytes;
     const entry = message.key === undefined ? undefined : this.byKey.get(message.key);
@@ -216,7 +227,7 @@ export class Link {
     else if (message.type === "gone") this.gone(entry, message.message);
     else if (message.type === "response") this.answered(message.id, message.data);
     else if (message.type === "status") this.status(message);
-    else if (message.type === "pong") this.lag.roundTrip = this.heard - this.pinged;
+    else if (message.type === "pong") this.lag.roundTrip = this.pulse.heard - this.pulse.asked;
     else if (message.type === "error") this.refused(entry, message);
   }
 

@@ -50,7 +50,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
 
   const showState = () => {
     const quality = current?.quality?.state;
-    let state = link.state === "open" ? (current ? quality : "waiting") : link.state;
+    let state = link.state === "open" ? (current && !link.unheard ? quality : "waiting") : link.state;
     let text = STATE_TEXT[state] ?? state;
     if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) text = link.detail;
     if (parts.gone) [state, text] = ["gone", parts.gone];

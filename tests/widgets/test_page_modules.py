@@ -174,3 +174,27 @@ def test_frames_go_on_by_another_kernel_when_the_views_of_one_are_closed(run_mod
     """)
     asked = json.loads(printed)
     assert asked == ["one hello", "one unsubscribe", "other hello", "other ping", "other subscribe"]
+
+
+def test_a_socket_that_answers_no_ping_is_given_up_and_a_busy_kernel_s_comm_is_not(run_module: RunModule):
+    printed = run_module(f"""{LINK}
+        let clock = 0;
+        performance.now = () => clock;
+        globalThis.setTimeout = () => 0;
+        const after = (kind, answered, ticks) => {{
+            link.transport = {{ kind, send() {{}}, close() {{}} }};
+            link.state = "open";
+            link.pulse.begin();
+            for (let at = 0; at < ticks; at++) {{
+                clock += 5000;
+                link.checkPulse();
+                if (answered) link.receive({{ type: "pong" }}, 0);
+            }}
+            return link.state;
+        }};
+        console.log(JSON.stringify([
+            after("socket", true, 20), after("socket", false, 2), after("socket", false, 3),
+            after("comm", false, 8), after("comm", false, 9),
+        ]));
+    """)
+    assert json.loads(printed) == ["open", "open", "reconnecting", "open", "reconnecting"]

@@ -1,0 +1,75 @@
+"""What a page shows while nothing comes: a network that went away without a word, a symbol that is not there yet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import WebSocketRoute
+
+from tests.browser.conftest import LINK, OpenScreen, Screen, until
+
+pytestmark = pytest.mark.browser
+
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+class Wires:
+    """Hands on what goes over the page's sockets, and can lose it without a word as a network does."""
+
+    def __init__(self) -> None:
+        self.silent: set[WebSocketRoute] = set()
+        self.opened: list[WebSocketRoute] = []
+        self.dropped = ""
+        """What the page asks with this in its key does not arrive."""
+
+    def through(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        self.opened.append(socket)
+
+        def to_server(message: str | bytes) -> None:
+            key = json.loads(message).get("key", "")
+            if socket not in self.silent and not (self.dropped and self.dropped in key):
+                server.send(message)
+
+        def to_page(message: str | bytes) -> None:
+            if socket not in self.silent:
+                socket.send(message)
+
+        socket.on_message(to_server)
+        server.on_message(to_page)
+
+    def cut(self) -> None:
+        """Let neither side of the sockets that are open now hear the other again."""
+        self.silent.update(self.opened)
+
+
+async def state_is(screen: Screen, state: str) -> None:
+    # Without an answer it is noticed by the third ping of one each 5 s; a silent server by its heartbeat after 40 s.
+    await until(screen.page, "(wanted) => document.querySelector('.of-book').dataset.state === wanted", state,
+                timeout_s=20)  # fmt: skip
+
+
+async def test_a_network_that_says_nothing_is_noticed_and_nothing_old_stands_as_live(
+    served: str, open_screen: OpenScreen
+):
+    wires = Wires()
+    async with open_screen("about:blank") as screen:
+        await screen.page.route_web_socket("**/ws/live", wires.through)
+        await screen.page.goto(served)
+        await screen.wait_live("book")
+        wires.cut()
+        await state_is(screen, "reconnecting")
+        await screen.wait_live("book")
+        # A tab that is shown again does not take what it has for what is now.
+        await screen.page.evaluate(HIDE, True)
+        await until(screen.page, f"{LINK.strip()}.paused")
+        wires.cut()
+        await screen.page.evaluate(HIDE, False)
+        assert (await screen.data("book"))["state"] == "waiting"
+        await state_is(screen, "reconnecting")
+        await screen.wait_live("book")
+        assert await screen.link("link.counters.connections") == 3
