@@ -31,6 +31,7 @@ export class Link {
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
     this.lag = new Lag();
     this.pulse = new Pulse();
+    this.paused = false;
     this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
     this.attempt = 0;
     this.sent = [];
@@ -52,6 +53,7 @@ export class Link {
       addEventListener("offline", this.onOffline);
       this.watch = setInterval(() => this.checkPulse(), PING_MS);
       this.connect();
+      this.visibilityChanged(); // a tab may be opened in the background
     } else this.tryNow(); // a cell that was run again may have brought the pump that was missing
     return session;
   }
@@ -68,6 +70,7 @@ export class Link {
     clearInterval(this.watch);
     clearTimeout(this.retry);
     clearTimeout(this.hiding);
+    this.paused = false;
     this.transport?.close();
     this.transport = null;
     this.run = null;

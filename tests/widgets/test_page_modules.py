@@ -155,14 +155,18 @@ def test_a_dead_kernel_ends_its_comm_at_once_and_is_not_asked_again(run_module: 
     assert printed.split() == ["reconnecting", "reconnecting", "null"]
 
 
+ACQUIRED = f"""{LINK}
+    Object.assign(globalThis.document, {{ addEventListener() {{}}, removeEventListener() {{}} }});
+    globalThis.addEventListener = globalThis.removeEventListener = () => {{}};
+    link.transport = null;
+    const asked = [];
+    const nothing = {{ comm_live: true, on() {{}}, off() {{}} }};
+    const pump = (name) => ({{ ...nothing, send: ({{ type }}) => asked.push(`${{name}} ${{type}}`) }});
+"""
+
+
 def test_frames_go_on_by_another_kernel_when_the_views_of_one_are_closed(run_module: RunModule):
-    printed = run_module(f"""{LINK}
-        Object.assign(globalThis.document, {{ addEventListener() {{}}, removeEventListener() {{}} }});
-        globalThis.addEventListener = globalThis.removeEventListener = () => {{}};
-        link.transport = null;
-        const asked = [];
-        const nothing = {{ comm_live: true, on() {{}}, off() {{}} }};
-        const pump = (name) => ({{ ...nothing, send: ({{ type }}) => asked.push(`${{name}} ${{type}}`) }});
+    printed = run_module(f"""{ACQUIRED}
         const one = link.acquire(pump("one"), null);
         const other = link.acquire(pump("other"), null);
         await Promise.resolve();
@@ -198,3 +202,62 @@ def test_a_socket_that_answers_no_ping_is_given_up_and_a_busy_kernel_s_comm_is_n
         ]));
     """)
     assert json.loads(printed) == ["open", "open", "reconnecting", "open", "reconnecting"]
+
+
+def test_after_a_restart_a_cell_that_runs_again_has_its_frames_by_the_new_kernel(run_module: RunModule):
+    printed = run_module(f"""{ACQUIRED}
+        const signal = () => ({{ slots: [], connect(slot) {{ this.slots.push(slot); }}, disconnect() {{}} }});
+        const kernel = {{ id: "a", status: "idle", connectionStatus: "connected",
+            statusChanged: signal(), connectionStatusChanged: signal() }};
+        const before = pump("before");
+        link.acquire(before, {{ kernel }});
+        link.acquire(before, {{ kernel }});
+        await Promise.resolve();
+        link.receive(hello, 0);
+        before.comm_live = false; // JupyterLab's manager says so of every model, then tells of the restart
+        kernel.status = "restarting";
+        kernel.statusChanged.slots.forEach((slot) => slot());
+        kernel.status = "idle";
+        asked.length = 0;
+        link.acquire(pump("after"), {{ kernel }});
+        await Promise.resolve();
+        link.receive(hello, 0);
+        console.log(JSON.stringify(asked));
+        process.exit(0);
+    """)
+    assert json.loads(printed) == ["after hello", "after ping", "after subscribe"]
+
+
+def test_views_that_come_after_a_hidden_tab_closed_its_last_one_get_frames(run_module: RunModule):
+    printed = run_module(f"""{ACQUIRED}
+        const session = link.acquire(pump("one"), null);
+        await Promise.resolve();
+        link.receive(hello, 0);
+        link.pause();
+        link.release(session);
+        asked.length = 0;
+        link.acquire(pump("one"), null);
+        await Promise.resolve();
+        link.receive(hello, 0);
+        console.log(JSON.stringify(asked));
+        process.exit(0);
+    """)
+    assert json.loads(printed) == ["one hello", "one ping", "one subscribe"]
+
+
+def test_a_tab_that_is_opened_in_the_background_takes_no_frames_until_it_is_shown(run_module: RunModule):
+    printed = run_module(f"""{ACQUIRED}
+        const waits = [];
+        globalThis.setTimeout = (work) => waits.push(work);
+        document.hidden = true;
+        link.acquire(pump("one"), null);
+        await Promise.resolve();
+        waits.splice(0).forEach((work) => work());
+        link.receive(hello, 0);
+        const hidden = asked.splice(0).includes("one subscribe");
+        document.hidden = false;
+        link.visibilityChanged();
+        console.log(JSON.stringify([hidden, asked.includes("one subscribe")]));
+        process.exit(0);
+    """)
+    assert json.loads(printed) == [False, True]
