@@ -1,6 +1,8 @@
 // The two ways by which frames come: the server's socket, and the comm of a kernel that pumps them. Both speak the same
 // messages (docs/live.md); a transport is {send(message), close()} and calls onMessage(message, bytes) and onClose().
 
+const ANSWER_MS = 5_000; // a server that is half gone takes the question and never answers
+
 /** Where the Jupyter server answers, from the page itself; null where there is none (VS Code, Colab, a static page). */
 export function pageBase() {
   const element = document.getElementById("jupyter-config-data");
@@ -15,16 +17,19 @@ export function pageBase() {
 
 /** Who answers below this base: "ours", "another" server without our extension, or "nobody". */
 export async function serverAnswers(base) {
-  let answer;
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  let status;
+  let text;
   try {
-    answer = await fetch(`${base}api/v1/health`, { credentials: "same-origin", cache: "no-store" });
+    const answer = await fetch(`${base}api/v1/health`, { credentials: "same-origin", cache: "no-store", signal });
+    [status, text] = [answer.status, await answer.text()];
   } catch {
     return "nobody";
   }
   try {
-    return (await answer.json()).service === "orderfox" ? "ours" : "another";
+    return JSON.parse(text).service === "orderfox" ? "ours" : "another";
   } catch {
-    return answer.status >= 500 ? "nobody" : "another"; // a proxy speaks for a server that is away
+    return status >= 500 ? "nobody" : "another"; // a proxy speaks for a server that is away
   }
 }
 

@@ -261,3 +261,34 @@ def test_a_tab_that_is_opened_in_the_background_takes_no_frames_until_it_is_show
         process.exit(0);
     """)
     assert json.loads(printed) == [False, True]
+
+
+def test_a_server_that_takes_the_question_and_never_answers_is_nobody_within_seconds(run_module: RunModule):
+    printed = run_module("""
+        import { createServer } from "node:http";
+        const { serverAnswers } = await import("./transport.js");
+        const answers = {
+            "/silent/": () => {},
+            "/half/": (answer) => answer.writeHead(200).write('{"service": '),
+            "/ours/": (answer) => answer.end('{"service": "orderfox"}'),
+            "/other/": (answer) => answer.writeHead(404).end("<html>"),
+            "/proxy/": (answer) => answer.writeHead(502).end("<html>"),
+        };
+        const server = createServer(({ url }, answer) => answers[url.replace("api/v1/health", "")](answer));
+        await new Promise((done) => server.listen(0, "127.0.0.1", done));
+        const base = `http://127.0.0.1:${server.address().port}`;
+        const told = {};
+        for (const path of ["/ours/", "/other/", "/proxy/"]) told[path] = await serverAnswers(`${base}${path}`);
+        // The bound itself is real; only its seconds pass fifty times as fast.
+        const bound = AbortSignal.timeout;
+        AbortSignal.timeout = (ms) => bound(ms / 50);
+        const unbounded = new Promise((done) => setTimeout(done, 5_000, "no answer"));
+        for (const path of ["/silent/", "/half/"]) {
+            told[path] = await Promise.race([serverAnswers(`${base}${path}`), unbounded]);
+        }
+        console.log(JSON.stringify(told));
+        process.exit(0);
+    """)
+    assert json.loads(printed) == {
+        "/ours/": "ours", "/other/": "another", "/proxy/": "nobody", "/silent/": "nobody", "/half/": "nobody",
+    }  # fmt: skip
