@@ -1,7 +1,6 @@
 // The dense marks of a candle chart on a canvas: pure drawing, nothing here knows of widgets or sockets.
 import { paintOverlays } from "./candle_lines.js";
 import { paintLapses } from "./candle_lapses.js";
-import { zoned, zoneOffsetMs } from "./format.js";
 
 const LIQUIDATIONS_FROM = 0.785; // share of the plot's height; where it is shown the price has what is above
 const VOLUME_SHARE = 0.13;
@@ -54,38 +53,6 @@ export function plotDomain([low, high], { price }) {
 export function paneRange([bottom, top], { price }) {
   const span = top - bottom;
   return [top - span * price[1], top - span * price[0]];
-}
-
-/** Round prices inside a range, `wanted` of them or fewer. */
-export function niceTicks([low, high], wanted) {
-  const rough = (high - low) / Math.max(1, wanted);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power;
-  const ticks = [];
-  for (let at = Math.ceil(low / step); at * step <= high; at++) ticks.push(at * step);
-  return { ticks, step };
-}
-
-const STEPS_S = [
-  60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 7_776_000,
-  31_536_000,
-];
-
-/** Round times of the page's zone inside a window, about one every `wanted` share of it. */
-export function timeTicks(fromMs, toMs, wanted) {
-  const rough = (toMs - fromMs) / 1000 / Math.max(1, wanted);
-  const step = (STEPS_S.find((size) => size >= rough) ?? STEPS_S.at(-1)) * 1000;
-  const zone = -zoneOffsetMs(fromMs); // midnight of the zone is a round time
-  const ticks = [];
-  for (let at = Math.ceil((fromMs - zone) / step) * step + zone; at <= toMs; at += step) ticks.push(new Date(at));
-  const two = (number) => String(number).padStart(2, "0");
-  const day = (at) => `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}.`;
-  const text = (tick) => {
-    const at = zoned(tick.getTime());
-    const midnight = at.getUTCHours() + at.getUTCMinutes() === 0;
-    return step >= 86_400_000 || midnight ? day(at) : `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
-  };
-  return { ticks, text };
 }
 
 /** How far the visible bars and their average reach above zero and below; one huge bar does not flatten the rest. */

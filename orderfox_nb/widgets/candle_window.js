@@ -1,5 +1,6 @@
 // The window of time and price that a chart shows: where it begins, what the viewer does to it, what new bars may do.
-import { niceTicks, paneRange, panesOf, plotDomain, priceRange, timeTicks, visibleBars } from "./candle_paint.js";
+import { paneRange, panesOf, plotDomain, priceRange, visibleBars } from "./candle_paint.js";
+import { niceTicks, timeTicks } from "./ticks.js";
 
 const PIXELS_A_BAR = 6;
 const RIGHT_BARS = 2; // room between the last bar and the price axis
@@ -88,9 +89,8 @@ export class CandleWindow {
     const whole = ticks.filter((tick) => (tick - x[0]) * per > 18 && (x[1] - tick) * per > 18);
     this.xAxis.set({ tick_labels: Object.fromEntries(whole.map((tick) => [String(tick), text(tick)])) });
     this.xAxis.set({ tick_values: whole });
-    const prices = niceTicks(paneRange(y, this.panes), plot.height / 72);
-    const shown = Math.max(0, Math.min(digits, Math.ceil(-Math.log10(prices.step) + 1e-9)));
-    this.yAxis.set({ tick_format: `,.${shown}f` });
+    const prices = niceTicks(paneRange(y, this.panes), plot.height / 72, digits);
+    this.yAxis.set({ tick_format: `,.${prices.digits}f` });
     this.yAxis.set({ tick_values: Float64Array.from(prices.ticks) });
   }
 

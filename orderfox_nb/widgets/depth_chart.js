@@ -1,10 +1,11 @@
 // Cumulative depth on a canvas inside a bqplot figure: axes, grid and the user's own marks stay bqplot's.
-import { depthAt, mostDepth, paintCursor, paintDepth, roundTicks } from "./depth_paint.js";
+import { depthAt, mostDepth, paintCursor, paintDepth } from "./depth_paint.js";
 import { make, makeSelect, write } from "./dom.js";
 import { findFigureView, linkedModel, makeCanvas } from "./figure_canvas.js";
 import { percentText, priceText, shortText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { onTheme, tokens } from "./theme.js";
+import { niceTicks } from "./ticks.js";
 
 const RANGES = [0.1, 0.25, 0.5, 1, 2, 5, 10];
 const DRIFT = 0.08; // part of half the range that the middle may leave the centre before the picture follows
@@ -68,12 +69,11 @@ async function render({ model, el }) {
     xScale.set({ min: low, max: high });
     yScale.set({ min: 0, max: extent.most });
     const edge = (EDGE_PIXELS / plot.width) * (high - low); // a label that is cut says something else
-    const prices = roundTicks([low + edge, high - edge], plot.width / 110);
-    const digits = Math.max(0, Math.min(frame.price_digits, Math.ceil(-Math.log10(prices.step) + 1e-9)));
-    xAxis.set({ tick_format: `,.${digits}f` });
+    const prices = niceTicks([low + edge, high - edge], plot.width / 110, frame.price_digits);
+    xAxis.set({ tick_format: `,.${prices.digits}f` });
     xAxis.set({ tick_values: Float64Array.from(prices.ticks) });
     yAxis.set({ tick_format: "~s" });
-    yAxis.set({ tick_values: Float64Array.from(roundTicks([0, extent.most], plot.height / 60).ticks.slice(1)) });
+    yAxis.set({ tick_values: Float64Array.from(niceTicks([0, extent.most], plot.height / 60).ticks.slice(1)) });
     view.el.classList.add("of-ready");
   };
   const drawOver = () => {

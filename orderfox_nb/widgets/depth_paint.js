@@ -1,15 +1,5 @@
 // The picture of cumulative depth on a canvas, and the numbers behind it: pure functions of a depth frame.
 
-/** About `count` round numbers inside a range. */
-export function roundTicks([low, high], count) {
-  const raw = (high - low) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= raw) * power;
-  const ticks = [];
-  for (let at = Math.ceil(low / step); at * step <= high; at++) ticks.push(at * step);
-  return { ticks, step };
-}
-
 /** The point of one side that holds everything up to a price: its index, -1 before the best one. */
 export function pointAt(prices, price, side) {
   let [low, high] = [0, prices.length];

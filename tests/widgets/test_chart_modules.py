@@ -208,7 +208,7 @@ WINDOW = """
         this.sets++;
         this.domain = [values.min ?? this.domain[0], values.max ?? this.domain[1]];
     } });
-    const axis = () => ({ set() {} });
+    const axis = () => ({ set(values) { Object.assign(this, values); } });
     const window_ = new CandleWindow({ xScale: scale(), yScale: scale(), xAxis: axis(), yAxis: axis() });
     window_.view = { margin: { left: 0, top: 0 }, plotareaWidth: 600, plotareaHeight: 400 };
     const bars = (count, from = 0) => {
@@ -237,6 +237,19 @@ def test_a_window_at_the_newest_bar_moves_on_and_one_elsewhere_stays(run_module:
     assert start[1] - start[0] == 100 * 60_000, "as many bars as fit at their usual width"
     assert moved == [time + 60_000 for time in start]
     assert left == back
+
+
+def test_the_price_axis_writes_each_tick_with_all_its_digits(run_module: RunModule):
+    form, ticks = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{WINDOW}
+        const cheap = ([times, ...columns]) => [times, ...columns.map((column) => column.map((at) => at / 2_700))];
+        window_.follow({{ name: "DOGEUSDT 1m", bars: cheap(bars(400)), lengthS: 60, digits: 5 }});
+        window_.setTicks(5);
+        console.log(JSON.stringify([window_.yAxis.tick_format, [...window_.yAxis.tick_values]]));""",
+    )
+    assert len(ticks) > 3
+    assert [float(format(tick, form)) for tick in ticks] == pytest.approx(ticks, rel=1e-9)
 
 
 def test_a_drag_is_not_disturbed_by_a_new_bar_and_price_moves_rarely(run_module: RunModule):
@@ -290,17 +303,17 @@ def test_zoom_keeps_the_newest_bar_in_its_place_and_ends_somewhere(run_module: R
 def test_the_price_has_more_room_where_liquidations_are_hidden(run_module: RunModule):
     with_, without, inside = run_json(  # type: ignore[misc]
         run_module,
-        """import { inLiquidations, niceTicks, paneRange, panesOf, plotDomain } from "./candle_paint.js";
+        """import { inLiquidations, paneRange, panesOf, plotDomain } from "./candle_paint.js";
         const [shown, hidden] = [true, false].map((liquidations) => panesOf({ liquidations }));
         const span = (panes) => { const [low, high] = plotDomain([100, 200], panes); return high - low; };
         const plot = { top: 0, height: 100 };
         const back = paneRange(plotDomain([100, 200], shown), shown).map(Math.round);
         console.log(JSON.stringify([span(shown), span(hidden), [
-            inLiquidations(shown, plot, 90), inLiquidations(hidden, plot, 90), back, niceTicks(back, 5).ticks,
+            inLiquidations(shown, plot, 90), inLiquidations(hidden, plot, 90), back,
         ]]));""",
     )
     assert with_ > without > 100
-    assert inside == [True, False, [100, 200], [100, 120, 140, 160, 180, 200]]
+    assert inside == [True, False, [100, 200]]
 
 
 def test_a_liquidation_bar_tells_total_shares_and_net(run_module: RunModule):
