@@ -69,7 +69,7 @@ def candles_svg(frame: dict[str, Any], colours: Look, *, width: float = 760, hei
     ink = colours.bid if last >= opens[-1] else colours.ask
     parts.append(line(0, y_of(last), right, y_of(last), stroke=ink, dash="2 3"))
     parts.append(rect(right + 3, y_of(last) - 9, _AXIS - 8, 18, fill=ink, radius=2))
-    parts.append(text(right + 8, y_of(last), price_text(last, digits), fill="#ffffff", size=11))
+    parts.append(text(right + 8, y_of(last), price_text(last, digits), fill=colours.tag, size=11))
     return panel("Candles", note, parts, colours, width=width, height=height)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, Final, Literal
@@ -16,7 +16,7 @@ _FONT: Final = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu San
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of a still, as the tokens of the page."""
+    """Colours of a still, as the tokens of ``theme.css``."""
 
     background: str
     panel: str
@@ -27,10 +27,21 @@ class Look:
     bid: str
     ask: str
     warning: str
+    tag: str
+    """Text on a box that is filled with ``bid`` or ``ask``."""
 
 
-_DARK: Final = ("#0d1117", "#131920", "#19212a", "#222c37", "#dbe3ea", "#7f8b97")
-_LIGHT: Final = ("#f4f6f8", "#ffffff", "#f0f3f6", "#dfe5ea", "#18222c", "#5d6a77")
+_LOOKS: Final = {
+    "dark": Look(
+        background="#0d1117", panel="#131920", raised="#19212a", line="#222c37", text="#dbe3ea", muted="#8a96a2",
+        bid="#2fbf8a", ask="#f76672", warning="#e9b949", tag="#0d1117",
+    ),
+    "light": Look(
+        background="#f4f6f8", panel="#ffffff", raised="#f0f3f6", line="#dfe5ea", text="#18222c", muted="#586673",
+        bid="#08744c", ask="#c22a43", warning="#855c00", tag="#ffffff",
+    ),
+}  # fmt: skip
+_SAFE: Final = {"dark": ("#4a9bf5", "#e8862e"), "light": ("#1660c4", "#a35200")}
 
 
 def look(theme: str = "dark", palette: str = "standard") -> Look:
@@ -39,15 +50,14 @@ def look(theme: str = "dark", palette: str = "standard") -> Look:
     Raises:
         ValueError: There is no such theme or palette.
     """
-    if theme not in ("dark", "light"):
+    if theme not in _LOOKS:
         raise ValueError(f"theme {theme!r} is neither dark nor light")
     if palette not in ("standard", "safe"):
         raise ValueError(f"palette {palette!r} is neither standard nor safe")
-    if palette == "safe":
-        market = ("#3b8eea", "#e8862e")
-    else:
-        market = ("#2fbf8a", "#f2505f") if theme == "dark" else ("#0b8f5f", "#cf304a")
-    return Look(*(_DARK if theme == "dark" else _LIGHT), *market, "#e9b949" if theme == "dark" else "#9a6b00")
+    if palette == "standard":
+        return _LOOKS[theme]
+    bid, ask = _SAFE[theme]
+    return replace(_LOOKS[theme], bid=bid, ask=ask)
 
 
 def number(value: float) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import pytest
 from orderfox_nb.engine import Engine
 from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, OrderBook, still
 from orderfox_nb.widgets.base import FALLBACK, with_fallback
+from orderfox_nb.widgets.static_svg import Look, look
 from orderfox_nb.widgets.still import dashboard_still, still_of
 
 pytestmark = pytest.mark.widgets
@@ -98,12 +100,50 @@ def test_the_sums_of_liquidations_are_those_of_the_span_that_was_asked_for():
     assert "shorts 3.00" in shown
 
 
+def page_colours(theme: str, palette: str) -> dict[str, str]:
+    """Return the tokens of ``theme.css`` under the names of a ``Look``."""
+    sheet = (Path(still.__file__).parent / "theme.css").read_text()
+    light, safe = '[data-of-theme="light"]', '[data-of-palette="safe"]'
+    holds = {"": True, light: theme == "light", safe: palette == "safe"}
+    holds[safe + light] = holds[light] and holds[safe]  # in the order in which they stand above each other
+    tokens: dict[str, str] = {}
+    for rule in (rule for rule, applies in holds.items() if applies):
+        (block,) = re.findall(rf"^:root{re.escape(rule)} \{{(.*?)\}}", sheet, re.MULTILINE | re.DOTALL)
+        tokens |= dict(re.findall(r"--of-([\w-]+): (#[0-9a-f]{6});", block))
+    names = {"background": "bg", "tag": "tag-text"}
+    return {field.name: tokens[names.get(field.name, field.name)] for field in fields(Look)}
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours as WCAG 2 defines it, 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("palette", ["standard", "safe"])
 def test_a_still_has_the_colours_of_its_theme_and_palette(theme: str, palette: str):
     svg = still_of("OrderBook", OPTIONS, theme=theme, palette=palette, fetch=scripted).svg
-    assert ("#131920" in svg) == (theme == "dark")
-    assert ("#3b8eea" in svg) == (palette == "safe")
+    page = page_colours(theme, palette)
+    assert look(theme, palette) == Look(**page)
+    assert set(re.findall(r"#[0-9a-f]{6}", svg)) <= set(page.values())
+    assert {page["panel"], page["bid"], page["ask"]} <= set(re.findall(r"#[0-9a-f]{6}", svg))
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("palette", ["standard", "safe"])
+def test_a_price_on_its_tag_can_be_read(theme: str, palette: str):
+    page = page_colours(theme, palette)
+    assert min(contrast(page["tag"], page[side]) for side in ("bid", "ask")) >= 4.5
+    chart = still_of("CandleChart", OPTIONS, theme=theme, palette=palette, fetch=scripted).svg
+    (ink,) = re.findall(r'fill="(#\w+)"[^>]*>98\.5</text>', chart)
+    assert ink == page["tag"]
 
 
 def test_an_unknown_theme_or_palette_is_refused():
