@@ -17,6 +17,7 @@ export class CandleWindow {
     this.held = false; // a drag goes on: bqplot counts from where it began
     this.name = "";
     this.newest = 0;
+    this.lengthS = 60;
     this.fitted = null;
     this.panes = panesOf({});
   }
@@ -47,6 +48,7 @@ export class CandleWindow {
   /** Keep the window where the viewer left it; at the newest bar it moves on with each new one. */
   follow({ name, bars, lengthS, digits }) {
     const newest = bars[0].at(-1);
+    this.lengthS = lengthS;
     if (this.name !== name) {
       this.name = name;
       this.newest = newest;
@@ -82,9 +84,9 @@ export class CandleWindow {
   setTicks(digits) {
     const { plot } = this;
     const { x, y } = this.domain;
-    const { ticks, text } = timeTicks(x[0], x[1], plot.width / 95);
-    // bqplot writes times in UTC; labels of our own are in the page's zone. Labels and format go first, since the axis
-    // writes them when its values change. A label too near to an edge would be cut off.
+    const { ticks, text } = timeTicks(x[0], x[1], plot.width / 95, this.lengthS * 1000);
+    // bqplot writes times in UTC; labels of our own are in the page's zone where bars are shorter than a day. They and
+    // the format go first, since the axis writes them when its values change. A label too near to an edge would be cut.
     const per = plot.width / (x[1] - x[0]);
     const whole = ticks.filter((tick) => (tick - x[0]) * per > 18 && (x[1] - tick) * per > 18);
     this.xAxis.set({ tick_labels: Object.fromEntries(whole.map((tick) => [String(tick), text(tick)])) });

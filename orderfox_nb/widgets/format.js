@@ -62,11 +62,13 @@ export function clockText(ms) {
   return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
 }
 
-/** Time of day to the minute, with the date where it is midnight or the bars are long. */
+export const DAY_MS = 86_400_000;
+
+/** Date and time of day to the minute; of bars of a day and longer the date, in UTC, where their day begins. */
 export function barTimeText(ms, lengthMs) {
-  const at = zoned(ms);
+  const at = lengthMs >= DAY_MS ? new Date(ms) : zoned(ms);
   const day = `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}.`;
-  if (lengthMs >= 86_400_000) return `${day}${at.getUTCFullYear()}`;
+  if (lengthMs >= DAY_MS) return `${day}${at.getUTCFullYear()}`;
   return `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -15,7 +17,11 @@ from tests.conftest import missing
 
 WIDGETS = Path(__file__).parents[2] / "orderfox_nb" / "widgets"
 
-RunModule = Callable[[str], str]
+
+class RunModule(Protocol):
+    """Runs a module's text, in a time zone where one is named."""
+
+    def __call__(self, text: str, *, zone: str | None = None) -> str: ...
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +29,11 @@ def run_module() -> RunModule:
     """Run the text of an ES module beside the widgets' files and return what it printed."""
     node = shutil.which("node") or missing("node", "node is not installed: the modules' own tests need it")
 
-    def run(text: str) -> str:
+    def run(text: str, *, zone: str | None = None) -> str:
         done = subprocess.run(
             [node, "--input-type=module", "--eval", text],
             cwd=WIDGETS,
+            env=os.environ if zone is None else {**os.environ, "TZ": zone},
             capture_output=True,
             text=True,
             timeout=30,

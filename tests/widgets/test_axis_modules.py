@@ -42,3 +42,67 @@ def test_ticks_stand_on_prices_that_the_market_has(run_module: RunModule, most: 
         console.log(niceTicks([100, 102], 9, {most}).step);"""
     )
     assert float(printed) == step
+
+
+def time_labels(run_module: RunModule, zone: str, window: tuple[str, str], wanted: int, bar: str) -> list[list[str]]:
+    """Return the ticks of a window, as UTC and as the axis writes them."""
+    printed = run_module(
+        f"""import {{ LENGTH_S }} from "./candle_view.js";
+        import {{ timeTicks }} from "./ticks.js";
+        const [from, to] = {list(window)}.map((text) => Date.parse(`${{text}}Z`));
+        const {{ ticks, text }} = timeTicks(from, to, {wanted}, LENGTH_S["{bar}"] * 1000);
+        console.log(JSON.stringify(ticks.map((tick) => [tick.toISOString().slice(0, 16), text(tick)])));""",
+        zone=zone,
+    )
+    return json.loads(printed)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Asia/Tokyo", "UTC"])
+@pytest.mark.parametrize("bar", ["1d", "1w", "1M"])
+def test_bars_of_a_day_and_longer_carry_the_date_on_which_they_begin(run_module: RunModule, zone: str, bar: str):
+    printed = run_module(
+        f"""import {{ LENGTH_S }} from "./candle_view.js";
+        import {{ barTimeText }} from "./format.js";
+        console.log(barTimeText(Date.UTC(2026, 5, 1), LENGTH_S["{bar}"] * 1000));""",
+        zone=zone,
+    )
+    assert printed.strip() == "01.06.2026"
+    labels = time_labels(run_module, zone, ("2026-05-29T12:00", "2026-06-02T12:00"), 40, bar)
+    assert labels == [
+        ["2026-05-30T00:00", "30.05."],
+        ["2026-05-31T00:00", "31.05."],
+        ["2026-06-01T00:00", "01.06."],
+        ["2026-06-02T00:00", "02.06."],
+    ]
+
+
+def test_days_begin_at_midnight_of_the_zone_before_and_after_its_clocks_change(run_module: RunModule):
+    autumn = time_labels(run_module, "America/New_York", ("2026-10-31T00:00", "2026-11-03T12:00"), 4, "1h")
+    assert autumn == [
+        ["2026-10-31T04:00", "31.10."],
+        ["2026-11-01T04:00", "01.11."],
+        ["2026-11-02T05:00", "02.11."],
+        ["2026-11-03T05:00", "03.11."],
+    ]
+    spring = time_labels(run_module, "Europe/Berlin", ("2026-03-28T12:00", "2026-03-30T00:00"), 6, "30m")
+    assert [label for _, label in spring] == ["18:00", "29.03.", "06:00", "12:00", "18:00", "30.03."]
+    assert [time for time, _ in spring][1:3] == ["2026-03-28T23:00", "2026-03-29T04:00"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "window", "wanted", "labels"),
+    [
+        ("Europe/Berlin", ("2026-03-28T23:30", "2026-03-29T03:30"), 4, "01:00 03:00 04:00 05:00"),
+        ("Europe/Berlin", ("2026-10-24T22:30", "2026-10-25T02:30"), 4, "01:00 02:00 02:00 03:00"),
+        ("Europe/Berlin", ("2026-10-24T21:30", "2026-10-25T06:30"), 5, "25.10. 02:00 04:00 06:00"),
+        ("Europe/Berlin", ("2026-10-25T00:10", "2026-10-25T01:10"), 6, "02:10 02:20 02:30 02:40 02:50 02:00 02:10"),
+        ("Africa/Cairo", ("2026-04-22T12:00", "2026-04-25T00:00"), 3, "23.04. 24.04. 25.04."),  # the 24th begins at 1
+        ("Asia/Kolkata", ("2026-06-01T00:00", "2026-06-01T04:00"), 4, "06:00 07:00 08:00 09:00"),
+    ],
+)
+def test_times_are_round_on_the_clock_of_the_zone_on_the_day_it_changes(
+    run_module: RunModule, zone: str, window: tuple[str, str], wanted: int, labels: str
+):
+    shown = time_labels(run_module, zone, window, wanted, "1m")
+    assert " ".join(label for _, label in shown) == labels
+    assert [time for time, _ in shown] == sorted({time for time, _ in shown})
