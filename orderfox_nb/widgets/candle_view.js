@@ -188,6 +188,16 @@ export class CandleView {
     if (this.ready) this.follow();
   }
 
+  resized() {
+    if (!this.ready) return;
+    if (this.window.name === "") this.home(); // there was no room for anything until now
+    else {
+      this.window.resize({ bars: this.shown.bars, lengthS: this.lengthS, digits: this.live.price_digits });
+      this.draw();
+      this.viewed(); // it may be wider than what is loaded
+    }
+  }
+
   restyled() {
     this.colours = null;
     if (!this.ready) return;
@@ -283,7 +293,7 @@ export class CandleView {
     followTouch(place, {
       signal, domain: () => this.window.domain.x, moveTo: (x) => this.window.moveTo(x), pixels: () => this.window.plot,
     });
-    this.onRelayout = () => this.home(); // as many bars as fit the new width
+    this.onRelayout = () => this.resized();
     found.on("margin_updated", this.onRelayout);
     await this.findMarks();
     this.home();

@@ -18,6 +18,7 @@ export class CandleWindow {
     this.name = "";
     this.newest = 0;
     this.lengthS = 60;
+    this.width = 0; // of the plot that the window of time was made for
     this.fitted = null;
     this.panes = panesOf({});
   }
@@ -39,10 +40,22 @@ export class CandleWindow {
   }
 
   /** As many bars as fit at their usual width, up to the newest. */
-  atNewest(bars, lengthS, span = null) {
+  atNewest(bars, lengthS) {
     const end = (bars[0].at(-1) + (1 + RIGHT_BARS) * lengthS) * 1000;
-    const count = Math.max(20, Math.floor(this.plot.width / PIXELS_A_BAR));
-    return [end - (span ?? count * lengthS * 1000), end];
+    const count = Math.max(20, Math.floor(this.width / PIXELS_A_BAR));
+    return [end - count * lengthS * 1000, end];
+  }
+
+  /** The plot has another size: bars keep their width, and the right edge its time, wherever the viewer put it. */
+  resize({ bars, lengthS, digits }) {
+    const { x } = this.domain;
+    const usual = this.atNewest(bars, lengthS);
+    const untouched = x.every((time, at) => Math.abs(time - usual[at]) < 2);
+    const share = this.plot.width / this.width;
+    this.width = this.plot.width;
+    this.set(untouched ? this.atNewest(bars, lengthS) : [x[1] - (x[1] - x[0]) * share, x[1]], null);
+    this.fitPrice(bars, lengthS);
+    this.setTicks(digits);
   }
 
   /** Keep the window where the viewer left it; at the newest bar it moves on with each new one. */
@@ -53,6 +66,7 @@ export class CandleWindow {
       this.name = name;
       this.newest = newest;
       this.fitted = null;
+      this.width = this.plot.width;
       this.set(this.atNewest(bars, lengthS), null);
       this.fitPrice(bars, lengthS);
       this.setTicks(digits);

@@ -239,6 +239,36 @@ def test_a_window_at_the_newest_bar_moves_on_and_one_elsewhere_stays(run_module:
     assert left == back
 
 
+def test_a_resize_leaves_bars_as_wide_as_they_were_and_the_right_edge_where_it_was(run_module: RunModule):
+    usual, zoomed, back, tall = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{WINDOW}
+        const known = bars(400);
+        take(known);
+        const resize = (plotareaWidth, plotareaHeight = 400) => {{
+            Object.assign(window_.view, {{ plotareaWidth, plotareaHeight }});
+            window_.resize({{ bars: known, lengthS: 60, digits: 1 }});
+            const [from, to] = window_.domain.x;
+            return [to, (to - from) / 60_000];
+        }};
+        const usual = [60, 300, 900].map((width) => resize(width));
+        window_.zoom(0.5);
+        const zoomed = [resize(450), resize(900)];
+        window_.pan(-2);
+        const right = window_.domain.x[1];
+        const back = [right, resize(1800)];
+        console.log(JSON.stringify([usual, zoomed, back, resize(1800, 200)]));""",
+    )
+    newest = (399 + 3) * 60_000
+    assert usual == [[newest, 20], [newest, 50], [newest, 150]], "as many bars as fit at their usual width"
+    edge = zoomed[0][0]
+    assert zoomed == [[edge, pytest.approx(37.5)], [edge, pytest.approx(75)]]
+    right, after = back
+    assert right < newest
+    assert after == [right, pytest.approx(150)]
+    assert tall == after
+
+
 def test_the_price_axis_writes_each_tick_with_all_its_digits(run_module: RunModule):
     form, ticks = run_json(  # type: ignore[misc]
         run_module,

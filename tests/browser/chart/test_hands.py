@@ -87,6 +87,24 @@ async def test_keys_do_what_the_mouse_does_and_a_new_tick_disturbs_nothing(open_
         assert "of-menu-button" in focused
 
 
+async def test_a_resize_of_the_page_leaves_the_window_where_the_viewer_put_it(open_charts: OpenCharts):
+    async with open_charts() as charts:
+        newest = await charts.window(1)
+        await charts.page.locator(".of-candle-chart .bqplot").first.focus()
+        for _ in range(5):
+            await charts.page.keyboard.press("ArrowLeft")
+        await charts.wait("Number(data.to) < wanted", newest[1] - 10**6)
+        start, end = await charts.window()
+        width = (await charts.plot())[2]
+        await charts.page.set_viewport_size({"width": 800, "height": 950})
+        await charts.wait("data.to - data.from < wanted", (end - start) * 0.9)
+        after = await charts.window()
+        assert after[1] == pytest.approx(end, abs=5)
+        assert (after[1] - after[0]) / (await charts.plot())[2] == pytest.approx((end - start) / width, rel=0.01)
+        await charts.wait("data.to - data.from < wanted", (newest[1] - newest[0]) * 0.9, chart=1)
+        assert (await charts.window(1))[1] >= newest[1], "one that nobody moved stays at the newest bar"
+
+
 async def test_two_fingers_zoom_one_moves_sideways_and_leaves_scrolling_to_the_page(open_charts: OpenCharts):
     async with open_charts(has_touch=True) as charts:
         touch = await charts.page.context.new_cdp_session(charts.page)
