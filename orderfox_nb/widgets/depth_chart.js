@@ -77,10 +77,10 @@ async function render({ model, el }) {
     view.el.classList.add("of-ready");
   };
   const drawOver = () => {
-    if (!view || !extent || !colours || frame?.middle === null) return;
+    if (!view) return;
     const context = over.fit(view.el.clientWidth, view.el.clientHeight);
-    tip.hidden = cursor === null;
-    if (cursor === null) return;
+    tip.hidden = true;
+    if (cursor === null || !extent || !colours || !frame || frame.middle === null) return;
     const plot = plotOf();
     const x = domain();
     const found = depthAt(frame, cursor);
@@ -137,7 +137,7 @@ async function render({ model, el }) {
     else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && extent) {
       const step = ((2 * extent.half) / plotOf().width) * STEP_PIXELS * (event.key === "ArrowLeft" ? -1 : 1);
       const [low, high] = domain();
-      cursor = Math.max(low, Math.min(high, (cursor ?? frame.middle) + step));
+      cursor = Math.max(low, Math.min(high, (cursor ?? frame.middle ?? extent.middle) + step));
       event.preventDefault();
       event.stopPropagation();
     } else return;
@@ -175,8 +175,9 @@ async function render({ model, el }) {
     draw();
   });
   parts.symbolChanged = () => {
-    frame = cursor = null;
+    frame = cursor = extent = null;
     drawn = "";
+    drawOver();
   };
   const keyOf = () => {
     range.show(RANGES.map((percent) => [String(percent), `± ${percent} %`]), String(model.get("percent")));

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import WebSocketRoute
 
 from tests.browser.conftest import LINK, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child
@@ -14,11 +15,12 @@ from tests.server.conftest import TOKEN, Child
 pytestmark = pytest.mark.browser
 
 CELL = """\
-from ipywidgets import GridBox, Layout
+from ipywidgets import GridBox, Layout, jsdlink
 from orderfox_nb.widgets import DepthChart, Liquidations, OrderBook, QualityBadge, SymbolPicker, Tape
 
 picker, badge, depth, book, tape = SymbolPicker(), QualityBadge(), DepthChart(), OrderBook(), Tape(length=50)
 liquidations = Liquidations()
+follows = jsdlink((picker, "symbol"), (depth.layer, "symbol"))
 panels = [picker, badge, depth, book, tape, liquidations]
 GridBox(panels, layout=Layout(grid_template_columns="minmax(0, 1fr) minmax(0, 1fr)", grid_gap="8px"))
 """
@@ -236,6 +238,31 @@ async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScre
         await screen.page.select_option(".of-range-select", "0.1")
         await wait_for(screen, "() => document.querySelector('.of-depth').dataset.range === '0.1'")
         await wait_for(screen, f"(before) => {axis} !== before", before)
+        screen.check_clean()
+
+
+async def test_depth_tells_nothing_of_a_symbol_whose_first_frame_is_to_come(panels: str, open_screen: OpenScreen):
+    def without_ether(page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+        server.on_message(lambda message: None if "/ETHUSDT/depth" in str(message) else page.send(message))
+
+    async with open_screen("about:blank", height=1400) as screen:
+        await screen.page.route_web_socket("**/ws/live", without_ether)
+        await screen.page.goto(panels)
+        await screen.page.wait_for_selector(".of-depth-chart .of-ready", timeout=40_000)
+        await screen.page.focus(".of-depth-chart .bqplot")
+        await screen.page.keyboard.press("ArrowLeft")
+        await screen.page.wait_for_selector(".of-depth-tip:not([hidden])")
+        await screen.page.click(".of-picker-button")
+        await screen.page.fill(".of-search", "eth")
+        await screen.page.keyboard.press("Enter")
+        await screen.page.wait_for_selector('.of-depth[data-state="waiting"]', state="attached")
+        assert await screen.page.locator(".of-depth-tip").is_hidden()
+        await screen.page.hover(".of-depth-chart .bqplot")
+        await screen.page.focus(".of-depth-chart .bqplot")
+        for key in ("ArrowLeft", "ArrowRight", "Escape"):
+            await screen.page.keyboard.press(key)
+        assert await screen.page.locator(".of-depth-tip").is_hidden()
         screen.check_clean()
 
 
