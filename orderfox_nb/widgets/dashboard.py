@@ -44,6 +44,16 @@ class PageState(PageWidget):
     rows = traitlets.Int(20).tag(sync=True)
     arrangement = traitlets.Enum(LAYOUTS, "default").tag(sync=True)
 
+    hearing = False
+    """Whether what changes now is what the page says."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        self.hearing = True
+        try:
+            super().set_state(sync_data)
+        finally:
+            self.hearing = False
+
 
 class _LayoutOrName(InstanceDict):
     """ipywidgets' layout, which also takes the name of one of the dashboard's."""
@@ -178,11 +188,12 @@ class Dashboard(Displayed, Box):
             **view,
             **kwargs,
         )
-        for trait in ("symbols", "timeframe", "rows", "arrangement"):
+        for trait in ("timeframe", "rows", "arrangement"):
             traitlets.link((self, trait), (self.page_state, trait))
         self.observe(self._first_chosen, ["symbol", "rounding"])
         self.observe(self._symbols_chosen, "symbols")
-        self.page_state.observe(self._roundings_chosen, "roundings")
+        self.page_state.observe(self._state_changed, ["symbols", "roundings"])
+        self.observe(self._bring, ["symbols", "rounding", "timeframe", "rows"])
         self.add_class("of-dashboard")
         if len(shown) > 1:
             self.add_class("of-side-by-side")
@@ -209,11 +220,38 @@ class Dashboard(Displayed, Box):
         else:
             self.page_state.roundings = [self.rounding, *self.page_state.roundings[1:]]
 
-    def _symbols_chosen(self, _: Any) -> None:
-        self.symbol = self.symbols[0]
+    def _symbols_chosen(self, change: Any) -> None:
+        state, symbols = self.page_state, change["new"]
+        if state.symbols != symbols:
+            # Another symbol starts with its own row height: the old one belongs to other prices.
+            same = [before == now for before, now in zip(state.symbols, symbols, strict=True)]
+            # The page hears of both at once, and of the panels after that: a panel's symbol alone is a choice to it.
+            with self.hold_trait_notifications(), state.hold_sync():
+                state.symbols = symbols
+                state.roundings = [own if kept else "auto" for own, kept in zip(state.roundings, same, strict=True)]
+        self.symbol = symbols[0]
 
-    def _roundings_chosen(self, _: Any) -> None:
+    def _state_changed(self, _: Any) -> None:
+        self.symbols = self.page_state.symbols
         self.rounding = self.page_state.roundings[0]
+
+    def _bring(self, _: Any) -> None:
+        """Bring the panels to the state, so that their data is that of the market in force.
+
+        What the page chose it brings to them itself: an answer from here might come after its next choice and undo it.
+        """
+        state = self.page_state
+        if state.hearing:
+            return
+        for panel, column in zip(state.panels, state.columns, strict=True):
+            values = {
+                "symbol": state.symbols[column],
+                "rounding": state.roundings[column],
+                "timeframe": state.timeframe,
+                "rows": state.rows,
+            }
+            for name in values.keys() & set(panel.trait_names()):
+                setattr(panel, name, values[name])
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:

@@ -94,18 +94,8 @@ async function initialize({ model }) {
       });
     }
   });
-  listen(model, "change:symbols", () => {
-    // Python chose another symbol: its own row height, unless Python chose one with it.
-    const roundings = model.get("roundings").slice();
-    panels.forEach((panel, index) => {
-      const column = columns[index];
-      const same = has(panel, "rounding") && panel.get("rounding") === roundings[column];
-      if (same && panel.get("symbol") !== model.get("symbols")[column]) roundings[column] = "auto";
-    });
-    change("roundings", roundings);
-    settle();
-  });
-  for (const name of ["timeframe", "rows", "roundings", "arrangement"]) listen(model, `change:${name}`, settle);
+  // What Python chose: it has brought a row height with another symbol.
+  for (const name of ["symbols", "roundings", "arrangement", ...SHARED]) listen(model, `change:${name}`, settle);
   ends.push(onTheme(() => keep(model.get("name"), viewOf(model))));
   return () => ends.forEach((end) => end());
 }

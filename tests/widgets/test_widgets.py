@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import traitlets
+from ipywidgets import Widget
 
 from orderfox_nb.widgets import CandleChart, Dashboard, Liquidations, OrderBook, SymbolPicker, Tape
 from orderfox_nb.widgets.charts import import_bqplot
@@ -118,6 +120,51 @@ def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page()
     dashboard.page_state.symbols = ["SOLUSDT"]
     assert dashboard.symbol == "SOLUSDT"
     assert seen == ["ETHUSDT", "SOLUSDT"]
+
+
+def test_what_python_chooses_on_a_dashboard_its_panels_follow_without_a_page():
+    dashboard = Dashboard(rounding=10)
+    dashboard.symbol, dashboard.timeframe, dashboard.rows = "eth/usdt", "1h", 50
+    panels = [dashboard.picker, dashboard.header, dashboard.badge, dashboard.chart, dashboard.book, dashboard.tape]
+    assert {panel.symbol for panel in [*panels, dashboard.liquidations, dashboard.depth] if panel} == {"ETHUSDT"}
+    assert (dashboard.chart.timeframe, dashboard.book.rows) == ("1h", 50)
+    assert dashboard.book.rounding == dashboard.rounding == "auto", "the row height belonged to other prices"
+    dashboard.rounding = 0.5
+    assert dashboard.book.rounding == "0.5"
+
+
+def test_of_several_columns_the_one_that_python_chooses_follows():
+    dashboard = Dashboard(symbols=["BTCUSDT", "ETHUSDT"], rounding=[10, 1])
+    dashboard.symbols = ["BTCUSDT", "SOLUSDT"]
+    seen = [(panel.symbol, panel.rounding) for panel in dashboard.page_state.panels if isinstance(panel, OrderBook)]
+    assert seen == [("BTCUSDT", "10"), ("SOLUSDT", "auto")]
+    assert (dashboard.symbol, dashboard.rounding) == ("BTCUSDT", "10")
+
+
+def test_what_the_page_chooses_it_brings_to_the_panels_itself():
+    dashboard = Dashboard()
+    dashboard.page_state.set_state({"symbols": ["ETHUSDT"]})
+    assert (dashboard.symbol, dashboard.tape.symbol) == ("ETHUSDT", "BTCUSDT")
+    for panel in dashboard.page_state.panels:
+        panel.set_state({"symbol": "ETHUSDT"})
+    assert dashboard.chart.symbol == "ETHUSDT"
+    dashboard.symbol = "SOLUSDT"
+    assert dashboard.chart.symbol == dashboard.tape.symbol == "SOLUSDT"
+
+
+def test_a_page_hears_of_symbol_and_row_height_at_once_and_of_the_panels_after_that(monkeypatch: pytest.MonkeyPatch):
+    dashboard = Dashboard(rounding=10)
+    sent: list[tuple[str, dict[str, Any]]] = []
+
+    def note(self: Widget, msg: dict[str, Any], buffers: object = None) -> None:
+        sent.append((type(self).__name__, msg["state"]))
+
+    monkeypatch.setattr(Widget, "_send", note)
+    dashboard.symbol = "ETHUSDT"
+    assert sent[0] == ("PageState", {"symbols": ["ETHUSDT"], "roundings": ["auto"]})
+    assert sorted(name for name, _ in sent[1:]) == sorted(
+        ["OrderBook", *(type(panel).__name__ for panel in dashboard.page_state.panels)]
+    ), "a ladder hears of its row height too"
 
 
 def test_a_page_without_a_kernel_shows_a_sentence_and_not_an_empty_box():
