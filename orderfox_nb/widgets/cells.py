@@ -17,7 +17,7 @@ from weakref import WeakSet
 from ipywidgets import Output, Widget
 from ipywidgets.widgets.widget import _instances as open_widgets  # the public name of it is deprecated
 
-from orderfox_nb.widgets.pump import Pump
+from orderfox_nb.widgets.pump import Pump, page_pump
 
 
 def answered_request() -> Mapping[str, Any]:
@@ -71,6 +71,7 @@ def _outputs_of(shell: Any) -> CellOutputs:
 
 def note_display(widget: Widget) -> None:
     """Open a widget that was closed, and note which cell shows it from now on."""
+    page_pump()  # open before the parts that name it
     for one in _tree(widget):
         if one.comm is None:
             one.open()

@@ -24,7 +24,14 @@ class Pump(Widget):
         pumping_for(self).receive(content)
 
 
-@cache
 def page_pump() -> Pump:
-    """Return the kernel's pump, made when the first widget is."""
+    """Return the kernel's pump, made when the first widget is, and open: ``Widget.close_all()`` closes it too."""
+    pump = _only_pump()
+    if pump.comm is None:
+        pump.open()
+    return pump
+
+
+@cache
+def _only_pump() -> Pump:
     return Pump()

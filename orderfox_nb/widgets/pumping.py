@@ -73,7 +73,7 @@ class Pumping:
                     self._ask(number, content)
                 case _:
                     self._say(type="error", message="Expected a message of docs/live.md")
-        if self._task is None:
+        if self._task is None or self._task.done():  # it ends with the comm, and the pump may be opened again
             self._task = asyncio.create_task(self._send_batches(), name="orderfox pump")
 
     async def _greet(self) -> None:

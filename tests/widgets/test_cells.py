@@ -59,10 +59,7 @@ def running() -> Iterator[Kernel]:
 @pytest.fixture
 def kernel(running: Kernel) -> Kernel:
     running.run(None, "%reset -f\nfrom ipywidgets import HBox, Output, Widget\nWidget.close_all()")
-    running.run(
-        None,
-        "from orderfox_nb.widgets import *\nfrom orderfox_nb.widgets.pump import page_pump\npage_pump.cache_clear()",
-    )
+    running.run(None, "from orderfox_nb.widgets import *\nfrom orderfox_nb.widgets.pump import page_pump")
     return running
 
 
@@ -107,6 +104,20 @@ def test_a_closed_widget_opens_itself_when_it_is_displayed_again(kernel: Kernel)
     )
     kernel.run("b", "old")
     assert kernel.closed == [], "the same one again"
+
+
+def test_after_everything_was_closed_widgets_work_again_also_those_of_before(kernel: Kernel):
+    kernel.run("a", "old = Dashboard()\nold")
+    kernel.run("a", "desk = Dashboard()\ndesk")
+    kernel.run(None, "Widget.close_all()")
+    assert kernel.comms == 0
+    kernel.run("b", "old")
+    assert (
+        kernel.run("c", "print(old.book.get_state('pump')['pump'] == 'IPY_MODEL_' + page_pump().model_id)") == "True\n"
+    )
+    kernel.run(None, "Widget.close_all()")
+    kernel.run("d", "book = OrderBook()\nbook")
+    assert kernel.run("c", "print(book.get_state('pump')['pump'] == 'IPY_MODEL_' + page_pump().model_id)") == "True\n"
 
 
 @pytest.mark.parametrize(

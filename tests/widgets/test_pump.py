@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 from collections.abc import Iterator
@@ -70,3 +71,16 @@ def test_a_request_that_cannot_be_answered_is_told_with_its_id(engine: Engine, p
     answer = page.answer(3)
     assert answer["type"] == "error"
     assert answer["message"]
+
+
+def test_a_pump_that_was_closed_and_opened_again_answers_again(engine: Engine, page: Page):
+    pumping = Pumping(page, engine)  # type: ignore[arg-type]
+    pumping.receive({"type": "hello"})
+    assert page.messages.get(timeout=20)["type"] == "hello"
+    page.comm = None
+    task = pumping._task
+    assert task
+    engine.run(asyncio.wait_for(task, 20))
+    page.comm = page
+    pumping.receive({"type": "ping"})
+    assert page.messages.get(timeout=20)["type"] == "pong"
