@@ -133,6 +133,13 @@ def _without_view(bundle: Any) -> Any:
     return {kind: data for kind, data in bundle.items() if kind != _VIEW} if bundle else bundle
 
 
-def canonical_symbol(text: str) -> str:
-    """Return the venue's form of a symbol as people write it: ``btc/usdt`` is ``BTCUSDT``."""
-    return text.split(":", 1)[0].replace("/", "").strip().upper()
+def canonical_symbol(text: object) -> str:
+    """Return the venue's form of a symbol as people write it: ``btc/usdt`` is ``BTCUSDT``.
+
+    Raises:
+        TraitError: Not a text, or nothing in it.
+    """
+    symbol = text.split(":", 1)[0].replace("/", "").strip().upper() if isinstance(text, str) else ""
+    if not symbol:
+        raise traitlets.TraitError(f"symbol {text!r} must be a name such as 'BTCUSDT'")
+    return symbol

@@ -9,12 +9,13 @@ import traitlets
 from ipywidgets import Box, Layout, Widget, widget_serialization
 from ipywidgets.widgets.trait_types import InstanceDict
 
+from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.widgets.base import Displayed, PageWidget, canonical_symbol
 from orderfox_nb.widgets.candle_chart import CandleChart
 from orderfox_nb.widgets.depth_chart import DepthChart
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
-from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
+from orderfox_nb.widgets.order_book import ROWS, OrderBook, Rounding, rounding_text
 from orderfox_nb.widgets.tables import Liquidations, Tape
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LAYOUTS: Final = ("default", "chart", "book")
 MOST_COLUMNS: Final = 6
-_ROWS: Final = (10, 20, 50)
 
 
 class PageState(PageWidget):
@@ -39,9 +39,9 @@ class PageState(PageWidget):
     given = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """What the cell asked for by name: stands above what was remembered, below the URL."""
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"]).tag(sync=True)
-    timeframe = traitlets.Unicode("1m").tag(sync=True)
+    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m").tag(sync=True)
     roundings = traitlets.List(traitlets.Unicode(), ["auto"]).tag(sync=True)
-    rows = traitlets.Int(20).tag(sync=True)
+    rows = traitlets.Enum(ROWS, 20).tag(sync=True)
     arrangement = traitlets.Enum(LAYOUTS, "default").tag(sync=True)
 
     hearing = False
@@ -104,6 +104,9 @@ class Dashboard(Displayed, Box):
         layout: ``default``, ``chart`` or ``book``; also an ipywidgets ``Layout``.
         name: Under which the page remembers the view; two dashboards of one page need two names.
 
+    Raises:
+        TraitError: A value that is none of those above; names it.
+
     Example:
         >>> desk = Dashboard(symbol="BTCUSDT", timeframe="5m")
         >>> desk.symbol = "ETHUSDT"
@@ -114,9 +117,9 @@ class Dashboard(Displayed, Box):
     symbol = traitlets.Unicode("BTCUSDT")
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"])
     """One a column; how many there are is decided when the dashboard is made."""
-    timeframe = traitlets.Unicode("1m")
+    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m")
     rounding = Rounding()
-    rows = traitlets.Enum(_ROWS, 20)
+    rows = traitlets.Enum(ROWS, 20)
     arrangement = traitlets.Enum(LAYOUTS, "default")
     """The layout in force: set ``layout`` or this one."""
     layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
@@ -129,7 +132,7 @@ class Dashboard(Displayed, Box):
         self,
         *,
         symbol: str | None = None,
-        symbols: Sequence[str] = (),
+        symbols: Sequence[str] | None = None,
         timeframe: str | None = None,
         rounding: object = None,
         rows: int | None = None,
@@ -137,23 +140,21 @@ class Dashboard(Displayed, Box):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        shown = [canonical_symbol(one) for one in symbols or [symbol or "BTCUSDT"]]
-        if len(shown) > MOST_COLUMNS:
-            raise traitlets.TraitError(f"symbols: {len(shown)} do not fit side by side, at most {MOST_COLUMNS} do")
-        each = list(rounding) if isinstance(rounding, list | tuple) else [rounding or "auto"] * len(shown)
+        shown = _symbols_asked(symbol, symbols)
+        each = list(rounding) if isinstance(rounding, list | tuple) else [rounding] * len(shown)
         if len(each) != len(shown):
             raise traitlets.TraitError(f"rounding: {len(each)} for {len(shown)} symbols")
-        roundings = [rounding_text(one) for one in each]
-        view = {"timeframe": timeframe or "1m", "rows": rows or 20}
+        roundings = ["auto" if one is None else rounding_text(one) for one in each]
+        view = {"timeframe": "1m" if timeframe is None else timeframe, "rows": 20 if rows is None else rows}
         if not isinstance(layout, str) and layout is not None:
             kwargs["layout"] = layout
         arrangement = layout if isinstance(layout, str) else "default"
         asked = {
-            "symbol": symbol or list(symbols),
+            "symbol": symbols if symbol is None else symbol,
             "timeframe": timeframe,
             "rounding": rounding,
             "rows": rows,
-            "layout": isinstance(layout, str),
+            "layout": layout if isinstance(layout, str) else None,
         }
         self._columns = [
             _Column(symbol=one, rounding=row_height, **view) for one, row_height in zip(shown, roundings, strict=True)
@@ -170,7 +171,7 @@ class Dashboard(Displayed, Box):
             panels += [(self.liquidations, 0), (self.depth.layer, 0)]
         self.page_state = PageState(
             name=name or ("dashboard" if len(shown) == 1 else f"dashboard of {len(shown)}"),
-            given=[key for key, value in asked.items() if value],
+            given=[key for key, value in asked.items() if value is not None],
             panels=[panel for panel, _ in panels],
             columns=[at for _, at in panels],
             symbols=shown,
@@ -283,3 +284,20 @@ class Dashboard(Displayed, Box):
         ]
         self.last_still = dashboard_still(columns, theme=theme, palette=palette)
         return self.last_still
+
+
+def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None) -> list[str]:
+    """Return the symbol of each column.
+
+    Raises:
+        TraitError: Both were given, or not one to ``MOST_COLUMNS`` symbols.
+    """
+    if symbols is None:
+        return [canonical_symbol("BTCUSDT" if symbol is None else symbol)]
+    if symbol is not None:
+        raise traitlets.TraitError("symbol and symbols: give one of the two")
+    if isinstance(symbols, str):
+        raise traitlets.TraitError(f"symbols {symbols!r} must be a list such as ['BTCUSDT', 'ETHUSDT']")
+    if not 1 <= len(symbols) <= MOST_COLUMNS:
+        raise traitlets.TraitError(f"symbols: 1 to {MOST_COLUMNS} fit side by side, not {len(symbols)}")
+    return [canonical_symbol(one) for one in symbols]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
@@ -12,6 +12,9 @@ from orderfox_nb.widgets.esm import module_text, style_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ROWS: Final = (10, 20, 50)
+"""Rows a side that the wire has."""
 
 
 def rounding_text(value: object) -> str:
@@ -54,7 +57,7 @@ class OrderBook(LiveWidget):
 
     height = "640px"
 
-    rows = traitlets.Enum([10, 20, 50], 20).tag(sync=True)
+    rows = traitlets.Enum(ROWS, 20).tag(sync=True)
     """Rows a side."""
     rounding = Rounding().tag(sync=True)
     """Height of a row in price: set it to any positive number, or ``auto`` for the symbol's own; read as exact text."""

@@ -5,7 +5,7 @@ export const LAYOUTS = ["default", "chart", "book"];
 const STORE = "orderfox.view.v1:";
 const FORMS = {
   symbol: /^[A-Za-z0-9_:/-]{1,40}$/,
-  timeframe: /^\d{1,2}[mhdwM]$/,
+  timeframe: /^(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M)$/,
   rounding: /^(auto|\d{1,12}(\.\d{1,12})?)$/,
   rows: /^(10|20|50)$/,
   layout: new RegExp(`^(${LAYOUTS.join("|")})$`),

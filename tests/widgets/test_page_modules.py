@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orderfox_nb.core.timeframes import TIMEFRAME_US
 from tests.widgets.conftest import RunModule
 from tests.widgets.test_javascript import LINK
 
@@ -34,6 +35,14 @@ def test_only_values_of_the_right_form_are_taken_from_an_address(run_module: Run
         {},
         {"symbol": ["5"]},
     ]
+
+
+def test_the_timeframes_of_an_address_are_those_of_the_wire(run_module: RunModule):
+    asked = [*TIMEFRAME_US, "9m", "1y", "01m"]
+    printed = run_module(f"""{PAGE}
+        console.log(JSON.stringify({json.dumps(asked)}.map((one) => page.cleaned({{ timeframe: one }}, 1).timeframe)));
+    """)
+    assert json.loads(printed) == [*TIMEFRAME_US, None, None, None]
 
 
 def test_a_view_as_code_names_only_what_is_not_by_itself(run_module: RunModule):

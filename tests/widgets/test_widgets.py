@@ -122,6 +122,38 @@ def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page()
     assert seen == ["ETHUSDT", "SOLUSDT"]
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"timeframe": "7m"}, "timeframe"),
+        ({"timeframe": ""}, "timeframe"),
+        ({"rounding": 0}, "rounding"),
+        ({"rows": 0}, "rows"),
+        ({"layout": "wide"}, "arrangement"),
+        ({"symbol": ""}, "symbol ''"),
+        ({"symbols": "ETH"}, "must be a list"),
+        ({"symbols": []}, "not 0"),
+        ({"symbols": ["BTCUSDT"] * 7}, "not 7"),
+        ({"symbols": ["BTCUSDT", 5]}, "symbol 5"),
+        ({"symbol": "BTCUSDT", "symbols": ["ETHUSDT"]}, "one of the two"),
+        ({"symbols": ["BTCUSDT", "ETHUSDT"], "rounding": [1]}, "1 for 2 symbols"),
+    ],
+)
+def test_a_dashboard_refuses_what_it_cannot_show_and_names_it(options: dict[str, Any], told: str):
+    with pytest.raises(traitlets.TraitError, match=told):
+        Dashboard(**options)
+
+
+@pytest.mark.parametrize(("name", "bad"), [("timeframe", "7m"), ("rows", 0), ("rounding", 0), ("symbol", " ")])
+def test_a_wrong_value_changes_nothing_of_a_dashboard(name: str, bad: object):
+    dashboard = Dashboard()
+    before = getattr(dashboard, name)
+    with pytest.raises(traitlets.TraitError, match=name):
+        setattr(dashboard, name, bad)
+    assert getattr(dashboard, name) == before
+    assert dashboard.page_state.timeframe == "1m"
+
+
 def test_what_python_chooses_on_a_dashboard_its_panels_follow_without_a_page():
     dashboard = Dashboard(rounding=10)
     dashboard.symbol, dashboard.timeframe, dashboard.rows = "eth/usdt", "1h", 50
