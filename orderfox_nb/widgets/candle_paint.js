@@ -140,12 +140,18 @@ export function paintCandles(context, scene) {
   if (show.liquidations) {
     const box = { boxes: scene.liquidationLapses, top: floor, height: plot.top + plot.height - floor };
     paintLapses(context, { ...box, colour: colours.warning });
-    paintLiquidations(context, { plot, panes, liquidations, first, last, centre, width, colours, show });
+    const { liquidation_history: history } = scene.frame;
+    paintLiquidations(context, { plot, panes, liquidations, history, first, last, centre, width, colours, show });
   }
   context.restore();
 }
 
-function paintLiquidations(context, { plot, panes, liquidations, first, last, centre, width, colours, show }) {
+/** Where the past is not known, an empty place in it means nothing. */
+export function liquidationTitle(history) {
+  return `Liquidations, shorts − longs${history === "complete" ? "" : " · only what was seen live"}`;
+}
+
+function paintLiquidations(context, { plot, panes, liquidations, history, first, last, centre, width, colours, show }) {
   const [from, to] = panes.liquidations;
   const top = plot.top + plot.height * from;
   const tall = plot.height * (to - from);
@@ -160,7 +166,7 @@ function paintLiquidations(context, { plot, panes, liquidations, first, last, ce
   context.fillStyle = colours.muted;
   context.font = colours.font;
   context.textBaseline = "top";
-  context.fillText("Liquidations, shorts − longs", plot.left + 10, edge + 6);
+  context.fillText(liquidationTitle(history), plot.left + 10, edge + 6);
   if (above + below <= 0) return;
   const per = Math.min((tall * share) / Math.max(above, 1e-9), (tall * (1 - share)) / Math.max(below, 1e-9));
   const [shorts, longs, breaks] = [[], [], []];

@@ -59,7 +59,8 @@ def candles_svg(frame: dict[str, Any], colours: Look, *, width: float = 760, hei
         averaged.append((x + 2, zero - averages[at] / most_liquid * half))
     parts.append(line(0, zero, right, zero, stroke=colours.line))
     parts.append(path(averaged, stroke=colours.warning))
-    parts.append(text(10, liquid_top + 8, "Liquidations, shorts − longs", fill=colours.muted, size=11))
+    known = "" if frame.get("liquidation_history") == "complete" else " · only what was seen live"
+    parts.append(text(10, liquid_top + 8, f"Liquidations, shorts − longs{known}", fill=colours.muted, size=11))
     every = max(1, len(times) // 6)
     parts += [
         text(at * _BAR, height - 13, _bar_time(times[at], frame["interval"]), fill=colours.muted, size=11)

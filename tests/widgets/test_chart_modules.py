@@ -365,3 +365,13 @@ def test_a_liquidation_bar_tells_total_shares_and_net(run_module: RunModule):
         ],
         None,
     ]
+
+
+def test_an_unknown_past_of_liquidations_is_said_beside_their_bars(run_module: RunModule):
+    titles = run_json(
+        run_module,
+        """import { liquidationTitle } from "./candle_paint.js";
+        console.log(JSON.stringify(["complete", "missing", "none"].map(liquidationTitle)));""",
+    )
+    whole = "Liquidations, shorts − longs"
+    assert titles == [whole, f"{whole} · only what was seen live", f"{whole} · only what was seen live"]
