@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +14,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from orderfox_nb.core.events import BookDelta, Gap, Status, Topic, raw_levels
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server import models
 from orderfox_nb.server.handlers.sockets import cut_reason, parse_message
 from tests.server.conftest import Serve, Served, until
-from tests.server.scripted import VENUE, liquidation, trade
+from tests.server.scripted import LISTINGS, VENUE, liquidation, trade
 
 pytestmark = pytest.mark.server
 
@@ -229,6 +231,33 @@ async def test_update_params_takes_effect_without_a_reconnection(server: Served)
         server.feed.emit(BOOK, moved_book(server, 1))
         assert (await receive(other))["limit"] == 5
         assert (await receive(socket))["limit"] == 2
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "NOSUCHTHING"])
+async def test_update_params_that_come_before_the_symbol_is_known_are_applied(
+    server: Served, monkeypatch: pytest.MonkeyPatch, symbol: str
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Sequence[Listing]:
+        asked.set()
+        await answer.wait()
+        return LISTINGS
+
+    monkeypatch.setattr(server.feed, "listings", slow)
+    async with connect(server.ws_url + f"api/v1/ws/orderbook/{symbol}?limit=5") as socket:
+        await socket.send('{"type":"update_params","limit":2,"rounding":0.25}')
+        await socket.send('{"type":"ping"}')
+        await asyncio.wait_for(asked.wait(), 10)
+        answer.set()
+        if symbol == "NOSUCHTHING":
+            assert "not found" in (await receive(socket, "error"))["message"]
+            assert (await closed_with(socket))[0] == 4000
+            return
+        updated = await receive(socket, "params_updated")
+        assert updated == {"type": "params_updated", "limit": 2, "rounding": 0.25, "success": True}
+        fresh = await receive(socket, "orderbook_update")
+        assert (fresh["limit"], fresh["rounding"], len(fresh["bids"])) == (2, 0.25, 2)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server.handlers.market import book_limit
 from orderfox_nb.server.handlers.parameters import Parameter
 from orderfox_nb.server.handlers.sockets import MarketSocket
+from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
 from orderfox_nb.views.stamp import Stamp, number
 from orderfox_nb.views.trades import PUBLIC_TRADES, trades_update
@@ -122,6 +123,10 @@ class OrderBookSocket(SymbolSocket):
     channel = "book"
     key: FrameKey | None = None
 
+    def initialize(self, service: DeskService) -> None:  # type: ignore[override]
+        super().initialize(service)
+        self._began = asyncio.Event()
+
     def options(self) -> dict[str, Any]:
         wanted: dict[str, Any] = {"limit": book_limit(self.service).read(self.value("limit"))}
         if (rounding := self.value("rounding")) is not None:
@@ -135,8 +140,9 @@ class OrderBookSocket(SymbolSocket):
         self._desk, self._listing = desk, listing
         self._switched = asyncio.Event()
         self.key = self._key(options["key"])
+        self._began.set()
         while True:
-            frames = asyncio.create_task(self.forward(desk, self.key), name=f"frames {self.correlation}")
+            frames = asyncio.create_task(self._forward_while_wanted(desk, self.key), name=f"frames {self.correlation}")
             switch = asyncio.create_task(self._switched.wait())
             try:
                 await asyncio.wait({frames, switch}, return_when=asyncio.FIRST_COMPLETED)
@@ -154,22 +160,44 @@ class OrderBookSocket(SymbolSocket):
             await super().take(message)
             return
         self.check_cost("update_params")
-        if self.key is None:
-            raise BadValue("update_params", "", "to be sent after the first frame")
-        wanted = dict(self.key.parameters)
+        wanted = dict((await self._current()).parameters)
         if message.get("limit") is not None:
             wanted["limit"] = str(book_limit(self.service).read(_number_text("limit", message["limit"])))
         if message.get("rounding") is not None:
             wanted["rounding"] = str(parse_rounding(_number_text("rounding", message["rounding"])))
-        key = self._key(wanted)
+        self.key = key = self._key(wanted)
         await self.say(
             type="params_updated",
             limit=key.integer("limit"),
             rounding=number(self._rounding_in_force(key)),
             success=True,
         )
-        self.key = key
         self._switched.set()
+
+    async def _forward_while_wanted(self, desk: Desk, key: FrameKey) -> None:
+        """Send the frames of a key while it is in force: none of them follows the answer that tells of another."""
+        async with desk.frames(key) as reader:
+            async for frame in reader:
+                if key == self.key:
+                    await self.send(frame.text)
+
+    async def _current(self) -> FrameKey:
+        """Return the key in force.
+
+        A reader may speak before its symbol is known: its message waits, and so does what follows.
+
+        Raises:
+            WebSocketClosedError: There will be none; why is told by the task that looked for it.
+        """
+        assert self._task is not None
+        began = asyncio.create_task(self._began.wait())
+        try:
+            await asyncio.wait({began, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            began.cancel()
+        if self.key is None:
+            raise WebSocketClosedError
+        return self.key
 
     def _key(self, wanted: Mapping[str, object]) -> FrameKey:
         return frame_key(self._desk.venue, self._listing.instrument.symbol, "v1.orderbook", wanted)
