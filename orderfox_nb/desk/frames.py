@@ -91,10 +91,11 @@ class Recipe(Protocol):
 class _Press:
     """One computed frame, encoded for whoever takes it first."""
 
-    def __init__(self, stream: FrameStream, sequence: int, view: Any, stamp: Stamp, before: _Press | None) -> None:
-        self.sequence = sequence
+    def __init__(self, stream: FrameStream, recipe: Recipe, view: Any, stamp: Stamp, before: _Press | None) -> None:
+        self.sequence = stream.sequence
         self.view = view
         self._stream = stream
+        self._recipe = recipe
         self._stamp = stamp
         self._before = before.view if before is not None else None
         self._base = before.sequence if before is not None else None
@@ -106,9 +107,8 @@ class _Press:
         if self._delta is not None and self._base == held:
             return self._delta
         if held is not None and self._base == held and self._before is not None:
-            recipe = self._stream.recipe
             stamp = msgspec.structs.replace(self._stamp, sequence=self.sequence, base=self._base)
-            messages = recipe.delta(self._before, self.view, stamp)
+            messages = self._recipe.delta(self._before, self.view, stamp)
             if messages is not None:
                 self._delta = Frame(key=self._stream.key, sequence=self.sequence, base=self._base, messages=messages)
                 self._stream.encoded += 1
@@ -116,7 +116,7 @@ class _Press:
             self._before = None
         if self._full is None:
             stamp = msgspec.structs.replace(self._stamp, sequence=self.sequence)
-            messages = self._stream.recipe.full(self.view, stamp)
+            messages = self._recipe.full(self.view, stamp)
             self._full = Frame(key=self._stream.key, sequence=self.sequence, base=None, messages=messages)
             self._stream.encoded += 1
         return self._full
@@ -178,11 +178,19 @@ class FrameReader:
 
 
 class FrameStream:
-    """The frames of one key for all its readers."""
+    """The frames of one key for all its readers.
 
-    def __init__(self, key: FrameKey, recipe: Recipe, *, hub: Hub, clock: Clock) -> None:
+    Args:
+        key: What the frames show.
+        make: Makes the recipe of the key.
+        hub: Holds the topics.
+        clock: Measures the ten frames a second.
+    """
+
+    def __init__(self, key: FrameKey, make: Callable[[FrameKey], Recipe], *, hub: Hub, clock: Clock) -> None:
         self.key = key
-        self.recipe = recipe
+        self.recipe: Recipe | None = None
+        """There while the key has readers: it holds the folds of its topics."""
         self.press: _Press | None = None
         self.sequence = 0
         self.pressed = 0
@@ -191,6 +199,7 @@ class FrameStream:
         self.error: BaseException | None = None
         self.closed = False
         self.readers: set[FrameReader] = set()
+        self._make = make
         self._hub = hub
         self._clock = clock
         self._changed = asyncio.Event()
@@ -198,11 +207,12 @@ class FrameStream:
 
     def join(self) -> FrameReader:
         """Add a reader; the first one starts the work."""
-        reader = FrameReader(self)
-        self.readers.add(reader)
         if self._task is None or self._task.done():
             self.press, self.error, self.closed = None, None, False
-            self._task = asyncio.create_task(self._run(), name=f"frames {self.key.text}")
+            self.recipe = recipe = self._make(self.key)
+            self._task = asyncio.create_task(self._run(recipe), name=f"frames {self.key.text}")
+        reader = FrameReader(self)
+        self.readers.add(reader)
         return reader
 
     async def leave(self, reader: FrameReader) -> None:
@@ -221,18 +231,19 @@ class FrameStream:
             task.cancel()
             await asyncio.wait({task})
         if not self.readers and self._task is None:
-            # Its number is kept; a view and its text for each key that somebody once looked at would not be little.
-            self.press = None
+            # Its number is kept; the folds, a view and its text for each key that somebody once looked at would not be
+            # little.
+            self.press = self.recipe = None
 
-    async def _run(self) -> None:
+    async def _run(self, recipe: Recipe) -> None:
         try:
             async with AsyncExitStack() as stack:
-                states = await self._open(stack)
-                await self.recipe.prepare(states)
-                if self.recipe.poll_s:
-                    poll = asyncio.create_task(self._poll(), name=f"poll {self.key.text}")
+                states = await self._open(recipe, stack)
+                await recipe.prepare(states)
+                if recipe.poll_s:
+                    poll = asyncio.create_task(self._poll(recipe), name=f"poll {self.key.text}")
                     stack.push_async_callback(_cancelled, poll)
-                await self._press_on_change([state for state in states if state is not None])
+                await self._press_on_change(recipe, [state for state in states if state is not None])
         except OrderFoxError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - a bug in one key must not end the others
@@ -246,9 +257,9 @@ class FrameStream:
             for reader in self.readers:
                 reader.signal()
 
-    async def _open(self, stack: AsyncExitStack) -> list[TopicState | None]:
+    async def _open(self, recipe: Recipe, stack: AsyncExitStack) -> list[TopicState | None]:
         states: list[TopicState | None] = []
-        for place, topic in enumerate(self.recipe.topics):
+        for place, topic in enumerate(recipe.topics):
             try:
                 state = await stack.enter_async_context(self._hub.watch(topic))
             except OrderFoxError:
@@ -261,13 +272,13 @@ class FrameStream:
             states.append(state)
         return states
 
-    async def _poll(self) -> None:
+    async def _poll(self, recipe: Recipe) -> None:
         while True:
-            await self._clock.sleep(self.recipe.poll_s)
-            await self.recipe.prepare(())
+            await self._clock.sleep(recipe.poll_s)
+            await recipe.prepare(())
             self._changed.set()
 
-    async def _press_on_change(self, states: Sequence[TopicState]) -> None:
+    async def _press_on_change(self, recipe: Recipe, states: Sequence[TopicState]) -> None:
         self._changed.set()
         version: object = None
         due_us = 0
@@ -276,22 +287,21 @@ class FrameStream:
             self._changed.clear()
             if states and states[0].error is not None:
                 raise states[0].error
-            now = self.recipe.version()
-            if now == version or not self.recipe.ready():
+            now = recipe.version()
+            if now == version or not recipe.ready():
                 continue
             version = now
-            self._take()
+            self._take(recipe)
             # A grid, so that ten a second are ten: a press that came late does not push the next one back.
             now_us = self._clock.now_us()
             late_us = now_us - due_us
             due_us = (due_us if late_us < _LATE_US else now_us) + INTERVAL_US
             await self._clock.sleep((due_us - now_us) / 1e6)
 
-    def _take(self) -> None:
+    def _take(self, recipe: Recipe) -> None:
         self.sequence += 1
         self.pressed += 1
-        before = self.press
-        self.press = _Press(self, self.sequence, self.recipe.capture(), self.recipe.stamp(), before)
+        self.press = _Press(self, recipe, recipe.capture(), recipe.stamp(), self.press)
         for reader in self.readers:
             reader.signal()
 
@@ -318,7 +328,7 @@ class FramePress:
         """Read the frames of a key."""
         stream = self._streams.get(key)
         if stream is None:
-            stream = self._streams[key] = FrameStream(key, self._recipe(key), hub=self._hub, clock=self._clock)
+            stream = self._streams[key] = FrameStream(key, self._recipe, hub=self._hub, clock=self._clock)
         self._streams.move_to_end(key)
         reader = stream.join()
         self._evict()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -376,3 +378,29 @@ async def test_trades_move_the_open_bar_between_klines(tmp_path: Path):
             50_100.0,
             1.25,
         ]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "BTCUSDT/book",
+        "BTCUSDT/depth",
+        "BTCUSDT/trades",
+        "BTCUSDT/candles",
+        "BTCUSDT/liquidations",
+        "*/liquidations",
+        "BTCUSDT/ticker",
+    ],
+)
+async def test_a_key_without_readers_keeps_its_number_and_no_fold(tmp_path: Path, key: str):
+    feed = ScriptedFeed(ManualClock(START_US))
+    async with desk_of(feed, tmp_path) as desk:
+        async with desk.frames(parse_key(f"{VENUE}/{key}")) as reader:
+            first = await next_json(reader)
+            states = [weakref.ref(state) for state in desk.hub.topics]
+            assert states
+        del reader
+        gc.collect()
+        assert [ref for ref in states if ref() is not None] == []
+        async with desk.frames(parse_key(f"{VENUE}/{key}")) as reader:
+            assert (await next_json(reader))["sequence"] > first["sequence"]
