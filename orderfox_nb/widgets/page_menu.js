@@ -70,12 +70,15 @@ export function makeMenu({ model, el, view, chooseTrait }) {
   box.append(kernel, button, popup, keys, code, banner);
   el.append(box);
 
-  const show = (sheet) => {
-    const place = button.getBoundingClientRect();
-    sheet.style.top = `${Math.max(8, place.bottom + 6)}px`;
-    sheet.style.right = `${Math.max(8, document.documentElement.clientWidth - place.right)}px`;
-    if (!sheet.matches(":popover-open")) sheet.showPopover();
-  };
+  for (const sheet of [popup, keys, code]) {
+    sheet.addEventListener("beforetoggle", ({ newState }) => {
+      if (newState !== "open") return;
+      const place = button.getBoundingClientRect();
+      sheet.style.top = `${Math.max(8, place.bottom + 6)}px`;
+      sheet.style.right = `${Math.max(8, document.documentElement.clientWidth - place.right)}px`;
+    });
+  }
+  const show = (sheet) => sheet.matches(":popover-open") || sheet.showPopover();
   const copyText = async (title, content) => {
     popup.hidePopover();
     write(code.firstChild, title);
@@ -110,13 +113,13 @@ export function makeMenu({ model, el, view, chooseTrait }) {
     const values = { layout: model.get("arrangement"), ...chosen() };
     for (const [name, select] of Object.entries(selects)) select.show(select.words, values[name]);
   };
-  button.addEventListener("click", () => {
-    if (popup.matches(":popover-open")) return popup.hidePopover();
-    showChoices();
-    show(popup);
-    selects.layout.focus();
+  // The browser's own pairing: a press on the button of an open popup is no press beside it, which closes it first.
+  button.popoverTargetElement = popup;
+  popup.addEventListener("beforetoggle", ({ newState }) => newState === "open" && showChoices());
+  popup.addEventListener("toggle", ({ newState }) => {
+    button.setAttribute("aria-expanded", String(newState === "open"));
+    if (newState === "open") selects.layout.focus();
   });
-  popup.addEventListener("toggle", ({ newState }) => button.setAttribute("aria-expanded", String(newState === "open")));
   showChoices();
   model.on("change:arrangement", showChoices);
   const untheme = onTheme(showChoices);

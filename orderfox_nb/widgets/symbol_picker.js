@@ -178,11 +178,13 @@ async function render({ model, el }) {
     unsubscribe?.();
     unsubscribe = null;
   };
-  button.addEventListener("click", () => {
+  // The browser's own pairing: a press on the button of an open popup is no press beside it, which closes it first.
+  button.popoverTargetElement = popup;
+  popup.addEventListener("beforetoggle", ({ newState }) => {
+    if (newState !== "open") return;
     const place = button.getBoundingClientRect();
     popup.style.left = `${Math.max(8, Math.min(place.left, innerWidth - 488))}px`;
     popup.style.top = `${place.bottom + 6}px`;
-    popup.togglePopover();
   });
   popup.addEventListener("toggle", ({ newState }) => {
     button.setAttribute("aria-expanded", String(newState === "open"));

@@ -121,6 +121,26 @@ async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(serv
         assert await page.evaluate("document.documentElement.dataset.ofTheme") == "light"
 
 
+async def test_a_popup_is_closed_by_the_button_that_opened_it(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        page = screen.page
+        await screen.wait_live("chart")
+        for button, popup in ((".of-picker-button", ".of-picker-popup"), (".of-theme.of-menu-button", ".of-sheet")):
+            for _ in range(2):
+                await page.click(button)
+                await page.wait_for_selector(f"{popup}:popover-open")
+                await page.wait_for_selector(f"{button}[aria-expanded='true']")
+                above = await page.locator(button).bounding_box()
+                below = await page.locator(f"{popup}:popover-open").bounding_box()
+                assert above
+                assert below
+                assert 0 <= below["y"] - above["y"] - above["height"] < 10
+                await page.click(button)
+                await page.wait_for_selector(f"{button}[aria-expanded='false']")
+                assert await page.locator(f"{popup}:popover-open").count() == 0
+        screen.check_clean()
+
+
 async def test_times_of_every_panel_follow_the_zone(served: str, open_screen: OpenScreen):
     async with open_screen(served, timezone_id="Asia/Kolkata") as screen:
         await screen.wait_live("tape", "liquidations")
