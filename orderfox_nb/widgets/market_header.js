@@ -54,7 +54,14 @@ async function render({ model, el }) {
     panel.dataset.symbol = frame.symbol;
     tick();
   };
-  parts.symbolChanged = () => (before = 0);
+  // Beside the name of another symbol not one number of the last one may stand.
+  parts.symbolChanged = () => {
+    before = next = 0;
+    for (const element of [last, change.value, mark.value, rate, interest.value, volume.value]) write(element, "–");
+    setClass(last, "of-last");
+    setClass(change.value, "");
+    tick();
+  };
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
   const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint });
   const timer = setInterval(tick, 1000);

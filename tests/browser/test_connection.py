@@ -73,3 +73,28 @@ async def test_a_network_that_says_nothing_is_noticed_and_nothing_old_stands_as_
         await state_is(screen, "reconnecting")
         await screen.wait_live("book")
         assert await screen.link("link.counters.connections") == 3
+
+
+async def test_no_price_stands_beside_the_name_of_a_symbol_that_has_not_come_yet(served: str, open_screen: OpenScreen):
+    wires = Wires()
+    figures = ":is(.of-last, .of-figure b)"
+    opacity = "getComputedStyle(document.querySelector('.of-market .of-last')).opacity"
+    async with open_screen("about:blank") as screen:
+        await screen.page.route_web_socket("**/ws/live", wires.through)
+        await screen.page.goto(served)
+        await screen.wait_live("market", "book")
+        assert await screen.page.evaluate(opacity) == "1"
+        wires.dropped = "ETHUSDT/ticker"
+        await screen.page.click(".of-picker-button")
+        await screen.page.wait_for_selector(".of-picker-popup .of-row")
+        await screen.page.keyboard.type("eth")
+        await screen.page.keyboard.press("Enter")
+        await screen.wait_data("book", symbol="ETHUSDT", state="live")
+        assert await screen.page.inner_text(".of-picker-name") == "ETH/USDT"
+        assert (await screen.data("market"))["state"] == "waiting"
+        texts = await screen.page.eval_on_selector_all(
+            f".of-market {figures}", "(all) => all.map((one) => one.textContent)"
+        )
+        assert len(texts) == 6
+        assert set(texts) == {"–"}
+        assert await screen.page.evaluate(opacity) == "0.45"
