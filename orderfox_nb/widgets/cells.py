@@ -61,7 +61,8 @@ class CellOutputs:
         if showing:
             self._shown[cell] = showing
         still = {id(one) for shown in self._shown.values() for one in shown}
-        close_trees([one for one in before if id(one) not in still])
+        if gone := [one for one in before if id(one) not in still]:
+            close_trees(gone)
 
 
 @cache
