@@ -18,6 +18,7 @@ import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.symbols import canonical, rounding_options, suggest
 from orderfox_nb.desk.demo_symbols import demo_listings
 from orderfox_nb.errors import FeedError, UnknownSymbol, VenueUnreachable
@@ -49,6 +50,7 @@ class Catalogue:
         self._by_symbol: dict[str, Listing] = {}
         self._source: Literal["none", "venue", "disk", "demo"] = "none"
         self._loaded_us = 0
+        self._taken_us = 0
         self._tried_us = 0
         self._load: asyncio.Task[None] | None = None
         self._calls = 0
@@ -75,9 +77,10 @@ class Catalogue:
         return self._calls
 
     @property
-    def since_us(self) -> int:
-        """When the venue's own list was loaded last, 0 if never."""
-        return self._loaded_us
+    def quality(self) -> QualityView:
+        """How far the list can be trusted: built in, an older one, or the venue's own; since when it is the list."""
+        state = QualityState.DOWN if self.demo else QualityState.STALE if self.problem else QualityState.LIVE
+        return QualityView(state.value, "complete", self._taken_us // 1000)
 
     def listing(self, symbol: str) -> Listing | None:
         """Return what is known of a canonical symbol; asks nobody."""
@@ -209,6 +212,7 @@ class Catalogue:
         self._rows = tuple(rows)
         self._by_symbol = {row.instrument.symbol: row for row in rows}
         self._source = source
+        self._taken_us = self._clock.now_us()
         self.version += 1
 
 

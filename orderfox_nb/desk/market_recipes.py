@@ -8,7 +8,6 @@ from typing import Any, Final
 from orderfox_nb.core.events import WHOLE_MARKET, MarkPrice, OpenInterest, Ticker, Topic
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.market_state import Latest
-from orderfox_nb.core.quality import QualityView
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.recipes import OneTopic
@@ -131,13 +130,7 @@ class SymbolsRecipe:
         return True
 
     def stamp(self) -> Stamp:
-        catalogue = self._catalogue
-        state = "down" if catalogue.demo else "stale" if catalogue.problem else "live"
-        return Stamp(
-            key=self._key.text,
-            time_us=self._now_us(),
-            quality=QualityView(state, "complete", catalogue.since_us // 1000),
-        )
+        return Stamp(key=self._key.text, time_us=self._now_us(), quality=self._catalogue.quality)
 
     def capture(self) -> tuple[Sequence[Listing], bool]:
         return self._catalogue.known, self._catalogue.demo

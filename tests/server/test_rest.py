@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,15 @@ import msgspec
 import pytest
 
 from orderfox_nb.config import load_settings
-from orderfox_nb.errors import SettingError
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.errors import SettingError, VenueUnreachable
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server import models
 from orderfox_nb.server.handlers.parameters import Parameter, limit, time_ms
 from orderfox_nb.server.openapi import readable
 from orderfox_nb.server.routes import REST
 from tests.server.conftest import Child, Serve, Served
-from tests.server.scripted import START_US
+from tests.server.scripted import START_US, VENUE
 
 pytestmark = pytest.mark.server
 
@@ -156,6 +160,35 @@ async def test_symbols_come_by_volume_with_all_that_a_chart_needs(server: Served
     assert (first.symbol, first.ui_name, first.volume24h_formatted) == ("BTC/USDT:USDT", "BTC/USDT", "12.59B")
     assert (first.price_precision, first.tick_size, first.step_size) == (1, 0.1, 0.001)
     assert (first.rounding_options, first.default_rounding) == ([0.1, 1, 10, 100, 1000], 10)
+
+
+async def unreachable() -> Sequence[Listing]:
+    raise VenueUnreachable(VENUE, "away")
+
+
+async def test_a_list_of_symbols_that_is_not_the_venues_own_is_marked(server: Served) -> None:
+    async def marked(desk: Desk) -> tuple[models.Quality, int]:
+        async with server.session.get(server.url + "api/v1/symbols") as response:
+            assert "X-Limit" not in response.headers
+            assert response.headers["X-Quality"] == msgspec.json.encode(desk.catalogue.quality).decode()
+            return msgspec.json.decode(response.headers["X-Quality"], type=models.Quality), len(await response.json())
+
+    desk = await server.service.desk()
+    listings, began_ms = server.feed.listings, time.time_ns() // 1_000_000
+    server.feed.listings = unreachable  # type: ignore[method-assign]
+    demo, count = await marked(desk)
+    assert (demo.state, demo.coverage, count > 3) == ("down", "complete", True)
+    assert demo.since >= began_ms
+    server.feed.listings = listings  # type: ignore[method-assign]
+    await desk.catalogue.refresh()
+    own, count = await marked(desk)
+    assert (own.state, count) == ("live", 3)
+    assert own.since >= demo.since
+    server.feed.listings = unreachable  # type: ignore[method-assign]
+    with pytest.raises(VenueUnreachable):
+        await desk.catalogue.refresh()
+    old, count = await marked(desk)
+    assert (old.state, old.since, count) == ("stale", own.since, 3)
 
 
 async def test_symbols_are_loaded_once_and_anew_on_request(server: Served) -> None:

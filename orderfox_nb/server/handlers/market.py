@@ -47,26 +47,35 @@ class MarketRoute(ReadHandler):
 class ListRoute(MarketRoute):
     """A route that answers with a plain list: what concerns all of it goes into headers."""
 
-    headers: ClassVar[Mapping[str, str]] = {
-        "X-Limit": "The limit in force",
-        "X-Quality": "State and coverage of the data, and since when, as JSON",
-    }
+    headers: ClassVar[Mapping[str, str]] = {"X-Quality": "State and coverage of the data, and since when, as JSON"}
 
-    def told(self, answer: Answer, *, limit: int) -> bytes:
+    def told(self, answer: Answer) -> bytes:
         """Set the headers of a list and return its text."""
-        self.set_header("X-Limit", str(limit))
         self.set_header("X-Quality", msgspec.json.encode(answer.quality).decode())
         return answer.text
 
 
-class Symbols(MarketRoute):
+class LimitedRoute(ListRoute):
+    """A list of as many as are asked for, up to a limit."""
+
+    headers: ClassVar[Mapping[str, str]] = {"X-Limit": "The limit in force", **ListRoute.headers}
+
+    def told_of(self, answer: Answer, *, limit: int) -> bytes:
+        """Set the headers of a limited list and return its text."""
+        self.set_header("X-Limit", str(limit))
+        return self.told(answer)
+
+
+class Symbols(ListRoute):
     """Every symbol, by 24 h volume."""
 
     route = "symbols"
     model = list[SymbolRow]
 
     async def answer(self, *_args: str) -> bytes:
-        return symbols(await (await self.service.desk()).catalogue.rows())
+        catalogue = (await self.service.desk()).catalogue
+        rows = await catalogue.rows()
+        return self.told(Answer(symbols(rows), catalogue.quality))
 
 
 class SymbolCacheStats(MarketRoute):
@@ -139,7 +148,7 @@ class OrderBook(MarketRoute):
         raise VenueUnreachable(desk.venue, "no data came in time, try again")
 
 
-class Trades(ListRoute):
+class Trades(LimitedRoute):
     """The newest trades, newest first."""
 
     route = "trades"
@@ -150,7 +159,7 @@ class Trades(ListRoute):
     async def answer(self, *args: str) -> bytes:
         values = self.values()
         answer = await (await self.service.desk()).trades(args[0], limit=values["limit"])
-        return self.told(answer, limit=values["limit"])
+        return self.told_of(answer, limit=values["limit"])
 
 
 class Quality(MarketRoute):
@@ -164,7 +173,7 @@ class Quality(MarketRoute):
         return msgspec.json.encode(await (await self.service.desk()).quality(args[0]))
 
 
-class Candles(ListRoute):
+class Candles(LimitedRoute):
     """Bars, oldest first."""
 
     route = "candles"
@@ -181,10 +190,10 @@ class Candles(ListRoute):
         answer = await (await self.service.desk()).candles(
             args[0], values["timeframe"], limit=values["limit"], end_ms=values["end_time"]
         )
-        return self.told(answer, limit=values["limit"])
+        return self.told_of(answer, limit=values["limit"])
 
 
-class Liquidations(ListRoute):
+class Liquidations(LimitedRoute):
     """Past liquidation orders, newest first."""
 
     route = "liquidations"
@@ -195,7 +204,7 @@ class Liquidations(ListRoute):
     async def answer(self, *args: str) -> bytes:
         values = self.values()
         answer = await (await self.service.desk()).liquidations(args[0], limit=values["limit"])
-        return self.told(answer, limit=values["limit"])
+        return self.told_of(answer, limit=values["limit"])
 
 
 class LiquidationVolumes(MarketRoute):
