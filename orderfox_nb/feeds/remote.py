@@ -1,4 +1,4 @@
-"""Another OrderFox server as a Feed: its events over one socket, its past over REST."""
+"""Another OrderFox server as a Feed: its events over a socket for each 64 topics, its past over REST."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BadValue, MalformedFrame, UnknownSymbol, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.remote_link import Dropped, Gone, Lost, RemoteItem, RemoteLink
+from orderfox_nb.feeds.remote_link import MOST_TOPICS, Dropped, Gone, Lost, RemoteItem, RemoteLink
 
 Answer = TypeVar("Answer")
 
@@ -39,7 +39,8 @@ class RemoteFeed:
         self._clock = clock or SystemClock()
         self._headers = {"Authorization": f"token {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
-        self._link = RemoteLink(self._url, headers=self._headers, clock=self._clock, random=random)
+        self._random = random
+        self._links = [self._new_link()]
         self._calls = 0
 
     @property
@@ -50,12 +51,13 @@ class RemoteFeed:
     @property
     def origin(self) -> Origin:
         known = self._link.origin
+        problems = (link.problem for link in self._links if link.topics and link.problem)
         return Origin(
             source=self._url,
             venue=self.venue,
             simulated=known.get("simulated") is True,
             recorded=known.get("recorded") is True,
-            problem=self._link.problem or str(known.get("problem") or ""),
+            problem=next(problems, self._link.problem) or str(known.get("problem") or ""),
             demo_symbols=known.get("demo_symbols") is True,
         )
 
@@ -68,7 +70,8 @@ class RemoteFeed:
         inbox: Inbox[RemoteItem] = Inbox(_INBOX_BOUND, overflow=Dropped)
         last_id = -1
         yield self._status(topic, "connecting")
-        async with self._link.read(topic, inbox):
+        link = self._link_for(topic)
+        async with link.read(topic, inbox):
             while True:
                 item = await inbox.get()
                 match item:
@@ -82,7 +85,7 @@ class RemoteFeed:
                         if topic.channel != "trades":
                             yield self._gap(topic, reason)
                     case Dropped(lost):
-                        self._link.resume(topic)
+                        link.resume(topic)
                         if topic.channel != "trades":
                             yield self._gap(topic, "the reader did not keep up", lost=lost)
                     case Trade():
@@ -160,7 +163,11 @@ class RemoteFeed:
         ]
 
     def statistics(self) -> Mapping[str, int | float]:
-        return {**self._link.statistics(), "rest_calls": self._calls}
+        total: dict[str, int | float] = {"rest_calls": self._calls}
+        for link in self._links:
+            for name, count in link.statistics().items():
+                total[name] = total.get(name, 0) + count
+        return total
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,10 +175,30 @@ class RemoteFeed:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._link.close()
+        for link in self._links:
+            await link.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    @property
+    def _link(self) -> RemoteLink:
+        """The link that knows the server best: one that is in use."""
+        return next((link for link in self._links if link.topics), self._links[0])
+
+    def _link_for(self, topic: Topic) -> RemoteLink:
+        """Choose the link that carries a topic, else one with room; a link without topics has no socket."""
+        for link in self._links:
+            if topic in link.topics:
+                return link
+        for link in self._links:
+            if len(link.topics) < MOST_TOPICS:
+                return link
+        self._links.append(self._new_link())
+        return self._links[-1]
+
+    def _new_link(self) -> RemoteLink:
+        return RemoteLink(self._url, headers=self._headers, clock=self._clock, random=self._random)
 
     async def _get(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> Answer:
         self._calls += 1

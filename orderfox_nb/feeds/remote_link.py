@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, Final, TypeAlias
@@ -21,6 +21,8 @@ from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, http_status, open
 _log = logging.getLogger(__name__)
 
 WIRE: Final = 1
+MOST_TOPICS: Final = 64
+"""What a server takes on one socket (docs/live.md)."""
 _QUIET_S: Final = 45.0
 """The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
 
@@ -115,6 +117,11 @@ class RemoteLink:
         self.reconnects = 0
         self.frames = 0
         self.malformed = 0
+
+    @property
+    def topics(self) -> Collection[Topic]:
+        """What is read over this socket."""
+        return self._readers.keys()
 
     @asynccontextmanager
     async def read(self, topic: Topic, inbox: Inbox[RemoteItem]) -> AsyncGenerator[None]:

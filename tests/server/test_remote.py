@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
 from tornado import web
@@ -14,12 +14,15 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketHandler
 
 from orderfox_nb.config import load_settings
-from orderfox_nb.core.events import Topic
+from orderfox_nb.core.events import Channel, Status, Topic
+from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import FeedError
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.feeds.remote import RemoteFeed
-from tests.server.conftest import Served
+from tests.server.conftest import Served, until
+from tests.server.scripted import LISTINGS, START_US, listing
 
 pytestmark = pytest.mark.server
 
@@ -28,6 +31,42 @@ async def test_past_liquidations_of_another_server_are_listed_once(server: Serve
     async with Desk(RemoteFeed(server.url), load_settings(), linger_s=0) as desk:
         rows = json.loads((await desk.liquidations("BTCUSDT", limit=10)).text)
     assert [row["quantity"] for row in rows] == ["2.5", "1.5", "0.5"]
+
+
+async def test_more_topics_than_a_socket_carries_are_read_over_several(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = listing("SOLUSDT", tick="0.01", lot="1", price=100.0, volume=1e9)
+
+    async def listings() -> Sequence[Listing]:
+        return (*LISTINGS, more)
+
+    monkeypatch.setattr(server.feed, "listings", listings)
+    monkeypatch.setattr(
+        server.feed, "prelude", lambda topic: [Status(symbol=topic.symbol, time_us=START_US, state="live")]
+    )
+    symbols = [row.instrument.symbol for row in await listings()]
+    channels: list[tuple[Channel, str]] = [("book", ""), ("trades", ""), *(("candles", name) for name in TIMEFRAME_US)]
+    topics = [Topic("remote", symbol, *stream) for symbol in symbols for stream in channels]
+    assert len(topics) > 64
+
+    async with RemoteFeed(server.url) as feed, AsyncExitStack() as stack, asyncio.timeout(30):
+
+        async def live(topic: Topic) -> None:
+            events = await stack.enter_async_context(aclosing(feed.stream(topic)))
+            async for event in events:
+                if event == Status(symbol=topic.symbol, time_us=START_US, state="live"):
+                    return
+
+        await asyncio.gather(*(live(topic) for topic in topics))
+        assert feed.statistics()["streams"] == len(topics)
+        assert feed.statistics()["sockets"] == len(server.service.sockets) == 2
+        # A topic that is read twice stays on its socket, whatever has room.
+        await live(topics[0])
+        assert len(server.service.sockets) == 2
+        await stack.aclose()
+        assert feed.statistics()["sockets"] == 0
+    await until(lambda: not server.service.sockets)
 
 
 @asynccontextmanager
