@@ -6,36 +6,50 @@ import { makeTable } from "./table_rows.js";
 
 const AVERAGED = 200;
 const LARGE_TIMES = 10;
+export const GAP = null; // instead of a time: trades are missing here
 
-/** Trades that pass the size filter, newest last: more of them than the venue's last few trades hold. */
+/**
+ * Trades that pass the size filter, newest last: more of them than the venue's last few trades hold. Where a frame does
+ * not reach back to the newest one that is known, trades are missing, and GAP stands in their place.
+ */
 export class Kept {
   constructor() {
+    this.held = false;
     this.clear();
   }
 
   clear() {
     this.rows = []; // [id, ms, price, size, side]
+    this.missed = 0; // that came while the list was held
     this.lastId = -1;
     this.mean = 0;
     this.counted = 0;
   }
 
-  /** Take a frame's trades that are new; gives how many passed. */
+  /** Stand still or go on; true where that is another thing than before. */
+  hold(held) {
+    if (this.held === held) return false;
+    this.held = held;
+    this.missed = 0;
+    return true;
+  }
+
+  /** Take a frame's trades that are new, and keep the newest `most`. */
   take(columns, least, most) {
     const [ids, times, prices, sizes, sides] = columns;
     let from = ids.length;
     while (from > 0 && ids[from - 1] > this.lastId) from--;
-    let passed = 0;
+    const hole = from === 0 && this.lastId >= 0 && ids[0] > this.lastId + 1;
+    if (hole && this.rows.length && this.rows.at(-1)[1] !== GAP) this.rows.push([this.lastId, GAP]);
     for (let at = from; at < ids.length; at++) {
       this.counted = Math.min(this.counted + 1, AVERAGED);
       this.mean += (sizes[at] - this.mean) / this.counted;
       if (sizes[at] < least) continue;
       this.rows.push([ids[at], times[at], prices[at], sizes[at], sides[at]]);
-      passed++;
+      if (this.held) this.missed++;
     }
     if (ids.length) this.lastId = ids.at(-1);
     if (this.rows.length > most) this.rows.splice(0, this.rows.length - most);
-    return passed;
   }
 
   /** The size from which a trade stands out where none is set: ten times the mean of the last ones, filtered or not. */
@@ -77,8 +91,6 @@ async function render({ model, el }) {
   let entryOfNow = null;
   let key = "";
   let filter = -1;
-  let held = false;
-  let missed = 0;
 
   const draw = (frame) => {
     const set = model.get("large_size") * 10 ** frame.size_digits;
@@ -87,6 +99,12 @@ async function render({ model, el }) {
     for (let at = 0; at < count; at++) {
       const [, time, price, size, side] = kept.rows[kept.rows.length - 1 - at];
       const { element, cells } = table.row(at);
+      if (time === GAP) {
+        setClass(element, "of-row of-gap");
+        setClass(cells[0], "");
+        cells.forEach((cell, column) => write(cell, column === 0 ? "trades missing here" : ""));
+        continue;
+      }
       write(cells[0], unitsText(price, frame.price_digits));
       setClass(cells[0], side > 0 ? "of-price of-bid" : "of-price of-ask");
       write(cells[1], unitsText(size, frame.size_digits));
@@ -98,34 +116,28 @@ async function render({ model, el }) {
     parts.panel.dataset.rows = String(count);
   };
   const showPause = () => {
-    write(paused, held ? `paused · ${missed} new` : "");
-    parts.panel.dataset.paused = String(held);
+    write(paused, kept.held ? `paused · ${kept.missed} new` : "");
+    parts.panel.dataset.paused = String(kept.held);
   };
   const paint = (entry) => {
     const { frame } = entry;
     const least = model.get("minimum_size") * 10 ** frame.size_digits;
     if (key !== entry.key || filter !== least) {
       kept.clear();
-      missed = 0;
       [key, filter] = [entry.key, least];
     }
     entryOfNow = entry;
-    missed += kept.take(frame.trades, least, model.get("length") + (held ? missed : 0));
+    kept.take(frame.trades, least, model.get("length"));
     write(rate, `${frame.rate < 10 ? frame.rate.toFixed(1) : Math.round(frame.rate)}/s`);
     parts.panel.dataset.last = String(frame.trades[0].at(-1) ?? "");
     parts.panel.dataset.symbol = frame.symbol;
-    if (held) showPause();
-    else {
-      missed = 0;
-      draw(frame);
-    }
+    if (kept.held) showPause();
+    else draw(frame);
   };
   const hold = (next) => {
-    if (held === next) return;
-    held = next;
-    missed = 0;
+    if (!kept.hold(next)) return;
     showPause();
-    if (!held && entryOfNow) draw(entryOfNow.frame);
+    if (!kept.held && entryOfNow) draw(entryOfNow.frame);
   };
   // A finger has no hover: it would stop the list for good.
   table.list.addEventListener("pointerenter", ({ pointerType }) => pointerType !== "touch" && hold(true));

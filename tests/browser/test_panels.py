@@ -150,6 +150,30 @@ async def test_the_tape_filters_by_size_and_stands_still_under_the_pointer(panel
         assert await screen.page.inner_text(".of-paused") == ""
 
 
+async def test_the_tape_marks_where_trades_are_missing(panels: str, open_screen: OpenScreen):
+    async with open_screen(panels, height=1400) as screen:
+        await screen.wait_live("tape")
+        await screen.page.evaluate(f"""() => {{
+            const link = {LINK.strip()};
+            const {{ key, sequence, frame }} = [...link.entries.values()].find(
+                ({{ request, frame }}) => frame && request.stream === "trades" && request.parameters.rows === 50);
+            const [ids, ...columns] = frame.trades.map((column) => column.slice(-3));
+            const trades = [ids.map((id) => id + 1_000_000), ...columns];
+            link.receive({{ ...frame, type: "frame", key, sequence, base: null, trades }}, 0);
+        }}""")
+        row = screen.page.locator(".of-tape .of-row:nth-child(4)")
+        await screen.page.wait_for_selector(".of-tape .of-row.of-gap:nth-child(4)")
+        assert await row.inner_text() == "trades missing here"
+        cell, around = await row.locator("span").first.bounding_box(), await row.bounding_box()
+        assert cell
+        assert around
+        assert cell["width"] > around["width"] * 0.8, "it has the whole row"
+        await screen.page.fill(".of-tape .of-field", "0.000001")
+        await screen.page.keyboard.press("Enter")
+        await screen.page.wait_for_selector(".of-tape .of-gap", state="detached")
+        screen.check_clean()
+
+
 async def test_liquidations_are_summed_by_time_for_a_symbol_and_for_the_market(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("liquidations")

@@ -301,3 +301,48 @@ def test_a_server_that_takes_the_question_and_never_answers_is_nobody_within_sec
     assert json.loads(printed) == {
         "/ours/": "ours", "/other/": "another", "/proxy/": "nobody", "/silent/": "nobody", "/half/": "nobody",
     }  # fmt: skip
+
+
+def test_a_tape_that_is_held_keeps_no_more_than_its_length_and_counts_what_it_missed(run_module: RunModule):
+    printed = run_module("""
+        globalThis.document = { getElementById: () => null };
+        const { Kept } = await import("./tape.js");
+        const kept = new Kept();
+        const frame = (from) => {
+            const ids = Array.from({ length: 50 }, (_, at) => from + at);
+            return [ids, ids, ids, ids.map((id) => id % 2), ids];
+        };
+        kept.take(frame(0), 0, 50);
+        kept.hold(true);
+        for (let at = 10; at <= 1000; at += 10) kept.take(frame(at), 1, 50);
+        const held = [kept.rows.length, kept.missed, kept.rows.at(-1)[0]];
+        kept.hold(false);
+        console.log(JSON.stringify([held, kept.missed]));
+    """)
+    assert json.loads(printed) == [[50, 500, 1049], 0]
+
+
+def test_trades_that_never_came_leave_a_mark_between_those_before_and_after(run_module: RunModule):
+    printed = run_module("""
+        globalThis.document = { getElementById: () => null };
+        const { GAP, Kept } = await import("./tape.js");
+        const kept = new Kept();
+        const take = (ids, size = 9) => kept.take([ids, ids, ids, ids.map(() => size), ids], 5, 6);
+        const shown = () => kept.rows.map(([id, time]) => (time === GAP ? `after ${id}` : id));
+        const seen = [];
+        for (const ids of [[23, 24], [24, 25], [26, 27], [40, 41], [42]]) seen.push((take(ids), shown()));
+        // Between trades that do not pass the filter a second mark would say nothing new.
+        take([60, 61], 1);
+        take([70], 1);
+        take([80]);
+        console.log(JSON.stringify([seen, shown()]));
+    """)
+    seen, last = json.loads(printed)
+    assert seen == [
+        [23, 24],
+        [23, 24, 25],
+        [23, 24, 25, 26, 27],
+        [25, 26, 27, "after 27", 40, 41],
+        [26, 27, "after 27", 40, 41, 42],
+    ]
+    assert last == ["after 27", 40, 41, 42, "after 42", 80]
