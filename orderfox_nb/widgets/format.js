@@ -31,7 +31,8 @@ export function shortText(value, digits = 2) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   for (const [limit, letter] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
-    if (size >= limit) return (value / limit).toFixed(digits) + letter;
+    // What rounds up to 1,000 is written in the next unit: 1.00M and not 1000.00K.
+    if (Number((size / (limit / 1_000)).toFixed(digits)) >= 1_000) return (value / limit).toFixed(digits) + letter;
   }
   return value.toFixed(digits);
 }

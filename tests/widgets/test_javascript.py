@@ -69,11 +69,14 @@ def test_numbers_are_written_digit_by_digit(run_module: RunModule):
             format.priceText(61659.7, 1), format.shortText(12590000000), format.shortText(1000),
             format.shortText(12.3), format.percentText(0.0184), format.percentText(0.0001, 4, false),
             format.countdownText(8047000), format.countdownText(23000), format.shortText(null),
+            format.shortText(999999.9), format.shortText(999994), format.shortText(-999999999),
+            format.shortText(996000), format.shortText(999.996), format.shortText(999.96, 1),
         ]));
     """)
     assert json.loads(printed) == [
         "61,659.7", "0.005", "-2.5", "61,676", "23.419", "7.85", "1.23e-6", "61,659.7",
         "12.59B", "1.00K", "12.30", "+1.84 %", "0.0100 %", "02:14:07", "00:23", "–",
+        "1.00M", "999.99K", "-1.00B", "996.00K", "1.00K", "1.0K",
     ]  # fmt: skip
 
 
