@@ -108,9 +108,9 @@ export class CandleView {
   }
 
   showProgress() {
-    const { loading, exhausted, error } = this.older;
+    const { loading, end, error } = this.older;
     const atStart = this.ready && this.window.domain.x[0] <= this.shown.bars[0][0] * 1000;
-    const why = exhausted ? "no older candles" : error && `older candles: ${error}`;
+    const why = end || (error && `older candles: ${error}`);
     write(this.progress, loading ? "loading older candles…" : atStart ? why : "");
     this.progress.hidden = this.progress.textContent === "";
   }

@@ -1,6 +1,7 @@
 // Bars before the live window: those that left it, and those that are loaded when the viewer pans left.
+import { grouped } from "./format.js";
 
-const OLDER_MOST = 20_000;
+export const OLDER_MOST = 20_000;
 const AGAIN_MS = 5_000;
 const PAGE = 1_000;
 
@@ -15,7 +16,7 @@ export class Older {
     this.key = key;
     this.columns = null; // {bars, liquidations}, once there is more than the live frame
     this.loading = false;
-    this.exhausted = false;
+    this.end = ""; // why there is nothing older to load, as the viewer reads it
     this.failed = -Infinity;
     this.error = "";
   }
@@ -41,7 +42,7 @@ export class Older {
   async load(link, frame, { symbol, interval }) {
     const first = (this.columns ?? frame).bars[0][0];
     const soon = performance.now() < this.failed + AGAIN_MS;
-    if (this.loading || this.exhausted || soon || first === undefined) return false;
+    if (this.loading || this.end || soon || first === undefined) return false;
     const { key } = this;
     this.loading = true;
     this.error = "";
@@ -68,14 +69,15 @@ export class Older {
     let count = bars[0].length;
     while (count > 0 && bars[0][count - 1] >= first) count--;
     if (count === 0) {
-      this.exhausted = true;
+      this.end = "no older candles";
       return false;
     }
     const volumes = data.liquidations ?? frame.liquidations.map((_, at) => (at ? bars[0].map(() => 0) : bars[0]));
     const known = this.columns ?? frame;
     const join = (columns, after) => columns.map((column, at) => [...column.slice(0, count), ...after[at]]);
     this.columns = { bars: join(bars, known.bars), liquidations: join(volumes, known.liquidations) };
-    this.exhausted = this.columns.bars[0].length >= OLDER_MOST;
+    // That the venue has more is likely: it is the page that stops here.
+    if (this.columns.bars[0].length >= OLDER_MOST) this.end = `this page keeps ${grouped(String(OLDER_MOST))} candles`;
     return true;
   }
 }

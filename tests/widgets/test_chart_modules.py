@@ -185,7 +185,7 @@ def test_a_hole_after_a_long_absence_is_not_shown_as_whole(run_module: RunModule
 
 
 def test_a_failure_is_told_and_asked_again_later_the_end_of_history_is_not(run_module: RunModule):
-    error, soon, asked, exhausted = run_json(  # type: ignore[misc]
+    error, soon, asked, end = run_json(  # type: ignore[misc]
         run_module,
         f"""{OLDER}
         const live = columns([600, 660]);
@@ -197,9 +197,27 @@ def test_a_failure_is_told_and_asked_again_later_the_end_of_history_is_not(run_m
         older.failed = -Infinity;
         await older.load(link, live, live);
         await older.load(link, live, live);
-        console.log(JSON.stringify([error, soon, asked.length, older.exhausted]));""",
+        console.log(JSON.stringify([error, soon, asked.length, older.end]));""",
     )
-    assert (error, soon, asked, exhausted) == ("The connection was lost", 1, 2, True)
+    assert (error, soon, asked, end) == ("The connection was lost", 1, 2, "no older candles")
+
+
+def test_a_page_that_keeps_no_more_bars_does_not_say_that_there_are_none(run_module: RunModule):
+    before, bars, after, asked = run_json(  # type: ignore[misc]
+        run_module,
+        f"""{OLDER}
+        const {{ OLDER_MOST }} = await import("./older_bars.js");
+        const until = OLDER_MOST * 60;
+        const live = columns([until, until + 60]);
+        const times = (from, to) => Array.from({{ length: (to - from) / 60 }}, (_, at) => from + 60 * at);
+        answers.push(columns(times(240, until)), columns(times(0, 240)));
+        await older.load(link, live, live);
+        const before = older.end;
+        await older.load(link, live, live);
+        await older.load(link, live, live);
+        console.log(JSON.stringify([before, older.columns.bars[0].length, older.end, asked.length]));""",
+    )
+    assert (before, bars, after, asked) == ("", 20_002, "this page keeps 20,000 candles", 2)
 
 
 WINDOW = """
