@@ -92,7 +92,7 @@ class LiveWidget(Displayed, PageWidget):
         return self.last_still
 
 
-STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size"})
+STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size", "whole_market", "percent"})
 """What of a widget's traits its still depends on."""
 
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
-from orderfox_nb.widgets.static_svg import HEADER, ROW, Anchor, Look, panel, path, quality_text, rect, text, units_text
+from orderfox_nb.widgets.static_svg import (
+    HEADER,
+    ROW,
+    Anchor,
+    Look,
+    line,
+    panel,
+    path,
+    price_text,
+    quality_text,
+    rect,
+    short_text,
+    text,
+    units_text,
+)
 
 _MIDDLE = 32.0
+_SIDE: Final[dict[int, Anchor]] = {-1: "end", 1: "start"}
 
 
 def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height: float = 640) -> str:
@@ -50,30 +64,54 @@ def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height
 
 
 def depth_svg(frame: dict[str, Any], colours: Look, *, width: float = 640, height: float = 320) -> str:
-    """Draw the cumulative size of a ``book`` frame's rows over their price."""
-    plot_top, plot_bottom = HEADER + 10, height - 26
-    prices = [*frame["bids"][0], *frame["asks"][0]]
+    """Draw the cumulative size of a ``depth`` frame over its whole range around the middle price."""
+    top, bottom = HEADER + 10, height - 26
+    note = f"{frame['symbol']} · ± {frame['range']} % · {quality_text(frame)}"
+    middle = frame["middle"]
+    if middle is None:
+        empty = text(12, HEADER + 20, "one side is empty", fill=colours.muted)
+        return panel("Depth", note, [empty], colours, width=width, height=height)
+    reach = middle * float(frame["range"]) / 100
+    largest = max([1, *frame["bids"][1], *frame["asks"][1]])
     parts: list[str] = []
-    if len(prices) > 1:
-        low, high = min(prices), max(prices)
-        largest = max([1, *frame["bids"][2], *frame["asks"][2]])
 
-        def place(price: int, total: int) -> tuple[float, float]:
-            x = (price - low) / max(1, high - low) * width
-            return x, plot_bottom - total / largest * (plot_bottom - plot_top)
+    def x_of(price: float) -> float:
+        return (price - middle + reach) / (2 * reach) * width
 
-        for side, ink in (("bids", colours.bid), ("asks", colours.ask)):
-            steps = list(zip(frame[side][0], frame[side][2], strict=True))
-            if not steps:
-                continue
-            points = [place(steps[0][0], 0), place(*steps[0])]
-            for (_, total), (price, after) in pairwise(steps):
-                points += [place(price, total), place(price, after)]
-            points.append(place(steps[-1][0], 0))
-            parts.append(path(points, stroke=ink, fill=ink, opacity=0.14))
-        digits = frame["price_digits"]
-        ends: tuple[tuple[int, Anchor, float], ...] = ((low, "start", 8), (high, "end", width - 8))
-        for price, anchor, x in ends:
-            parts.append(text(x, height - 13, units_text(price, digits), fill=colours.muted, size=11, anchor=anchor))
-    note = f"{frame['symbol']} · {quality_text(frame)}"
+    def y_of(total: float) -> float:
+        return bottom - total / largest * (bottom - top)
+
+    for share in (0.5, 1):
+        size = short_text(largest * share / 10 ** frame["size_digits"])
+        parts.append(line(0, y_of(largest * share), width, y_of(largest * share), stroke=colours.line))
+        parts.append(text(width - 8, y_of(largest * share) + 9, size, fill=colours.muted, size=11, anchor="end"))
+    sums: list[str] = []
+    for side, sign, known in zip(("bids", "asks"), (-1, 1), frame["known"], strict=True):
+        ink = colours.bid if sign < 0 else colours.ask
+        prices, totals, _ = frame[side]
+        if not prices:
+            continue
+        sums.append(f"{short_text(totals[-1] / 10 ** frame['size_digits'])} {side}")
+        across = [x_of(price / 10 ** frame["price_digits"]) for price in prices]
+        points = [(across[0], bottom)]
+        for x, before, total in zip(across, [0, *totals], totals, strict=False):
+            points += [(x, y_of(before)), (x, y_of(total))]
+        edge = x_of(middle + sign * reach)
+        points += [(edge, y_of(totals[-1])), (edge, bottom)]
+        parts.append(path(points, stroke=ink, fill=ink, opacity=0.14))
+        if known is not None and (known - middle) * sign < reach:
+            # Beyond the last snapshot only the levels that have changed since then are in the sums.
+            parts.append(line(x_of(known), top, x_of(known), bottom, stroke=colours.muted, dash="4 4"))
+            x = x_of(known) + sign * 6
+            parts.append(text(x, top + 24, "known in part", fill=colours.muted, size=11, anchor=_SIDE[sign]))
+    parts.append(line(x_of(middle), top, x_of(middle), bottom, stroke=colours.muted, dash="1 3"))
+    parts.append(text(12, top + 4, f"{' · '.join(sums)} {frame['base_asset']}", fill=colours.muted, size=11.5))
+    marks: tuple[tuple[float, Anchor, float], ...] = (
+        (middle - reach, "start", 8),
+        (middle, "middle", width / 2),
+        (middle + reach, "end", width - 8),
+    )
+    for price, anchor, x in marks:
+        told = price_text(price, frame["price_digits"])
+        parts.append(text(x, height - 13, told, fill=colours.muted, size=11, anchor=anchor))
     return panel("Depth", note, parts, colours, width=width, height=height)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import repeat
+from typing import Any, Final
 
 from orderfox_nb.widgets.static_svg import (
     HEADER,
@@ -18,15 +19,20 @@ from orderfox_nb.widgets.static_svg import (
     units_text,
 )
 
+WHOLE_MARKET: Final = "*"
+"""The symbol of a frame that holds every symbol's orders."""
+_UNKNOWN_DIGITS: Final = 4
+"""Digits of a price whose symbol is not in the catalogue."""
+_PLACES: Final = {3: (0.0, 0.64, 1.0), 4: (0.0, 0.56, 0.8, 1.0)}
+
 
 def _row(y: float, width: float, cells: Sequence[tuple[str, str]]) -> str:
-    """Write three cells: left, right in the middle, right at the edge."""
-    (first, ink), (second, second_ink), (third, third_ink) = cells
-    return (
-        text(12, y + ROW / 2, first, fill=ink)
-        + text(width * 0.64, y + ROW / 2, second, fill=second_ink, anchor="end")
-        + text(width - 12, y + ROW / 2, third, fill=third_ink, anchor="end")
-    )
+    """Write cells, the first at the left edge and the others right-aligned, by how many there are."""
+    written: list[str] = []
+    for place, (content, ink) in zip(_PLACES[len(cells)], cells, strict=True):
+        x = 12 if place == 0 else min(width * place, width - 12)
+        written.append(text(x, y + ROW / 2, content, fill=ink, anchor="end" if place else "start"))
+    return "".join(written)
 
 
 def tape_svg(
@@ -57,27 +63,29 @@ def tape_svg(
 def liquidations_svg(
     frame: dict[str, Any], colours: Look, *, width: float = 300, height: float = 400, span: str = "1h"
 ) -> str:
-    """Draw the newest orders of a ``liquidations`` frame under its sums, newest above."""
+    """Draw the newest orders of a ``liquidations`` frame under its sums, newest above; the whole market's by symbol."""
     shorts, longs = frame["sums"].get(span, (0, 0))
+    whole = frame["symbol"] == WHOLE_MARKET
     y = HEADER + 4
     parts = [
         text(12, y + ROW / 2, f"{span} longs {short_text(longs)}", fill=colours.ask, weight=650),
         text(width - 12, y + ROW / 2, f"shorts {short_text(shorts)}", fill=colours.bid, anchor="end", weight=650),
     ]
     y += ROW + 2
-    for time, side, price, _, notional in zip(*frame["orders"], strict=True):
+    times, sides, prices, _, notionals, *own = frame["orders"]
+    symbols, digits = own if whole else (repeat(""), repeat(frame["price_digits"]))
+    for time, side, price, notional, symbol, places in zip(
+        times, sides, prices, notionals, symbols, digits, strict=False
+    ):
         if y + ROW > height:
             break
         ink = colours.bid if side > 0 else colours.ask
         kind = "short" if side > 0 else "long"
-        cells = [
-            (f"{kind} {price_text(price, frame['price_digits'])}", ink),
-            (f"{notional:,.0f} $", colours.text),
-            (clock_text(time), colours.muted),
-        ]
-        parts.append(_row(y, width, cells))
+        told = price_text(price, _UNKNOWN_DIGITS if places is None else places)
+        who = [(f"{kind} {symbol}", ink), (told, colours.text)] if whole else [(f"{kind} {told}", ink)]
+        parts.append(_row(y, width, [*who, (f"{notional:,.0f} $", colours.text), (clock_text(time), colours.muted)]))
         y += ROW
-    if not frame["orders"][0]:
+    if not times:
         parts.append(text(12, y + ROW / 2, "None yet", fill=colours.muted))
-    note = f"{frame['symbol']} · {quality_text(frame)}"
+    note = f"{'all symbols' if whole else frame['symbol']} · {quality_text(frame)}"
     return panel("Liquidations", note, parts, colours, width=width, height=height)

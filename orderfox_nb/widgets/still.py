@@ -17,7 +17,7 @@ from orderfox_nb.widgets.static_book import book_svg, depth_svg
 from orderfox_nb.widgets.static_chart import candles_svg
 from orderfox_nb.widgets.static_market import HEAD, market_svg, symbols_svg
 from orderfox_nb.widgets.static_svg import Look, document, group, look, rect, text, time_text
-from orderfox_nb.widgets.static_tables import liquidations_svg, tape_svg
+from orderfox_nb.widgets.static_tables import WHOLE_MARKET, liquidations_svg, tape_svg
 
 _SETTLE_S: Final = 10.0
 """How long a topic that was just opened may take to be live; after that its state is shown as it is."""
@@ -133,7 +133,7 @@ def draw(
             size = {"width": 320.0, "height": 35 + 24 + 32 + 6 + 40.0 * options["rows"]}
             content = book_svg(frame, colours, **size)
         case "DepthChart" | "DepthLayer":
-            frame = fetch(symbol, "book", rounding="auto", rows=50)
+            frame = fetch(symbol, "depth", range=f"{options['percent']:g}")
             size = {"width": 640.0, "height": 320.0}
             content = depth_svg(frame, colours, **size)
         case "Tape":
@@ -141,8 +141,9 @@ def draw(
             size = {"width": 300.0, "height": 400.0}
             content = tape_svg(frame, colours, **size, minimum_size=options.get("minimum_size", 0.0))
         case "Liquidations":
-            frame = fetch(symbol, "liquidations", rows=50)
-            size = {"width": 300.0, "height": 400.0}
+            whole = options.get("whole_market", False) or symbol == WHOLE_MARKET
+            frame = fetch(WHOLE_MARKET if whole else symbol, "liquidations", rows=50)
+            size = {"width": 400.0 if whole else 300.0, "height": 400.0}
             content = liquidations_svg(frame, colours, **size, span=options.get("span", "1h"))
         case "CandleChart" | "CandleLayer":
             frame = fetch(symbol, "candles", bars=200, interval=options["timeframe"])
@@ -168,7 +169,9 @@ def still_of(
     colours = look(theme, palette)
     origin = _origin_of(fetch)
     content, width, height, time_ms = draw(kind, options, colours, fetch, origin=origin)
-    return _framed(content, width, height, colours, f"{origin()} · {options['symbol']} · {time_text(time_ms)}")
+    whole = kind == "Liquidations" and options.get("whole_market", False)
+    name = "all symbols" if whole or options["symbol"] == WHOLE_MARKET else options["symbol"]
+    return _framed(content, width, height, colours, f"{origin()} · {name} · {time_text(time_ms)}")
 
 
 def dashboard_still(

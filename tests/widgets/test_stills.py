@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from orderfox_nb.engine import Engine
-from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, OrderBook, still
+from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, Liquidations, OrderBook, still
 from orderfox_nb.widgets.base import FALLBACK, with_fallback
 from orderfox_nb.widgets.static_svg import Look, look
 from orderfox_nb.widgets.still import dashboard_still, still_of
@@ -47,9 +47,22 @@ FRAMES: dict[str, dict[str, Any]] = {
         "symbol": NASTY, "base_asset": NASTY, "quote": NASTY, "ui_name": NASTY, "price_digits": 1, "last": 100.5,
         "change": -0.0123, "mark": None, "funding": 0.0001, "open_interest": None, "volume_quote": 1.2e9,
     },
+    "depth": {
+        "symbol": NASTY, "range": "5", "price_digits": 1, "size_digits": 3, "base_asset": NASTY, "quote": "USDT",
+        "middle": 100.0, "bids": [[999, 990], [1500, 4000], [149, 396]], "asks": [[1001, 1020], [7, 2500], [1, 255]],
+        "known": [99.0, 106.0],
+    },
+    "market": {
+        "symbol": "*",
+        "orders": [
+            [5000, 4000, 3000], [1, -1, 1], [100.5, 0.1234, 7.0], [1.0, 2000.0, 1.0], [100.5, 246.8, 7.0],
+            [NASTY, "DOGEUSDT", "NEWUSDT"], [1, 5, None],
+        ],
+        "sums": {"1h": [5000.0, 6000.0]},
+    },
     "symbols": {"symbols": [["A"], [NASTY], [1e6], [0.1], [None], [0.00001]], "demo": True},
 }  # fmt: skip
-OPTIONS = {"symbol": NASTY, "timeframe": "1m", "rounding": "0.5", "rows": 10}
+OPTIONS = {"symbol": NASTY, "timeframe": "1m", "rounding": "0.5", "rows": 10, "percent": 5}
 KINDS = [
     "OrderBook", "DepthChart", "Tape", "Liquidations", "CandleChart", "MarketHeader", "QualityBadge", "SymbolPicker",
 ]  # fmt: skip
@@ -57,8 +70,12 @@ KINDS = [
 
 def scripted(symbol: str, stream: str, **parameters: object) -> dict[str, Any]:
     """Give the frames above instead of a market's."""
-    assert symbol == ("*" if stream == "symbols" else NASTY)
+    assert symbol == NASTY or (symbol == "*" and stream in {"symbols", "liquidations"})
     assert all(str(value) for value in parameters.values())
+    if stream == "depth":
+        assert parameters == {"range": FRAMES["depth"]["range"]}
+    if (symbol, stream) == ("*", "liquidations"):
+        stream = "market"
     return {"time": 1_700_000_000_000, "quality": QUALITY, **FRAMES[stream]}
 
 
@@ -98,6 +115,28 @@ def test_the_sums_of_liquidations_are_those_of_the_span_that_was_asked_for():
     shown = texts(still_of("Liquidations", {**OPTIONS, "span": "15m"}, fetch=scripted).svg)
     assert "15m longs 4.00" in shown
     assert "shorts 3.00" in shown
+
+
+def test_liquidations_of_the_whole_market_have_symbols_and_each_its_digits():
+    by_trait = still_of("Liquidations", {**OPTIONS, "whole_market": True}, fetch=scripted)
+    by_symbol = still_of("Liquidations", {**OPTIONS, "symbol": "*"}, fetch=scripted)
+    assert by_trait == by_symbol
+    shown = texts(by_trait.svg)
+    for wanted in (f"short {NASTY}", "100.5", "long DOGEUSDT", "0.12340", "247 $", "short NEWUSDT", "7.0000"):
+        assert wanted in shown
+    assert any(text.startswith("SIMULATED · all symbols · ") for text in shown)
+
+
+def test_the_still_of_the_depth_reaches_as_far_as_was_asked_and_says_from_where_on_levels_are_missing():
+    svg = still_of("DepthChart", OPTIONS, fetch=scripted).svg
+    shown = texts(svg)
+    assert shown.count("known in part") == 1
+    for wanted in ("95.0", "100.0", "105.0", f"4.00 bids · 2.50 asks {NASTY}"):
+        assert wanted in shown
+    # The best bid, 1 of 50 pixels a percent below the middle of 640, and the edge that the range names.
+    bids = next(shape for shape in re.findall(r'<path d="([^"]*)"', svg) if shape.startswith("M313.6 "))
+    assert bids.count("L") == 6
+    assert bids.split("L")[-1].split() == ["0", "294"]
 
 
 def page_colours(theme: str, palette: str) -> dict[str, str]:
@@ -156,6 +195,7 @@ def test_an_unknown_theme_or_palette_is_refused():
 def test_frames_without_rows_make_a_still_all_the_same():
     empty = {
         "book": {"bids": [[], [], []], "asks": [[], [], []], "best_bid": None, "best_ask": None},
+        "depth": {"bids": [[], [], []], "asks": [[], [], []], "middle": None, "known": [None, None]},
         "trades": {"trades": [[], [], [], [], []], "rate": 0.0},
         "candles": {"bars": [[]] * 6, "liquidations": [[]] * 5},
         "liquidations": {"orders": [[]] * 5, "sums": {}},
@@ -205,6 +245,9 @@ def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatc
     assert any("5m · live" in text for text in shown)
     assert still.origin_text() == "SIMULATED"
     assert any("Depth" in text for text in texts(DepthChart().to_static().svg))
+    assert any("± 10 %" in text for text in texts(DepthChart(percent=10).to_static().svg))
+    for liquidations in (Liquidations(symbol="*"), Liquidations(whole_market=True)):
+        assert any(text.startswith("all symbols · ") for text in texts(liquidations.to_static().svg))
     chart = CandleChart(timeframe="15m")
     assert any("15m · live" in text for text in texts(chart.to_static().svg))
     assert "<img" in chart._repr_mimebundle_()["text/html"]
