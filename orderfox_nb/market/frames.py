@@ -74,6 +74,29 @@ def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
     return frame
 
 
+def ticker_frame(frame: Mapping[str, Any], origin: Origin) -> pd.DataFrame:
+    """Return a ``ticker`` frame of docs/live.md as one row by its symbol; NaN and NaT where nothing is known."""
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    names = ["last", "change", "high", "low", "mark", "index", "funding", "open_interest", "volume_quote"]
+    row = pd.DataFrame(
+        {name: np.array([frame[name]], np.float64) for name in names},
+        index=pd.Index([frame["symbol"]], name="symbol"),
+    )
+    row.insert(7, "next_funding", pd.to_datetime([frame["next_funding"]], unit="ms", utc=True))
+    quality = frame["quality"]
+    row.attrs.update(
+        symbol=frame["symbol"],
+        venue=origin.venue,
+        source=origin.source,
+        simulated=origin.simulated,
+        recorded=origin.recorded,
+        time_us=frame["time"] * 1000,
+        quality={"state": quality["state"], "coverage": quality["coverage"], "since_us": quality["since"] * 1000},
+    )
+    return row
+
+
 def quality_frame(topics: Mapping[Topic, Mapping[str, Any]], symbol: str) -> pd.DataFrame:
     """Return the lapses of topics, oldest first; the end of one that lasts is NaT.
 

@@ -6,6 +6,8 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
@@ -13,6 +15,7 @@ import traitlets
 from ipywidgets import Layout, Widget, widget_serialization
 
 from orderfox_nb.widgets.cells import answered_request, note_display
+from orderfox_nb.widgets.pictures import Picture, Pictures
 from orderfox_nb.widgets.pump import page_pump
 
 if TYPE_CHECKING:
@@ -53,6 +56,32 @@ class PageWidget(anywidget.AnyWidget):
     @traitlets.default("pump")
     def _default_pump(self) -> Widget:
         return page_pump()
+
+    @cached_property
+    def _pictures(self) -> Pictures:
+        return Pictures(self)
+
+    def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
+        """Ask a page that shows the widget for its picture, as it is on the screen.
+
+        The file is there as soon as the page has answered, which may be after the cell: a running cell keeps the
+        page's messages waiting unless it awaits.
+
+        Args:
+            path: Where the PNG goes, if anywhere.
+            timeout: Seconds until a page must have answered.
+
+        Returns:
+            The picture on its way: ``png = await widget.save_png("book.png")`` gives its bytes, and raises
+            TimeoutError where no page answers.
+
+        Raises:
+            FileNotFoundError: The path's folder does not exist.
+        """
+        target = None if path is None else Path(path)
+        if target is not None and not target.parent.is_dir():
+            raise FileNotFoundError(f"No folder {target.parent}")
+        return self._pictures.ask(target, timeout)
 
 
 class LiveWidget(Displayed, PageWidget):

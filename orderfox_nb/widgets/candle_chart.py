@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
@@ -15,13 +14,15 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.widgets.base import Displayed, LiveWidget, canonical_symbol
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
-from orderfox_nb.widgets.pictures import Picture, Pictures
 from orderfox_nb.widgets.series import series_times, series_values
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from orderfox_nb.market.connection import Market
+    from orderfox_nb.widgets.pictures import Picture
     from orderfox_nb.widgets.still import Still
 
 bqplot = import_bqplot()
@@ -137,7 +138,6 @@ class CandleChart(Displayed, VBox):
         for name in _SHARED:
             traitlets.link((self, name), (self.layer, name))
         self._series: dict[str, Any] = {}
-        self._pictures = Pictures(self.layer)
         self.add_class("of-candle-chart")
 
     @traitlets.validate("symbol")
@@ -194,26 +194,8 @@ class CandleChart(Displayed, VBox):
         return _market()[self.symbol].candles(self.timeframe).df
 
     def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
-        """Ask a page that shows the chart for its picture, as it is on the screen.
-
-        The file is there as soon as the page has answered, which may be after the cell: a running cell keeps the
-        page's messages waiting unless it awaits.
-
-        Args:
-            path: Where the PNG goes, if anywhere.
-            timeout: Seconds until a page must have answered.
-
-        Returns:
-            The picture on its way: ``png = await chart.save_png("chart.png")`` gives its bytes, and raises
-            TimeoutError where no page answers.
-
-        Raises:
-            FileNotFoundError: The path's folder does not exist.
-        """
-        target = None if path is None else Path(path)
-        if target is not None and not target.parent.is_dir():
-            raise FileNotFoundError(f"No folder {target.parent}")
-        return self._pictures.ask(target, timeout)
+        """Ask a page that shows the chart for its picture: see ``LiveWidget.save_png``."""
+        return self.layer.save_png(path, timeout=timeout)
 
     @property
     def scales(self) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 // The header of a candle chart, and the life of the canvases that it puts into a bqplot figure: every bar is redrawn at
 // each frame, while axes, grid, pan, zoom and other marks stay bqplot's.
 import { makeMenu } from "./candle_menu.js";
-import { answerPictures } from "./candle_png.js";
 import { CandleView, LENGTH_S } from "./candle_view.js";
 import { make, setClass } from "./dom.js";
 import { linkedModel } from "./figure_canvas.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
+import { pictured } from "./picture.js";
 import { onTheme } from "./theme.js";
 
 const TIMEFRAMES = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"];
@@ -71,7 +71,6 @@ async function render({ model, el }) {
   for (const name of DRAWN) model.on(`change:${name}`, onChosen);
   chart.crosshair.charts.add(onCrosshair);
   const untheme = onTheme(() => chart.restyled());
-  const unpicture = answerPictures(model, () => chart.picture());
   const traits = ["symbol", "timeframe", "bars"];
   const paint = (entry, link) => chart.take(entry, link);
   const following = await followFrames({ model, parts, traits, keyOf, paint });
@@ -85,7 +84,6 @@ async function render({ model, el }) {
     clearInterval(timer);
     chart.crosshair.charts.delete(onCrosshair);
     untheme();
-    unpicture();
     unlisten();
     xScale.off("domain_changed", onView);
     yScale.off("domain_changed", onView);
@@ -97,4 +95,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render, ".of-candle-chart") };

@@ -3,7 +3,6 @@ import { Lapses, lapseBoxes } from "./candle_lapses.js";
 import { overlayLines, vwapAnchor } from "./candle_lines.js";
 import { CandleOver } from "./candle_over.js";
 import { paintCandles, panesOf } from "./candle_paint.js";
-import { pngOf } from "./candle_png.js";
 import { followTouch } from "./candle_touch.js";
 import { CandleWindow } from "./candle_window.js";
 import { pageCrosshair } from "./crosshair.js";
@@ -304,15 +303,6 @@ export class CandleView {
       (this.figure.get("marks") ?? []).map((mark) => (typeof mark === "string" ? modelOf(this.figure, mark) : mark)),
     );
     this.drawOver();
-  }
-
-  async picture() {
-    if (!this.ready) throw new Error("The chart has nothing to show yet");
-    const { symbol, interval } = this.live;
-    const origin = this.link.hello?.origin;
-    const note = origin?.simulated ? "SIMULATED" : origin?.recorded ? "RECORDED" : (origin?.venue ?? "");
-    const text = `${symbol}  ${interval}  ${this.over.legend.textContent}`;
-    return pngOf({ view: this.view, colours: this.colours, text, note });
   }
 
   end() {

@@ -19,6 +19,11 @@ from orderfox_nb.widgets.order_book import ROWS, OrderBook, Rounding, rounding_t
 from orderfox_nb.widgets.tables import Liquidations, Tape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from orderfox_nb.widgets.pictures import Picture
     from orderfox_nb.widgets.still import Still
 
 LAYOUTS: Final = ("default", "chart", "book")
@@ -264,6 +269,15 @@ class Dashboard(Displayed, Box):
         if len(symbols) != len(self._columns):
             raise traitlets.TraitError(f"symbols: {len(symbols)} for {len(self._columns)} columns")
         return symbols
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The newest bars of the first market, as ``chart.df``; each panel has its own: ``book.df``, ``tape.df``, …."""
+        return self.chart.df
+
+    def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
+        """Ask a page that shows the dashboard for its picture, all of it: see ``LiveWidget.save_png``."""
+        return self.page_state.save_png(path, timeout=timeout)
 
     def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
         """Fetch one frame of each panel and draw them as a self-contained SVG, which shows itself in a notebook.

@@ -4,6 +4,7 @@ import { make, makeSelect, write } from "./dom.js";
 import { findFigureView, linkedModel, makeCanvas } from "./figure_canvas.js";
 import { percentText, priceText, shortText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
+import { pictured } from "./picture.js";
 import { onTheme, tokens } from "./theme.js";
 import { niceTicks } from "./ticks.js";
 
@@ -197,4 +198,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render, ".of-depth-chart") };

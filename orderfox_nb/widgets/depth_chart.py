@@ -13,8 +13,11 @@ from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
+    from orderfox_nb.widgets.pictures import Picture
     from orderfox_nb.widgets.still import Still
 
 bqplot = import_bqplot()
@@ -106,6 +109,10 @@ class DepthChart(Displayed, VBox):
             return frame
         middle = (best.loc["ask", "min"] + best.loc["bid", "max"]) / 2
         return frame[(frame["price"] - middle).abs() <= middle * self.percent / 100]
+
+    def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
+        """Ask a page that shows the chart for its picture: see ``LiveWidget.save_png``."""
+        return self.layer.save_png(path, timeout=timeout)
 
     def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
         """Fetch one frame and draw it as a self-contained SVG, which shows itself in a notebook.

@@ -47,11 +47,22 @@ class MarketHeader(LiveWidget):
     """Last price, 24 h change, mark, funding with countdown, open interest and volume.
 
     Example:
-        >>> MarketHeader(symbol="BTCUSDT")
+        >>> header = MarketHeader(symbol="BTCUSDT")
+        >>> header.df["funding"]
     """
 
     _esm = module_text("market_header.js")
     _css = style_text("header.css")
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """What it shows as one row: last, change, high, low, mark, index, funding, next_funding, open_interest, volume.
+
+        What is not known is NaN; ``attrs["quality"]`` has state and coverage.
+        """
+        from orderfox_nb.widgets.kernel_data import kernel_ticker  # noqa: PLC0415 - as above
+
+        return kernel_ticker(self.symbol)
 
 
 class QualityBadge(LiveWidget):

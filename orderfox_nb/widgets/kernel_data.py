@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.market.connection import Liquidations, Market, Symbol, connect
-from orderfox_nb.market.frames import quality_frame
+from orderfox_nb.market.frames import quality_frame, ticker_frame
+from orderfox_nb.widgets.still import fetch_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,3 +51,15 @@ def kernel_quality(symbol: str) -> pd.DataFrame:
     """
     one = kernel_symbol(symbol)
     return quality_frame({channel.topic: channel.quality for channel in (one.trades, one.book)}, one.symbol)
+
+
+def kernel_ticker(symbol: str) -> pd.DataFrame:
+    """Return what the header of a symbol shows, as one row.
+
+    Raises:
+        UnknownSymbol: The venue does not list it.
+        FeedError: The venue cannot be asked.
+        TimeoutError: No frame came.
+    """
+    name = kernel_symbol(symbol).symbol
+    return ticker_frame(fetch_frame(name, "ticker"), kernel_market().origin)

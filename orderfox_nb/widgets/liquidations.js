@@ -3,6 +3,7 @@
 import { make, makeBalance, makeSelect, setClass, showBalance, write } from "./dom.js";
 import { clockText, grouped, priceText, shortText, unitsText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
+import { pictured } from "./picture.js";
 import { makeTable } from "./table_rows.js";
 
 const MARKET = "*";
@@ -130,4 +131,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render) };

@@ -2,6 +2,7 @@
 import { make, setClass, write } from "./dom.js";
 import { countdownText, percentText, priceText, shortText } from "./format.js";
 import { followFrames } from "./panel.js";
+import { pictured } from "./picture.js";
 import { applyTheme } from "./theme.js";
 
 async function render({ model, el }) {
@@ -71,4 +72,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render) };

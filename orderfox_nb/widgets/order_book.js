@@ -3,6 +3,7 @@ import { make, makeBalance, makeSelect, setClass, showBalance, write } from "./d
 import { roundedText, shortText, unitsText } from "./format.js";
 import { makeFillTip } from "./order_book_tip.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
+import { pictured } from "./picture.js";
 
 const ROWS = ["10", "20", "50"];
 
@@ -174,4 +175,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render) };

@@ -3,6 +3,7 @@
 import { listenKeys } from "./page_keys.js";
 import { makeMenu } from "./page_menu.js";
 import { fromStore, fromUrl, keep } from "./page_url.js";
+import { pictured } from "./picture.js";
 import { applyTheme, onTheme } from "./theme.js";
 
 const SHARED = ["timeframe", "rows"]; // by all columns; each has its own symbol and rounding
@@ -119,4 +120,4 @@ function render({ model, el }) {
   };
 }
 
-export default { initialize, render };
+export default { initialize, render: pictured(render, ".of-dashboard") };

@@ -34,7 +34,7 @@ class Pictures:
     """Asks the pages that show a widget for its picture; the first answer counts.
 
     Args:
-        widget: Whose page answers the message ``save_png`` (candle_png.js).
+        widget: Whose page answers the message ``save_png`` (picture.js).
     """
 
     def __init__(self, widget: Widget) -> None:

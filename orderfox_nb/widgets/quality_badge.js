@@ -1,6 +1,7 @@
 // Where the data comes from and how good it is, said in words.
 import { make, setClass, write } from "./dom.js";
 import { followFrames } from "./panel.js";
+import { pictured } from "./picture.js";
 import { fillQualityTip, lastLapses, OwnLapses, WORDS, worstState } from "./quality_tip.js";
 import { applyTheme, onTheme, toggleTheme } from "./theme.js";
 
@@ -159,4 +160,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render) };

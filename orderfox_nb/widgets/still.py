@@ -25,6 +25,8 @@ _AGAIN_S: Final = 0.1
 _EARLY: Final = ("syncing", "gap")
 _EMPTY_S: Final = 1.0
 """How long a list may stay empty that is live: what was before comes a moment after the first word of a topic."""
+_MARK_S: Final = 2.5
+"""How long the mark price, which comes once a second, may be missing; a recording may have none."""
 _LISTS: Final = ("trades", "orders", "bars")
 _GAP: Final = 8.0
 _FOOT: Final = 24.0
@@ -80,13 +82,14 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
 
     async def first() -> dict[str, Any]:
         frame: dict[str, Any] | None = None
-        patient_until = asyncio.get_running_loop().time() + _EMPTY_S
+        patient_until = asyncio.get_running_loop().time() + (_MARK_S if stream == "ticker" else _EMPTY_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_S), engine.desk.frames(key) as reader:
                 async for one in reader:
                     seen: dict[str, Any] = msgspec.json.decode(one.text)
                     frame = seen
                     empty = any(not seen[name][0] for name in _LISTS if name in seen)
+                    empty = empty or ("mark" in seen and seen["mark"] is None)
                     patient = empty and asyncio.get_running_loop().time() < patient_until
                     if (seen.get("quality") or {}).get("state") not in _EARLY and not patient:
                         break

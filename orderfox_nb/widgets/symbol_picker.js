@@ -3,6 +3,7 @@ import { make, setClass, write } from "./dom.js";
 import { grouped, percentText, shortText } from "./format.js";
 import { holdLink } from "./link.js";
 import { setTrait } from "./panel.js";
+import { pictured } from "./picture.js";
 import { keepFavourites, listSymbols, readFavourites } from "./symbol_list.js";
 import { applyTheme } from "./theme.js";
 
@@ -249,4 +250,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render) };

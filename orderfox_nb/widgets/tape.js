@@ -2,6 +2,7 @@
 import { make, setClass, write } from "./dom.js";
 import { clockText, unitsText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
+import { pictured } from "./picture.js";
 import { makeTable } from "./table_rows.js";
 
 const AVERAGED = 200;
@@ -165,4 +166,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: pictured(render) };

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -142,6 +143,15 @@ class Screen:
         """Check that the page logged no error and asked no other host."""
         assert self.errors == []
         assert self.foreign == []
+
+
+def written(path: Path, timeout_s: float = 20) -> bytes:
+    """Wait until the file of a picture is whole and return what it holds."""
+    deadline = time.monotonic() + timeout_s
+    while not path.exists() or not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.05)
+    return path.read_bytes()
 
 
 def free_port() -> int:

@@ -7,8 +7,19 @@ import pytest
 import traitlets
 
 from orderfox_nb.engine import Engine
+from orderfox_nb.feeds.base import Origin
 from orderfox_nb.market.connection import Market
-from orderfox_nb.widgets import DepthChart, Liquidations, OrderBook, QualityBadge, SymbolPicker, Tape, kernel_data
+from orderfox_nb.market.frames import ticker_frame
+from orderfox_nb.widgets import (
+    DepthChart,
+    Liquidations,
+    MarketHeader,
+    OrderBook,
+    QualityBadge,
+    SymbolPicker,
+    Tape,
+    kernel_data,
+)
 from tests.widgets.conftest import RunModule
 
 pytestmark = pytest.mark.widgets
@@ -62,6 +73,28 @@ def test_symbols_and_lapses_are_frames_too():
     lapses: Any = QualityBadge().df
     assert list(lapses.columns) == ["topic", "state", "start", "end", "reason", "lost"]
     assert set(lapses.attrs["states"].values()) == {"live"}
+
+
+@pytest.mark.usefixtures("kernel")
+def test_the_header_is_one_row_of_what_it_shows(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("orderfox_nb.engine.shared_engine", lambda _settings: engine)
+    row: Any = MarketHeader(symbol="eth/usdt").df
+    assert list(row.index) == ["ETHUSDT"]
+    assert row["low"].item() <= row["last"].item() <= row["high"].item()
+    assert abs(row["mark"].item() / row["last"].item() - 1) < 0.02
+    assert str(row["next_funding"].dt.tz) == "UTC"
+    assert row.attrs["simulated"] is True
+    assert row.attrs["quality"]["state"] == "live"
+
+
+def test_what_is_not_known_of_a_market_is_nan_in_its_row():
+    names = ("last", "change", "high", "low", "mark", "index", "funding", "next_funding", "open_interest")
+    quality = {"state": "live", "coverage": "complete", "since": 5}
+    frame = {**dict.fromkeys(names), "symbol": "A", "volume_quote": 1.5, "time": 7, "quality": quality}
+    row: Any = ticker_frame(frame, Origin(source="tape", venue="tape", recorded=True))
+    assert row.drop(columns="volume_quote").isna().all(axis=None)
+    assert row.loc["A", "volume_quote"] == 1.5
+    assert (row.attrs["quality"]["since_us"], row.attrs["time_us"], row.attrs["recorded"]) == (5_000, 7_000, True)
 
 
 def test_choices_are_those_that_the_wire_has():

@@ -8,6 +8,7 @@ import pytest
 import traitlets
 from ipywidgets import Widget
 
+from orderfox_nb import widgets
 from orderfox_nb.widgets import CandleChart, Dashboard, Liquidations, OrderBook, SymbolPicker, Tape
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.pump import page_pump
@@ -197,6 +198,16 @@ def test_a_page_hears_of_symbol_and_row_height_at_once_and_of_the_panels_after_t
     assert sorted(name for name, _ in sent[1:]) == sorted(
         ["OrderBook", *(type(panel).__name__ for panel in dashboard.page_state.panels)]
     ), "a ladder hears of its row height too"
+
+
+@pytest.mark.parametrize("name", widgets.__all__)
+async def test_every_widget_gives_its_data_and_its_picture(name: str):
+    widget = getattr(widgets, name)()
+    assert isinstance(type(widget).df, property)
+    picture = widget.save_png()
+    asked = widget.page_state if name == "Dashboard" else getattr(widget, "layer", widget)
+    asked._handle_custom_msg({"type": "png", "id": 1}, [memoryview(b"a picture")])
+    assert await picture == b"a picture"
 
 
 def test_a_page_without_a_kernel_shows_a_sentence_and_not_an_empty_box():

@@ -5,23 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import struct
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.browser.chart.conftest import OpenCharts
+from tests.browser.conftest import written
 
 pytestmark = pytest.mark.browser
-
-
-def written(path: Path, timeout_s: float = 20) -> bytes:
-    """Wait until a file is whole and return what it holds."""
-    deadline = time.monotonic() + timeout_s
-    while not path.exists() or not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
-        assert time.monotonic() < deadline, f"{path} was not written"
-        time.sleep(0.05)
-    return path.read_bytes()
 
 
 async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open_charts: OpenCharts):
@@ -95,7 +86,7 @@ async def test_python_adds_a_series_takes_a_picture_and_sets_symbol_and_timefram
         data = await asyncio.to_thread(written, picture_path)
         assert data.startswith(b"\x89PNG\r\n\x1a\n")
         width, height = struct.unpack(">II", data[16:24])
-        box = await charts.page.locator(".of-candle-chart .bqplot").first.bounding_box()
+        box = await charts.page.locator(".of-candle-chart").first.bounding_box()
         assert box
         assert (width, height) == (round(box["width"]), round(box["height"] + 30))
 
