@@ -34,7 +34,7 @@ class BarColumns(msgspec.Struct, frozen=True, kw_only=True):
     taker_buy_volume: FloatColumn
     trades: IntColumn
     closed: NDArray[np.bool_]
-    """False only for a newest bar that still moves."""
+    """False where the venue's last kline of a bar has not come: it may still change, also when the next one moves."""
 
     def __len__(self) -> int:
         return len(self.open_us)
@@ -98,8 +98,6 @@ class BarRing:
         window = slice(max(self._begin, self._end - max(last, 0)), self._end)
         floats = self._floats[:, window].copy()
         ints = self._ints[:, window].copy()
-        closed = ints[3].astype(np.bool_)
-        closed[:-1] = True
         return BarColumns(
             open_us=ints[0],
             open=floats[0],
@@ -110,7 +108,7 @@ class BarRing:
             quote_volume=floats[5],
             taker_buy_volume=floats[6],
             trades=ints[1],
-            closed=closed,
+            closed=ints[3].astype(np.bool_),
         )
 
     def candle(self, open_us: int, symbol: str, interval: str) -> Candle | None:
@@ -152,9 +150,8 @@ def resample(columns: BarColumns, source: str, target: str) -> BarColumns:
         return columns
     first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
     last = np.concatenate((first[1:], [len(starts)])) - 1
-    closed = np.ones(len(first), np.bool_)
-    ends = next_bar_us(int(columns.open_us[-1]), source) == next_bar_us(int(starts[-1]), target)
-    closed[-1] = bool(columns.closed[-1]) and ends
+    closed = np.logical_and.reduceat(columns.closed, first)
+    closed[-1] &= next_bar_us(int(columns.open_us[-1]), source) == next_bar_us(int(starts[-1]), target)
 
     def total(column: FloatColumn) -> FloatColumn:
         values = column.tolist()

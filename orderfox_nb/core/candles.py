@@ -212,10 +212,7 @@ class Candles:
         return self.columns(self.keep)
 
     def columns(self, last: int) -> BarColumns:
-        """Return at most that many of the newest bars, oldest first, as copies.
-
-        Every bar but the newest counts as closed, also before the venue's last kline of it.
-        """
+        """Return at most that many of the newest bars, oldest first, as copies."""
         self._flush()
         return self._ring.columns(last)
 

@@ -47,6 +47,11 @@ def test_the_last_bar_is_closed_only_by_its_last_part():
     assert (four.closed.tolist(), five.closed.tolist()) == ([False], [True])
 
 
+def test_a_bar_is_closed_only_where_all_of_its_parts_are():
+    bars = [kline(MONTH_US + n * MINUTE_US, closed=n != 3) for n in range(10)]
+    assert resample(applied(Candles(BTC, "1m"), bars).view(), "1m", "5m").closed.tolist() == [False, True]
+
+
 @pytest.mark.parametrize(("source", "target"), [("8h", "12h"), ("3d", "1w"), ("1w", "1M"), ("3d", "1M"), ("1h", "5m")])
 def test_bars_that_do_not_nest_are_refused(source: str, target: str):
     assert not nests(source, target)

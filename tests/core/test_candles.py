@@ -114,8 +114,10 @@ def test_only_the_newest_bars_are_kept():
     assert candles.columns(2).open_us.tolist() == [MONTH_US + n * MINUTE_US for n in (18, 19)]
 
 
-def test_every_bar_but_the_newest_is_closed():
-    candles = applied(Candles(BTC, "1m"), [trade(1, MONTH_US), trade(2, MONTH_US + MINUTE_US)])
+def test_a_bar_is_closed_by_its_last_kline_and_not_by_a_trade_of_the_next_one():
+    candles = applied(Candles(BTC, "1m"), [kline(MONTH_US), trade(2, MONTH_US + MINUTE_US)])
+    assert candles.view().closed.tolist() == [False, False]
+    candles.apply(kline(MONTH_US, closed=True))
     assert candles.view().closed.tolist() == [True, False]
     candles.apply(kline(MONTH_US + MINUTE_US, closed=True))
     assert candles.view().closed.tolist() == [True, True]

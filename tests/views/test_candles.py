@@ -77,6 +77,25 @@ def test_history_and_updates_of_candles_follow_the_contract():
     }
 
 
+def test_update_says_closed_only_once_the_venue_has_said_its_last_word():
+    candles = Candles(BTC, "1m")
+    candles.apply(bar(START_US - MINUTE_US, 50_001.0))
+    before = CandleView(bars=candles.columns(200))
+    # The first trade of the next minute, ahead of the last kline of this one.
+    candles.apply(trade(START_US + 1, 1, 50_001.0))
+    after = CandleView(bars=candles.columns(200))
+    updates = candle_updates(before, after, STAMP, instrument=BTC, interval="1m")
+    assert updates is not None
+    opened_bar = json.loads(updates[-1])
+    assert (len(updates), opened_bar["time"], opened_bar["closed"]) == (1, START_US // 1_000_000, False)
+    # The last kline changes no number of the bar, and is told all the same.
+    candles.apply(bar(START_US - MINUTE_US, 50_001.0, time_us=START_US, closed=True))
+    updates = candle_updates(after, CandleView(bars=candles.columns(200)), STAMP, instrument=BTC, interval="1m")
+    assert updates is not None
+    final = json.loads(updates[0])
+    assert (len(updates), final["time"], final["closed"]) == (1, (START_US - MINUTE_US) // 1_000_000, True)
+
+
 def test_bar_that_comes_in_between_needs_a_full_frame():
     candles = Candles(BTC, "1m")
     candles.apply(bar(START_US - 2 * MINUTE_US, 50_001.0))
