@@ -37,7 +37,10 @@ class SettingError(OrderFoxError):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"{self.variable}={self.value!s}: expected {self.expected}"
+        shown = str(self.value)
+        if len(shown) > 200:
+            shown = shown[:199] + "…"
+        return f"{self.variable}={shown}: expected {self.expected}"
 
 
 class InputError(OrderFoxError):

@@ -69,8 +69,14 @@ def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed
 
 
 def _tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    path = Path(source.target).expanduser()
-    if not path.is_file():
+    path = Path(source.target)
+    try:
+        path = path.expanduser()
+        there = path.is_file()
+    except (OSError, RuntimeError):
+        # A name that the system does not take, or the home of a user whom it does not know.
+        there = False
+    if not there:
         raise SettingError("ORDERFOX_SOURCE", source.text, "a tape that is there: tape:<file>")
     speed = source.speed()
     return EmbeddedFeed(

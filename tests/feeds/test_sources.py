@@ -44,6 +44,9 @@ def test_each_source_is_the_feed_of_its_kind() -> None:
         "ccxt:okx",
         "replay:file",
         "tape:/no/such/file",
+        "tape:~nosuchuser/x",
+        "tape:" + "x" * 5_000,
+        "tape:/no/such\0file",
         "sim?symbols=0",
         "sim?symbols=1000",
         "sim?speed=max",
@@ -56,6 +59,8 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     with pytest.raises(SettingError) as refused:
         open_feed(source, load_settings())
     assert refused.value.variable == "ORDERFOX_SOURCE"
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
 
 
 def simulations() -> set[int]:
