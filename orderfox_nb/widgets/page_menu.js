@@ -3,7 +3,7 @@
 import { make, makeSelect, write } from "./dom.js";
 import { holdLink } from "./link.js";
 import { KEYS } from "./page_keys.js";
-import { LAYOUTS, viewCode } from "./page_url.js";
+import { LAYOUTS, viewCode, viewLink } from "./page_url.js";
 import { kernelEnded } from "./panel.js";
 import { choose, chosen, inLab, onTheme } from "./theme.js";
 
@@ -106,7 +106,7 @@ export function makeMenu({ model, el, view, chooseTrait }) {
   };
   const buttons = make("div", "of-buttons");
   buttons.append(makeButton("Copy as code", showCode));
-  if (!inLab()) buttons.append(makeButton("Copy link", () => copyText("Copy link", location.href)));
+  if (!inLab()) buttons.append(makeButton("Copy link", () => copyText("Copy link", viewLink())));
   buttons.append(makeButton("Keys", showKeys));
   popup.append(buttons);
   const showChoices = () => {

@@ -2,7 +2,7 @@
 // the page's address and in local storage.
 import { listenKeys } from "./page_keys.js";
 import { makeMenu } from "./page_menu.js";
-import { fromStore, fromUrl, keep } from "./page_url.js";
+import { addressPrefix, fromStore, fromUrl, keep } from "./page_url.js";
 import { pictured } from "./picture.js";
 import { applyTheme, onTheme } from "./theme.js";
 
@@ -16,6 +16,7 @@ const viewOf = (model) => ({
 const replaced = (list, at, value) => list.map((one, index) => (index === at ? value : one));
 
 async function initialize({ model }) {
+  addressPrefix(model.get("name")); // before anything that takes time: the first one of the page is the first that asks
   const ids = model.get("panels").map((id) => id.replace(/^IPY_MODEL_/, ""));
   const panels = await Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
   const columns = model.get("columns");
@@ -60,7 +61,7 @@ async function initialize({ model }) {
   const wanted = Object.fromEntries(Object.entries(remembered).filter(([name]) => !given.has(name)));
   // A remembered row height goes with the remembered symbol only.
   if (given.has("symbol")) delete wanted.rounding;
-  Object.assign(wanted, fromUrl(count));
+  Object.assign(wanted, fromUrl(model.get("name"), count));
   const lists = { symbol: "symbols", rounding: "roundings" };
   for (const [name, value] of Object.entries(wanted)) {
     if (name in lists) change(lists[name], model.get(lists[name]).map((one, at) => value[at] ?? one));

@@ -10,6 +10,7 @@ const FORMS = {
   rows: /^(10|20|50)$/,
   layout: new RegExp(`^(${LAYOUTS.join("|")})$`),
 };
+const VIEW = Object.keys(FORMS);
 
 /** Values of the right form only; `symbol` and `rounding` become one entry a column, null where there is none. */
 export function cleaned(values, columns) {
@@ -26,12 +27,32 @@ export function cleaned(values, columns) {
   return clean;
 }
 
-/** The view that the page's address asks for; the look too, for this page alone. */
-export function fromUrl(columns) {
+/**
+ * What stands before a dashboard's names in the address: nothing for the first one of the page, which a call at the
+ * start of each settles, and for another its own name and a dot.
+ */
+export function addressPrefix(name) {
+  const owner = Symbol.for("orderfox.address.v1");
+  globalThis[owner] ??= name;
+  return globalThis[owner] === name ? "" : `${name}.`;
+}
+
+/** The view that the page's address asks of a dashboard; the look too, for this page alone. */
+export function fromUrl(name, columns) {
   if (inLab()) return {};
-  const values = Object.fromEntries(new URLSearchParams(location.search));
-  for (const name of Object.keys(CHOICES)) choose(name, values[name], false);
-  return cleaned(values, columns);
+  const values = new URLSearchParams(location.search);
+  for (const choice of Object.keys(CHOICES)) choose(choice, values.get(choice), false);
+  const prefix = addressPrefix(name);
+  const own = VIEW.map((key) => [key, values.get(prefix + key)]).filter(([, value]) => value !== null);
+  return cleaned(Object.fromEntries(own), columns);
+}
+
+/** The page's address for others: a server's token in it is its reader's own. */
+export function viewLink() {
+  const url = new URL(location.href);
+  url.searchParams.delete("token");
+  url.search = url.search.replaceAll("%2C", ",");
+  return url.href;
 }
 
 export function fromStore(name, columns) {
@@ -63,8 +84,10 @@ export function keep(name, view) {
   }
   if (inLab()) return; // JupyterLab's own router owns the address there
   const url = new URL(location.href);
-  for (const key of ["layout", ...Object.keys(CHOICES)]) url.searchParams.delete(key);
-  for (const [key, value] of Object.entries(texts)) url.searchParams.set(key, value);
+  const prefix = addressPrefix(name);
+  const place = (key) => (key in CHOICES ? key : prefix + key);
+  for (const key of ["layout", ...Object.keys(CHOICES)]) url.searchParams.delete(place(key));
+  for (const [key, value] of Object.entries(texts)) url.searchParams.set(place(key), value);
   url.search = url.search.replaceAll("%2C", ",");
   if (url.href !== location.href) history.replaceState(history.state, "", url);
 }

@@ -45,6 +45,16 @@ export function readFavourites() {
   }
 }
 
+/**
+ * A symbol made a favourite or none, among those that the browser keeps: another picker may have changed them since
+ * this one read them. Its own hold where the browser keeps nothing.
+ */
+export function toggled(favourites, symbol) {
+  const stored = readFavourites();
+  const others = (stored.length ? stored : favourites).filter((one) => one !== symbol);
+  return favourites.includes(symbol) ? others : [...others, symbol];
+}
+
 export function keepFavourites(favourites) {
   try {
     localStorage.setItem(STORE, JSON.stringify(favourites));

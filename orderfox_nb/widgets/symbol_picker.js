@@ -3,8 +3,8 @@ import { make, setClass, write } from "./dom.js";
 import { grouped, percentText, shortText } from "./format.js";
 import { holdLink } from "./link.js";
 import { setTrait } from "./panel.js";
+import { keepFavourites, listSymbols, readFavourites, toggled } from "./symbol_list.js";
 import { pictured } from "./picture.js";
-import { keepFavourites, listSymbols, readFavourites } from "./symbol_list.js";
 import { applyTheme } from "./theme.js";
 
 const TITLES = [
@@ -104,9 +104,7 @@ async function render({ model, el }) {
     button.focus();
   };
   const toggleFavourite = (symbol) => {
-    const before = model.get("favourites");
-    const after = before.includes(symbol) ? before.filter((one) => one !== symbol) : [...before, symbol];
-    setTrait(model, "favourites", after);
+    setTrait(model, "favourites", toggled(model.get("favourites"), symbol));
   };
   const rows = [];
   const addRow = () => {
@@ -230,6 +228,7 @@ async function render({ model, el }) {
   const stored = readFavourites();
   const merged = [...new Set([...model.get("favourites"), ...stored])];
   if (merged.length > model.get("favourites").length) setTrait(model, "favourites", merged);
+  keepFavourites(merged);
   const favouritesChanged = () => {
     keepFavourites(model.get("favourites"));
     showList();

@@ -63,6 +63,63 @@ def test_a_view_as_code_names_only_what_is_not_by_itself(run_module: RunModule):
     }  # fmt: skip
 
 
+def test_two_dashboards_of_a_page_keep_their_views_apart_in_its_address(run_module: RunModule):
+    printed = run_module(f"""{PAGE}
+        globalThis.history = {{ replaceState: (state, title, url) => (location = new URL(url)) }};
+        const view = (symbol, layout) => ({{
+            symbol, timeframe: "5m", rounding: symbol.map(() => "auto"), rows: 20, layout,
+        }});
+        page.addressPrefix("dashboard");
+        page.keep("second one", view(["ETHUSDT", "SOLUSDT"], "book"));
+        page.keep("dashboard", view(["BTCUSDT"], "chart"));
+        const asked = () => [page.fromUrl("dashboard", 1), page.fromUrl("second one", 2), page.fromUrl("third", 1)];
+        const both = asked();
+        page.keep("second one", view(["ETHUSDT", "SOLUSDT"], "default"));
+        console.log(JSON.stringify([both, asked().map(({{ layout }}) => layout ?? null)]));
+    """)
+    (first, second, third), layouts = json.loads(printed)
+    assert first == {"symbol": ["BTCUSDT"], "rounding": ["auto"], "timeframe": "5m", "layout": "chart", "rows": 20}
+    assert (second["symbol"], second["layout"]) == (["ETHUSDT", "SOLUSDT"], "book")
+    assert third == {}
+    assert layouts == ["chart", None, None]
+
+
+def test_a_copied_link_leaves_the_server_s_token_out(run_module: RunModule):
+    printed = run_module(f"""{PAGE}
+        globalThis.location = new URL("http://127.0.0.1/desk/?token=secret&symbol=BTCUSDT,ETHUSDT&zone=utc#top");
+        console.log(page.viewLink());
+    """)
+    assert printed.strip() == "http://127.0.0.1/desk/?symbol=BTCUSDT,ETHUSDT&zone=utc#top"
+
+
+def test_two_pickers_do_not_overwrite_each_other_s_favourites(run_module: RunModule):
+    printed = run_module("""
+        const held = new Map();
+        let full = false;
+        globalThis.localStorage = {
+            getItem: (name) => held.get(name) ?? null,
+            setItem(name, text) { if (full) throw new Error("quota"); held.set(name, text); },
+        };
+        const { keepFavourites, readFavourites, toggled } = await import("./symbol_list.js");
+        let [one, other] = [["SOLUSDT"], ["SOLUSDT"]];
+        keepFavourites(one);
+        keepFavourites((one = toggled(one, "BTCUSDT")));
+        keepFavourites((other = toggled(other, "ETHUSDT")));
+        const seen = [readFavourites()];
+        keepFavourites((one = toggled(one, "BTCUSDT")));
+        keepFavourites((other = toggled(other, "XRPUSDT")));
+        seen.push(readFavourites()); // what one has let go does not come back with the other
+        held.clear();
+        full = true;
+        keepFavourites((one = toggled(one, "ETHUSDT")));
+        seen.push(one);
+        console.log(JSON.stringify(seen));
+    """)
+    assert json.loads(printed) == [
+        ["SOLUSDT", "BTCUSDT", "ETHUSDT"], ["SOLUSDT", "ETHUSDT", "XRPUSDT"], ["SOLUSDT"],
+    ]  # fmt: skip
+
+
 KERNEL = """
     const { watchKernel } = await import("./kernel.js");
     const signal = () => ({ slots: new Set(), connect(slot) { this.slots.add(slot); },
