@@ -393,3 +393,45 @@ def test_an_unknown_past_of_liquidations_is_said_beside_their_bars(run_module: R
     )
     whole = "Liquidations, shorts − longs"
     assert titles == [whole, f"{whole} · only what was seen live", f"{whole} · only what was seen live"]
+
+
+def test_a_chart_that_is_not_displayed_looks_for_its_figure_once_in_a_while(run_module: RunModule):
+    hidden, found, left = run_json(  # type: ignore[misc]
+        run_module,
+        """
+        let clock = 0;
+        let timers = [];
+        globalThis.setTimeout = (work, ms) => timers.push({ work, at: clock + ms });
+        globalThis.clearTimeout = (number) => (timers = timers.map((one, at) => (at === number - 1 ? null : one)));
+        const observers = new Set();
+        globalThis.ResizeObserver = class {
+            constructor(tell) { this.tell = tell; }
+            observe() { observers.add(this); }
+            disconnect() { observers.delete(this); }
+        };
+        const settle = async () => { for (let at = 0; at < 20; at++) await null; };
+        const pass = async (ms) => {
+            for (const until = clock + ms; clock < until; clock += 10) {
+                timers.forEach((one, at) => one && one.at <= clock && ((timers[at] = null), one.work()));
+                await settle();
+            }
+        };
+        const { findFigureView } = await import("./figure_canvas.js");
+        const view = { el: {}, rendered: true, plotareaWidth: 300 };
+        let looks = 0;
+        let shown = false;
+        const figure = { views: {} };
+        const chart = { contains: () => true };
+        const el = { closest: () => (looks++, chart), getClientRects: () => (shown ? [{}] : []) };
+        let found = null;
+        findFigureView(figure, el, () => false).then((one) => (found = one));
+        await pass(9_000);
+        const hidden = looks;
+        shown = true;
+        observers.forEach((one) => one.tell());
+        await pass(50);
+        figure.views = { one: Promise.resolve(view) };
+        await pass(200);
+        console.log(JSON.stringify([hidden, found === view, observers.size]));""",
+    )
+    assert (hidden, found, left) == (1, True, 0)
