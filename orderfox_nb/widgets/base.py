@@ -121,7 +121,10 @@ class LiveWidget(Displayed, PageWidget):
         return self.last_still
 
 
-STILL_TRAITS = frozenset({"symbol", "timeframe", "rounding", "rows", "span", "minimum_size", "whole_market", "percent"})
+STILL_TRAITS = frozenset(
+    {"symbol", "timeframe", "bars", "rounding", "rows", "span", "minimum_size", "whole_market", "percent", "overlays"}
+    | {"show_volume", "show_liquidations", "show_liquidation_average", "show_lapses"}
+)
 """What of a widget's traits its still depends on."""
 
 

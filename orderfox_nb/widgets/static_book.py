@@ -21,6 +21,8 @@ from orderfox_nb.widgets.static_svg import (
 )
 
 _MIDDLE = 32.0
+_HEADROOM: Final = 1.15
+"""Above the largest sum, for what is written there."""
 _SIDE: Final[dict[int, Anchor]] = {-1: "end", 1: "start"}
 
 
@@ -79,7 +81,7 @@ def depth_svg(frame: dict[str, Any], colours: Look, *, width: float = 640, heigh
         return (price - middle + reach) / (2 * reach) * width
 
     def y_of(total: float) -> float:
-        return bottom - total / largest * (bottom - top)
+        return bottom - total / (largest * _HEADROOM) * (bottom - top)
 
     for share in (0.5, 1):
         size = short_text(largest * share / 10 ** frame["size_digits"])
@@ -103,7 +105,7 @@ def depth_svg(frame: dict[str, Any], colours: Look, *, width: float = 640, heigh
             # Beyond the last snapshot only the levels that have changed since then are in the sums.
             parts.append(line(x_of(known), top, x_of(known), bottom, stroke=colours.muted, dash="4 4"))
             x = x_of(known) + sign * 6
-            parts.append(text(x, top + 24, "known in part", fill=colours.muted, size=11, anchor=_SIDE[sign]))
+            parts.append(text(x, top + 22, "known in part", fill=colours.muted, size=11, anchor=_SIDE[sign]))
     parts.append(line(x_of(middle), top, x_of(middle), bottom, stroke=colours.muted, dash="1 3"))
     parts.append(text(12, top + 4, f"{' · '.join(sums)} {frame['base_asset']}", fill=colours.muted, size=11.5))
     marks: tuple[tuple[float, Anchor, float], ...] = (

@@ -1,28 +1,59 @@
-"""One frame of the candles with volume and liquidations as SVG."""
+"""One frame of the candles with volume, overlays and liquidations as SVG."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from orderfox_nb.widgets.static_svg import HEADER, Look, line, panel, path, price_text, quality_text, rect, text
+from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.widgets.static_overlays import overlays_of
+from orderfox_nb.widgets.static_svg import (
+    HEADER,
+    Look,
+    clipped,
+    line,
+    panel,
+    path,
+    price_text,
+    quality_text,
+    rect,
+    text,
+)
 
 _AXIS = 74.0
 _BAR = 6.0
+_LEAST: Final = 3.0
+"""Width of a lapse that lasted less than half a bar."""
 
 
-def candles_svg(frame: dict[str, Any], colours: Look, *, width: float = 760, height: float = 520) -> str:
+@dataclass(frozen=True)
+class Shown:
+    """What a chart shows beside its candles: ``CandleChart``'s traits."""
+
+    overlays: Sequence[str] = ()
+    volume: bool = True
+    liquidations: bool = True
+    average: bool = True
+    lapses: bool = True
+
+
+def candles_svg(
+    frame: dict[str, Any], colours: Look, *, width: float = 760, height: float = 520, shown: Shown | None = None
+) -> str:
     """Draw the newest bars of a ``candles`` frame, as many as fit."""
+    shown = shown or Shown()
     count = max(1, int((width - _AXIS) // _BAR) - 2)
     times, opens, highs, lows, closes, volumes = (column[-count:] for column in frame["bars"])
     note = f"{frame['symbol']} · {frame['interval']} · {quality_text(frame)}"
     if not times:
         empty = text(12, HEADER + 20, "No bars yet", fill=colours.muted)
         return panel("Candles", note, [empty], colours, width=width, height=height)
-    _, shorts, longs, averages, _ = (column[-count:] for column in frame["liquidations"])
     top, bottom = HEADER + 10, height - 26
-    liquid_top = bottom - (bottom - top) * 0.2
-    price_bottom = liquid_top - (bottom - top) * 0.12
+    floor = bottom - (bottom - top) * (0.2 if shown.liquidations else 0)
+    price_bottom = floor - (bottom - top) * (0.12 if shown.volume else 0.02)
     low, high = min(lows), max(highs)
     if high <= low:
         high = low + abs(low) * 1e-4 + 1e-9
@@ -32,35 +63,35 @@ def candles_svg(frame: dict[str, Any], colours: Look, *, width: float = 760, hei
 
     digits = frame["price_digits"]
     right = width - _AXIS
+    length_s = TIMEFRAME_US[frame["interval"]] // 1_000_000
+    x_of = _time_axis(times, length_s)
     parts: list[str] = []
     for step in range(6):
         price = low + (high - low) * step / 5
         parts.append(line(0, y_of(price), right, y_of(price), stroke=colours.line))
         parts.append(text(right + 8, y_of(price), price_text(price, digits), fill=colours.muted, size=11))
+    if shown.lapses:
+        parts += _lapses(frame.get("lapses", ()), x_of, colours, top=top, height=floor - top)
     most_volume = max(volumes) or 1
-    most_liquid = max([1e-9, *shorts, *longs, *averages])
-    zero = (liquid_top + bottom) / 2 + 6
-    half = (bottom - liquid_top) / 2 - 8
-    averaged: list[tuple[float, float]] = []
     for at in range(len(times)):
         x = at * _BAR + 1
         ink = colours.bid if closes[at] >= opens[at] else colours.ask
         upper, lower = y_of(max(opens[at], closes[at])), y_of(min(opens[at], closes[at]))
-        tall = volumes[at] / most_volume * (bottom - top) * 0.12
-        parts.append(rect(x, liquid_top - 2 - tall, _BAR - 2, tall, fill=ink, opacity=0.35))
+        if shown.volume:
+            tall = volumes[at] / most_volume * (bottom - top) * 0.12
+            parts.append(rect(x, floor - 2 - tall, _BAR - 2, tall, fill=ink, opacity=0.35))
         parts.append(line(x + 2, y_of(highs[at]), x + 2, y_of(lows[at]), stroke=ink))
         parts.append(rect(x, upper, _BAR - 2, max(1, lower - upper), fill=ink))
-        net = shorts[at] - longs[at]
-        reach = abs(net) / most_liquid * half
-        if net:
-            above = net > 0
-            ink = colours.bid if above else colours.ask
-            parts.append(rect(x, zero - reach if above else zero, _BAR - 2, reach, fill=ink))
-        averaged.append((x + 2, zero - averages[at] / most_liquid * half))
-    parts.append(line(0, zero, right, zero, stroke=colours.line))
-    parts.append(path(averaged, stroke=colours.warning))
-    known = "" if frame.get("liquidation_history") == "complete" else " · only what was seen live"
-    parts.append(text(10, liquid_top + 8, f"Liquidations, shorts − longs{known}", fill=colours.muted, size=11))
+    lines, legend = _overlays(frame, colours, shown, len(times), y_of)
+    parts += [clipped(top, right, price_bottom - top, lines), legend]
+    if shown.liquidations:
+        if shown.lapses:
+            parts += _lapses(frame.get("liquidation_lapses", ()), x_of, colours, top=floor, height=bottom - floor)
+        columns = [column[-count:] for column in frame["liquidations"]]
+        parts += _liquidations(columns, colours, average=shown.average, top=floor, bottom=bottom, right=right)
+        known = "" if frame.get("liquidation_history") == "complete" else " · only what was seen live"
+        title = f"Liquidations, shorts − longs{known}"
+        parts.append(text(10, floor + 8, title, fill=colours.muted, size=11))
     every = max(1, len(times) // 6)
     parts += [
         text(at * _BAR, height - 13, _bar_time(times[at], frame["interval"]), fill=colours.muted, size=11)
@@ -72,6 +103,72 @@ def candles_svg(frame: dict[str, Any], colours: Look, *, width: float = 760, hei
     parts.append(rect(right + 3, y_of(last) - 9, _AXIS - 8, 18, fill=ink, radius=2))
     parts.append(text(right + 8, y_of(last), price_text(last, digits), fill=colours.tag, size=11))
     return panel("Candles", note, parts, colours, width=width, height=height)
+
+
+def _time_axis(times: Sequence[float], length_s: int) -> Callable[[float], float]:
+    """Return where a time in ms is; before the first bar and after the last one is the edge."""
+
+    def x_of(ms: float) -> float:
+        at = bisect_right(times, ms / 1000) - 1
+        if at < 0:
+            return 0
+        return (at + min(1.0, (ms / 1000 - times[at]) / length_s)) * _BAR
+
+    return x_of
+
+
+def _lapses(
+    lapses: Sequence[Sequence[Any]], x_of: Callable[[float], float], colours: Look, *, top: float, height: float
+) -> list[str]:
+    """Shade when the data could not be trusted; one that lasts reaches the newest bar's end."""
+    parts: list[str] = []
+    for _, start, end, *_ in lapses:
+        left, right = x_of(start), x_of(end or float("inf"))
+        if right <= 0:
+            continue
+        across = max(_LEAST, right - left)
+        parts.append(rect(left, top, across, height, fill=colours.warning, opacity=0.13))
+        parts.append(rect(left, top, across, 2, fill=colours.warning, opacity=0.9))
+    return parts
+
+
+def _overlays(
+    frame: dict[str, Any], colours: Look, shown: Shown, count: int, y_of: Callable[[float], float]
+) -> tuple[str, str]:
+    """Return the lines, computed from all bars of the frame, and a legend of their own colours."""
+    first = len(frame["bars"][0]) - count
+    length_s = TIMEFRAME_US[frame["interval"]] // 1_000_000
+    lines, legend = list[str](), list[str]()
+    x = 10.0
+    for overlay in overlays_of(shown.overlays, frame["bars"], length_s, colours):
+        lines += overlay.paths(first, lambda at: (at - first) * _BAR + 3, y_of)
+        told = overlay.legend(frame["price_digits"])
+        legend.append(text(x, HEADER + 12, told, fill=overlay.ink, size=11))
+        x += 6.2 * len(told) + 14
+    return "".join(lines), "".join(legend)
+
+
+def _liquidations(
+    columns: Sequence[Sequence[float]], colours: Look, *, average: bool, top: float, bottom: float, right: float
+) -> list[str]:
+    """Draw the net of each bar around zero, and the moving average."""
+    _, shorts, longs, averages, _ = columns
+    most = max([1e-9, *shorts, *longs, *(averages if average else ())])
+    zero = (top + bottom) / 2 + 6
+    half = (bottom - top) / 2 - 8
+    parts: list[str] = []
+    for at, (short, long) in enumerate(zip(shorts, longs, strict=True)):
+        net = short - long
+        reach = abs(net) / most * half
+        if net:
+            above = net > 0
+            ink = colours.bid if above else colours.ask
+            parts.append(rect(at * _BAR + 1, zero - reach if above else zero, _BAR - 2, reach, fill=ink))
+    parts.append(line(0, zero, right, zero, stroke=colours.line))
+    if average:
+        points = [(at * _BAR + 3, zero - value / most * half) for at, value in enumerate(averages)]
+        parts.append(path(points, stroke=colours.warning))
+    return parts
 
 
 def _bar_time(seconds: float, interval: str) -> str:

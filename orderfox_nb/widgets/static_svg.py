@@ -16,7 +16,7 @@ _FONT: Final = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu San
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of a still, as the tokens of ``theme.css``."""
+    """Colours of a still, as the tokens of ``theme.css`` and ``candle_layer.css``."""
 
     background: str
     panel: str
@@ -29,19 +29,28 @@ class Look:
     warning: str
     tag: str
     """Text on a box that is filled with ``bid`` or ``ask``."""
+    overlay1: str
+    overlay2: str
+    overlay3: str
+    overlay4: str
 
 
 _LOOKS: Final = {
     "dark": Look(
         background="#0d1117", panel="#131920", raised="#19212a", line="#222c37", text="#dbe3ea", muted="#8a96a2",
         bid="#2fbf8a", ask="#f76672", warning="#e9b949", tag="#0d1117",
+        overlay1="#c58af9", overlay2="#4f9cf9", overlay3="#4cc3d9", overlay4="#9aa7b4",
     ),
     "light": Look(
         background="#f4f6f8", panel="#ffffff", raised="#f0f3f6", line="#dfe5ea", text="#18222c", muted="#586673",
         bid="#08744c", ask="#c22a43", warning="#855c00", tag="#ffffff",
+        overlay1="#8a3ffc", overlay2="#1f6feb", overlay3="#0b7f95", overlay4="#5c6975",
     ),
 }  # fmt: skip
-_SAFE: Final = {"dark": ("#4a9bf5", "#e8862e"), "light": ("#1660c4", "#a35200")}
+_SAFE: Final = {
+    "dark": {"bid": "#4a9bf5", "ask": "#e8862e", "overlay2": "#d3c164", "overlay3": "#b6c2cc"},
+    "light": {"bid": "#1660c4", "ask": "#a35200", "overlay2": "#7a6a00", "overlay3": "#3d4a56"},
+}
 
 
 def look(theme: str = "dark", palette: str = "standard") -> Look:
@@ -56,8 +65,7 @@ def look(theme: str = "dark", palette: str = "standard") -> Look:
         raise ValueError(f"palette {palette!r} is neither standard nor safe")
     if palette == "standard":
         return _LOOKS[theme]
-    bid, ask = _SAFE[theme]
-    return replace(_LOOKS[theme], bid=bid, ask=ask)
+    return replace(_LOOKS[theme], **_SAFE[theme])
 
 
 def number(value: float) -> str:
@@ -110,6 +118,12 @@ def panel(title: str, note: str, parts: Iterable[str], colours: Look, *, width: 
 def group(x: float, y: float, content: str) -> str:
     """Move what was drawn."""
     return f'<g transform="translate({number(x)} {number(y)})">{content}</g>'
+
+
+def clipped(y: float, width: float, height: float, content: str) -> str:
+    """Show of what was drawn only what is in a box at the left edge."""
+    box = f'y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+    return f'<svg {box} viewBox="0 {number(y)} {number(width)} {number(height)}">{content}</svg>'
 
 
 def document(content: str, *, width: float, height: float, title: str) -> str:

@@ -23,7 +23,7 @@ WHOLE_MARKET: Final = "*"
 """The symbol of a frame that holds every symbol's orders."""
 _UNKNOWN_DIGITS: Final = 4
 """Digits of a price whose symbol is not in the catalogue."""
-_PLACES: Final = {3: (0.0, 0.64, 1.0), 4: (0.0, 0.56, 0.8, 1.0)}
+_PLACES: Final = {3: (0.0, 0.64, 1.0), 4: (0.0, 0.52, 0.76, 1.0)}
 
 
 def _row(y: float, width: float, cells: Sequence[tuple[str, str]]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb.widgets.static_book import book_svg, depth_svg
-from orderfox_nb.widgets.static_chart import candles_svg
+from orderfox_nb.widgets.static_chart import Shown, candles_svg
 from orderfox_nb.widgets.static_market import HEAD, market_svg, symbols_svg
 from orderfox_nb.widgets.static_svg import Look, document, group, look, rect, text, time_text
 from orderfox_nb.widgets.static_tables import WHOLE_MARKET, liquidations_svg, tape_svg
@@ -149,9 +149,9 @@ def draw(
             size = {"width": 400.0 if whole else 300.0, "height": 400.0}
             content = liquidations_svg(frame, colours, **size, span=options.get("span", "1h"))
         case "CandleChart" | "CandleLayer":
-            frame = fetch(symbol, "candles", bars=200, interval=options["timeframe"])
+            frame = fetch(symbol, "candles", bars=options.get("bars", 200), interval=options["timeframe"])
             size = {"width": 760.0, "height": 520.0}
-            content = candles_svg(frame, colours, **size)
+            content = candles_svg(frame, colours, **size, shown=_shown(options))
         case "MarketHeader" | "QualityBadge":
             frame = fetch(symbol, "ticker")
             size = {"width": 900.0, "height": HEAD}
@@ -163,6 +163,14 @@ def draw(
         case _:
             raise KeyError(kind)
     return content, size["width"], size["height"], float(frame.get("time") or 0)
+
+
+def _shown(options: dict[str, Any]) -> Shown:
+    names = {
+        "overlays": "overlays", "show_volume": "volume", "show_liquidations": "liquidations",
+        "show_liquidation_average": "average", "show_lapses": "lapses",
+    }  # fmt: skip
+    return Shown(**{field: options[trait] for trait, field in names.items() if trait in options})
 
 
 def still_of(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import random
 import re
 import subprocess
 import sys
@@ -14,9 +16,11 @@ import pytest
 
 from orderfox_nb.engine import Engine
 from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, Liquidations, OrderBook, still
-from orderfox_nb.widgets.base import FALLBACK, with_fallback
+from orderfox_nb.widgets.base import FALLBACK, STILL_TRAITS, with_fallback
+from orderfox_nb.widgets.static_overlays import overlays_of
 from orderfox_nb.widgets.static_svg import Look, look
 from orderfox_nb.widgets.still import dashboard_still, still_of
+from tests.widgets.conftest import RunModule
 
 pytestmark = pytest.mark.widgets
 
@@ -37,6 +41,7 @@ FRAMES: dict[str, dict[str, Any]] = {
         "symbol": NASTY, "interval": "1m", "price_digits": 1, "size_digits": 3,
         "bars": [[60, 120], [100.0, 101.0], [102.0, 101.5], [99.0, 98.0], [101.0, 98.5], [5.0, 7.0]],
         "liquidations": [[60, 120], [0.0, 50.0], [90.0, 0.0], [30.0, 40.0], [1, 1]],
+        "lapses": [["gap", 90_000, 100_000, "cut", 3], ["down", 130_000, 0, "", -1]], "liquidation_lapses": [],
     },
     "liquidations": {
         "symbol": NASTY, "price_digits": 1, "size_digits": 3,
@@ -139,16 +144,84 @@ def test_the_still_of_the_depth_reaches_as_far_as_was_asked_and_says_from_where_
     assert bids.split("L")[-1].split() == ["0", "294"]
 
 
+SHADE = 'fill="#e9b949" fill-opacity="0.13"'
+VOLUME = 'fill-opacity="0.35"'
+AVERAGE = 'stroke="#e9b949" fill="none"'
+
+
+@pytest.mark.parametrize(
+    ("trait", "drawn", "times"),
+    [
+        ("show_volume", VOLUME, 2),
+        ("show_liquidations", "Liquidations, shorts − longs", 1),
+        ("show_liquidations", AVERAGE, 1),
+        ("show_liquidation_average", AVERAGE, 1),
+        ("show_lapses", SHADE, 2),
+    ],
+)
+def test_the_still_of_a_chart_leaves_out_what_the_chart_does(trait: str, drawn: str, times: int):
+    shown = {name: True for name in STILL_TRAITS if name.startswith("show_")}
+    assert trait in shown
+    assert still_of("CandleChart", {**OPTIONS, **shown}, fetch=scripted).svg.count(drawn) == times
+    assert drawn not in still_of("CandleChart", {**OPTIONS, **shown, trait: False}, fetch=scripted).svg
+
+
+def test_a_lapse_is_shaded_where_its_bars_are_and_one_that_lasts_to_the_end():
+    svg = still_of("CandleChart", OPTIONS, fetch=scripted).svg
+    boxes = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="[\d.]+" ' + SHADE, svg)
+    assert boxes == [("3", "3"), ("7", "5")]
+
+
+@pytest.mark.parametrize(("first", "vwap"), [(0, "VWAP"), (147, "VWAP since 21.11. 01:00 UTC")])
+def test_the_overlays_of_a_still_are_those_that_the_page_computes(run_module: RunModule, first: int, vwap: str):
+    noise = random.Random(11)
+    times = [1_700_000_000 // 3600 * 3600 + 3600 * at for at in range(150)]
+    closes = [68_000 + noise.uniform(-300, 300) for _ in times]
+    highs, lows = [close + 20 for close in closes], [close - 30 for close in closes]
+    bars = [column[first:] for column in (times, closes, highs, lows, closes, [noise.choice((0, 3)) for _ in times])]
+    names = ["vwap", "ema20", "bollinger20", "ema5"]
+    printed = run_module(
+        f"""import {{ overlayLines, overlayText }} from "./candle_lines.js";
+        const found = overlayLines({names}, {bars}, 3600);
+        console.log(JSON.stringify(found.map((one) => [
+            one.title, one.ink, one.lines.map((line) => [...line]), [...(one.begins ?? [])],
+            overlayText(one, {149 - first}, 1),
+        ])));""",
+        zone="UTC",
+    )
+    colours = look("light", "safe")
+    drawn = overlays_of(names, bars, 3600, colours)
+    for one, (title, ink, lines, begins, legend) in zip(drawn, json.loads(printed), strict=True):
+        assert one.title.removesuffix(" UTC") == title
+        assert one.ink == getattr(colours, ink)
+        assert sorted(one.begins) == begins
+        assert one.legend(1).replace(" UTC", "") == legend
+        for mine, page in zip(one.lines, lines, strict=True):
+            assert mine == pytest.approx([math.nan if value is None else value for value in page], nan_ok=True)
+    assert drawn[0].title == vwap
+
+
+def test_the_still_of_a_chart_has_its_overlays_and_tells_them():
+    svg = still_of("CandleChart", {**OPTIONS, "overlays": ["ema2", "vwap", "ema20"]}, fetch=scripted).svg
+    shown = texts(svg)
+    assert "EMA 20 –" in shown
+    assert "EMA 2 99.3" in shown
+    inks = re.findall(r'<path d="[^"]*" stroke="(#\w+)" fill="none"', svg)
+    assert inks == ["#4f9cf9", "#c58af9", "#e9b949"]
+
+
 def page_colours(theme: str, palette: str) -> dict[str, str]:
-    """Return the tokens of ``theme.css`` under the names of a ``Look``."""
-    sheet = (Path(still.__file__).parent / "theme.css").read_text()
+    """Return the tokens of the page's style sheets under the names of a ``Look``."""
+    sheets = [(Path(still.__file__).parent / name).read_text() for name in ("theme.css", "candle_layer.css")]
     light, safe = '[data-of-theme="light"]', '[data-of-palette="safe"]'
-    holds = {"": True, light: theme == "light", safe: palette == "safe"}
-    holds[safe + light] = holds[light] and holds[safe]  # in the order in which they stand above each other
+    both = theme == "light" and palette == "safe"
+    # In the order in which the rules stand above each other.
+    holds = {"": True, light: theme == "light", safe: palette == "safe", safe + light: both, light + safe: both}
     tokens: dict[str, str] = {}
     for rule in (rule for rule, applies in holds.items() if applies):
-        (block,) = re.findall(rf"^:root{re.escape(rule)} \{{(.*?)\}}", sheet, re.MULTILINE | re.DOTALL)
-        tokens |= dict(re.findall(r"--of-([\w-]+): (#[0-9a-f]{6});", block))
+        for sheet in sheets:
+            for block in re.findall(rf"^:root{re.escape(rule)} \{{(.*?)\}}", sheet, re.MULTILINE | re.DOTALL):
+                tokens |= dict(re.findall(r"--of-([\w-]+): (#[0-9a-f]{6});", block))
     names = {"background": "bg", "tag": "tag-text"}
     return {field.name: tokens[names.get(field.name, field.name)] for field in fields(Look)}
 
@@ -248,8 +321,11 @@ def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatc
     assert any("± 10 %" in text for text in texts(DepthChart(percent=10).to_static().svg))
     for liquidations in (Liquidations(symbol="*"), Liquidations(whole_market=True)):
         assert any(text.startswith("all symbols · ") for text in texts(liquidations.to_static().svg))
-    chart = CandleChart(timeframe="15m")
-    assert any("15m · live" in text for text in texts(chart.to_static().svg))
+    chart = CandleChart(timeframe="15m", overlays=["ema20"], show_liquidations=False)
+    shown = texts(chart.to_static().svg)
+    assert any("15m · live" in text for text in shown)
+    assert any(re.fullmatch(r"EMA 20 [\d,.]+", text) for text in shown)
+    assert not any(text.startswith("Liquidations") for text in shown)
     assert "<img" in chart._repr_mimebundle_()["text/html"]
 
 
