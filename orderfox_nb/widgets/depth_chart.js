@@ -2,7 +2,7 @@
 import { depthAt, mostDepth, paintCursor, paintDepth } from "./depth_paint.js";
 import { make, makeSelect, write } from "./dom.js";
 import { findFigureView, linkedModel, makeCanvas } from "./figure_canvas.js";
-import { percentText, priceText, shortText } from "./format.js";
+import { axisText, percentText, priceText, shortText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
 import { onTheme, tokens } from "./theme.js";
@@ -73,8 +73,10 @@ async function render({ model, el }) {
     const prices = niceTicks([low + edge, high - edge], plot.width / 110, frame.price_digits);
     xAxis.set({ tick_format: `,.${prices.digits}f` });
     xAxis.set({ tick_values: Float64Array.from(prices.ticks) });
-    yAxis.set({ tick_format: "~s" });
-    yAxis.set({ tick_values: Float64Array.from(niceTicks([0, extent.most], plot.height / 60).ticks.slice(1)) });
+    const sizes = niceTicks([0, extent.most], plot.height / 60);
+    const labels = sizes.ticks.slice(1).map((size) => [String(size), axisText(size, sizes.digits)]);
+    yAxis.set({ tick_labels: Object.fromEntries(labels) }); // first: the axis writes them when its values change
+    yAxis.set({ tick_values: Float64Array.from(sizes.ticks.slice(1)) });
     view.el.classList.add("of-ready");
   };
   const drawOver = () => {

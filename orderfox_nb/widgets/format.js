@@ -26,15 +26,23 @@ export function priceText(price, digits) {
   return rest === undefined ? grouped(whole) : `${grouped(whole)}.${rest}`;
 }
 
+const SHORT = [[1e9, "B"], [1e6, "M"], [1e3, "K"]];
+
 /** A large quantity in short form: 12.59B, 456.78M, 1.00K, 12.30. */
 export function shortText(value, digits = 2) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  for (const [limit, letter] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
+  for (const [limit, letter] of SHORT) {
     // What rounds up to 1,000 is written in the next unit: 1.00M and not 1000.00K.
     if (Number((size / (limit / 1_000)).toFixed(digits)) >= 1_000) return (value / limit).toFixed(digits) + letter;
   }
   return value.toFixed(digits);
+}
+
+/** A quantity beside an axis, round in itself: 1.5B, 250K, 0.10. `digits` are those of the axis' step. */
+export function axisText(value, digits) {
+  const [limit, letter] = SHORT.find(([least]) => Math.abs(value) >= least) ?? [];
+  return limit ? `${Number((value / limit).toPrecision(12))}${letter}` : value.toFixed(digits);
 }
 
 /** A fraction as a signed percentage: 0.0184 is "+1.84 %". */

@@ -217,7 +217,7 @@ async def test_liquidations_of_the_market_stay_when_another_symbol_is_chosen(ser
 
 
 async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScreen):
-    async with open_screen(panels, height=1400) as screen:
+    async with open_screen(panels, height=1400, reduced_motion="reduce") as screen:
         await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached", timeout=40_000)
         await screen.page.wait_for_selector(".of-depth-chart .of-ready")
         depth = await frame(screen, "depth")
@@ -262,6 +262,16 @@ async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScre
         await screen.page.select_option(".of-range-select", "0.1")
         await wait_for(screen, "() => document.querySelector('.of-depth').dataset.range === '0.1'")
         await wait_for(screen, f"(before) => {axis} !== before", before)
+        await screen.page.select_option(".of-range-select", "5")
+        sizes = "[...document.querySelectorAll('.of-depth-chart .axis')[1].querySelectorAll('.tick text')]"
+        await screen.page.click(".of-picker-button")
+        await screen.page.fill(".of-search", "eth")
+        await screen.page.keyboard.press("Enter")
+        await wait_for(screen, f"() => {sizes}.some((one) => /^[\\d.]+K$/.test(one.textContent))")
+        told = [number(text) for text in await screen.page.evaluate(f"{sizes}.map((one) => one.textContent)")]
+        assert told == pytest.approx([told[0] * at for at in range(1, len(told) + 1)])
+        moves = "getComputedStyle(document.querySelector('.of-depth-chart .bqplot')).transitionDuration"
+        assert await screen.page.evaluate(moves) == "0s"
         screen.check_clean()
 
 

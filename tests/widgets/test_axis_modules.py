@@ -44,6 +44,27 @@ def test_ticks_stand_on_prices_that_the_market_has(run_module: RunModule, most: 
     assert float(printed) == step
 
 
+@pytest.mark.parametrize(
+    ("most", "labels"),
+    [
+        (0.23, "0.05 0.10 0.15 0.20"),
+        (4.2e9, "1B 2B 3B 4B"),
+        (1_600, "500 1K 1.5K"),
+        (12_000, "2.5K 5K 7.5K 10K"),
+        (1_100_000, "250K 500K 750K 1M"),
+        (7, "2 4 6"),
+    ],
+)
+def test_sizes_beside_an_axis_are_short_and_round(run_module: RunModule, most: float, labels: str):
+    printed = run_module(
+        f"""import {{ axisText }} from "./format.js";
+        import {{ niceTicks }} from "./ticks.js";
+        const {{ ticks, digits }} = niceTicks([0, {most}], 5);
+        console.log(ticks.slice(1).map((tick) => axisText(tick, digits)).join(" "));"""
+    )
+    assert printed.strip() == labels
+
+
 def time_labels(run_module: RunModule, zone: str, window: tuple[str, str], wanted: int, bar: str) -> list[list[str]]:
     """Return the ticks of a window, as UTC and as the axis writes them."""
     printed = run_module(
