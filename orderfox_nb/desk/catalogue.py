@@ -187,10 +187,11 @@ class Catalogue:
             if not rows:
                 raise VenueUnreachable(self._feed.venue, "the venue lists no symbols")
         except FeedError as error:
-            self._failures += 1
-            self.problem = str(error)
             _log.warning("no symbol list: %s", error)
-            await self._fall_back()
+            await self._fail(str(error))
+        except Exception:  # noqa: BLE001 - there is an answer also where a feed stumbles over a list
+            _log.exception("no symbol list")
+            await self._fail(f"{self._feed.venue}: its symbol list cannot be read")
         else:
             self._take(rows, "venue")
             self._loaded_us = self._clock.now_us()
@@ -198,6 +199,11 @@ class Catalogue:
             if self._path is not None:
                 await asyncio.to_thread(_write, self._path, rows)
         self._tried_us = self._clock.now_us()
+
+    async def _fail(self, problem: str) -> None:
+        self._failures += 1
+        self.problem = problem
+        await self._fall_back()
 
     async def _fall_back(self) -> None:
         if self._source in {"venue", "disk"}:

@@ -99,7 +99,8 @@ class RemoteFeed:
 
     async def listings(self) -> Sequence[Listing]:
         rows = await self._get("symbols", {}, list[_SymbolRow])
-        return [_listing(row, self.venue) for row in rows]
+        listings = [_listing(row, self.venue) for row in rows]
+        return [listing for listing in listings if listing is not None]
 
     async def candles(
         self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
@@ -274,16 +275,20 @@ class _VolumeAnswer(Struct, frozen=True):
     data: list[_VolumeRow]
 
 
-def _listing(row: _SymbolRow, venue: str) -> Listing:
-    instrument = Instrument(
-        venue=venue,
-        symbol=row.id,
-        unified=row.symbol,
-        base=row.base_asset,
-        quote=row.quote_asset,
-        tick_size=row.tick_size,
-        lot_size=row.step_size,
-    )
+def _listing(row: _SymbolRow, venue: str) -> Listing | None:
+    """Convert a row: None where its steps are none, and one such row does not cost the list."""
+    try:
+        instrument = Instrument(
+            venue=venue,
+            symbol=row.id,
+            unified=row.symbol,
+            base=row.base_asset,
+            quote=row.quote_asset,
+            tick_size=row.tick_size,
+            lot_size=row.step_size,
+        )
+    except (ValueError, ArithmeticError):
+        return None
     ticker = Ticker(
         symbol=row.id, time_us=0, last=0.0, open=0.0, high=0.0, low=0.0, volume=0.0, quote_volume=row.volume
     )

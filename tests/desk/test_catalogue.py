@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import InvalidOperation
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,16 @@ async def test_refresh_that_fails_says_so_and_keeps_the_list():
         await catalogue.refresh()
     assert len(catalogue.known) == 2
     assert not catalogue.demo
+
+
+async def test_a_list_that_no_feed_can_read_is_a_problem_and_no_failure():
+    feed = ScriptedFeed(ManualClock())
+    feed.listing_error = InvalidOperation("comparison with NaN")  # type: ignore[assignment]
+    catalogue = Catalogue(feed, clock=feed.clock)
+    await catalogue.rows()
+    assert (catalogue.demo, catalogue.problem) == (True, "scripted: its symbol list cannot be read")
+    with pytest.raises(VenueUnreachable, match="cannot be read"):
+        await catalogue.refresh()
 
 
 async def test_file_that_is_no_list_is_passed_over(tmp_path: Path):

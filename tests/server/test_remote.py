@@ -70,6 +70,19 @@ async def test_more_topics_than_a_socket_carries_are_read_over_several(
 
 
 @asynccontextmanager
+async def served_by(app: web.Application) -> AsyncIterator[str]:
+    """Somebody else's server; yields its address."""
+    server = HTTPServer(app)
+    listeners = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(listeners)
+    try:
+        yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+@asynccontextmanager
 async def listening() -> AsyncIterator[tuple[str, list[str | None]]]:
     """A server of somebody else that writes down what it is told; yields its address and that."""
     told: list[str | None] = []
@@ -81,14 +94,24 @@ async def listening() -> AsyncIterator[tuple[str, list[str | None]]]:
         def open(self) -> None:
             self.close()
 
-    server = HTTPServer(web.Application([(".*", Anything)], log_function=lambda _: None))
-    listeners = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(listeners)
-    try:
-        yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}", told
-    finally:
-        server.stop()
-        await server.close_all_connections()
+    async with served_by(web.Application([(".*", Anything)], log_function=lambda _: None)) as url:
+        yield url, told
+
+
+@pytest.mark.parametrize("step", ["0", "-0.1", '"NaN"', '"Infinity"', '"1e-5000"'])
+async def test_symbol_without_a_usable_step_does_not_cost_the_list(server: Served, step: str) -> None:
+    async with server.session.get(server.url + "api/v1/symbols") as response:
+        rows = await response.text()
+    assert rows.count('"tickSize":0.01,') == 1
+
+    class Symbols(web.RequestHandler):
+        def get(self) -> None:
+            self.finish(rows.replace('"tickSize":0.01,', f'"tickSize":{step},'))
+
+    app = web.Application([("/api/v1/symbols", Symbols)], log_function=lambda _: None)
+    async with served_by(app) as url, RemoteFeed(url) as feed:
+        listings = await feed.listings()
+    assert {row.instrument.symbol for row in listings} == {"BTCUSDT", "BTCUSDC"}
 
 
 @pytest.mark.parametrize(
