@@ -31,6 +31,9 @@ class TopicHealth(msgspec.Struct):
 
     topic: str
     state: State
+    coverage: Coverage
+    reason: str
+    """Why it is not live, or what was told last; empty where nothing was."""
     lag_ms: int
     subscribers: int
     reconnects: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -26,12 +26,15 @@ _ERRORS: Final = {
 _TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "token <the server's token>"}
 
 
-def document(base_url: str, routes: Iterable[tuple[str, type[Any]]]) -> bytes:
+def document(
+    base_url: str, routes: Iterable[tuple[str, type[Any]]], set_by: Mapping[type[Any], Sequence[Parameter]]
+) -> bytes:
     """Return the document's JSON text.
 
     Args:
         base_url: Prefix of every path.
         routes: Patterns and handlers of the REST routes.
+        set_by: Parameters of a handler that the server's settings decide.
     """
     routes = list(routes)
     models = [handler.model for _, handler in routes if handler.model is not None]
@@ -40,7 +43,7 @@ def document(base_url: str, routes: Iterable[tuple[str, type[Any]]]) -> bytes:
     paths: dict[str, Any] = {}
     for pattern, handler in routes:
         path = readable(pattern, handler.path)
-        paths[path] = {handler.method: _operation(handler, answers, answers[ErrorAnswer])}
+        paths[path] = {handler.method: _operation(handler, set_by.get(handler, ()), answers)}
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -62,7 +65,8 @@ def readable(pattern: str, parameters: Iterable[Parameter]) -> str:
     return path.format(*("{" + rule.name + "}" for rule in parameters))
 
 
-def _operation(handler: Any, answers: dict[Any, Any], error: Any) -> dict[str, Any]:
+def _operation(handler: Any, set_by: Sequence[Parameter], answers: dict[Any, Any]) -> dict[str, Any]:
+    error = answers[ErrorAnswer]
     content: dict[str, Any]
     if handler.model is None:
         content = {handler.content: {"schema": {"type": "string" if "text" in handler.content else "object"}}}
@@ -77,7 +81,7 @@ def _operation(handler: Any, answers: dict[Any, Any], error: Any) -> dict[str, A
     operation: dict[str, Any] = {
         "operationId": handler.route,
         "summary": (handler.__doc__ or "").split("\n", 1)[0],
-        "parameters": [parameter_schema(rule) for rule in (*handler.path, *handler.query)],
+        "parameters": [parameter_schema(rule) for rule in (*handler.path, *set_by, *handler.query)],
         "responses": responses,
     }
     if handler.method != "get":

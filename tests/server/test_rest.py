@@ -253,6 +253,27 @@ async def test_health_opens_nothing_and_then_tells_of_topics(server: Served) -> 
     assert after.exchange_calls == 1
 
 
+async def test_the_document_tells_the_limit_of_the_settings(serve: Serve) -> None:
+    async with serve(MAX_ORDERBOOK_LIMIT="200") as server:
+        _, document = await server.ask("api/v1/openapi.json")
+        (rule,) = [
+            rule
+            for rule in document["paths"]["/api/v1/orderbook/{symbol}"]["get"]["parameters"]
+            if rule["name"] == "limit"
+        ]
+        assert "lowered to 200" in rule["description"]
+        assert (await server.ask("api/v1/orderbook/BTCUSDT?limit=200"))[1]["limit"] == 200
+
+
+async def test_the_document_describes_every_field_of_a_topics_health(server: Served) -> None:
+    _, document = await server.ask("api/v1/openapi.json")
+    async with server.session.ws_connect(server.url + "api/v1/ws/orderbook/BTCUSDT") as socket:
+        await socket.receive(10)
+        _, health = await server.ask("api/v1/health")
+    (row,) = health["topics"]
+    assert row.keys() == document["components"]["schemas"]["TopicHealth"]["properties"].keys()
+
+
 async def test_metrics_count_requests_and_exchange_calls(server: Served) -> None:
     await server.ask("api/v1/symbols")
     async with server.session.get(server.url + "metrics") as response:

@@ -111,12 +111,11 @@ def book_limit(service: DeskService) -> Parameter:
 
 
 class OrderBook(MarketRoute):
-    """The grouped book, as the socket sends it."""
+    """The grouped book, as the socket sends it; the settings give its ``book_limit``."""
 
     route = "orderbook"
     path = (SYMBOL,)
     query = (
-        limit(20, 50, "Rows a side"),
         Parameter(name="rounding", kind="number", above=0, description="Height of a row, raised to the tick size"),
         Parameter(name="tz", description="IANA zone of formatted times", example="Europe/Berlin"),
     )

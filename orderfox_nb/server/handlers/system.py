@@ -10,6 +10,7 @@ import msgspec
 
 from orderfox_nb import __version__
 from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
+from orderfox_nb.server.handlers.market import OrderBook, book_limit
 from orderfox_nb.server.metrics import CONTENT_TYPE
 from orderfox_nb.server.models import HealthAnswer
 from orderfox_nb.server.openapi import document
@@ -72,4 +73,4 @@ class OpenApi(ReadHandler):
         self._routes = routes
 
     async def answer(self, *_args: str) -> bytes:
-        return document(self.settings.get("base_url", "/"), self._routes)
+        return document(self.settings.get("base_url", "/"), self._routes, {OrderBook: [book_limit(self.service)]})
