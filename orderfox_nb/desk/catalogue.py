@@ -110,7 +110,7 @@ class Catalogue:
 
         Raises:
             UnknownSymbol: Not listed; carries suggestions.
-            VenueUnreachable: Not in a list that is not the venue's own.
+            VenueUnreachable: Not in a list that is not the venue's present one.
         """
         symbol = canonical(text)
         listing = self._by_symbol.get(symbol)
@@ -123,7 +123,8 @@ class Catalogue:
         listing = self._by_symbol.get(symbol)
         if listing is not None:
             return listing
-        if self.demo:
+        if self.problem:
+            # An older list may not know it yet.
             raise VenueUnreachable(self._feed.venue, self.problem)
         raise UnknownSymbol(text.strip(), suggest(text, [row.instrument.symbol for row in self._rows]))
 

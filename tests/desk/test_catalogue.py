@@ -62,6 +62,10 @@ async def test_last_known_list_on_disk_serves_when_the_venue_is_away(tmp_path: P
     assert not catalogue.demo
     assert catalogue.stats()["source"] == "disk"
     assert catalogue.problem == "scripted: away"
+    assert (await catalogue.resolve("btcusdt")).instrument.symbol == "BTCUSDT"
+    with pytest.raises(VenueUnreachable, match="away"):
+        # It may have been listed since.
+        await catalogue.resolve("NEWUSDT")
 
 
 async def test_demo_list_is_marked_and_tried_again_until_it_is_real(tmp_path: Path):
