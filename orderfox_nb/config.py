@@ -161,6 +161,6 @@ def load_settings(**overrides: Any) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         field = Settings.model_fields.get(name)
         variable = field.alias if field is not None and field.alias else name
-        message = first["msg"].removeprefix("Value error, ").removeprefix("expected ")
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("expected ")
         shown = "<hidden>" if any(word in variable for word in ("KEY", "TOKEN", "DATABASE")) else first.get("input")
         raise SettingError(variable, shown, message) from None

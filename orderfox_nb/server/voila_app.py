@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import sysconfig
 import tempfile
@@ -148,11 +150,15 @@ class OrderFoxVoila(Voila):
         """Take the port and return the address to open.
 
         Raises:
-            SettingError: The port cannot be taken.
+            SettingError: There is no such address, or the port cannot be taken.
         """
         try:
             self._listeners = bind_sockets(self.port, self.ip)
+        except (socket.gaierror, UnicodeError) as error:
+            raise SettingError("--host", self.ip, f"an address of this machine ({error})") from None
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SettingError("--host", self.ip, f"an address of this machine ({error})") from None
             raise SettingError("BACKEND_PORT", self.port, f"a port that is free on {self.ip} ({error})") from None
         self.port = self._listeners[0].getsockname()[1]
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.ip, self.ip)  # noqa: S104
