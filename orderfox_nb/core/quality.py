@@ -67,10 +67,14 @@ class Quality:
         channel: Decides how long silence is normal.
         lapses: Where lapses are kept; those of an earlier time of the same topic go on.
         recorded: Silence means nothing: a recording has its pauses, and not every channel.
+        opened_us: When the topic was opened: since when it is syncing for the first time.
     """
 
-    def __init__(self, channel: Channel, *, lapses: LapseLog | None = None, recorded: bool = False) -> None:
+    def __init__(
+        self, channel: Channel, *, lapses: LapseLog | None = None, recorded: bool = False, opened_us: int = 0
+    ) -> None:
         self.channel: Channel = channel
+        self._opened_us = opened_us
         self.state = QualityState.SYNCING
         self.coverage: Coverage = "sampled" if channel == "liquidations" else "complete"
         self.history: History = "none"
@@ -243,4 +247,4 @@ class Quality:
 
     def wire(self) -> QualityView:
         """Return the quality as messages carry it."""
-        return QualityView(self.state.value, self.coverage, self.since_us // 1000)
+        return QualityView(self.state.value, self.coverage, (self.since_us or self._opened_us) // 1000)

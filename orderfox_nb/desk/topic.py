@@ -49,12 +49,12 @@ class TopicState:
         self.topic = topic
         self.instrument = instrument
         self.fold: Fold[Any] = fold_for(topic, instrument)
-        self.quality = Quality(topic.channel, lapses=lapses, recorded=recorded)
+        self.opened_us = now_us()
+        self.quality = Quality(topic.channel, lapses=lapses, recorded=recorded, opened_us=self.opened_us)
         self.sequence = 0
         """Number of the last event of the topic."""
         self.revision = 0
         """Counts whatever may change a frame: events, trades that move a bar, quality."""
-        self.opened_us = now_us()
         self.status: Status | None = None
         """What was told last of the connection; what was told of the data is in the quality."""
         self.last_us = 0

@@ -58,7 +58,8 @@ def after(channel: Channel, *steps: Event | int) -> Quality:
 
 
 def test_a_topic_begins_by_syncing():
-    assert Quality("book").wire() == QualityView("syncing", "complete", 0)
+    opened_us = 1_700_000_040_000_000
+    assert Quality("book", opened_us=opened_us).wire() == QualityView("syncing", "complete", opened_us // 1000)
 
 
 def test_a_book_is_live_with_its_snapshot():

@@ -404,3 +404,14 @@ async def test_a_key_without_readers_keeps_its_number_and_no_fold(tmp_path: Path
         assert [ref for ref in states if ref() is not None] == []
         async with desk.frames(parse_key(f"{VENUE}/{key}")) as reader:
             assert (await next_json(reader))["sequence"] > first["sequence"]
+
+
+async def test_a_topic_that_syncs_for_the_first_time_does_so_since_it_was_opened(tmp_path: Path):
+    feed = ScriptedFeed(ManualClock(START_US))
+    async with desk_of(feed, tmp_path) as desk, desk.frames(parse_key(f"{VENUE}/BTCUSDT/book")) as reader:
+        first = await next_json(reader)
+        assert first["quality"] == {"state": "syncing", "coverage": "complete", "since": START_US // 1000}
+        put_book(feed)
+        await settle(10)
+        await feed.clock.advance(1)
+        assert (await next_json(reader))["quality"]["state"] == "live"
