@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import traitlets
-from ipywidgets import Box, Layout, Widget, widget_serialization
+from ipywidgets import Box, DOMWidget, Layout, Widget, widget_serialization
 from ipywidgets.widgets.trait_types import InstanceDict
 
-from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.widgets.base import Displayed, PageWidget, canonical_symbol
+from orderfox_nb.widgets.base import Displayed, canonical_symbol
 from orderfox_nb.widgets.candle_chart import CandleChart
 from orderfox_nb.widgets.depth_chart import DepthChart
-from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
-from orderfox_nb.widgets.order_book import ROWS, OrderBook, Rounding, rounding_text
+from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
+from orderfox_nb.widgets.page_state import EACH, LAYOUTS, SHARED, PageState, View
 from orderfox_nb.widgets.tables import Liquidations, Tape
 
 if TYPE_CHECKING:
@@ -26,38 +25,9 @@ if TYPE_CHECKING:
     from orderfox_nb.widgets.pictures import Picture
     from orderfox_nb.widgets.still import Still
 
-LAYOUTS: Final = ("default", "chart", "book")
+PanelT = TypeVar("PanelT", bound=DOMWidget)
+
 MOST_COLUMNS: Final = 6
-
-
-class PageState(PageWidget):
-    """Links the panels in the browser, and keeps what they show in the URL and in local storage."""
-
-    _esm = module_text("page_state.js")
-    _css = style_text("dashboard.css")
-
-    name = traitlets.Unicode("dashboard").tag(sync=True)
-    """Under which local storage keeps it; two dashboards of one page need two names."""
-    panels = traitlets.List(traitlets.Instance(Widget)).tag(sync=True, **widget_serialization)
-    columns = traitlets.List(traitlets.Int()).tag(sync=True)
-    """In which column each panel stands."""
-    given = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """What the cell asked for by name: stands above what was remembered, below the URL."""
-    symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"]).tag(sync=True)
-    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m").tag(sync=True)
-    roundings = traitlets.List(traitlets.Unicode(), ["auto"]).tag(sync=True)
-    rows = traitlets.Enum(ROWS, 20).tag(sync=True)
-    arrangement = traitlets.Enum(LAYOUTS, "default").tag(sync=True)
-
-    hearing = False
-    """Whether what changes now is what the page says."""
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        self.hearing = True
-        try:
-            super().set_state(sync_data)
-        finally:
-            self.hearing = False
 
 
 class _LayoutOrName(InstanceDict):
@@ -70,19 +40,25 @@ class _LayoutOrName(InstanceDict):
         return super().validate(obj, value)
 
 
+def _panel(kind: Callable[..., PanelT], values: Mapping[str, Any], area: str = "") -> PanelT:
+    """Make a panel with those of the values that it has."""
+    names = kind.class_trait_names()  # type: ignore[attr-defined]
+    panel = kind(**{name: value for name, value in values.items() if name in names})
+    if area:
+        panel.add_class(f"of-area-{area}")
+    return panel
+
+
 class _Column:
     """The panels of one market."""
 
-    def __init__(self, *, symbol: str, timeframe: str, rounding: str, rows: int) -> None:
-        self.picker = SymbolPicker(symbol=symbol)
-        self.header = MarketHeader(symbol=symbol)
-        self.badge = QualityBadge(symbol=symbol)
-        self.badge.add_class("of-area-badge")
-        self.chart = CandleChart(symbol=symbol, timeframe=timeframe)
-        self.book = OrderBook(symbol=symbol, rounding=rounding, rows=rows)
-        self.book.add_class("of-area-book")
-        self.tape = Tape(symbol=symbol)
-        self.tape.add_class("of-area-tape")
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.picker = _panel(SymbolPicker, values)
+        self.header = _panel(MarketHeader, values)
+        self.badge = _panel(QualityBadge, values, "badge")
+        self.chart = _panel(CandleChart, values)
+        self.book = _panel(OrderBook, values, "book")
+        self.tape = _panel(Tape, values, "tape")
 
     @property
     def linked(self) -> list[Widget]:
@@ -94,7 +70,7 @@ class _Column:
         return head
 
 
-class Dashboard(Displayed, Box):
+class Dashboard(View, Displayed, Box):
     """Header, candles, depth, order book, trades and liquidations of one market, linked to each other.
 
     Everything keeps working while the kernel computes: the panels take their frames from the server, and choosing a
@@ -106,6 +82,15 @@ class Dashboard(Displayed, Box):
         timeframe: Of the candles.
         rounding: Height of the book's rows in price, or ``auto``; with several symbols also one for each.
         rows: Rows a side of the book: 10, 20 or 50.
+        overlays: Lines over the candles, as ``CandleChart`` takes them: ``["vwap", "ema20"]``.
+        depth_percent: How far the depth looks from the middle price, in percent: 0.1, 0.25, 0.5, 1, 2, 5 or 10.
+        minimum_size: Base quantity below which the tape shows no trade; with several symbols also one for each.
+        whole_market: Whether liquidations are those of all symbols.
+        span: Time whose liquidations are summed up: ``1m``, ``15m`` or ``1h``.
+        show_volume: Whether the chart has the traded volume.
+        show_liquidations: Whether it has the histogram of liquidations.
+        show_liquidation_average: Whether their moving average is drawn with them.
+        show_lapses: Whether times in which the data could not be trusted are shaded.
         layout: ``default``, ``chart`` or ``book``; also an ipywidgets ``Layout``.
         name: Under which the page remembers the view; two dashboards of one page need two names.
 
@@ -122,9 +107,8 @@ class Dashboard(Displayed, Box):
     symbol = traitlets.Unicode("BTCUSDT")
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"])
     """One a column; how many there are is decided when the dashboard is made."""
-    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m")
     rounding = Rounding()
-    rows = traitlets.Enum(ROWS, 20)
+    minimum_size = traitlets.Float(0.0, min=0.0)
     arrangement = traitlets.Enum(LAYOUTS, "default")
     """The layout in force: set ``layout`` or this one."""
     layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
@@ -141,65 +125,80 @@ class Dashboard(Displayed, Box):
         timeframe: str | None = None,
         rounding: object = None,
         rows: int | None = None,
+        overlays: Sequence[str] | None = None,
+        depth_percent: float | None = None,
+        minimum_size: float | Sequence[float] | None = None,
+        whole_market: bool | None = None,
+        span: str | None = None,
+        show_volume: bool | None = None,
+        show_liquidations: bool | None = None,
+        show_liquidation_average: bool | None = None,
+        show_lapses: bool | None = None,
         layout: str | Layout | dict[str, Any] | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         shown = _symbols_asked(symbol, symbols)
-        each = list(rounding) if isinstance(rounding, list | tuple) else [rounding] * len(shown)
-        if len(each) != len(shown):
-            raise traitlets.TraitError(f"rounding: {len(each)} for {len(shown)} symbols")
-        roundings = ["auto" if one is None else rounding_text(one) for one in each]
-        view = {"timeframe": "1m" if timeframe is None else timeframe, "rows": 20 if rows is None else rows}
-        if not isinstance(layout, str) and layout is not None:
-            kwargs["layout"] = layout
-        arrangement = layout if isinstance(layout, str) else "default"
-        asked = {
-            "symbol": symbols if symbol is None else symbol,
+        asked: dict[str, Any] = {
             "timeframe": timeframe,
-            "rounding": rounding,
             "rows": rows,
+            "overlays": overlays,
+            "depth_percent": depth_percent,
+            "whole_market": whole_market,
+            "span": span,
+            "show_volume": show_volume,
+            "show_liquidations": show_liquidations,
+            "show_liquidation_average": show_liquidation_average,
+            "show_lapses": show_lapses,
+        }
+        view = {key: value for key, value in asked.items() if value is not None}
+        asked |= {
+            "symbol": symbols if symbol is None else symbol,
+            "rounding": rounding,
+            "minimum_size": minimum_size,
             "layout": layout if isinstance(layout, str) else None,
         }
-        self._columns = [
-            _Column(symbol=one, rounding=row_height, **view) for one, row_height in zip(shown, roundings, strict=True)
-        ]
+        if not isinstance(layout, str) and layout is not None:
+            kwargs["layout"] = layout
+        state = PageState(
+            name=name or ("dashboard" if len(shown) == 1 else f"dashboard of {len(shown)}"),
+            given=[key for key, value in asked.items() if value is not None],
+            symbols=shown,
+            roundings=[rounding_text(one) for one in _each("rounding", rounding, "auto", len(shown))],
+            minimum_sizes=_each("minimum_size", minimum_size, 0.0, len(shown)),
+            arrangement=layout if isinstance(layout, str) else "default",
+            **view,
+        )
+        self.page_state = state
+        state.add_class("of-page-state")
+        self._columns = [_Column(state.of_column(at)) for at in range(len(shown))]
         first = self._columns[0]
         self.picker, self.header, self.badge = first.picker, first.header, first.badge
         self.chart, self.book, self.tape = first.chart, first.book, first.tape
         panels = [(panel, at) for at, column in enumerate(self._columns) for panel in column.linked]
         if len(shown) == 1:
-            self.liquidations = Liquidations(symbol=shown[0])
-            self.liquidations.add_class("of-area-liquidations")
-            self.depth = DepthChart(symbol=shown[0])
-            self.depth.add_class("of-area-depth")
+            self.liquidations = _panel(Liquidations, state.of_column(0), "liquidations")
+            self.depth = _panel(DepthChart, state.of_column(0), "depth")
             panels += [(self.liquidations, 0), (self.depth.layer, 0)]
-        self.page_state = PageState(
-            name=name or ("dashboard" if len(shown) == 1 else f"dashboard of {len(shown)}"),
-            given=[key for key, value in asked.items() if value is not None],
-            panels=[panel for panel, _ in panels],
-            columns=[at for _, at in panels],
-            symbols=shown,
-            roundings=roundings,
-            arrangement=arrangement,
-            **view,
-        )
-        self.page_state.add_class("of-page-state")
+        with state.hold_sync():
+            state.panels = [panel for panel, _ in panels]
+            state.columns = [at for _, at in panels]
         super().__init__(
             children=self._children(),
             symbol=shown[0],
             symbols=shown,
-            rounding=roundings[0],
-            arrangement=arrangement,
+            rounding=state.roundings[0],
+            minimum_size=state.minimum_sizes[0],
+            arrangement=state.arrangement,
             **view,
             **kwargs,
         )
-        for trait in ("timeframe", "rows", "arrangement"):
-            traitlets.link((self, trait), (self.page_state, trait))
-        self.observe(self._first_chosen, ["symbol", "rounding"])
+        for trait in (*SHARED, "arrangement"):
+            traitlets.link((self, trait), (state, trait))
+        self.observe(self._first_chosen, ["symbol", "rounding", "minimum_size"])
         self.observe(self._symbols_chosen, "symbols")
-        self.page_state.observe(self._state_changed, ["symbols", "roundings"])
-        self.observe(self._bring, ["symbols", "rounding", "timeframe", "rows"])
+        state.observe(self._state_changed, list(EACH))
+        self.observe(self._bring, ["symbols", "rounding", "minimum_size", *SHARED])
         self.add_class("of-dashboard")
         if len(shown) > 1:
             self.add_class("of-side-by-side")
@@ -221,10 +220,13 @@ class Dashboard(Displayed, Box):
         return boxes
 
     def _first_chosen(self, change: Any) -> None:
+        state, value = self.page_state, change["new"]
         if change["name"] == "symbol":
-            self.symbols = [self.symbol, *self.symbols[1:]]
+            self.symbols = [value, *self.symbols[1:]]
+        elif change["name"] == "rounding":
+            state.roundings = [value, *state.roundings[1:]]
         else:
-            self.page_state.roundings = [self.rounding, *self.page_state.roundings[1:]]
+            state.minimum_sizes = [value, *state.minimum_sizes[1:]]
 
     def _symbols_chosen(self, change: Any) -> None:
         state, symbols = self.page_state, change["new"]
@@ -240,6 +242,7 @@ class Dashboard(Displayed, Box):
     def _state_changed(self, _: Any) -> None:
         self.symbols = self.page_state.symbols
         self.rounding = self.page_state.roundings[0]
+        self.minimum_size = self.page_state.minimum_sizes[0]
 
     def _bring(self, _: Any) -> None:
         """Bring the panels to the state, so that their data is that of the market in force.
@@ -250,12 +253,7 @@ class Dashboard(Displayed, Box):
         if state.hearing:
             return
         for panel, column in zip(state.panels, state.columns, strict=True):
-            values = {
-                "symbol": state.symbols[column],
-                "rounding": state.roundings[column],
-                "timeframe": state.timeframe,
-                "rows": state.rows,
-            }
+            values = state.of_column(column)
             for name in values.keys() & set(panel.trait_names()):
                 setattr(panel, name, values[name])
 
@@ -315,3 +313,15 @@ def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None) -> list[st
     if not 1 <= len(symbols) <= MOST_COLUMNS:
         raise traitlets.TraitError(f"symbols: 1 to {MOST_COLUMNS} fit side by side, not {len(symbols)}")
     return [canonical_symbol(one) for one in symbols]
+
+
+def _each(name: str, given: object, default: object, count: int) -> list[Any]:
+    """Return a value for each column, of one for all or one for each.
+
+    Raises:
+        TraitError: Another number of values than columns.
+    """
+    values = list(given) if isinstance(given, list | tuple) else [given] * count
+    if len(values) != count:
+        raise traitlets.TraitError(f"{name}: {len(values)} for {count} symbols")
+    return [default if value is None else value for value in values]

@@ -6,12 +6,20 @@ import { addressPrefix, fromStore, fromUrl, keep } from "./page_url.js";
 import { pictured } from "./picture.js";
 import { applyTheme, onTheme } from "./theme.js";
 
-const SHARED = ["timeframe", "rows"]; // by all columns; each has its own symbol and rounding
+// The state's name of what all columns share, and the panels' name of it; and of what each column has of its own.
+const SHARED = {
+  timeframe: "timeframe", rows: "rows", overlays: "overlays", depth_percent: "percent", whole_market: "whole_market",
+  span: "span", show_volume: "show_volume", show_liquidations: "show_liquidations",
+  show_liquidation_average: "show_liquidation_average", show_lapses: "show_lapses",
+};
+const EACH = { symbols: "symbol", roundings: "rounding", minimum_sizes: "minimum_size" };
 
-const viewOf = (model) => ({
-  symbol: model.get("symbols"), timeframe: model.get("timeframe"), rounding: model.get("roundings"),
-  rows: model.get("rows"), layout: model.get("arrangement"),
-});
+const viewOf = (model) => {
+  const view = { layout: model.get("arrangement") };
+  for (const [name, own] of Object.entries(EACH)) view[own] = model.get(name);
+  for (const name of Object.keys(SHARED)) view[name] = model.get(name);
+  return view;
+};
 
 const replaced = (list, at, value) => list.map((one, index) => (index === at ? value : one));
 
@@ -23,6 +31,7 @@ async function initialize({ model }) {
   const count = model.get("symbols").length;
   const has = (one, name) => one.get(name) !== undefined;
   let spreading = false;
+  const given = new Set(model.get("given")); // what the cell asked for by name stands above what was remembered
 
   const set = (one, name, value) => {
     if (JSON.stringify(one.get(name)) === JSON.stringify(value)) return;
@@ -34,15 +43,14 @@ async function initialize({ model }) {
     spreading = true;
     panels.forEach((panel, index) => {
       const column = columns[index];
-      for (const name of SHARED) if (has(panel, name)) set(panel, name, model.get(name));
-      if (has(panel, "symbol")) set(panel, "symbol", model.get("symbols")[column]);
-      if (has(panel, "rounding")) set(panel, "rounding", model.get("roundings")[column]);
+      for (const [name, own] of Object.entries(SHARED)) if (has(panel, own)) set(panel, own, model.get(name));
+      for (const [name, own] of Object.entries(EACH)) if (has(panel, own)) set(panel, own, model.get(name)[column]);
     });
     spreading = false;
   };
   const settle = () => {
     spread();
-    keep(model.get("name"), viewOf(model));
+    keep(model.get("name"), viewOf(model), given);
   };
   const change = (name, value) => {
     spreading = true;
@@ -56,13 +64,12 @@ async function initialize({ model }) {
     change("roundings", replaced(model.get("roundings"), column, "auto"));
   };
 
-  const given = new Set(model.get("given")); // what the cell asked for by name stands above what was remembered
   const remembered = fromStore(model.get("name"), count);
   const wanted = Object.fromEntries(Object.entries(remembered).filter(([name]) => !given.has(name)));
-  // A remembered row height goes with the remembered symbol only.
-  if (given.has("symbol")) delete wanted.rounding;
+  // A remembered row height or filter goes with the remembered symbol only.
+  if (given.has("symbol")) for (const name of ["rounding", "minimum_size"]) delete wanted[name];
   Object.assign(wanted, fromUrl(model.get("name"), count));
-  const lists = { symbol: "symbols", rounding: "roundings" };
+  const lists = Object.fromEntries(Object.entries(EACH).map(([name, own]) => [own, name]));
   for (const [name, value] of Object.entries(wanted)) {
     if (name in lists) change(lists[name], model.get(lists[name]).map((one, at) => value[at] ?? one));
     else change(name === "layout" ? "arrangement" : name, value);
@@ -83,22 +90,24 @@ async function initialize({ model }) {
         settle();
       });
     }
-    if (has(panel, "rounding")) {
-      listen(panel, "change:rounding", () => {
-        change("roundings", replaced(model.get("roundings"), column, panel.get("rounding")));
+    for (const name of ["roundings", "minimum_sizes"].filter((one) => has(panel, EACH[one]))) {
+      listen(panel, `change:${EACH[name]}`, () => {
+        change(name, replaced(model.get(name), column, panel.get(EACH[name])));
         settle();
       });
     }
-    for (const name of SHARED.filter((one) => has(panel, one))) {
-      listen(panel, `change:${name}`, () => {
-        change(name, panel.get(name));
+    for (const [name, own] of Object.entries(SHARED).filter(([, one]) => has(panel, one))) {
+      listen(panel, `change:${own}`, () => {
+        change(name, panel.get(own));
         settle();
       });
     }
   });
   // What Python chose: it has brought a row height with another symbol.
-  for (const name of ["symbols", "roundings", "arrangement", ...SHARED]) listen(model, `change:${name}`, settle);
-  ends.push(onTheme(() => keep(model.get("name"), viewOf(model))));
+  for (const name of ["arrangement", ...Object.keys(EACH), ...Object.keys(SHARED)]) {
+    listen(model, `change:${name}`, settle);
+  }
+  ends.push(onTheme(() => keep(model.get("name"), viewOf(model), given)));
   return () => ends.forEach((end) => end());
 }
 

@@ -3,27 +3,49 @@ import { CHOICES, choose, chosen, inLab } from "./theme.js";
 
 export const LAYOUTS = ["default", "chart", "book"];
 const STORE = "orderfox.view.v1:";
-const FORMS = {
+// One entry a column, separated by commas.
+const COLUMN_FORMS = {
   symbol: /^[A-Za-z0-9_:/-]{1,40}$/,
-  timeframe: /^(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M)$/,
   rounding: /^(auto|\d{1,12}(\.\d{1,12})?)$/,
+  minimum_size: /^\d{1,12}(\.\d{1,12})?(e-\d{1,2})?$/,
+};
+const FORMS = {
+  timeframe: /^(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M)$/,
   rows: /^(10|20|50)$/,
   layout: new RegExp(`^(${LAYOUTS.join("|")})$`),
+  overlays: /^((vwap|(ema|bollinger)([2-9]|[1-9]\d|[1-4]\d\d|500))(,(?=.)|$)){0,20}$/,
+  depth_percent: /^(0\.1|0\.25|0\.5|1|2|5|10)$/,
+  whole_market: /^(true|false)$/,
+  span: /^(1m|15m|1h)$/,
+  show_volume: /^(true|false)$/,
+  show_liquidations: /^(true|false)$/,
+  show_liquidation_average: /^(true|false)$/,
+  show_lapses: /^(true|false)$/,
 };
-const VIEW = Object.keys(FORMS);
+const VIEW = [...Object.keys(COLUMN_FORMS), ...Object.keys(FORMS)];
+/** What is so by itself; the others are always said. */
+const DEFAULTS = {
+  layout: "default", overlays: "", depth_percent: "1", whole_market: "false", span: "1h", show_volume: "true",
+  show_liquidations: "true", show_liquidation_average: "true", show_lapses: "true",
+};
+const READ = {
+  symbol: (text) => text.replace("/", "").toUpperCase(), rounding: (text) => text, minimum_size: Number,
+  rows: Number, depth_percent: Number, overlays: (text) => (text ? text.split(",") : []),
+};
+const valueOf = (name, text) => READ[name]?.(text) ?? (["true", "false"].includes(text) ? text === "true" : text);
 
-/** Values of the right form only; `symbol` and `rounding` become one entry a column, null where there is none. */
+/** Values of the right form only; what each column has becomes one entry a column, null where there is none. */
 export function cleaned(values, columns) {
   const clean = {};
-  for (const name of ["symbol", "rounding"]) {
+  for (const [name, form] of Object.entries(COLUMN_FORMS)) {
     const parts = String(values[name] ?? "").split(",").slice(0, columns);
-    const fine = parts.map((part) => (FORMS[name].test(part) ? part : null));
-    if (fine.some((part) => part !== null)) {
-      clean[name] = fine.map((part) => (name === "symbol" && part ? part.replace("/", "").toUpperCase() : part));
-    }
+    const fine = parts.map((part) => (form.test(part) ? valueOf(name, part) : null));
+    if (fine.some((part) => part !== null)) clean[name] = fine;
   }
-  for (const name of ["timeframe", "layout"]) if (FORMS[name].test(values[name] ?? "")) clean[name] = values[name];
-  if (FORMS.rows.test(String(values.rows ?? ""))) clean.rows = Number(values.rows);
+  for (const [name, form] of Object.entries(FORMS)) {
+    const text = values[name] === undefined || values[name] === null ? null : String(values[name]);
+    if (text !== null && form.test(text)) clean[name] = valueOf(name, text);
+  }
   return clean;
 }
 
@@ -63,20 +85,24 @@ export function fromStore(name, columns) {
   }
 }
 
-/** The view as names and texts, without what is as it is by itself. */
-export function viewTexts(view) {
-  const texts = {
-    symbol: view.symbol.join(","), timeframe: view.timeframe, rounding: view.rounding.join(","),
-    rows: String(view.rows),
-  };
-  if (view.layout !== "default") texts.layout = view.layout;
+/** The view as names and texts, without what is as it is by itself; what a cell has given is always said. */
+export function viewTexts(view, given = new Set()) {
+  const texts = { symbol: view.symbol.join(","), timeframe: view.timeframe, rounding: view.rounding.join(",") };
+  if (given.has("minimum_size") || view.minimum_size.some((one) => one > 0)) {
+    texts.minimum_size = view.minimum_size.join(",");
+  }
+  texts.rows = String(view.rows);
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    const text = String(view[name]);
+    if (text !== value || given.has(name)) texts[name] = text;
+  }
   for (const [name, value] of Object.entries(chosen())) if (value !== CHOICES[name][0]) texts[name] = value;
   return texts;
 }
 
 /** Keep a view: in local storage, and in the address where it is ours. */
-export function keep(name, view) {
-  const texts = viewTexts(view);
+export function keep(name, view, given) {
+  const texts = viewTexts(view, given);
   try {
     localStorage.setItem(STORE + name, JSON.stringify(texts));
   } catch {
@@ -86,23 +112,32 @@ export function keep(name, view) {
   const url = new URL(location.href);
   const prefix = addressPrefix(name);
   const place = (key) => (key in CHOICES ? key : prefix + key);
-  for (const key of ["layout", ...Object.keys(CHOICES)]) url.searchParams.delete(place(key));
+  for (const key of ["minimum_size", ...Object.keys(DEFAULTS), ...Object.keys(CHOICES)]) {
+    url.searchParams.delete(place(key));
+  }
   for (const [key, value] of Object.entries(texts)) url.searchParams.set(place(key), value);
   url.search = url.search.replaceAll("%2C", ",");
   if (url.href !== location.href) history.replaceState(history.state, "", url);
 }
 
-/** The cell that shows this view. Every value passed its form before, so none needs escaping but for its quotes. */
+/** A value as Python writes it: what passed its form has no character that the two write differently. */
+function pythonText(value) {
+  if (Array.isArray(value)) return `[${value.map(pythonText).join(", ")}]`;
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return JSON.stringify(value);
+}
+
+/** The cell that shows this view. */
 export function viewCode(view) {
-  const quoted = JSON.stringify;
-  const options = [];
   const many = view.symbol.length > 1;
-  options.push(many ? `symbols=[${view.symbol.map(quoted).join(", ")}]` : `symbol=${quoted(view.symbol[0])}`);
-  options.push(`timeframe=${quoted(view.timeframe)}`);
-  if (view.rounding.some((one) => one !== "auto")) {
-    options.push(`rounding=${many ? `[${view.rounding.map(quoted).join(", ")}]` : quoted(view.rounding[0])}`);
+  const each = (name) => (many ? view[name] : view[name][0]);
+  const options = [[many ? "symbols" : "symbol", each("symbol")], ["timeframe", view.timeframe]];
+  if (view.rounding.some((one) => one !== "auto")) options.push(["rounding", each("rounding")]);
+  options.push(["rows", view.rows]);
+  if (view.minimum_size.some((one) => one > 0)) options.push(["minimum_size", each("minimum_size")]);
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    if (String(view[name]) !== value) options.push([name, view[name]]);
   }
-  options.push(`rows=${view.rows}`);
-  if (view.layout !== "default") options.push(`layout=${quoted(view.layout)}`);
-  return `from orderfox_nb.widgets import Dashboard\n\nDashboard(${options.join(", ")})\n`;
+  const call = options.map(([name, value]) => `${name}=${pythonText(value)}`).join(", ");
+  return `from orderfox_nb.widgets import Dashboard\n\nDashboard(${call})\n`;
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
@@ -11,6 +11,9 @@ from orderfox_nb.widgets.esm import module_text, style_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SPANS: Final = ("1m", "15m", "1h")
+"""Times over which liquidations are summed up."""
 
 
 class Tape(LiveWidget):
@@ -60,7 +63,7 @@ class Liquidations(LiveWidget):
 
     length = traitlets.Enum([20, 50, 100], 50).tag(sync=True)
     """Orders on the screen."""
-    span = traitlets.Enum(["1m", "15m", "1h"], "1h").tag(sync=True)
+    span = traitlets.Enum(SPANS, "1h").tag(sync=True)
     """Time whose totals stand out and whose balance is drawn."""
     whole_market = traitlets.Bool(False).tag(sync=True)
     """Whether to show all symbols; also with the symbol ``*``."""

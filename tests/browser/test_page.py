@@ -80,17 +80,73 @@ async def test_a_link_reproduces_the_view(served: str, open_screen: OpenScreen):
         await screen.wait_live("chart")
 
 
-async def test_what_a_cell_of_copy_as_code_says_runs(served: str, open_screen: OpenScreen):
-    from orderfox_nb.widgets import Dashboard
+SHOWN = """
+import json
+print(json.dumps({
+    "symbol": desk.symbol, "rounding": desk.book.rounding, "timeframe": desk.chart.timeframe, "rows": desk.book.rows,
+    "overlays": desk.chart.overlays, "show_volume": desk.chart.show_volume, "percent": desk.depth.percent,
+    "minimum_size": desk.tape.minimum_size, "whole_market": desk.liquidations.whole_market,
+    "span": desk.liquidations.span, "layout": desk.arrangement,
+}))
+"""
+SHOWN_ON_PAGE = f"""async () => {{
+    const manager = ({LINK.strip()}).sessions.pump.widget_manager;
+    const models = await Promise.all(Object.values(manager._models ?? {{}}));
+    const shown = {{}};
+    const names = ["symbol", "rounding", "timeframe", "rows", "overlays", "show_volume", "percent", "minimum_size"];
+    for (const name of [...names, "whole_market", "span"]) {{
+        const values = new Set(models.filter((one) => one.get("_anywidget_id") && one.get("arrangement") === undefined)
+            .map((one) => one.get(name)).filter((one) => one !== undefined).map((one) => JSON.stringify(one)));
+        if (values.size !== 1) throw new Error(`${{name}}: ${{[...values]}}`);
+        shown[name] = JSON.parse([...values][0]);
+    }}
+    shown.layout = document.querySelector("[data-layout]").dataset.layout;
+    return shown;
+}}"""
 
-    async with open_screen(served + "?symbol=ETHUSDT&rounding=0.5&layout=chart") as screen:
-        await screen.wait_live("chart")
-        await screen.page.keyboard.press("c")
-        code = await screen.page.input_value(".of-code")
-        name, _, call = code.strip().partition("\n\n")
-        assert name == "from orderfox_nb.widgets import Dashboard"
-        made = eval(call, {"Dashboard": Dashboard})
-        assert (made.symbol, made.rounding, made.arrangement) == ("ETHUSDT", "0.5", "chart")
+
+async def shown_by_kernel(code: str) -> dict[str, Any]:
+    """Run a cell in a kernel of its own and return the traits of its dashboard's panels."""
+    cell = code.replace("Dashboard(", "desk = Dashboard(") + SHOWN
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "jupyter", "run", stdin=pipe, stdout=pipe)
+    printed, _ = await asyncio.wait_for(process.communicate(cell.encode()), 90)
+    return json.loads(printed)
+
+
+async def test_the_cell_of_copy_as_code_shows_what_is_on_the_screen(served: str, open_screen: OpenScreen):
+    async with open_screen(served + "?symbol=ETHUSDT&rounding=0.5&overlays=vwap,ema20") as screen:
+        page = screen.page
+        await screen.wait_live("chart", "book", "tape", "liquidations")
+        await page.click(".of-timeframe >> text=5m")
+        await page.select_option(".of-rows-select", "10")
+        await page.select_option(".of-depth select", "0.25")
+        await page.select_option(".of-scope-select", "market")
+        await page.click(".of-span >> text=15 m")
+        await page.fill(".of-tape .of-field", "0.125")
+        await page.keyboard.press("Enter")
+        await page.locator(".of-chart .of-menu-button").click()
+        await page.locator(".of-menu-popup:visible input[data-name=show_volume]").uncheck()
+        await page.keyboard.press("Escape")
+        for part in ("overlays=vwap,ema20", "depth_percent=0.25", "minimum_size=0.125", "show_volume=false"):
+            await until(page, "(part) => decodeURIComponent(location.search).includes(part)", part)
+        on_page = await page.evaluate(SHOWN_ON_PAGE)
+        assert on_page == {
+            "symbol": "ETHUSDT", "rounding": "0.5", "timeframe": "5m", "rows": 10, "overlays": ["vwap", "ema20"],
+            "show_volume": False, "percent": 0.25, "minimum_size": 0.125, "whole_market": True, "span": "15m",
+            "layout": "default",
+        }  # fmt: skip
+        link = page.url
+        await page.locator(".of-head").first.focus()
+        await page.evaluate("document.activeElement?.blur()")
+        await page.keyboard.press("c")
+        code = await page.input_value(".of-code")
+        assert code.startswith("from orderfox_nb.widgets import Dashboard\n\nDashboard(")
+        assert await shown_by_kernel(code) == on_page
+        screen.check_clean()
+    async with open_screen(link) as screen:
+        await screen.wait_live("chart", "book")
+        assert await screen.page.evaluate(SHOWN_ON_PAGE) == on_page
 
 
 async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(served: str, open_screen: OpenScreen):

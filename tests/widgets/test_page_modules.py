@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.widgets import Dashboard
 from tests.widgets.conftest import RunModule
 from tests.widgets.test_javascript import LINK
 
@@ -45,36 +46,46 @@ def test_the_timeframes_of_an_address_are_those_of_the_wire(run_module: RunModul
     assert json.loads(printed) == [*TIMEFRAME_US, None, None, None]
 
 
+VIEW = """
+    const view = (changes) => ({
+        symbol: ["BTCUSDT"], timeframe: "1m", rounding: ["auto"], minimum_size: [0], rows: 20, layout: "default",
+        overlays: [], depth_percent: 1, whole_market: false, span: "1h", show_volume: true, show_liquidations: true,
+        show_liquidation_average: true, show_lapses: true, ...changes,
+    });
+"""
+
+
 def test_a_view_as_code_names_only_what_is_not_by_itself(run_module: RunModule):
-    printed = run_module(f"""{PAGE}
-        const view = (changes) => ({{
-            symbol: ["BTCUSDT"], timeframe: "1m", rounding: ["auto"], rows: 20, layout: "default", ...changes,
+    printed = run_module(f"""{PAGE}{VIEW}
+        const many = view({{
+            symbol: ["BTCUSDT", "ETHUSDT"], rounding: ["auto", "0.5"], minimum_size: [0, 0.25], layout: "chart",
         }});
-        const many = {{ symbol: ["BTCUSDT", "ETHUSDT"], rounding: ["auto", "0.5"], layout: "chart" }};
-        console.log(JSON.stringify([page.viewCode(view({{}})), page.viewCode(view(many)), page.viewTexts(view(many))]));
+        console.log(JSON.stringify([page.viewCode(view()), page.viewCode(many), page.viewTexts(many)]));
     """)
     plain, many, texts = json.loads(printed)
     assert plain.splitlines()[-1] == 'Dashboard(symbol="BTCUSDT", timeframe="1m", rows=20)'
     assert many.splitlines()[-1] == (
-        'Dashboard(symbols=["BTCUSDT", "ETHUSDT"], timeframe="1m", rounding=["auto", "0.5"], rows=20, layout="chart")'
+        'Dashboard(symbols=["BTCUSDT", "ETHUSDT"], timeframe="1m", rounding=["auto", "0.5"], rows=20, '
+        'minimum_size=[0, 0.25], layout="chart")'
     )
     assert texts == {
-        "symbol": "BTCUSDT,ETHUSDT", "timeframe": "1m", "rounding": "auto,0.5", "rows": "20", "layout": "chart",
+        "symbol": "BTCUSDT,ETHUSDT", "timeframe": "1m", "rounding": "auto,0.5", "minimum_size": "0,0.25", "rows": "20",
+        "layout": "chart",
     }  # fmt: skip
 
 
 def test_two_dashboards_of_a_page_keep_their_views_apart_in_its_address(run_module: RunModule):
-    printed = run_module(f"""{PAGE}
+    printed = run_module(f"""{PAGE}{VIEW}
         globalThis.history = {{ replaceState: (state, title, url) => (location = new URL(url)) }};
-        const view = (symbol, layout) => ({{
-            symbol, timeframe: "5m", rounding: symbol.map(() => "auto"), rows: 20, layout,
+        const of = (symbol, layout) => view({{
+            symbol, timeframe: "5m", rounding: symbol.map(() => "auto"), minimum_size: symbol.map(() => 0), layout,
         }});
         page.addressPrefix("dashboard");
-        page.keep("second one", view(["ETHUSDT", "SOLUSDT"], "book"));
-        page.keep("dashboard", view(["BTCUSDT"], "chart"));
+        page.keep("second one", of(["ETHUSDT", "SOLUSDT"], "book"));
+        page.keep("dashboard", of(["BTCUSDT"], "chart"));
         const asked = () => [page.fromUrl("dashboard", 1), page.fromUrl("second one", 2), page.fromUrl("third", 1)];
         const both = asked();
-        page.keep("second one", view(["ETHUSDT", "SOLUSDT"], "default"));
+        page.keep("second one", of(["ETHUSDT", "SOLUSDT"], "default"));
         console.log(JSON.stringify([both, asked().map(({{ layout }}) => layout ?? null)]));
     """)
     (first, second, third), layouts = json.loads(printed)
@@ -118,6 +129,47 @@ def test_two_pickers_do_not_overwrite_each_other_s_favourites(run_module: RunMod
     assert json.loads(printed) == [
         ["SOLUSDT", "BTCUSDT", "ETHUSDT"], ["SOLUSDT", "ETHUSDT", "XRPUSDT"], ["SOLUSDT"],
     ]  # fmt: skip
+
+
+CHOSEN = {
+    "timeframe": "15m", "rows": 10, "overlays": ["vwap", "ema20"], "depth_percent": 0.25, "whole_market": True,
+    "span": "15m", "show_volume": False, "show_liquidations": False, "show_liquidation_average": False,
+    "show_lapses": False, "layout": "book", "symbol": ["ETHUSDT"], "rounding": ["0.5"], "minimum_size": [0.125],
+}  # fmt: skip
+
+
+def test_everything_that_is_chosen_comes_back_from_the_code_and_from_the_address(run_module: RunModule):
+    printed = run_module(f"""{PAGE}{VIEW}
+        const chosen = view({json.dumps(CHOSEN)});
+        console.log(JSON.stringify([page.viewCode(chosen), page.cleaned(page.viewTexts(chosen), 1)]));
+    """)
+    code, back = json.loads(printed)
+    assert back == CHOSEN
+    made = eval(code.strip().splitlines()[-1], {"Dashboard": Dashboard})
+    state = made.page_state
+    lists = {"symbol": state.symbols, "rounding": state.roundings, "minimum_size": state.minimum_sizes}
+    named = {name: lists.get(name, getattr(made, name, made.arrangement)) for name in CHOSEN}
+    assert {**named, "layout": made.arrangement} == CHOSEN
+    assert (made.chart.overlays, made.chart.show_lapses, made.depth.percent) == (["vwap", "ema20"], False, 0.25)
+    assert (made.tape.minimum_size, made.liquidations.whole_market, made.liquidations.span) == (0.125, True, "15m")
+
+
+def test_what_a_cell_gave_is_said_in_the_address_also_where_it_was_chosen_away(run_module: RunModule):
+    printed = run_module(f"""{PAGE}{VIEW}
+        const texts = page.viewTexts(view(), new Set(["overlays", "minimum_size", "whole_market"]));
+        console.log(JSON.stringify(page.cleaned(texts, 1)));
+    """)
+    back = json.loads(printed)
+    assert (back["overlays"], back["minimum_size"], back["whole_market"]) == ([], [0], False)
+
+
+@pytest.mark.parametrize("bad", ["ema1", "ema501", "vwap,", "vwap,<b>", "ema020", "sma20", ",vwap"])
+def test_overlays_of_an_address_are_those_of_the_chart(run_module: RunModule, bad: str):
+    printed = run_module(f"""{PAGE}
+        const overlays = (text) => page.cleaned({{ overlays: text }}, 1).overlays ?? null;
+        console.log(JSON.stringify([overlays({json.dumps(bad)}), overlays("vwap,ema2,bollinger500")]));
+    """)
+    assert json.loads(printed) == [None, ["vwap", "ema2", "bollinger500"]]
 
 
 KERNEL = """
