@@ -200,9 +200,11 @@ class Liquidations(Channel[Liquidation]):
 
 
 class OrderBook(Channel[Any]):
-    """The order book: ``df`` is the whole of it now, ``events()`` yields snapshots and deltas."""
+    """The order book: ``df`` is the whole of it now, ``async for event in …`` yields a snapshot and what changes it."""
 
-    kind = object
+    def __aiter__(self) -> AsyncGenerator[Event, None]:
+        """Yield what ``events`` does: deltas mean nothing without their snapshot, nor over a gap that is not told."""
+        return self.events()
 
     @property
     def df(self) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from orderfox_nb.market.connection import Market
     from orderfox_nb.widgets.pictures import Picture
     from orderfox_nb.widgets.still import Still
 
@@ -191,7 +189,9 @@ class CandleChart(Displayed, VBox):
     @property
     def df(self) -> pd.DataFrame:
         """The newest bars by open time, as ``connect()[symbol].candles(timeframe).df``; quality in ``df.attrs``."""
-        return _market()[self.symbol].candles(self.timeframe).df
+        from orderfox_nb.widgets.kernel_data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
+
+        return kernel_symbol(self.symbol).candles(self.timeframe).df
 
     def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
         """Ask a page that shows the chart for its picture: see ``LiveWidget.save_png``."""
@@ -228,11 +228,3 @@ def known_overlays(names: Sequence[str]) -> list[str]:
         if match is None or (match["length"] is not None and not 2 <= int(match["length"]) <= 500):
             raise traitlets.TraitError(f"Not an overlay: {name!r}; there are vwap, ema20, bollinger20 (2 to 500 bars)")
     return list(dict.fromkeys(names))
-
-
-@cache
-def _market() -> Market:
-    """Return the kernel's market, connected when a chart is first asked for its data."""
-    from orderfox_nb.market.connection import connect  # noqa: PLC0415 - a chart alone needs no engine
-
-    return connect()

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import orderfox_nb
-from orderfox_nb.core.events import BookSnapshot, Candle, Trade
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Status, Trade
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import BadValue, SettingError, UnknownSymbol
 from orderfox_nb.market.connection import Market, Symbol
@@ -134,6 +135,23 @@ async def test_every_event_can_be_had_prelude_first(btc: Symbol):
             assert isinstance(candle, Candle)
             assert candle.interval == "1m"
             break
+
+
+async def test_iterating_a_book_begins_with_what_its_deltas_change(btc: Symbol):
+    fold = Book(btc.instrument)
+    # The topic is open, so that its snapshot is older than the call.
+    assert len(await asyncio.to_thread(lambda: btc.book.df)) > 200
+    async with asyncio.timeout(30):
+        deltas = 0
+        async for event in btc.book:
+            assert deltas or fold.synced or isinstance(event, BookSnapshot | Status)
+            fold.apply(event)
+            deltas += isinstance(event, BookDelta)
+            if deltas == 5:
+                break
+    assert fold.synced
+    (bids, _), (asks, _) = fold.view().bids, fold.view().asks
+    assert bids[0] < asks[0]
 
 
 async def test_leaving_an_iteration_ends_its_subscription(engine: Engine):

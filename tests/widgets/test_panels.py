@@ -11,6 +11,7 @@ from orderfox_nb.feeds.base import Origin
 from orderfox_nb.market.connection import Market
 from orderfox_nb.market.frames import ticker_frame
 from orderfox_nb.widgets import (
+    CandleChart,
     DepthChart,
     Liquidations,
     MarketHeader,
@@ -44,6 +45,15 @@ def test_the_ladder_and_the_depth_chart_give_the_book_as_a_frame_with_its_qualit
     assert ((near["price"] - middle).abs() <= middle * 0.0011).all()
     assert 0 < len(near) < len(whole)
     assert near.attrs["symbol"] == "BTCUSDT"
+
+
+def test_the_chart_reads_its_bars_through_the_connection_of_all_widgets(kernel: Market, engine: Engine):
+    frame: Any = CandleChart(symbol="eth/usdt", timeframe="5m").df
+    topic = kernel["ETHUSDT"].candles("5m").topic
+    state = engine.desk.hub.state(topic)
+    assert state is not None
+    assert state.users == 1, "held by the one connection"
+    assert frame.attrs["symbol"] == "ETHUSDT"
 
 
 @pytest.mark.usefixtures("kernel")
