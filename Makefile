@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-SOURCE ?= sim
+SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
 .PHONY: serve lab test check bench clean
 
@@ -20,7 +20,7 @@ serve: $(VENV)/.installed
 	$(BIN)/orderfox serve --port $(PORT) --source '$(SOURCE)'
 
 lab: $(VENV)/.installed
-	$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	ORDERFOX_SOURCE='$(SOURCE)' $(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest

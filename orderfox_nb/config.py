@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orderfox_nb.errors import SettingError
 
-SOURCE_KINDS: Final = ("sim", "binance", "ccxt", "replay", "tape", "http", "https")
-_SOURCE_HELP: Final = "one of sim, binance, ccxt:<id>, replay:<path>, tape:<path> or http://<server>, with ?options"
+SOURCE_KINDS: Final = ("sim", "binance", "tape", "http", "https")
+_SOURCE_HELP: Final = "one of sim, binance, tape:<file> or http://<server>, with ?options"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

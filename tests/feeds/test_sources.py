@@ -63,6 +63,15 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     assert len(str(refused.value)) < 400
 
 
+def test_the_help_for_a_bad_source_offers_what_there_is() -> None:
+    with pytest.raises(SettingError) as refused:
+        load_settings(ORDERFOX_SOURCE="ccxt:okx")
+    offered = refused.value.expected
+    assert offered == "one of sim, binance, tape:<file> or http://<server>, with ?options"
+    for source in ("sim", "binance", "http://127.0.0.1:8000"):
+        open_feed(source, load_settings())
+
+
 def simulations() -> set[int]:
     return {
         child.pid

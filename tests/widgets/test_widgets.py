@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,3 +236,17 @@ def test_a_page_without_a_kernel_shows_a_sentence_and_not_an_empty_box():
 
 def test_all_widgets_of_a_kernel_share_one_pump():
     assert SymbolPicker().pump is Tape().pump is page_pump()
+
+
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_the_page_of_the_widgets_has_a_picture_and_a_cell_that_names_each(name: str):
+    page = Path(__file__).parents[2] / "docs" / "widgets.md"
+    _, _, section = page.read_text(encoding="utf-8").partition(f"\n## {name}\n")
+    section = section.partition("\n## ")[0]
+    picture = re.search(r"!\[[^]]+\]\((images/[^)]+)\)", section)
+    assert picture
+    assert (page.parent / picture[1]).is_file()
+    cell = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert cell
+    assert f"{name}(" in cell[1]
+    compile(cell[1], str(page), "exec")
