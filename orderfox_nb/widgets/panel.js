@@ -55,9 +55,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) text = link.detail;
     if (parts.gone) [state, text] = ["gone", parts.gone];
     if (state === "live") text = "";
-    // A dashboard says it once, for all its panels.
-    const alone = state === "live" && !panel.closest(".of-dashboard");
-    if (session.state === "dead" && (alone || link.byKernel)) text = kernelEnded();
+    // Where the kernel carried the frames nothing comes back by itself. A dashboard says it once, for all its panels.
+    const over = state === "live" || (link.byKernel && link.state !== "open");
+    if (over && session.state === "dead") text = panel.closest(".of-dashboard") ? "" : kernelEnded();
     if (panel.dataset.state !== state) panel.dataset.state = state;
     if (write(note, text)) note.title = text;
   };
@@ -120,6 +120,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   follow();
   return {
     link,
+    session,
     end() {
       ended = true;
       for (const name of names) model.off(name, follow);

@@ -67,7 +67,8 @@ async function render({ model, el }) {
   let following = null;
 
   const stateNow = () => {
-    const { link } = following;
+    const { link, session } = following;
+    if (link.byKernel && link.state !== "open" && session.state === "dead") return ["ended", []];
     const state = panel.dataset.state ?? "connecting";
     const worst = link.state === "open" ? worstState(link.entries.values(), model.get("symbol")) : null;
     if (!worst || ["waiting", "gone"].includes(state)) return [state, []];
@@ -77,7 +78,7 @@ async function render({ model, el }) {
     const { link } = following;
     const origin = link.hello?.origin;
     const [state, streams] = stateNow();
-    const where = state === "live" ? "" : ` (${streams.join(", ")})`;
+    const where = state === "live" || !streams.length ? "" : ` (${streams.join(", ")})`;
     const facts = [["Source", origin?.source ?? "not known yet"], ["State", (WORDS[state] ?? state) + where]];
     if (state === "live" && !origin?.recorded) facts.push(["Lag", `${shownLag} ms`]);
     const notes = [];

@@ -7,7 +7,7 @@ const SHOWN = 8;
 export const WORDS = {
   reconnecting: "reconnecting…", connecting: "connecting…", reload: "reload this page", waiting: "waiting for data…",
   syncing: "synchronising", stale: "no news", gap: "gap", skewed: "clock is off", down: "source is down",
-  gone: "not available", refused: "server is full", lost: "this page had no connection",
+  gone: "not available", refused: "server is full", ended: "kernel ended", lost: "this page had no connection",
 };
 const RANK = ["live", "stale", "syncing", "skewed", "gap", "down"];
 

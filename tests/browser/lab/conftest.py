@@ -21,6 +21,7 @@ from tests.server.conftest import TOKEN, Child, wait_for_port
 
 DASHBOARD = "from orderfox_nb.widgets import Dashboard\n\ndesk = Dashboard()\ndesk"
 BOOK = "from orderfox_nb.widgets import OrderBook\n\nbook = OrderBook()\nbook"
+BADGE = "from ipywidgets import VBox\nfrom orderfox_nb.widgets import *\n\nVBox([QualityBadge(), OrderBook()])"
 COMMS = "import comm\n\nlen(comm.get_comm_manager().comms)"
 AUTHORIZATION = {"Authorization": f"token {TOKEN}"}
 ENDED = "kernel ended: run the cell again"

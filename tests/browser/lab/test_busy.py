@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.lab.conftest import DASHBOARD, OpenNotebook
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(open_notebook: OpenNotebook):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenScreen, kernel_process
-from tests.browser.lab.conftest import BOOK, DASHBOARD, ENDED, Lab, Notebook, OpenNotebook, opened, running_lab
+from tests.browser.lab.conftest import BADGE, BOOK, DASHBOARD, ENDED, Lab, Notebook, OpenNotebook, opened, running_lab
 from tests.browser.state import check_no_gap, check_same_state
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 async def check_state(notebook: Notebook) -> None:
@@ -118,18 +119,22 @@ async def test_where_the_kernel_carries_the_frames_they_go_on_with_the_next_one(
     open_screen: OpenScreen, chromium: str, tmp_path: Path
 ):
     with running_lab(tmp_path, extension=False) as lab:
-        async with opened(lab, open_screen, BOOK, BOOK) as notebook:
+        async with opened(lab, open_screen, BADGE, BOOK) as notebook:
             books = [notebook.output(cell).locator(".of-book") for cell in (0, 1)]
             for cell in (0, 1):
                 await notebook.run(cell)
                 await expect(books[cell]).to_have_attribute("data-state", "live", timeout=30_000)
             assert await notebook.screen.link("link.transport.kind") == "comm"
+            badge = notebook.output(0).locator(".of-badge-text")
+            await expect(badge).to_have_text(re.compile(r"^live · \d+ ms · through the kernel$"))
             await notebook.restart()
             for book in books:
                 await expect(book.locator(".of-state")).to_have_text(ENDED)
                 await expect(book).to_have_attribute("data-state", "reconnecting")
+            await expect(badge).to_have_text("kernel ended")
             await notebook.run(0)
             for book in books:
                 await expect(book).to_have_attribute("data-state", "live", timeout=30_000)
+            await expect(badge).to_have_text(re.compile("^live"))
             await expect(books[0].locator(".of-state")).to_have_text("")
             await expect(books[1].locator(".of-state")).to_have_text(ENDED)
