@@ -81,7 +81,7 @@ class Auditor:
             self.inconclusive += 1
         elif differing:
             self.differences += 1
-            reason = f"{differing} levels differ from a fresh snapshot"
+            reason = f"{differing} {'level differs' if differing == 1 else 'levels differ'} from a fresh snapshot"
             _log.warning("%s: %s", state.topic, reason)
             self._feed.resync(state.topic, reason)
         return differing

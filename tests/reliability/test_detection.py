@@ -188,7 +188,7 @@ def test_an_audit_finds_a_level_that_differs_and_heals_it():
         assert audit.result() == 1
         assert auditor.statistics() == {"audits": 2, "audit_differences": 1, "audits_inconclusive": 0}
         await rig.until(lambda: live(state), within_s=3.0)
-        assert [lapse.reason for lapse in state.quality.lapses] == ["1 levels differ from a fresh snapshot"]
+        assert [lapse.reason for lapse in state.quality.lapses] == ["1 level differs from a fresh snapshot"]
         again = asyncio.ensure_future(auditor.audit(state))
         await rig.until(again.done, within_s=5.0)
         assert again.result() == 0
