@@ -153,16 +153,21 @@ async def test_the_tape_filters_by_size_and_stands_still_under_the_pointer(panel
 async def test_the_tape_marks_where_trades_are_missing(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("tape")
-        await screen.page.evaluate(f"""() => {{
+        # Trades that go on a million later, until they are painted: a full frame of the market may come in between.
+        await until(
+            screen.page,
+            f"""() => {{
+            if (document.querySelector(".of-tape .of-row.of-gap")) return true;
             const link = {LINK.strip()};
             const {{ key, sequence, frame }} = [...link.entries.values()].find(
                 ({{ request, frame }}) => frame && request.stream === "trades" && request.parameters.rows === 50);
             const [ids, ...columns] = frame.trades.map((column) => column.slice(-3));
             const trades = [ids.map((id) => id + 1_000_000), ...columns];
             link.receive({{ ...frame, type: "frame", key, sequence, base: null, trades }}, 0);
-        }}""")
-        row = screen.page.locator(".of-tape .of-row:nth-child(4)")
-        await screen.page.wait_for_selector(".of-tape .of-row.of-gap:nth-child(4)")
+            return false;
+        }}""",
+        )
+        row = screen.page.locator(".of-tape .of-row.of-gap").first
         assert await row.inner_text() == "trades missing here"
         cell, around = await row.locator("span").first.bounding_box(), await row.bounding_box()
         assert cell
