@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, Literal, TypeAlias
 
+import msgspec
+
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap
+from orderfox_nb.core.restart import LATE_IN_A_ROW, began_anew
 
 Rules: TypeAlias = Literal["futures", "spot"]
 
 BUFFERED_DELTAS: Final = 1_000
 """How many deltas wait for a snapshot; the oldest go first, a later snapshot makes up for them."""
-
-_LATE_DELTAS: Final = 64
-"""After so many old deltas in a row the venue's ids have gone back, and the book would stand still unnoticed."""
 
 
 class BookSync:
@@ -29,7 +29,8 @@ class BookSync:
                                         # list: emit all of them, the book is whole
 
     After a Gap it is not ``synced`` and buffers again, the delta that showed the gap being the first. ``reset()`` after
-    a lost connection does the same without any delta.
+    a lost connection does the same without any delta. Ids that go back (``core/restart.py``) are told as a Gap with
+    ``restart``, also where it is not synced: the book would stand still, or wait for a snapshot that never comes.
 
     Args:
         rules: ``futures`` chains by the id that each delta names as its previous one (Binance ``pu``), ``spot`` by
@@ -43,6 +44,9 @@ class BookSync:
         self._joined = False
         self._last_id = -1
         self._late = 0
+        # Of all that has come, also before a reset: what a venue that began anew is known by.
+        self._highest_id = -1
+        self._newest_us = 0
 
     @property
     def synced(self) -> bool:
@@ -68,14 +72,16 @@ class BookSync:
 
     def delta(self, delta: BookDelta) -> BookDelta | Gap | None:
         """Take the next delta of the stream: what to emit, None for nothing, a Gap where a snapshot is needed."""
+        if delta.last_id > self._highest_id:
+            self._saw(delta.last_id, delta.time_us)
+        elif began_anew(delta.time_us, self._newest_us):
+            return self._begin_anew(delta)
         if not self._synced:
-            self._keep(delta)
-            return None
+            return self._keep(delta)
         if delta.last_id <= self._last_id:
             self._late += 1
-            if not self._joined or self._late < _LATE_DELTAS:
-                return None
-            return self._lose(delta, f"update ids went back from {self._last_id} to {delta.last_id}")
+            # A stream that lags behind its snapshot may have many to say that are in it.
+            return self._begin_anew(delta) if self._joined and self._late >= LATE_IN_A_ROW else None
         self._late = 0
         previous_id = self._previous_id(delta)
         if previous_id == self._last_id or (previous_id < self._last_id and not self._joined):
@@ -91,6 +97,7 @@ class BookSync:
                 return None
         elif self._buffer and snapshot.update_id < self._previous_id(self._buffer[0]):
             return None
+        self._saw(snapshot.update_id, snapshot.time_us)
         later = [delta for delta in self._buffer if delta.last_id > snapshot.update_id]
         self._buffer.clear()
         self._synced = True
@@ -102,20 +109,28 @@ class BookSync:
     def _previous_id(self, delta: BookDelta) -> int:
         return delta.previous_id if self._rules == "futures" else delta.first_id - 1
 
-    def _keep(self, delta: BookDelta) -> None:
+    def _keep(self, delta: BookDelta) -> Gap | None:
         # The buffer is one unbroken chain: what comes late into it is in any snapshot that can join it,
         # and what lies before a hole can only be replaced by a snapshot from after the hole.
         if self._buffer:
             newest_id = self._buffer[-1].last_id
             if delta.last_id <= newest_id:
                 self._late += 1
-                if self._late < _LATE_DELTAS:
-                    return
-                self._buffer.clear()
-            elif self._previous_id(delta) != newest_id:
+                return self._begin_anew(delta) if self._late >= LATE_IN_A_ROW else None
+            if self._previous_id(delta) != newest_id:
                 self._buffer.clear()
         self._late = 0
         self._buffer.append(delta)
+        return None
+
+    def _saw(self, last_id: int, time_us: int) -> None:
+        self._highest_id = max(self._highest_id, last_id)
+        self._newest_us = max(self._newest_us, time_us)
+
+    def _begin_anew(self, delta: BookDelta) -> Gap:
+        reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue began anew"
+        self._highest_id, self._newest_us = delta.last_id, delta.time_us
+        return msgspec.structs.replace(self._lose(delta, reason), restart=True)
 
     def _lose(self, delta: BookDelta, reason: str) -> Gap:
         self.reset()

@@ -14,7 +14,7 @@ import numpy as np
 
 from orderfox_nb.core.bars import BarColumns, BarRing
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Candle, Event, Trade
+from orderfox_nb.core.events import Candle, Event, Trade, begins_anew
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
 from orderfox_nb.errors import BadValue, EventError
@@ -72,7 +72,7 @@ class Candles:
         """Take a kline or a trade.
 
         A trade that an applied kline or trade covers already changes nothing, nor does one of an older bar: the
-        venue's kline corrects that one.
+        venue's kline corrects that one. No bar of a venue outlives its beginning anew.
 
         Raises:
             EventError: An event of another symbol or timeframe.
@@ -87,6 +87,18 @@ class Candles:
                     f"candle of {event.symbol} {event.interval} in those of {self.instrument.symbol} {self.interval}"
                 )
             self._candle(event)
+        elif begins_anew(event):
+            self._forget()
+
+    def _forget(self) -> None:
+        self._ring = BarRing(self.keep)
+        self._open_us = self._next_us = -1
+        self._restart(None, [])
+        self._last_id = -1
+        self._dirty = False
+        self.version += 1
+        self._changes.clear()
+        self._forgotten = self.version
 
     def _trade(self, trade: Trade) -> None:
         if trade.id <= self._last_id or trade.time_us < self._open_us:

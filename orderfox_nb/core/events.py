@@ -186,6 +186,8 @@ class Gap(_Fact, frozen=True):
     reason: str
     lost: int = -1
     """How many, -1 where nobody can know."""
+    restart: bool = False
+    """Whether the venue began anew: what was told before does not go together with what follows, and is forgotten."""
 
 
 Event: TypeAlias = (
@@ -201,6 +203,12 @@ Event: TypeAlias = (
     | Status
     | Gap
 )
+
+
+def begins_anew(event: Event) -> bool:
+    """Tell whether the venue began anew with this event."""
+    return type(event) is Gap and event.restart
+
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)

@@ -20,7 +20,7 @@ import numpy as np
 
 from orderfox_nb.core.bucket_sums import BucketSums, add_order
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume
+from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume, begins_anew
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, Liquidations, notional_micro
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests
@@ -53,6 +53,12 @@ class LiquidationBuckets:
     def until_us(self, interval: str) -> int:
         """Return the time before which the sums at a timeframe come from history, 0 where they do not."""
         return self._rest[self._source(interval)].until_us
+
+    def clear(self) -> None:
+        """Forget all sums."""
+        self._rest = {FINEST: BucketSums(FINEST, self._keep)}
+        self._live.clear()
+        self.version += 1
 
     def history(self, event: LiquidationVolume, known: Iterable[Liquidation]) -> None:
         """Take sums from history: they replace what was there from their first bucket on.
@@ -230,7 +236,9 @@ class LiquidationState:
                 self.buckets.evict(left)
             return
         self.orders.apply(event)
-        if type(event) is LiquidationVolume:
+        if begins_anew(event):
+            self.buckets.clear()
+        elif type(event) is LiquidationVolume:
             if self.instrument is not None and event.symbol != self.instrument.symbol:
                 raise EventError(f"liquidation volume of {event.symbol} for {self.instrument.symbol}")
             self.buckets.history(event, self.orders.oldest_first)

@@ -68,7 +68,7 @@ class Liquidations:
         return self._orders
 
     def apply(self, event: Event) -> None:
-        """Take an order; see the module for what is a repeat.
+        """Take an order; see the module for what is a repeat. Where the venue began anew all are forgotten.
 
         Raises:
             EventError: An order of another symbol.
@@ -78,6 +78,11 @@ class Liquidations:
         elif type(event) is Gap:
             self._seen_live.clear()
             self._seen_history.clear()
+            if event.restart:
+                self._orders.clear()
+                self._times.clear()
+                self._known.clear()
+                self.version += 1
         elif type(event) is LiquidationVolume:
             # The history is told anew.
             self._seen_history.clear()

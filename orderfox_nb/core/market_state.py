@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker
+from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker, begins_anew
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
 
@@ -29,7 +29,7 @@ class Latest(Generic[LatestT]):
         self._older: LatestT | None = None
 
     def apply(self, event: Event) -> None:
-        """Take an event; one that is older than the last changes nothing.
+        """Take an event; one that is older than the last changes nothing, unless the venue began anew in between.
 
         Two in a row that came live and are older mean that the venue's clock has gone back: it is followed. Open
         interest is asked for, one answer after the other, so that the first one says it.
@@ -38,6 +38,9 @@ class Latest(Generic[LatestT]):
             EventError: An event of another symbol.
         """
         if not isinstance(event, self.kind):
+            if begins_anew(event) and self.last is not None:
+                self.last = self._older = None
+                self.version += 1
             return
         if event.symbol != self.instrument.symbol:
             raise EventError(f"{self.kind.__name__} of {event.symbol} for {self.instrument.symbol}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, Trade
+from orderfox_nb.core.events import Event, Trade, begins_anew
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
 
@@ -38,10 +38,16 @@ class Tape:
     def apply(self, event: Event) -> None:
         """Take a trade; one that is known already, or older than all that are kept, changes nothing.
 
+        After the venue began anew its ids may be any.
+
         Raises:
             EventError: A trade of another symbol.
         """
         if type(event) is not Trade:
+            if begins_anew(event):
+                self._trades.clear()
+                self._last_id = -1
+                self.version += 1
             return
         if event.symbol != self.instrument.symbol:
             raise EventError(f"trade of {event.symbol} in the tape of {self.instrument.symbol}")

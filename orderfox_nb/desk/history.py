@@ -34,6 +34,8 @@ _REACH_DAYS: Final = 400
 class _Asked(msgspec.Struct):
     start_us: int
     """From when on the history is known, if it is."""
+    restarts: int
+    """Of the topic: a venue that began anew has another past."""
     known: bool = False
     failed_us: int = -1
     """When it could not be had last."""
@@ -70,8 +72,8 @@ class VolumeHistory:
         """Ask for the history from a time on, unless it is known; return whether there is nothing to wait for."""
         by_interval = self._asked.setdefault(state, {})
         asked = by_interval.get(interval)
-        if asked is None:
-            asked = by_interval[interval] = _Asked(self._reach_us(interval, days=_REACH_DAYS))
+        if asked is None or (asked.task is None and asked.restarts != state.restarts):
+            asked = by_interval[interval] = _Asked(self._reach_us(interval, days=_REACH_DAYS), state.restarts)
         if asked.task is not None:
             return False
         if asked.known and asked.start_us <= start_us:
@@ -90,7 +92,7 @@ class VolumeHistory:
     def told(self, state: TopicState, interval: str, start_us: int) -> History:
         """Return whether the past from a time on is in the topic's fold: if not, its zeros mean nothing."""
         asked = self._asked.get(state, {}).get(interval)
-        if asked is not None and asked.known and asked.start_us <= start_us:
+        if asked is not None and asked.known and asked.restarts == state.restarts and asked.start_us <= start_us:
             return "complete"
         return "none" if state.quality.history == "none" else "missing"
 
@@ -135,6 +137,9 @@ class VolumeHistory:
     async def _ask(self, state: TopicState, interval: str, start_us: int, asked: _Asked) -> None:
         try:
             event = await self._event(state, interval, start_us, self._feed.now_us())
+            if asked.restarts != state.restarts:
+                # It is the past of a venue that is gone.
+                return
             if event is None:
                 # What is known stays, and a longer past is not asked for with every frame.
                 asked.failed_us = self._clock.now_us()

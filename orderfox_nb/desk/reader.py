@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from orderfox_nb.core.events import Event, Gap, Topic
+from orderfox_nb.core.events import Event, Gap, Topic, begins_anew
 from orderfox_nb.errors import SlowReader
 
 
@@ -46,6 +46,7 @@ class EventReader:
         self._queue: deque[Numbered] = deque()
         self._first: Sequence[Numbered] = prelude()
         self._lost = 0
+        self._restarted = False
         self._wake = asyncio.Event()
         self._ended = False
         self._error: BaseException | None = None
@@ -54,6 +55,7 @@ class EventReader:
 
     def put(self, numbered: Numbered) -> None:
         """Take the topic's next event; called by its pump."""
+        self._restarted = self._restarted or begins_anew(numbered.event)
         if self._lost:
             self._lost += 1
         elif len(self._queue) < self._bound:
@@ -84,6 +86,7 @@ class EventReader:
                 batch = [*self._first, *self._queue]
                 self._first = ()
                 self._queue.clear()
+                self._restarted = False
                 return batch
             if self._ended:
                 if self._error is not None:
@@ -101,7 +104,14 @@ class EventReader:
         # The prelude holds what was lost, as far as a fold keeps it: how many a reader misses nobody can know.
         sequence = fresh[-1].sequence if fresh else 0
         time_us = max((numbered.event.time_us for numbered in fresh), default=0)
-        gap = Gap(symbol=self.topic.symbol, time_us=time_us, reason="this reader did not keep up")
+        gap = Gap(
+            symbol=self.topic.symbol,
+            time_us=time_us,
+            reason="this reader did not keep up",
+            # What it did not read is not told again, but that.
+            restart=self._restarted,
+        )
+        self._restarted = False
         return [Numbered(sequence, gap), *fresh]
 
     @property

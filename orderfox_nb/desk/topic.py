@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import Event, Gap, Liquidation, Status, StreamState, Topic
+from orderfox_nb.core.events import Event, Gap, Liquidation, Status, StreamState, Topic, begins_anew
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
@@ -62,6 +62,8 @@ class TopicState:
         self.lag_us = 0
         """How old that event was when it came, by the venue's clock."""
         self.reconnects = 0
+        self.restarts = 0
+        """How often the venue began anew, so that the fold did."""
         self.dropped = 0
         self.users = 0
         """Readers of events and of frames."""
@@ -87,6 +89,9 @@ class TopicState:
                 self.reconnects += 1
             if event.state in ("connecting", "live", "down"):
                 self.status = event
+        elif begins_anew(event):
+            self.last_us = 0
+            self.restarts += 1
         elif not isinstance(event, Gap):
             self.last_us = event.time_us
             if event.received_us:

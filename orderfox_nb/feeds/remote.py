@@ -13,7 +13,18 @@ import msgspec
 from msgspec import Struct, field
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Status, StreamState, Ticker, Topic, Trade
+from orderfox_nb.core.events import (
+    Candle,
+    Event,
+    Gap,
+    Liquidation,
+    Status,
+    StreamState,
+    Ticker,
+    Topic,
+    Trade,
+    begins_anew,
+)
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BadValue, MalformedFrame, UnknownSymbol, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.base import Listing, Origin
@@ -95,6 +106,7 @@ class RemoteFeed:
                             last_id = item.id
                             yield item
                     case _:
+                        last_id = -1 if begins_anew(item) else last_id
                         yield item
 
     async def listings(self) -> Sequence[Listing]:

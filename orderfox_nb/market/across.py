@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-from orderfox_nb.core.events import Event, Gap, Topic, Trade
+from orderfox_nb.core.events import Event, Gap, Topic, Trade, begins_anew
 from orderfox_nb.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class _Crossing:
         self._lock = threading.Lock()
         self._waiting: deque[Event] = deque()
         self._lost = 0
+        self._restarted = False
         self._ended = False
         self._error: BaseException | None = None
 
@@ -37,8 +38,9 @@ class _Crossing:
             first = not self._waiting
             self._waiting.extend(events)
             while len(self._waiting) > MOST_WAITING:
-                self._waiting.popleft()
+                left = self._waiting.popleft()
                 self._lost += 1
+                self._restarted = self._restarted or begins_anew(left)
         if first:
             self._ring()
 
@@ -60,6 +62,7 @@ class _Crossing:
             with self._lock:
                 events, self._waiting = list(self._waiting), deque()
                 lost, self._lost = self._lost, 0
+                restarted, self._restarted = self._restarted, False
                 ended, error = self._ended, self._error
                 if not events:
                     self._wake.clear()
@@ -70,6 +73,7 @@ class _Crossing:
                     time_us=events[0].time_us,
                     reason="this reader did not keep up",
                     lost=lost,
+                    restart=restarted,
                 )
                 return [gap, *events]
             if events:
@@ -115,7 +119,9 @@ async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only:
                     if live_only and event.time_us < start_us and not isinstance(event, Gap):
                         continue
                     # After an overflow the prelude repeats trades that were handed over.
-                    if isinstance(event, Trade):
+                    if begins_anew(event):
+                        last_id = -1
+                    elif isinstance(event, Trade):
                         if event.id <= last_id:
                             continue
                         last_id = event.id

@@ -98,12 +98,47 @@ def test_ids_that_go_back_for_good_are_a_gap_and_no_silence():
     assert ids(sync.snapshot(snapshot(150, {}, {})))[-1] == 200
 
 
-def test_ids_that_went_back_while_waiting_start_a_new_buffer():
+def test_ids_that_went_back_while_waiting_are_told_and_start_a_new_buffer():
     sync = BookSync("futures")
     sync.delta(delta(9_990, 10_000))
-    for n in range(100):
-        assert sync.delta(delta(n, n + 1)) is None
+    answers = [sync.delta(delta(n, n + 1)) for n in range(100)]
+    (told,) = [answer for answer in answers if answer is not None]
+    assert isinstance(told, Gap)
+    assert told.restart
     assert ids(sync.snapshot(snapshot(98, {}, {}))) == [98, 99, 100]
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_an_old_id_from_after_all_that_came_is_told_at_once(synced: bool):
+    sync = BookSync("futures")
+    if synced:
+        sync.snapshot(snapshot(9_990, {}, {}))
+    sync.delta(delta(9_990, 10_000, time_us=20_000_000))
+    assert sync.delta(delta(9_980, 9_990, time_us=19_000_000)) is None, "late"
+    assert sync.delta(delta(9_990, 10_000, time_us=20_900_000)) is None, "from a server whose clock is ahead"
+    told = sync.delta(delta(5, 10, time_us=21_100_000))
+    assert isinstance(told, Gap)
+    assert told.restart
+    assert not sync.synced
+    assert sync.delta(delta(10, 20, time_us=21_200_000)) is None
+    assert ids(sync.snapshot(snapshot(15, {}, {}))) == [15, 20]
+    assert sync.delta(delta(20, 30, time_us=21_300_000)) is not None
+
+
+def test_a_venue_that_began_anew_while_the_connection_was_lost_is_told():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(9_990, {}, {}))
+    sync.delta(delta(9_990, 10_000, time_us=20_000_000))
+    sync.reset()
+    assert isinstance(sync.delta(delta(5, 10, time_us=40_000_000)), Gap)
+    assert ids(sync.snapshot(snapshot(5, {}, {}))) == [5, 10]
+
+
+def test_a_stream_that_lags_behind_its_snapshot_for_long_has_not_begun_anew():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(1_000, {}, {}))
+    assert [sync.delta(delta(n, n + 1)) for n in range(800, 900)] == [None] * 100
+    assert isinstance(sync.delta(delta(995, 1_005)), BookDelta)
 
 
 def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderfox_nb.core.candles import Candles
 from orderfox_nb.core.events import (
     WHOLE_MARKET,
     BookDelta,
     BookSnapshot,
     Channel,
     Event,
+    Gap,
     MarkPrice,
     OpenInterest,
     Ticker,
@@ -146,6 +148,21 @@ def test_prelude_rebuilds_an_equal_fold_that_stays_equal(channel: Channel, data:
     applied(fold, events[split:])
     applied(late, events[split:])
     assert late.digest() == fold.digest()
+
+
+@pytest.mark.parametrize("channel", list(STREAMS))
+@given(data=st.data())
+def test_nothing_from_before_outlives_a_venue_that_began_anew(channel: Channel, data: st.DataObject):
+    before, after = data.draw(STREAMS[channel]), data.draw(STREAMS[channel])
+    restart = Gap(symbol="BTCUSDT", time_us=MONTH_US, reason="the venue began anew", restart=True)
+    fold = applied(fold_for(topic(channel), BTC), before)
+    version = fold.version  # type: ignore[attr-defined]
+    applied(fold, [restart, *after])
+    fresh = applied(fold_for(topic(channel), BTC), after)
+    assert fold.digest() == fresh.digest()
+    assert list(fold.prelude()) == list(fresh.prelude())
+    if isinstance(fold, Candles) and before:
+        assert fold.changed_since(version) is None or not after
 
 
 @pytest.mark.parametrize("channel", list(STREAMS))

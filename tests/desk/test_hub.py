@@ -75,6 +75,29 @@ async def test_late_reader_of_a_book_folds_to_the_book_of_the_hub():
         assert state.quality.wire().state == "live"
 
 
+async def test_a_slow_reader_is_told_that_the_venue_began_anew_with_what_it_lost():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    restart = Gap(symbol="BTCUSDT", time_us=5, reason="the venue began anew", restart=True)
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(TRADES, bound=8) as reader:
+        feed.put(TRADES, live(1), *(trade(n, n) for n in range(101, 104)))
+        await settle()
+        tape = Tape(BTC)
+        for _, event in await reader.batch():
+            tape.apply(event)
+        feed.put(TRADES, restart, *(trade(n, n) for n in range(1, 21)))
+        await settle()
+        for _, event in await reader.batch():
+            tape.apply(event)
+        assert [held.id for held in tape.view()] == list(range(1, 21))
+        # It is told once.
+        feed.put(TRADES, *(trade(n, n) for n in range(21, 41)))
+        await settle()
+        (gap, *_) = [event for _, event in await reader.batch()]
+        assert isinstance(gap, Gap)
+        assert not gap.restart
+
+
 async def test_upstream_lingers_after_its_last_reader_and_then_closes():
     clock = ManualClock()
     feed = ScriptedFeed(clock)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orderfox_nb.clock import ManualClock, settle
-from orderfox_nb.core.events import Topic
+from orderfox_nb.core.events import Gap, Topic
 from orderfox_nb.core.timeframes import DAY_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.keys import frame_key
@@ -61,6 +61,25 @@ async def rest(desk: Desk, *, start_us: int | None = None, end_us: int | None = 
             end_ms=None if end_us is None else end_us // 1000,
         )
     )
+
+
+async def test_the_past_of_a_venue_that_began_anew_is_asked_for_again(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = feed_with_history(clock)
+    async with desk_of(feed, tmp_path) as desk, desk.frames(BAR_FRAMES) as frames:
+        await passes(clock, 1.2)
+        frames.resume()
+        assert columns(await next_json(frames))[(START_US - MINUTE_US) // 1_000_000][0] == 100.0
+        feed.history = [(START_US - MINUTE_US, 7.0, 0.0, 1)]
+        feed.put(
+            LIQUIDATIONS,
+            Gap(symbol="BTCUSDT", time_us=START_US, reason="the venue began anew", restart=True),
+            live(START_US),
+        )
+        await passes(clock, 1.2)
+        frames.resume()
+        told = columns(await next_json(frames))
+    assert [row[:2] for row in told.values() if any(row[:2])] == [(7.0, 0.0)]
 
 
 async def test_rest_socket_and_frame_agree_bucket_for_bucket(tmp_path: Path):

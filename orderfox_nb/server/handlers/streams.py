@@ -11,7 +11,7 @@ from typing import Any, Final
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
-from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade
+from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade, begins_anew
 from orderfox_nb.core.ladder import parse_rounding
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.symbols import default_rounding
@@ -227,7 +227,11 @@ class TradesSocket(SymbolSocket):
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
             last_id, initial = -1, True
             while batch := await reader.batch():
-                trades = [event for _, event in batch if isinstance(event, Trade) and event.id > last_id]
+                began = max((at for at, (_, event) in enumerate(batch) if begins_anew(event)), default=-1)
+                if began >= 0:
+                    # The venue's ids may be any from here on.
+                    last_id = -1
+                trades = [event for _, event in batch[began + 1 :] if isinstance(event, Trade) and event.id > last_id]
                 if not trades and not initial:
                     continue
                 if initial:

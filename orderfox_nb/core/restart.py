@@ -1,0 +1,20 @@
+"""Ids that go back: a message that is late, or a venue that began anew.
+
+A venue's ids and times go on together. A message that comes late or twice carries its own, old time with its old id; a
+venue that was started again, or was put back, sends low ids at the time of now.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESTART_US: Final = 1_000_000
+"""By so much an old id's time must be newer than all times before: those of one venue's servers differ by less."""
+
+LATE_IN_A_ROW: Final = 64
+"""So many old ids in a row prove it whatever their times are: a venue's clock may have been put back as well."""
+
+
+def began_anew(time_us: int, newest_us: int) -> bool:
+    """Tell whether something with an old id is from after everything that had come before."""
+    return time_us > newest_us + RESTART_US
