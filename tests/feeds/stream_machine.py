@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from orderfox_nb.core.events import Event, Gap, Topic
+from orderfox_nb.core.events import Event, Gap, Topic, begins_anew
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.errors import VenueUnreachable
 from orderfox_nb.feeds.binance.fetches import Fetches
@@ -28,6 +28,11 @@ FATES = st.tuples(*[st.sampled_from(["sent", "sent", "dropped", "twice", "first"
 """What becomes of a frame on the present socket and on its successor, if there is one."""
 
 
+_MOST_TURNS = 500
+_MOST_UNREAD = 20
+"""So late a frame may come, and no later: what is later still is no longer taken for late."""
+
+
 class LaidOutFetches:
     """Requests that are answered when a test says so: asked again, one that is under way is given up."""
 
@@ -35,6 +40,7 @@ class LaidOutFetches:
         self._now_us = now_us
         self.asked: dict[str, tuple[int, Answer, int | None]] = {}
         self.under_way: dict[str, Sequence[Event]] = {}
+        self._answered: dict[str, tuple[int, Answer, int | None]] = {}
 
     def ask(self, name: str, request: Answer, *, attempts: int | None = None, after_s: float = 0.0) -> None:
         self.under_way.pop(name, None)
@@ -56,8 +62,15 @@ class LaidOutFetches:
 
     def answer(self, name: str) -> None:
         """Let the other side answer with what it knows now; the answer is still on its way."""
-        _, request, _ = self.asked.pop(name)
+        self._answered[name] = self.asked.pop(name)
+        _, request, _ = self._answered[name]
         self.under_way[name] = at_once(cast("Coroutine[Any, Any, Sequence[Event]]", request()))
+
+    def break_off(self) -> None:
+        """Lose all answers that are on their way: they are asked for again."""
+        for name in self.under_way:
+            self.asked[name] = self._answered[name]
+        self.under_way.clear()
 
     def fail(self, name: str) -> bool:
         """Let an attempt fail; tells whether it was the last one."""
@@ -69,9 +82,10 @@ class LaidOutFetches:
 
 
 def at_once(coroutine: Coroutine[Any, Any, Sequence[Event]]) -> Sequence[Event]:
-    """Return what a coroutine returns that waits for nothing."""
+    """Return what a coroutine returns that waits for nothing but its turn."""
     try:
-        coroutine.send(None)
+        while coroutine.send(None) is None:
+            continue
     except StopIteration as stopped:
         return stopped.value
     raise AssertionError("it waits")
@@ -122,6 +136,8 @@ class StreamMachine(RuleBasedStateMachine):
         """Send a frame on every socket."""
         for socket, fate in zip((self.current, self.successor), fates, strict=True):
             if socket is not None:
+                while len(socket.frames) > _MOST_UNREAD:
+                    self._receive(socket)
                 socket.send(frame, fate)
 
     # Its sockets.
@@ -211,6 +227,13 @@ class StreamMachine(RuleBasedStateMachine):
 
     # The end of all trouble.
 
+    @rule()
+    def calm(self) -> None:
+        """Let everything arrive for once, so that what follows meets a stream that is whole."""
+        if self.current is None:
+            self.connect()
+        self.settle()
+
     def recover(self) -> None:
         """Go on with one socket that works."""
         if self.current is None:
@@ -221,7 +244,9 @@ class StreamMachine(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """Receive, answer and read until there is nothing more."""
-        while self.unread() or len(self.inbox) or self.fetches.due or self.fetches.under_way:
+        for _ in range(_MOST_TURNS):
+            if not (self.unread() or len(self.inbox) or self.fetches.due or self.fetches.under_way):
+                return
             for socket in self.unread():
                 self._receive(socket)
                 self._read_all()
@@ -230,7 +255,53 @@ class StreamMachine(RuleBasedStateMachine):
             for name in list(self.fetches.under_way):
                 self._arrive(name)
             self._read_all()
+        raise AssertionError("it asks without end")
 
     def _read_all(self) -> None:
         while len(self.inbox):
             self.read()
+
+
+class Restarting(StreamMachine):
+    """A venue that may begin anew: its ids do, its time goes on."""
+
+    fold: Any
+    untold = 0
+    """How often it began anew since that was told, or was sure to be known otherwise."""
+
+    @rule(pause_s=st.sampled_from([1.5, 4.0]), cut=st.booleans())
+    def begin_anew(self, pause_s: float, cut: bool) -> None:
+        """Begin anew, as another process or behind the same sockets.
+
+        What was received has been read by then, and what was sent and not received is gone.
+        """
+        self._read_all()
+        self.untold += 1
+        self.now_us += round(pause_s * SECOND_US)
+        for socket in self.unread():
+            socket.frames.clear()
+        self.fetches.break_off()
+        if cut and self.current is not None:
+            self.cut()
+        self.forget()
+
+    def forget(self) -> None:
+        """Have another past, with ids from the beginning."""
+        raise NotImplementedError
+
+    def took(self, event: Event) -> None:
+        if begins_anew(event):
+            assert self.untold, "told, and it was not so"
+            self.untold -= 1
+            self.gaps = 0
+        self.fold.apply(event)
+
+    @rule()
+    def calm(self) -> None:
+        super().calm()
+        self.go_on()
+        self.untold = 0
+
+    def go_on(self) -> None:
+        """Send what shows how it is, and let it arrive."""
+        raise NotImplementedError

@@ -121,6 +121,46 @@ async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(
         assert (await next_of(stream, Trade)).id == 8
 
 
+async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_and_the_tape_begins_anew(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
+    venue.answers["aggTrades"] = deque([past_trades(1_001, 1_003), past_trades(1, 4)])
+    async with feed_on(venue) as feed, aclosing(feed.stream(TRADES)) as stream:
+        for _ in range(3):
+            await next_of(stream, Trade)
+        await venue.send(TRADE_STREAM, trade(1_002))
+        await venue.send(TRADE_STREAM, trade(1_004))
+        assert (await next_of(stream, Trade, Gap)).id == 1_004, "a late one is no alarm"
+        await venue.send(TRADE_STREAM, trade(5) | {"T": trade(1_004)["T"] + 1_001})
+        gap = await next_of(stream, Trade, Gap)
+        assert (type(gap), gap.restart) == (Gap, True)
+        assert [(await next_of(stream, Trade, Gap)).id for _ in range(5)] == [1, 2, 3, 4, 5]
+        assert (await next_of(stream, Status)).state == "live"
+
+
+async def test_update_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_to_all_that_keep_a_past(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
+    venue.answers["depth"] = deque([book(5_000), book(102)])
+    venue.answers["aggTrades"] = deque([past_trades(1_001, 1_003), past_trades(1, 4)])
+    async with (
+        feed_on(venue) as feed,
+        aclosing(feed.stream(BOOK)) as books,
+        aclosing(feed.stream(TRADES)) as trades,
+    ):
+        await next_of(books, BookSnapshot)
+        for _ in range(3):
+            await next_of(trades, Trade)
+        await venue.send(DEPTH_STREAM, depth(5_001, 5_010, 5_000))
+        await next_of(books, BookDelta)
+        await venue.send(DEPTH_STREAM, depth(100, 105, 99) | {"T": depth(1, 1, 1)["T"] + 1_001})
+        assert (await next_of(books, BookDelta, Gap)).restart
+        assert (await next_of(books, BookSnapshot, Gap)).update_id == 102
+        assert (await next_of(books, BookDelta, Gap)).last_id == 105
+        assert (await next_of(trades, Trade, Gap)).restart
+        assert [(await next_of(trades, Trade, Gap)).id for _ in range(4)] == [1, 2, 3, 4]
+
+
 async def test_an_unknown_symbol_ends_the_stream_with_that_error(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     venue.answers["depth"] = web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:

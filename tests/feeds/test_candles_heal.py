@@ -10,22 +10,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from orderfox_nb.core.candles import Candles
-from orderfox_nb.core.events import Candle, Event, Topic
+from orderfox_nb.core.events import Candle, Topic
 from orderfox_nb.core.timeframes import MINUTE_US, SECOND_US, bar_open_us
 from orderfox_nb.feeds.binance.candles import CandlesFollower
+from orderfox_nb.feeds.binance.items import Restarted
 from orderfox_nb.feeds.binance.messages import KlineRow
 from orderfox_nb.feeds.binance.past import Past
 from orderfox_nb.feeds.binance.rest import BinanceRest
-from tests.core.facts import BTC
-from tests.feeds.stream_machine import FATES, StreamMachine
+from tests.core.facts import BTC, MONTH_US
+from tests.feeds.stream_machine import FATES, Restarting
 
 pytestmark = pytest.mark.feeds
 
 SENT = ("sent", "sent")
 
 
-class Heal(StreamMachine):
-    """A bar is told by how many trades it has; the reader may be wrong about what time it is at the venue."""
+class Heal(Restarting):
+    """A bar is told by how many trades it has; the reader may be wrong about what time it is at the venue.
+
+    That the venue began anew its klines do not always show: where they did not, the trades of the symbol do.
+    """
 
     @initialize(ahead_s=st.sampled_from([0, 0, 7, -7]))
     def open(self, ahead_s: int) -> None:
@@ -86,14 +90,24 @@ class Heal(StreamMachine):
         ]
         return rows[-limit:] if start_ms is None else rows[:limit]
 
-    def took(self, event: Event) -> None:
-        self.fold.apply(event)
+    def forget(self) -> None:
+        self.bars = dict.fromkeys(range(MONTH_US, bar_open_us(self.now_us, "1m"), MINUTE_US), 50)
+        self.bars[bar_open_us(self.now_us, "1m")] = 1
+
+    def go_on(self) -> None:
+        for _ in range(2):
+            self.klines(2, SENT, SENT)
+            self.settle()
+        if self.untold:
+            self.inbox.put_first(Restarted("trade ids went back"))
+        self.settle()
 
     def teardown(self) -> None:
         """After all trouble and two more bars each bar is what the venue has."""
         if not hasattr(self, "follower"):
             return
         self.recover()
+        self.go_on()
         for _ in range(12):
             self.klines(11, SENT, SENT)
             self.settle()

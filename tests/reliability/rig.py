@@ -83,24 +83,59 @@ def quiet_loop() -> QuietLoop:
     return loop
 
 
+class Venue:
+    """An exchange and its server, one after another at the same port."""
+
+    def __init__(self, clock: ManualClock, *, symbols: int, liquidation_rate: float, limits: Limits | None) -> None:
+        self._clock = clock
+        self._symbols = symbols
+        self._liquidation_rate = liquidation_rate
+        self._limits = limits
+        self._port = 0
+        self.up = False
+        self.exchange: Exchange
+        """The truth."""
+        self.server: SimServer
+        """Serves it, with faults."""
+
+    async def begin(self, seed: int) -> None:
+        self.exchange = Exchange(
+            seed, self._symbols, start_us=self._clock.now_us(), liquidation_rate=self._liquidation_rate
+        )
+        self.server = SimServer(self.exchange, port=self._port, manual=True, clock=self._clock, limits=self._limits)
+        await self.server.__aenter__()
+        self._port = self.server.port
+        self.up = True
+
+    async def end(self) -> None:
+        if self.up:
+            self.up = False
+            await self.server.__aexit__(None, None, None)
+
+
 class Rig:
     """A venue and a hub over it.
 
     Args:
-        exchange: The truth.
-        server: Serves it, with faults.
         feed: Reads it.
         hub: Folds it.
         clock: Drives all of them.
     """
 
-    def __init__(self, exchange: Exchange, server: SimServer, feed: BinanceFeed, hub: Hub, clock: ManualClock) -> None:
-        self.exchange = exchange
-        self.server = server
+    def __init__(self, venue: Venue, feed: BinanceFeed, hub: Hub, clock: ManualClock) -> None:
+        self._venue = venue
         self.feed = feed
         self.hub = hub
         self.clock = clock
         self._stack = AsyncExitStack()
+
+    @property
+    def exchange(self) -> Exchange:
+        return self._venue.exchange
+
+    @property
+    def server(self) -> SimServer:
+        return self._venue.server
 
     def topic(self, channel: Channel, symbol: str = SYMBOL) -> Topic:
         return Topic(self.feed.venue, symbol, channel, "1m" if channel == "candles" else "")
@@ -125,9 +160,20 @@ class Rig:
         """Let time pass."""
         loop = quiet_loop()
         for _ in range(round(seconds / STEP_S)):
-            await self.server.advance(STEP_S)
+            if self._venue.up:
+                await self.server.advance(STEP_S)
             await self.clock.advance(STEP_S)
             await loop.quiet()
+
+    async def restart(self, *, seed: int, down_s: float) -> None:
+        """Let the venue end, and be another one at the same addresses a while later: its ids start over.
+
+        It opens at a whole second, as the first one did.
+        """
+        await self._venue.end()
+        await self.run(down_s)
+        await self.run(-self.clock.now_us() / 1e6 % 1)
+        await self._venue.begin(seed)
 
     async def until(self, condition: Callable[[], bool], *, within_s: float, told: str = "") -> float:
         """Let time pass until something is so; returns how long it took."""
@@ -172,8 +218,10 @@ async def open_rig(
         options: For the feed.
     """
     clock = ManualClock(START_US)
-    exchange = Exchange(seed, symbols, start_us=START_US, liquidation_rate=liquidation_rate)
-    async with SimServer(exchange, manual=True, clock=clock, limits=limits) as server:
+    venue = Venue(clock, symbols=symbols, liquidation_rate=liquidation_rate, limits=limits)
+    await venue.begin(seed)
+    server = venue.server
+    try:
         feed = BinanceFeed(
             http_url=server.http_url,
             ws_url=server.ws_url,
@@ -183,13 +231,15 @@ async def open_rig(
             **options,
         )
         async with Hub(feed, linger_s=0, clock=clock) as hub:
-            rig = Rig(exchange, server, feed, hub, clock)
+            rig = Rig(venue, feed, hub, clock)
             try:
                 yield rig
             finally:
                 closing = asyncio.ensure_future(rig.close())
                 await rig.until(closing.done, within_s=10)
                 await closing
+    finally:
+        await venue.end()
 
 
 def all_topics(rig: Rig, symbols: Sequence[str]) -> list[Topic]:

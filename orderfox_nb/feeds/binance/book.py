@@ -56,6 +56,7 @@ class BookFollower:
                     yield answer
                 if isinstance(answer, Gap):
                     self._teller.gaps += 1
+                    self._unproven = None
                     self._ask()
                 if self._unproven is not None:
                     yield from self._join(self._unproven)

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 from orderfox_nb.core.events import Candle, Event
+from orderfox_nb.core.restart import began_anew
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
-from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 
 _PAST: Final = "past bars"
 _AGAIN_S: Final = 1.0
@@ -17,6 +18,9 @@ _AGAIN_S: Final = 1.0
 
 class CandlesFollower:
     """Yields bars so that each is whole in the end, whatever was missed in between.
+
+    A bar that has fewer trades than it had a while ago, or a bar that was over and is another one now, is that of a
+    venue that began anew (``core/restart.py``): all bars are then asked for again.
 
     Args:
         since: Asks for bars that open at or after a time; for the newest 1,500 with ``None``.
@@ -29,7 +33,13 @@ class CandlesFollower:
         self._fetches = fetches
         self._since = since
         self._newest: Candle | None = None
+        self._closed: Candle | None = None
+        """The newest bar that is over: it will be the same whenever it is asked for."""
+        self._heard: Candle | None = None
+        """The kline with the most trades of the newest bar that the stream itself has told of."""
+        self._heard_us = 0
         self._opened = False
+        self._connected = False
         self._waiting: dict[int, Candle] = {}
 
     @property
@@ -44,17 +54,21 @@ class CandlesFollower:
             case Candle():
                 yield from self._live(item)
             case Live():
+                self._connected = True
                 self._ask()
             case Overflowed(lost):
                 if self._opened:
                     yield self._teller.status("gap", "the reader did not keep up", lost=lost)
                 self._ask()
             case Lost(reason):
+                self._connected = False
                 yield self._teller.status("down", reason)
             case Malformed(reason):
                 yield self._teller.status("gap" if self._opened else "connecting", reason)
                 if self._opened:
                     self._ask()
+            case Restarted(reason):
+                yield from self._forget(reason)
             case Fetched(events=events):
                 yield from self._join(events)
             case Failed(error=error, final=final):
@@ -65,6 +79,9 @@ class CandlesFollower:
                 return
 
     def _live(self, candle: Candle) -> Iterator[Event]:
+        if self._went_back(candle):
+            yield from self._forget("a bar has fewer trades than before: the venue began anew")
+        self._hear(candle)
         if not self._opened or self._fetches.asking(_PAST):
             self._wait(candle)
         elif self._follows_hole(candle):
@@ -73,6 +90,32 @@ class CandlesFollower:
             self._ask()
         elif not self._late(candle):
             yield from self._emit(candle)
+
+    def _went_back(self, candle: Candle) -> bool:
+        # What REST has told does not count: it may have been ahead of the stream.
+        heard = self._heard
+        return (
+            heard is not None
+            and candle.open_us == heard.open_us
+            and candle.trades < heard.trades
+            and began_anew(candle.time_us, self._heard_us)
+        )
+
+    def _hear(self, candle: Candle) -> None:
+        heard = self._heard
+        if heard is None or (candle.open_us, candle.trades) > (heard.open_us, heard.trades):
+            self._heard = candle
+        self._heard_us = max(self._heard_us, candle.time_us)
+
+    def _forget(self, reason: str) -> Iterator[Event]:
+        self._newest = self._closed = self._heard = None
+        self._heard_us = 0
+        self._waiting.clear()
+        if self._opened:
+            yield self._teller.restart(reason)
+            self._fetches.cancel(_PAST)
+            if self._connected:
+                self._ask()
 
     def _follows_hole(self, candle: Candle) -> bool:
         newest = self._newest
@@ -96,13 +139,18 @@ class CandlesFollower:
 
     def _join(self, events: Sequence[Event]) -> Iterator[Event]:
         bars = [event for event in events if isinstance(event, Candle)]
-        newest = self._newest
+        newest, closed = self._newest, self._closed
         if newest is not None and bars and bars[0].open_us > next_bar_us(newest.open_us, newest.interval):
             yield self._teller.gap("more bars were missed than the venue sends at once")
+        if closed is not None and any(bar.open_us == closed.open_us and bar.trades != closed.trades for bar in bars):
+            yield from self._forget("a bar that was over is another one now: the venue began anew")
+            return
         self._opened = True
-        yield self._teller.status("live")
+        if self._connected:
+            yield self._teller.status("live")
         for bar in bars:
-            if not self._late(bar):
+            known = closed is not None and bar.open_us == closed.open_us
+            if not known and not self._late(bar):
                 yield from self._emit(bar)
         waiting, self._waiting = self._waiting, {}
         for open_us in sorted(waiting):
@@ -118,8 +166,10 @@ class CandlesFollower:
     def _emit(self, candle: Candle) -> Iterator[Event]:
         if self._newest is None or candle.open_us >= self._newest.open_us:
             self._newest = candle
+        if candle.closed and (self._closed is None or candle.open_us >= self._closed.open_us):
+            self._closed = candle
         yield candle
 
     def _ask(self, *, after_s: float = 0.0) -> None:
-        newest = self._newest
-        self._fetches.ask(_PAST, lambda: self._since(None if newest is None else newest.open_us), after_s=after_s)
+        first = self._closed or self._newest
+        self._fetches.ask(_PAST, lambda: self._since(None if first is None else first.open_us), after_s=after_s)

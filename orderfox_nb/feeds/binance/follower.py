@@ -51,6 +51,8 @@ class Teller:
         self.history: Literal["none", "complete", "missing"] = "none"
         self.gaps = 0
         self.resyncs = 0
+        self.frozen = 0
+        """How often its neighbours have shown that it should not be silent."""
 
     def now_us(self) -> int:
         """Return the venue's time."""
@@ -72,3 +74,8 @@ class Teller:
         """Tell that events were lost."""
         self.gaps += 1
         return Gap(symbol=self.topic.symbol, time_us=self._now_us(), reason=reason, lost=lost)
+
+    def restart(self, reason: str) -> Gap:
+        """Tell that the venue began anew: what was told before is of no use any more."""
+        self.gaps += 1
+        return Gap(symbol=self.topic.symbol, time_us=self._now_us(), reason=reason, restart=True)

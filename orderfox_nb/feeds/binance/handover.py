@@ -7,6 +7,7 @@ from typing import Final
 
 from orderfox_nb.core.events import BookDelta, Event, Liquidation, Trade
 from orderfox_nb.core.liquidations import OrderKey, order_key
+from orderfox_nb.core.restart import began_anew
 from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 
@@ -31,6 +32,7 @@ class Route:
         self._successor: object | None = None
         self._held: deque[Event] = deque(maxlen=HELD_EVENTS)
         self._last_id = -1
+        self._last_us = 0
         self._floor_id = -1
         self._delivered: Counter[OrderKey] = Counter()
         self._seen: dict[object, Counter[OrderKey]] = {}
@@ -104,7 +106,7 @@ class Route:
         if source is self._source:
             if self._floor_id >= 0:
                 # The one that took over may still have to catch up with what the old one had delivered.
-                if 0 <= _ids(event)[1] <= self._floor_id:
+                if self._delivered_up_to(event, self._floor_id):
                     return None
                 self._floor_id = -1
             crowded = self._deliver(event)
@@ -137,13 +139,17 @@ class Route:
         self._source, self._successor = self._successor, None
         held, self._held = self._held, deque(maxlen=HELD_EVENTS)
         for event in held:
-            _, last = _ids(event)
-            if last < 0 or last > self._last_id:
+            if not self._delivered_up_to(event, self._last_id):
                 self._deliver(event)
         self._floor_id = self._last_id
 
+    def _delivered_up_to(self, event: Event, last_id: int) -> bool:
+        # Old ids at the time of now are news: those of a venue that began anew.
+        return 0 <= _ids(event)[1] <= last_id and not began_anew(event.time_us, self._last_us)
+
     def _deliver(self, event: Event) -> Inbox[Item] | None:
         _, self._last_id = _ids(event)
+        self._last_us = max(self._last_us, event.time_us)
         crowded: Inbox[Item] | None = None
         for inbox in self.readers:
             inbox.put(event)

@@ -55,6 +55,12 @@ class Speaking(Struct, frozen=True):
     """The socket is no longer silent."""
 
 
+class Restarted(Struct, frozen=True):
+    """Another stream of the symbol has shown that the venue began anew."""
+
+    reason: str
+
+
 class Jumped(Struct, frozen=True):
     """The venue's clock has jumped."""
 
@@ -77,6 +83,6 @@ class Failed(Struct, frozen=True):
 
 
 Notice: TypeAlias = (
-    Live | Lost | Malformed | Overflowed | Doubted | Frozen | Silent | Speaking | Jumped | Fetched | Failed
+    Live | Lost | Malformed | Overflowed | Doubted | Frozen | Silent | Speaking | Restarted | Jumped | Fetched | Failed
 )
 Item: TypeAlias = Event | Notice

@@ -11,7 +11,7 @@ from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, Liquidatio
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
-from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 from orderfox_nb.feeds.binance.seen_orders import SeenOrders
 
 PRELUDE_ORDERS: Final = 50
@@ -84,7 +84,7 @@ class LiquidationsFollower:
         if self._teller.topic.symbol != WHOLE_MARKET:
             self._fetches.ask(_CHECK, self._check)
 
-    def take(self, item: Item) -> Iterator[Event]:
+    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case Liquidation():
                 if self._opened:
@@ -106,6 +106,8 @@ class LiquidationsFollower:
                 else:
                     yield self._teller.status("live" if self._opened else "connecting", reason)
                     yield self._teller.gap(reason, lost=1)
+            case Restarted(reason):
+                yield from self._forget(reason)
             case Overflowed(lost):
                 yield self._teller.gap("the reader did not keep up", lost=lost)
             case Fetched(request, events):
@@ -132,7 +134,7 @@ class LiquidationsFollower:
             self._fetches.ask(_HOLE, lambda: since(from_us), attempts=3)
 
     def _fetched(self, request: str, events: Sequence[Event]) -> Iterator[Event]:
-        if request == _CHECK:
+        if request == _CHECK or (request != _HISTORY and not self._opened):
             return
         if request == _RECONCILED:
             yield from self._compare(events)
@@ -197,6 +199,19 @@ class LiquidationsFollower:
                 self._reconcile(after_s=RECONCILE_S)
         elif final:
             yield self._teller.gap(f"liquidations while the connection was down are not known ({error})")
+
+    def _forget(self, reason: str) -> Iterator[Event]:
+        """Begin anew, with what the history has by now; what comes until then waits."""
+        if not self._opened:
+            return
+        for request in (_HISTORY, _HOLE, _RECONCILED):
+            self._fetches.cancel(request)
+        self._opened = self._gapped = False
+        self._seen = SeenOrders()
+        self._arrived = self._compare_us = self._lost_us = 0
+        yield self._teller.restart(reason)
+        if self._live:
+            yield from self._connected()
 
     def _open(self, reason: str = "") -> Iterator[Event]:
         self._opened = True

@@ -8,22 +8,23 @@ from functools import partial
 from typing import Final
 
 from orderfox_nb.core.events import Event, Trade
+from orderfox_nb.core.restart import LATE_IN_A_ROW, began_anew
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
-from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 
 _PAST: Final = "past trades"
 _WAITING_TRADES: Final = 20_000
 _FILL_ATTEMPTS: Final = 4
-_LATE_TRADES: Final = 64
-"""After so many old trades in a row the venue's ids have gone back."""
-
 MOST_FILLED: Final = 10_000
 """A larger hole is not worth its request weight: it is told as a Gap."""
 
 
 class TradesFollower:
     """Yields every trade once, in the order of ids.
+
+    Ids that go back at the time of now are those of a venue that began anew (``core/restart.py``): that is told at
+    once, and the tape begins anew with what the venue has.
 
     Args:
         newest: Asks for the newest trades.
@@ -45,8 +46,10 @@ class TradesFollower:
         self._waiting: deque[Trade] = deque(maxlen=_WAITING_TRADES)
         self._opened = False
         self._last_id = -1
+        self._newest_us = 0
         self._late = 0
         self._missing = False
+        self._connected = False
 
     @property
     def holding(self) -> bool:
@@ -60,13 +63,13 @@ class TradesFollower:
             case Trade():
                 yield from self._live(item)
             case Live():
-                if self._opened and not self._fetches.asking(_PAST):
-                    yield self._teller.status("live")
-                elif self._opened:
-                    return
-                else:
+                self._connected = True
+                if self._last_id < 0:
                     self._fetches.ask(_PAST, self._newest)
+                elif not self._fetches.asking(_PAST):
+                    yield self._teller.status("live")
             case Lost(reason):
+                self._connected = False
                 yield self._teller.status("down", reason)
             case Malformed(reason):
                 # Which trade was in it, the next one's id tells.
@@ -88,6 +91,9 @@ class TradesFollower:
                 elif final:
                     yield from self._go_on(filled=True)
                     yield from self._filled()
+            case Restarted(reason):
+                self._waiting.clear()
+                yield from self._forget(reason)
             case Overflowed():
                 # The next trade's id tells how many are missing; they are fetched.
                 return
@@ -95,24 +101,35 @@ class TradesFollower:
                 return
 
     def _live(self, trade: Trade) -> Iterator[Event]:
+        self._waiting.append(trade)
         if not self._opened or self._fetches.asking(_PAST):
-            self._waiting.append(trade)
-        elif trade.id <= self._last_id:
-            self._late += 1
-            if self._late >= _LATE_TRADES:
-                yield self._teller.gap(f"trade ids went back from {self._last_id} to {trade.id}")
-                self._late = 0
-                self._last_id = trade.id
-                yield trade
+            return
+        self._late = self._late + 1 if trade.id <= self._last_id else 0
+        if self._late >= LATE_IN_A_ROW:
+            yield from self._begin_anew(trade)
         else:
-            self._late = 0
-            self._waiting.append(trade)
             yield from self._go_on(filled=False)
+
+    def _begin_anew(self, trade: Trade) -> Iterator[Event]:
+        yield from self._forget(f"trade ids went back from {self._last_id} to {trade.id}: the venue began anew")
+
+    def _forget(self, reason: str) -> Iterator[Event]:
+        """Begin with the newest trades that the venue has; what comes until then waits."""
+        self._last_id, self._newest_us, self._late = -1, 0, 0
+        if self._opened:
+            self._missing = True
+            yield self._teller.restart(reason)
+            self._fetches.cancel(_PAST)
+            if self._connected:
+                self._fetches.ask(_PAST, self._newest)
 
     def _go_on(self, *, filled: bool) -> Iterator[Event]:
         """Yield what waits, up to the first hole that can still be filled."""
         while self._waiting:
             trade = self._waiting[0]
+            if trade.id <= self._last_id and began_anew(trade.time_us, self._newest_us):
+                yield from self._begin_anew(trade)
+                return
             missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0
             if 0 < missing <= MOST_FILLED and not filled:
                 first, last = self._last_id + 1, trade.id - 1
@@ -135,4 +152,5 @@ class TradesFollower:
         if self._last_id >= 0 and (missing := trade.id - self._last_id - 1) > 0:
             yield self._teller.gap("the venue no longer has these trades", lost=missing)
         self._last_id = trade.id
+        self._newest_us = max(self._newest_us, trade.time_us)
         yield trade

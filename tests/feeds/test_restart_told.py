@@ -1,0 +1,152 @@
+"""A venue whose ids begin anew, in every order of arrival: told where it was so and nowhere else, and healed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
+
+from orderfox_nb.clock import ManualClock
+from orderfox_nb.core.book import Book
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Topic, Trade, raw_levels
+from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.timeframes import SECOND_US
+from orderfox_nb.feeds.binance.book import BookFollower
+from orderfox_nb.feeds.binance.pace import ResyncBucket, ResyncPace
+from orderfox_nb.feeds.binance.trades import TradesFollower
+from tests.core.facts import BTC, trade
+from tests.feeds.stream_machine import FATES, Restarting
+
+pytestmark = pytest.mark.feeds
+
+SENT = ("sent", "sent")
+PAUSES_S = st.sampled_from([0.0, 0.0, 0.1, 0.9, 3.0])
+
+
+class Trading(Restarting):
+    @initialize()
+    def open(self) -> None:
+        self.trades: list[Trade] = [trade(number, 0) for number in range(5_000, 5_010)]
+        self.fold = Tape(BTC)
+        self.begin(
+            Topic("sim", BTC.symbol, "trades"),
+            lambda teller, fetches: TradesFollower(teller, fetches, newest=self._newest, between=self._between),
+        )
+
+    def forget(self) -> None:
+        self.trades = [trade(number, self.now_us - SECOND_US, lots=7) for number in range(100, 110)]
+
+    @rule(pause_s=PAUSES_S, fates=FATES)
+    def trade(self, pause_s: float, fates: tuple[str, str]) -> None:
+        self.now_us += round(pause_s * SECOND_US)
+        self.trades.append(trade(self.trades[-1].id + 1, self.now_us))
+        self.send(self.trades[-1], fates)
+
+    async def _newest(self) -> Sequence[Event]:
+        return list(self.trades)
+
+    async def _between(self, first: int, last: int) -> Sequence[Event]:
+        return [held for held in self.trades if first <= held.id <= last]
+
+    def go_on(self) -> None:
+        for _ in range(2):
+            self.trade(2.0, SENT)
+            self.settle()
+
+    def teardown(self) -> None:
+        """After all trouble and two more trades the tape is the venue's."""
+        if not hasattr(self, "follower"):
+            return
+        self.recover()
+        self.go_on()
+        held = [(each.id, each.size) for each in self.fold.view()]
+        real = [(each.id, each.size) for each in self.trades]
+        if self.gaps:
+            # A hole that could not be filled was told: what was before it may be missing.
+            assert set(held) <= set(real)
+            assert held[-2:] == real[-2:]
+        else:
+            assert held == real
+
+
+class Quoting(Restarting):
+    @initialize()
+    def open(self) -> None:
+        self.update_id = 5_000
+        self.levels = {900: 1, 1_100: 1}
+        self.fold = Book(BTC)
+        clock = ManualClock(0)
+        pace = ResyncPace(ResyncBucket(clock, burst=1_000_000), clock, random=Random(1))
+        self.begin(
+            Topic("sim", BTC.symbol, "book"),
+            lambda teller, fetches: BookFollower(teller, fetches, self._snapshot, pace),
+        )
+
+    def forget(self) -> None:
+        self.update_id = 100
+        self.levels = {800: 2, 1_200: 2}
+
+    @rule(pause_s=PAUSES_S, ticks=st.integers(990, 1_009), lots=st.integers(1, 9), fates=FATES)
+    def quote(self, pause_s: float, ticks: int, lots: int, fates: tuple[str, str]) -> None:
+        self.now_us += round(pause_s * SECOND_US)
+        before, self.update_id = self.update_id, self.update_id + 10
+        self.levels[ticks] = lots
+        self.send(
+            BookDelta(
+                symbol=BTC.symbol,
+                time_us=self.now_us,
+                received_us=self.now_us,
+                first_id=before + 1,
+                last_id=self.update_id,
+                previous_id=before,
+                raw_bids=_side({ticks: lots}, bids=True),
+                raw_asks=_side({ticks: lots}, bids=False),
+            ),
+            fates,
+        )
+
+    async def _snapshot(self) -> Sequence[Event]:
+        return [
+            BookSnapshot(
+                symbol=BTC.symbol,
+                time_us=self.now_us,
+                update_id=self.update_id,
+                raw_bids=_side(self.levels, bids=True),
+                raw_asks=_side(self.levels, bids=False),
+            )
+        ]
+
+    def go_on(self) -> None:
+        for _ in range(4):
+            self.quote(16.0, 1_000, 5, SENT)
+            self.settle()
+
+    def teardown(self) -> None:
+        """After all trouble and some more diffs the book is the venue's."""
+        if not hasattr(self, "follower"):
+            return
+        self.recover()
+        self.go_on()
+        assert self.fold.synced
+        held = {
+            tick: size
+            for side in ("bid", "ask")
+            for tick, size in zip(*(column.tolist() for column in self.fold.levels(side)), strict=True)
+        }
+        assert held == self.levels
+        assert self.fold.update_id == self.update_id
+
+
+def _side(levels: dict[int, int], *, bids: bool) -> msgspec.Raw:
+    return raw_levels([(BTC.price(tick), BTC.size(lots)) for tick, lots in levels.items() if (tick < 1_000) == bids])
+
+
+TestTrading = Trading.TestCase
+TestTrading.settings = settings(max_examples=200, stateful_step_count=50)
+TestQuoting = Quoting.TestCase
+TestQuoting.settings = settings(max_examples=200, stateful_step_count=50)
