@@ -159,3 +159,19 @@ def test_an_end_that_is_missed_while_bars_are_asked_for_is_asked_for_again() -> 
         venue._receive(socket)
         venue.read()
     venue.teardown()
+
+
+def test_a_late_trade_in_a_bar_that_was_over_corrects_it_and_nothing_is_forgotten() -> None:
+    venue = Heal()
+    venue.open(ahead_s=0)
+    venue.connect()
+    venue.settle()
+    venue.klines(40, SENT, SENT)
+    venue.klines(30, SENT, SENT)
+    venue.settle()
+    over_us = max(open_us for open_us in venue.bars if open_us < bar_open_us(venue.now_us, "1m"))
+    venue.cut()
+    venue.bars[over_us] += 2
+    # That the venue began anew would fail it: it did not.
+    venue.teardown()
+    assert venue.gaps == 0

@@ -142,14 +142,14 @@ class CandlesFollower:
         newest, closed = self._newest, self._closed
         if newest is not None and bars and bars[0].open_us > next_bar_us(newest.open_us, newest.interval):
             yield self._teller.gap("more bars were missed than the venue sends at once")
-        if closed is not None and any(bar.open_us == closed.open_us and bar.trades != closed.trades for bar in bars):
+        if closed is not None and any(_is_another(bar, closed) for bar in bars):
             yield from self._forget("a bar that was over is another one now: the venue began anew")
             return
         self._opened = True
         if self._connected:
             yield self._teller.status("live")
         for bar in bars:
-            known = closed is not None and bar.open_us == closed.open_us
+            known = closed is not None and bar.open_us == closed.open_us and bar.trades == closed.trades
             if not known and not self._late(bar):
                 yield from self._emit(bar)
         waiting, self._waiting = self._waiting, {}
@@ -173,3 +173,8 @@ class CandlesFollower:
     def _ask(self, *, after_s: float = 0.0) -> None:
         first = self._closed or self._newest
         self._fetches.ask(_PAST, lambda: self._since(None if first is None else first.open_us), after_s=after_s)
+
+
+def _is_another(bar: Candle, closed: Candle) -> bool:
+    """Tell whether a bar that was over is not the same: late trades add to it, and leave its open price alone."""
+    return bar.open_us == closed.open_us and (bar.trades < closed.trades or bar.open != closed.open)
