@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from orderfox_nb.sim.facts import LiquidationFact
 from orderfox_nb.sim.market import Market
 from orderfox_nb.sim.server.numbers import Numbers
 from tests.reliability.rig import START_US, Rig
-
-TOP_LEVELS: Final = 300
-"""A snapshot holds 1,000 levels a side: whatever has moved since, so many of the best must be there."""
 
 
 def differences(rig: Rig, state: TopicState) -> list[str]:
@@ -43,6 +40,8 @@ def differences(rig: Rig, state: TopicState) -> list[str]:
 def _book(book: Book, market: Market) -> list[str]:
     found: list[str] = []
     update_id, *truth = market.depth(100_000)
+    if book.reach is None:
+        found.append("book has no snapshot")
     if book.update_id < update_id:
         found.append(f"book is at {book.update_id}, the exchange at {update_id}")
     for side, sizes in zip(("bid", "ask"), truth, strict=True):
@@ -50,7 +49,8 @@ def _book(book: Book, market: Market) -> list[str]:
         held = dict(zip(ticks.tolist(), lots.tolist(), strict=True))
         real = dict(sizes)
         wrong = {tick for tick, size in held.items() if real.get(tick) != size}
-        missing = {tick for tick, _ in sizes[:TOP_LEVELS] if tick not in held}
+        # Of a level beyond its last snapshot a book knows only once it changes.
+        missing = {tick for tick in real if book.reach and book.reach[0] <= tick <= book.reach[1]} - held.keys()
         if wrong or missing:
             found.append(f"{side}: {len(wrong)} wrong levels, {len(missing)} missing")
     return found
