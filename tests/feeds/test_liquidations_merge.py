@@ -23,12 +23,14 @@ pytestmark = pytest.mark.feeds
 class Merge(StreamMachine):
     """The stream tells an average price to a cent, the history computes it to the last digit.
 
-    The history may lag by 20 s, and it alone knows of a twin: another order that is alike in everything.
+    The history may lag by 20 s, and it alone knows of a twin: another order that is alike in everything. What time it
+    is at the venue the reader may get wrong by more and more.
     """
 
     @initialize(lag_s=st.sampled_from([0, 0, 20]))
     def open(self, lag_s: int) -> None:
         self.lag_us = lag_s * SECOND_US
+        self.ahead_us = 0
         self.orders: list[Liquidation] = []
         self.fold = LiquidationState(BTC)
         self.delivered: Counter[int] = Counter()
@@ -38,6 +40,13 @@ class Merge(StreamMachine):
                 teller, fetches, history=self._history, since=self._since, check=_nothing, renew=lambda: None
             ),
         )
+
+    def reader_us(self) -> int:
+        return self.now_us + self.ahead_us
+
+    @rule(seconds=st.sampled_from([-90, -7, 7, 90]))
+    def jump(self, seconds: int) -> None:
+        self.ahead_us += seconds * SECOND_US
 
     @rule(
         pause_s=st.integers(1, 8),

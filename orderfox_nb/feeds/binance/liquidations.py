@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, LiquidationVolume
+from orderfox_nb.core.liquidations import OrderKey, order_key
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
@@ -26,21 +27,21 @@ _RETRY_S: Final = 30.0
 RECONCILE_S: Final = 30.0
 """How often the stream is compared with the history: it cannot be told from its silence whether it is frozen."""
 
-_GRACE_US: Final = 5_000_000
-"""Orders that are younger may still be on their way."""
+_GRACE_S: Final = 5.0
+"""So long after it was found absent an order may still come on the stream."""
 
 _LAG_US: Final = 30_000_000
-"""How far the history may lag behind."""
+"""How far the history may lag behind: so much of what it has shown is compared once more."""
 
-_OVERLAP_US: Final = 5_000_000
-"""Orders arrive about a second after their time: a hole is asked for from a little before it."""
+_QUIET_US: Final = 3_600_000_000
+"""How far back a comparison begins where there was no order to begin with."""
 
 
 class LiquidationsFollower:
     """Yields each order once; what the history could not give is told in ``Status.history`` and tried again.
 
-    Where there is a history it has the last word: what it shows and the stream did not is told as a gap and delivered
-    late.
+    Where there is a history it has the last word: what it shows and the stream did not, in two answers, is told as a
+    gap and delivered late. Comparisons go on with the times of the orders themselves: the venue's clock may jump.
 
     Args:
         history: Asks for the sums and the newest orders; ``None`` without a history API.
@@ -68,11 +69,11 @@ class LiquidationsFollower:
         self._opened = False
         self._compare_us = 0
         """From when on the history has yet to be compared with what was delivered."""
-        self._asked_us = 0
+        self._suspects: frozenset[OrderKey] = frozenset()
+        """Orders that the last answer of the history had and the stream had not."""
         self._arrived = 0
         self._gapped = False
         self._live = False
-        self._lost_us = 0
         self._waiting: list[Liquidation] = []
         self._seen = SeenOrders()
 
@@ -96,13 +97,12 @@ class LiquidationsFollower:
                 yield from self._connected()
             case Lost(reason):
                 self._live = False
-                self._lost_us = self._lost_us or self._teller.now_us()
                 yield self._teller.status("down", reason)
             case Malformed(reason):
                 if self._since is not None and self._opened:
                     self._gapped = True
                     yield self._teller.status("gap", reason, lost=1)
-                    self._reconcile(after_s=_GRACE_US / 1e6)
+                    self._reconcile(after_s=_GRACE_S)
                 else:
                     yield self._teller.status("live" if self._opened else "connecting", reason)
                     yield self._teller.gap(reason, lost=1)
@@ -118,9 +118,8 @@ class LiquidationsFollower:
                 return
 
     def _connected(self) -> Iterator[Event]:
-        lost_us, self._lost_us = self._lost_us, 0
         if not self._opened:
-            self._compare_us = self._compare_us or self._teller.now_us()
+            self._compare_us = self._compare_us or self._teller.now_us() - _LAG_US
             if self._history is None:
                 yield from self._open()
             else:
@@ -130,8 +129,8 @@ class LiquidationsFollower:
         if self._since is None:
             yield self._teller.gap("liquidations while the connection was down are not known")
         else:
-            from_us, since = lost_us - _OVERLAP_US, self._since
-            self._fetches.ask(_HOLE, lambda: since(from_us), attempts=3)
+            since = self._since
+            self._fetches.ask(_HOLE, lambda: since(self._compare_us), attempts=3)
 
     def _fetched(self, request: str, events: Sequence[Event]) -> Iterator[Event]:
         if request == _CHECK or (request != _HISTORY and not self._opened):
@@ -141,12 +140,15 @@ class LiquidationsFollower:
             return
         if request == _HISTORY:
             self._teller.history = "complete"
+        orders = [event for event in events if isinstance(event, Liquidation)]
         for event in events:
             if isinstance(event, LiquidationVolume):
-                if not self._opened:
-                    self._compare_us = event.time_us - _LAG_US
+                # What time it is may be known wrong: the answer's own orders tell better.
+                self._compare_us = event.time_us - _QUIET_US if not orders else 0
                 yield event
-        yield from self._seen.missed(event for event in events if isinstance(event, Liquidation))
+        for order in self._seen.absent(orders):
+            yield self._seen.told(order)
+        self._compared(orders)
         if not self._opened:
             yield from self._open()
         elif request == _HISTORY:
@@ -154,24 +156,34 @@ class LiquidationsFollower:
 
     def _compare(self, events: Sequence[Event]) -> Iterator[Event]:
         """Take the history's orders since the last comparison: those that did not come on the stream are late."""
-        missed = self._seen.missed(
-            order for order in events if isinstance(order, Liquidation) and order.time_us <= self._asked_us - _GRACE_US
-        )
+        orders = [event for event in events if isinstance(event, Liquidation)]
+        absent = self._seen.absent(orders)
+        # Where a gap was told the stream is known to have lost something.
+        missed = [order for order in absent if self._gapped or order_key(order) in self._suspects]
         if missed:
             first_us = missed[0].time_us
             told = self._teller.status("gap", f"the history has orders that did not come: {len(missed)}")
             yield msgspec.structs.replace(told, time_us=first_us, lost=len(missed))
-            yield from missed
+            for order in missed:
+                yield self._seen.told(order)
             self._gapped = True
+        self._suspects = frozenset(map(order_key, absent)) if len(missed) < len(absent) else frozenset()
         if self._live and missed and not self._arrived:
             yield self._teller.status("stale", "the stream shows nothing while the history does")
             self._renew()
         elif self._live and self._gapped:
             yield self._teller.status("live")
         self._gapped = False
+        if self._suspects:
+            self._reconcile(after_s=_GRACE_S)
+            return
         self._arrived = 0
-        self._compare_us = self._asked_us - _LAG_US
+        self._compared(orders)
         self._reconcile(after_s=RECONCILE_S)
+
+    def _compared(self, orders: Sequence[Liquidation]) -> None:
+        newest_us = max((order.time_us for order in orders), default=0)
+        self._compare_us = max(self._compare_us, newest_us - _LAG_US)
 
     def _reconcile(self, *, after_s: float) -> None:
         """Ask the history for what was liquidated since the last comparison."""
@@ -179,11 +191,7 @@ class LiquidationsFollower:
         if since is None:
             return
 
-        async def ask() -> Sequence[Event]:
-            self._asked_us = self._teller.now_us()
-            return await since(self._compare_us)
-
-        self._fetches.ask(_RECONCILED, ask, after_s=after_s)
+        self._fetches.ask(_RECONCILED, lambda: since(self._compare_us), after_s=after_s)
 
     def _failed(self, request: str, error: Exception, *, final: bool) -> Iterator[Event]:
         if request == _CHECK:
@@ -207,8 +215,8 @@ class LiquidationsFollower:
         for request in (_HISTORY, _HOLE, _RECONCILED):
             self._fetches.cancel(request)
         self._opened = self._gapped = False
-        self._seen = SeenOrders()
-        self._arrived = self._compare_us = self._lost_us = 0
+        self._seen, self._suspects = SeenOrders(), frozenset()
+        self._arrived = self._compare_us = 0
         yield self._teller.restart(reason)
         if self._live:
             yield from self._connected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from orderfox_nb.core.events import (
     BookSnapshot,
@@ -28,6 +29,8 @@ from orderfox_nb.feeds.binance.protocol import (
 )
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
+
+_CLOCK_DOUBT_US: Final = 3_600_000_000
 
 
 class Past:
@@ -140,8 +143,8 @@ class Past:
         return (volume, *await history.orders(symbol, limit=PRELUDE_ORDERS))
 
     async def liquidations_since(self, history: LiquidationHistory, symbol: str, start_us: int) -> Sequence[Event]:
-        """Return the orders from a time up to now."""
-        return await history.orders_between(symbol, start_us, self._now_us())
+        """Return the orders from a time up to now, whatever the venue's clock may have done meanwhile."""
+        return await history.orders_between(symbol, start_us, self._now_us() + _CLOCK_DOUBT_US)
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding, nothing where they are not known."""

@@ -50,21 +50,25 @@ class SeenOrders:
         seen.delivered += 1
         return True
 
-    def missed(self, orders: Iterable[Liquidation]) -> list[Liquidation]:
-        """Take an answer of the history; returns those that are new, in its order."""
+    def absent(self, orders: Iterable[Liquidation]) -> list[Liquidation]:
+        """Return those of an answer of the history that were not delivered, in its order."""
         shown: Counter[OrderKey] = Counter()
-        missed: list[Liquidation] = []
+        absent: list[Liquidation] = []
         for order in orders:
-            if order.time_us <= self._forgotten_us:
-                continue
-            seen, key = self._of(order), order_key(order)
+            key = order_key(order)
             shown[key] += 1
-            if shown[key] > seen.delivered:
-                seen.delivered += 1
-                seen.ahead += 1
-                # A fold counts equal orders by their source: one more of the stream's is another one, not the same.
-                missed.append(msgspec.structs.replace(order, received_us=seen.received_us))
-        return missed
+            seen = self._seen.get(key)
+            if order.time_us > self._forgotten_us and shown[key] > (seen.delivered if seen is not None else 0):
+                absent.append(order)
+        return absent
+
+    def told(self, order: Liquidation) -> Liquidation:
+        """Take an order of the history that was absent and is delivered now; returns it as it is to be delivered."""
+        seen = self._of(order)
+        seen.delivered += 1
+        seen.ahead += 1
+        # A fold counts equal orders by their source: one more of the stream's is another one, not the same.
+        return msgspec.structs.replace(order, received_us=seen.received_us)
 
     def _of(self, order: Liquidation) -> _Seen:
         key = order_key(order)
