@@ -214,3 +214,16 @@ def test_trades_that_never_came_leave_a_mark_between_those_before_and_after(run_
         [26, 27, "after 27", 40, 41, 42],
     ]
     assert last == ["after 27", 40, 41, 42, "after 42", 80]
+
+
+def test_trades_of_a_venue_that_began_anew_take_the_place_of_those_before(run_module: RunModule):
+    printed = run_module("""
+        globalThis.document = { getElementById: () => null };
+        const { Kept } = await import("./tape.js");
+        const kept = new Kept();
+        const take = (ids) => kept.take([ids, ids, ids, ids, ids], 0, 6);
+        const seen = [];
+        for (const ids of [[5_001, 5_002], [], [7, 8], [8, 9]]) seen.push((take(ids), kept.rows.map(([id]) => id)));
+        console.log(JSON.stringify(seen));
+    """)
+    assert json.loads(printed) == [[5001, 5002], [5001, 5002], [7, 8], [7, 8, 9]]
