@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import isfinite
+from typing import Final
 
 import msgspec
+
+MOST_DIGITS: Final = 18
+"""After the point, of a step: no venue has more, and what has is no step."""
 
 
 def decimal_digits(step: Decimal) -> int:
@@ -20,7 +24,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     Prices are counted in ticks and sizes in lots wherever they are compared, summed or used as keys.
 
     Raises:
-        ValueError: A tick or lot size that is not positive.
+        ValueError: A tick or lot size that is not positive, or finer than any venue's.
     """
 
     venue: str
@@ -48,6 +52,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         for name, step in (("tick_size", self.tick_size), ("lot_size", self.lot_size)):
             if not step.is_finite() or step <= 0:
                 raise ValueError(f"{name} of {self.symbol} is {step}, must be positive")
+            if decimal_digits(step) > MOST_DIGITS:
+                raise ValueError(f"{name} of {self.symbol} is {step}, must have at most {MOST_DIGITS} digits")
         price_digits = decimal_digits(self.tick_size)
         size_digits = decimal_digits(self.lot_size)
         derive = msgspec.structs.force_setattr

@@ -199,6 +199,30 @@ async def test_listings_are_the_perpetuals_in_trading_with_their_day_and_funding
     assert bitcoin.funding_rate is not None
 
 
+@pytest.mark.parametrize("step", ["NaN", "Infinity", "0", "-0.1", "1E-400"])
+async def test_a_symbol_whose_steps_are_nonsense_is_left_out_and_the_others_stay(
+    venue: ScriptedVenue, feed_on: OpenOn, step: str
+) -> None:
+    def row(symbol: str, tick: str, lot: str) -> dict[str, object]:
+        return {
+            "symbol": symbol,
+            "status": "TRADING",
+            "contractType": "PERPETUAL",
+            "baseAsset": symbol,
+            "quoteAsset": "USDT",
+            "filters": [
+                {"filterType": "PRICE_FILTER", "tickSize": tick},
+                {"filterType": "LOT_SIZE", "stepSize": lot},
+            ],
+        }
+
+    venue.answers["exchangeInfo"] = {"symbols": [row("A", step, "1"), row("B", "0.1", "1"), row("C", "0.1", step)]}
+    venue.answers["ticker/24hr"] = []
+    venue.answers["premiumIndex"] = []
+    async with feed_on(venue) as feed:
+        assert [listing.instrument.symbol for listing in await feed.listings()] == ["B"]
+
+
 async def test_a_blocked_country_is_told_with_what_to_do_and_the_stream_keeps_trying(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:

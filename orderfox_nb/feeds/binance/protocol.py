@@ -277,24 +277,28 @@ def open_interest_from(body: OpenInterestBody, *, now_us: int) -> OpenInterest |
 
 
 def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
-    """Convert a symbol: ``None`` where it is no perpetual in trading, or names no steps."""
+    """Convert a symbol: ``None`` where it is no perpetual in trading, or its steps are none."""
     if row.status != "TRADING" or row.contract_type != "PERPETUAL":
         return None
     tick = next((rule.tick_size for rule in row.filters if rule.filter_type == "PRICE_FILTER"), None)
     lot = next((rule.step_size for rule in row.filters if rule.filter_type == "LOT_SIZE"), None)
-    if tick is None or lot is None or tick <= 0 or lot <= 0:
+    if tick is None or lot is None:
         return None
     settle = row.margin_asset or row.quote_asset
-    return Instrument(
-        venue=venue,
-        symbol=row.symbol,
-        unified=f"{row.base_asset}/{row.quote_asset}:{settle}",
-        base=row.base_asset,
-        quote=row.quote_asset,
-        tick_size=tick,
-        lot_size=lot,
-        onboard_us=row.onboard_date * 1_000,
-    )
+    try:
+        return Instrument(
+            venue=venue,
+            symbol=row.symbol,
+            unified=f"{row.base_asset}/{row.quote_asset}:{settle}",
+            base=row.base_asset,
+            quote=row.quote_asset,
+            tick_size=tick,
+            lot_size=lot,
+            onboard_us=row.onboard_date * 1_000,
+        )
+    except ValueError:
+        # One symbol's nonsense is no reason to lose the others.
+        return None
 
 
 def _finite(number: float) -> float:
