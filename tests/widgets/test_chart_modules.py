@@ -183,6 +183,21 @@ def test_a_hole_after_a_long_absence_is_not_shown_as_whole(run_module: RunModule
     assert printed == [[9000, 9060], None]
 
 
+def test_older_bars_of_a_venue_that_began_anew_are_not_shown_with_the_new_ones(run_module: RunModule):
+    printed = run_json(
+        run_module,
+        f"""{OLDER}
+        const live = columns([600, 660, 720]);
+        answers.push(columns([480, 540]));
+        await older.load(link, live, live);
+        const none = older.joined(columns([]), 60).bars[0];
+        const other = columns([660, 720, 780]);
+        other.bars[1] = other.bars[1].map((open) => open + 7);
+        console.log(JSON.stringify([none, older.joined(other, 60).bars[0], older.columns]));""",
+    )
+    assert printed == [[], [660, 720, 780], None]
+
+
 def test_a_failure_is_told_and_asked_again_later_the_end_of_history_is_not(run_module: RunModule):
     error, soon, asked, end = run_json(  # type: ignore[misc]
         run_module,
