@@ -44,7 +44,8 @@ class BookSync:
         self._joined = False
         self._last_id = -1
         self._late = 0
-        # Of all that has come, also before a reset: what a venue that began anew is known by.
+        # Of all deltas, also before a reset: what a venue that began anew is known by. Of a snapshot only the id is of
+        # use: it may be ahead of the stream, and from after a jump of the clock that the stream has yet to come to.
         self._highest_id = -1
         self._newest_us = 0
 
@@ -73,7 +74,8 @@ class BookSync:
     def delta(self, delta: BookDelta) -> BookDelta | Gap | None:
         """Take the next delta of the stream: what to emit, None for nothing, a Gap where a snapshot is needed."""
         if delta.last_id > self._highest_id:
-            self._saw(delta.last_id, delta.time_us)
+            self._highest_id = delta.last_id
+            self._newest_us = max(self._newest_us, delta.time_us)
         elif began_anew(delta.time_us, self._newest_us):
             return self._begin_anew(delta)
         if not self._synced:
@@ -97,7 +99,6 @@ class BookSync:
                 return None
         elif self._buffer and snapshot.update_id < self._previous_id(self._buffer[0]):
             return None
-        self._saw(snapshot.update_id, snapshot.time_us)
         later = [delta for delta in self._buffer if delta.last_id > snapshot.update_id]
         self._buffer.clear()
         self._synced = True
@@ -122,10 +123,6 @@ class BookSync:
         self._late = 0
         self._buffer.append(delta)
         return None
-
-    def _saw(self, last_id: int, time_us: int) -> None:
-        self._highest_id = max(self._highest_id, last_id)
-        self._newest_us = max(self._newest_us, time_us)
 
     def _begin_anew(self, delta: BookDelta) -> Gap:
         reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue began anew"

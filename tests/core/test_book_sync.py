@@ -141,6 +141,16 @@ def test_a_stream_that_lags_behind_its_snapshot_for_long_has_not_begun_anew():
     assert isinstance(sync.delta(delta(995, 1_005)), BookDelta)
 
 
+def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_has_not_begun_anew():
+    sync = BookSync("futures")
+    sync.delta(delta(799, 800, time_us=90_000_000))
+    sync.reset()
+    sync.snapshot(snapshot(1_000, {}, {}, time_us=88_000_000))
+    late = [sync.delta(delta(n, n + 1, time_us=90_000_000 + (n - 799) * 100_000)) for n in range(800, 900)]
+    assert late == [None] * 100
+    assert isinstance(sync.delta(delta(995, 1_005, time_us=88_100_000)), BookDelta)
+
+
 def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():
     sync = BookSync("futures")
     sync.snapshot(snapshot(10, {}, {}))
