@@ -1,8 +1,9 @@
 """The bars of one symbol at one timeframe.
 
-The venue's kline is the authority for a bar and trades move it in between. A kline speaks for everything up to its
-``time_us``: trades after that are kept (a bounded number) and put on top of each newer kline. A bar made of trades
-alone has an ``open_us`` as the time that the venue spoke of last, which is to say never.
+The venue's kline is the authority for a bar and trades move it in between. A kline speaks for every fill up to its
+``last_fill_id``, or, where ids are not known, for everything up to its ``time_us``: trades after that are kept (a
+bounded number) and put on top of each newer kline. A bar made of trades alone has an ``open_us`` as the time that the
+venue spoke of last, which is to say never.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Candles:
         self._open_us = -1
         self._next_us = -1
         self._as_of_us = -1
+        self._as_of_fill = -1
         self._high = self._low = self._open = self._close = 0.0
         self._lots = self._buy_lots = self._count = 0
         self._quote_units = 0
@@ -93,7 +95,7 @@ class Candles:
     def _forget(self) -> None:
         self._ring = BarRing(self.keep)
         self._open_us = self._next_us = -1
-        self._restart(None, [])
+        self._restart(None)
         self._last_id = -1
         self._dirty = False
         self.version += 1
@@ -106,11 +108,11 @@ class Candles:
         self._last_id = trade.id
         if trade.time_us >= self._next_us:
             self._roll(bar_open_us(trade.time_us, self.interval), None)
-        elif self._open_us < self._as_of_us >= trade.time_us or (self._base is not None and self._base.closed):
+        elif self._base is not None and (self._base.closed or self._counts(trade)):
             return
         if len(self._pending) >= _PENDING:
             # All but the new trade become part of the bar below: a kline that is this late replaces them.
-            self._restart(self.last, [])
+            self._restart(self.last)
         self._pending.append(trade)
         self._add(trade)
         self.version += 1
@@ -142,9 +144,13 @@ class Candles:
         if candle.open_us > self._open_us:
             self._roll(candle.open_us, candle)
         elif candle.open_us == self._open_us:
+            pending = self._pending
+            self._restart(candle)
             # A closed bar has all of its trades, whatever the clocks say.
-            until_us = -1 if candle.closed else candle.time_us + _AHEAD_US
-            self._restart(candle, [trade for trade in self._pending if candle.time_us < trade.time_us <= until_us])
+            if not candle.closed:
+                self._pending = [trade for trade in pending if self._lacks(trade)]
+                for trade in self._pending:
+                    self._add(trade)
         else:
             if not self._ring.put(candle):
                 return
@@ -159,7 +165,7 @@ class Candles:
             self._changed(self._open_us)
         self._open_us = open_us
         self._next_us = next_bar_us(open_us, self.interval)
-        self._restart(base, [])
+        self._restart(base)
 
     def _changed(self, open_us: int) -> None:
         self._changes.pop(open_us, None)
@@ -168,17 +174,27 @@ class Candles:
             oldest = next(iter(self._changes))
             self._forgotten = self._changes.pop(oldest)
 
-    def _restart(self, base: Candle | None, pending: list[Trade]) -> None:
-        """Put trades on top of a bar."""
+    def _restart(self, base: Candle | None) -> None:
+        """Begin the bar with what the venue says of it, without any trade on top."""
         self._base = base
-        self._as_of_us = self._open_us
+        self._as_of_us, self._as_of_fill = self._open_us, -1
         self._lots = self._buy_lots = self._count = self._quote_units = 0
         if base is not None:
-            self._as_of_us = base.time_us
+            self._as_of_us, self._as_of_fill = base.time_us, base.last_fill_id
             self._open, self._high, self._low, self._close = base.open, base.high, base.low, base.close
-        self._pending = pending
-        for trade in pending:
-            self._add(trade)
+        self._pending = []
+
+    def _counts(self, trade: Trade) -> bool:
+        """Tell whether the kline counts a trade already."""
+        if self._as_of_fill >= 0 and trade.last_fill_id >= 0:
+            return trade.last_fill_id <= self._as_of_fill
+        return self._open_us < self._as_of_us >= trade.time_us
+
+    def _lacks(self, trade: Trade) -> bool:
+        """Tell whether a trade that came before the kline is not counted by it."""
+        if self._as_of_fill >= 0 and trade.last_fill_id >= 0:
+            return trade.last_fill_id > self._as_of_fill
+        return self._as_of_us < trade.time_us <= self._as_of_us + _AHEAD_US
 
     @property
     def last(self) -> Candle | None:
@@ -209,6 +225,7 @@ class Candles:
             trades=(base.trades if base is not None else 0) + self._count,
             taker_buy_volume=buy,
             closed=base is not None and base.closed,
+            last_fill_id=self._pending[-1].last_fill_id if self._pending else self._as_of_fill,
         )
 
     def _quote(self) -> float:

@@ -47,6 +47,8 @@ class Trade(_Fact, frozen=True):
     size: float
     aggressor: Side
     """The taker's side."""
+    last_fill_id: int = -1
+    """The venue's id of the last fill in it, -1 where it is not known: bars say up to which one they count."""
 
 
 _decode_levels = msgspec.json.Decoder(list[Level], strict=False).decode
@@ -98,6 +100,8 @@ class Candle(_Fact, frozen=True):
     trades: int = 0
     taker_buy_volume: float = 0.0
     closed: bool = False
+    last_fill_id: int = -1
+    """The venue's id of the last fill that is counted, -1 where it is not known."""
 
 
 class Liquidation(_Fact, frozen=True):

@@ -68,6 +68,38 @@ def test_a_trade_that_ran_ahead_of_a_kline_stays_on_top_of_it():
     assert (last.volume, last.close) == (0.3, 102.0)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 2_000), st.integers(1, 500), st.integers(1, 3)), min_size=1, max_size=25),
+    st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25)), max_size=8),
+    st.sampled_from([-5_000, -1_000, -300, 0, 300, 5_000]),
+)
+def test_a_bar_counts_each_fill_once_whatever_the_clock_of_its_klines_says(
+    steps: list[tuple[int, int, int]], klines: list[tuple[int, int]], ahead_ms: int
+):
+    time_us, fill_id, all_lots = MONTH_US + 10 * SECOND_US, 500, 0
+    trades: list[Trade] = []
+    after = [kline(MONTH_US, time_us=time_us, volume=0.0, last_fill_id=fill_id)]
+    for number, (step_ms, lots, fills) in enumerate(steps):
+        time_us, fill_id, all_lots = time_us + step_ms * 1_000, fill_id + fills, all_lots + lots
+        trades.append(msgspec.structs.replace(trade(number, time_us, lots=lots), last_fill_id=fill_id))
+        said_us = time_us + ahead_ms * 1_000
+        after.append(kline(MONTH_US, time_us=said_us, volume=BTC.size(all_lots), last_fill_id=fill_id))
+    candles = applied(Candles(BTC, "1m"), [after[0]])
+    # A kline of so many trades comes before another one's trade, sooner or later than its own.
+    due = sorted((count, place) for count, place in klines if count < len(after))
+    for place, event in enumerate([*trades, None]):
+        while due and (due[0][1] <= place or event is None):
+            candles.apply(after[due.pop(0)[0]])
+        if event is not None:
+            candles.apply(event)
+    last = candles.last
+    assert last is not None
+    assert BTC.lots(last.volume) == all_lots
+    assert last.last_fill_id == fill_id
+    rebuilt = applied(Candles(BTC, "1m"), candles.prelude())
+    assert rebuilt.digest() == candles.digest()
+
+
 def test_volume_has_no_binary_noise():
     candles = applied(Candles(BTC, "1m"), [kline(MONTH_US, time_us=MONTH_US + 1, volume=0.1)])
     candles.apply(trade(1, MONTH_US + SECOND_US, lots=200))

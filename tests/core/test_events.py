@@ -44,7 +44,7 @@ rows = st.integers(0, 4).flatmap(
     lambda n: st.tuples(*(st.lists(s, min_size=n, max_size=n) for s in (times, floats, floats, st.integers(0, 9))))
 )
 events = st.one_of(
-    events_of(Trade, id=ids, price=floats, size=floats, aggressor=sides),
+    events_of(Trade, id=ids, price=floats, size=floats, aggressor=sides, last_fill_id=ids),
     events_of(BookSnapshot, update_id=ids, raw_bids=raws, raw_asks=raws),
     events_of(BookDelta, first_id=ids, last_id=ids, previous_id=ids, raw_bids=raws, raw_asks=raws),
     events_of(
@@ -60,6 +60,7 @@ events = st.one_of(
         trades=st.integers(0, 10**6),
         taker_buy_volume=floats,
         closed=st.booleans(),
+        last_fill_id=ids,
     ),
     events_of(Liquidation, side=sides, size=floats, price=floats, limit_price=floats),
     rows.flatmap(
@@ -76,7 +77,7 @@ events = st.one_of(
     events_of(Ticker, last=floats, open=floats, high=floats, low=floats, volume=floats, quote_volume=floats),
     events_of(OpenInterest, open_interest=floats),
     events_of(Status, state=st.sampled_from(["connecting", "live", "down", "stale"]), reason=st.text()),
-    events_of(Gap, reason=st.text(), lost=st.integers(-1, 10**6)),
+    events_of(Gap, reason=st.text(), lost=st.integers(-1, 10**6), restart=st.booleans()),
 )
 
 

@@ -22,7 +22,15 @@ class AggTrade(
     frozen=True,
     tag_field="e",
     tag="aggTrade",
-    rename={"symbol": "s", "id": "a", "price": "p", "size": "q", "time": "T", "buyer_is_maker": "m"},
+    rename={
+        "symbol": "s",
+        "id": "a",
+        "price": "p",
+        "size": "q",
+        "time": "T",
+        "buyer_is_maker": "m",
+        "last_fill_id": "l",
+    },
 ):
     """Fills of one taker order at one price."""
 
@@ -32,6 +40,7 @@ class AggTrade(
     size: float
     time: int
     buyer_is_maker: bool
+    last_fill_id: int = -1
     st: int = 1
 
 
@@ -79,6 +88,7 @@ class Bar(
         "closed": "x",
         "quote_volume": "q",
         "taker_buy_volume": "V",
+        "last_fill_id": "L",
     },
 ):
     """The bar inside a kline event."""
@@ -94,6 +104,7 @@ class Bar(
     closed: bool
     quote_volume: float
     taker_buy_volume: float
+    last_fill_id: int = -1
 
 
 class Kline(Struct, frozen=True, tag_field="e", tag="kline", rename={"symbol": "s", "event_time": "E", "bar": "k"}):
@@ -268,7 +279,9 @@ class KlineRow(Struct, frozen=True, array_like=True):
 
 
 class AggTradeRow(
-    Struct, frozen=True, rename={"id": "a", "price": "p", "size": "q", "time": "T", "buyer_is_maker": "m"}
+    Struct,
+    frozen=True,
+    rename={"id": "a", "price": "p", "size": "q", "time": "T", "buyer_is_maker": "m", "last_fill_id": "l"},
 ):
     """One row of ``/fapi/v1/aggTrades``."""
 
@@ -277,6 +290,7 @@ class AggTradeRow(
     size: float
     time: int
     buyer_is_maker: bool
+    last_fill_id: int = -1
 
 
 class TickerRow(Struct, frozen=True, rename="camel"):

@@ -151,6 +151,7 @@ def _trade(symbol: str, row: AggTrade | AggTradeRow, received_us: int) -> Trade:
         size=_finite(row.size),
         # The maker's side is the other one: a maker who buys was hit by a seller.
         aggressor="sell" if row.buyer_is_maker else "buy",
+        last_fill_id=row.last_fill_id,
     )
 
 
@@ -171,6 +172,7 @@ def _candle(message: Kline, received_us: int) -> Candle:
         trades=bar.trades,
         taker_buy_volume=_finite(bar.taker_buy_volume),
         closed=bar.closed,
+        last_fill_id=bar.last_fill_id,
     )
 
 
