@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap
-from orderfox_nb.core.restart import LATE_IN_A_ROW, began_anew
+from orderfox_nb.core.restart import LATE_IN_A_ROW, proves_restart
 
 Rules: TypeAlias = Literal["futures", "spot"]
 
@@ -43,11 +43,14 @@ class BookSync:
         self._synced = False
         self._joined = False
         self._last_id = -1
+        self._snapshot_us = 0
         self._late = 0
         # Of all deltas, also before a reset: what a venue that began anew is known by. Of a snapshot only the id is of
         # use: it may be ahead of the stream, and from after a jump of the clock that the stream has yet to come to.
         self._highest_id = -1
         self._newest_us = 0
+        self._abandoned_id = -1
+        """The highest id of the venue that was before: a snapshot from beyond may still be that one's."""
 
     @property
     def synced(self) -> bool:
@@ -76,24 +79,27 @@ class BookSync:
         if delta.last_id > self._highest_id:
             self._highest_id = delta.last_id
             self._newest_us = max(self._newest_us, delta.time_us)
-        elif began_anew(delta.time_us, self._newest_us):
+        elif proves_restart(delta.time_us, self._newest_us):
             return self._begin_anew(delta)
         if not self._synced:
             return self._keep(delta)
         if delta.last_id <= self._last_id:
-            self._late += 1
-            # A stream that lags behind its snapshot may have many to say that are in it.
-            return self._begin_anew(delta) if self._joined and self._late >= LATE_IN_A_ROW else None
+            return self._pass_over(delta)
         self._late = 0
         previous_id = self._previous_id(delta)
         if previous_id == self._last_id or (previous_id < self._last_id and not self._joined):
             self._joined = True
             self._last_id = delta.last_id
+            if delta.last_id < self._highest_id:
+                # It began anew while nobody listened, and its clock was put back: this chain is the one that counts.
+                self._highest_id, self._newest_us = delta.last_id, delta.time_us
             return delta
         return self._lose(delta, f"expected the update after {self._last_id}, got the one after {previous_id}")
 
     def snapshot(self, snapshot: BookSnapshot) -> list[BookSnapshot | BookDelta] | None:
-        """Take a snapshot: the events to emit, or None where it is too old and another must be fetched."""
+        """Take a snapshot: the events to emit, or None where it is of no use and another must be fetched."""
+        if snapshot.update_id >= self._abandoned_id > self._highest_id:
+            return None
         if self._synced:
             if snapshot.update_id < self._last_id:
                 return None
@@ -104,8 +110,18 @@ class BookSync:
         self._synced = True
         self._joined = bool(later)
         self._last_id = later[-1].last_id if later else snapshot.update_id
+        self._snapshot_us = snapshot.time_us
         self._late = 0
         return [snapshot, *later]
+
+    def _pass_over(self, delta: BookDelta) -> Gap | None:
+        self._late += 1
+        if self._joined:
+            return self._begin_anew(delta) if self._late >= LATE_IN_A_ROW else None
+        # A stream that lags behind its snapshot may have many to say that are in it, but none that is younger.
+        if proves_restart(delta.time_us, self._snapshot_us):
+            return self._lose(delta, f"the snapshot at {self._last_id} is older than the update {delta.last_id}")
+        return None
 
     def _previous_id(self, delta: BookDelta) -> int:
         return delta.previous_id if self._rules == "futures" else delta.first_id - 1
@@ -126,6 +142,7 @@ class BookSync:
 
     def _begin_anew(self, delta: BookDelta) -> Gap:
         reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue began anew"
+        self._abandoned_id = self._highest_id
         self._highest_id, self._newest_us = delta.last_id, delta.time_us
         return msgspec.structs.replace(self._lose(delta, reason), restart=True)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from orderfox_nb.core.bars import BarColumns, BarRing
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Candle, Event, Trade, begins_anew
+from orderfox_nb.core.events import Candle, Event, Trade, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
 from orderfox_nb.errors import BadValue, EventError
@@ -54,7 +54,6 @@ class Candles:
         self._open_us = -1
         self._next_us = -1
         self._as_of_us = -1
-        self._as_of_fill = -1
         self._high = self._low = self._open = self._close = 0.0
         self._lots = self._buy_lots = self._count = 0
         self._quote_units = 0
@@ -62,7 +61,7 @@ class Candles:
         self._last_id = -1
         self._dirty = False
         self._changes: dict[int, int] = {}
-        self._forgotten = 0
+        self._changes_after = 0
         self._price_scale, self._tick_units = instrument.price_scale, instrument.tick_units
         self._size_scale, self._lot_units = instrument.size_scale, instrument.lot_units
         self._quote_scale = instrument.price_scale * instrument.size_scale
@@ -89,18 +88,18 @@ class Candles:
                     f"candle of {event.symbol} {event.interval} in those of {self.instrument.symbol} {self.interval}"
                 )
             self._candle(event)
-        elif begins_anew(event):
-            self._forget()
+        elif is_restart(event):
+            self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._ring = BarRing(self.keep)
         self._open_us = self._next_us = -1
-        self._restart(None)
+        self._begin(None)
         self._last_id = -1
         self._dirty = False
         self.version += 1
         self._changes.clear()
-        self._forgotten = self.version
+        self._changes_after = self.version
 
     def _trade(self, trade: Trade) -> None:
         if trade.id <= self._last_id or trade.time_us < self._open_us:
@@ -108,11 +107,11 @@ class Candles:
         self._last_id = trade.id
         if trade.time_us >= self._next_us:
             self._roll(bar_open_us(trade.time_us, self.interval), None)
-        elif self._base is not None and (self._base.closed or self._counts(trade)):
+        elif self._base is not None and (self._base.closed or self._counted(self._base, trade)):
             return
         if len(self._pending) >= _PENDING:
             # All but the new trade become part of the bar below: a kline that is this late replaces them.
-            self._restart(self.last)
+            self._begin(self.last)
         self._pending.append(trade)
         self._add(trade)
         self.version += 1
@@ -145,10 +144,10 @@ class Candles:
             self._roll(candle.open_us, candle)
         elif candle.open_us == self._open_us:
             pending = self._pending
-            self._restart(candle)
+            self._begin(candle)
             # A closed bar has all of its trades, whatever the clocks say.
             if not candle.closed:
-                self._pending = [trade for trade in pending if self._lacks(trade)]
+                self._pending = [trade for trade in pending if self._ahead(candle, trade)]
                 for trade in self._pending:
                     self._add(trade)
         else:
@@ -165,36 +164,39 @@ class Candles:
             self._changed(self._open_us)
         self._open_us = open_us
         self._next_us = next_bar_us(open_us, self.interval)
-        self._restart(base)
+        self._begin(base)
 
     def _changed(self, open_us: int) -> None:
         self._changes.pop(open_us, None)
         self._changes[open_us] = self.version + 1
         if len(self._changes) > _CHANGES:
             oldest = next(iter(self._changes))
-            self._forgotten = self._changes.pop(oldest)
+            self._changes_after = self._changes.pop(oldest)
 
-    def _restart(self, base: Candle | None) -> None:
+    def _begin(self, base: Candle | None) -> None:
         """Begin the bar with what the venue says of it, without any trade on top."""
         self._base = base
-        self._as_of_us, self._as_of_fill = self._open_us, -1
+        self._as_of_us = self._open_us
         self._lots = self._buy_lots = self._count = self._quote_units = 0
         if base is not None:
-            self._as_of_us, self._as_of_fill = base.time_us, base.last_fill_id
+            self._as_of_us = base.time_us
             self._open, self._high, self._low, self._close = base.open, base.high, base.low, base.close
         self._pending = []
 
-    def _counts(self, trade: Trade) -> bool:
-        """Tell whether the kline counts a trade already."""
-        if self._as_of_fill >= 0 and trade.last_fill_id >= 0:
-            return trade.last_fill_id <= self._as_of_fill
-        return self._open_us < self._as_of_us >= trade.time_us
+    def _counted(self, base: Candle, trade: Trade) -> bool:
+        """Tell whether a trade that comes after a kline is in it."""
+        if not base.volume:
+            return False
+        if base.last_fill_id >= 0 and trade.last_fill_id >= 0:
+            return trade.last_fill_id <= base.last_fill_id
+        return self._open_us < base.time_us >= trade.time_us
 
-    def _lacks(self, trade: Trade) -> bool:
-        """Tell whether a trade that came before the kline is not counted by it."""
-        if self._as_of_fill >= 0 and trade.last_fill_id >= 0:
-            return trade.last_fill_id > self._as_of_fill
-        return self._as_of_us < trade.time_us <= self._as_of_us + _AHEAD_US
+    def _ahead(self, base: Candle, trade: Trade) -> bool:
+        """Tell whether a trade that came before a kline is not in it; one that only seems to be much younger is."""
+        if self._counted(base, trade):
+            return False
+        by_id = not base.volume or (base.last_fill_id >= 0 and trade.last_fill_id >= 0)
+        return by_id or trade.time_us <= base.time_us + _AHEAD_US
 
     @property
     def last(self) -> Candle | None:
@@ -225,7 +227,7 @@ class Candles:
             trades=(base.trades if base is not None else 0) + self._count,
             taker_buy_volume=buy,
             closed=base is not None and base.closed,
-            last_fill_id=self._pending[-1].last_fill_id if self._pending else self._as_of_fill,
+            last_fill_id=self._pending[-1].last_fill_id if self._pending else base.last_fill_id if base else -1,
         )
 
     def _quote(self) -> float:
@@ -257,7 +259,7 @@ class Candles:
         """
         if version >= self.version:
             return []
-        if version < self._forgotten:
+        if version < self._changes_after:
             return None
         changed = [open_us for open_us, at in self._changes.items() if at > version and open_us != self._open_us]
         return [*sorted(changed), self._open_us]

@@ -6,7 +6,7 @@ exchange's clock, ``received_us`` by ours (0 where the event was not received, s
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -209,7 +209,7 @@ Event: TypeAlias = (
 )
 
 
-def begins_anew(event: Event) -> bool:
+def is_restart(event: Event) -> TypeGuard[Gap]:
     """Tell whether the venue began anew with this event."""
     return type(event) is Gap and event.restart
 

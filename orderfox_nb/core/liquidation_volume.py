@@ -20,7 +20,7 @@ import numpy as np
 
 from orderfox_nb.core.bucket_sums import BucketSums, add_order
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume, begins_anew
+from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, Liquidations, notional_micro
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests
@@ -236,7 +236,7 @@ class LiquidationState:
                 self.buckets.evict(left)
             return
         self.orders.apply(event)
-        if begins_anew(event):
+        if is_restart(event):
             self.buckets.clear()
         elif type(event) is LiquidationVolume:
             if self.instrument is not None and event.symbol != self.instrument.symbol:

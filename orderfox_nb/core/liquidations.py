@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, Gap, Liquidation, LiquidationVolume
+from orderfox_nb.core.events import Event, Gap, Liquidation, LiquidationVolume, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
 
@@ -78,7 +78,7 @@ class Liquidations:
         elif type(event) is Gap:
             self._seen_live.clear()
             self._seen_history.clear()
-            if event.restart:
+            if is_restart(event):
                 self._orders.clear()
                 self._times.clear()
                 self._known.clear()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker, begins_anew
+from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
 
@@ -38,7 +38,7 @@ class Latest(Generic[LatestT]):
             EventError: An event of another symbol.
         """
         if not isinstance(event, self.kind):
-            if begins_anew(event) and self.last is not None:
+            if is_restart(event) and self.last is not None:
                 self.last = self._older = None
                 self.version += 1
             return

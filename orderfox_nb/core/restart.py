@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-RESTART_US: Final = 1_000_000
+_APART_US: Final = 1_000_000
 """By so much an old id's time must be newer than all times before: those of one venue's servers differ by less."""
 
 LATE_IN_A_ROW: Final = 64
 """So many old ids in a row prove it whatever their times are: a venue's clock may have been put back as well."""
 
 
-def began_anew(time_us: int, newest_us: int) -> bool:
-    """Tell whether something with an old id is from after everything that had come before."""
-    return time_us > newest_us + RESTART_US
+def proves_restart(time_us: int, newest_us: int) -> bool:
+    """Tell whether something with an old id is from after everything that had come before: no late message is."""
+    return time_us > newest_us + _APART_US

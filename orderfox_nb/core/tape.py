@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from orderfox_nb.core.digest import digest_of
-from orderfox_nb.core.events import Event, Trade, begins_anew
+from orderfox_nb.core.events import Event, Trade, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
 
@@ -44,7 +44,7 @@ class Tape:
             EventError: A trade of another symbol.
         """
         if type(event) is not Trade:
-            if begins_anew(event):
+            if is_restart(event):
                 self._trades.clear()
                 self._last_id = -1
                 self.version += 1

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from orderfox_nb.core.events import Event, Gap, Topic, begins_anew
+from orderfox_nb.core.events import Event, Gap, Topic, is_restart
 from orderfox_nb.errors import SlowReader
 
 
@@ -55,7 +55,7 @@ class EventReader:
 
     def put(self, numbered: Numbered) -> None:
         """Take the topic's next event; called by its pump."""
-        self._restarted = self._restarted or begins_anew(numbered.event)
+        self._restarted = self._restarted or is_restart(numbered.event)
         if self._lost:
             self._lost += 1
         elif len(self._queue) < self._bound:
@@ -108,7 +108,7 @@ class EventReader:
             symbol=self.topic.symbol,
             time_us=time_us,
             reason="this reader did not keep up",
-            # What it did not read is not told again, but that.
+            # A prelude does not show that the venue began anew among what was lost.
             restart=self._restarted,
         )
         self._restarted = False

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import Event, Gap, Liquidation, Status, StreamState, Topic, begins_anew
+from orderfox_nb.core.events import Event, Gap, Liquidation, Status, StreamState, Topic, is_restart
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
@@ -89,7 +89,7 @@ class TopicState:
                 self.reconnects += 1
             if event.state in ("connecting", "live", "down"):
                 self.status = event
-        elif begins_anew(event):
+        elif is_restart(event):
             self.last_us = 0
             self.restarts += 1
         elif not isinstance(event, Gap):

@@ -23,7 +23,7 @@ from orderfox_nb.core.events import (
     Ticker,
     Topic,
     Trade,
-    begins_anew,
+    is_restart,
 )
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BadValue, MalformedFrame, UnknownSymbol, VenueRefused, VenueUnreachable
@@ -106,7 +106,7 @@ class RemoteFeed:
                             last_id = item.id
                             yield item
                     case _:
-                        last_id = -1 if begins_anew(item) else last_id
+                        last_id = -1 if is_restart(item) else last_id
                         yield item
 
     async def listings(self) -> Sequence[Listing]:

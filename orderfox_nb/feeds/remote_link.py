@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from orderfox_nb.clock import Clock
-from orderfox_nb.core.events import Event, Topic, begins_anew
+from orderfox_nb.core.events import Event, Topic, is_restart
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, http_status, open_socket
@@ -231,7 +231,7 @@ class RemoteLink:
             case _Status(origin):
                 self.origin = origin or self.origin
             case _Event(key, event):
-                put = Inbox[RemoteItem].put_notice if begins_anew(event) else Inbox[RemoteItem].put
+                put = Inbox[RemoteItem].put_notice if is_restart(event) else Inbox[RemoteItem].put
                 for inbox in self._of(key):
                     put(inbox, event)
                     if inbox.crowded:

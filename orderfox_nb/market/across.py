@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-from orderfox_nb.core.events import Event, Gap, Topic, Trade, begins_anew
+from orderfox_nb.core.events import Event, Gap, Topic, Trade, is_restart
 from orderfox_nb.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class _Crossing:
             while len(self._waiting) > MOST_WAITING:
                 left = self._waiting.popleft()
                 self._lost += 1
-                self._restarted = self._restarted or begins_anew(left)
+                self._restarted = self._restarted or is_restart(left)
         if first:
             self._ring()
 
@@ -119,7 +119,7 @@ async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only:
                     if live_only and event.time_us < start_us and not isinstance(event, Gap):
                         continue
                     # After an overflow the prelude repeats trades that were handed over.
-                    if begins_anew(event):
+                    if is_restart(event):
                         last_id = -1
                     elif isinstance(event, Trade):
                         if event.id <= last_id:

@@ -134,6 +134,30 @@ def test_a_venue_that_began_anew_while_the_connection_was_lost_is_told():
     assert ids(sync.snapshot(snapshot(5, {}, {}))) == [5, 10]
 
 
+def test_a_snapshot_of_the_venue_that_was_before_is_refused_until_the_ids_have_come_so_far():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(9_990, {}, {}))
+    sync.delta(delta(9_990, 10_000, time_us=20_000_000))
+    assert isinstance(sync.delta(delta(5, 10, time_us=40_000_000)), Gap)
+    assert sync.snapshot(snapshot(10_000, {}, {})) is None
+    assert sync.snapshot(snapshot(12_000, {}, {})) is None
+    assert ids(sync.snapshot(snapshot(7, {}, {}))) == [7, 10]
+    sync.reset()
+    sync.delta(delta(9_000, 11_000, time_us=50_000_000))
+    assert ids(sync.snapshot(snapshot(11_000, {}, {}))) == [11_000]
+
+
+def test_a_chain_that_is_proven_is_not_doubted_once_its_clock_has_come_as_far_as_the_one_before():
+    """The venue began anew while the connection was lost, and its clock was put back."""
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(9_990, {}, {}))
+    sync.delta(delta(9_990, 10_000, time_us=100_000_000))
+    sync.reset()
+    sync.snapshot(snapshot(5, {}, {}))
+    answers = [sync.delta(delta(n, n + 1, time_us=60_000_000 + n * 100_000)) for n in range(5, 1_000)]
+    assert all(isinstance(answer, BookDelta) for answer in answers)
+
+
 def test_a_stream_that_lags_behind_its_snapshot_for_long_has_not_begun_anew():
     sync = BookSync("futures")
     sync.snapshot(snapshot(1_000, {}, {}))
@@ -146,9 +170,20 @@ def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_
     sync.delta(delta(799, 800, time_us=90_000_000))
     sync.reset()
     sync.snapshot(snapshot(1_000, {}, {}, time_us=88_000_000))
-    late = [sync.delta(delta(n, n + 1, time_us=90_000_000 + (n - 799) * 100_000)) for n in range(800, 900)]
-    assert late == [None] * 100
+    told = [sync.delta(delta(n, n + 1, time_us=90_000_000 + (n - 799) * 100_000)) for n in range(800, 900)]
+    (gap,) = [answer for answer in told if answer is not None]
+    assert isinstance(gap, Gap)
+    assert not gap.restart
+    sync.snapshot(snapshot(1_000, {}, {}, time_us=88_000_000))
     assert isinstance(sync.delta(delta(995, 1_005, time_us=88_100_000)), BookDelta)
+
+
+def test_a_snapshot_alone_of_a_venue_that_began_anew_is_replaced_by_the_first_update_that_is_younger():
+    sync = BookSync("futures")
+    sync.snapshot(snapshot(9_990, {}, {}, time_us=20_000_000))
+    assert sync.delta(delta(5, 10, time_us=20_900_000)) is None
+    assert isinstance(sync.delta(delta(10, 20, time_us=21_100_000)), Gap)
+    assert ids(sync.snapshot(snapshot(15, {}, {}))) == [15, 20]
 
 
 def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():

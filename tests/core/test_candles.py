@@ -78,7 +78,7 @@ def test_a_bar_counts_each_fill_once_whatever_the_clock_of_its_klines_says(
 ):
     time_us, fill_id, all_lots = MONTH_US + 10 * SECOND_US, 500, 0
     trades: list[Trade] = []
-    after = [kline(MONTH_US, time_us=time_us, volume=0.0, last_fill_id=fill_id)]
+    after = [kline(MONTH_US, time_us=time_us + ahead_ms * 1_000, volume=0.0)]
     for number, (step_ms, lots, fills) in enumerate(steps):
         time_us, fill_id, all_lots = time_us + step_ms * 1_000, fill_id + fills, all_lots + lots
         trades.append(msgspec.structs.replace(trade(number, time_us, lots=lots), last_fill_id=fill_id))
@@ -98,6 +98,15 @@ def test_a_bar_counts_each_fill_once_whatever_the_clock_of_its_klines_says(
     assert last.last_fill_id == fill_id
     rebuilt = applied(Candles(BTC, "1m"), candles.prelude())
     assert rebuilt.digest() == candles.digest()
+
+
+def test_a_kline_without_any_fill_counts_none_whatever_its_clock_says():
+    empty = kline(MONTH_US, time_us=MONTH_US + 5 * SECOND_US, volume=0.0)
+    first = msgspec.structs.replace(trade(1, MONTH_US + 2 * SECOND_US, lots=200), last_fill_id=501)
+    for events in ([empty, first], [first, empty]):
+        last = applied(Candles(BTC, "1m"), events).last
+        assert last is not None
+        assert last.volume == 0.2
 
 
 def test_volume_has_no_binary_noise():

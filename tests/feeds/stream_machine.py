@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from orderfox_nb.core.events import Event, Gap, Topic, begins_anew
+from orderfox_nb.core.events import Event, Gap, Topic, is_restart
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.errors import VenueUnreachable
 from orderfox_nb.feeds.binance.fetches import Fetches
@@ -201,6 +201,10 @@ class StreamMachine(RuleBasedStateMachine):
     def read(self) -> None:
         item = self.inbox.take()
         assert item is not None
+        self.take(item)
+
+    def take(self, item: Item) -> None:
+        """Let the follower take an item."""
         for event in self.follower.take(item):
             self.gaps += isinstance(event, Gap)
             self.took(event)
@@ -266,8 +270,16 @@ class Restarting(StreamMachine):
     """A venue that may begin anew: its ids do, its time goes on."""
 
     fold: Any
-    untold = 0
-    """How often it began anew since that was told, or was sure to be known otherwise."""
+    proof: ClassVar[type[Event]]
+    """What of the stream is known again."""
+    heard = delivered = False
+    """Whether anything was, since the last beginning that was told."""
+    belied: Sequence[Event] = ()
+    """What REST answers instead, while it still knows nothing of the venue that began anew."""
+    may_tell = must_tell = False
+    """Whether it began anew after that: what nobody was given need not be taken back."""
+    first_id = 1_000_000
+    """Of the venue as it is: where a later one's ids went on from here, nobody could tell them apart."""
 
     @rule(pause_s=st.sampled_from([1.5, 4.0]), cut=st.booleans())
     def begin_anew(self, pause_s: float, cut: bool) -> None:
@@ -276,7 +288,9 @@ class Restarting(StreamMachine):
         What was received has been read by then, and what was sent and not received is gone.
         """
         self._read_all()
-        self.untold += 1
+        self.may_tell = self.may_tell or self.heard
+        self.must_tell = self.must_tell or self.delivered
+        self.first_id -= 1_000
         self.now_us += round(pause_s * SECOND_US)
         for socket in self.unread():
             socket.frames.clear()
@@ -289,18 +303,29 @@ class Restarting(StreamMachine):
         """Have another past, with ids from the beginning."""
         raise NotImplementedError
 
+    def take(self, item: Item) -> None:
+        super().take(item)
+        known = item.events if isinstance(item, Fetched) else (item,)
+        self.heard = self.heard or any(isinstance(event, self.proof) for event in known)
+
     def took(self, event: Event) -> None:
-        if begins_anew(event):
-            assert self.untold, "told, and it was not so"
-            self.untold -= 1
+        if is_restart(event):
+            assert self.may_tell or self.belied, "told, and it was not so"
+            self.may_tell = self.must_tell = self.heard = self.delivered = False
             self.gaps = 0
+        self.delivered = self.delivered or isinstance(event, self.proof)
         self.fold.apply(event)
 
     @rule()
     def calm(self) -> None:
         super().calm()
         self.go_on()
-        self.untold = 0
+        self.all_told()
+
+    def all_told(self) -> None:
+        """Say that by now it must have been told."""
+        assert not self.must_tell, "it was so, and nobody told"
+        self.may_tell = False
 
     def go_on(self) -> None:
         """Send what shows how it is, and let it arrive."""

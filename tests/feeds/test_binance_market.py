@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from orderfox_nb.core.events import (
+    WHOLE_MARKET,
     Candle,
     Gap,
     Liquidation,
@@ -310,3 +311,21 @@ async def test_mark_price_ticker_and_open_interest_open_with_the_present_value(
             assert (await next_of(stream, Ticker)).quote_volume == 100_000.0
         async with aclosing(feed.stream(Topic("binance", "BTCUSDT", "open_interest"))) as stream:
             assert (await next_of(stream, OpenInterest)).open_interest == 123.5
+
+
+async def test_another_process_of_the_venue_is_told_to_every_stream_and_what_is_newest_is_asked_for_anew(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
+    venue.answers["premiumIndex"] = deque([PREMIUM, PREMIUM | {"markPrice": "7.5"}])
+    async with (
+        feed_on(venue) as feed,
+        aclosing(feed.stream(Topic("binance", "BTCUSDT", "mark"))) as marks,
+        aclosing(feed.stream(Topic("binance", WHOLE_MARKET, "liquidations"))) as orders,
+    ):
+        assert (await next_of(marks, MarkPrice)).mark_price == 100.5
+        await next_of(orders, Status)
+        assert (await next_of(orders, Status)).state == "live"
+        feed.move(venue.http_url, venue.ws_url, "")
+        assert (await next_of(marks, MarkPrice, Gap)).restart
+        assert (await next_of(marks, MarkPrice, Gap)).mark_price == 7.5
+        assert (await next_of(orders, Liquidation, Gap)).restart

@@ -28,11 +28,16 @@ SENT = ("sent", "sent")
 class Heal(Restarting):
     """A bar is told by how many trades it has; the reader may be wrong about what time it is at the venue.
 
-    That the venue began anew its klines do not always show: where they did not, the trades of the symbol do.
+    That the venue began anew its klines do not always show: where they did not, the trades of the symbol do. An answer
+    of REST may lag behind the stream.
     """
 
-    @initialize(ahead_s=st.sampled_from([0, 0, 7, -7]))
-    def open(self, ahead_s: int) -> None:
+    proof = Candle
+
+    @initialize(ahead_s=st.sampled_from([0, 0, 7, -7]), lagging=st.booleans())
+    def open(self, ahead_s: int, lagging: bool = False) -> None:
+        self.lagging = lagging
+        self.before: dict[int, int] = {}
         self.ahead_us = ahead_s * SECOND_US
         self.bars: dict[int, int] = {}
         self.fold = Candles(BTC, "1m")
@@ -51,6 +56,7 @@ class Heal(Restarting):
     @rule(pause_s=st.integers(1, 25), fates=FATES, last=FATES)
     def klines(self, pause_s: int, fates: tuple[str, str], last: tuple[str, str]) -> None:
         """Let time pass and a trade happen, and a bar end where it does: its last trade is told only with its end."""
+        self.before = dict(self.bars)
         before_us = bar_open_us(self.now_us, "1m")
         self.now_us += pause_s * SECOND_US
         if bar_open_us(self.now_us, "1m") > before_us:
@@ -85,7 +91,7 @@ class Heal(Restarting):
     async def klines_rows(self, start_ms: int | None, limit: int) -> list[KlineRow]:
         rows = [
             KlineRow(open_us // 1_000, 1.0, 1.0, 1.0, 1.0, 1.0, (open_us + MINUTE_US) // 1_000 - 1, 1.0, trades, 1.0)
-            for open_us, trades in self.bars.items()
+            for open_us, trades in (self.before if self.lagging else self.bars).items()
             if start_ms is None or open_us >= start_ms * 1_000
         ]
         return rows[-limit:] if start_ms is None else rows[:limit]
@@ -93,12 +99,13 @@ class Heal(Restarting):
     def forget(self) -> None:
         self.bars = dict.fromkeys(range(MONTH_US, bar_open_us(self.now_us, "1m"), MINUTE_US), 50)
         self.bars[bar_open_us(self.now_us, "1m")] = 1
+        self.before = dict(self.bars)
 
     def go_on(self) -> None:
         for _ in range(2):
             self.klines(2, SENT, SENT)
             self.settle()
-        if self.untold:
+        if self.must_tell or self.may_tell:
             self.inbox.put_first(Restarted("trade ids went back"))
         self.settle()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from hypothesis.stateful import initialize, invariant, rule
 from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume, Side, Topic
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.timeframes import SECOND_US, bar_open_us
-from orderfox_nb.feeds.binance.liquidations import LiquidationsFollower
+from orderfox_nb.errors import VenueUnreachable
+from orderfox_nb.feeds.binance.items import Failed
+from orderfox_nb.feeds.binance.liquidations import PRELUDE_ORDERS, LiquidationsFollower
 from tests.core.facts import BTC, MONTH_US
 from tests.feeds.stream_machine import FATES, StreamMachine
 
@@ -34,10 +37,14 @@ class Merge(StreamMachine):
         self.orders: list[Liquidation] = []
         self.fold = LiquidationState(BTC)
         self.delivered: Counter[int] = Counter()
+        self.wild: list[Liquidation] = []
+        self.most = 0
+        """How many of the newest orders an answer has, 0 for all."""
+        self.renewed = 0
         self.begin(
             Topic("sim", BTC.symbol, "liquidations"),
             lambda teller, fetches: LiquidationsFollower(
-                teller, fetches, history=self._history, since=self._since, check=_nothing, renew=lambda: None
+                teller, fetches, history=self._history, since=self._since, check=_nothing, renew=self._renew
             ),
         )
 
@@ -94,10 +101,13 @@ class Merge(StreamMachine):
             sell=[held[1] for held in sums.values()],
             count=[1] * len(sums),
         )
-        return (volume, *self._known())
+        return (volume, *self._known()[-self.most :])
 
     async def _since(self, start_us: int) -> Sequence[Event]:
-        return [order for order in self._known() if order.time_us >= start_us]
+        return [order for order in (*self._known(), *self.wild) if order.time_us >= start_us]
+
+    def _renew(self) -> None:
+        self.renewed += 1
 
     def took(self, event: Event) -> None:
         self.fold.apply(event)
@@ -136,6 +146,56 @@ class Merge(StreamMachine):
 
 async def _nothing() -> Sequence[Event]:
     return ()
+
+
+LOST = ("dropped", "dropped")
+
+
+def opened() -> Merge:
+    venue = Merge()
+    venue.open(lag_s=0)
+    venue.connect()
+    return venue
+
+
+def test_a_stream_that_freezes_in_a_cascade_is_subscribed_to_once_more_while_it_lasts() -> None:
+    venue = opened()
+    venue.settle()
+    for number in range(60):
+        fates = LOST if number > 30 else ("sent", "sent")
+        venue.liquidate(pause_s=2, side="sell", fill=(0.001, 60_000.0), fates=fates, twin=False)
+        venue.settle()
+        assert number > 30 or not venue.renewed
+    assert venue.renewed
+    venue.teardown()
+
+
+def test_a_history_that_comes_back_gives_all_that_the_stream_did_not_show_meanwhile() -> None:
+    venue = opened()
+    venue.read()
+    assert venue.fetches.fail("liquidation history")
+    venue.inbox.put_first(Failed("liquidation history", VenueUnreachable("the history", "HTTP 503"), final=True))
+    venue.read()
+    venue.most = PRELUDE_ORDERS
+    for _ in range(PRELUDE_ORDERS + 70):
+        venue.liquidate(pause_s=1, side="sell", fill=(0.001, 60_000.0), fates=LOST, twin=False)
+    venue.teardown()
+
+
+def test_an_order_with_a_time_that_no_clock_can_show_does_not_end_the_comparison() -> None:
+    venue = opened()
+    venue.settle()
+    venue.liquidate(pause_s=1, side="buy", fill=(0.3, 60_000.0), fates=LOST, twin=False)
+    venue.wild = [msgspec.structs.replace(venue.orders[0], time_us=venue.now_us + 1_800 * SECOND_US)]
+    for _ in range(3):
+        venue.wait(31)
+        venue.settle()
+    assert venue.delivered[venue.wild[0].time_us] == 1
+    venue.liquidate(pause_s=1, side="sell", fill=(0.001, 60_000.0), fates=LOST, twin=False)
+    for _ in range(3):
+        venue.wait(31)
+        venue.settle()
+    assert venue.delivered[venue.orders[-1].time_us] == 1
 
 
 TestMerge = Merge.TestCase

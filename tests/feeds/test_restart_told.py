@@ -29,9 +29,12 @@ PAUSES_S = st.sampled_from([0.0, 0.0, 0.1, 0.9, 3.0])
 
 
 class Trading(Restarting):
+    proof = Trade
+    asked = 0
+
     @initialize()
     def open(self) -> None:
-        self.trades: list[Trade] = [trade(number, 0) for number in range(5_000, 5_010)]
+        self.trades: list[Trade] = [trade(self.first_id + number, 0) for number in range(10)]
         self.fold = Tape(BTC)
         self.begin(
             Topic("sim", BTC.symbol, "trades"),
@@ -39,7 +42,7 @@ class Trading(Restarting):
         )
 
     def forget(self) -> None:
-        self.trades = [trade(number, self.now_us - SECOND_US, lots=7) for number in range(100, 110)]
+        self.trades = [trade(self.first_id + number, self.now_us - SECOND_US, lots=7) for number in range(10)]
 
     @rule(pause_s=PAUSES_S, fates=FATES)
     def trade(self, pause_s: float, fates: tuple[str, str]) -> None:
@@ -48,22 +51,25 @@ class Trading(Restarting):
         self.send(self.trades[-1], fates)
 
     async def _newest(self) -> Sequence[Event]:
-        return list(self.trades)
+        self.asked += 1
+        return self.belied or list(self.trades)
 
     async def _between(self, first: int, last: int) -> Sequence[Event]:
         return [held for held in self.trades if first <= held.id <= last]
 
     def go_on(self) -> None:
-        for _ in range(2):
-            self.trade(2.0, SENT)
+        # Longer than REST is left alone where one beginning follows another.
+        for _ in range(3):
+            self.trade(3.0, SENT)
             self.settle()
 
     def teardown(self) -> None:
-        """After all trouble and two more trades the tape is the venue's."""
+        """After all trouble and three more trades the tape is the venue's."""
         if not hasattr(self, "follower"):
             return
         self.recover()
         self.go_on()
+        self.all_told()
         held = [(each.id, each.size) for each in self.fold.view()]
         real = [(each.id, each.size) for each in self.trades]
         if self.gaps:
@@ -74,10 +80,29 @@ class Trading(Restarting):
             assert held == real
 
 
+def test_where_rest_still_answers_for_the_venue_before_it_is_asked_with_pauses_until_it_does_no_more() -> None:
+    venue = Trading()
+    venue.open()
+    venue.connect()
+    venue.settle()
+    before, asked = list(venue.trades), venue.asked
+    venue.begin_anew(pause_s=4.0, cut=False)
+    venue.belied = before
+    for _ in range(20):
+        venue.trade(1.0, SENT)
+        venue.settle()
+    assert venue.asked - asked <= 6
+    venue.belied = ()
+    venue.may_tell = True
+    venue.teardown()
+
+
 class Quoting(Restarting):
+    proof = BookDelta
+
     @initialize()
     def open(self) -> None:
-        self.update_id = 5_000
+        self.update_id = self.first_id
         self.levels = {900: 1, 1_100: 1}
         self.fold = Book(BTC)
         clock = ManualClock(0)
@@ -88,7 +113,7 @@ class Quoting(Restarting):
         )
 
     def forget(self) -> None:
-        self.update_id = 100
+        self.update_id = self.first_id
         self.levels = {800: 2, 1_200: 2}
 
     @rule(pause_s=PAUSES_S, ticks=st.integers(990, 1_009), lots=st.integers(1, 9), fates=FATES)
@@ -132,6 +157,7 @@ class Quoting(Restarting):
             return
         self.recover()
         self.go_on()
+        self.all_told()
         assert self.fold.synced
         held = {
             tick: size

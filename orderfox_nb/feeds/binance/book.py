@@ -9,7 +9,7 @@ from orderfox_nb.core.book_sync import BUFFERED_DELTAS, BookSync
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap
 from orderfox_nb.feeds.binance.fetches import Fetches, Request
 from orderfox_nb.feeds.binance.follower import Teller
-from orderfox_nb.feeds.binance.items import Doubted, Failed, Fetched, Item, Live, Lost, Malformed, Overflowed
+from orderfox_nb.feeds.binance.items import Doubted, Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 from orderfox_nb.feeds.binance.pace import ResyncPace
 
 _SNAPSHOT: Final = "snapshot"
@@ -38,6 +38,7 @@ class BookFollower:
         self._snapshot = snapshot
         self._pace = pace
         self._sync = BookSync("futures")
+        self._connected = False
         self._unproven: BookSnapshot | None = None
         self._stale_pause_s = _STALE_PAUSE_S
 
@@ -61,9 +62,11 @@ class BookFollower:
                 if self._unproven is not None:
                     yield from self._join(self._unproven)
             case Live():
+                self._connected = True
                 self._reset()
                 self._ask()
             case Lost(reason):
+                self._connected = False
                 self._fetches.cancel(_SNAPSHOT)
                 yield self._teller.status("down", reason)
                 yield from self._desync(reason)
@@ -74,6 +77,8 @@ class BookFollower:
                 if self._sync.synced:
                     yield from self._desync(reason)
                     self._ask()
+            case Restarted(reason):
+                yield from self._forget(reason)
             case Malformed(reason):
                 # Whether a diff was in it, the next diff's previous id tells.
                 yield self._teller.status("live" if self._sync.synced else "connecting", reason)
@@ -113,6 +118,15 @@ class BookFollower:
         if self._sync.synced:
             yield self._teller.gap(reason, lost=lost)
         self._reset()
+
+    def _forget(self, reason: str) -> Iterator[Event]:
+        known, self._sync = self._sync.synced, BookSync("futures")
+        self._unproven = None
+        self._fetches.cancel(_SNAPSHOT)
+        if known:
+            yield self._teller.restart(reason)
+        if self._connected:
+            self._ask()
 
     def _reset(self) -> None:
         self._sync.reset()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 from orderfox_nb.core.events import Candle, Event
-from orderfox_nb.core.restart import began_anew
+from orderfox_nb.core.restart import proves_restart
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
@@ -19,8 +19,8 @@ _AGAIN_S: Final = 1.0
 class CandlesFollower:
     """Yields bars so that each is whole in the end, whatever was missed in between.
 
-    A bar that has fewer trades than it had a while ago, or a bar that was over and is another one now, is that of a
-    venue that began anew (``core/restart.py``): all bars are then asked for again.
+    A bar of the stream that has fewer trades than it had a while ago, or a bar that was over and is another one in two
+    answers of REST, is that of a venue that began anew (``core/restart.py``): all bars are then asked for again.
 
     Args:
         since: Asks for bars that open at or after a time; for the newest 1,500 with ``None``.
@@ -38,6 +38,8 @@ class CandlesFollower:
         self._heard: Candle | None = None
         """The kline with the most trades of the newest bar that the stream itself has told of."""
         self._heard_us = 0
+        self._doubted = False
+        """Whether the last answer had another bar in the place of one that was over."""
         self._opened = False
         self._connected = False
         self._waiting: dict[int, Candle] = {}
@@ -98,7 +100,7 @@ class CandlesFollower:
             heard is not None
             and candle.open_us == heard.open_us
             and candle.trades < heard.trades
-            and began_anew(candle.time_us, self._heard_us)
+            and proves_restart(candle.time_us, self._heard_us)
         )
 
     def _hear(self, candle: Candle) -> None:
@@ -110,6 +112,7 @@ class CandlesFollower:
     def _forget(self, reason: str) -> Iterator[Event]:
         self._newest = self._closed = self._heard = None
         self._heard_us = 0
+        self._doubted = False
         self._waiting.clear()
         if self._opened:
             yield self._teller.restart(reason)
@@ -142,13 +145,20 @@ class CandlesFollower:
         newest, closed = self._newest, self._closed
         if newest is not None and bars and bars[0].open_us > next_bar_us(newest.open_us, newest.interval):
             yield self._teller.gap("more bars were missed than the venue sends at once")
-        if closed is not None and any(_is_another(bar, closed) for bar in bars):
+        another = closed is not None and any(_is_another(bar, closed) for bar in bars)
+        if another and self._doubted:
             yield from self._forget("a bar that was over is another one now: the venue began anew")
+            return
+        self._doubted = another
+        if another:
+            # What would be forgotten cannot always be had again, and an answer may be a wrong one.
+            self._ask(after_s=_AGAIN_S)
             return
         self._opened = True
         if self._connected:
             yield self._teller.status("live")
         for bar in bars:
+            # As many trades as before: nothing to correct.
             known = closed is not None and bar.open_us == closed.open_us and bar.trades == closed.trades
             if not known and not self._late(bar):
                 yield from self._emit(bar)
@@ -176,5 +186,10 @@ class CandlesFollower:
 
 
 def _is_another(bar: Candle, closed: Candle) -> bool:
-    """Tell whether a bar that was over is not the same: late trades add to it, and leave its open price alone."""
-    return bar.open_us == closed.open_us and (bar.trades < closed.trades or bar.open != closed.open)
+    """Tell whether a bar that was over is not the same: late trades add to it, and leave its open price alone.
+
+    Only where the answer has a later bar: the newest one may lag behind the stream.
+    """
+    if bar.open_us != closed.open_us or not bar.closed or not closed.trades:
+        return False
+    return bar.trades < closed.trades or bar.open != closed.open

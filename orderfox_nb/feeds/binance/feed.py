@@ -22,11 +22,11 @@ from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.followers import follower_of
 from orderfox_nb.feeds.binance.items import Doubted
+from orderfox_nb.feeds.binance.open_streams import OpenStreams
 from orderfox_nb.feeds.binance.pace import ResyncBucket, ResyncPace
 from orderfox_nb.feeds.binance.past import Past
 from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.protocol import Root, root_of, stream_of
-from orderfox_nb.feeds.binance.readers import Readers
 from orderfox_nb.feeds.binance.reading import Reading
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET, StreamSockets
@@ -94,12 +94,12 @@ class BinanceFeed:
             )
             for root in roots
         }
-        self._readers = Readers(self._clock)
+        self._open_streams = OpenStreams()
         self._watch = Watch(
             self._venue_clock,
             self._clock,
             rest=self._rest,
-            readers=self._readers,
+            open_streams=self._open_streams,
             sockets=self._sockets.values(),
             recorded=self._origin.recorded,
             every_s=clock_every_s,
@@ -126,7 +126,7 @@ class BinanceFeed:
             self._history = LiquidationHistory(liquidation_url, clock=self._clock)
         elif self._history is not None:
             self._history.url = liquidation_url
-        self._readers.restarted("the venue began anew in another process")
+        self._open_streams.restarted("the venue began anew in another process")
 
     async def ask_time(self) -> None:
         """Learn the venue's time now.
@@ -156,7 +156,7 @@ class BinanceFeed:
         sockets = self._sockets[root_of(name)]
         teller = Teller(topic, self.now_us, coverage="sampled" if topic.channel == "liquidations" else "complete")
         async with AsyncExitStack() as stack:
-            inbox = stack.enter_context(self._readers.read(teller))
+            inbox = stack.enter_context(self._open_streams.read(teller))
             await stack.enter_async_context(self._watch.over(topic))
             fetches = await stack.enter_async_context(Fetches(inbox, self._clock, random=self._random))
             follower = follower_of(
@@ -174,7 +174,7 @@ class BinanceFeed:
                 stream=name,
                 sockets=sockets,
                 watch=self._watch,
-                readers=self._readers,
+                open_streams=self._open_streams,
                 recorded=self._origin.recorded,
             )
             if name:
@@ -195,7 +195,7 @@ class BinanceFeed:
 
     def resync(self, topic: Topic, reason: str) -> None:
         """Let every open stream of a topic build its state anew."""
-        self._readers.tell(topic, Doubted(reason))
+        self._open_streams.tell(topic, Doubted(reason))
 
     async def listings(self) -> Sequence[Listing]:
         return await self._past.listings()
@@ -234,7 +234,7 @@ class BinanceFeed:
             **counts,
             **self._rest.statistics(),
             **self._watch.statistics(),
-            **self._readers.statistics(),
+            **self._open_streams.statistics(),
             "history_calls": self._history.calls if self._history is not None else 0,
             "history_failures": self._history.failures if self._history is not None else 0,
         }

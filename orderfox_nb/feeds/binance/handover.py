@@ -7,7 +7,7 @@ from typing import Final
 
 from orderfox_nb.core.events import BookDelta, Event, Liquidation, Trade
 from orderfox_nb.core.liquidations import OrderKey, order_key
-from orderfox_nb.core.restart import began_anew
+from orderfox_nb.core.restart import proves_restart
 from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 
@@ -145,7 +145,7 @@ class Route:
 
     def _delivered_up_to(self, event: Event, last_id: int) -> bool:
         # Old ids at the time of now are news: those of a venue that began anew.
-        return 0 <= _ids(event)[1] <= last_id and not began_anew(event.time_us, self._last_us)
+        return 0 <= _ids(event)[1] <= last_id and not proves_restart(event.time_us, self._last_us)
 
     def _deliver(self, event: Event) -> Inbox[Item] | None:
         _, self._last_id = _ids(event)

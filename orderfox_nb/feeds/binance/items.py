@@ -56,7 +56,7 @@ class Speaking(Struct, frozen=True):
 
 
 class Restarted(Struct, frozen=True):
-    """Another stream of the symbol has shown that the venue began anew."""
+    """The venue began anew, as another stream of the symbol has shown, or whoever runs it."""
 
     reason: str
 

@@ -9,7 +9,7 @@ from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches, Request
 from orderfox_nb.feeds.binance.follower import Teller
-from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Restarted
 
 _NOW: Final = "present value"
 POLL_S: Final = 10.0
@@ -53,6 +53,11 @@ class LatestFollower:
                 yield self._teller.status("down", reason)
             case Malformed(reason):
                 yield self._teller.status("gap" if self._live else "connecting", reason)
+            case Restarted(reason):
+                self._newest_us = 0
+                if self._live:
+                    yield self._teller.restart(reason)
+                    self._fetches.ask(_NOW, self._now, attempts=None if self._poll_s else 3)
             case Fetched(events=events):
                 if self._poll_s:
                     if not self._live:

@@ -33,15 +33,16 @@ _GRACE_S: Final = 5.0
 _LAG_US: Final = 30_000_000
 """How far the history may lag behind: so much of what it has shown is compared once more."""
 
-_QUIET_US: Final = 3_600_000_000
-"""How far back a comparison begins where there was no order to begin with."""
+_DOUBT_US: Final = 3_600_000_000
+"""No clock is wrong by more: so far back a comparison begins where there was no order to begin with."""
 
 
 class LiquidationsFollower:
     """Yields each order once; what the history could not give is told in ``Status.history`` and tried again.
 
-    Where there is a history it has the last word: what it shows and the stream did not, in two answers, is told as a
-    gap and delivered late. Comparisons go on with the times of the orders themselves: the venue's clock may jump.
+    Where there is a history it has the last word: what it shows and the stream did not, in two answers or after a
+    gap, is told as lost and delivered late. Comparisons go on with the times of the orders themselves: the venue's
+    clock may jump.
 
     Args:
         history: Asks for the sums and the newest orders; ``None`` without a history API.
@@ -141,14 +142,12 @@ class LiquidationsFollower:
         if request == _HISTORY:
             self._teller.history = "complete"
         orders = [event for event in events if isinstance(event, Liquidation)]
-        for event in events:
-            if isinstance(event, LiquidationVolume):
-                # What time it is may be known wrong: the answer's own orders tell better.
-                self._compare_us = event.time_us - _QUIET_US if not orders else 0
-                yield event
+        yield from (event for event in events if isinstance(event, LiquidationVolume))
         for order in self._seen.absent(orders):
             yield self._seen.told(order)
-        self._compared(orders)
+        # An answer of the newest orders is no comparison: what was lost before them has yet to be found.
+        if not self._opened or (request == _HOLE and orders):
+            self._compare_us = self._newest_us(orders) - _LAG_US
         if not self._opened:
             yield from self._open()
         elif request == _HISTORY:
@@ -174,16 +173,19 @@ class LiquidationsFollower:
         elif self._live and self._gapped:
             yield self._teller.status("live")
         self._gapped = False
+        if missed or not self._suspects:
+            self._arrived = 0
         if self._suspects:
             self._reconcile(after_s=_GRACE_S)
             return
-        self._arrived = 0
-        self._compared(orders)
+        if orders:
+            self._compare_us = self._newest_us(orders) - _LAG_US
         self._reconcile(after_s=RECONCILE_S)
 
-    def _compared(self, orders: Sequence[Liquidation]) -> None:
-        newest_us = max((order.time_us for order in orders), default=0)
-        self._compare_us = max(self._compare_us, newest_us - _LAG_US)
+    def _newest_us(self, orders: Sequence[Liquidation]) -> int:
+        """Return the time of an answer's newest order: what time it is may be known wrong, and an order's be wild."""
+        now_us = self._teller.now_us()
+        return min(now_us, max((order.time_us for order in orders), default=now_us - _DOUBT_US))
 
     def _reconcile(self, *, after_s: float) -> None:
         """Ask the history for what was liquidated since the last comparison."""
@@ -230,6 +232,8 @@ class LiquidationsFollower:
             yield from self._take_live(order)
 
     def _take_live(self, order: Liquidation) -> Iterator[Event]:
+        # Where times have gone back comparisons follow.
+        self._compare_us = min(self._compare_us, order.time_us - _LAG_US)
         if self._seen.streamed(order):
             self._arrived += 1
             yield order

@@ -31,6 +31,7 @@ from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRes
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
 _CLOCK_DOUBT_US: Final = 3_600_000_000
+"""So much later than now is asked for: no clock is wrong by more, and a venue's jump shall hide no order."""
 
 
 class Past:

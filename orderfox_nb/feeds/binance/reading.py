@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from orderfox_nb.core.events import Channel, Event, Gap
+from orderfox_nb.core.events import Channel, Event, is_restart
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
 from orderfox_nb.feeds.binance.items import Fetched, Frozen, Item, Jumped, Restarted, Silent, Speaking
-from orderfox_nb.feeds.binance.readers import Readers
+from orderfox_nb.feeds.binance.open_streams import OpenStreams
 from orderfox_nb.feeds.binance.sockets import StreamSockets
 from orderfox_nb.feeds.binance.watch import Watch
 
@@ -36,7 +36,7 @@ class Reading:
         stream: str,
         sockets: StreamSockets,
         watch: Watch,
-        readers: Readers,
+        open_streams: OpenStreams,
         recorded: bool,
     ) -> None:
         self._teller = teller
@@ -45,7 +45,7 @@ class Reading:
         self._stream = stream
         self._sockets = sockets
         self._watch = watch
-        self._readers = readers
+        self._open_streams = open_streams
         self._quiet_s = None if recorded else _QUIET_S.get(teller.topic.channel)
         self._heard = False
 
@@ -86,8 +86,8 @@ class Reading:
     def _followed(self, item: Item) -> Iterator[Event]:
         for event in self._follower.take(item):
             # Who was told of it tells nobody.
-            if isinstance(event, Gap) and event.restart and not isinstance(item, Restarted):
-                self._readers.restarted(event.reason, by=self._teller)
+            if is_restart(event) and not isinstance(item, Restarted):
+                self._open_streams.restarted(event.reason, by=self._teller)
             yield event
 
     def _listen(self) -> None:

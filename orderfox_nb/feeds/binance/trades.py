@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from orderfox_nb.core.events import Event, Trade
-from orderfox_nb.core.restart import LATE_IN_A_ROW, began_anew
+from orderfox_nb.core.restart import LATE_IN_A_ROW, proves_restart
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
@@ -16,6 +16,9 @@ from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, M
 _PAST: Final = "past trades"
 _WAITING_TRADES: Final = 20_000
 _FILL_ATTEMPTS: Final = 4
+_RESTART_PAUSE_S: Final = 5.0
+"""REST and stream may change to another venue's past at different moments: until then each belies the other."""
+
 MOST_FILLED: Final = 10_000
 """A larger hole is not worth its request weight: it is told as a Gap."""
 
@@ -23,8 +26,8 @@ MOST_FILLED: Final = 10_000
 class TradesFollower:
     """Yields every trade once, in the order of ids.
 
-    Ids that go back at the time of now are those of a venue that began anew (``core/restart.py``): that is told at
-    once, and the tape begins anew with what the venue has.
+    Ids that go back at the time of now are those of a venue that began anew (``core/restart.py``): that is told, and
+    the tape begins anew with what the venue has.
 
     Args:
         newest: Asks for the newest trades.
@@ -50,6 +53,8 @@ class TradesFollower:
         self._late = 0
         self._missing = False
         self._connected = False
+        self._asked_us = 0
+        """When the newest trades were asked for because the venue began anew."""
 
     @property
     def holding(self) -> bool:
@@ -121,13 +126,19 @@ class TradesFollower:
             yield self._teller.restart(reason)
             self._fetches.cancel(_PAST)
             if self._connected:
-                self._fetches.ask(_PAST, self._newest)
+                self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        now_us = self._teller.now_us()
+        again = now_us < self._asked_us + 2 * _RESTART_PAUSE_S * 1e6
+        self._asked_us = now_us
+        self._fetches.ask(_PAST, self._newest, after_s=_RESTART_PAUSE_S if again else 0.0)
 
     def _go_on(self, *, filled: bool) -> Iterator[Event]:
         """Yield what waits, up to the first hole that can still be filled."""
         while self._waiting:
             trade = self._waiting[0]
-            if trade.id <= self._last_id and began_anew(trade.time_us, self._newest_us):
+            if trade.id <= self._last_id and proves_restart(trade.time_us, self._newest_us):
                 yield from self._begin_anew(trade)
                 return
             missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0

@@ -12,7 +12,7 @@ from orderfox_nb.core.events import BookDelta, Candle, MarkPrice, Ticker, Topic,
 from orderfox_nb.errors import FeedError
 from orderfox_nb.feeds.binance.items import Frozen, Item, Jumped
 from orderfox_nb.feeds.binance.neighbours import TICK_S, Neighbours
-from orderfox_nb.feeds.binance.readers import Readers
+from orderfox_nb.feeds.binance.open_streams import OpenStreams
 from orderfox_nb.feeds.binance.rest import BinanceRest
 from orderfox_nb.feeds.binance.sockets import StreamSockets
 from orderfox_nb.feeds.binance.venue_clock import Leads, VenueClock, sleep_unless
@@ -30,7 +30,7 @@ class Watch:
         venue_clock: Learns the venue's time.
         clock: Ours.
         rest: Asked for the venue's time.
-        readers: Told of jumps and of frozen streams.
+        open_streams: Told of jumps and of frozen streams.
         sockets: Of every root.
         recorded: The venue is a recording: its pauses and its times are its own.
         every_s: How often the venue's time is asked for.
@@ -42,7 +42,7 @@ class Watch:
         clock: Clock,
         *,
         rest: BinanceRest,
-        readers: Readers,
+        open_streams: OpenStreams,
         sockets: Iterable[StreamSockets],
         recorded: bool,
         every_s: float = CLOCK_EVERY_S,
@@ -50,7 +50,7 @@ class Watch:
         self._venue_clock = venue_clock
         self._clock = clock
         self._rest = rest
-        self._readers = readers
+        self._open_streams = open_streams
         self._sockets = tuple(sockets)
         self._recorded = recorded
         self._every_s = every_s
@@ -116,7 +116,7 @@ class Watch:
         if jumped_us and not self._recorded:
             self._jumps += 1
             self._leads.clear()
-            self._readers.tell_all(Jumped(f"the venue's clock jumped by {jumped_us / 1e6:+.1f} s"))
+            self._open_streams.tell_all(Jumped(f"the venue's clock jumped by {jumped_us / 1e6:+.1f} s"))
 
     def statistics(self) -> Mapping[str, int]:
         """Return how often the venue's clock has jumped."""
@@ -146,4 +146,4 @@ class Watch:
             for sockets in self._sockets:
                 sockets.look()
             for topic in self._neighbours.look():
-                self._readers.tell(topic, Frozen("silent while its neighbours show trades, subscribing once more"))
+                self._open_streams.tell(topic, Frozen("silent while its neighbours show trades, subscribing once more"))

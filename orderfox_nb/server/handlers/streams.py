@@ -11,7 +11,7 @@ from typing import Any, Final
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
-from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade, begins_anew
+from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade, is_restart
 from orderfox_nb.core.ladder import parse_rounding
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.symbols import default_rounding
@@ -227,7 +227,7 @@ class TradesSocket(SymbolSocket):
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
             last_id, initial = -1, True
             while batch := await reader.batch():
-                began = max((at for at, (_, event) in enumerate(batch) if begins_anew(event)), default=-1)
+                began = max((at for at, (_, event) in enumerate(batch) if is_restart(event)), default=-1)
                 if began >= 0:
                     # The venue's ids may be any from here on.
                     last_id = -1

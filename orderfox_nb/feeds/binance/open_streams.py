@@ -7,33 +7,20 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from orderfox_nb.clock import Clock
-from orderfox_nb.core.events import Channel, Topic
+from orderfox_nb.core.events import Topic
 from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.items import Item, Overflowed, Restarted
 from orderfox_nb.feeds.inbox import Inbox
 
 INBOX_BOUND: Final = 4_096
 
-_OUTLIVED: Final[frozenset[Channel]] = frozenset({"trades", "candles", "liquidations"})
-"""What is kept of a venue's past: books check every diff, and of the rest only the newest counts."""
 
-_ONE_RESTART_US: Final = 10_000_000
-"""Streams of a symbol that notice within so long notice the same thing."""
+class OpenStreams:
+    """The inbox of every open stream."""
 
-
-class Readers:
-    """Who reads what.
-
-    Args:
-        clock: Ours.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._inboxes: dict[Teller, Inbox[Item]] = {}
         self._past: Counter[str] = Counter()
-        self._restarted_us: dict[Teller, int] = {}
 
     @contextmanager
     def read(self, teller: Teller) -> Generator[Inbox[Item]]:
@@ -44,7 +31,6 @@ class Readers:
             yield inbox
         finally:
             del self._inboxes[teller]
-            self._restarted_us.pop(teller, None)
             self._past.update(_counts(teller, inbox))
 
     def tell(self, topic: Topic, notice: Item) -> None:
@@ -61,18 +47,14 @@ class Readers:
     def restarted(self, reason: str, *, by: Teller | None = None) -> None:
         """Tell that the venue began anew, to whoever may have no way to notice.
 
+        Each is told before it reads on, and forgets what it would have noticed by: nobody notices the same twice.
+
         Args:
             reason: How it was noticed.
-            by: The stream that has noticed it: the others of its symbol are told, all of them without one.
+            by: The stream that has noticed it: the others of its symbol are told, all streams without one.
         """
-        now_us = self._clock.now_us()
-        if by is not None:
-            self._restarted_us[by] = now_us
         for teller, inbox in self._inboxes.items():
-            known = now_us - self._restarted_us.get(teller, -_ONE_RESTART_US) < _ONE_RESTART_US
-            concerned = by is None or teller.topic.symbol == by.topic.symbol
-            if concerned and teller.topic.channel in _OUTLIVED and not known:
-                self._restarted_us[teller] = now_us
+            if by is None or (teller is not by and teller.topic.symbol == by.topic.symbol):
                 inbox.put_first(Restarted(reason))
 
     def statistics(self) -> Mapping[str, int]:
