@@ -44,6 +44,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no data, as a sentence that says what to do; empty when all is well."""
     demo_symbols: bool = False
     """The symbol list is the built-in one, since the venue could not be asked."""
+    epoch: str = ""
+    """Names the run of a venue whose past ends with it: under another name ids and times begin anew.
+
+    Empty where a venue has no runs, as the real one, and where the run is not known yet.
+    """
 
 
 class Feed(Protocol):

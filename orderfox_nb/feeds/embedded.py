@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, Topic, Trade
@@ -61,6 +64,8 @@ class EmbeddedFeed:
         self._stopping: asyncio.Task[None] | None = None
         self._problem = ""
         self._starts = 0
+        self._epoch = _new_epoch()
+        """Of the process that runs, else of the next one: who is told before it starts is told right."""
         self._ahead_us = 0
         """The venue's time less ours when the last process ended: between two it goes on from there."""
         self._before: Counter[str] = Counter()
@@ -73,14 +78,8 @@ class EmbeddedFeed:
     @property
     def origin(self) -> Origin:
         if self._feed is not None:
-            return self._feed.origin
-        return Origin(
-            source=self._origin.source,
-            venue=self._origin.venue,
-            simulated=self._origin.simulated,
-            recorded=self._origin.recorded,
-            problem=self._problem,
-        )
+            return msgspec.structs.replace(self._feed.origin, epoch=self._epoch)
+        return msgspec.structs.replace(self._origin, problem=self._problem, epoch=self._epoch)
 
     @property
     def running(self) -> bool:
@@ -159,6 +158,7 @@ class EmbeddedFeed:
                     yield feed
                 finally:
                     self._feed = None
+                    self._epoch = _new_epoch()
                     self._ahead_us = feed.now_us() - self._clock.now_us()
                     counts = feed.statistics()
                     self._before.update({name: int(counts.get(name, 0)) for name in _ASKED})
@@ -175,6 +175,9 @@ class EmbeddedFeed:
             try:
                 async with SimProcess(self._options) as process:
                     self._starts += 1
+                    if started.done():
+                        # In one step with what the feed's readers are told.
+                        self._epoch = _new_epoch()
                     feed.move(process.http_url, process.ws_url, self._liquidation_url or process.liquidation_url)
                     if not started.done():
                         started.set_result(None)
@@ -219,3 +222,8 @@ class EmbeddedFeed:
         async with self._changing:
             if not self._users:
                 await self._service.stop()
+
+
+def _new_epoch() -> str:
+    # Not counted: a server that is started again knows nothing of the runs before.
+    return secrets.token_hex(6)

@@ -57,6 +57,7 @@ async def test_hello_says_version_venue_and_origin(server: Served) -> None:
         "recorded": False,
         "problem": "",
         "demo_symbols": False,
+        "epoch": "",
     }
     assert hello["time"] == server.feed.time_us // 1000
 
