@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-
-_NOTICES: Final = 2
-"""Lost and found again: what was before does not matter any more."""
 
 
 class InboxClosed(Exception):
@@ -21,9 +18,10 @@ class Inbox(Generic[Item]):
     """One reader's queue.
 
     When it is full, everything that waits is dropped and the reader gets one item that says so; nothing more is taken
-    until it has read that one. What became of the connection outlives that: the newest two notices stay, in order,
-    since a reader that never hears of its subscription would wait for ever. A writer that can wait (a socket's reader)
-    may first ask for ``room()``.
+    until it has read that one. What became of the connection outlives that: of each kind (class) of notice the newest
+    stays, in order, since a reader that never hears of its subscription would wait for ever. An older one of the same
+    kind says nothing that the newest does not, and one kind never pushes out another, so that the bound of notices is
+    the number of their classes. A writer that can wait (a socket's reader) may first ask for ``room()``.
 
     Args:
         bound: How many items may wait.
@@ -35,7 +33,7 @@ class Inbox(Generic[Item]):
         self._overflow = overflow
         self._items: deque[Item] = deque()
         self._urgent: deque[Item] = deque()
-        self._notices: deque[Item] = deque(maxlen=_NOTICES)
+        self._notices: dict[type[Item], Item] = {}
         self._lost = 0
         self._closed = False
         self._error: BaseException | None = None
@@ -67,14 +65,15 @@ class Inbox(Generic[Item]):
         self._wake_reader()
 
     def put_notice(self, item: Item) -> None:
-        """Add an item in order that is not dropped with the others, unless two newer ones of its kind wait."""
+        """Add an item in order that is not dropped with the others, unless a newer one of its kind waits."""
         if self._closed:
             return
         if not self._lost and len(self._items) >= self._bound:
             self._drop()
-        self._notices.append(item)
+        self._notices.pop(type(item), None)
+        self._notices[type(item)] = item
         if self._lost:
-            self._items = deque(self._notices)
+            self._items = deque(self._notices.values())
         else:
             self._items.append(item)
         self._wake_reader()
@@ -116,8 +115,8 @@ class Inbox(Generic[Item]):
         if not self._items:
             return None
         item = self._items.popleft()
-        if self._notices and item is self._notices[0]:
-            self._notices.popleft()
+        if self._notices and self._notices.get(type(item)) is item:
+            del self._notices[type(item)]
         if self._writers and len(self._items) * 4 <= self._bound:
             self._release_writers()
         return item
@@ -147,7 +146,7 @@ class Inbox(Generic[Item]):
 
     def _drop(self) -> None:
         self._lost += len(self._items) - len(self._notices)
-        self._items = deque(self._notices)
+        self._items = deque(self._notices.values())
         self._release_writers()
 
     def _wake_reader(self) -> None:

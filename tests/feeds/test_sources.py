@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -86,18 +87,24 @@ async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_rep
     async with EmbeddedFeed(["--symbols", "1"], origin=origin, linger_s=0.05) as feed:
         assert simulations() == before
         assert not feed.running
+        epochs = [feed.origin.epoch]
         async with aclosing(feed.stream(Topic("sim", "BTCUSDT", "book"))) as stream:
             await next_of(stream, BookSnapshot, within_s=20)
             (started,) = simulations() - before
+            assert feed.origin.epoch == epochs[0], "what was told before the process started is told right"
             psutil.Process(started).kill()
             assert isinstance(await next_of(stream, Gap), Gap)
             await next_of(stream, BookSnapshot, within_s=20)
             (replaced,) = simulations() - before
             assert replaced != started
             assert feed.statistics()["process_starts"] == 2
+            epochs.append(feed.origin.epoch)
             last = psutil.Process(replaced)
         _, alive = await asyncio.to_thread(psutil.wait_procs, [last], 5)
         assert not alive
+        epochs.append(feed.origin.epoch)
+        assert "" not in epochs
+        assert len(set(epochs)) == 3, "each process is a run of its own"
     assert simulations() == before
 
 
@@ -177,17 +184,57 @@ async def test_an_inbox_that_is_full_tells_how_much_was_lost_and_goes_on() -> No
     assert inbox.dropped == 5
 
 
+@dataclass(frozen=True)
+class Down:
+    number: int
+
+
+@dataclass(frozen=True)
+class Up:
+    number: int
+
+
+@dataclass(frozen=True)
+class Anew:
+    number: int
+
+
 def test_an_inbox_that_is_full_keeps_what_became_of_the_connection() -> None:
-    inbox: Inbox[str] = Inbox(3, overflow=lambda lost: f"lost {lost}")
-    inbox.put_notice("live")
+    inbox: Inbox[object] = Inbox(3, overflow=lambda lost: f"lost {lost}")
+    inbox.put_notice(Up(1))
     for number in range(3):
         inbox.put(str(number))
-    inbox.put_notice("down")
+    inbox.put_notice(Down(1))
     inbox.put("refused")
-    inbox.put_notice("live again")
-    assert [inbox.take() for _ in range(4)] == ["lost 4", "down", "live again", None]
+    inbox.put_notice(Up(2))
+    assert [inbox.take() for _ in range(4)] == ["lost 4", Down(1), Up(2), None]
     inbox.put("after")
     assert inbox.take() == "after"
+
+
+def test_no_number_of_notices_pushes_one_of_another_kind_out_of_an_inbox() -> None:
+    inbox: Inbox[object] = Inbox(3, overflow=lambda lost: f"lost {lost}")
+    inbox.put_notice(Anew(1))
+    for number in range(1_000):
+        inbox.put("an event")
+        inbox.put_notice(Down(number))
+        inbox.put_notice(Up(number))
+    assert len(inbox) <= 4
+    read = [inbox.take() for _ in range(5)]
+    assert str(read[0]).startswith("lost ")
+    assert read[1:] == [Anew(1), Down(999), Up(999), None]
+
+
+def test_notices_are_read_in_order_and_once_where_nothing_is_lost() -> None:
+    inbox: Inbox[object] = Inbox(9, overflow=lambda lost: f"lost {lost}")
+    given = [Up(1), "one", Down(1), Up(2), "two", Down(2), Up(3)]
+    for item in given:
+        if isinstance(item, str):
+            inbox.put(item)
+        else:
+            inbox.put_notice(item)
+    assert [inbox.take() for _ in range(8)] == [*given, None]
+    assert inbox.dropped == 0
 
 
 def test_a_venues_clock_keeps_its_rate_over_a_jump_and_holds_still_with_its_tape() -> None:
