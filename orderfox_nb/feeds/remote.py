@@ -1,4 +1,4 @@
-"""Another OrderFox server as a Feed: its events over a socket for each 64 topics, its past over REST."""
+"""Another OrderFox server as a Feed: its events over a socket for each 63 topics, its past over REST."""
 
 from __future__ import annotations
 
@@ -13,23 +13,13 @@ import msgspec
 from msgspec import Struct, field
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import (
-    Candle,
-    Event,
-    Gap,
-    Liquidation,
-    Status,
-    StreamState,
-    Ticker,
-    Topic,
-    Trade,
-    is_restart,
-)
+from orderfox_nb.core.events import Candle, Event, Liquidation, Ticker, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BadValue, MalformedFrame, UnknownSymbol, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.remote_link import MOST_TOPICS, Dropped, Gone, Lost, RemoteItem, RemoteLink
+from orderfox_nb.feeds.remote_link import MOST_TOPICS, Dropped, Gone, RemoteItem, RemoteLink
+from orderfox_nb.feeds.remote_reading import RemoteReading
 
 Answer = TypeVar("Answer")
 
@@ -70,6 +60,7 @@ class RemoteFeed:
             recorded=known.get("recorded") is True,
             problem=next(problems, self._link.problem) or str(known.get("problem") or ""),
             demo_symbols=known.get("demo_symbols") is True,
+            epoch=self._link.epoch,
         )
 
     def now_us(self) -> int:
@@ -79,35 +70,16 @@ class RemoteFeed:
         if topic.venue != self.venue:
             raise BadValue("venue", topic.venue, self.venue)
         inbox: Inbox[RemoteItem] = Inbox(_INBOX_BOUND, overflow=Dropped)
-        last_id = -1
-        yield self._status(topic, "connecting")
         link = self._link_for(topic)
+        reading = RemoteReading(topic, now_us=self.now_us, resume=lambda: link.resume(topic))
+        yield reading.status("connecting")
         async with link.read(topic, inbox):
             while True:
                 item = await inbox.get()
-                match item:
-                    case Gone(reason):
-                        if item.ended:
-                            return
-                        raise UnknownSymbol(topic.symbol) if "not found" in reason else VenueRefused(self.venue, reason)
-                    case Lost(reason):
-                        yield self._status(topic, "down", reason)
-                        # Trades join by id when they come back; what is missing then is told with its number.
-                        if topic.channel != "trades":
-                            yield self._gap(topic, reason)
-                    case Dropped(lost):
-                        link.resume(topic)
-                        if topic.channel != "trades":
-                            yield self._gap(topic, "the reader did not keep up", lost=lost)
-                    case Trade():
-                        if item.id > last_id:
-                            if last_id >= 0 and item.id > last_id + 1:
-                                yield self._gap(topic, "trades were missed", lost=item.id - last_id - 1)
-                            last_id = item.id
-                            yield item
-                    case _:
-                        last_id = -1 if is_restart(item) else last_id
-                        yield item
+                if isinstance(item, Gone) and item.ended:
+                    return
+                for event in reading.take(item):
+                    yield event
 
     async def listings(self) -> Sequence[Listing]:
         rows = await self._get("symbols", {}, list[_SymbolRow])
@@ -237,12 +209,6 @@ class RemoteFeed:
         if status >= 500:
             raise VenueUnreachable(self.venue, detail)
         raise VenueRefused(self.venue, detail, status=status)
-
-    def _status(self, topic: Topic, state: StreamState, reason: str = "") -> Status:
-        return Status(symbol=topic.symbol, time_us=self.now_us(), state=state, reason=reason)
-
-    def _gap(self, topic: Topic, reason: str, *, lost: int = -1) -> Gap:
-        return Gap(symbol=topic.symbol, time_us=self.now_us(), reason=reason, lost=lost)
 
 
 class _Refused(Struct, frozen=True):

@@ -21,8 +21,8 @@ from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, http_status, open
 _log = logging.getLogger(__name__)
 
 WIRE: Final = 1
-MOST_TOPICS: Final = 64
-"""What a server takes on one socket (docs/live.md)."""
+MOST_TOPICS: Final = 63
+"""A server takes 64 keys on one socket (docs/live.md): one is left for a topic that is being subscribed anew."""
 _QUIET_S: Final = 45.0
 """The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
 
@@ -44,13 +44,21 @@ class Gone(Struct, frozen=True):
         return self.reason == "The stream has ended"
 
 
+class Serving(Struct, frozen=True):
+    """Which run of its venue (``Origin.epoch``) the server speaks of."""
+
+    epoch: str
+    prelude: bool
+    """Whether a prelude follows by itself, as behind a ``hello``; else the server has told it in between."""
+
+
 class Dropped(Struct, frozen=True):
     """The reader did not keep up."""
 
     lost: int
 
 
-RemoteItem: TypeAlias = Event | Lost | Gone | Dropped
+RemoteItem: TypeAlias = Event | Lost | Gone | Serving | Dropped
 
 
 class _Hello(Struct, frozen=True, tag_field="type", tag="hello"):
@@ -91,6 +99,14 @@ _kind = msgspec.json.Decoder(_Kind).decode
 _UNREAD: Final = ("heartbeat", "pong", "frame", "response")
 
 
+class _Reading:
+    """Who reads a topic, and the key of the subscription that they get it by."""
+
+    def __init__(self) -> None:
+        self.inboxes: list[Inbox[RemoteItem]] = []
+        self.key = ""
+
+
 class RemoteLink:
     """Holds one socket while any topic is read, and subscribes anew on each.
 
@@ -105,13 +121,17 @@ class RemoteLink:
         self._headers = headers
         self._clock = clock
         self._random = random
-        self._readers: dict[Topic, list[Inbox[RemoteItem]]] = {}
+        self._readings: dict[Topic, _Reading] = {}
         self._task: asyncio.Task[None] | None = None
         self._socket: Socket | None = None
-        self._keys: dict[str, Topic] = {}
+        self._keys: dict[str, _Reading] = {}
+        """What is subscribed on this socket; what comes under another key is left over of an earlier subscription."""
+        self._subscriptions = 0
         self._venue = ""
         self._commands: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self.origin: dict[str, Any] = {}
+        self.epoch = ""
+        """The run of the server's venue; empty while nothing is read, since it may then end unheard."""
         self.problem = ""
         self.offset_us = 0
         self.reconnects = 0
@@ -121,37 +141,38 @@ class RemoteLink:
     @property
     def topics(self) -> Collection[Topic]:
         """What is read over this socket."""
-        return self._readers.keys()
+        return self._readings.keys()
 
     @asynccontextmanager
     async def read(self, topic: Topic, inbox: Inbox[RemoteItem]) -> AsyncGenerator[None]:
         """Deliver a topic into an inbox while this is open; the last reader's leaving closes the socket."""
-        readers = self._readers.setdefault(topic, [])
-        readers.append(inbox)
+        reading = self._readings.setdefault(topic, _Reading())
+        reading.inboxes.append(inbox)
         if self._task is None:
             self._task = asyncio.create_task(self._keep_up(), name=f"remote {self._url}")
         elif self._venue:
+            inbox.put_notice(Serving(self.epoch, prelude=True))
             # A second reader needs a prelude of its own; the first one's fold takes it as well.
-            self._command("subscribe" if len(readers) == 1 else "resume", topic)
+            self._subscribe(topic)
         try:
             yield
         finally:
-            readers.remove(inbox)
-            if not readers:
-                del self._readers[topic]
-                if self._venue:
-                    self._command("unsubscribe", topic)
-            if not self._readers:
+            reading.inboxes.remove(inbox)
+            if not reading.inboxes:
+                del self._readings[topic]
+                self._unsubscribe(reading.key)
+            if not self._readings:
                 await self.close()
 
     def resume(self, topic: Topic) -> None:
-        """Ask for a fresh prelude."""
+        """Ask for a fresh prelude; nothing comes between this and it."""
         if self._venue:
-            self._command("resume", topic)
+            self._subscribe(topic)
 
     async def close(self) -> None:
         """Close the socket."""
         task, self._task = self._task, None
+        self.epoch = ""
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
@@ -161,7 +182,7 @@ class RemoteLink:
         """Return counters of the socket."""
         return {
             "sockets": int(self._socket is not None),
-            "streams": len(self._readers),
+            "streams": len(self._readings),
             "frames": self.frames,
             "reconnects": self.reconnects,
             "malformed": self.malformed,
@@ -184,9 +205,7 @@ class RemoteLink:
                 self._socket = None
             self.reconnects += 1
             self.problem = f"{self._url} cannot be reached ({reason}); still trying. Is the server running?"
-            for readers in self._readers.values():
-                for inbox in readers:
-                    inbox.put_notice(Lost(reason))
+            self._notify(Lost(reason))
             delay_s = next(delays)
             _log.info("%s lost (%s), trying again in %.1f s", self._url, reason, delay_s)
             await self._clock.sleep(delay_s)
@@ -194,6 +213,7 @@ class RemoteLink:
     async def _serve(self, socket: Socket) -> None:
         self._socket = socket
         self._commands = asyncio.Queue()
+        self._keys.clear()
         sender = asyncio.create_task(self._send(socket), name="remote commands")
         try:
             while True:
@@ -220,22 +240,14 @@ class RemoteLink:
     async def _take(self, message: _Message) -> None:
         match message:
             case _Hello():
-                if message.wire != WIRE:
-                    raise ConnectionError(f"the server speaks wire {message.wire}, this is wire {WIRE}")
-                self._venue = message.venue
-                self.origin = message.origin
-                self.offset_us = message.time * 1_000 - self._clock.now_us()
-                self.problem = ""
-                for topic in self._readers:
-                    self._command("subscribe", topic)
+                self._greet(message)
             case _Status(origin):
-                self.origin = origin or self.origin
+                before = self.epoch
+                self._learn(origin or self.origin)
+                if self.epoch != before:
+                    self._notify(Serving(self.epoch, prelude=False))
             case _Event(key, event):
-                put = Inbox[RemoteItem].put_notice if is_restart(event) else Inbox[RemoteItem].put
-                for inbox in self._of(key):
-                    put(inbox, event)
-                    if inbox.crowded:
-                        await inbox.room(2.0)
+                await self._deliver(key, event)
             case _Gone(key, reason):
                 for inbox in self._of(key):
                     inbox.put_notice(Gone(reason))
@@ -244,13 +256,53 @@ class RemoteLink:
                 for inbox in self._of(key):
                     inbox.put_notice(Gone(reason))
 
-    def _of(self, key: str) -> list[Inbox[RemoteItem]]:
-        topic = self._keys.get(key)
-        return list(self._readers.get(topic, ())) if topic is not None else []
+    def _greet(self, hello: _Hello) -> None:
+        if hello.wire != WIRE:
+            raise ConnectionError(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
+        self._venue = hello.venue
+        self._learn(hello.origin)
+        self.offset_us = hello.time * 1_000 - self._clock.now_us()
+        self.problem = ""
+        self._notify(Serving(self.epoch, prelude=True))
+        for topic in self._readings:
+            self._subscribe(topic)
 
-    def _command(self, kind: str, topic: Topic) -> None:
-        key = f"{self._venue}/{topic.symbol}/events?channel={topic.channel}"
-        if topic.interval:
-            key += f"&interval={topic.interval}"
-        self._keys[key] = topic
-        self._commands.put_nowait({"type": kind, "key": key})
+    async def _deliver(self, key: str, event: Event) -> None:
+        for inbox in self._of(key):
+            if is_restart(event):
+                inbox.put_notice(event)
+            else:
+                inbox.put(event)
+            if inbox.crowded:
+                await inbox.room(2.0)
+
+    def _of(self, key: str) -> list[Inbox[RemoteItem]]:
+        reading = self._keys.get(key)
+        return list(reading.inboxes) if reading is not None else []
+
+    def _learn(self, origin: dict[str, Any]) -> None:
+        self.origin = origin
+        self.epoch = str(origin.get("epoch") or "")
+
+    def _notify(self, notice: Lost | Serving) -> None:
+        for reading in self._readings.values():
+            for inbox in reading.inboxes:
+                inbox.put_notice(notice)
+
+    def _subscribe(self, topic: Topic) -> None:
+        """Ask for a topic from its prelude on, in the place of what is subscribed of it."""
+        reading = self._readings[topic]
+        before = reading.key
+        self._subscriptions += 1
+        interval = f"&interval={topic.interval}" if topic.interval else ""
+        reading.key = (
+            f"{self._venue}/{topic.symbol}/events?channel={topic.channel}{interval}&subscription={self._subscriptions}"
+        )
+        self._keys[reading.key] = reading
+        self._commands.put_nowait({"type": "subscribe", "key": reading.key})
+        # Only now: a server that nobody reads may end its venue's run.
+        self._unsubscribe(before)
+
+    def _unsubscribe(self, key: str) -> None:
+        if self._keys.pop(key, None) is not None:
+            self._commands.put_nowait({"type": "unsubscribe", "key": key})
