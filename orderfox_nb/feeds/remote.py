@@ -82,7 +82,11 @@ class RemoteFeed:
                     yield event
 
     async def listings(self) -> Sequence[Listing]:
-        rows = await self._get("symbols", {}, list[_SymbolRow])
+        rows, quality = await self._get_told("symbols", {}, list[_SymbolRow])
+        if _state(quality) == "down":
+            raise VenueUnreachable(
+                self.venue, f"{self._url} has no symbols of its venue, only the built-in list; try again"
+            )
         listings = [_listing(row, self.venue) for row in rows]
         return [listing for listing in listings if listing is not None]
 
@@ -186,6 +190,10 @@ class RemoteFeed:
         return RemoteLink(self._url, headers=self._headers, clock=self._clock, random=self._random)
 
     async def _get(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> Answer:
+        return (await self._get_told(path, parameters, kind))[0]
+
+    async def _get_told(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> tuple[Answer, str]:
+        """Return an answer and what its header says of its quality, as it is written."""
         self._calls += 1
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -197,8 +205,9 @@ class RemoteFeed:
             async with self._session.get(f"{self._url}/api/v1/{path}", params=parameters) as response:
                 body = await response.read()
                 status = response.status
+                quality = response.headers.get("X-Quality", "")
             if status == 200:
-                return msgspec.json.decode(body, type=kind, strict=False)
+                return msgspec.json.decode(body, type=kind, strict=False), quality
             detail = msgspec.json.decode(body, type=_Refused).detail
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({error!s})") from error
@@ -209,6 +218,10 @@ class RemoteFeed:
         if status >= 500:
             raise VenueUnreachable(self.venue, detail)
         raise VenueRefused(self.venue, detail, status=status)
+
+
+class _Quality(Struct, frozen=True):
+    state: str = ""
 
 
 class _Refused(Struct, frozen=True):
@@ -251,6 +264,14 @@ class _VolumeRow(Struct, frozen=True):
 
 class _VolumeAnswer(Struct, frozen=True):
     data: list[_VolumeRow]
+
+
+def _state(quality: str) -> str:
+    """Return the state that a header ``X-Quality`` tells, empty where it tells none."""
+    try:
+        return msgspec.json.decode(quality, type=_Quality).state
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _listing(row: _SymbolRow, venue: str) -> Listing | None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from tornado import web
@@ -17,14 +18,16 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Channel, Status, Topic
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.errors import FeedError
+from orderfox_nb.errors import FeedError, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.feeds.remote import RemoteFeed
-from tests.server.conftest import Served, until
+from tests.server.conftest import TOKEN, Served, until
 from tests.server.scripted import LISTINGS, START_US, listing
 
 pytestmark = pytest.mark.server
+
+OURS = {"Authorization": f"token {TOKEN}"}
 
 
 async def test_past_liquidations_of_another_server_are_listed_once(server: Served) -> None:
@@ -112,6 +115,54 @@ async def test_symbol_without_a_usable_step_does_not_cost_the_list(server: Serve
     async with served_by(app) as url, RemoteFeed(url) as feed:
         listings = await feed.listings()
     assert {row.instrument.symbol for row in listings} == {"BTCUSDT", "BTCUSDC"}
+
+
+async def test_built_in_list_of_another_server_is_not_taken_for_the_venues(
+    server: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    venues_own = server.feed.listings
+
+    async def away() -> Sequence[Listing]:
+        raise VenueUnreachable("scripted", "away")
+
+    monkeypatch.setattr(server.feed, "listings", away)
+    settings = load_settings(data_dir=tmp_path)
+    async with RemoteFeed(server.url) as feed:
+        with pytest.raises(VenueUnreachable, match="only the built-in list"):
+            await feed.listings()
+    async with Desk(RemoteFeed(server.url), settings, linger_s=0) as desk:
+        assert len(await desk.catalogue.rows()) > len(LISTINGS)
+        assert desk.origin.demo_symbols
+        assert "only the built-in list" in desk.origin.problem
+        monkeypatch.setattr(server.feed, "listings", venues_own)
+        async with server.session.post(server.url + "api/v1/refresh-symbols", headers=OURS) as response:
+            assert response.status == 200
+        rows = await desk.catalogue.refresh()
+        assert [row.instrument.symbol for row in rows] == [row.instrument.symbol for row in LISTINGS]
+        assert not desk.origin.demo_symbols
+
+    # An older list is the venue's own.
+    monkeypatch.setattr(server.feed, "listings", away)
+    async with server.session.post(server.url + "api/v1/refresh-symbols", headers=OURS) as response:
+        assert response.status == 503
+    async with Desk(RemoteFeed(server.url), settings, linger_s=0) as desk:
+        assert len(await desk.catalogue.refresh()) == len(LISTINGS)
+
+
+@pytest.mark.parametrize("header", ["", "no JSON", "[]", '{"state":1}', '{"state":"live"}'])
+async def test_a_list_is_taken_whose_header_says_nothing_against_it(server: Served, header: str) -> None:
+    async with server.session.get(server.url + "api/v1/symbols") as response:
+        rows = await response.text()
+
+    class Symbols(web.RequestHandler):
+        def get(self) -> None:
+            if header:
+                self.set_header("X-Quality", header)
+            self.finish(rows)
+
+    app = web.Application([("/api/v1/symbols", Symbols)], log_function=lambda _: None)
+    async with served_by(app) as url, RemoteFeed(url) as feed:
+        assert len(await feed.listings()) == len(LISTINGS)
 
 
 @pytest.mark.parametrize(
