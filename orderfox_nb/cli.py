@@ -47,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", help="port, 0 for any free one (default: BACKEND_PORT or 8000)")
     serve.add_argument("--base-url", default="/", help="prefix of every path (default: %(default)s)")
-    serve.add_argument("--source", help="sim[?seed=7&symbols=24&speed=1], tape:<file>[?speed=20], binance or a server")
+    serve.add_argument(
+        "--source",
+        help="sim[?seed=7&symbols=24&speed=1&liquidation_rate=1], tape:<file>[?speed=20], binance or a server",
+    )
     serve.add_argument("--no-browser", action="store_true", help="open no browser")
     serve.add_argument("--preheat", type=_count, default=1, metavar="N", help="kernels kept ready (default: 1)")
     serve.add_argument(

@@ -47,6 +47,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingError("ORDERFOX_SOURCE", text, "options as name=value&name=value after the ?") from None
         return cls(text=text, kind=kind, target=target, options=options)
 
+    def check(self, *names: str) -> None:
+        """Refuse options of other names: a misspelt one would be passed over.
+
+        Raises:
+            SettingError: There is one.
+        """
+        if unknown := self.options.keys() - set(names):
+            known = f"no other options than {', '.join(names)}" if names else "no options"
+            raise SettingError("ORDERFOX_SOURCE", self.text, f"{known} (there is no {min(unknown)})")
+
     def integer(self, name: str, default: int, *, low: int, high: int) -> int:
         """Return an option as a whole number.
 
@@ -66,14 +76,20 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             SettingError: Not ``max`` or a number above 0 up to 1000.
         """
-        text = self.options.get("speed")
+        return float("inf") if self.options.get("speed") == "max" else self.factor("speed", default, also=", or max")
+
+    def factor(self, name: str, default: float = 1.0, *, also: str = "") -> float:
+        """Return an option as a factor; ``also`` says in an error what else it may be.
+
+        Raises:
+            SettingError: Not a number above 0 up to 1000.
+        """
+        text = self.options.get(name)
         if text is None:
             return default
-        if text == "max":
-            return float("inf")
         if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", text) and 0 < float(text) <= 1000:
             return float(text)
-        raise SettingError("ORDERFOX_SOURCE", self.text, "speed above 0 up to 1000, or max")
+        raise SettingError("ORDERFOX_SOURCE", self.text, f"{name} above 0 up to 1000{also}")
 
 
 class Settings(BaseSettings):

@@ -30,6 +30,7 @@ def open_feed(source: Source | str, settings: Settings, *, clock: Clock | None =
         case "tape":
             return _tape(source, settings, clock)
         case "binance":
+            source.check()
             return BinanceFeed(
                 http_url=settings.binance_api_base_url,
                 ws_url=settings.binance_ws_base_url,
@@ -48,13 +49,18 @@ def _token(url: str, settings: Settings) -> str:
 
 
 def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    source.check("seed", "symbols", "speed", "liquidation_rate")
     seed = source.integer("seed", 7, low=0, high=2**31 - 1)
     symbols = source.integer("symbols", 24, low=1, high=MOST_SYMBOLS)
     speed = source.speed()
+    rate = source.factor("liquidation_rate")
     if speed == float("inf"):
         raise SettingError("ORDERFOX_SOURCE", source.text, "speed above 0 up to 1000: only a tape has a speed of max")
     return EmbeddedFeed(
-        ["--seed", str(seed), "--symbols", str(symbols), "--speed", f"{speed:g}"],
+        [
+            *("--seed", str(seed), "--symbols", str(symbols)),
+            *("--speed", f"{speed:g}", "--liquidation-rate", f"{rate:g}"),
+        ],
         origin=Origin(source=source.text, venue="sim", simulated=True),
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,
@@ -63,6 +69,7 @@ def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed
 
 
 def _tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    source.check("speed")
     path = Path(source.target)
     try:
         path = path.expanduser()

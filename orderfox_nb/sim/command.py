@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="the same seed and start give the same market")
     parser.add_argument("--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"1 to {LARGEST}")
     parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
+    parser.add_argument(
+        "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times as many as on a usual day (default 1)"
+    )
     parser.add_argument("--start", type=int, default=0, metavar="MS", help="start of trading, ms (default now)")
     parser.add_argument("--tape", type=Path, help="recorded frames to play instead: a receive time and a frame a line")
     parser.add_argument("--liquidations", type=Path, help="recorded liquidations to play beside the tape, jsonl")
@@ -68,7 +71,12 @@ def _source(options: argparse.Namespace) -> Exchange | Source:
     if options.tape is None:
         if options.speed == float("inf"):
             raise ValueError("--speed max is for a tape")
-        return Exchange(options.seed, options.symbols, start_us=options.start * 1_000 or time.time_ns() // 1_000)
+        return Exchange(
+            options.seed,
+            options.symbols,
+            start_us=options.start * 1_000 or time.time_ns() // 1_000,
+            liquidation_rate=options.liquidation_rate,
+        )
     from orderfox_nb.sim.tape import Tape  # noqa: PLC0415  # only a tape needs its parser
 
     return Tape.open(
@@ -125,9 +133,11 @@ def _within(low: int, high: int) -> Callable[[str], int]:
 
 
 def _speed(text: str) -> float:
-    if text == "max":
-        return float("inf")
+    return float("inf") if text == "max" else _factor(text, also=", or max")
+
+
+def _factor(text: str, *, also: str = "") -> float:
     value = float(text)
     if not 0 < value <= 1_000:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 up to 1000, or max")
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 up to 1000{also}")
     return value

@@ -43,7 +43,7 @@ def panels(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     notebook.write_text(json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
     command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser"]
-    command += ["--source", "sim?seed=7&symbols=4", "--notebook", str(notebook)]
+    command += ["--source", "sim?seed=7&symbols=4&liquidation_rate=20", "--notebook", str(notebook)]
     environment = {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
     child = Child(command, "OrderFox is at", Path(folder) / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
@@ -200,8 +200,8 @@ async def test_liquidations_are_summed_by_time_for_a_symbol_and_for_the_market(p
         await screen.wait_data("liquidations", span="15m")
         await screen.page.select_option(".of-scope-select", "market")
         await screen.wait_data("liquidations", symbol="*")
-        # The venue has no whole-market history: the first order is one that comes now, a few a minute.
-        await until(screen.page, "Number(document.querySelector('.of-liquidations').dataset.orders) > 0", timeout_s=75)
+        # The venue has no whole-market history: the first order is one that comes now.
+        await until(screen.page, "Number(document.querySelector('.of-liquidations').dataset.orders) > 0")
         market = await frame(screen, "liquidations", "*")
         assert set(market["orders"][5]) <= {"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"}
         assert market["quality"]["coverage"] == "sampled"

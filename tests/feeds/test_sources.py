@@ -53,6 +53,11 @@ def test_each_source_is_the_feed_of_its_kind() -> None:
         "sim?speed=max",
         "sim?speed=0",
         "sim?seed=x",
+        "sim?symbol=4",
+        "sim?liquidation_rate=0",
+        "sim?liquidation_rate=max",
+        "tape:/no/such/file?symbols=3",
+        "binance?speed=2",
         "nonsense",
     ],
 )
