@@ -62,7 +62,8 @@ export class CandleWindow {
   follow({ name, bars, lengthS, digits }) {
     const newest = bars[0].at(-1);
     this.lengthS = lengthS;
-    if (this.name !== name) {
+    // Bars that end earlier than before are those of another market, or of a venue that began anew.
+    if (this.name !== name || newest < this.newest) {
       this.name = name;
       this.newest = newest;
       this.fitted = null;

@@ -273,6 +273,24 @@ async def test_a_server_that_was_restarted_is_found_again_and_the_dead_kernel_to
         await until(screen.page, "!document.querySelector('.of-dead:popover-open')")
 
 
+async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_new_one(
+    start_served: StartServed, open_screen: OpenScreen
+):
+    child, address = start_served("--source", "sim?seed=7&symbols=3")
+    async with open_screen(address) as screen:
+        await screen.wait_live()
+        (exchange,) = (one for one in child.ps.children(recursive=True) if "orderfox_nb.sim" in one.cmdline())
+        exchange.kill()
+        await screen.page.wait_for_selector('.of-chart[data-state="down"]', state="attached")
+        await screen.wait_live()
+        await check_same_state(screen, address)
+        await check_no_gap(screen)
+        # It began anew with bars that came one by one: the window did not run ahead of them.
+        newest = "1000 * link.entries.values().find(({ request }) => request.stream === 'candles').frame.bars[0].at(-1)"
+        data, newest_ms = await screen.data("chart"), await screen.link(newest)
+        assert int(data["from"]) < newest_ms < int(data["to"]) < newest_ms + 600_000
+
+
 async def test_a_dead_kernel_is_told_and_everything_goes_on(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         await screen.wait_live()

@@ -24,6 +24,7 @@ from orderfox_nb.errors import (
     VenueUnreachable,
 )
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.rest import BinanceRest
 from orderfox_nb.feeds.binance.weights import BACKGROUND, URGENT, WeightBudget
 from tests.feeds.conftest import next_of
@@ -275,3 +276,11 @@ async def test_the_venues_clock_is_followed_while_anybody_reads(venue: ScriptedV
             assert feed.now_us() == 5_000_000_000
             await clock.advance(1)
             assert feed.now_us() == 5_001_000_000
+
+
+def test_trouble_with_an_exchange_of_ours_asks_nobody_to_look_after_the_network() -> None:
+    problems = Problems("sim", ours=True)
+    problems.report("socket", VenueUnreachable("sim", "connection refused"))
+    assert problems.text == "The embedded exchange does not answer; it is started again where it has ended."
+    problems.report("socket", None)
+    assert problems.text == ""

@@ -74,7 +74,7 @@ class BinanceFeed:
         self._origin = origin or Origin(source="binance", venue="binance")
         self._clock = clock or SystemClock()
         self._venue_clock = VenueClock(self._clock, speed=speed)
-        self._problems = Problems(self.venue)
+        self._problems = Problems(self.venue, ours=self._origin.simulated or self._origin.recorded)
         self._rest = BinanceRest(
             http_url.rstrip("/"), venue=self.venue, clock=self._clock, report=partial(self._problems.report, "rest")
         )

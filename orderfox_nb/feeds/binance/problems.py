@@ -7,10 +7,16 @@ from orderfox_nb.feeds.transport import http_status
 
 
 class Problems:
-    """Keeps the present trouble of each way to a venue; the embedded exchange is offered, never taken."""
+    """Keeps the present trouble of each way to a venue; the embedded exchange is offered, never taken.
 
-    def __init__(self, venue: str) -> None:
+    Args:
+        venue: Its name.
+        ours: It is a process of ours, which is started again: there is nothing for anybody to do.
+    """
+
+    def __init__(self, venue: str, *, ours: bool = False) -> None:
         self._venue = venue
+        self._ours = ours
         self._errors: dict[str, BaseException] = {}
 
     @property
@@ -24,6 +30,8 @@ class Problems:
                 f"{self._venue} does not serve this location (HTTP 451). "
                 "Use another venue, or the embedded exchange: --source sim"
             )
+        if self._ours:
+            return "The embedded exchange does not answer; it is started again where it has ended."
         reason = str(next(iter(self._errors.values()))).removeprefix(f"{self._venue}: ")
         return (
             f"{self._venue} cannot be reached ({reason}); still trying. Check the network and the BINANCE_*_BASE_URL "
