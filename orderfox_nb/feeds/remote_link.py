@@ -172,11 +172,10 @@ class RemoteLink:
     async def close(self) -> None:
         """Close the socket."""
         task, self._task = self._task, None
-        self.epoch = ""
+        self._venue = self.epoch = ""
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
-        self._venue = ""
 
     def statistics(self) -> Mapping[str, int]:
         """Return counters of the socket."""
@@ -199,10 +198,12 @@ class RemoteLink:
                 status = http_status(error)
                 reason = f"HTTP {status}" if status else str(error) or type(error).__name__
             finally:
-                if self._venue:
-                    delays = backoff(random=self._random)
-                self._venue = ""
-                self._socket = None
+                # While a socket closes a reader may have come, and opened the next one.
+                if self._task is None or self._task is asyncio.current_task():
+                    if self._venue:
+                        delays = backoff(random=self._random)
+                    self._venue = ""
+                    self._socket = None
             self.reconnects += 1
             self.problem = f"{self._url} cannot be reached ({reason}); still trying. Is the server running?"
             self._notify(Lost(reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketHandler
 
 from orderfox_nb.config import load_settings
-from orderfox_nb.core.events import Channel, Status, Topic
+from orderfox_nb.core.events import Channel, Event, Status, Topic
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import FeedError, VenueUnreachable
@@ -69,6 +69,33 @@ async def test_more_topics_than_a_socket_carries_are_read_over_several(
         assert len(server.service.sockets) == 2
         await stack.aclose()
         assert feed.statistics()["sockets"] == 0
+    await until(lambda: not server.service.sockets)
+
+
+async def test_a_reader_that_comes_while_the_last_ones_socket_closes_gets_one_of_its_own(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        server.feed, "prelude", lambda topic: [Status(symbol=topic.symbol, time_us=START_US, state="live")]
+    )
+    topics = [Topic("remote", "BTCUSDT", channel) for channel in ("book", "trades", "mark")]
+
+    async def live(stream: AsyncGenerator[Event, None]) -> None:
+        async for event in stream:
+            if event == Status(symbol="BTCUSDT", time_us=START_US, state="live"):
+                return
+
+    async with RemoteFeed(server.url) as feed, asyncio.timeout(20):
+        for _ in range(10):
+            first, second, third = (feed.stream(topic) for topic in topics)
+            await live(first)
+            leaving = asyncio.create_task(first.aclose())
+            await asyncio.sleep(0)
+            await live(second)
+            await leaving
+            await live(third)
+            await second.aclose()
+            await third.aclose()
     await until(lambda: not server.service.sockets)
 
 
