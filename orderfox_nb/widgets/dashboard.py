@@ -290,10 +290,10 @@ class Dashboard(View, Displayed, Box):
         """
         from orderfox_nb.widgets.still import dashboard_still  # noqa: PLC0415 - feeds are paid for when needed
 
-        columns = [
-            {"symbol": symbol, "rounding": rounding, "timeframe": self.timeframe, "rows": self.rows}
-            for symbol, rounding in zip(self.symbols, self.page_state.roundings, strict=True)
-        ]
+        state = self.page_state
+        shared = {panels: getattr(state, name) for name, panels in SHARED.items()}
+        each = zip(*(getattr(state, name) for name in EACH), strict=True)
+        columns = [{**shared, **dict(zip(EACH.values(), own, strict=True))} for own in each]
         self.last_still = dashboard_still(columns, theme=theme, palette=palette)
         return self.last_still
 

@@ -24,7 +24,7 @@ _SETTLE_S: Final = 10.0
 _AGAIN_S: Final = 0.1
 _EARLY: Final = ("syncing", "gap")
 _EMPTY_S: Final = 1.0
-"""How long a list may stay empty that is live: what was before comes a moment after the first word of a topic."""
+"""How long a list may stay empty, or a past be missing, of what is live: it comes a moment after the first word."""
 _MARK_S: Final = 2.5
 """How long the mark price, which comes once a second, may be missing; a recording may have none."""
 _LISTS: Final = ("trades", "orders", "bars")
@@ -33,6 +33,25 @@ _FOOT: Final = 24.0
 _LINE: Final = 15.0
 _NARROW: Final = 560.0
 """A still below this width writes its caption in two lines."""
+
+_WIDTH: Final = 1400.0
+"""Of a dashboard's still; ``_TALL`` is the height of a market's panels below its header."""
+_TALL: Final = 640.0
+_SIDE: Final = 300.0
+_BOOK: Final = 320.0
+_DEPTH: Final = 200.0
+_CHART: Final = _WIDTH - _SIDE - _BOOK - 2 * _GAP
+_TOP: Final = HEAD + _GAP
+_HALF: Final = (_TALL - _GAP) / 2
+_PLACES: Final[dict[str, tuple[float, float, float, float]]] = {
+    "MarketHeader": (0.0, 0.0, _WIDTH, HEAD),
+    "CandleChart": (0.0, _TOP, _CHART, _TALL - _GAP - _DEPTH),
+    "DepthChart": (0.0, _TOP + _TALL - _DEPTH, _CHART, _DEPTH),
+    "OrderBook": (_CHART + _GAP, _TOP, _BOOK, _TALL),
+    "Tape": (_WIDTH - _SIDE, _TOP, _SIDE, _HALF),
+    "Liquidations": (_WIDTH - _SIDE, _TOP + _HALF + _GAP, _SIDE, _HALF),
+}
+"""Left, top, width and height of each panel of one market."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,7 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
                     frame = seen
                     empty = any(not seen[name][0] for name in _LISTS if name in seen)
                     empty = empty or ("mark" in seen and seen["mark"] is None)
+                    empty = empty or seen.get("liquidation_history") == "missing"
                     patient = empty and asyncio.get_running_loop().time() < patient_until
                     if (seen.get("quality") or {}).get("state") not in _EARLY and not patient:
                         break
@@ -112,7 +132,13 @@ def origin_text() -> str:
 
 
 def draw(
-    kind: str, options: dict[str, Any], colours: Look, fetch: Fetch, *, origin: Callable[[], str]
+    kind: str,
+    options: dict[str, Any],
+    colours: Look,
+    fetch: Fetch,
+    *,
+    origin: Callable[[], str],
+    size: tuple[float, float] | None = None,
 ) -> tuple[str, float, float, float]:
     """Draw one widget.
 
@@ -122,6 +148,7 @@ def draw(
         colours: Of the theme.
         fetch: Gives its frame.
         origin: Says where the data comes from, in words; asked when a frame is there.
+        size: Width and height; its own when not given.
 
     Returns:
         The SVG's content, its width and height, and the frame's time in ms.
@@ -130,39 +157,40 @@ def draw(
         KeyError: There is no still of such a widget.
     """
     symbol = options["symbol"]
+    whole = options.get("whole_market", False) or symbol == WHOLE_MARKET
     match kind:
         case "OrderBook":
             frame = fetch(symbol, "book", rounding=options["rounding"], rows=options["rows"])
-            size = {"width": 320.0, "height": 35 + 24 + 32 + 6 + 40.0 * options["rows"]}
-            content = book_svg(frame, colours, **size)
+            width, height = size or (320.0, 35 + 24 + 32 + 6 + 40.0 * options["rows"])
+            content = book_svg(frame, colours, width=width, height=height)
         case "DepthChart" | "DepthLayer":
             frame = fetch(symbol, "depth", range=f"{options['percent']:g}")
-            size = {"width": 640.0, "height": 320.0}
-            content = depth_svg(frame, colours, **size)
+            width, height = size or (640.0, 320.0)
+            content = depth_svg(frame, colours, width=width, height=height)
         case "Tape":
             frame = fetch(symbol, "trades", rows=50)
-            size = {"width": 300.0, "height": 400.0}
-            content = tape_svg(frame, colours, **size, minimum_size=options.get("minimum_size", 0.0))
+            width, height = size or (300.0, 400.0)
+            least = options.get("minimum_size", 0.0)
+            content = tape_svg(frame, colours, width=width, height=height, minimum_size=least)
         case "Liquidations":
-            whole = options.get("whole_market", False) or symbol == WHOLE_MARKET
             frame = fetch(WHOLE_MARKET if whole else symbol, "liquidations", rows=50)
-            size = {"width": 400.0 if whole else 300.0, "height": 400.0}
-            content = liquidations_svg(frame, colours, **size, span=options.get("span", "1h"))
+            width, height = size or (400.0 if whole else 300.0, 400.0)
+            content = liquidations_svg(frame, colours, width=width, height=height, span=options.get("span", "1h"))
         case "CandleChart" | "CandleLayer":
             frame = fetch(symbol, "candles", bars=options.get("bars", 200), interval=options["timeframe"])
-            size = {"width": 760.0, "height": 520.0}
-            content = candles_svg(frame, colours, **size, shown=_shown(options))
+            width, height = size or (760.0, 520.0)
+            content = candles_svg(frame, colours, width=width, height=height, shown=_shown(options))
         case "MarketHeader" | "QualityBadge":
             frame = fetch(symbol, "ticker")
-            size = {"width": 900.0, "height": HEAD}
-            content = market_svg(frame, colours, origin=origin(), **size)
+            width, height = size or (900.0, HEAD)
+            content = market_svg(frame, colours, origin=origin(), width=width, height=height)
         case "SymbolPicker":
             frame = fetch("*", "symbols")
-            size = {"width": 420.0, "height": 400.0}
-            content = symbols_svg(frame, colours, **size)
+            width, height = size or (420.0, 400.0)
+            content = symbols_svg(frame, colours, width=width, height=height)
         case _:
             raise KeyError(kind)
-    return content, size["width"], size["height"], float(frame.get("time") or 0)
+    return content, width, height, float(frame.get("time") or 0)
 
 
 def _shown(options: dict[str, Any]) -> Shown:
@@ -191,36 +219,23 @@ def dashboard_still(
     """Return the still of a dashboard, one market below the other.
 
     Args:
-        columns: Traits of each market: symbol, timeframe, rounding, rows.
+        columns: Traits of the panels of each market.
         theme: dark or light.
         palette: standard or safe.
         fetch: Gives the frames.
     """
     colours = look(theme, palette)
     origin = _origin_of(fetch)
-    width, tall = 1400.0, 640.0
-    side, book_width = 300.0, 320.0
-    chart_width = width - side - book_width - 2 * _GAP
     parts: list[str] = []
     y, time_ms = 0.0, 0.0
     for options in columns:
-        symbol = options["symbol"]
-        ticker = fetch(symbol, "ticker")
-        time_ms = max(time_ms, float(ticker.get("time") or 0))
-        parts.append(group(0, y, market_svg(ticker, colours, origin=origin(), width=width)))
-        y += HEAD + _GAP
-        candles = fetch(symbol, "candles", bars=200, interval=options["timeframe"])
-        parts.append(group(0, y, candles_svg(candles, colours, width=chart_width, height=tall)))
-        book = fetch(symbol, "book", rounding=options["rounding"], rows=options["rows"])
-        parts.append(group(chart_width + _GAP, y, book_svg(book, colours, width=book_width, height=tall)))
-        half = (tall - _GAP) / 2
-        right = width - side
-        tape = tape_svg(fetch(symbol, "trades", rows=50), colours, width=side, height=half)
-        liquidations = liquidations_svg(fetch(symbol, "liquidations", rows=50), colours, width=side, height=half)
-        parts += [group(right, y, tape), group(right, y + half + _GAP, liquidations)]
-        y += tall + _GAP
+        for kind, (x, below, width, height) in _PLACES.items():
+            content, *_, at_ms = draw(kind, options, colours, fetch, origin=origin, size=(width, height))
+            parts.append(group(x, y + below, content))
+            time_ms = max(time_ms, at_ms)
+        y += HEAD + _TALL + 2 * _GAP
     names = ", ".join(options["symbol"] for options in columns)
-    return _framed("".join(parts), width, y - _GAP, colours, f"{origin()} · {names} · {time_text(time_ms)}")
+    return _framed("".join(parts), _WIDTH, y - _GAP, colours, f"{origin()} · {names} · {time_text(time_ms)}")
 
 
 def _origin_of(fetch: Fetch) -> Callable[[], str]:

@@ -316,6 +316,12 @@ def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatc
     shown = texts(Dashboard(timeframe="5m").to_static().svg)
     assert any("SIMULATED" in text for text in shown)
     assert any("5m · live" in text for text in shown)
+    assert any("± 1 %" in text for text in shown)
+    chosen = Dashboard(overlays=["ema20"], depth_percent=5, whole_market=True, show_liquidations=False)
+    shown = texts(chosen.to_static().svg)
+    assert any(re.fullmatch(r"EMA 20 [\d,.]+", text) for text in shown)
+    assert any("± 5 %" in text for text in shown)
+    assert any(text.startswith("all symbols · ") for text in shown)
     assert still.origin_text() == "SIMULATED"
     assert any("Depth" in text for text in texts(DepthChart().to_static().svg))
     assert any("± 10 %" in text for text in texts(DepthChart(percent=10).to_static().svg))
