@@ -110,6 +110,7 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
                     empty = any(not seen[name][0] for name in _LISTS if name in seen)
                     empty = empty or ("mark" in seen and seen["mark"] is None)
                     empty = empty or seen.get("liquidation_history") == "missing"
+                    empty = empty or (seen.get("liquidation_quality") or {}).get("state") in _EARLY
                     patient = empty and asyncio.get_running_loop().time() < patient_until
                     if (seen.get("quality") or {}).get("state") not in _EARLY and not patient:
                         break
