@@ -31,6 +31,22 @@ async def test_axe_finds_nothing_serious(served: str, open_screen: OpenScreen, t
         await screen.page.click(".of-picker-button")
         await screen.page.wait_for_selector(".of-picker-popup .of-row")
         assert await serious(screen) == {}
+        await screen.page.keyboard.press("Escape")
+        await screen.page.click(".of-chart .of-menu-button")
+        await screen.page.wait_for_selector(".of-menu-popup")
+        assert await serious(screen) == {}
+        await screen.page.keyboard.press("Escape")
+        await screen.page.click(".of-theme.of-menu-button")
+        await screen.page.select_option(".of-palette-select", "safe")
+        assert await serious(screen) == {}
+
+
+async def test_axe_finds_nothing_serious_on_a_phone(served: str, open_screen: OpenScreen):
+    async with open_screen(served, width=360, height=740, has_touch=True) as screen:
+        await screen.wait_live("market", "chart", "book", "tape")
+        width = await screen.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, "nothing has to be scrolled sideways"
+        assert await serious(screen) == {}
 
 
 async def test_the_keyboard_reaches_every_control_and_shows_where_it_is(served: str, open_screen: OpenScreen):

@@ -41,7 +41,8 @@ async def test_every_panel_is_live_and_the_page_asks_no_other_host(served: str, 
     async with open_screen(served) as screen:
         await screen.wait_live()
         assert await screen.page.inner_text(".of-source") == "SIMULATED"
-        assert (await screen.page.inner_text(".of-badge-text")).startswith("live")
+        # The badge looks once a second.
+        await until(screen.page, "document.querySelector('.of-badge-text').innerText.startsWith('live')")
         await screen.wait_frames("book", 5)
         pixels = await screen.pixels()
         assert pixels["bid"] > 500
