@@ -42,9 +42,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         if kind not in SOURCE_KINDS or (kind in ("sim", "binance")) == bool(target):
             raise SettingError("ORDERFOX_SOURCE", text, _SOURCE_HELP)
         try:
-            options = dict(parse_qsl(query, strict_parsing=True)) if query else {}
+            pairs = parse_qsl(query, strict_parsing=True, keep_blank_values=True) if query else []
+            options = dict(pairs)
+            if len(options) < len(pairs):
+                raise ValueError(query)
         except ValueError:
-            raise SettingError("ORDERFOX_SOURCE", text, "options as name=value&name=value after the ?") from None
+            raise SettingError(
+                "ORDERFOX_SOURCE", text, "options as name=value&name=value after the ?, each once"
+            ) from None
         return cls(text=text, kind=kind, target=target, options=options)
 
     def check(self, *names: str) -> None:

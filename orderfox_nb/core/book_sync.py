@@ -68,11 +68,17 @@ class BookSync:
         return self._last_id
 
     def reset(self) -> None:
-        """Forget all, as after a lost connection: the next deltas are buffered until a snapshot comes."""
+        """Begin again, as after a lost connection: the next deltas are buffered until a snapshot comes."""
         self._buffer.clear()
         self._synced = self._joined = False
         self._last_id = -1
         self._late = 0
+
+    def begin_anew(self) -> None:
+        """Begin with the ids of another venue; a snapshot of the one before is refused until they have come so far."""
+        self._abandoned_id = max(self._abandoned_id, self._highest_id)
+        self._highest_id, self._newest_us = -1, 0
+        self.reset()
 
     def delta(self, delta: BookDelta) -> BookDelta | Gap | None:
         """Take the next delta of the stream: what to emit, None for nothing, a Gap where a snapshot is needed."""
@@ -142,7 +148,7 @@ class BookSync:
 
     def _begin_anew(self, delta: BookDelta) -> Gap:
         reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue began anew"
-        self._abandoned_id = self._highest_id
+        self.begin_anew()
         self._highest_id, self._newest_us = delta.last_id, delta.time_us
         return msgspec.structs.replace(self._lose(delta, reason), restart=True)
 

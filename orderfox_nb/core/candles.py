@@ -192,7 +192,10 @@ class Candles:
         return self._open_us < base.time_us >= trade.time_us
 
     def _ahead(self, base: Candle, trade: Trade) -> bool:
-        """Tell whether a trade that came before a kline is not in it; one that only seems to be much younger is."""
+        """Tell whether a trade that came before a kline is not in it.
+
+        Where only times are known one that is much younger is taken to be in it: the clocks disagree.
+        """
         if self._counted(base, trade):
             return False
         by_id = not base.volume or (base.last_fill_id >= 0 and trade.last_fill_id >= 0)

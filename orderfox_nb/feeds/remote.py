@@ -60,7 +60,7 @@ class RemoteFeed:
             recorded=known.get("recorded") is True,
             problem=next(problems, self._link.problem) or str(known.get("problem") or ""),
             demo_symbols=known.get("demo_symbols") is True,
-            epoch=self._link.epoch,
+            epoch=next((link.epoch for link in self._links if link.topics and link.epoch), ""),
         )
 
     def now_us(self) -> int:

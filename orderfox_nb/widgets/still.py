@@ -52,6 +52,13 @@ _PLACES: Final[dict[str, tuple[float, float, float, float]]] = {
     "Liquidations": (_WIDTH - _SIDE, _TOP + _HALF + _GAP, _SIDE, _HALF),
 }
 """Left, top, width and height of each panel of one market."""
+_PLACES_OF_SEVERAL: Final = {
+    "MarketHeader": _PLACES["MarketHeader"],
+    "CandleChart": (0.0, _TOP, _CHART, _TALL),
+    "OrderBook": _PLACES["OrderBook"],
+    "Tape": (_WIDTH - _SIDE, _TOP, _SIDE, _TALL),
+}
+"""The same where there are several: as on the dashboard, without depth and liquidations."""
 
 
 @dataclass(frozen=True)
@@ -229,8 +236,9 @@ def dashboard_still(
     origin = _origin_of(fetch)
     parts: list[str] = []
     y, time_ms = 0.0, 0.0
+    places = _PLACES if len(columns) == 1 else _PLACES_OF_SEVERAL
     for options in columns:
-        for kind, (x, below, width, height) in _PLACES.items():
+        for kind, (x, below, width, height) in places.items():
             content, *_, at_ms = draw(kind, options, colours, fetch, origin=origin, size=(width, height))
             parts.append(group(x, y + below, content))
             time_ms = max(time_ms, at_ms)

@@ -13,13 +13,13 @@ from typing import Any, ClassVar, cast
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from orderfox_nb.core.events import Event, Gap, Topic, is_restart
+from orderfox_nb.core.events import Event, Gap, Status, Topic, is_restart
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.errors import VenueUnreachable
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
 from orderfox_nb.feeds.binance.handover import Route
-from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Overflowed
+from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Overflowed
 from orderfox_nb.feeds.inbox import Inbox
 from tests.core.facts import MONTH_US
 
@@ -108,6 +108,8 @@ class Socket:
 class StreamMachine(RuleBasedStateMachine):
     """The sockets, the reader and the requests of one stream."""
 
+    online = False
+    """Whether the follower has been told of a connection."""
     bound: ClassVar[int] = 12
     """Of the inbox: so that it overflows now and then."""
 
@@ -205,8 +207,11 @@ class StreamMachine(RuleBasedStateMachine):
 
     def take(self, item: Item) -> None:
         """Let the follower take an item."""
+        self.online = isinstance(item, Live) or (self.online and not isinstance(item, Lost))
         for event in self.follower.take(item):
             self.gaps += isinstance(event, Gap)
+            live = isinstance(event, Status) and event.state == "live"
+            assert self.online or not live, "live, and there is no connection"
             self.took(event)
 
     @precondition(lambda self: bool(self.fetches.due))
@@ -310,7 +315,7 @@ class Restarting(StreamMachine):
 
     def took(self, event: Event) -> None:
         if is_restart(event):
-            assert self.may_tell or self.belied, "told, and it was not so"
+            assert self.may_tell, "told, and it was not so"
             self.may_tell = self.must_tell = self.heard = self.delivered = False
             self.gaps = 0
         self.delivered = self.delivered or isinstance(event, self.proof)

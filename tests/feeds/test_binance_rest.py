@@ -281,6 +281,9 @@ async def test_the_venues_clock_is_followed_while_anybody_reads(venue: ScriptedV
 def test_trouble_with_an_exchange_of_ours_asks_nobody_to_look_after_the_network() -> None:
     problems = Problems("sim", ours=True)
     problems.report("socket", VenueUnreachable("sim", "connection refused"))
-    assert problems.text == "The embedded exchange does not answer; it is started again where it has ended."
+    told = (
+        "The exchange of this server does not answer (connection refused). If it has ended, it is being started again."
+    )
+    assert problems.text == told
     problems.report("socket", None)
     assert problems.text == ""

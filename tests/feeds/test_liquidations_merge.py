@@ -41,6 +41,8 @@ class Merge(StreamMachine):
         self.most = 0
         """How many of the newest orders an answer has, 0 for all."""
         self.renewed = 0
+        self.since_us = 0
+        """From when on the history was asked last."""
         self.begin(
             Topic("sim", BTC.symbol, "liquidations"),
             lambda teller, fetches: LiquidationsFollower(
@@ -104,6 +106,7 @@ class Merge(StreamMachine):
         return (volume, *self._known()[-self.most :])
 
     async def _since(self, start_us: int) -> Sequence[Event]:
+        self.since_us = start_us
         return [order for order in (*self._known(), *self.wild) if order.time_us >= start_us]
 
     def _renew(self) -> None:
@@ -196,6 +199,19 @@ def test_an_order_with_a_time_that_no_clock_can_show_does_not_end_the_comparison
         venue.wait(31)
         venue.settle()
     assert venue.delivered[venue.orders[-1].time_us] == 1
+
+
+def test_a_live_order_with_a_time_long_gone_does_not_make_the_comparison_begin_there() -> None:
+    venue = opened()
+    venue.settle()
+    venue.liquidate(pause_s=1, side="buy", fill=(0.3, 60_000.0), fates=("sent", "sent"), twin=False)
+    venue.settle()
+    venue.orders.append(msgspec.structs.replace(venue.orders[0], time_us=0))
+    venue.send(msgspec.structs.replace(venue.orders[0], time_us=0, received_us=venue.now_us), ("sent", "sent"))
+    venue.settle()
+    venue.wait(31)
+    venue.settle()
+    assert venue.since_us > venue.now_us - 7_200 * SECOND_US
 
 
 TestMerge = Merge.TestCase

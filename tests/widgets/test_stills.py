@@ -286,6 +286,8 @@ def test_the_still_of_a_dashboard_holds_every_market():
     svg = dashboard_still([OPTIONS, other], fetch=scripted).svg
     assert texts(svg).count("Order book") == 2
     assert texts(svg).count("Candles") == 2
+    assert "Depth" not in texts(svg), "nor has the dashboard, of several"
+    assert "Depth" in texts(dashboard_still([OPTIONS], fetch=scripted).svg)
 
 
 def test_a_display_carries_the_last_still_as_an_image_and_the_sentence():
@@ -322,6 +324,7 @@ def test_a_dashboard_draws_itself(engine: Engine, monkeypatch: pytest.MonkeyPatc
     assert any(re.fullmatch(r"EMA 20 [\d,.]+", text) for text in shown)
     assert any("± 5 %" in text for text in shown)
     assert any(text.startswith("all symbols · ") for text in shown)
+    assert not any(text.startswith("Liquidations, ") for text in shown)
     assert still.origin_text() == "SIMULATED"
     assert any("Depth" in text for text in texts(DepthChart().to_static().svg))
     assert any("± 10 %" in text for text in texts(DepthChart(percent=10).to_static().svg))

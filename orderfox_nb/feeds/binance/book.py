@@ -120,7 +120,8 @@ class BookFollower:
         self._reset()
 
     def _forget(self, reason: str) -> Iterator[Event]:
-        known, self._sync = self._sync.synced, BookSync("futures")
+        known = self._sync.synced
+        self._sync.begin_anew()
         self._unproven = None
         self._fetches.cancel(_SNAPSHOT)
         if known:

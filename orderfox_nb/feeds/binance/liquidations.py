@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
@@ -32,6 +33,9 @@ _GRACE_S: Final = 5.0
 
 _LAG_US: Final = 30_000_000
 """How far the history may lag behind: so much of what it has shown is compared once more."""
+
+_MOST_WAITING: Final = 10_000
+"""Orders that come before the first answer of the history; what is lost of them it has."""
 
 _DOUBT_US: Final = 3_600_000_000
 """No clock is wrong by more: so far back a comparison begins where there was no order to begin with."""
@@ -75,7 +79,7 @@ class LiquidationsFollower:
         self._arrived = 0
         self._gapped = False
         self._live = False
-        self._waiting: list[Liquidation] = []
+        self._waiting: deque[Liquidation] = deque(maxlen=_MOST_WAITING)
         self._seen = SeenOrders()
 
     @property
@@ -150,7 +154,7 @@ class LiquidationsFollower:
             self._compare_us = self._newest_us(orders) - _LAG_US
         if not self._opened:
             yield from self._open()
-        elif request == _HISTORY:
+        elif request == _HISTORY and self._live:
             yield self._teller.status("live")
 
     def _compare(self, events: Sequence[Event]) -> Iterator[Event]:
@@ -212,28 +216,29 @@ class LiquidationsFollower:
 
     def _forget(self, reason: str) -> Iterator[Event]:
         """Begin anew, with what the history has by now; what comes until then waits."""
-        if not self._opened:
-            return
         for request in (_HISTORY, _HOLE, _RECONCILED):
             self._fetches.cancel(request)
-        self._opened = self._gapped = False
+        known, self._opened, self._gapped = self._opened, False, False
+        self._waiting.clear()
         self._seen, self._suspects = SeenOrders(), frozenset()
         self._arrived = self._compare_us = 0
-        yield self._teller.restart(reason)
+        if known:
+            yield self._teller.restart(reason)
         if self._live:
             yield from self._connected()
 
     def _open(self, reason: str = "") -> Iterator[Event]:
         self._opened = True
         self._reconcile(after_s=RECONCILE_S)
-        yield self._teller.status("live", reason)
-        waiting, self._waiting = self._waiting, []
-        for order in waiting:
-            yield from self._take_live(order)
+        if self._live:
+            yield self._teller.status("live", reason)
+        while self._waiting:
+            yield from self._take_live(self._waiting.popleft())
 
     def _take_live(self, order: Liquidation) -> Iterator[Event]:
-        # Where times have gone back comparisons follow.
-        self._compare_us = min(self._compare_us, order.time_us - _LAG_US)
+        # Where times have gone back comparisons follow, but no wild one.
+        if order.time_us > self._teller.now_us() - _DOUBT_US:
+            self._compare_us = min(self._compare_us, order.time_us - _LAG_US)
         if self._seen.streamed(order):
             self._arrived += 1
             yield order

@@ -30,9 +30,11 @@ class Problems:
                 f"{self._venue} does not serve this location (HTTP 451). "
                 "Use another venue, or the embedded exchange: --source sim"
             )
-        if self._ours:
-            return "The embedded exchange does not answer; it is started again where it has ended."
         reason = str(next(iter(self._errors.values()))).removeprefix(f"{self._venue}: ")
+        if self._ours:
+            return (
+                f"The exchange of this server does not answer ({reason}). If it has ended, it is being started again."
+            )
         return (
             f"{self._venue} cannot be reached ({reason}); still trying. Check the network and the BINANCE_*_BASE_URL "
             "settings, or use the embedded exchange: --source sim"

@@ -53,6 +53,8 @@ class TradesFollower:
         self._late = 0
         self._missing = False
         self._connected = False
+        self._abandoned_id = -1
+        """The last id of the venue before it began anew."""
         self._asked_us = 0
         """When the newest trades were asked for because the venue began anew."""
 
@@ -72,6 +74,7 @@ class TradesFollower:
                 if self._last_id < 0:
                     self._fetches.ask(_PAST, self._newest)
                 elif not self._fetches.asking(_PAST):
+                    self._missing = False
                     yield self._teller.status("live")
             case Lost(reason):
                 self._connected = False
@@ -80,14 +83,7 @@ class TradesFollower:
                 # Which trade was in it, the next one's id tells.
                 yield self._teller.status("gap" if self._opened else "connecting", reason)
             case Fetched(events=events):
-                if not self._opened:
-                    self._opened = True
-                    yield self._teller.status("live")
-                for event in events:
-                    if isinstance(event, Trade):
-                        yield from self._emit(event)
-                yield from self._go_on(filled=True)
-                yield from self._filled()
+                yield from self._fetched([event for event in events if isinstance(event, Trade)])
             case Failed(error=error, final=final):
                 if not self._opened:
                     if final:
@@ -105,6 +101,24 @@ class TradesFollower:
             case _:
                 return
 
+    def _fetched(self, trades: Sequence[Trade]) -> Iterator[Event]:
+        if self._is_of_before(trades):
+            self._fetches.ask(_PAST, self._newest, after_s=_RESTART_PAUSE_S)
+            return
+        if not self._opened:
+            self._opened = True
+            if self._connected:
+                yield self._teller.status("live")
+        for trade in trades:
+            yield from self._emit(trade)
+        yield from self._go_on(filled=True)
+        yield from self._filled()
+
+    def _is_of_before(self, trades: Sequence[Trade]) -> bool:
+        """Tell whether an answer is still that of the venue before it began anew: the stream has not come so far."""
+        reached = max((trade.id for trade in trades), default=-1) >= self._abandoned_id
+        return reached and bool(self._waiting) and self._waiting[-1].id < self._abandoned_id
+
     def _live(self, trade: Trade) -> Iterator[Event]:
         self._waiting.append(trade)
         if not self._opened or self._fetches.asking(_PAST):
@@ -120,6 +134,7 @@ class TradesFollower:
 
     def _forget(self, reason: str) -> Iterator[Event]:
         """Begin with the newest trades that the venue has; what comes until then waits."""
+        self._abandoned_id = max(self._abandoned_id, self._last_id)
         self._last_id, self._newest_us, self._late = -1, 0, 0
         if self._opened:
             self._missing = True
@@ -153,7 +168,7 @@ class TradesFollower:
             filled = False
 
     def _filled(self) -> Iterator[Event]:
-        if self._missing and not self._fetches.asking(_PAST):
+        if self._missing and self._connected and not self._fetches.asking(_PAST):
             self._missing = False
             yield self._teller.status("live")
 
