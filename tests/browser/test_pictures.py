@@ -84,7 +84,7 @@ def pictured(chromium: str, folder: Path) -> Iterator[str]:
 async def test_a_picture_shows_what_the_screen_does_of_a_panel_and_of_a_chart(
     pictured: str, folder: Path, open_screen: OpenScreen
 ):
-    async with open_screen(pictured, height=1100) as screen:
+    async with open_screen(pictured, height=1100, reduced_motion="reduce") as screen:
         await screen.wait_live("book")
         await until(screen.page, "document.querySelector('.of-depth[data-state=live]') !== null")
         await until(screen.page, "document.querySelectorAll('.of-depth-chart .of-ready').length === 1")
