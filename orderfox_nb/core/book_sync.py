@@ -25,7 +25,7 @@ class BookSync:
         answer = sync.delta(delta)      # None: buffered, or already known; nothing to emit
                                         # BookDelta: emit it
                                         # Gap: emit it, then fetch a snapshot
-        events = sync.snapshot(body)    # None: older than what is buffered, fetch again
+        events = sync.snapshot(body)    # None: of no use, fetch again
                                         # list: emit all of them, the book is whole
 
     After a Gap it is not ``synced`` and buffers again, the delta that showed the gap being the first. ``reset()`` after
@@ -45,8 +45,8 @@ class BookSync:
         self._last_id = -1
         self._snapshot_us = 0
         self._late = 0
-        # Of all deltas, also before a reset: what a venue that began anew is known by. Of a snapshot only the id is of
-        # use: it may be ahead of the stream, and from after a jump of the clock that the stream has yet to come to.
+        # Of all deltas, also before a reset: what a venue that began anew is known by. Snapshots do not count: one may
+        # be ahead of the stream, and from after a jump of the clock that the stream has yet to come to.
         self._highest_id = -1
         self._newest_us = 0
         self._abandoned_id = -1

@@ -65,7 +65,7 @@ class RemoteReading:
         known, self._epoch = self._epoch, epoch
         if known is None or known == epoch or (not known and not prelude):
             return
-        # With a run that has no name yet two outages may lie between: told once too often costs a prelude, not a fold.
+        # After a run that has no name yet two outages may lie between: told once too often costs a fresh prelude.
         self._last_id = -1
         yield self._gap("the venue began anew while it was not heard", restart=True)
         if not prelude:

@@ -332,6 +332,19 @@ class Restarting(StreamMachine):
         assert not self.must_tell, "it was so, and nobody told"
         self.may_tell = False
 
+    def teardown(self) -> None:
+        """Let all trouble end, and look whether it was told and is healed."""
+        if not hasattr(self, "follower"):
+            return
+        self.recover()
+        self.go_on()
+        self.all_told()
+        self.check()
+
+    def check(self) -> None:
+        """Check that what is held is the venue's."""
+        raise NotImplementedError
+
     def go_on(self) -> None:
         """Send what shows how it is, and let it arrive."""
         raise NotImplementedError

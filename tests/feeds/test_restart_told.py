@@ -63,13 +63,8 @@ class Trading(Restarting):
             self.trade(3.0, SENT)
             self.settle()
 
-    def teardown(self) -> None:
+    def check(self) -> None:
         """After all trouble and three more trades the tape is the venue's."""
-        if not hasattr(self, "follower"):
-            return
-        self.recover()
-        self.go_on()
-        self.all_told()
         held = [(each.id, each.size) for each in self.fold.view()]
         real = [(each.id, each.size) for each in self.trades]
         if self.gaps:
@@ -152,13 +147,8 @@ class Quoting(Restarting):
             self.quote(16.0, 1_000, 5, SENT)
             self.settle()
 
-    def teardown(self) -> None:
+    def check(self) -> None:
         """After all trouble and some more diffs the book is the venue's."""
-        if not hasattr(self, "follower"):
-            return
-        self.recover()
-        self.go_on()
-        self.all_told()
         assert self.fold.synced
         held = {
             tick: size

@@ -90,6 +90,7 @@ async def test_a_reader_that_comes_while_the_last_ones_socket_closes_gets_one_of
             first, second, third = (feed.stream(topic) for topic in topics)
             await live(first)
             leaving = asyncio.create_task(first.aclose())
+            # One turn of the loop: the socket has begun to close, and is not closed.
             await asyncio.sleep(0)
             await live(second)
             await leaving

@@ -37,8 +37,8 @@ _LAG_US: Final = 30_000_000
 _MOST_WAITING: Final = 10_000
 """Orders that come before the first answer of the history; what is lost of them it has."""
 
-_DOUBT_US: Final = 3_600_000_000
-"""No clock is wrong by more: so far back a comparison begins where there was no order to begin with."""
+CLOCK_DOUBT_US: Final = 3_600_000_000
+"""No clock is wrong by more: so much before and after now is asked for where no order tells better."""
 
 
 class LiquidationsFollower:
@@ -189,14 +189,13 @@ class LiquidationsFollower:
     def _newest_us(self, orders: Sequence[Liquidation]) -> int:
         """Return the time of an answer's newest order: what time it is may be known wrong, and an order's be wild."""
         now_us = self._teller.now_us()
-        return min(now_us, max((order.time_us for order in orders), default=now_us - _DOUBT_US))
+        return min(now_us, max((order.time_us for order in orders), default=now_us - CLOCK_DOUBT_US))
 
     def _reconcile(self, *, after_s: float) -> None:
         """Ask the history for what was liquidated since the last comparison."""
         since = self._since
         if since is None:
             return
-
         self._fetches.ask(_RECONCILED, lambda: since(self._compare_us), after_s=after_s)
 
     def _failed(self, request: str, error: Exception, *, final: bool) -> Iterator[Event]:
@@ -237,7 +236,7 @@ class LiquidationsFollower:
 
     def _take_live(self, order: Liquidation) -> Iterator[Event]:
         # Where times have gone back comparisons follow, but no wild one.
-        if order.time_us > self._teller.now_us() - _DOUBT_US:
+        if order.time_us > self._teller.now_us() - CLOCK_DOUBT_US:
             self._compare_us = min(self._compare_us, order.time_us - _LAG_US)
         if self._seen.streamed(order):
             self._arrived += 1

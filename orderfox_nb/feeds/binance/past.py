@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from orderfox_nb.core.events import (
     BookSnapshot,
@@ -17,7 +16,7 @@ from orderfox_nb.core.events import (
 )
 from orderfox_nb.core.timeframes import MINUTE_US, TIMEFRAME_US, bar_open_us
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.feeds.binance.liquidations import PRELUDE_MINUTES, PRELUDE_ORDERS
+from orderfox_nb.feeds.binance.liquidations import CLOCK_DOUBT_US, PRELUDE_MINUTES, PRELUDE_ORDERS
 from orderfox_nb.feeds.binance.protocol import (
     candle_from,
     instrument_from,
@@ -29,9 +28,6 @@ from orderfox_nb.feeds.binance.protocol import (
 )
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
-
-_CLOCK_DOUBT_US: Final = 3_600_000_000
-"""So much later than now is asked for: no clock is wrong by more, and a venue's jump shall hide no order."""
 
 
 class Past:
@@ -145,7 +141,7 @@ class Past:
 
     async def liquidations_since(self, history: LiquidationHistory, symbol: str, start_us: int) -> Sequence[Event]:
         """Return the orders from a time up to now, whatever the venue's clock may have done meanwhile."""
-        return await history.orders_between(symbol, start_us, self._now_us() + _CLOCK_DOUBT_US)
+        return await history.orders_between(symbol, start_us, self._now_us() + CLOCK_DOUBT_US)
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding, nothing where they are not known."""
