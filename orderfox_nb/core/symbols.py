@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 from orderfox_nb.core.formatting import plain
+from orderfox_nb.errors import UnknownSymbol
 
 SUGGESTIONS: Final = 3
 
-_QUOTES: Final = ("USDT", "USDC", "BUSD", "FDUSD", "USD")
+PREFERRED_QUOTE: Final = "USDT"
+_QUOTES: Final = (PREFERRED_QUOTE, "USDC", "BUSD", "FDUSD", "USD")
+_SEPARATORS: Final = re.compile(r"[\s/_-]+")
 _LONGEST: Final = 40
 _OPTIONS: Final = 7
 _LARGEST_OPTION: Final = Decimal(1_000)
@@ -19,6 +23,40 @@ _LARGEST_OPTION: Final = Decimal(1_000)
 def canonical(text: str) -> str:
     """Return the venue's id of a symbol in any case, also as BTC/USDT and as ccxt's BTC/USDT:USDT."""
     return text.strip().upper().partition(":")[0].replace("/", "")
+
+
+def resolve_symbol(text: str, symbols: Sequence[str]) -> str:
+    """Return the venue's id of a symbol in any form that people write: ``btc``, ``BTC-USDT``, ``BTC/USDT:USDT``.
+
+    The first rule that matches decides: the exact id, the id in any case, base and quote with a separator between
+    them, the base asset alone. Of several symbols with one base the one quoted in USDT is meant, else the largest.
+
+    Args:
+        text: As it was typed or stands in a link.
+        symbols: The ids there are, largest volume first.
+
+    Raises:
+        UnknownSymbol: None of them is meant; carries up to three suggestions.
+    """
+    asked = text.strip()
+    if asked in symbols:
+        return asked
+    ids: dict[str, str] = {}
+    for symbol in symbols:
+        ids.setdefault(symbol.upper(), symbol)
+    folded = asked.upper()
+    pair, _, settled_in = folded.partition(":")
+    joined = _SEPARATORS.sub("", pair)
+    # A dated contract, BTC/USDT:USDT-260925, is another one than the perpetual.
+    forms = [folded] if not joined or "-" in settled_in else [folded, joined, joined + PREFERRED_QUOTE]
+    for form in forms:
+        if form in ids:
+            return ids[form]
+    if len(forms) > 1:
+        same_base = {joined + quote for quote in _QUOTES} & ids.keys()
+        if same_base:
+            return next(symbol for folded, symbol in ids.items() if folded in same_base)
+    raise UnknownSymbol(asked, suggest(asked, symbols))
 
 
 def suggest(asked: str, symbols_by_volume: Sequence[str]) -> tuple[str, ...]:

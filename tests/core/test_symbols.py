@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.core.symbols import canonical, default_rounding, rounding_options, suggest
+from orderfox_nb.core.symbols import canonical, default_rounding, resolve_symbol, rounding_options, suggest
+from orderfox_nb.errors import UnknownSymbol
 
 pytestmark = pytest.mark.core
 
@@ -49,6 +50,73 @@ def test_every_way_to_write_a_symbol_has_one_canonical_form(text: str):
 )
 def test_suggestions_are_closest_first_then_by_volume(asked: str, expected: tuple[str, ...]):
     assert suggest(asked, BY_VOLUME) == expected
+
+
+LISTED = [
+    "ETHUSDT",
+    "BTCUSDC",
+    "BTCUSDT",
+    "XAUUSDC",
+    "XAUBUSD",
+    "币安人生USDT",
+    "1000PEPEUSDT",
+    "USDCUSDT",
+    "kBONKUSDT",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("BTCUSDT", "BTCUSDT"),
+        (" btcusdt ", "BTCUSDT"),
+        ("BTC/USDT", "BTCUSDT"),
+        ("btc-usdt", "BTCUSDT"),
+        ("btc_usdt", "BTCUSDT"),
+        ("btc usdt", "BTCUSDT"),
+        ("BTC/USDT:USDT", "BTCUSDT"),
+        ("BTC/USDC:USDC", "BTCUSDC"),
+        ("btc", "BTCUSDT"),  # the preferred quote, though another one trades more
+        ("xau", "XAUUSDC"),  # the larger one of those there are
+        ("usdc", "USDCUSDT"),
+        ("币安人生USDT", "币安人生USDT"),
+        ("币安人生usdt", "币安人生USDT"),
+        ("币安人生", "币安人生USDT"),
+        ("币安人生/USDT:USDT", "币安人生USDT"),
+        ("kbonkusdt", "kBONKUSDT"),
+        ("KBONK", "kBONKUSDT"),
+    ],
+)
+def test_a_symbol_is_found_in_every_form_that_people_write(text: str, symbol: str):
+    assert resolve_symbol(text, LISTED) == symbol
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestions"),
+    [
+        ("BTCUSD", ("BTCUSDC", "BTCUSDT")),
+        ("BTC/USD:BTC", ("BTCUSDC", "BTCUSDT")),
+        ("BTC/USDT:USDT-260925", ("BTCUSDT", "BTCUSDC")),  # a dated contract is not the perpetual
+        ("pepe", ("1000PEPEUSDT",)),  # a thousand times the price: another contract than was asked for
+        ("币安人", ("币安人生USDT",)),
+        ("/", ()),
+        ("", ()),
+        ("B" * 10_000, ()),
+    ],
+)
+def test_what_is_no_symbol_gets_suggestions_and_never_another_market(text: str, suggestions: tuple[str, ...]):
+    with pytest.raises(UnknownSymbol) as raised:
+        resolve_symbol(text, LISTED)
+    assert raised.value.suggestions == suggestions
+
+
+@given(text=st.text(max_size=50))
+def test_any_text_is_a_listed_symbol_or_unknown(text: str):
+    try:
+        found = [resolve_symbol(text, LISTED)]
+    except UnknownSymbol as error:
+        found = list(error.suggestions)
+    assert set(found) <= set(LISTED)
 
 
 def test_equally_close_symbols_follow_their_volume():
