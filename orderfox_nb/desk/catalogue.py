@@ -19,7 +19,7 @@ import msgspec
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.quality import QualityState, QualityView
-from orderfox_nb.core.symbols import canonical, rounding_options, suggest
+from orderfox_nb.core.symbols import canonical, resolve_symbol, rounding_options
 from orderfox_nb.desk.demo_symbols import demo_listings
 from orderfox_nb.errors import FeedError, UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.base import Feed, Listing
@@ -106,27 +106,26 @@ class Catalogue:
         return self._rows
 
     async def resolve(self, text: str) -> Listing:
-        """Return the listing of a symbol in any case, also written BTC/USDT.
+        """Return the listing of a symbol in any form that ``resolve_symbol`` knows: ``btc``, ``BTC/USDT:USDT``.
 
         Raises:
             UnknownSymbol: Not listed; carries suggestions.
             VenueUnreachable: Not in a list that is not the venue's present one.
         """
-        symbol = canonical(text)
-        listing = self._by_symbol.get(symbol)
+        listing = self._by_symbol.get(text) or self._by_symbol.get(canonical(text))
         if listing is not None:
             # What is known stays known: nobody waits for the list to be loaded again.
             if not self._fresh():
                 self._start()
             return listing
         await self.rows()
-        listing = self._by_symbol.get(symbol)
-        if listing is not None:
-            return listing
-        if self.problem:
-            # An older list may not know it yet.
-            raise VenueUnreachable(self._feed.venue, self.problem)
-        raise UnknownSymbol(text.strip(), suggest(text, [row.instrument.symbol for row in self._rows]))
+        try:
+            return self._by_symbol[resolve_symbol(text, tuple(self._by_symbol))]
+        except UnknownSymbol:
+            if self.problem:
+                # An older list may not know it yet.
+                raise VenueUnreachable(self._feed.venue, self.problem) from None
+            raise
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return the instrument of a canonical symbol.

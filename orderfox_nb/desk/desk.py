@@ -105,7 +105,9 @@ class Desk:
         if key.venue != self.venue:
             raise BadValue("venue", key.venue, self.venue)
         if key.symbol != "*":
-            await self.catalogue.resolve(key.symbol)
+            listing = await self.catalogue.resolve(key.symbol)
+            # One market has one stream of frames, however its symbol was written.
+            key = msgspec.structs.replace(key, symbol=listing.instrument.symbol)
         async with self._press.open(key) as reader:
             yield reader
 

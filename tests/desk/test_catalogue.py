@@ -45,7 +45,7 @@ async def test_list_is_asked_for_again_after_three_hundred_seconds_and_on_refres
 async def test_symbol_is_found_in_any_case_and_suggested_when_not():
     feed = ScriptedFeed(ManualClock())
     catalogue = Catalogue(feed, clock=feed.clock)
-    for text in ("BTCUSDT", "btcusdt", "btc/usdt", " Btc/Usdt "):
+    for text in ("BTCUSDT", "btcusdt", "btc/usdt", " Btc/Usdt ", "btc", "BTC-USDT"):
         assert (await catalogue.resolve(text)).instrument.symbol == "BTCUSDT"
     with pytest.raises(UnknownSymbol, match=r"Symbol BTCUSD not found\. Did you mean: BTCUSDT\?"):
         await catalogue.resolve("BTCUSD")

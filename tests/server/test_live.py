@@ -64,7 +64,12 @@ async def test_hello_says_version_venue_and_origin(server: Served) -> None:
 
 async def test_subscription_is_answered_by_a_full_frame_under_the_key_as_it_was_sent(server: Served) -> None:
     async with page(server) as socket:
-        for key in (BOOK_KEY, f"{VENUE}/btcusdt/book?rows=10", f"{VENUE}/BTCUSDT/trades?rows=50"):
+        for key in (
+            BOOK_KEY,
+            f"{VENUE}/btcusdt/book?rows=10",
+            f"{VENUE}/btc/book?rows=10",
+            f"{VENUE}/BTCUSDT/trades?rows=50",
+        ):
             frame = await live_frame(socket, key)
             assert frame["symbol"] == "BTCUSDT"
             assert frame["quality"]["state"] == "live"

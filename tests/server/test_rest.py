@@ -138,7 +138,9 @@ async def test_a_list_tells_its_limit_and_its_quality_in_headers(
         assert "X-Quality" not in response.headers
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSDT", "btcusdt", "BTC/USDT", "btc%2Fusdt"])
+@pytest.mark.parametrize(
+    "symbol", ["BTCUSDT", "btcusdt", "BTC/USDT", "btc%2Fusdt", "BTC-USDT", "btc", "BTC%2FUSDT:USDT"]
+)
 async def test_symbol_is_taken_in_any_form_and_echoed_in_its_own(server: Served, symbol: str) -> None:
     _, book = await server.ask(f"api/v1/orderbook/{symbol}")
     assert book["symbol"] == "BTCUSDT"

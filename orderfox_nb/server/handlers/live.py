@@ -132,7 +132,7 @@ class LiveSocket(MarketSocket):
             self._readers[asked] = reader
             try:
                 async for frame in reader:
-                    await self.send(rekeyed(frame.text, key.text, asked))
+                    await self.send(rekeyed(frame.text, reader.key.text, asked))
             finally:
                 del self._readers[asked]
 

@@ -56,7 +56,8 @@ def parse_stream(text: str) -> StreamName | None:
         kind, every_ms = _WHOLE[text]
         return StreamName(text=text, kind=kind, symbol=WHOLE_MARKET, every_ms=every_ms)
     symbol, _, rest = text.partition("@")
-    if not rest or not re.fullmatch(r"[a-z0-9_]{1,40}", symbol):
+    # Not every symbol is ASCII: perpetuals are also named in Chinese.
+    if not rest or not re.fullmatch(r"\w{1,40}", symbol) or symbol != symbol.lower():
         return None
     return _of_symbol(text, symbol.upper(), rest)
 
