@@ -10,7 +10,7 @@ OrderFoxError
 └── FeedError                 a feed that cannot go on
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
     ├── VenueRefused          the venue answered with an error of its own
-    │   ├── VenueBlocked      HTTP 451: not served in this country
+    │   ├── VenueBlocked      HTTP 451 or 403: not served in this country, or to this address
     │   └── RateLimited       HTTP 429 or 418: carries the seconds to wait
     └── MalformedFrame        a frame that is not of the venue's protocol
 
@@ -114,7 +114,9 @@ class FeedError(OrderFoxError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.venue}: {self.reason}"
+        # A reason may be another error's text, which names the venue already.
+        named = self.reason.startswith((f"{self.venue}:", f"{self.venue} "))
+        return self.reason if named else f"{self.venue}: {self.reason}"
 
 
 class VenueUnreachable(FeedError):
@@ -136,13 +138,23 @@ class VenueRefused(FeedError):
 
 
 class VenueBlocked(VenueRefused):
-    """HTTP 451: the venue does not serve this country."""
+    """HTTP 451 (the venue does not serve this country) or 403 (its firewall or content network blocks this address)."""
 
     def __str__(self) -> str:
+        return blocked_text(self.venue, self.status)
+
+
+def blocked_text(venue: str, status: int) -> str:
+    """Say that a venue does not serve this place, and what to do."""
+    if status == 403:
         return (
-            f"{self.venue} does not serve this location (HTTP 451). "
-            "Use another venue, or the embedded exchange: --source sim"
+            f"{venue} blocks this address or region (HTTP 403, by its firewall or content network). "
+            "Use another network or venue, or the embedded exchange: --source sim"
         )
+    return (
+        f"{venue} does not serve this location (HTTP {status or 451}). "
+        "Use another venue, or the embedded exchange: --source sim"
+    )
 
 
 class RateLimited(VenueRefused):

@@ -24,7 +24,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     Prices are counted in ticks and sizes in lots wherever they are compared, summed or used as keys.
 
     Raises:
-        ValueError: A tick or lot size that is not positive, or finer than any venue's.
+        ValueError: A tick or lot size that is not positive, or finer or coarser than any venue's.
     """
 
     venue: str
@@ -54,6 +54,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} of {self.symbol} is {step}, must be positive")
             if decimal_digits(step) > MOST_DIGITS:
                 raise ValueError(f"{name} of {self.symbol} is {step}, must have at most {MOST_DIGITS} digits")
+            if step.adjusted() >= MOST_DIGITS:
+                raise ValueError(f"{name} of {self.symbol} is {step}, must be below 1E+{MOST_DIGITS}")
         price_digits = decimal_digits(self.tick_size)
         size_digits = decimal_digits(self.lot_size)
         derive = msgspec.structs.force_setattr

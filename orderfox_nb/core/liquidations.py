@@ -95,6 +95,9 @@ class Liquidations:
         """
         if self.instrument is not None and order.symbol != self.instrument.symbol:
             raise EventError(f"liquidation of {order.symbol} among those of {self.instrument.symbol}")
+        if order.size <= 0:
+            # A venue tells an order of which nothing was filled: nobody was liquidated by it.
+            return None, None
         if len(self._orders) >= self.keep and order.time_us <= self._times[0]:
             return None, None
         key = order_key(order)

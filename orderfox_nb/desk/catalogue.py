@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -30,7 +31,8 @@ TTL_S: Final = 300
 RETRY_S: Final = 10
 """How soon a list that is not the venue's own is tried again."""
 
-_decode = msgspec.json.Decoder(list[Listing]).decode
+_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_row = msgspec.json.Decoder(Listing).decode
 
 
 class Catalogue:
@@ -53,6 +55,8 @@ class Catalogue:
         self._taken_us = 0
         self._tried_us = 0
         self._load: asyncio.Task[None] | None = None
+        self._figured = False
+        """Whether the list came with figures of the day; one that has none is asked for again soon."""
         self._calls = 0
         self._failures = 0
         self._hits = 0
@@ -167,7 +171,7 @@ class Catalogue:
 
     def _fresh(self) -> bool:
         now_us = self._clock.now_us()
-        if self._source == "venue" and not self.problem:
+        if self._source == "venue" and not self.problem and self._figured:
             return now_us - self._loaded_us < TTL_S * 1e6
         return self._source != "none" and now_us - self._tried_us < RETRY_S * 1e6
 
@@ -194,6 +198,7 @@ class Catalogue:
             await self._fail(f"{self._feed.venue}: its symbol list cannot be read")
         else:
             self._take(rows, "venue")
+            self._figured = any(row.ticker is not None for row in rows)
             self._loaded_us = self._clock.now_us()
             self.problem = ""
             if self._path is not None:
@@ -231,9 +236,15 @@ def by_volume(rows: Sequence[Listing]) -> list[Listing]:
 
 def _read(path: Path) -> Sequence[Listing]:
     try:
-        return _decode(path.read_bytes())
+        texts = _decode_rows(path.read_bytes())
     except (OSError, msgspec.DecodeError, ValueError):
         return ()
+    rows: list[Listing] = []
+    for text in texts:
+        # Each row stands for itself, as in the venue's answer.
+        with suppress(msgspec.DecodeError, ValueError):
+            rows.append(_decode_row(text))
+    return rows
 
 
 def _write(path: Path, rows: Sequence[Listing]) -> None:

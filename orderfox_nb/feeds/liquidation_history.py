@@ -208,6 +208,7 @@ def _liquidations(rows: Sequence[_Order], symbol: str) -> list[Liquidation]:
         for row in rows
         if row.symbol == symbol
         and isfinite(row.order_filled_accumulated_quantity)
+        and row.order_filled_accumulated_quantity > 0
         and isfinite(row.average_price)
         and isfinite(row.price)
     ]

@@ -82,7 +82,7 @@ class RemoteFeed:
                     yield event
 
     async def listings(self) -> Sequence[Listing]:
-        rows, quality = await self._get_told("symbols", {}, list[_SymbolRow])
+        rows, quality = await self._get_told("symbols", {}, list[msgspec.Raw])
         if _state(quality) == "down":
             raise VenueUnreachable(
                 self.venue, f"{self._url} has no symbols of its venue, only the built-in list; try again"
@@ -274,9 +274,10 @@ def _state(quality: str) -> str:
         return ""
 
 
-def _listing(row: _SymbolRow, venue: str) -> Listing | None:
-    """Convert a row: None where its steps are none, and one such row does not cost the list."""
+def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
+    """Convert a row: None where it cannot be read, or its steps are none: one such row does not cost the list."""
     try:
+        row = msgspec.json.decode(text, type=_SymbolRow, strict=False)
         instrument = Instrument(
             venue=venue,
             symbol=row.id,
@@ -286,7 +287,7 @@ def _listing(row: _SymbolRow, venue: str) -> Listing | None:
             tick_size=row.tick_size,
             lot_size=row.step_size,
         )
-    except (ValueError, ArithmeticError):
+    except (msgspec.MsgspecError, ValueError, ArithmeticError):
         return None
     ticker = Ticker(
         symbol=row.id, time_us=0, last=0.0, open=0.0, high=0.0, low=0.0, volume=0.0, quote_volume=row.volume

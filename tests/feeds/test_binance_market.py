@@ -172,6 +172,20 @@ async def test_coin_margined_liquidations_of_the_whole_market_are_left_out(
         assert (await next_of(stream, Liquidation)).time_us == 3_000
 
 
+async def test_an_order_of_which_nothing_was_filled_is_no_liquidation(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+    empty = past_order(1_700_000_000_100) | {"order_filled_accumulated_quantity": 0.0}
+    venue.answers["liquidation-orders"] = [empty, past_order(1_700_000_000_200)]
+    venue.answers["liquidations"] = web.Response(status=404)
+    venue.answers["premiumIndex"] = PREMIUM
+    url = f"{venue.http_url}/api"
+    async with feed_on(venue, liquidation_url=url) as feed, aclosing(feed.stream(LIQUIDATIONS)) as stream:
+        assert (await next_of(stream, Liquidation)).time_us == 1_700_000_000_200_000
+        assert (await next_of(stream, Status)).state == "live"
+        await venue.send(ORDER_STREAM, forced(1_700_000_001_000, filled="0.000"))
+        await venue.send(ORDER_STREAM, forced(1_700_000_002_000))
+        assert (await next_of(stream, Liquidation)).time_us == 1_700_000_002_000_000
+
+
 def past_order(at_ms: int) -> dict[str, Any]:
     return {
         "symbol": "BTCUSDT",

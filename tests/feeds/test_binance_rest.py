@@ -154,7 +154,7 @@ async def test_a_mass_resync_stops_with_its_first_refusals_instead_of_being_bann
         (web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400), UnknownSymbol),
         (web.json_response({"code": -1120, "msg": "Invalid interval."}, status=400), VenueRefused),
         (web.Response(status=451), VenueBlocked),
-        (web.Response(status=403), VenueRefused),
+        (web.Response(status=403), VenueBlocked),
         (web.Response(status=502, text="<html>"), VenueUnreachable),
         (web.Response(text='{"lastUpdateId": "x"'), MalformedFrame),
     ],
@@ -175,7 +175,7 @@ async def test_the_limit_is_learned_from_the_venue(venue: ScriptedVenue, recordi
         "symbols": [],
         "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1_200}],
     }
-    await rest.exchange_info()
+    await rest.symbols()
     assert rest.budget.limit == 1_200
     await rest.close()
 
@@ -192,7 +192,9 @@ async def test_listings_are_the_perpetuals_in_trading_with_their_day_and_funding
     async with feed_on(venue) as feed:
         listings = {row.instrument.symbol: row for row in await feed.listings()}
     expected = {
-        row["symbol"] for row in info["symbols"] if row["status"] == "TRADING" and row["contractType"] == "PERPETUAL"
+        row["symbol"]
+        for row in info["symbols"]
+        if row["status"] == "TRADING" and row["contractType"] in {"PERPETUAL", "TRADIFI_PERPETUAL"}
     }
     assert set(listings) == expected
     bitcoin = listings["BTCUSDT"]
@@ -287,3 +289,33 @@ def test_trouble_with_an_exchange_of_ours_asks_nobody_to_look_after_the_network(
     assert problems.text == told
     problems.report("socket", None)
     assert problems.text == ""
+
+
+@pytest.mark.parametrize("place", ["rest", "socket"])
+async def test_a_403_of_a_content_network_is_told_as_a_block(venue: ScriptedVenue, feed_on: OpenOn, place: str) -> None:
+    if place == "socket":
+        venue.refuse_sockets = 403
+    venue.answers["depth"] = web.Response(status=403, text="<html><body>Request blocked.</body></html>")
+    async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
+        await next_of(stream, Status)
+        status = await next_of(stream, Status)
+        assert status.reason.startswith("HTTP 403" if place == "socket" else "binance blocks this address or region")
+        assert "firewall or content network" in feed.origin.problem
+        assert "--source sim" in feed.origin.problem
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        VenueUnreachable("binance", "binance: HTTP 503 from https://fapi.binance.com (refused)"),
+        VenueUnreachable("binance", str(VenueBlocked("binance", "x", status=451))),
+        VenueUnreachable("binance", str(VenueUnreachable("binance", "no answer from https://x (no answer in time)"))),
+        VenueBlocked("binance", "x", status=403),
+    ],
+)
+def test_no_text_names_the_venue_twice(error: FeedError) -> None:
+    problems = Problems("binance")
+    problems.report("rest", error)
+    for text in (str(error), problems.text):
+        assert text.replace("https://fapi.binance.com", "").count("binance") == 1, text
+        assert text.count("cannot be reached") <= 1, text

@@ -7,7 +7,7 @@ until somebody reads the book.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from math import isfinite
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -305,6 +305,11 @@ class TickerRow(Struct, frozen=True, rename="camel"):
     quote_volume: float
     close_time: int = 0
 
+    def __post_init__(self) -> None:
+        figures = (self.last_price, self.open_price, self.high_price, self.low_price, self.volume, self.quote_volume)
+        if not all(map(isfinite, figures)):
+            raise ValueError("a figure that is not finite")
+
 
 class PremiumRow(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/premiumIndex``; delivery contracts have an empty funding rate, a recording knows no price either."""
@@ -323,43 +328,6 @@ class OpenInterestBody(Struct, frozen=True, rename="camel"):
     symbol: str
     open_interest: PerhapsNumber
     time: int = 0
-
-
-class Filter(Struct, frozen=True, rename="camel"):
-    """One trading rule of a symbol; only the two that hold steps are read."""
-
-    filter_type: str
-    tick_size: Decimal | None = None
-    step_size: Decimal | None = None
-
-
-class SymbolRow(Struct, frozen=True, rename="camel"):
-    """A symbol of ``/fapi/v1/exchangeInfo``."""
-
-    symbol: str
-    status: str
-    base_asset: str
-    quote_asset: str
-    contract_type: str = ""
-    onboard_date: int = 0
-    margin_asset: str = ""
-    filters: list[Filter] = []
-
-
-class RateLimit(Struct, frozen=True, rename="camel"):
-    """A limit of ``/fapi/v1/exchangeInfo``."""
-
-    rate_limit_type: str
-    interval: str
-    interval_num: int
-    limit: int
-
-
-class ExchangeInfo(Struct, frozen=True, rename="camel"):
-    """``/fapi/v1/exchangeInfo``."""
-
-    symbols: list[SymbolRow]
-    rate_limits: list[RateLimit] = []
 
 
 class ServerTime(Struct, frozen=True, rename="camel"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from orderfox_nb.core.events import (
     BookSnapshot,
@@ -15,11 +17,11 @@ from orderfox_nb.core.events import (
     Trade,
 )
 from orderfox_nb.core.timeframes import MINUTE_US, TIMEFRAME_US, bar_open_us
+from orderfox_nb.errors import FeedError
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.binance.liquidations import CLOCK_DOUBT_US, PRELUDE_MINUTES, PRELUDE_ORDERS
 from orderfox_nb.feeds.binance.protocol import (
     candle_from,
-    instrument_from,
     mark_from,
     open_interest_from,
     snapshot_from,
@@ -27,7 +29,12 @@ from orderfox_nb.feeds.binance.protocol import (
     trade_from,
 )
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
+from orderfox_nb.feeds.binance.symbol_list import instruments_from
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
+
+_log = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
 
 
 class Past:
@@ -45,20 +52,29 @@ class Past:
         self._now_us = now_us
 
     async def listings(self) -> list[Listing]:
-        """Return every perpetual in trading, with its last 24 h and funding rate."""
-        info = await self._rest.exchange_info()
-        tickers = {row.symbol: ticker_from(row) for row in await self._rest.tickers()}
-        marks = {row.symbol: mark_from(row) for row in await self._rest.premiums()}
-        instruments = (instrument_from(row, venue=self._venue) for row in info.symbols)
+        """Return every perpetual in trading, with its last 24 h and funding rate where those are known.
+
+        Raises:
+            FeedError: The venue's symbols cannot be asked for. Without their figures they are a list as well.
+        """
+        symbols = await self._rest.symbols()
+        tickers = {row.symbol: ticker_from(row) for row in await self._figures(self._rest.tickers())}
+        marks = {row.symbol: mark_from(row) for row in await self._figures(self._rest.premiums())}
         return [
             Listing(
                 instrument=instrument,
                 ticker=tickers.get(instrument.symbol),
                 funding_rate=mark.funding_rate if (mark := marks.get(instrument.symbol)) is not None else None,
             )
-            for instrument in instruments
-            if instrument is not None
+            for instrument in instruments_from(symbols, venue=self._venue, odd=self._rest.rows)
         ]
+
+    async def _figures(self, asked: Awaitable[list[Row]]) -> list[Row]:
+        try:
+            return await asked
+        except FeedError as error:
+            _log.warning("the symbol list is without some of its figures: %s", error)
+            return []
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 1,000 levels a side."""

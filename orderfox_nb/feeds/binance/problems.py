@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from orderfox_nb.errors import UnknownSymbol, VenueBlocked, VenueRefused
+from typing import Final
+
+from orderfox_nb.errors import UnknownSymbol, VenueBlocked, VenueRefused, blocked_text
 from orderfox_nb.feeds.transport import http_status
+
+BLOCKED: Final = (403, 451)
+"""HTTP statuses that say that this place is not served, whatever is asked for."""
 
 
 class Problems:
@@ -24,13 +29,13 @@ class Problems:
         """What to tell, empty when all is well."""
         if not self._errors:
             return ""
-        error = next((error for error in self._errors.values() if _blocked(error)), None)
-        if error is not None:
-            return (
-                f"{self._venue} does not serve this location (HTTP 451). "
-                "Use another venue, or the embedded exchange: --source sim"
-            )
+        blocked = next((status for error in self._errors.values() if (status := _blocked(error))), 0)
+        if blocked:
+            return blocked_text(self._venue, blocked)
         reason = str(next(iter(self._errors.values()))).removeprefix(f"{self._venue}: ")
+        if reason.startswith(f"{self._venue} "):
+            # A sentence of its own, about this venue.
+            return reason
         if self._ours:
             return (
                 f"The exchange of this server does not answer ({reason}). If it has ended, it is being started again."
@@ -52,5 +57,7 @@ class Problems:
             self._errors[way] = error
 
 
-def _blocked(error: BaseException) -> bool:
-    return isinstance(error, VenueBlocked) or http_status(error) == 451
+def _blocked(error: BaseException) -> int:
+    """Return the HTTP status with which a venue has blocked this place, 0 where it has not."""
+    status = error.status if isinstance(error, VenueBlocked) else http_status(error)
+    return status if status in BLOCKED else 0

@@ -21,7 +21,6 @@ from orderfox_nb.core.events import (
     Topic,
     Trade,
 )
-from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.binance.messages import (
@@ -39,7 +38,6 @@ from orderfox_nb.feeds.binance.messages import (
     Payload,
     PerhapsNumber,
     PremiumRow,
-    SymbolRow,
     TickerRow,
 )
 
@@ -100,14 +98,15 @@ def is_coin_margined(message: Payload) -> bool:
 
 
 def to_events(payload: Payload | list[ForceOrder], received_us: int) -> Iterator[Event]:
-    """Convert the events of a frame, leaving COIN-M ones out.
+    """Convert the events of a frame, leaving COIN-M ones out, and orders of liquidations that nothing was filled of.
 
     Raises:
         ValueError: A price or size that is no finite number.
     """
     for message in payload if isinstance(payload, list) else (payload,):
-        if not is_coin_margined(message):
-            yield _to_event(message, received_us)
+        if is_coin_margined(message) or (isinstance(message, ForceOrder) and message.order.filled == 0):
+            continue
+        yield _to_event(message, received_us)
 
 
 def _to_event(message: Payload, received_us: int) -> Event:
@@ -276,31 +275,6 @@ def open_interest_from(body: OpenInterestBody, *, now_us: int) -> OpenInterest |
     if contracts is None:
         return None
     return OpenInterest(symbol=body.symbol, time_us=body.time * 1_000 or now_us, open_interest=contracts)
-
-
-def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
-    """Convert a symbol: ``None`` where it is no perpetual in trading, or its steps are none."""
-    if row.status != "TRADING" or row.contract_type != "PERPETUAL":
-        return None
-    tick = next((rule.tick_size for rule in row.filters if rule.filter_type == "PRICE_FILTER"), None)
-    lot = next((rule.step_size for rule in row.filters if rule.filter_type == "LOT_SIZE"), None)
-    if tick is None or lot is None:
-        return None
-    settle = row.margin_asset or row.quote_asset
-    try:
-        return Instrument(
-            venue=venue,
-            symbol=row.symbol,
-            unified=f"{row.base_asset}/{row.quote_asset}:{settle}",
-            base=row.base_asset,
-            quote=row.quote_asset,
-            tick_size=tick,
-            lot_size=lot,
-            onboard_us=row.onboard_date * 1_000,
-        )
-    except ValueError:
-        # One symbol's nonsense is no reason to lose the others.
-        return None
 
 
 def _finite(number: float) -> float:

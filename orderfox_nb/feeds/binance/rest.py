@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import aiohttp
 import msgspec
+from msgspec import Raw
 
 from orderfox_nb.clock import Clock, in_time
 from orderfox_nb.errors import (
@@ -22,7 +23,6 @@ from orderfox_nb.errors import (
 from orderfox_nb.feeds.binance.messages import (
     AggTradeRow,
     DepthBody,
-    ExchangeInfo,
     KlineRow,
     OpenInterestBody,
     PremiumRow,
@@ -30,7 +30,9 @@ from orderfox_nb.feeds.binance.messages import (
     ServerTime,
     TickerRow,
 )
+from orderfox_nb.feeds.binance.problems import BLOCKED
 from orderfox_nb.feeds.binance.protocol import depth_weight, klines_weight
+from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, Rows, SymbolRow, rate_limits
 from orderfox_nb.feeds.binance.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
 
 Answer = TypeVar("Answer")
@@ -74,6 +76,7 @@ class BinanceRest:
         self._session: aiohttp.ClientSession | None = None
         self.budget = WeightBudget(venue, clock)
         self._lanes = asyncio.Semaphore(_LANES)
+        self.rows = Rows()
         self.calls = 0
         self.failures = 0
 
@@ -84,13 +87,13 @@ class BinanceRest:
             await self._session.close()
             self._session = None
 
-    async def exchange_info(self) -> ExchangeInfo:
-        """Return all symbols; learns the budget's limit from them."""
+    async def symbols(self) -> list[SymbolRow]:
+        """Return all symbols whose rows can be read; learns the budget's limit along with them."""
         info = await self._get("exchangeInfo", ExchangeInfo, weight=1)
-        for limit in info.rate_limits:
+        for limit in rate_limits(info.rate_limits, self.rows):
             if limit.rate_limit_type == "REQUEST_WEIGHT" and limit.interval == "MINUTE" and limit.limit > 0:
                 self.budget.limit = limit.limit // max(1, limit.interval_num)
-        return info
+        return self.rows.read("exchangeInfo", info.symbols, SymbolRow)
 
     async def time_ms(self) -> int:
         """Return the venue's time in milliseconds."""
@@ -130,16 +133,16 @@ class BinanceRest:
         return await self._get("aggTrades", list[AggTradeRow], parameters, weight=20)
 
     async def tickers(self) -> list[TickerRow]:
-        """Return the 24 h statistics of every symbol."""
-        return await self._get("ticker/24hr", list[TickerRow], weight=40)
+        """Return the 24 h statistics of every symbol whose row can be read."""
+        return self.rows.read("ticker/24hr", await self._get("ticker/24hr", list[Raw], weight=40), TickerRow)
 
     async def ticker(self, symbol: str) -> TickerRow:
         """Return the 24 h statistics of one symbol."""
         return await self._get("ticker/24hr", TickerRow, {"symbol": symbol}, weight=1)
 
     async def premiums(self) -> list[PremiumRow]:
-        """Return mark price and funding of every symbol."""
-        return await self._get("premiumIndex", list[PremiumRow], weight=10)
+        """Return mark price and funding of every symbol whose row can be read."""
+        return self.rows.read("premiumIndex", await self._get("premiumIndex", list[Raw], weight=10), PremiumRow)
 
     async def premium(self, symbol: str) -> PremiumRow:
         """Return mark price and funding of one symbol."""
@@ -154,6 +157,7 @@ class BinanceRest:
         return {
             "rest_calls": self.calls,
             "rest_failures": self.failures,
+            "rest_rows_left_out": self.rows.left_out,
             "rest_waiting": self.budget.waiting,
             "weight_used": self.budget.used,
             "weight_limit": self.budget.limit,
@@ -207,7 +211,7 @@ class BinanceRest:
             return msgspec.json.decode(body, type=kind, strict=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             reason = str(error) or "no answer in time"
-            raise VenueUnreachable(self._venue, f"{self.url} cannot be reached ({reason})") from error
+            raise VenueUnreachable(self._venue, f"no answer from {self.url} ({reason})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedFrame(self._venue, f"{path} answered with something else ({error})") from error
         finally:
@@ -238,7 +242,7 @@ class BinanceRest:
             wait_s = _seconds(response.headers.get("Retry-After"), default=60.0 if status == 418 else 10.0)
             self.budget.pause(wait_s)
             return RateLimited(self._venue, reason, status=status, retry_after_s=wait_s)
-        if status == 451:
+        if status in BLOCKED:
             return VenueBlocked(self._venue, reason, status=status, code=refused.code)
         if status >= 500:
             return VenueUnreachable(self._venue, f"HTTP {status} from {self.url} ({reason})")

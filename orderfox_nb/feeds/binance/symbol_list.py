@@ -1,0 +1,151 @@
+"""The venue's list of symbols, in which each row stands for itself.
+
+A list has some hundred rows, of which one may be odd for a while: a symbol that is being listed, a contract of a new
+kind. An odd row is left out, counted and logged once; what only decorates a row is left out of the row.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from orderfox_nb.core.instrument import Instrument
+
+_log = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
+
+PERPETUALS: Final = ("PERPETUAL", "TRADIFI_PERPETUAL")
+
+
+class SymbolRow(Struct, frozen=True, rename="camel"):
+    """A symbol of ``/fapi/v1/exchangeInfo``."""
+
+    symbol: str
+    status: str
+    contract_type: str
+    base_asset: str
+    quote_asset: str
+    filters: list[Raw]
+    underlying_type: Any = None
+    onboard_date: Any = None
+    margin_asset: Any = None
+
+
+class ExchangeInfo(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/exchangeInfo``; its rows are read one by one."""
+
+    symbols: list[Raw]
+    rate_limits: Raw = Raw(b"[]")
+
+
+class RateLimit(Struct, frozen=True, rename="camel"):
+    """A limit of ``/fapi/v1/exchangeInfo``."""
+
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    limit: int
+
+
+class _Filter(Struct, frozen=True, rename="camel"):
+    filter_type: str
+    tick_size: Any = None
+    step_size: Any = None
+
+
+class Rows:
+    """Reads lists whose rows stand for themselves."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+        self.left_out = 0
+        """Rows that could not be read, of the last answer of each path."""
+
+    def read(self, path: str, raw: Sequence[Raw], kind: type[Row]) -> list[Row]:
+        """Return the rows that can be read, in their order."""
+        rows: list[Row] = []
+        problem = ""
+        for text in raw:
+            try:
+                rows.append(msgspec.json.decode(text, type=kind, strict=False))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                problem = problem or f"{error} in {bytes(text)[:200]!r}"
+        self.leave_out(path, len(raw) - len(rows), problem)
+        return rows
+
+    def leave_out(self, path: str, count: int, problem: str) -> None:
+        """Count the odd rows of an answer; they are logged when they become more."""
+        before = self._told.get(path, 0)
+        self._told[path] = count
+        self.left_out += count - before
+        if count > before:
+            _log.warning("%s: %d rows are left out, the first for: %s", path, count, problem)
+
+
+def rate_limits(raw: Raw, rows: Rows) -> list[RateLimit]:
+    """Return the limits that can be read, none where they are no list."""
+    try:
+        limits = msgspec.json.decode(raw, type=list[Raw])
+    except msgspec.MsgspecError:
+        return []
+    return rows.read("exchangeInfo limits", limits, RateLimit)
+
+
+def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
+    """Convert a symbol: ``None`` where it is no perpetual in trading.
+
+    Raises:
+        ValueError: A perpetual in trading that has no name or no steps, or such as are none.
+    """
+    if row.status != "TRADING" or row.contract_type not in PERPETUALS:
+        return None
+    if not (row.symbol and row.base_asset and row.quote_asset):
+        raise ValueError("a symbol without a name")
+    settle = row.margin_asset if isinstance(row.margin_asset, str) and row.margin_asset else row.quote_asset
+    listed_ms = row.onboard_date if isinstance(row.onboard_date, int) and row.onboard_date > 0 else 0
+    return Instrument(
+        venue=venue,
+        symbol=row.symbol,
+        unified=f"{row.base_asset}/{row.quote_asset}:{settle}",
+        base=row.base_asset,
+        quote=row.quote_asset,
+        tick_size=_step(row, "PRICE_FILTER", "tick_size"),
+        lot_size=_step(row, "LOT_SIZE", "step_size"),
+        onboard_us=listed_ms * 1_000,
+    )
+
+
+def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> list[Instrument]:
+    """Convert every perpetual in trading, leaving out those that have no steps."""
+    found: list[Instrument] = []
+    problem, count = "", 0
+    for row in rows:
+        try:
+            instrument = instrument_from(row, venue=venue)
+        except (ValueError, ArithmeticError) as error:
+            count += 1
+            problem = problem or f"{row.symbol}: {error}"
+            continue
+        if instrument is not None:
+            found.append(instrument)
+    odd.leave_out("exchangeInfo steps", count, problem)
+    return found
+
+
+def _step(row: SymbolRow, rule: str, field: str) -> Decimal:
+    for text in row.filters:
+        try:
+            found = msgspec.json.decode(text, type=_Filter)
+        except msgspec.MsgspecError:
+            # Another rule of the symbol, which nobody here reads.
+            continue
+        step = getattr(found, field)
+        if found.filter_type == rule and isinstance(step, str | int | float):
+            return Decimal(str(step))
+    raise ValueError(f"no {rule}")
