@@ -87,6 +87,7 @@ def ticker_columns(view: TickerView, instrument: Instrument) -> dict[str, Any]:
         "ui_name": instrument.ui_name,
         "price_digits": instrument.price_digits,
         "last": None if ticker is None else ticker.last,
+        "last_time": None if ticker is None else ticker.time_us // 1000,
         "change": None if ticker is None or not ticker.open else ticker.last / ticker.open - 1,
         "high": None if ticker is None else ticker.high,
         "low": None if ticker is None else ticker.low,

@@ -4,6 +4,7 @@ import { makeMenu } from "./candle_menu.js";
 import { CandleView, LENGTH_S } from "./candle_view.js";
 import { make, setClass } from "./dom.js";
 import { linkedModel } from "./figure_canvas.js";
+import { followLast } from "./follow_last.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
 import { onTheme } from "./theme.js";
@@ -78,6 +79,7 @@ async function render({ model, el }) {
     chart.lapses.connection(state === "open", following.link.now());
     chart.draw();
   });
+  const price = await followLast({ model, place: parts.header, show: (last) => chart.priced(last) });
   chart.attach(el);
   const timer = setInterval(() => !document.hidden && chart.passTime(), 1000);
   return () => {
@@ -91,6 +93,7 @@ async function render({ model, el }) {
     for (const name of DRAWN) model.off(`change:${name}`, onChosen);
     chart.end();
     menu.end();
+    price.end();
     following.end();
   };
 }

@@ -4,6 +4,7 @@ import { lapseAt, lapseText } from "./candle_lapses.js";
 import { overlayText } from "./candle_lines.js";
 import { inLiquidations, paintPriceLine, paintTag, paneRange, visibleBars } from "./candle_paint.js";
 import { make, setClass, write } from "./dom.js";
+import { moveClass } from "./last_price.js";
 import { barTimeText, countdownText, percentText, priceText, shortText } from "./format.js";
 
 /** The bar that holds a time, within what is there. */
@@ -47,16 +48,21 @@ export class CandleOver {
     this.tip.remove();
   }
 
-  /** `cursor` is null or {time ms, price or null, point or null}: a point only where it is this chart's own. */
+  /**
+   * `cursor` is null or {time ms, price or null, point or null}: a point only where it is this chart's own. Gives the
+   * last price as it was drawn, and the class of its colour.
+   */
   paint(context, scene) {
-    const { plot, domain, frame, colours, cursor, closes, now } = scene;
+    const { plot, domain, frame, colours, cursor, closes, now, last } = scene;
     const { bars } = frame;
     const digits = frame.price_digits;
-    const price = bars[4].at(-1);
+    const price = last ? last.units / 10 ** last.digits : bars[4].at(-1);
+    const text = last?.text ?? priceText(price, digits);
+    const move = moveClass(last);
     const yOf = (value) => plot.top + ((domain.y[1] - value) / (domain.y[1] - domain.y[0])) * plot.height;
     const left = closes ? countdownText(closes - now) : "";
-    const colour = price >= bars[1].at(-1) ? colours.bid : colours.ask;
-    paintPriceLine(context, { plot, y: yOf(price), text: priceText(price, digits), left, colours, colour });
+    const colour = { "of-bid": colours.bid, "of-ask": colours.ask }[move] ?? colours.muted;
+    paintPriceLine(context, { plot, y: yOf(price), text, left, colours, colour });
     let at = bars[0].length - 1;
     if (cursor) {
       at = barAt(bars[0], cursor.time / 1000);
@@ -65,6 +71,7 @@ export class CandleOver {
     this.writeLegend(scene, at, left);
     this.writeOverlays(scene, at);
     this.showTip(scene, at);
+    return { price: text, move };
   }
 
   paintCrosshair(context, { plot, domain, frame, lengthS, colours, cursor, panes }, at, yOf) {

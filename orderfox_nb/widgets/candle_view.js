@@ -38,6 +38,7 @@ export class CandleView {
     this.crosshair = pageCrosshair();
     this.view = null;
     this.link = null;
+    this.last = null; // the page's last price
     this.live = null; // the newest frame of the link
     this.shown = null; // that frame with older bars before it
     this.overlays = [];
@@ -69,6 +70,11 @@ export class CandleView {
     if (!this.ready) return;
     this.follow();
     this.draw();
+  }
+
+  priced(last) {
+    this.last = last;
+    this.drawOver();
   }
 
   get ready() {
@@ -129,7 +135,7 @@ export class CandleView {
     const boxes = (lapses) => (model.get("show_lapses") ? lapseBoxes(lapses.all(now), { plot, x: domain.x }) : []);
     return {
       plot, domain, show, lengthS, now, frame: shown, colours: this.colours, panes: window.panes,
-      overlays: this.overlays, series: this.series(), cursor: this.cursor, closes: this.live.closes,
+      overlays: this.overlays, series: this.series(), cursor: this.cursor, closes: this.live.closes, last: this.last,
       lapses: boxes(this.lapses), liquidationLapses: boxes(this.liquidationLapses), width: this.view.el.clientWidth,
     };
   }
@@ -155,7 +161,11 @@ export class CandleView {
   }
 
   drawOver(scene = this.ready ? this.scene() : null) {
-    if (scene) this.over.paint(this.above.fit(this.view.el.clientWidth, this.view.el.clientHeight), scene);
+    if (!scene) return;
+    const { price, move } = this.over.paint(this.above.fit(this.view.el.clientWidth, this.view.el.clientHeight), scene);
+    const { dataset } = this.parts.panel;
+    if (dataset.last !== price) dataset.last = price;
+    if (dataset.move !== move) dataset.move = move;
   }
 
   /** A second went by: the countdown goes on, and so does what lasts. */

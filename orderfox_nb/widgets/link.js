@@ -2,7 +2,10 @@
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
 import { foldFrame } from "./fold.js";
 import { Sessions } from "./kernel.js";
-import { Lag } from "./lag.js";
+import { Lag, LAG_BEAT_MS } from "./lag.js";
+import { LastPrices } from "./last_price.js";
+import { Pace } from "./pace.js";
+import { PaintQueue } from "./paint_queue.js";
 import { Pulse } from "./pulse.js";
 import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
 
@@ -11,7 +14,6 @@ const PING_MS = 5_000;
 const HIDDEN_MS = 3_000;
 const GONE_AGAIN_MS = 5_000;
 const SERVER_AGAIN_MS = 30_000;
-const MESSAGES_PER_SECOND = 40; // the server takes 50
 const TRY_LATER = 1013;
 const REFUSED_MS = 15_000;
 
@@ -30,13 +32,19 @@ export class Link {
     this.requests = new Map();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
     this.lag = new Lag();
+    this.last = new LastPrices();
     this.pulse = new Pulse();
     this.paused = false;
     this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
     this.attempt = 0;
-    this.sent = [];
-    this.dirty = new Set();
-    this.painting = false;
+    this.pace = new Pace();
+    this.queue = new PaintQueue({
+      before: () => this.last.commit(this.entries.values()),
+      after: (count, ms) => {
+        this.counters.paints += count;
+        this.lag.drawn(ms);
+      },
+    });
     this.onVisibility = () => this.visibilityChanged();
     this.onOnline = () => this.tryNow();
     this.onOffline = () => this.transport?.kind === "socket" && this.lost();
@@ -52,6 +60,7 @@ export class Link {
       addEventListener("online", this.onOnline);
       addEventListener("offline", this.onOffline);
       this.watch = setInterval(() => this.checkPulse(), PING_MS);
+      this.beats = setInterval(() => document.hidden || this.lag.beat(), LAG_BEAT_MS);
       this.connect();
       this.visibilityChanged(); // a tab may be opened in the background
     } else this.tryNow(); // a cell that was run again may have brought the pump that was missing
@@ -68,6 +77,7 @@ export class Link {
     removeEventListener("online", this.onOnline);
     removeEventListener("offline", this.onOffline);
     clearInterval(this.watch);
+    clearInterval(this.beats);
     clearTimeout(this.retry);
     clearTimeout(this.hiding);
     this.paused = false;
@@ -162,6 +172,7 @@ export class Link {
       if (this.state === "open") this.ping();
       this.setState(this.state, this.detail);
     }
+    this.lag.forget();
     if (!document.hidden) this.tryNow();
   }
 
@@ -248,7 +259,7 @@ export class Link {
     this.told = "";
     this.counters.connections++;
     this.byKey.clear();
-    this.sent.length = 0;
+    this.pace.reset();
     this.setState("open", message.origin?.problem ?? "");
     if (!this.paused) for (const entry of this.entries.values()) this.open(entry);
   }
@@ -333,32 +344,15 @@ export class Link {
   /** Send, spread out where there is more than the server takes in a second. */
   post(message) {
     if (!this.transport) return;
-    const now = performance.now();
-    while (this.sent.length && this.sent[0] < now - 1_000) this.sent.shift();
-    if (this.sent.length < MESSAGES_PER_SECOND) {
-      this.sent.push(now);
-      this.transport.send(message);
-    } else {
-      const { run } = this;
-      setTimeout(() => this.run === run && this.post(message), 1_000 - (now - this.sent[0]) + 5);
-    }
+    const wait = this.pace.wait();
+    const { run } = this;
+    if (wait === 0) this.transport.send(message);
+    else setTimeout(() => this.run === run && this.post(message), wait);
   }
 
   /** Every message is folded at once, only the paint waits for the animation frame. */
   schedule(entry) {
-    this.dirty.add(entry);
-    if (this.painting) return;
-    this.painting = true;
-    requestAnimationFrame(() => {
-      this.painting = false;
-      const painted = [...this.dirty];
-      this.dirty.clear();
-      for (const one of painted) {
-        if (!one.frame) continue;
-        this.counters.paints++;
-        for (const view of one.views) view.paint(one);
-      }
-    });
+    this.queue.add(entry);
   }
 
   setState(state, detail) {

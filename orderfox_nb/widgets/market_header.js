@@ -1,6 +1,8 @@
 // What the market is at now: last price, change, mark, funding, open interest, volume.
 import { make, setClass, write } from "./dom.js";
 import { countdownText, percentText, priceText, shortText } from "./format.js";
+import { followLast } from "./follow_last.js";
+import { moveClass } from "./last_price.js";
 import { followFrames } from "./panel.js";
 import { pictured } from "./picture.js";
 import { applyTheme } from "./theme.js";
@@ -32,17 +34,12 @@ async function render({ model, el }) {
   el.append(panel);
   const parts = { panel, note, gone: "" };
 
-  let before = 0;
   let next = 0;
   let link = null;
   const tick = () => write(countdown, next > 0 && link ? ` in ${countdownText(next - link.now())}` : "");
   const paint = ({ frame }, from) => {
     link = from;
     const digits = frame.price_digits;
-    write(last, priceText(frame.last, digits));
-    if (frame.last === null) setClass(last, "of-last");
-    else if (frame.last !== before) setClass(last, `of-last ${frame.last >= before ? "of-bid" : "of-ask"}`);
-    before = frame.last ?? 0;
     write(change.value, percentText(frame.change));
     setClass(change.value, frame.change > 0 ? "of-bid" : frame.change < 0 ? "of-ask" : "");
     write(mark.value, priceText(frame.mark, digits));
@@ -57,17 +54,22 @@ async function render({ model, el }) {
   };
   // Beside the name of another symbol not one number of the last one may stand.
   parts.symbolChanged = () => {
-    before = next = 0;
-    for (const element of [last, change.value, mark.value, rate, interest.value, volume.value]) write(element, "–");
-    setClass(last, "of-last");
+    next = 0;
+    for (const element of [change.value, mark.value, rate, interest.value, volume.value]) write(element, "–");
     setClass(change.value, "");
     tick();
   };
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
   const following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint });
+  const showLast = (one) => {
+    write(last, one?.text ?? "–");
+    setClass(last, `of-last ${moveClass(one)}`.trim());
+  };
+  const price = await followLast({ model, place: last, show: showLast });
   const timer = setInterval(tick, 1000);
   return () => {
     clearInterval(timer);
+    price.end();
     following.end();
   };
 }

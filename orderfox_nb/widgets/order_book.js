@@ -1,6 +1,8 @@
 // The ladder: asks above bids, each row's depth bar drawn from the cumulative size.
 import { make, makeBalance, makeSelect, setClass, showBalance, write } from "./dom.js";
 import { roundedText, shortText, unitsText } from "./format.js";
+import { followLast } from "./follow_last.js";
+import { moveClass } from "./last_price.js";
 import { makeFillTip } from "./order_book_tip.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
@@ -113,14 +115,13 @@ async function render({ model, el }) {
   };
   const tip = makeFillTip(parts.panel, [asks, bids]);
   let book = null;
-  let traded = null;
-  /** The last trade's price in its aggressor's colour; the middle of the book is told on hover, or stands in. */
+  let last = null;
+  /** The page's last price; the middle of the book is told on hover, or stands in. */
   const showPrice = () => {
     const text = book ? middleText(book) : "–";
-    const last = traded?.trades[0].length ? traded.trades.map((column) => column.at(-1)) : null;
-    write(mid, last ? unitsText(last[2], traded.price_digits) : text);
-    setClass(mid, last ? `of-mid ${last[4] > 0 ? "of-bid" : "of-ask"}` : "of-mid");
-    const title = last ? `last trade; the middle is ${text}` : "middle of the book";
+    write(mid, last?.text ?? text);
+    setClass(mid, `of-mid ${moveClass(last)}`.trim());
+    const title = last ? `last price; the middle is ${text}` : "middle of the book";
     if (mid.title !== title) mid.title = title;
     middle.dataset.middle = text;
   };
@@ -156,22 +157,20 @@ async function render({ model, el }) {
     };
   };
   parts.symbolChanged = () => {
-    book = traded = null;
+    book = last = null;
     tip.drop();
   };
   const following = await followFrames({ model, parts, traits: ["symbol", "rounding", "rows"], keyOf, paint });
-  const beside = { panel: middle, note: make("span"), gone: "" };
-  const trades = await followFrames({
-    model, parts: beside, traits: ["symbol"],
-    keyOf: () => ({ symbol: model.get("symbol"), stream: "trades", parameters: { rows: 50 } }),
-    paint: ({ frame }) => {
-      traded = frame.symbol === model.get("symbol") ? frame : null;
+  const price = await followLast({
+    model, place: middle,
+    show: (one) => {
+      last = one;
       showPrice();
     },
   });
   return () => {
     following.end();
-    trades.end();
+    price.end();
   };
 }
 

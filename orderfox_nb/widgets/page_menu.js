@@ -5,6 +5,7 @@ import { holdLink } from "./link.js";
 import { KEYS } from "./page_keys.js";
 import { LAYOUTS, viewCode, viewLink } from "./page_url.js";
 import { kernelEnded } from "./panel.js";
+import { Steady } from "./steady_state.js";
 import { choose, chosen, inLab, onTheme } from "./theme.js";
 
 const WORDS = {
@@ -126,12 +127,13 @@ export function makeMenu({ model, el, view, chooseTrait }) {
 
   let ended = false;
   let letGo = () => {};
+  const steady = new Steady(({ state }) => write(kernel, state), { rank: ({ state }) => (state ? 1 : 0) });
   holdLink(model).then(({ link, session, release }) => {
     const unlisten = link.listen(() => {
       const dead = session.state === "dead";
       box.dataset.kernel = session.state;
       if (banner.isConnected) banner[dead && !inLab() ? "showPopover" : "hidePopover"]();
-      write(kernel, session.state === "busy" ? "kernel busy" : dead && inLab() ? kernelEnded() : "");
+      steady.set({ state: session.state === "busy" ? "kernel busy" : dead && inLab() ? kernelEnded() : "" });
     });
     letGo = () => {
       unlisten();
@@ -148,6 +150,7 @@ export function makeMenu({ model, el, view, chooseTrait }) {
     toggleZone: () => choose("zone", chosen().zone === "utc" ? "local" : "utc"),
     end() {
       ended = true;
+      steady.stop();
       untheme();
       model.off("change:arrangement", showChoices);
       letGo();

@@ -1,6 +1,7 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
 import { holdLink, subscriptionText } from "./link.js";
+import { stateRank, Steady } from "./steady_state.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
 
 const STATE_TEXT = {
@@ -58,9 +59,13 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     // Where the kernel carried the frames nothing comes back by itself. A dashboard says it once, for all its panels.
     const over = state === "live" || (link.byKernel && link.state !== "open");
     if (over && session.state === "dead") text = panel.closest(".of-dashboard") ? "" : kernelEnded();
+    parts.state = state;
+    steady.set({ state, text });
+  };
+  const steady = new Steady(({ state, text }) => {
     if (panel.dataset.state !== state) panel.dataset.state = state;
     if (write(note, text)) note.title = text;
-  };
+  }, { rank: ({ state }) => stateRank(state) });
   const view = {
     paint(entry) {
       const { frame } = entry;
@@ -91,6 +96,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
       symbol = model.get("symbol");
       parts.gone = "";
       current = painted = null;
+      steady.reset();
       parts.symbolChanged?.(symbol);
     }
     showState();
@@ -123,6 +129,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     session,
     end() {
       ended = true;
+      steady.stop();
       for (const name of names) model.off(name, follow);
       sized.disconnect();
       clearTimeout(hiding);

@@ -1,11 +1,15 @@
 // Where the data comes from and how good it is, said in words.
 import { make, setClass, write } from "./dom.js";
+import { LAG_MEANING, lagLevel, lagText } from "./lag.js";
 import { followFrames } from "./panel.js";
 import { pictured } from "./picture.js";
 import { fillQualityTip, lastLapses, OwnLapses, WORDS, worstState } from "./quality_tip.js";
+import { stateRank, Steady } from "./steady_state.js";
 import { applyTheme, onTheme, toggleTheme } from "./theme.js";
 
 const ASK_AGAIN_MS = 3_000;
+const SHOW_MS = 1_000;
+const LEVELS = ["low", "raised", "high"];
 
 /** What the source is, in words that nobody can misread. */
 export function originText(origin) {
@@ -40,7 +44,7 @@ async function render({ model, el }) {
   tip.setAttribute("role", "tooltip");
   tip.id = `of-quality-${Math.random().toString(36).slice(2)}`;
   panel.setAttribute("aria-describedby", tip.id);
-  // The lag changes twice a second; only another state is worth a word to somebody who listens.
+  // The lag changes every second; only another state is worth a word to somebody who listens.
   const spoken = make("span", "of-spoken");
   spoken.setAttribute("role", "status");
   const theme = make("button", "of-theme");
@@ -61,7 +65,7 @@ async function render({ model, el }) {
 
   const parts = { panel, note: make("span"), gone: "" };
   const own = new OwnLapses();
-  let shownLag = 0;
+  let lag = { text: "", level: "low", keepsUp: true };
   let answer = null;
   let asked = 0;
   let following = null;
@@ -69,7 +73,7 @@ async function render({ model, el }) {
   const stateNow = () => {
     const { link, session } = following;
     if (link.byKernel && link.state !== "open" && session.state === "dead") return ["ended", []];
-    const state = panel.dataset.state ?? "connecting";
+    const state = parts.state ?? "connecting";
     const worst = link.state === "open" ? worstState(link.entries.values(), model.get("symbol")) : null;
     if (!worst || ["waiting", "gone"].includes(state)) return [state, []];
     return worst;
@@ -80,8 +84,12 @@ async function render({ model, el }) {
     const [state, streams] = stateNow();
     const where = state === "live" || !streams.length ? "" : ` (${streams.join(", ")})`;
     const facts = [["Source", origin?.source ?? "not known yet"], ["State", (WORDS[state] ?? state) + where]];
-    if (state === "live" && !origin?.recorded) facts.push(["Lag", `${shownLag} ms`]);
     const notes = [];
+    if (state === "live" && !origin?.recorded) {
+      facts.push(["Lag", lag.text], ["of it in this browser", lagText(link.lag.browser)]);
+      notes.push(LAG_MEANING);
+      if (!lag.keepsUp) notes.push("This browser cannot keep up: it draws later than frames come. Fewer panels help.");
+    }
     if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
     if (origin?.recorded) notes.push("A recording, played again.");
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
@@ -130,29 +138,50 @@ async function render({ model, el }) {
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
     const words = WORDS[state] ?? state;
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
-    // A recording plays at a speed of its own: its delay says nothing.
-    const delay = origin?.recorded ? "" : ` · ${shownLag} ms`;
     const part = streams.length && streams.length < 3 && state !== "live" ? `: ${streams.join(", ")}` : "";
-    write(text, (state === "live" ? `live${delay}` : words + part) + comm);
-    if (panel.dataset.worst !== state) panel.dataset.worst = state;
-    write(spoken, `${originText(origin)} ${words}`);
+    if (state !== "live") steady.set({ state, words, text: words + part + comm, level: "" });
+    else if (origin?.recorded) steady.set({ state, words, text: `live${comm}`, level: "low" }); // its speed is its own
+    else {
+      const slow = lag.keepsUp ? "" : " · this browser cannot keep up";
+      const told = { words: words + slow, text: `live · ${lag.text}${slow}${comm}`, level: lag.level };
+      steady.set({ state: lag.level === "low" && lag.keepsUp ? state : `live ${lag.level}${slow}`, ...told });
+    }
     const why = origin?.problem ?? "";
     write(problem, why);
     problem.hidden = why === "";
   };
+  const rank = ({ state, level }) => {
+    if (!state.startsWith("live")) return 1 + stateRank(state);
+    return (LEVELS.indexOf(level) + (state === "live" ? 0 : 1)) / 4;
+  };
+  const steady = new Steady(({ state, words, text: told, level }) => {
+    write(text, told);
+    panel.dataset.worst = state.split(" ", 1)[0];
+    panel.dataset.lag = level;
+    write(spoken, `${originText(following.link.hello?.origin)} ${words}`);
+  }, { rank });
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
-  parts.symbolChanged = () => (answer = null);
+  parts.symbolChanged = () => {
+    answer = null;
+    steady.reset();
+  };
   following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint: () => {} });
   const { link } = following;
+  const readLag = () => {
+    const { total, keepsUp } = link.lag;
+    lag = { text: lagText(total), level: lagLevel(total), keepsUp };
+  };
+  readLag();
   const unlisten = link.listen(() => queueMicrotask(() => show(link)));
   const untheme = onTheme(showTheme);
   const timer = setInterval(() => {
-    shownLag = Math.round(link.lag.ms ?? 0);
+    readLag();
     show(link);
     if (isOpen()) renewTip();
-  }, 500);
+  }, SHOW_MS);
   return () => {
     clearInterval(timer);
+    steady.stop();
     close();
     untheme();
     unlisten();

@@ -1,6 +1,7 @@
 // What the badge tells under the pointer: source, state, lag, and the times of the last hour that cannot be trusted.
 import { make } from "./dom.js";
 import { clockText, durationText } from "./format.js";
+import { stateRank, STATES } from "./steady_state.js";
 
 const HOUR_MS = 3_600_000;
 const SHOWN = 8;
@@ -9,7 +10,6 @@ export const WORDS = {
   syncing: "synchronising", stale: "no news", gap: "gap", skewed: "clock is off", down: "source is down",
   gone: "not available", refused: "server is full", ended: "kernel ended", lost: "this page had no connection",
 };
-const RANK = ["live", "stale", "syncing", "skewed", "gap", "down"];
 
 /** The worst state of a symbol's frames on this page and the streams that are in it: ["gap", ["book"]]. */
 export function worstState(entries, symbol) {
@@ -17,11 +17,11 @@ export function worstState(entries, symbol) {
   let streams = [];
   for (const { request, frame } of entries) {
     if (request.symbol !== symbol || !frame?.quality) continue;
-    const own = Math.max(0, RANK.indexOf(frame.quality.state));
+    const own = stateRank(frame.quality.state);
     if (own > rank) [rank, streams] = [own, []];
     if (own === rank) streams.push(request.stream);
   }
-  return rank < 0 ? null : [RANK[rank], [...new Set(streams)]];
+  return rank < 0 ? null : [STATES[rank] ?? "down", [...new Set(streams)]];
 }
 
 /** Lapses of the last hour out of the server's answer, newest first: what, from, to, reason. */

@@ -229,3 +229,29 @@ async def test_a_phone_has_one_column_and_nothing_sticks_out(served: str, open_s
         lefts = {round(box["x"]) for box in boxes if box}
         assert max(lefts) - min(lefts) <= 1
         assert await screen.page.evaluate("document.scrollingElement.scrollWidth") <= 390
+
+
+async def test_header_ladder_and_chart_show_one_last_price_in_one_colour(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
+        await screen.wait_live("market", "chart", "book")
+        await screen.page.evaluate("""() => {
+            const side = (one) => ["of-bid", "of-ask"].find((name) => one.classList.contains(name)) ?? "";
+            const look = () => {
+                const [last, mid] = [".of-last", ".of-mid"].map((where) => document.querySelector(where));
+                const chart = document.querySelector(".of-chart").dataset;
+                return [[last.textContent, side(last)], [mid.textContent, side(mid)], [chart.last, chart.move]];
+            };
+            globalThis.looks = { count: 0, prices: new Set(), apart: [] };
+            setInterval(() => {
+                const [header, ladder, chart] = look().map((one) => one.join(" "));
+                const equal = header === ladder && header === chart;
+                if (!equal && !looks.count) return; // the first one of all three
+                looks.count++;
+                looks.prices.add(header);
+                if (!equal) looks.apart.push([header, ladder, chart]);
+            }, 5);
+        }""")
+        await until(screen.page, "() => looks.count >= 200 && looks.prices.size >= 8 || looks.apart.length > 0")
+        assert await screen.page.evaluate("looks.apart") == []
+        assert await screen.page.evaluate("[...looks.prices].every((one) => / of-(bid|ask)$/.test(one))")
+        screen.check_clean()

@@ -109,8 +109,7 @@ async def test_the_ladder_shows_the_last_trade_whole_rows_and_columns_as_there_i
             const held = [...link.entries.values()].find((one) => one.request.stream === "trades")?.frame;
             const price = document.querySelector(".of-mid");
             const units = Number(price.textContent.replaceAll(",", "").replace(".", ""));
-            const side = held?.trades[4].at(-1) > 0 ? "of-bid" : "of-ask";
-            return held && units === held.trades[2].at(-1) && price.classList.contains(side);
+            return held && units === held.trades[2].at(-1);
         }}"""
         await wait_for(screen, same)
         book = await frame(screen, "book")
@@ -351,6 +350,30 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
         text = await screen.page.inner_text(".of-quality-tip")
         assert "invented" in text
         assert "No lapse." in text
+        assert "Lag is measured from the server to the drawn picture" in text
+        # The lag has a scale, and a browser that cannot keep up is told.
+        for ms, late, level, told in (
+            (80, 0, "low", "80 ms"),
+            (900, 0, "raised", "900 ms"),
+            (0, 2_600, "high", "2.6 s"),
+        ):
+            await screen.link(
+                f"Object.defineProperties(link.lag, {{ ms: {{ get: () => {ms}, set() {{}}, configurable: true }}, "
+                f"browser: {{ get: () => {late}, configurable: true }} }}) && 1"
+            )
+            await until(
+                screen.page,
+                "([level, told]) => { const badge = document.querySelector('.of-badge'); return "
+                "badge.dataset.lag === level && badge.textContent.includes(told); }",
+                [level, told],
+            )
+            colours = await screen.page.evaluate(
+                "['.of-badge .of-dot', '.of-ask', '.of-bid'].map((where) => getComputedStyle("
+                "document.querySelector(where))).map((style, at) => at ? style.color : style.backgroundColor)"
+            )
+            assert colours[0] == {"low": colours[2], "high": colours[1]}.get(level, "rgb(233, 185, 73)")
+        assert "this browser cannot keep up" in await screen.page.inner_text(".of-badge-text")
+        await screen.link("delete link.lag.browser && (delete link.lag.ms, link.lag.forget())")
         await screen.page.mouse.move(0, 0)
         # The page loses its server for a moment: that is a lapse of the page.
         await screen.link("link.transport.close() || link.lost()")
