@@ -21,7 +21,7 @@ from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, timeframe
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import BadValue, FeedError
+from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol
 from orderfox_nb.views.candles import CandleView, aligned, candle_columns, public_candles
 from orderfox_nb.views.public_liquidations import public_order, public_volume
 from orderfox_nb.views.stamp import encode
@@ -30,6 +30,8 @@ from orderfox_nb.views.trades import public_trade
 MOST_BARS: Final = 1500
 SYNC_WAIT_S: Final = 5.0
 """How long an answer waits for a topic that has just been opened."""
+MAX_NAMES: Final = 20
+"""Symbols that a page may ask about at once."""
 LONGEST_DAYS: Final[Mapping[str, int]] = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), strict=True))
 """The longest range of liquidated volume by timeframe."""
 _DEFAULT_BUCKETS: Final = 400
@@ -53,6 +55,25 @@ class Answers:
         self._hub = hub
         self._catalogue = catalogue
         self._history = history
+
+    async def symbols(self, texts: Sequence[str]) -> bytes:
+        """Return which symbols texts mean, one object each: ``symbol``, or null with ``message`` and ``suggestions``.
+
+        Raises:
+            BadValue: More texts than a page shows.
+            FeedError: The venue's list cannot be had.
+        """
+        if len(texts) > MAX_NAMES:
+            raise BadValue("symbols", len(texts), f"at most {MAX_NAMES}")
+        found: list[dict[str, object]] = []
+        for text in texts:
+            try:
+                instrument = (await self._catalogue.resolve(text)).instrument
+                found.append({"asked": text, "symbol": instrument.symbol, "name": instrument.ui_name})
+            except UnknownSymbol as error:
+                row = {"asked": text, "symbol": None, "message": str(error), "suggestions": error.suggestions}
+                found.append(row)
+        return encode(found)
 
     async def trades(self, text: str, *, limit: int) -> Answer:
         """Return a list of the newest trades, newest first, from the live tape and the venue's past."""

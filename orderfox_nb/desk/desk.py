@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -128,6 +128,10 @@ class Desk:
         """
         async with self.hub.events(topic, bound=bound, overflow=overflow) as reader:
             yield reader
+
+    async def symbols(self, texts: Sequence[str]) -> bytes:
+        """Return which symbols texts mean; see ``Answers.symbols``."""
+        return await self.answers.symbols(texts)
 
     async def trades(self, symbol: str, *, limit: int = 100) -> Answer:
         """Return the REST answer about the newest trades; see ``Answers.trades``."""

@@ -122,7 +122,18 @@ class LiveWidget(Displayed, PageWidget):
 
 
 STILL_TRAITS = frozenset(
-    {"symbol", "timeframe", "bars", "rounding", "rows", "span", "minimum_size", "whole_market", "percent", "overlays"}
+    {
+        "symbol",
+        "timeframe",
+        "bars",
+        "rounding",
+        "rows",
+        "span",
+        "minimum_notional",
+        "whole_market",
+        "percent",
+        "overlays",
+    }
     | {"show_volume", "show_liquidations", "show_liquidation_average", "show_lapses"}
 )
 """What of a widget's traits its still depends on."""

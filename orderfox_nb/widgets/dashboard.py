@@ -84,7 +84,7 @@ class Dashboard(View, Displayed, Box):
         rows: Rows a side of the book: 10, 20 or 50.
         overlays: Lines over the candles, as ``CandleChart`` takes them: ``["vwap", "ema20"]``.
         depth_percent: How far the depth looks from the middle price, in percent: 0.1, 0.25, 0.5, 1, 2, 5 or 10.
-        minimum_size: Base quantity below which the tape shows no trade; with several symbols also one for each.
+        minimum_notional: Base quantity below which the tape shows no trade; with several symbols also one for each.
         whole_market: Whether liquidations are those of all symbols.
         span: Time whose liquidations are summed up: ``1m``, ``15m`` or ``1h``.
         show_volume: Whether the chart has the traded volume.
@@ -108,7 +108,7 @@ class Dashboard(View, Displayed, Box):
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"])
     """One a column; how many there are is decided when the dashboard is made."""
     rounding = Rounding()
-    minimum_size = traitlets.Float(0.0, min=0.0)
+    minimum_notional = traitlets.Float(0.0, min=0.0)
     arrangement = traitlets.Enum(LAYOUTS, "default")
     """The layout in force: set ``layout`` or this one."""
     layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
@@ -127,7 +127,7 @@ class Dashboard(View, Displayed, Box):
         rows: int | None = None,
         overlays: Sequence[str] | None = None,
         depth_percent: float | None = None,
-        minimum_size: float | Sequence[float] | None = None,
+        minimum_notional: float | Sequence[float] | None = None,
         whole_market: bool | None = None,
         span: str | None = None,
         show_volume: bool | None = None,
@@ -155,7 +155,7 @@ class Dashboard(View, Displayed, Box):
         asked |= {
             "symbol": symbols if symbol is None else symbol,
             "rounding": rounding,
-            "minimum_size": minimum_size,
+            "minimum_notional": minimum_notional,
             "layout": layout if isinstance(layout, str) else None,
         }
         if not isinstance(layout, str) and layout is not None:
@@ -165,7 +165,7 @@ class Dashboard(View, Displayed, Box):
             given=[key for key, value in asked.items() if value is not None],
             symbols=shown,
             roundings=[rounding_text(one) for one in _each("rounding", rounding, "auto", len(shown))],
-            minimum_sizes=_each("minimum_size", minimum_size, 0.0, len(shown)),
+            minimum_notionals=_each("minimum_notional", minimum_notional, 0.0, len(shown)),
             arrangement=layout if isinstance(layout, str) else "default",
             **view,
         )
@@ -188,17 +188,17 @@ class Dashboard(View, Displayed, Box):
             symbol=shown[0],
             symbols=shown,
             rounding=state.roundings[0],
-            minimum_size=state.minimum_sizes[0],
+            minimum_notional=state.minimum_notionals[0],
             arrangement=state.arrangement,
             **view,
             **kwargs,
         )
         for trait in (*SHARED, "arrangement"):
             traitlets.link((self, trait), (state, trait))
-        self.observe(self._first_chosen, ["symbol", "rounding", "minimum_size"])
+        self.observe(self._first_chosen, ["symbol", "rounding", "minimum_notional"])
         self.observe(self._symbols_chosen, "symbols")
         state.observe(self._state_changed, list(EACH))
-        self.observe(self._bring, ["symbols", "rounding", "minimum_size", *SHARED])
+        self.observe(self._bring, ["symbols", "rounding", "minimum_notional", *SHARED])
         self.add_class("of-dashboard")
         if len(shown) > 1:
             self.add_class("of-side-by-side")
@@ -226,7 +226,7 @@ class Dashboard(View, Displayed, Box):
         elif change["name"] == "rounding":
             state.roundings = [value, *state.roundings[1:]]
         else:
-            state.minimum_sizes = [value, *state.minimum_sizes[1:]]
+            state.minimum_notionals = [value, *state.minimum_notionals[1:]]
 
     def _symbols_chosen(self, change: Any) -> None:
         state, symbols = self.page_state, change["new"]
@@ -242,7 +242,7 @@ class Dashboard(View, Displayed, Box):
     def _state_changed(self, _: Any) -> None:
         self.symbols = self.page_state.symbols
         self.rounding = self.page_state.roundings[0]
-        self.minimum_size = self.page_state.minimum_sizes[0]
+        self.minimum_notional = self.page_state.minimum_notionals[0]
 
     def _bring(self, _: Any) -> None:
         """Bring the panels to the state, so that their data is that of the market in force.

@@ -12,7 +12,7 @@ const SHARED = {
   span: "span", show_volume: "show_volume", show_liquidations: "show_liquidations",
   show_liquidation_average: "show_liquidation_average", show_lapses: "show_lapses",
 };
-const EACH = { symbols: "symbol", roundings: "rounding", minimum_sizes: "minimum_size" };
+const EACH = { symbols: "symbol", roundings: "rounding", minimum_notionals: "minimum_notional" };
 
 const viewOf = (model) => {
   const view = { layout: model.get("arrangement") };
@@ -67,7 +67,7 @@ async function initialize({ model }) {
   const remembered = fromStore(model.get("name"), count);
   const wanted = Object.fromEntries(Object.entries(remembered).filter(([name]) => !given.has(name)));
   // A remembered row height or filter goes with the remembered symbol only.
-  if (given.has("symbol")) for (const name of ["rounding", "minimum_size"]) delete wanted[name];
+  if (given.has("symbol")) for (const name of ["rounding", "minimum_notional"]) delete wanted[name];
   Object.assign(wanted, fromUrl(model.get("name"), count));
   const lists = Object.fromEntries(Object.entries(EACH).map(([name, own]) => [own, name]));
   for (const [name, value] of Object.entries(wanted)) {
@@ -90,7 +90,7 @@ async function initialize({ model }) {
         settle();
       });
     }
-    for (const name of ["roundings", "minimum_sizes"].filter((one) => has(panel, EACH[one]))) {
+    for (const name of ["roundings", "minimum_notionals"].filter((one) => has(panel, EACH[one]))) {
       listen(panel, `change:${EACH[name]}`, () => {
         change(name, replaced(model.get(name), column, panel.get(EACH[name])));
         settle();

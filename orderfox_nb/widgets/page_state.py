@@ -39,7 +39,7 @@ class View(traitlets.HasTraits):
 
 SHARED: Final = {name: name for name in View.class_trait_names()} | {"depth_percent": "percent"}
 """The panels' names of them."""
-EACH: Final = {"symbols": "symbol", "roundings": "rounding", "minimum_sizes": "minimum_size"}
+EACH: Final = {"symbols": "symbol", "roundings": "rounding", "minimum_notionals": "minimum_notional"}
 """The panels' names of what each column has of its own."""
 
 
@@ -58,7 +58,7 @@ class PageState(View, PageWidget):
     """What the cell asked for by name: stands above what was remembered, below the URL."""
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"]).tag(sync=True)
     roundings = traitlets.List(traitlets.Unicode(), ["auto"]).tag(sync=True)
-    minimum_sizes = traitlets.List(traitlets.Float(min=0.0), [0.0]).tag(sync=True)
+    minimum_notionals = traitlets.List(traitlets.Float(min=0.0), [0.0]).tag(sync=True)
     arrangement = traitlets.Enum(LAYOUTS, "default").tag(sync=True)
 
     hearing = False

@@ -7,7 +7,7 @@ const STORE = "orderfox.view.v1:";
 const COLUMN_FORMS = {
   symbol: /^[A-Za-z0-9_:/-]{1,40}$/,
   rounding: /^(auto|\d{1,12}(\.\d{1,12})?)$/,
-  minimum_size: /^\d{1,12}(\.\d{1,12})?(e-\d{1,2})?$/,
+  minimum_notional: /^\d{1,12}(\.\d{1,12})?(e-\d{1,2})?$/,
 };
 const FORMS = {
   timeframe: /^(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M)$/,
@@ -29,7 +29,7 @@ const DEFAULTS = {
   show_liquidations: "true", show_liquidation_average: "true", show_lapses: "true",
 };
 const READ = {
-  symbol: (text) => text.replace("/", "").toUpperCase(), rounding: (text) => text, minimum_size: Number,
+  symbol: (text) => text.replace("/", "").toUpperCase(), rounding: (text) => text, minimum_notional: Number,
   rows: Number, depth_percent: Number, overlays: (text) => (text ? text.split(",") : []),
 };
 const valueOf = (name, text) => READ[name]?.(text) ?? (["true", "false"].includes(text) ? text === "true" : text);
@@ -88,8 +88,8 @@ export function fromStore(name, columns) {
 /** The view as names and texts, without what is as it is by itself; what a cell has given is always said. */
 export function viewTexts(view, given = new Set()) {
   const texts = { symbol: view.symbol.join(","), timeframe: view.timeframe, rounding: view.rounding.join(",") };
-  if (given.has("minimum_size") || view.minimum_size.some((one) => one > 0)) {
-    texts.minimum_size = view.minimum_size.join(",");
+  if (given.has("minimum_notional") || view.minimum_notional.some((one) => one > 0)) {
+    texts.minimum_notional = view.minimum_notional.join(",");
   }
   texts.rows = String(view.rows);
   for (const [name, value] of Object.entries(DEFAULTS)) {
@@ -112,7 +112,7 @@ export function keep(name, view, given) {
   const url = new URL(location.href);
   const prefix = addressPrefix(name);
   const place = (key) => (key in CHOICES ? key : prefix + key);
-  for (const key of ["minimum_size", ...Object.keys(DEFAULTS), ...Object.keys(CHOICES)]) {
+  for (const key of ["minimum_notional", ...Object.keys(DEFAULTS), ...Object.keys(CHOICES)]) {
     url.searchParams.delete(place(key));
   }
   for (const [key, value] of Object.entries(texts)) url.searchParams.set(place(key), value);
@@ -134,7 +134,7 @@ export function viewCode(view) {
   const options = [[many ? "symbols" : "symbol", each("symbol")], ["timeframe", view.timeframe]];
   if (view.rounding.some((one) => one !== "auto")) options.push(["rounding", each("rounding")]);
   options.push(["rows", view.rows]);
-  if (view.minimum_size.some((one) => one > 0)) options.push(["minimum_size", each("minimum_size")]);
+  if (view.minimum_notional.some((one) => one > 0)) options.push(["minimum_notional", each("minimum_notional")]);
   for (const [name, value] of Object.entries(DEFAULTS)) {
     if (String(view[name]) !== value) options.push([name, view[name]]);
   }

@@ -117,23 +117,27 @@ class Pumping:
         if len(self._asking) >= _MOST_ASKED:
             self._say(type="error", id=number, message=f"At most {_MOST_ASKED} requests at a time")
             return
-        task = asyncio.create_task(self._older_bars(number, content), name="orderfox pump request")
+        task = asyncio.create_task(self._answer(number, content), name="orderfox pump request")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    async def _older_bars(self, number: int, content: dict[str, Any]) -> None:
+    async def _answer(self, number: int, content: dict[str, Any]) -> None:
+        desk = self._engine.desk
         match content:
             case {"what": "candles", "symbol": str(symbol), "interval": str(interval)}:
                 limit, end_ms = content.get("limit", 500), content.get("end")
+                if type(limit) is not int or not 1 <= limit <= _MOST_BARS or type(end_ms) not in (int, type(None)):
+                    self._say(type="error", id=number, message=f"Expected limit from 1 to {_MOST_BARS} and end in ms")
+                    return
+                answer = desk.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
+            case {"what": "symbols", "symbols": [*texts]} if all(isinstance(text, str) for text in texts):
+                answer = desk.symbols(texts)
             case _:
-                self._say(type="error", id=number, message="Expected what: candles, with symbol and interval")
+                self._say(type="error", id=number, message="Expected what: candles or symbols, with their parameters")
                 return
-        if type(limit) is not int or not 1 <= limit <= _MOST_BARS or type(end_ms) not in (int, type(None)):
-            self._say(type="error", id=number, message=f"Expected limit from 1 to {_MOST_BARS} and end in ms")
-            return
         try:
             async with asyncio.timeout(_ANSWER_S):
-                data = await self._engine.desk.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
+                data = await answer
         except OrderFoxError as error:
             self._say(type="error", id=number, message=str(error))
         except TimeoutError:

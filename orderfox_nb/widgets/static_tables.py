@@ -36,17 +36,17 @@ def _row(y: float, width: float, cells: Sequence[tuple[str, str]]) -> str:
 
 
 def tape_svg(
-    frame: dict[str, Any], colours: Look, *, width: float = 300, height: float = 400, minimum_size: float = 0.0
+    frame: dict[str, Any], colours: Look, *, width: float = 300, height: float = 400, minimum_notional: float = 0.0
 ) -> str:
     """Draw the newest trades of a ``trades`` frame, newest above."""
     muted, plain = colours.muted, colours.text
     parts = [_row(HEADER + 2, width, [("Price", muted), ("Size", muted), ("Time UTC", muted)])]
     y = HEADER + 24
-    least = minimum_size * 10 ** frame["size_digits"]
+    least = minimum_notional * 10 ** (frame["price_digits"] + frame["size_digits"])
     for _, time, price, size, side in zip(*(reversed(column) for column in frame["trades"]), strict=True):
         if y + ROW > height:
             break
-        if size < least:
+        if price * size < least:
             continue
         ink = colours.bid if side > 0 else colours.ask
         cells = [

@@ -178,8 +178,8 @@ def draw(
         case "Tape":
             frame = fetch(symbol, "trades", rows=50)
             width, height = size or (300.0, 400.0)
-            least = options.get("minimum_size", 0.0)
-            content = tape_svg(frame, colours, width=width, height=height, minimum_size=least)
+            least = options.get("minimum_notional", 0.0)
+            content = tape_svg(frame, colours, width=width, height=height, minimum_notional=least)
         case "Liquidations":
             frame = fetch(WHOLE_MARKET if whole else symbol, "liquidations", rows=50)
             width, height = size or (400.0 if whole else 300.0, 400.0)

@@ -20,8 +20,8 @@ class Tape(LiveWidget):
     """Trades as they happen, newest above, coloured by the aggressor; it stands still under the pointer.
 
     Example:
-        >>> tape = Tape(symbol="BTCUSDT", minimum_size=0.1)
-        >>> tape.observe(print, "minimum_size")
+        >>> tape = Tape(symbol="BTCUSDT", minimum_notional=10_000)
+        >>> tape.observe(print, "minimum_notional")
         >>> tape.df.groupby("aggressor")["notional"].sum()
     """
 
@@ -32,18 +32,18 @@ class Tape(LiveWidget):
 
     length = traitlets.Enum([50, 100, 200], 50).tag(sync=True)
     """Trades on the screen."""
-    minimum_size = traitlets.Float(0.0, min=0.0).tag(sync=True)
-    """Trades below this base quantity are not shown."""
-    large_size = traitlets.Float(0.0, min=0.0).tag(sync=True)
-    """Base quantity from which a trade stands out; 0: ten times the mean of the last 200."""
+    minimum_notional = traitlets.Float(0.0, min=0.0).tag(sync=True)
+    """Trades worth less, price times size in quote currency, are not shown: one number for every symbol."""
+    large_notional = traitlets.Float(0.0, min=0.0).tag(sync=True)
+    """Value in quote currency from which a trade stands out; 0: ten times the mean size of the last 200."""
 
     @property
     def df(self) -> pd.DataFrame:
-        """The newest 1,000 trades without those below ``minimum_size``, oldest first; quality in ``attrs``."""
+        """The newest 1,000 trades without those below ``minimum_notional``, oldest first; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel_data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
         frame: Any = kernel_symbol(self.symbol).trades.df
-        return frame[frame["size"] >= self.minimum_size]
+        return frame[frame["notional"] >= self.minimum_notional]
 
 
 class Liquidations(LiveWidget):

@@ -35,8 +35,11 @@ export class Kept {
     return true;
   }
 
-  /** Take a frame's trades that are new, and keep the newest `most`. */
-  take(columns, least, most) {
+  /**
+   * Apply a frame's trades that are new, and keep the newest `most` of those worth `least`: price times size, in the
+   * units of the frame.
+   */
+  apply(columns, least, most) {
     const [ids, times, prices, sizes, sides] = columns;
     if (ids.at(-1) < this.lastId) this.clear(); // the venue began anew, and what it had before is no part of it
     let from = ids.length;
@@ -46,7 +49,7 @@ export class Kept {
     for (let at = from; at < ids.length; at++) {
       this.counted = Math.min(this.counted + 1, AVERAGED);
       this.mean += (sizes[at] - this.mean) / this.counted;
-      if (sizes[at] < least) continue;
+      if (prices[at] * sizes[at] < least) continue;
       this.rows.push([ids[at], times[at], prices[at], sizes[at], sides[at]]);
       if (this.held) this.missed++;
     }
@@ -60,23 +63,41 @@ export class Kept {
   }
 }
 
-/** The filter's field: what was typed counts when it is a number, zero or above. */
+const UNITS = { K: 1e3, M: 1e6, B: 1e9 };
+
+/** An amount as people type it: 2500, 10k, 1.5 M; null for what is none. */
+export function amountOf(text) {
+  const match = /^(\d{1,15}(?:\.\d{0,12})?|\.\d{1,12})\s*([kmb]?)$/i.exec(text.trim());
+  return match ? Number((Number(match[1]) * (UNITS[match[2].toUpperCase()] ?? 1)).toPrecision(15)) : null;
+}
+
+/** The same as short as it can be said exactly. */
+export function amountText(value) {
+  for (const [letter, unit] of Object.entries(UNITS).reverse()) {
+    const short = Number((value / unit).toPrecision(15));
+    if (value >= unit && String(short).length < String(value).length) return `${short}${letter}`;
+  }
+  return String(value);
+}
+
+/** The filter's field: what was typed counts when it is an amount, zero or above. */
 function makeFilter(model) {
   const field = make("input", "of-field");
-  field.type = "number";
-  field.min = "0";
-  field.step = "any";
-  field.placeholder = "min size";
-  field.setAttribute("aria-label", "Smallest size that is shown");
+  field.type = "text";
+  field.inputMode = "decimal";
+  field.placeholder = "min value";
+  field.title = "Smallest trade that is shown, by its value in quote currency: 2500, 10K, 1M";
+  field.setAttribute("aria-label", "Smallest value of a trade that is shown, in quote currency");
   field.addEventListener("change", () => {
-    const value = Number(field.value);
-    if (Number.isFinite(value) && value >= 0) setTrait(model, "minimum_size", value);
-    else field.value = "";
+    const value = field.value.trim() ? amountOf(field.value) : 0;
+    if (value !== null) setTrait(model, "minimum_notional", value);
+    show();
   });
   field.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab's shortcuts are not meant
   const show = () => {
-    const value = model.get("minimum_size");
-    if (document.activeElement !== field || Number(field.value) !== value) field.value = value > 0 ? String(value) : "";
+    const value = model.get("minimum_notional");
+    if (document.activeElement === field && amountOf(field.value) === value) return;
+    field.value = value > 0 ? amountText(value) : "";
   };
   return { field, show };
 }
@@ -95,8 +116,8 @@ async function render({ model, el }) {
   let filter = -1;
 
   const draw = (frame) => {
-    const set = model.get("large_size") * 10 ** frame.size_digits;
-    const large = set > 0 ? set : kept.large;
+    const set = model.get("large_notional") * 10 ** (frame.price_digits + frame.size_digits);
+    const isLarge = (price, size) => (set > 0 ? price * size >= set : size >= kept.large);
     const count = Math.min(kept.rows.length, model.get("length"));
     for (let at = 0; at < count; at++) {
       const [, time, price, size, side] = kept.rows[kept.rows.length - 1 - at];
@@ -111,7 +132,7 @@ async function render({ model, el }) {
       setClass(cells[0], side > 0 ? "of-price of-bid" : "of-price of-ask");
       write(cells[1], unitsText(size, frame.size_digits));
       write(cells[2], clockText(time));
-      setClass(element, size >= large ? `of-row of-large ${side > 0 ? "of-bought" : "of-sold"}` : "of-row");
+      setClass(element, isLarge(price, size) ? `of-row of-large ${side > 0 ? "of-bought" : "of-sold"}` : "of-row");
     }
     table.cut(count);
     parts.panel.dataset.shown = String(kept.rows.at(-1)?.[0] ?? "");
@@ -123,13 +144,13 @@ async function render({ model, el }) {
   };
   const paint = (entry) => {
     const { frame } = entry;
-    const least = model.get("minimum_size") * 10 ** frame.size_digits;
+    const least = model.get("minimum_notional") * 10 ** (frame.price_digits + frame.size_digits);
     if (key !== entry.key || filter !== least) {
       kept.clear();
       [key, filter] = [entry.key, least];
     }
     entryOfNow = entry;
-    kept.take(frame.trades, least, model.get("length"));
+    kept.apply(frame.trades, least, model.get("length"));
     write(rate, `${frame.rate < 10 ? frame.rate.toFixed(1) : Math.round(frame.rate)}/s`);
     parts.panel.dataset.last = String(frame.trades[0].at(-1) ?? "");
     parts.panel.dataset.symbol = frame.symbol;
@@ -150,7 +171,7 @@ async function render({ model, el }) {
     showFilter();
     if (entryOfNow) paint(entryOfNow);
   };
-  const renewed = ["change:minimum_size", "change:large_size"];
+  const renewed = ["change:minimum_notional", "change:large_notional"];
   for (const name of renewed) model.on(name, renew);
   parts.symbolChanged = () => {
     entryOfNow = null;

@@ -87,7 +87,7 @@ import json
 print(json.dumps({
     "symbol": desk.symbol, "rounding": desk.book.rounding, "timeframe": desk.chart.timeframe, "rows": desk.book.rows,
     "overlays": desk.chart.overlays, "show_volume": desk.chart.show_volume, "percent": desk.depth.percent,
-    "minimum_size": desk.tape.minimum_size, "whole_market": desk.liquidations.whole_market,
+    "minimum_notional": desk.tape.minimum_notional, "whole_market": desk.liquidations.whole_market,
     "span": desk.liquidations.span, "layout": desk.arrangement,
 }))
 """
@@ -95,7 +95,7 @@ SHOWN_ON_PAGE = f"""async () => {{
     const manager = ({LINK.strip()}).sessions.pump.widget_manager;
     const models = await Promise.all(Object.values(manager._models ?? {{}}));
     const shown = {{}};
-    const names = ["symbol", "rounding", "timeframe", "rows", "overlays", "show_volume", "percent", "minimum_size"];
+    const names = ["symbol", "rounding", "timeframe", "rows", "overlays", "show_volume", "percent", "minimum_notional"];
     for (const name of [...names, "whole_market", "span"]) {{
         const values = new Set(models.filter((one) => one.get("_anywidget_id") && one.get("arrangement") === undefined)
             .map((one) => one.get(name)).filter((one) => one !== undefined).map((one) => JSON.stringify(one)));
@@ -125,17 +125,17 @@ async def test_the_cell_of_copy_as_code_shows_what_is_on_the_screen(served: str,
         await page.select_option(".of-depth select", "0.25")
         await page.select_option(".of-scope-select", "market")
         await page.click(".of-span >> text=15 m")
-        await page.fill(".of-tape .of-field", "0.125")
+        await page.fill(".of-tape .of-field", "1.25k")
         await page.keyboard.press("Enter")
         await page.locator(".of-chart .of-menu-button").click()
         await page.locator(".of-menu-popup:visible input[data-name=show_volume]").uncheck()
         await page.keyboard.press("Escape")
-        for part in ("overlays=vwap,ema20", "depth_percent=0.25", "minimum_size=0.125", "show_volume=false"):
+        for part in ("overlays=vwap,ema20", "depth_percent=0.25", "minimum_notional=1250", "show_volume=false"):
             await until(page, "(part) => decodeURIComponent(location.search).includes(part)", part)
         on_page = await page.evaluate(SHOWN_ON_PAGE)
         assert on_page == {
             "symbol": "ETHUSDT", "rounding": "0.5", "timeframe": "5m", "rows": 10, "overlays": ["vwap", "ema20"],
-            "show_volume": False, "percent": 0.25, "minimum_size": 0.125, "whole_market": True, "span": "15m",
+            "show_volume": False, "percent": 0.25, "minimum_notional": 1250, "whole_market": True, "span": "15m",
             "layout": "default",
         }  # fmt: skip
         link = page.url

@@ -123,18 +123,22 @@ async def test_the_ladder_shows_the_last_trade_whole_rows_and_columns_as_there_i
         await notional.wait_for(state="hidden")
 
 
-async def test_the_tape_filters_by_size_and_stands_still_under_the_pointer(panels: str, open_screen: OpenScreen):
+async def test_the_tape_filters_by_value_and_stands_still_under_the_pointer(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("tape")
-        await screen.page.fill(".of-tape .of-field", "0.2")
+        await screen.page.fill(".of-tape .of-field", "15k")
         await screen.page.keyboard.press("Enter")
-        least = "[...document.querySelectorAll('.of-tape .of-row .of-size')].map((one) => Number(one.textContent))"
-        await wait_for(screen, f"() => {{ const all = {least}; return all.length && all.every((one) => one >= 0.2); }}")
+        # To the last digit: prices and sizes on the screen are exact.
+        worth = """[...document.querySelectorAll('.of-tape .of-row')].map((row) => [".of-price", ".of-size"]
+            .map((cell) => Number(row.querySelector(cell).textContent.replaceAll(",", ""))).reduce((a, b) => a * b))"""
+        await wait_for(
+            screen, f"() => {{ const all = {worth}; return all.length && all.every((one) => one >= 15000); }}"
+        )
         # The filter reaches further back than the venue's last trades.
         await wait_for(screen, "() => Number(document.querySelector('.of-tape').dataset.rows) >= 20")
         await screen.page.fill(".of-tape .of-field", "")
         await screen.page.keyboard.press("Enter")
-        await wait_for(screen, f"() => {least}.some((one) => one < 0.2)")
+        await wait_for(screen, f"() => {worth}.some((one) => one < 15000)")
         await screen.page.hover(".of-tape .of-whole-rows")
         await wait_for(screen, "() => document.querySelector('.of-tape').dataset.paused === 'true'")
         before = await screen.data("tape")

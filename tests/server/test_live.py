@@ -172,10 +172,29 @@ async def test_older_bars_can_be_asked_for(server: Served) -> None:
     assert times[-1] * 1000 <= end
 
 
+async def test_a_page_learns_which_symbols_the_names_of_its_link_mean(server: Served) -> None:
+    async with page(server) as socket:
+        await say(socket, type="request", id=9, what="symbols", symbols=["btc", "ETH/USDT:USDT", "BTCUSD"])
+        response = await receive(socket, "response")
+    assert response["data"] == [
+        {"asked": "btc", "symbol": "BTCUSDT", "name": "BTC/USDT"},
+        {"asked": "ETH/USDT:USDT", "symbol": "ETHUSDT", "name": "ETH/USDT"},
+        {
+            "asked": "BTCUSD",
+            "symbol": None,
+            "message": "Symbol BTCUSD not found. Did you mean: BTCUSDT, BTCUSDC?",
+            "suggestions": ["BTCUSDT", "BTCUSDC"],
+        },
+    ]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"what": "gossip"},
+        {"what": "symbols"},
+        {"what": "symbols", "symbols": ["BTCUSDT", 7]},
+        {"what": "symbols", "symbols": ["BTCUSDT"] * 21},
         {"what": "candles", "symbol": "NOSUCH", "interval": "1m"},
         {"what": "candles", "symbol": "BTCUSDT", "interval": "7m"},
         {"what": "candles", "symbol": "BTCUSDT", "interval": "1m", "limit": 0},

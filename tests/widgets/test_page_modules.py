@@ -47,7 +47,7 @@ def test_the_timeframes_of_an_address_are_those_of_the_wire(run_module: RunModul
 
 VIEW = """
     const view = (changes) => ({
-        symbol: ["BTCUSDT"], timeframe: "1m", rounding: ["auto"], minimum_size: [0], rows: 20, layout: "default",
+        symbol: ["BTCUSDT"], timeframe: "1m", rounding: ["auto"], minimum_notional: [0], rows: 20, layout: "default",
         overlays: [], depth_percent: 1, whole_market: false, span: "1h", show_volume: true, show_liquidations: true,
         show_liquidation_average: true, show_lapses: true, ...changes,
     });
@@ -57,7 +57,7 @@ VIEW = """
 def test_a_view_as_code_names_only_what_is_not_by_itself(run_module: RunModule):
     printed = run_module(f"""{PAGE}{VIEW}
         const many = view({{
-            symbol: ["BTCUSDT", "ETHUSDT"], rounding: ["auto", "0.5"], minimum_size: [0, 0.25], layout: "chart",
+            symbol: ["BTCUSDT", "ETHUSDT"], rounding: ["auto", "0.5"], minimum_notional: [0, 0.25], layout: "chart",
         }});
         console.log(JSON.stringify([page.viewCode(view()), page.viewCode(many), page.viewTexts(many)]));
     """)
@@ -65,11 +65,11 @@ def test_a_view_as_code_names_only_what_is_not_by_itself(run_module: RunModule):
     assert plain.splitlines()[-1] == 'Dashboard(symbol="BTCUSDT", timeframe="1m", rows=20)'
     assert many.splitlines()[-1] == (
         'Dashboard(symbols=["BTCUSDT", "ETHUSDT"], timeframe="1m", rounding=["auto", "0.5"], rows=20, '
-        'minimum_size=[0, 0.25], layout="chart")'
+        'minimum_notional=[0, 0.25], layout="chart")'
     )
     assert texts == {
-        "symbol": "BTCUSDT,ETHUSDT", "timeframe": "1m", "rounding": "auto,0.5", "minimum_size": "0,0.25", "rows": "20",
-        "layout": "chart",
+        "symbol": "BTCUSDT,ETHUSDT", "timeframe": "1m", "rounding": "auto,0.5", "minimum_notional": "0,0.25",
+        "rows": "20", "layout": "chart",
     }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_two_dashboards_of_a_page_keep_their_views_apart_in_its_address(run_modu
     printed = run_module(f"""{PAGE}{VIEW}
         globalThis.history = {{ replaceState: (state, title, url) => (location = new URL(url)) }};
         const of = (symbol, layout) => view({{
-            symbol, timeframe: "5m", rounding: symbol.map(() => "auto"), minimum_size: symbol.map(() => 0), layout,
+            symbol, timeframe: "5m", rounding: symbol.map(() => "auto"), minimum_notional: symbol.map(() => 0), layout,
         }});
         page.addressPrefix("dashboard");
         page.keep("second one", of(["ETHUSDT", "SOLUSDT"], "book"));
@@ -133,7 +133,7 @@ def test_two_pickers_do_not_overwrite_each_other_s_favourites(run_module: RunMod
 CHOSEN = {
     "timeframe": "15m", "rows": 10, "overlays": ["vwap", "ema20"], "depth_percent": 0.25, "whole_market": True,
     "span": "15m", "show_volume": False, "show_liquidations": False, "show_liquidation_average": False,
-    "show_lapses": False, "layout": "book", "symbol": ["ETHUSDT"], "rounding": ["0.5"], "minimum_size": [0.125],
+    "show_lapses": False, "layout": "book", "symbol": ["ETHUSDT"], "rounding": ["0.5"], "minimum_notional": [0.125],
 }  # fmt: skip
 
 
@@ -146,20 +146,20 @@ def test_everything_that_is_chosen_comes_back_from_the_code_and_from_the_address
     assert back == CHOSEN
     made = eval(code.strip().splitlines()[-1], {"Dashboard": Dashboard})
     state = made.page_state
-    lists = {"symbol": state.symbols, "rounding": state.roundings, "minimum_size": state.minimum_sizes}
+    lists = {"symbol": state.symbols, "rounding": state.roundings, "minimum_notional": state.minimum_notionals}
     named = {name: lists.get(name, getattr(made, name, made.arrangement)) for name in CHOSEN}
     assert {**named, "layout": made.arrangement} == CHOSEN
     assert (made.chart.overlays, made.chart.show_lapses, made.depth.percent) == (["vwap", "ema20"], False, 0.25)
-    assert (made.tape.minimum_size, made.liquidations.whole_market, made.liquidations.span) == (0.125, True, "15m")
+    assert (made.tape.minimum_notional, made.liquidations.whole_market, made.liquidations.span) == (0.125, True, "15m")
 
 
 def test_what_a_cell_gave_is_said_in_the_address_also_where_it_was_chosen_away(run_module: RunModule):
     printed = run_module(f"""{PAGE}{VIEW}
-        const texts = page.viewTexts(view(), new Set(["overlays", "minimum_size", "whole_market"]));
+        const texts = page.viewTexts(view(), new Set(["overlays", "minimum_notional", "whole_market"]));
         console.log(JSON.stringify(page.cleaned(texts, 1)));
     """)
     back = json.loads(printed)
-    assert (back["overlays"], back["minimum_size"], back["whole_market"]) == ([], [0], False)
+    assert (back["overlays"], back["minimum_notional"], back["whole_market"]) == ([], [0], False)
 
 
 @pytest.mark.parametrize("bad", ["ema1", "ema501", "vwap,", "vwap,<b>", "ema020", "sma20", ",vwap"])
@@ -180,9 +180,9 @@ def test_a_tape_that_is_held_keeps_no_more_than_its_length_and_counts_what_it_mi
             const ids = Array.from({ length: 50 }, (_, at) => from + at);
             return [ids, ids, ids, ids.map((id) => id % 2), ids];
         };
-        kept.take(frame(0), 0, 50);
+        kept.apply(frame(0), 0, 50);
         kept.hold(true);
-        for (let at = 10; at <= 1000; at += 10) kept.take(frame(at), 1, 50);
+        for (let at = 10; at <= 1000; at += 10) kept.apply(frame(at), 1, 50);
         const held = [kept.rows.length, kept.missed, kept.rows.at(-1)[0]];
         kept.hold(false);
         console.log(JSON.stringify([held, kept.missed]));
@@ -195,13 +195,14 @@ def test_trades_that_never_came_leave_a_mark_between_those_before_and_after(run_
         globalThis.document = { getElementById: () => null };
         const { GAP, Kept } = await import("./tape.js");
         const kept = new Kept();
-        const take = (ids, size = 9) => kept.take([ids, ids, ids, ids.map(() => size), ids], 5, 6);
+        const take = (ids, size = 9, price = 2) =>
+            kept.apply([ids, ids, ids.map(() => price), ids.map(() => size), ids], 18, 6);
         const shown = () => kept.rows.map(([id, time]) => (time === GAP ? `after ${id}` : id));
         const seen = [];
         for (const ids of [[23, 24], [24, 25], [26, 27], [40, 41], [42]]) seen.push((take(ids), shown()));
         // Between trades that do not pass the filter a second mark would say nothing new.
-        take([60, 61], 1);
-        take([70], 1);
+        take([60, 61], 1, 1);
+        take([70], 17, 1);
         take([80]);
         console.log(JSON.stringify([seen, shown()]));
     """)
@@ -221,9 +222,35 @@ def test_trades_of_a_venue_that_began_anew_take_the_place_of_those_before(run_mo
         globalThis.document = { getElementById: () => null };
         const { Kept } = await import("./tape.js");
         const kept = new Kept();
-        const take = (ids) => kept.take([ids, ids, ids, ids, ids], 0, 6);
+        const take = (ids) => kept.apply([ids, ids, ids, ids, ids], 0, 6);
         const seen = [];
         for (const ids of [[5_001, 5_002], [], [7, 8], [8, 9]]) seen.push((take(ids), kept.rows.map(([id]) => id)));
         console.log(JSON.stringify(seen));
     """)
     assert json.loads(printed) == [[5001, 5002], [5001, 5002], [7, 8], [7, 8, 9]]
+
+
+def test_the_tape_s_filter_is_a_value_that_means_the_same_for_every_symbol(run_module: RunModule):
+    """Five of a coin worth 3,000 were five of one worth 68,000 after a change of symbol."""
+    printed = run_module("""
+        globalThis.document = { getElementById: () => null };
+        const { Kept, amountOf, amountText } = await import("./tape.js");
+        const shown = (price, priceDigits, sizes, sizeDigits) => {
+            const kept = new Kept();
+            const ids = sizes.map((_, at) => at);
+            kept.apply([ids, ids, ids.map(() => price), sizes, ids], 10_000 * 10 ** (priceDigits + sizeDigits), 50);
+            return kept.rows.map(([, , , size]) => size / 10 ** sizeDigits);
+        };
+        const texts = ["2500", " 10k", "1.5 M", ".5", "0", "-1", "1e5", "k", "", "10kk", "1,000"];
+        console.log(JSON.stringify([
+            shown(318746, 2, [3137, 3138, 5000], 3), // 3,187.46 with three digits of size
+            shown(684123, 1, [146, 147, 5000], 3),
+            shown(17642, 5, [56_000, 57_000], 0),
+            texts.map(amountOf), [0.125, 999, 1000, 1250, 12_345, 1_500_000, 1e9].map(amountText),
+        ]));
+    """)
+    assert json.loads(printed) == [
+        [3.138, 5], [0.147, 5], [57_000],
+        [2500, 10_000, 1_500_000, 0.5, 0, None, None, None, None, None, None],
+        ["0.125", "999", "1K", "1250", "12345", "1.5M", "1B"],
+    ]  # fmt: skip

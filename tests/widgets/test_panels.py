@@ -58,9 +58,9 @@ def test_the_chart_reads_its_bars_through_the_connection_of_all_widgets(kernel: 
 
 @pytest.mark.usefixtures("kernel")
 def test_the_tapes_frame_holds_what_its_filter_lets_through():
-    frame: Any = Tape(minimum_size=0.1).df
+    frame: Any = Tape(minimum_notional=5_000).df
     assert len(frame) > 0
-    assert (frame["size"] >= 0.1).all()
+    assert (frame["notional"] >= 5_000).all()
     assert frame.attrs["quality"]["coverage"] == "complete"
 
 
@@ -113,7 +113,7 @@ def test_choices_are_those_that_the_wire_has():
     with pytest.raises(traitlets.TraitError):
         SymbolPicker(sort="beauty")
     with pytest.raises(traitlets.TraitError):
-        Tape(minimum_size=-1)
+        Tape(minimum_notional=-1)
 
 
 def test_the_depth_chart_and_its_layer_agree_in_both_directions():

@@ -108,11 +108,11 @@ def test_the_ladder_of_a_still_shows_the_frame_digit_by_digit():
         assert wanted in shown
 
 
-def test_the_trades_of_a_still_are_newest_first_and_filtered_by_size():
+def test_the_trades_of_a_still_are_newest_first_and_filtered_by_value():
     shown = texts(still_of("Tape", OPTIONS, fetch=scripted).svg)
     prices = [text for text in shown if re.fullmatch(r"100\.\d", text)]
     assert prices == ["100.3", "100.2", "100.1"]
-    filtered = texts(still_of("Tape", {**OPTIONS, "minimum_size": 1}, fetch=scripted).svg)
+    filtered = texts(still_of("Tape", {**OPTIONS, "minimum_notional": 100}, fetch=scripted).svg)
     assert [text for text in filtered if re.fullmatch(r"100\.\d", text)] == ["100.2"]
 
 

@@ -142,8 +142,8 @@ def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page()
         ({"symbols": ["BTCUSDT", "ETHUSDT"], "rounding": [1]}, "1 for 2 symbols"),
         ({"overlays": ["sma20"]}, "overlay"),
         ({"depth_percent": 3}, "depth_percent"),
-        ({"minimum_size": -1}, "minimum_sizes"),
-        ({"minimum_size": [0.1, 0.2]}, "2 for 1 symbols"),
+        ({"minimum_notional": -1}, "minimum_notionals"),
+        ({"minimum_notional": [0.1, 0.2]}, "2 for 1 symbols"),
         ({"whole_market": "yes"}, "whole_market"),
         ({"span": "2h"}, "span"),
     ],
@@ -172,12 +172,12 @@ def test_what_python_chooses_on_a_dashboard_its_panels_follow_without_a_page():
     assert dashboard.book.rounding == dashboard.rounding == "auto", "the row height belonged to other prices"
     dashboard.rounding = 0.5
     assert dashboard.book.rounding == "0.5"
-    dashboard.overlays, dashboard.depth_percent, dashboard.minimum_size = ["vwap"], 0.5, 0.1
+    dashboard.overlays, dashboard.depth_percent, dashboard.minimum_notional = ["vwap"], 0.5, 0.1
     dashboard.whole_market, dashboard.span, dashboard.show_volume = True, "1m", False
     assert dashboard.depth is not None
     assert dashboard.liquidations is not None
     assert (dashboard.chart.overlays, dashboard.chart.show_volume, dashboard.depth.percent) == (["vwap"], False, 0.5)
-    assert dashboard.tape.minimum_size == 0.1
+    assert dashboard.tape.minimum_notional == 0.1
     assert (dashboard.liquidations.whole_market, dashboard.liquidations.span) == (True, "1m")
     assert dashboard.page_state.get_state()["overlays"] == ["vwap"]
 

@@ -147,10 +147,12 @@ class LiveSocket(MarketSocket):
 
     async def _request(self, number: int, message: dict[str, Any]) -> None:
         try:
-            if message.get("what") != "candles":
-                raise BadValue("what", message.get("what"), "candles")
+            what = message.get("what")
+            if what not in ("candles", "symbols"):
+                raise BadValue("what", what, "candles or symbols")
             self.check_cost("request")
-            data = await older_candles(self._desk, message)
+            answer = older_candles if what == "candles" else named_symbols
+            data = await answer(self._desk, message)
         except OrderFoxError as error:
             await self.complain(str(error), id=number)
             return
@@ -169,6 +171,19 @@ async def older_candles(desk: Desk, message: dict[str, Any]) -> bytes:
     wanted = _COUNT.read(_text(message.get("limit")))
     end_ms = _END.read(_text(message.get("end")))
     return await desk.candle_columns(symbol, str(interval), limit=wanted, end_ms=end_ms)
+
+
+async def named_symbols(desk: Desk, message: dict[str, Any]) -> bytes:
+    """Answer a page that was opened by a link: which symbols its texts mean.
+
+    Raises:
+        OrderFoxError: It cannot be answered.
+    """
+    match message.get("symbols"):
+        case [*texts] if all(isinstance(text, str) for text in texts):
+            return await desk.symbols(texts)
+        case other:
+            raise BadValue("symbols", other, "a list of names such as BTCUSDT")
 
 
 def _text(value: object) -> str | None:

@@ -65,7 +65,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SYMBOL: Final = Parameter(
-    name="symbol", place="path", description="The venue's id in any case, BTC/USDT or the base asset alone", example="BTCUSDT"
+    name="symbol",
+    place="path",
+    description="The venue's id in any case, BTC/USDT or the base asset alone",
+    example="BTCUSDT",
 )
 
 
