@@ -22,7 +22,8 @@ _SMALLEST_ROUNDING: Final = Decimal(10) ** -24
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     """Price rows of both sides, best first, and what is behind them. Rows without a level are left out.
 
-    The price of a row is its key times ``rounding``: at or below its levels for bids, at or above for asks.
+    The price of a row is its key times ``rounding``: at or below its levels for bids, at or above for asks. Bids that
+    are lower than one row have none: it would be at price 0.
     """
 
     rounding: Decimal
@@ -72,6 +73,9 @@ def build_ladder(book: Book, *, rounding: Decimal, limit: int) -> Ladder:
     height = _height(book.instrument.tick_size, rounding)
     bid_keys, bid_lots = book.rows("bid", tick=height.tick, row=height.row, limit=limit)
     ask_keys, ask_lots = book.rows("ask", tick=height.tick, row=height.row, limit=limit)
+    if bid_keys and bid_keys[-1] == 0:
+        bid_keys.pop()
+        bid_lots.pop()
     raw_bids, raw_asks = book.counts
     return Ladder(
         rounding=height.rounding,

@@ -13,6 +13,8 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
 from orderfox_nb.errors import BadValue
 
 AVERAGE_WINDOW: Final = 50
+UNKNOWN_AVERAGE: Final = -1
+"""Stands for the average where no bucket is known yet: a zero would be a value."""
 MAX_BUCKETS: Final = 5_000
 """The most buckets that one question is answered with."""
 
@@ -29,7 +31,7 @@ class VolumeColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Liquidated longs."""
     count: IntColumn
     average_micro: IntColumn
-    """``moving_average`` at each bucket."""
+    """``moving_average`` at each bucket; ``UNKNOWN_AVERAGE`` before the first bucket that is known."""
 
     @property
     def buy(self) -> NDArray[np.float64]:
@@ -43,8 +45,8 @@ class VolumeColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def average(self) -> NDArray[np.float64]:
-        """Moving average of the absolute delta in quote currency."""
-        return self.average_micro / MICRO
+        """Moving average of the absolute delta in quote currency, NaN where it is unknown."""
+        return np.where(self.average_micro == UNKNOWN_AVERAGE, np.nan, self.average_micro / MICRO)
 
 
 def moving_average(
@@ -59,13 +61,14 @@ def moving_average(
         window: How many non-empty buckets.
 
     Returns:
-        One value per time; 0 where no bucket precedes it.
+        One value per time; ``UNKNOWN_AVERAGE`` where no bucket is known up to it.
     """
     total = np.concatenate(([0], np.cumsum(np.abs(deltas_micro)))).astype(np.int64)
     end = np.searchsorted(starts_us, at_us, side="right")
     begin = np.maximum(end - window, 0)
     held = np.maximum(end - begin, 1)
-    return ((total[end] - total[begin]) * 2 + held) // (2 * held)
+    mean = ((total[end] - total[begin]) * 2 + held) // (2 * held)
+    return np.where(end > 0, mean, UNKNOWN_AVERAGE)
 
 
 def bucket_starts(interval: str, start_us: int, end_us: int) -> IntColumn:

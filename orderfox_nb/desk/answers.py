@@ -19,7 +19,7 @@ from orderfox_nb.core.timeframes import DAY_US, TIMEFRAME_US, bar_open_us, next_
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import Hub
-from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, timeframe
+from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, timeframe, volume_timeframe
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol
 from orderfox_nb.views.candles import CandleView, aligned, candle_columns, public_candles
@@ -118,7 +118,7 @@ class Answers:
         Raises:
             BadValue: Not a timeframe.
         """
-        timeframe("interval", interval)
+        timeframe("timeframe", interval)
         instrument = (await self._catalogue.resolve(text)).instrument
         bars = await self._bars(instrument, interval, limit=limit, end_ms=end_ms)
         if not len(bars):
@@ -175,8 +175,7 @@ class Answers:
         Raises:
             BadValue: Not a timeframe of volume, an empty range, or one that is too long.
         """
-        if interval not in VOLUME_TIMEFRAMES:
-            raise BadValue("timeframe", interval, "one of " + " ".join(VOLUME_TIMEFRAMES))
+        volume_timeframe("timeframe", interval)
         instrument = (await self._catalogue.resolve(text)).instrument
         async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
             # First of all, since it brings the venue's clock with it.

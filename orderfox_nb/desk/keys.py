@@ -97,14 +97,25 @@ def whole_number(name: str, text: str, *, low: int, high: int) -> int:
     return min(int(text), high)
 
 
-def timeframe(name: str, text: str) -> str:
-    """Check a timeframe of candles.
+def timeframe(_name: str, text: str) -> str:
+    """Check a timeframe of candles; the error calls it so under whatever name it came.
 
     Raises:
         BadValue: Not one of them.
     """
     if text not in TIMEFRAME_US:
-        raise BadValue(name, text, "one of " + " ".join(TIMEFRAME_US))
+        raise BadValue("timeframe", text, "one of " + " ".join(TIMEFRAME_US))
+    return text
+
+
+def volume_timeframe(_name: str, text: str) -> str:
+    """Check a timeframe of the public liquidation volume.
+
+    Raises:
+        BadValue: Not one of them.
+    """
+    if text not in VOLUME_TIMEFRAMES:
+        raise BadValue("timeframe", text, "one of " + " ".join(VOLUME_TIMEFRAMES))
     return text
 
 
@@ -168,6 +179,6 @@ _STREAMS: Final[dict[str, dict[str, tuple[str, Check]]]] = {
     "v1.orderbook": {"limit": ("20", _whole(1, 1000)), "rounding": ("auto", _rounding), "tz": ("UTC", zone)},
     "v1.trades": {},
     "v1.candles": {"count": ("400", _whole(1, 1000)), "interval": ("1m", timeframe)},
-    "v1.liquidation_volume": {"count": ("400", _whole(1, 1000)), "interval": ("1m", _one_of(*VOLUME_TIMEFRAMES))},
+    "v1.liquidation_volume": {"count": ("400", _whole(1, 1000)), "interval": ("1m", volume_timeframe)},
 }
 """Parameters of each stream with their default and check."""

@@ -14,6 +14,7 @@ from orderfox_nb.clock import Clock, SystemClock, in_time
 from orderfox_nb.core.events import Liquidation
 from orderfox_nb.core.timeframes import bar_open_us, next_bar_us
 from orderfox_nb.errors import MalformedFrame, VenueRefused, VenueUnreachable
+from orderfox_nb.feeds.transport import network_reason
 
 Answer = TypeVar("Answer")
 
@@ -172,7 +173,7 @@ class LiquidationHistory:
             return msgspec.json.decode(body, type=kind, strict=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failures += 1
-            reason = str(error) or "no answer in time"
+            reason = network_reason(error)
             raise VenueUnreachable(_NAME, f"{self.url} cannot be reached ({reason})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self.failures += 1

@@ -20,6 +20,7 @@ from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.remote_link import MOST_TOPICS, Dropped, Gone, RemoteItem, RemoteLink
 from orderfox_nb.feeds.remote_reading import RemoteReading
+from orderfox_nb.feeds.transport import network_reason
 
 Answer = TypeVar("Answer")
 
@@ -210,7 +211,7 @@ class RemoteFeed:
                 return msgspec.json.decode(body, type=kind, strict=False), quality
             detail = msgspec.json.decode(body, type=_Refused).detail
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({error!s})") from error
+            raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedFrame(self.venue, f"{path} answered with something else ({error})") from error
         if status == 404:

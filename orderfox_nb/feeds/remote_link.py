@@ -16,7 +16,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Event, Topic, is_restart
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff
-from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, http_status, open_socket
+from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, network_reason, open_socket
 
 _log = logging.getLogger(__name__)
 
@@ -195,8 +195,8 @@ class RemoteLink:
                 async with open_socket(self._url, headers=self._headers) as socket:
                     await self._serve(socket)
             except SOCKET_ERRORS as error:
-                status = http_status(error)
-                reason = f"HTTP {status}" if status else str(error) or type(error).__name__
+                _log.info("the socket of %s ended: %r", self._url, error)
+                reason = network_reason(error)
             finally:
                 # While a socket closes a reader may have come, and opened the next one.
                 if self._task is None or self._task is asyncio.current_task():

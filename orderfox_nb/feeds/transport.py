@@ -5,10 +5,15 @@ Both have the same interface; picows costs an eighth in a flood. Compression is 
 
 from __future__ import annotations
 
+import errno
+import socket
+import ssl
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
+
+import aiohttp
 
 CLIENT: Final = "picows.websockets" if find_spec("picows") is not None else "websockets"
 _library: Any = import_module(CLIENT)
@@ -17,6 +22,30 @@ _exceptions: Any = import_module(f"{CLIENT}.exceptions")
 
 SOCKET_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, TimeoutError, EOFError, _exceptions.WebSocketException)
 """What connecting, sending and receiving may raise for a network's sake."""
+
+_BY_NUMBER: Final = {
+    errno.ETIMEDOUT: "no answer in time",
+    errno.ECONNREFUSED: "connection refused",
+    errno.ENETUNREACH: "no network",
+    errno.ENETDOWN: "no network",
+    errno.EHOSTUNREACH: "no network",
+}
+_BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
+    (ssl.SSLError, "TLS failed"),
+    (socket.gaierror, "its host name is not known"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.InvalidURL, "not an address"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed"),
+    (_exceptions.ConnectionClosed, "the connection was closed"),
+    (ConnectionError, "the connection was closed"),
+    (EOFError, "the connection was closed"),
+)
+"""What an error of the network is called; the first that fits."""
+
+
+class ConnectionLost(ConnectionError):
+    """A connection that we give up; its text is for a person."""
 
 
 class Socket(Protocol):
@@ -52,3 +81,15 @@ def http_status(error: BaseException) -> int:
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", 0)
     return status if isinstance(status, int) else 0
+
+
+def network_reason(error: BaseException) -> str:
+    """Return in words for a person why a connection failed or ended; the system's own text belongs in the log."""
+    if isinstance(error, ConnectionLost):
+        return str(error)
+    if status := http_status(error):
+        return f"HTTP {status}"
+    # aiohttp keeps the system's error inside its own.
+    cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    by_number = _BY_NUMBER.get(getattr(cause, "errno", None) or 0)
+    return by_number or next((text for kind, text in _BY_KIND if isinstance(cause, kind)), "the connection failed")

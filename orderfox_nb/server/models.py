@@ -140,7 +140,7 @@ class CacheStats(msgspec.Struct):
 class Refreshed(CacheStats, kw_only=True):
     """The symbol list after it was loaded anew."""
 
-    refreshed: Literal[True]
+    refreshed: bool
 
 
 class BookRow(msgspec.Struct):
@@ -237,8 +237,9 @@ class VolumeBucket(msgspec.Struct):
     total_volume_formatted: str
     delta_volume_formatted: str
     count: int
-    ma_value: str
-    ma_value_formatted: str
+    ma_value: str | None
+    """Mean of the absolute delta over the newest 50 non-empty buckets; None where no bucket is known yet."""
+    ma_value_formatted: str | None
 
 
 class LiquidationVolumeAnswer(msgspec.Struct):

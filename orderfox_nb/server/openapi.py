@@ -23,6 +23,21 @@ _ERRORS: Final = {
     "429": "Too many writes: Retry-After tells when to come again",
     "503": "The venue cannot be reached",
 }
+_ABOUT: Final = """Market data of crypto perpetuals: symbols, order book, trades, candles, liquidations.
+
+Every message carries `quality` (state, coverage, since when) and `sequence`. The same data is pushed by WebSockets:
+
+| path | query | messages |
+|---|---|---|
+| `/api/v1/ws/orderbook/{symbol}` | `limit`, `rounding`, `tz` | `orderbook_update`; takes `{"type":"update_params"}` |
+| `/api/v1/ws/trades/{symbol}` | `delta` | `trades_update` |
+| `/api/v1/ws/candles/{symbol}/{timeframe}` | `container_width` | `historical_candles`, `candle_update` |
+| `/api/v1/ws/liquidations/{symbol}` | `container_width` | `liquidation_order` |
+| `/api/v1/ws/liquidations/{symbol}?timeframe=1m` | `container_width`, `orders` | `liquidation_volume` |
+
+With `orders=true` the last one sends `liquidation_order` too.
+Every socket also sends `status`, `error` and `heartbeat` messages, and answers `{"type":"ping"}`.
+"""
 _TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "token <the server's token>"}
 
 
@@ -50,7 +65,7 @@ def document(
             "info": {
                 "title": "OrderFox",
                 "version": __version__,
-                "description": "Market data of crypto perpetuals: symbols, order book, trades, candles, liquidations.",
+                "description": _ABOUT,
             },
             "servers": [{"url": base_url.rstrip("/") or "/"}],
             "paths": paths,

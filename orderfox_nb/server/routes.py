@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from jupyter_server.utils import url_path_join
 
-from orderfox_nb.server.handlers import live, market, streams, system
+from orderfox_nb.server.handlers import docs, live, market, streams, system
 from orderfox_nb.server.handlers.base import NoRoute
 from orderfox_nb.server.service import DeskService
 
@@ -38,7 +38,12 @@ SOCKETS: Final[list[tuple[str, type[Any]]]] = [
     (r"/api/v1/ws/live", live.LiveSocket),
 ]
 
-TOP_LEVEL: Final[list[tuple[str, type[Any]]]] = [(r"/health", system.Health), (r"/metrics", system.MetricsText)]
+PAGES: Final[list[tuple[str, type[Any]]]] = [(r"/api/v1/docs(?:/([a-z.-]+))?", docs.ApiDocs)]
+TOP_LEVEL: Final[list[tuple[str, type[Any]]]] = [
+    (r"/health", system.Health),
+    (r"/metrics", system.MetricsText),
+    (r"/docs", docs.ToApiDocs),
+]
 CATCH_ALL: Final[list[tuple[str, type[Any]]]] = [(r"/api/v1(?:/.*)?", NoRoute)]
 
 
@@ -48,10 +53,10 @@ def routes(base_url: str, service: DeskService, *, top_level: bool, catch_all: b
     Args:
         base_url: Prefix of every path.
         service: What the handlers share.
-        top_level: Also ``/health`` and ``/metrics``: only where nobody else's routes are.
+        top_level: Also ``/health``, ``/metrics`` and ``/docs``: only where nobody else's routes are.
         catch_all: Also an answer to whatever else is asked under ``/api/v1``.
     """
-    table = [*REST, *SOCKETS, *(TOP_LEVEL if top_level else []), *(CATCH_ALL if catch_all else [])]
+    table = [*REST, *SOCKETS, *PAGES, *(TOP_LEVEL if top_level else []), *(CATCH_ALL if catch_all else [])]
     return [_rule(base_url, path, handler, service) for path, handler in table]
 
 

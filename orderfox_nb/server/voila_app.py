@@ -24,13 +24,14 @@ import tornado.web
 from jupyter_server.utils import url_path_join
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
+from tornado.routing import Rule
 from traitlets import Float, Instance
 from traitlets.config import Config
 from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 
 from orderfox_nb.errors import SettingError
-from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute
+from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute, Preflight
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
@@ -141,6 +142,7 @@ class OrderFoxVoila(Voila):
             # No file has such a name, and looking for one is an error inside tornado.
             (r".*%00.*", NoRoute, {"service": self.service}),
             *routes(base, self.service, top_level=True, catch_all=True),
+            Rule(Preflight(), NoRoute, {"service": self.service}),
             (url_path_join(base, rf"/api/kernels/{_KERNEL_PATH}/channels"), GuardedKernelSocket, guard),
             (url_path_join(base, rf"/voila/api/shutdown/{_KERNEL_PATH}"), PageLeaves, {"reaper": self._reaper}),
             *cast("list[Any]", super().init_handlers()),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from orderfox_nb.core.bars import BarColumns
-from orderfox_nb.core.formatting import format_iso
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.lapses import Lapse
 from orderfox_nb.core.quality import History, QualityView
@@ -19,6 +18,8 @@ from orderfox_nb.core.volume_columns import VolumeColumns
 from orderfox_nb.views.quality import lapse_rows
 from orderfox_nb.views.stamp import Stamp, encode, number
 
+MAX_UPDATES: Final = 20
+"""As many bars change one by one; more are sent as a whole window."""
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -144,8 +145,8 @@ def historical_candles(view: CandleView, stamp: Stamp, *, instrument: Instrument
             "time_range": {
                 "start_ms": start_us // 1000,
                 "end_ms": end_us // 1000,
-                "start": format_iso(start_us),
-                "end": format_iso(end_us),
+                "start": start_us // 1_000_000,
+                "end": end_us // 1_000_000,
             },
             "symbolData": {"priceFormat": price_format(instrument)},
             "quality": stamp.quality,
@@ -159,10 +160,11 @@ def candle_updates(
 ) -> tuple[bytes, ...] | None:
     """Encode each changed bar as the contract's message, the newest one where only the quality changed.
 
-    Returns None where single bars do not tell the change.
+    Returns None where single bars do not tell the change, or where they would be a flood: after a restart of the venue
+    or a gap. The reader then gets the whole window once.
     """
     rows = changed_rows(before, view)
-    if rows is None or not len(view.bars):
+    if rows is None or not len(view.bars) or len(rows) > MAX_UPDATES:
         return None
     bars = view.bars
     chosen: list[int] = rows.tolist() or [len(bars) - 1]

@@ -20,7 +20,7 @@ from orderfox_nb.core.formatting import (
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, notional_micro
 from orderfox_nb.core.quality import History
-from orderfox_nb.core.volume_columns import VolumeColumns
+from orderfox_nb.core.volume_columns import UNKNOWN_AVERAGE, VolumeColumns
 from orderfox_nb.views.stamp import Stamp, encode
 
 _AVERAGE_DIGITS: Final = 6
@@ -86,10 +86,13 @@ def public_volume(volume: VolumeColumns, rows: NDArray[np.intp] | None = None) -
             **_sum("total_volume", buy + sell),
             **_sum("delta_volume", buy - sell),
             "count": count,
-            **_sum("ma_value", average),
+            **(_NO_AVERAGE if average == UNKNOWN_AVERAGE else _sum("ma_value", average)),
         }
         for start_us, buy, sell, count, average in zip(*lists, strict=True)
     ]
+
+
+_NO_AVERAGE: Final = {"ma_value": None, "ma_value_formatted": None}
 
 
 def _sum(name: str, micro: int) -> dict[str, str]:

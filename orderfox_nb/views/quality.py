@@ -5,10 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from orderfox_nb.core.events import Channel
 from orderfox_nb.core.lapses import Lapse
-from orderfox_nb.core.quality import Quality
+from orderfox_nb.core.quality import Quality, QualityState
 
 MOST_IN_FRAMES: Final = 200
+
+_CHANNELS: Final[dict[Channel, str]] = {
+    "book": "Order book",
+    "trades": "Trades",
+    "candles": "Candles",
+    "liquidations": "Liquidations",
+    "mark": "Mark price",
+    "ticker": "Ticker",
+    "open_interest": "Open interest",
+}
+_STATES: Final = {
+    QualityState.SYNCING: "loading",
+    QualityState.LIVE: "live again",
+    QualityState.STALE: "stale",
+    QualityState.GAP: "incomplete",
+    QualityState.SKEWED: "the venue's clock jumped",
+    QualityState.DOWN: "no connection, trying again",
+}
+
+
+def status_text(quality: Quality, *, symbol: str, ended: bool = False) -> str:
+    """Return a topic's state as a sentence for a person, with its reason where there is one.
+
+    Args:
+        quality: The topic's.
+        symbol: Whose.
+        ended: Whether the stream has ended for good.
+    """
+    state = "ended" if ended else _STATES[quality.state]
+    reason = f" ({quality.reason})" if quality.reason else ""
+    return f"{_CHANNELS[quality.channel]} of {symbol}: {state}{reason}"
 
 
 def lapse_rows(lapses: Sequence[Lapse]) -> list[list[Any]]:

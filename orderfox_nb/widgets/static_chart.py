@@ -153,7 +153,9 @@ def _liquidations(
 ) -> list[str]:
     """Draw the net of each bar around zero, and the moving average."""
     _, shorts, longs, averages, _ = columns
-    most = max([1e-9, *shorts, *longs, *(averages if average else ())])
+    # Bars before the first known bucket have no average.
+    known = [(at, value) for at, value in enumerate(averages) if value is not None]
+    most = max([1e-9, *shorts, *longs, *(value for _, value in known if average)])
     zero = (top + bottom) / 2 + 6
     half = (bottom - top) / 2 - 8
     parts: list[str] = []
@@ -166,7 +168,7 @@ def _liquidations(
             parts.append(rect(at * _BAR + 1, zero - reach if above else zero, _BAR - 2, reach, fill=ink))
     parts.append(line(0, zero, right, zero, stroke=colours.line))
     if average:
-        points = [(at * _BAR + 3, zero - value / most * half) for at, value in enumerate(averages)]
+        points = [(at * _BAR + 3, zero - value / most * half) for at, value in known]
         parts.append(path(points, stroke=colours.warning))
     return parts
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from itertools import islice, pairwise
 from random import Random
 from statistics import mean
@@ -15,6 +17,7 @@ from orderfox_nb.errors import RateLimited, UnknownSymbol, VenueBlocked, VenueRe
 from orderfox_nb.feeds.binance.pace import CALM_S, ResyncBucket, ResyncPace
 from orderfox_nb.feeds.binance.sockets import GOOD_AGE_S
 from orderfox_nb.feeds.retry import backoff, is_transient
+from orderfox_nb.feeds.transport import ConnectionLost, network_reason
 from tests.reliability.rig import STEP_S, Rig, on_quiet_loop, open_rig
 
 pytestmark = pytest.mark.feeds
@@ -118,3 +121,20 @@ def bounded(pauses_s: list[float], *bounds_s: float) -> None:
     assert len(pauses_s) == len(bounds_s)
     for pause_s, bound_s in zip(pauses_s, bounds_s, strict=True):
         assert bound_s / 2 - STEP_S <= pause_s <= bound_s + 2 * STEP_S, f"{pauses_s} are not within {bounds_s}"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)"), "connection refused"),
+        (OSError(101, "Network is unreachable"), "no network"),
+        (socket.gaierror(-2, "Name or service not known"), "its host name is not known"),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "its certificate is not trusted"),
+        (TimeoutError(), "no answer in time"),
+        (ConnectionResetError(104, "Connection reset by peer"), "the connection was closed"),
+        (OSError("Multiple exceptions: [Errno 111] …"), "the connection failed"),
+        (ConnectionLost("no frame for 30 s"), "no frame for 30 s"),
+    ],
+)
+def test_network_errors_are_words_and_no_error_numbers(error: Exception, words: str):
+    assert network_reason(error) == words

@@ -93,11 +93,13 @@ async def test_both_path_forms_open_the_stream_under_the_canonical_symbol(server
         ("candles/NOSUCHTHING/1m", "Symbol NOSUCHTHING not found."),
         ("liquidations/NOSUCHTHING", "Symbol NOSUCHTHING not found."),
         ("orderbook", "symbol"),
-        ("candles/BTCUSDT/7m", "7m"),
+        ("candles/BTCUSDT/7m", "Invalid timeframe '7m'"),
         ("candles/BTCUSDT?timeframe=fortnight", "fortnight"),
         ("candles/BTCUSDT?container_width=299", "container_width"),
         ("candles/BTCUSDT?container_width=wide", "container_width"),
         ("liquidations/BTCUSDT?timeframe=3m", "timeframe"),
+        ("liquidations/BTCUSDT?orders=false", "orders"),
+        ("liquidations/BTCUSDT?timeframe=1m&orders=some", "orders"),
         ("liquidations/BTCUSDT?timeframe=1m&container_width=3001", "container_width"),
         ("orderbook/BTCUSDT?limit=0", "limit"),
         ("orderbook/BTCUSDT?limit=-1", "limit"),
@@ -328,7 +330,10 @@ async def test_trouble_upstream_is_told_and_the_socket_stays(server: Served) -> 
         down = Status(symbol="BTCUSDT", time_us=server.feed.time_us + 1, state="down", reason="the line was cut")
         server.feed.emit(BOOK, down)
         status = await receive(socket, "status")
-        assert (status["state"], status["message"]) == ("down", "the line was cut")
+        assert (status["state"], status["message"]) == (
+            "down",
+            "Order book of BTCUSDT: no connection, trying again (the line was cut)",
+        )
         server.feed.emit(BOOK, *server.feed.prelude(BOOK))
         assert (await receive(socket, "status"))["state"] == "live"
 
@@ -345,7 +350,9 @@ async def test_trouble_upstream_is_told_and_the_socket_stays(server: Served) -> 
         ('{"a":["\\ud83e\\udd8a", 1.5]}', {"a": ["\U0001f98a", Decimal("1.5")]}),
         ('{"a":["\\udd8a\\ud83e"]}', None),
         ('{"\\ud83e":1}', None),
-        (b"{}", None),
+        (b'{"type":"ping"}', {"type": "ping"}),
+        (b"\xff", None),
+        (b"[]", None),
     ],
 )
 def test_messages_that_are_no_object_are_none(text: str | bytes, expected: dict[str, Any] | None) -> None:

@@ -45,8 +45,8 @@ def test_history_and_updates_of_candles_follow_the_contract():
         "time_range": {
             "start_ms": opened,
             "end_ms": opened,
-            "start": "2023-11-14T22:13:00.000Z",
-            "end": "2023-11-14T22:13:00.000Z",
+            "start": opened // 1000,
+            "end": opened // 1000,
         },
         "symbolData": {"priceFormat": {"type": "price", "precision": 1, "minMove": 0.1}},
         "quality": {"state": "live", "coverage": "complete", "since": 1},

@@ -13,7 +13,7 @@ from orderfox_nb.feeds.binance.items import Item
 from orderfox_nb.feeds.binance.messages import StreamFrame, decode_frame, stream_name
 from orderfox_nb.feeds.binance.protocol import to_events
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.transport import Socket, open_socket
+from orderfox_nb.feeds.transport import ConnectionLost, Socket, open_socket
 
 COMMAND_PAUSE_S: Final = 0.2
 """Between two commands: half of the 10 messages a second that the venue takes, pongs are counted too."""
@@ -29,7 +29,7 @@ ANSWER_S: Final = 4.0
 """How long that answer may take."""
 
 
-class CommandRefused(ConnectionError):
+class CommandRefused(ConnectionLost):
     """The venue answered a subscription with an error."""
 
 
@@ -108,7 +108,7 @@ class Connection:
                     task.cancel()
                 await asyncio.wait(tasks)
             errors = [task.exception() for task in (receiver, prober, sender) if not task.cancelled()]
-            raise next((error for error in errors if error is not None), ConnectionError("the socket has ended"))
+            raise next((error for error in errors if error is not None), ConnectionLost("the connection was closed"))
 
     async def _receive(self, socket: Socket) -> None:
         while True:
@@ -169,7 +169,7 @@ class Connection:
             await self._command(socket, "LIST_SUBSCRIPTIONS", None)
             await self._clock.sleep(ANSWER_S - COMMAND_PAUSE_S)
             if self.frames == frames:
-                raise ConnectionError(f"no frame for {SILENT_S:g} s, and no answer within {ANSWER_S:g} s")
+                raise ConnectionLost(f"no frame for {SILENT_S:g} s, and no answer within {ANSWER_S:g} s")
 
     async def _command(self, socket: Socket, method: str, streams: set[str] | None) -> None:
         self._last_command += 1

@@ -34,6 +34,7 @@ from orderfox_nb.feeds.binance.problems import BLOCKED
 from orderfox_nb.feeds.binance.protocol import depth_weight, klines_weight
 from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, Rows, SymbolRow, rate_limits
 from orderfox_nb.feeds.binance.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
+from orderfox_nb.feeds.transport import network_reason
 
 Answer = TypeVar("Answer")
 
@@ -210,8 +211,7 @@ class BinanceRest:
                 raise self._refusal(response, body, parameters.get("symbol", ""))
             return msgspec.json.decode(body, type=kind, strict=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = str(error) or "no answer in time"
-            raise VenueUnreachable(self._venue, f"no answer from {self.url} ({reason})") from error
+            raise VenueUnreachable(self._venue, f"no answer from {self.url} ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedFrame(self._venue, f"{path} answered with something else ({error})") from error
         finally:

@@ -16,7 +16,7 @@ from orderfox_nb.feeds.binance.handover import Route
 from orderfox_nb.feeds.binance.items import Item, Live, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff
-from orderfox_nb.feeds.transport import SOCKET_ERRORS, http_status
+from orderfox_nb.feeds.transport import SOCKET_ERRORS, network_reason
 
 _log = logging.getLogger(__name__)
 
@@ -321,8 +321,9 @@ class _Line:
 
 
 def reason_of(error: BaseException) -> str:
-    """Say why a socket ended, in one line."""
+    """Return why a socket ended, in words for a person."""
     if not isinstance(error, SOCKET_ERRORS):
         _log.error("a socket's task failed", exc_info=error)
-    status = http_status(error)
-    return f"HTTP {status}" if status else str(error) or type(error).__name__
+        return "the connection failed inside this server; its log has more"
+    _log.info("a socket ended: %r", error)
+    return network_reason(error)

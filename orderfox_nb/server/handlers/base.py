@@ -16,6 +16,8 @@ from jupyter_server.auth.identity import User
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher
 
 from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, RateLimited, SettingError, UnknownSymbol
 from orderfox_nb.server.limits import MOST_REQUESTS
@@ -252,10 +254,26 @@ class ReadHandler(RestHandler):
 
 
 class NoRoute(MarketHandler):
-    """Whatever is asked under ``/api/v1`` and is not there."""
+    """Answers whatever is asked for and is not there.
+
+    A preflight request is answered as everywhere: without it a browser hides the 404 from its page.
+    """
 
     route = "none"
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.correlation = secrets.token_hex(8)
-        raise Refused(404, f"No such route: {self.request.path[:100]}")
+        self.set_cors_headers()
+        if self.request.method != "OPTIONS":
+            raise Refused(404, f"No such route: {self.request.path[:100]}")
+
+    @classmethod
+    def allowed(cls) -> list[str]:
+        return list(_METHODS)
+
+
+class Preflight(Matcher):
+    """Matches ``OPTIONS`` requests to any path: for servers whose every path is ours."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return {} if request.method == "OPTIONS" else None

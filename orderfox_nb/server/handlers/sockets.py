@@ -173,7 +173,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                 return
             parsed = parse_message(message)
             if parsed is None:
-                await self.complain("Expected a JSON object as text")
+                await self.complain("Expected a JSON object")
             elif parsed.get("type") == "ping":
                 await self.send(b'{"type":"pong"}')
             else:
@@ -283,10 +283,10 @@ def text_frame(text: bytes) -> bytes:
 
 
 def parse_message(message: str | bytes) -> dict[str, Any] | None:
-    """Read a message of a reader; ``None`` where it is no JSON object. Fractions stay exact decimals."""
-    if isinstance(message, bytes):
-        return None
+    """Read a message, text or binary; ``None`` where it is no JSON object. Fractions stay exact decimals."""
     try:
+        if isinstance(message, bytes):
+            message = message.decode()
         parsed = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
         if "\\u" in message:
             # Half a surrogate pair can be escaped and is no text: what quotes it could not be sent.

@@ -16,7 +16,7 @@ from orderfox_nb.core.ladder import parse_rounding
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.symbols import default_rounding
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, bar_count, frame_key
+from orderfox_nb.desk.keys import FrameKey, bar_count, frame_key, volume_timeframe
 from orderfox_nb.desk.reader import Repeat
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
@@ -26,6 +26,7 @@ from orderfox_nb.server.handlers.parameters import Parameter
 from orderfox_nb.server.handlers.sockets import MarketSocket
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
+from orderfox_nb.views.quality import status_text
 from orderfox_nb.views.stamp import Stamp, number
 from orderfox_nb.views.trades import PUBLIC_TRADES, trades_update
 
@@ -33,6 +34,9 @@ EVENT_BOUND: Final = 2000
 _BATCH_S: Final = 0.1
 _WIDTH: Final = Parameter(
     name="container_width", kind="integer", default=800, low=300, high=3000, description="Width of the chart in pixels"
+)
+_ORDERS: Final = Parameter(
+    name="orders", kind="boolean", description="Whether each order is sent; by default only without a timeframe"
 )
 _TROUBLE: Final = ("stale", "gap", "skewed", "down")
 
@@ -51,7 +55,7 @@ class SymbolSocket(MarketSocket):
         listing = await desk.catalogue.resolve(asked)
         topic = Topic(desk.venue, listing.instrument.symbol, self.channel, options.get("interval", ""))
         async with desk.hub.watch(topic) as state:
-            status = asyncio.create_task(self._tell_trouble(state), name=f"status {topic}")
+            status = asyncio.create_task(self._report_status(state), name=f"status {topic}")
             try:
                 await self.stream(desk, listing, options)
             finally:
@@ -92,28 +96,28 @@ class SymbolSocket(MarketSocket):
         """Write a message that no later one replaces: a reader that does not take it is closed."""
         await self.send(text, patience_s=self.service.patience_s)
 
-    async def _tell_trouble(self, state: TopicState) -> None:
-        """Send a status message whenever the upstream falls ill or recovers; silence means that it is well."""
+    async def _report_status(self, state: TopicState) -> None:
+        """Send a status message whenever the upstream fails or recovers; silence means that it is well."""
         changed = asyncio.Event()
-        told = "live"
+        reported = "live"
 
-        def look() -> None:
+        def check() -> None:
             now = state.quality.wire().state
-            if now != told and (now in _TROUBLE or now == "live"):
+            if now != reported and (now in _TROUBLE or now == "live"):
                 changed.set()
 
-        state.watch(look)
+        state.watch(check)
         try:
-            look()
+            check()
             with contextlib.suppress(WebSocketClosedError):
                 while True:
                     await changed.wait()
                     changed.clear()
-                    told = state.quality.wire().state
-                    reason = state.quality.reason or told
-                    await self.say(type="status", symbol=state.topic.symbol, state=told, message=reason)
+                    reported = state.quality.wire().state
+                    text = status_text(state.quality, symbol=state.topic.symbol, ended=state.ended)
+                    await self.say(type="status", symbol=state.topic.symbol, state=reported, message=text)
         finally:
-            state.unwatch(look)
+            state.unwatch(check)
 
 
 class OrderBookSocket(SymbolSocket):
@@ -265,23 +269,38 @@ class CandlesSocket(SymbolSocket):
 
 
 class LiquidationsSocket(SymbolSocket):
-    """``liquidation_order`` for every order; with a timeframe also ``liquidation_volume``."""
+    """``liquidation_order`` for every order; with a timeframe ``liquidation_volume``, and both with ``orders=true``.
+
+    Clients open one socket for their table and one for their chart and show what either sends: if both sent orders,
+    each order would stand twice in the table.
+    """
 
     route = "ws/liquidations"
     channel = "liquidations"
 
     def options(self) -> dict[str, Any]:
         timeframe = self.value("timeframe")
-        if timeframe is not None and timeframe not in VOLUME_TIMEFRAMES:
-            raise BadValue("timeframe", timeframe, "one of " + " ".join(VOLUME_TIMEFRAMES))
-        return {"timeframe": timeframe, "count": bar_count(_WIDTH.read(self.value("container_width")))}
+        if timeframe is not None:
+            volume_timeframe("timeframe", timeframe)
+        orders = _ORDERS.read(self.value("orders"))
+        if timeframe is None and orders is False:
+            raise BadValue("orders", "false", "true, or a timeframe beside it: else there is nothing to send")
+        return {
+            "timeframe": timeframe,
+            "count": bar_count(_WIDTH.read(self.value("container_width"))),
+            "orders": timeframe is None if orders is None else orders,
+        }
 
     async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            if options["timeframe"] is not None:
-                wanted = {"interval": options["timeframe"], "count": options["count"]}
-                key = frame_key(desk.venue, listing.instrument.symbol, "v1.liquidation_volume", wanted)
-                await stack.enter_async_context(beside(self.forward(desk, key), name=f"volume {self.correlation}"))
+        if options["timeframe"] is None:
+            await self._orders(desk, listing)
+            return
+        parameters = {"interval": options["timeframe"], "count": options["count"]}
+        key = frame_key(desk.venue, listing.instrument.symbol, "v1.liquidation_volume", parameters)
+        if not options["orders"]:
+            await self.forward(desk, key)
+            return
+        async with beside(self.forward(desk, key), name=f"volume {self.correlation}"):
             await self._orders(desk, listing)
 
     async def _orders(self, desk: Desk, listing: Listing) -> None:
