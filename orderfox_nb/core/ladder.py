@@ -22,8 +22,7 @@ _SMALLEST_ROUNDING: Final = Decimal(10) ** -24
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     """Price rows of both sides, best first, and what is behind them. Rows without a level are left out.
 
-    The price of a row is its key times ``rounding``: at or below its levels for bids, at or above for asks. Bids that
-    are lower than one row have none: it would be at price 0.
+    The price of a row is its key times ``rounding``: at or below its levels for bids, at or above for asks.
     """
 
     rounding: Decimal
@@ -73,9 +72,6 @@ def build_ladder(book: Book, *, rounding: Decimal, limit: int) -> Ladder:
     height = _height(book.instrument.tick_size, rounding)
     bid_keys, bid_lots = book.rows("bid", tick=height.tick, row=height.row, limit=limit)
     ask_keys, ask_lots = book.rows("ask", tick=height.tick, row=height.row, limit=limit)
-    if bid_keys and bid_keys[-1] == 0:
-        bid_keys.pop()
-        bid_lots.pop()
     raw_bids, raw_asks = book.counts
     return Ladder(
         rounding=height.rounding,
@@ -90,6 +86,19 @@ def build_ladder(book: Book, *, rounding: Decimal, limit: int) -> Ladder:
         raw_asks=raw_asks,
         requested=limit,
         depth_limited=min(len(bid_keys), len(ask_keys)) < limit,
+    )
+
+
+def above_zero(ladder: Ladder) -> Ladder:
+    """Return a ladder without the row of the bids that are lower than one row: it would be at price 0."""
+    if not ladder.bid_keys or ladder.bid_keys[-1]:
+        return ladder
+    return msgspec.structs.replace(
+        ladder,
+        bid_keys=ladder.bid_keys[:-1],
+        bid_lots=ladder.bid_lots[:-1],
+        bid_cumulative=ladder.bid_cumulative[:-1],
+        depth_limited=True,
     )
 
 

@@ -11,7 +11,7 @@ from orderfox_nb.core.book import Book
 from orderfox_nb.core.depth import Depth, average_prices, build_depth
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.core.ladder import build_ladder
+from orderfox_nb.core.ladder import above_zero, build_ladder
 from orderfox_nb.core.quality import QualityState
 from orderfox_nb.core.symbols import default_rounding
 from orderfox_nb.core.tape import Tape
@@ -103,7 +103,7 @@ class BookRecipe(OneTopic[Book]):
         self.state.check()
         book, units = self.fold, self.instrument.tick_units
         bid, ask = book.best_bid, book.best_ask
-        ladder = build_ladder(book, rounding=self._rounding, limit=self._limit)
+        ladder = above_zero(build_ladder(book, rounding=self._rounding, limit=self._limit))
         averages = (
             ()
             if self._public

@@ -45,7 +45,7 @@ PANELS = {
 }
 
 
-async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = 30) -> None:
+async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = 60) -> None:
     """Wait until a function or an expression of the page is true, also over a reload.
 
     Asked from outside, since the page's policy forbids text as code to whoever waits inside.
@@ -87,14 +87,14 @@ class Screen:
         """Return how often panels were painted."""
         return {panel: int((await self.data(panel)).get("frames", 0)) for panel in panels}
 
-    async def wait_live(self, *panels: str, timeout_s: float = 40) -> None:
+    async def wait_live(self, *panels: str, timeout_s: float = 60) -> None:
         """Wait until panels show live data."""
         for panel in panels or tuple(PANELS):
             await self.page.wait_for_selector(
                 f'{PANELS[panel]}[data-state="live"]', state="attached", timeout=timeout_s * 1000
             )
 
-    async def wait_data(self, panel: str, timeout_s: float = 20, **wanted: str) -> None:
+    async def wait_data(self, panel: str, timeout_s: float = 60, **wanted: str) -> None:
         """Wait until a panel's data attributes have values."""
         await until(
             self.page,
@@ -104,7 +104,7 @@ class Screen:
             timeout_s=timeout_s,
         )
 
-    async def wait_frames(self, panel: str, more: int, timeout_s: float = 20) -> None:
+    async def wait_frames(self, panel: str, more: int, timeout_s: float = 60) -> None:
         """Wait until a panel was painted some times more."""
         least = (await self.frames(panel))[panel] + more
         await until(
@@ -145,7 +145,7 @@ class Screen:
         assert self.foreign == []
 
 
-def written(path: Path, timeout_s: float = 20) -> bytes:
+def written(path: Path, timeout_s: float = 60) -> bytes:
     """Wait until the file of a picture is whole and return what it holds."""
     deadline = time.monotonic() + timeout_s
     while not path.exists() or not path.read_bytes().endswith(b"IEND\xaeB`\x82"):

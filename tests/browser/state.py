@@ -95,6 +95,6 @@ def readers(address: str) -> int:
 
 
 async def wait_readers(address: str, wanted: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await asyncio.to_thread(readers, address) != wanted:  # noqa: ASYNC110 - another process counts them
             await asyncio.sleep(0.1)

@@ -50,7 +50,7 @@ class Wires:
 async def state_is(screen: Screen, state: str) -> None:
     # Without an answer it is noticed by the third ping of one each 5 s; a silent server by its heartbeat after 40 s.
     await until(screen.page, "(wanted) => document.querySelector('.of-book').dataset.state === wanted", state,
-                timeout_s=20)  # fmt: skip
+                timeout_s=60)  # fmt: skip
 
 
 async def test_a_network_that_says_nothing_is_noticed_and_nothing_old_stands_as_live(

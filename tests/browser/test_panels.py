@@ -61,7 +61,7 @@ async def frame(screen: Screen, stream: str, symbol: str = "BTCUSDT") -> dict[st
 
 
 async def wait_for(screen: Screen, condition: str, arg: object = None) -> None:
-    await until(screen.page, condition, arg, timeout_s=20)
+    await until(screen.page, condition, arg, timeout_s=60)
 
 
 async def test_a_row_of_the_ladder_tells_average_price_and_slippage_down_to_it(panels: str, open_screen: OpenScreen):
@@ -232,7 +232,7 @@ async def test_liquidations_of_the_market_stay_when_another_symbol_is_chosen(ser
 
 async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400, reduced_motion="reduce") as screen:
-        await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached", timeout=40_000)
+        await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached", timeout=60_000)
         await screen.page.wait_for_selector(".of-depth-chart .of-ready")
         depth = await frame(screen, "depth")
         for side, sign in (("bids", -1), ("asks", 1)):
@@ -297,7 +297,7 @@ async def test_depth_tells_nothing_of_a_symbol_whose_first_frame_is_to_come(pane
     async with open_screen("about:blank", height=1400) as screen:
         await screen.page.route_web_socket("**/ws/live", without_ether)
         await screen.page.goto(panels)
-        await screen.page.wait_for_selector(".of-depth-chart .of-ready", timeout=40_000)
+        await screen.page.wait_for_selector(".of-depth-chart .of-ready", timeout=60_000)
         await screen.page.focus(".of-depth-chart .bqplot")
         await screen.page.keyboard.press("ArrowLeft")
         await screen.page.wait_for_selector(".of-depth-tip:not([hidden])")

@@ -53,7 +53,7 @@ def liquidation(time_us: int, side: str, size: float, price: float) -> Liquidati
 
 
 async def next_json(reader: FrameReader) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return json.loads((await anext(reader)).text)
 
 

@@ -34,7 +34,7 @@ def feed_on() -> Callable[..., AbstractAsyncContextManager[BinanceFeed]]:
     return open_on
 
 
-async def next_of(stream: AsyncGenerator[Event, None], *kinds: type, within_s: float = 5.0) -> Any:
+async def next_of(stream: AsyncGenerator[Event, None], *kinds: type, within_s: float = 60) -> Any:
     """Return the next event of some kinds, leaving the others out."""
     async with asyncio.timeout(within_s):
         async for event in stream:

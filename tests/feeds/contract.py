@@ -104,7 +104,7 @@ class Reader:
                 self.fold.apply(event)
                 self._arrived.set()
 
-    async def until(self, condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, within_s: float = 60) -> None:
         """Let the venue's time pass until something is so."""
         async with asyncio.timeout(within_s):
             while not condition():

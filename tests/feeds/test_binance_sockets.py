@@ -217,7 +217,7 @@ async def test_a_reader_that_stops_reading_loses_its_own_events_and_no_others(ve
         for number in range(1, 11):
             await venue.send(TRADE_STREAM, trade(number))
         ids: list[int] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(ids) < 10:
                 item = await quick.get()
                 if isinstance(item, Trade):

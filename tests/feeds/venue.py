@@ -62,7 +62,7 @@ class ScriptedVenue:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 60) -> None:
         """Wait until something is so, looked at after each thing that happens here."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(condition)

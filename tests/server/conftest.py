@@ -59,7 +59,7 @@ NOTEBOOK = {
 }
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait until something is true."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  (what happens in another process signals nothing here)
@@ -154,7 +154,7 @@ class Child:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while ready not in self.text:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.end()
@@ -166,22 +166,22 @@ class Child:
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def end(self) -> float:
-        """Stop it and return how many seconds that took."""
-        began = time.monotonic()
+    def end(self) -> bool:
+        """Stop it and return whether it ended by itself."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(10)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(5)
-        return time.monotonic() - began
+            self.process.wait(30)
+            return False
+        return True
 
 
 def wait_for_port(port: int) -> None:
     """Wait until somebody listens: Jupyter prints its address a little earlier."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

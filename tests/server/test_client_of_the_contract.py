@@ -56,7 +56,7 @@ class Client:
 
 async def shown(client: Client, condition: Any) -> None:
     """Wait until the client shows something."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition(client):  # noqa: ASYNC110  (what a server sends signals nothing here)
             await asyncio.sleep(0.02)
 
@@ -91,7 +91,7 @@ async def test_client_with_one_socket_for_its_table_and_one_for_its_chart_shows_
 async def test_orders_and_volume_come_over_one_socket_where_both_are_asked_for(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/liquidations/BTCUSDT?timeframe=1m&orders=true") as socket:
         client = Client()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (client.orders and client.bars):
                 client.show(msgspec.json.decode(await socket.recv()))
 
@@ -181,7 +181,7 @@ async def test_ping_in_a_binary_frame_is_answered(server: Served) -> None:
     for path in ("orderbook/BTCUSDT", "live"):
         async with connect(server.ws_url + "api/v1/ws/" + path) as socket:
             await socket.send(b'{"type":"ping"}')
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while msgspec.json.decode(await socket.recv())["type"] != "pong":
                     pass
 

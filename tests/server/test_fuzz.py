@@ -86,7 +86,7 @@ def run(work: Any) -> None:
     """Run against a server of its own, whose end asserts that no stream is left, and look for tasks that are."""
 
     async def whole() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async with served() as server:
                 seconds = itertools.count()
                 # Nobody is limited by rate: that has tests of its own.

@@ -103,7 +103,7 @@ def held(server: Served) -> Served:
 
 
 async def flood(socket: ClientConnection, text: str, times: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(times):
             await socket.send(text)
 

@@ -53,7 +53,7 @@ async def test_more_topics_than_a_socket_carries_are_read_over_several(
     topics = [Topic("remote", symbol, *stream) for symbol in symbols for stream in channels]
     assert len(topics) > 64
 
-    async with RemoteFeed(server.url) as feed, AsyncExitStack() as stack, asyncio.timeout(30):
+    async with RemoteFeed(server.url) as feed, AsyncExitStack() as stack, asyncio.timeout(60):
 
         async def live(topic: Topic) -> None:
             events = await stack.enter_async_context(aclosing(feed.stream(topic)))
@@ -85,7 +85,7 @@ async def test_a_reader_that_comes_while_the_last_ones_socket_closes_gets_one_of
             if event == Status(symbol="BTCUSDT", time_us=START_US, state="live"):
                 return
 
-    async with RemoteFeed(server.url) as feed, asyncio.timeout(20):
+    async with RemoteFeed(server.url) as feed, asyncio.timeout(60):
         for _ in range(10):
             first, second, third = (feed.stream(topic) for topic in topics)
             await live(first)
@@ -206,7 +206,7 @@ async def test_our_token_is_told_to_no_other_server(variables: dict[str, str], e
     async with listening() as (url, told):
         given = {name: value.replace("its own", f"{url}/") for name, value in variables.items()}
         settings = load_settings(ORDERFOX_TOKEN="ours", **given)
-        async with open_feed(f"{url}/", settings) as feed, asyncio.timeout(10):
+        async with open_feed(f"{url}/", settings) as feed, asyncio.timeout(60):
             with pytest.raises(FeedError):
                 await feed.listings()
             async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "book"))) as events:

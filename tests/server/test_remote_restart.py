@@ -262,7 +262,7 @@ async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often
             await received(150)
         assert feed.statistics()["reconnects"] == 4
         read: list[Event] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for event in events:
                 read.append(event)
                 if isinstance(event, Trade) and event.id == 150:

@@ -313,7 +313,7 @@ def test_fuzzer_finds_nothing_wrong_with_the_routes(dashboard: tuple[Child, str]
     command += ["--exclude-checks", "positive_data_acceptance"]
     command += ["--max-examples", "8", "--phases", "examples,fuzzing", "--seed", "7", "--workers", "1", "--no-color"]
     ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path, env=dict(os.environ)
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=dict(os.environ)
     )
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
 

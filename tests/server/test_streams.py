@@ -29,7 +29,7 @@ LIQUIDATIONS = Topic(VENUE, "BTCUSDT", "liquidations")
 
 async def receive(socket: ClientConnection, kind: str | None = None) -> dict[str, Any]:
     """Return the next message, or the next one of a kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             message = msgspec.json.decode(await socket.recv())
             if kind is None or message["type"] == kind:
@@ -38,7 +38,7 @@ async def receive(socket: ClientConnection, kind: str | None = None) -> dict[str
 
 async def closed_with(socket: ClientConnection) -> tuple[int, str]:
     with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012  (whatever was on its way comes first)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 await socket.recv()
     frame = closed.value.rcvd

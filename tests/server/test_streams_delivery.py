@@ -113,7 +113,7 @@ async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
             stalled.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.transport.pause_reading()
             sent = 3
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while server.service.metrics.closed_slow._value.get() == 0:
                     for _ in range(40):
                         server.feed.emit(LIQUIDATIONS, liquidation("BTCUSDT", sent, server.feed.time_us))

@@ -64,7 +64,7 @@ class Socket:
         self.frames: list[Any] = []
         self.pings = 0
 
-    async def receive(self, timeout_s: float = 5.0) -> Any:
+    async def receive(self, timeout_s: float = 60) -> Any:
         """Return the next message, decoded; ``None`` when the connection is closed."""
         while True:
             message = await self.raw.receive(timeout_s)
@@ -99,7 +99,7 @@ class Socket:
         frames, self.frames = self.frames, []
         return frames
 
-    async def until(self, done: Callable[[Any], bool], timeout_s: float = 10.0) -> list[Any]:
+    async def until(self, done: Callable[[Any], bool], timeout_s: float = 60) -> list[Any]:
         """Collect frames until one satisfies a condition; it is the last of them."""
         frames: list[Any] = []
         async with asyncio.timeout(timeout_s):
@@ -110,7 +110,7 @@ class Socket:
                 if done(frame):
                     return frames
 
-    async def closed(self, timeout_s: float = 5.0) -> int | None:
+    async def closed(self, timeout_s: float = 60) -> int | None:
         """Read until the server closes and return the close code, 1006 where there was none."""
         async with asyncio.timeout(timeout_s):
             while True:

@@ -40,7 +40,7 @@ async def venue(server: SimServer) -> AsyncIterator[Any]:
         await exchange.close()
 
 
-async def soon(awaitable: Any, timeout_s: float = 20.0) -> Any:
+async def soon(awaitable: Any, timeout_s: float = 60) -> Any:
     return await asyncio.wait_for(awaitable, timeout_s)
 
 

@@ -162,7 +162,7 @@ print(frame.attrs["symbol"], frame.attrs["simulated"], frame.attrs["quality"]["s
     environment = {**os.environ, "ORDERFOX_SOURCE": "sim?seed=7&symbols=3", "ORDERFOX_DATA_DIR": str(tmp_path)}
     environment.pop("ORDERFOX_URL", None)
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["ETHUSDT", "True", "live"]

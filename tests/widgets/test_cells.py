@@ -28,7 +28,7 @@ class Kernel:
         client.shell_channel.send(request)
         self.closed, printed = [], ""
         while True:
-            message = client.get_iopub_msg(timeout=30)
+            message = client.get_iopub_msg(timeout=60)
             if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
                 continue
             kind, content = message["msg_type"], message["content"]

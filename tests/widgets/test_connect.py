@@ -102,7 +102,7 @@ def test_liquidations_say_who_was_liquidated(btc: Symbol):
 async def test_trades_are_iterated_on_the_callers_own_loop(btc: Symbol):
     threads: set[str] = set()
     ids: list[int] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for trade in btc.trades:
             threads.add(threading.current_thread().name)
             assert isinstance(trade, Trade)
@@ -115,7 +115,7 @@ async def test_trades_are_iterated_on_the_callers_own_loop(btc: Symbol):
 
 async def test_nothing_is_lost_while_the_callers_loop_is_blocked(btc: Symbol):
     ids: list[int] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for trade in btc.trades:
             if not ids:
                 # What a long computation in a cell does.
@@ -127,7 +127,7 @@ async def test_nothing_is_lost_while_the_callers_loop_is_blocked(btc: Symbol):
 
 
 async def test_every_event_can_be_had_prelude_first(btc: Symbol):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for event in btc.book.events():
             assert isinstance(event, BookSnapshot)
             break
@@ -141,7 +141,7 @@ async def test_iterating_a_book_begins_with_what_its_deltas_change(btc: Symbol):
     fold = Book(btc.instrument)
     # The topic is open, so that its snapshot is older than the call.
     assert len(await asyncio.to_thread(lambda: btc.book.df)) > 200
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         deltas = 0
         async for event in btc.book:
             assert deltas or fold.synced or isinstance(event, BookSnapshot | Status)
@@ -159,7 +159,7 @@ async def test_leaving_an_iteration_ends_its_subscription(engine: Engine):
         eth = await asyncio.to_thread(market.__getitem__, "ETHUSDT")
         topic = eth.trades.topic
         stream = eth.trades.__aiter__()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await anext(stream)
 
             async def users() -> int:

@@ -27,7 +27,7 @@ def test_a_joined_module_is_one_module_that_imports_nothing(name: str):
     assert not any(line.startswith(("import ", "export function", "export class")) for line in text.splitlines())
     # Also finds two files that declare one name: they share a scope once they are joined.
     done = subprocess.run(
-        [node, "--input-type=module", "--check"], input=text, capture_output=True, text=True, timeout=30, check=False
+        [node, "--input-type=module", "--check"], input=text, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -55,7 +55,7 @@ def test_the_linter_has_nothing_to_say():
     if not linter.exists():
         missing("eslint", "npm ci has not been run: eslint is not there")
     done = subprocess.run(
-        [str(linter), "orderfox_nb"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [str(linter), "orderfox_nb"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout
 

@@ -29,7 +29,7 @@ class Page:
 
     def answer(self, number: int) -> dict[str, Any]:
         while True:
-            message = self.messages.get(timeout=20)
+            message = self.messages.get(timeout=60)
             if message.get("id") == number:
                 return message
 
@@ -76,11 +76,11 @@ def test_a_request_that_cannot_be_answered_is_told_with_its_id(engine: Engine, p
 def test_a_pump_that_was_closed_and_opened_again_answers_again(engine: Engine, page: Page):
     pumping = Pumping(page, engine)  # type: ignore[arg-type]
     pumping.receive({"type": "hello"})
-    assert page.messages.get(timeout=20)["type"] == "hello"
+    assert page.messages.get(timeout=60)["type"] == "hello"
     page.comm = None
     task = pumping._task
     assert task
     engine.run(asyncio.wait_for(task, 20))
     page.comm = page
     pumping.receive({"type": "ping"})
-    assert page.messages.get(timeout=20)["type"] == "pong"
+    assert page.messages.get(timeout=60)["type"] == "pong"

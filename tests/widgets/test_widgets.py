@@ -21,7 +21,7 @@ pytestmark = pytest.mark.widgets
 def loaded_by(code: str) -> set[str]:
     """Return which of the expensive modules a fresh interpreter has after some code."""
     ask = f"{code}\nimport sys\nprint(*[name for name in ('ccxt', 'pandas', 'bqplot') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=120, check=True)
     return set(done.stdout.split())
 
 

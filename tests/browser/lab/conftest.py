@@ -169,7 +169,7 @@ class Notebook:
         await self.menu("Kernel", "Restart Kernel…")
         await self.dialog("Restart")
 
-    async def wait_kernel(self, text: str, *, timeout_s: float = 5) -> None:
+    async def wait_kernel(self, text: str, *, timeout_s: float = 60) -> None:
         """Wait until the dashboard says something of its kernel, or nothing."""
         await until(
             self.page,
