@@ -6,6 +6,7 @@ OrderFoxError
 │   ├── BadValue              a value outside its range (HTTP 400)
 │   └── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
 ├── EventError                an event that its fold cannot take
+│   └── OffStep               a price or size that is no multiple of the known tick or lot
 ├── SlowReader                a reader of events that did not keep up (close code 4008)
 └── FeedError                 a feed that cannot go on
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
@@ -86,6 +87,28 @@ class UnknownSymbol(InputError):
 
 class EventError(OrderFoxError):
     """An event that its fold cannot take, such as one of another symbol."""
+
+
+class OffStep(EventError):
+    """A price or size that is no multiple of the step of its instrument: the venue has changed that one.
+
+    Args:
+        symbol: Whose.
+        name: ``price`` or ``size``.
+        value: As it came.
+        step: The tick or lot size that is known.
+    """
+
+    def __init__(self, symbol: str, name: str, value: float, step: object) -> None:
+        super().__init__(symbol, name, value, step)
+        self.symbol = symbol
+        self.name = name
+        self.value = value
+        self.step = step
+
+    def __str__(self) -> str:
+        kind = "tick" if self.name == "price" else "lot"
+        return f"a {self.name} of {self.value:.12g} is no multiple of the {kind} size {self.step} of {self.symbol}"
 
 
 class SlowReader(OrderFoxError):

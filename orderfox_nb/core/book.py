@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, Status, raw_levels
-from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.instrument import OFF_STEP, Instrument, off_step
 from orderfox_nb.core.price_levels import Integers, PriceLevels
-from orderfox_nb.errors import EventError
+from orderfox_nb.errors import EventError, OffStep
 
 BookSide: TypeAlias = Literal["bid", "ask"]
 
@@ -20,6 +20,7 @@ _QUEUED: Final = 16
 _PENDING: Final = 4_096
 _LARGEST_NUMBER: Final = 2.0**53
 """Ticks and lots beyond this are not exact in the float that they came in."""
+_OFF_STEP_SQUARED: Final = OFF_STEP**2
 _LARGEST_BITS: Final = int(np.float64(_LARGEST_NUMBER).view(np.uint64))
 
 _Level: TypeAlias = tuple[float, float]
@@ -59,7 +60,7 @@ class Book:
         self._pending_bids: dict[float, float] = {}
         self._pending_asks: dict[float, float] = {}
         self._gap: Gap | None = None
-        self._fault = ""
+        self._fault: EventError | None = None
         self._prelude: tuple[int, list[Event]] = (0, [])
 
     def apply(self, event: Event) -> None:
@@ -80,12 +81,15 @@ class Book:
             self._apply_snapshot(event)
         elif type(event) is Gap:
             self.synced = False
-            self._gap, self._fault = event, ""
+            self._gap, self._fault = event, None
         elif type(event) is not Status:
             raise EventError(f"{type(event).__name__} in the book of {self.instrument.symbol}")
-        if self._fault:
-            fault, self._fault = self._fault, ""
-            raise EventError(fault)
+        self._raise_fault()
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
 
     @property
     def best_bid(self) -> int | None:
@@ -174,7 +178,7 @@ class Book:
         if previous_id > self.update_id:
             self.synced = False
             self._gap = Gap(symbol=delta.symbol, time_us=delta.time_us, reason="a delta is missing")
-            self._fault = f"{delta.symbol}: the delta after {previous_id} cannot follow {self.update_id}"
+            self._fault = EventError(f"{delta.symbol}: the delta after {previous_id} cannot follow {self.update_id}")
             return
         self.update_id = delta.last_id
         self.time_us = delta.time_us
@@ -186,12 +190,12 @@ class Book:
 
     def _apply_snapshot(self, snapshot: BookSnapshot) -> None:
         self._forget_waiting()
-        self.synced, self._gap, self._fault = True, None, ""
+        self.synced, self._gap, self._fault = True, None, None
         self.update_id = snapshot.update_id
         self.time_us = snapshot.time_us
         try:
             bids, asks = self._to_integers(_decode(snapshot.raw_bids), _decode(snapshot.raw_asks))
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, OffStep) as error:
             self._spoil(error)
             return
         self._bids.replace(*bids)
@@ -207,7 +211,7 @@ class Book:
                 bids += _decode(raw_bids)
                 asks += _decode(raw_asks)
             changed_bids, changed_asks = self._to_integers(bids, asks)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, OffStep) as error:
             self._spoil(error)
         else:
             self._bids.update(*changed_bids)
@@ -236,6 +240,7 @@ class Book:
 
         Raises:
             ValueError: A number that is negative, not finite or too large to be exact.
+            OffStep: A price or size that is no multiple of the tick or lot.
         """
         # Both sides at once: with some tens of changes the number of calls costs, not the length of the arrays.
         split, count = len(bids), len(bids) + len(asks)
@@ -249,20 +254,39 @@ class Book:
             bits = numbers.view(np.uint64)
             if bits[bits.argmax()] >= _LARGEST_BITS and not (numbers.min() >= 0 and numbers.max() < _LARGEST_NUMBER):
                 raise ValueError("a price or size that cannot be")
-        np.rint(numbers, numbers)
         if self.instrument.tick_units != 1:
-            np.rint(prices / self.instrument.tick_units, prices)
+            prices /= self.instrument.tick_units
         if self.instrument.lot_units != 1:
-            np.rint(sizes / self.instrument.lot_units, sizes)
+            sizes /= self.instrument.lot_units
+        whole = np.rint(numbers)
+        numbers -= whole
+        # The sum of squares first: one product is all that most deltas cost.
+        if numbers.dot(numbers) > _OFF_STEP_SQUARED:
+            self._check_steps((*bids, *asks))
+        numbers = whole
+        prices = numbers[:count]
         np.negative(prices[:split], prices[:split])
         keys_and_lots = numbers.astype(np.int64)
         keys, lots = keys_and_lots[:count], keys_and_lots[count:]
         return (keys[:split], lots[:split]), (keys[split:], lots[split:])
 
+    def _check_steps(self, levels: Sequence[_Level]) -> None:
+        instrument = self.instrument
+        for price, size in levels:
+            if off_step(price, instrument.price_scale, instrument.tick_units):
+                raise OffStep(instrument.symbol, "price", price, instrument.tick_size)
+            if off_step(size, instrument.size_scale, instrument.lot_units):
+                raise OffStep(instrument.symbol, "size", size, instrument.lot_size)
+
     def _spoil(self, error: Exception) -> None:
         self.synced = False
-        self._fault = f"{self.instrument.symbol}: levels that cannot be read ({error})"
-        self._gap = Gap(symbol=self.instrument.symbol, time_us=self.time_us, reason="levels that cannot be read")
+        symbol = self.instrument.symbol
+        if isinstance(error, OffStep):
+            self._fault, reason = error, str(error)
+        else:
+            self._fault = EventError(f"{symbol}: levels that cannot be read ({error})")
+            reason = "levels that cannot be read"
+        self._gap = Gap(symbol=symbol, time_us=self.time_us, reason=reason)
 
     def _make_prelude(self) -> list[Event]:
         if self.update_id < 0:

@@ -192,6 +192,8 @@ class Gap(_Fact, frozen=True):
     """How many, -1 where nobody can know."""
     restart: bool = False
     """Whether the venue began anew: what was told before does not go together with what follows, and is forgotten."""
+    relisted: bool = False
+    """Of a restart: the venue is the same, but the symbol's tick or lot size is another one; load its record anew."""
 
 
 Event: TypeAlias = (
@@ -210,8 +212,13 @@ Event: TypeAlias = (
 
 
 def is_restart(event: Event) -> TypeGuard[Gap]:
-    """Tell whether the venue began anew with this event."""
+    """Tell whether folds begin anew with this event: the venue restarted, or the symbol's steps are others."""
     return type(event) is Gap and event.restart
+
+
+def is_new_run(event: Event) -> TypeGuard[Gap]:
+    """Tell whether the venue restarted with this event, so that its ids may be any."""
+    return type(event) is Gap and event.restart and not event.relisted
 
 
 _encoder = msgspec.json.Encoder()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from math import isfinite
+from math import gcd, isfinite
 from typing import Final
 
 import msgspec
+
+from orderfox_nb.errors import OffStep
 
 MOST_DIGITS: Final = 18
 """After the point, of a step: no venue has more, and what has is no step."""
@@ -16,6 +18,12 @@ def decimal_digits(step: Decimal) -> int:
     """Count the digits after the point that a multiple of a step can have (0.25 has two, 5 none)."""
     exponent = step.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+OFF_STEP: Final = 0.01
+"""So far from a whole tick or lot a number is none: what floats lose is less."""
+REFINED_DIGITS: Final = 12
+"""Significant digits of a price or size that are read where its step is not known."""
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +111,31 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """Convert lots to a base quantity, the float nearest to the exact decimal."""
         return lots * self.lot_units / self.size_scale
 
+    def check(self, price: float, size: float = 0.0) -> None:
+        """Look whether a price and a size are whole ticks and lots.
+
+        Raises:
+            OffStep: One of them is not: the venue has changed the step.
+        """
+        if off_step(price, self.price_scale, self.tick_units):
+            raise OffStep(self.symbol, "price", price, self.tick_size)
+        if off_step(size, self.size_scale, self.lot_units):
+            raise OffStep(self.symbol, "size", size, self.lot_size)
+
+    def same_steps(self, other: Instrument) -> bool:
+        """Tell whether prices and sizes are counted alike."""
+        return self.tick_size == other.tick_size and self.lot_size == other.lot_size
+
+    def refined(self, found: OffStep) -> Instrument:
+        """Return the instrument with a step that is as fine as a price or size needs.
+
+        A venue that makes a tick coarser leaves orders in its book that were placed before.
+        """
+        value = Decimal(f"{found.value:.{REFINED_DIGITS}g}")
+        if found.name == "price":
+            return msgspec.structs.replace(self, tick_size=_common(self.tick_size, value))
+        return msgspec.structs.replace(self, lot_size=_common(self.lot_size, value))
+
     def exact_price(self, ticks: int) -> Decimal:
         """Convert ticks to the exact decimal price, for money."""
         return self.tick_size * ticks
@@ -110,6 +143,19 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def exact_size(self, lots: int) -> Decimal:
         """Convert lots to the exact decimal size, for money."""
         return self.lot_size * lots
+
+
+def off_step(value: float, scale: float, units: int) -> bool:
+    """Tell whether a number is no multiple of a step, beyond what a float of its size can show."""
+    count = value * scale / units
+    return abs(count - round(count)) > OFF_STEP + count * 1e-15
+
+
+def _common(step: Decimal, value: Decimal) -> Decimal:
+    """Return the largest step of which both are multiples."""
+    digits = max(decimal_digits(step), decimal_digits(value))
+    units = gcd(int(step.scaleb(digits)), int(value.scaleb(digits)))
+    return Decimal(units).scaleb(-digits).normalize()
 
 
 def whole_market(venue: str) -> Instrument:

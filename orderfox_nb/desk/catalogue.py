@@ -28,6 +28,7 @@ from orderfox_nb.feeds.base import Feed, Listing
 _log = logging.getLogger(__name__)
 
 TTL_S: Final = 300
+RELOAD_S: Final = 2
 RETRY_S: Final = 10
 """How soon a list that is not the venue's own is tried again."""
 
@@ -140,6 +141,28 @@ class Catalogue:
         """
         listing = self._by_symbol.get(symbol)
         return (listing or await self.resolve(symbol)).instrument
+
+    async def reload(self, symbol: str) -> Instrument:
+        """Load the list now and return the instrument of a canonical symbol; loads follow each other after 2 s.
+
+        Raises:
+            UnknownSymbol: No longer listed.
+            VenueUnreachable: The venue did not answer.
+        """
+        wait_s = RELOAD_S - (self._clock.now_us() - self._tried_us) / 1e6
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)
+        await self.refresh()
+        return await self.instrument(symbol)
+
+    def record(self, symbol: str) -> Instrument | None:
+        """Return the instrument of a canonical symbol; asks nobody."""
+        listing = self._by_symbol.get(symbol)
+        return None if listing is None else listing.instrument
+
+    async def keep_fresh(self) -> None:
+        """Load the list again where it is too old."""
+        await self.rows()
 
     def rounding_options(self, symbol: str) -> Sequence[Decimal]:
         """Return the roundings of a known symbol by its last price."""

@@ -17,6 +17,7 @@ import msgspec
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Topic
+from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.topic import TopicState
@@ -243,7 +244,7 @@ class FrameStream:
                 if recipe.poll_s:
                     poll = asyncio.create_task(self._poll(recipe), name=f"poll {self.key.text}")
                     stack.push_async_callback(_cancelled, poll)
-                await self._press_on_change(recipe, [state for state in states if state is not None])
+                await self._press_on_change(recipe, states)
         except OrderFoxError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - a bug in one key must not end the others
@@ -278,15 +279,20 @@ class FrameStream:
             await recipe.prepare(())
             self._changed.set()
 
-    async def _press_on_change(self, recipe: Recipe, states: Sequence[TopicState]) -> None:
+    async def _press_on_change(self, recipe: Recipe, states: Sequence[TopicState | None]) -> None:
         self._changed.set()
         version: object = None
+        counted_by = _instruments(states)
         due_us = 0
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if states and states[0].error is not None:
+            if states and states[0] is not None and states[0].error is not None:
                 raise states[0].error
+            if (now_by := _instruments(states)) != counted_by:
+                # Another tick or lot size: the columns of a delta would not go together with what a page holds.
+                counted_by, version, self.press = now_by, None, None
+                await recipe.prepare(states)
             now = recipe.version()
             if now == version or not recipe.ready():
                 continue
@@ -364,6 +370,10 @@ class FramePress:
             if len(self._streams) <= self._keep:
                 return
             del self._streams[key]
+
+
+def _instruments(states: Sequence[TopicState | None]) -> list[Instrument | None]:
+    return [None if state is None else state.instrument for state in states]
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, Self
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Gap, Liquidation, Topic, Trade
@@ -20,8 +20,9 @@ from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.lapses import LapseLog
 from orderfox_nb.desk.audit import EVERY_S, Auditor
 from orderfox_nb.desk.reader import EventReader
+from orderfox_nb.desk.relisting import Instruments, ListedOnce, Relisting
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import BadValue, EventError, OrderFoxError, UnknownSymbol
+from orderfox_nb.errors import BadValue, EventError, OffStep, OrderFoxError
 from orderfox_nb.feeds.base import Auditable, Feed, Listing, Origin
 
 _log = logging.getLogger(__name__)
@@ -36,19 +37,6 @@ _LAPSES_KEPT: Final = 512
 REOPEN_S: Final = 1.0
 # A prelude of 1,500 bars passes in one piece; a recording read from a list cannot starve its readers.
 _EVENTS_PER_TURN: Final = 2000
-
-
-class Instruments(Protocol):
-    """Who knows the instrument of a symbol."""
-
-    async def instrument(self, symbol: str) -> Instrument:
-        """Return the record of a symbol.
-
-        Raises:
-            UnknownSymbol: The venue does not list it.
-            FeedError: The venue cannot be asked.
-        """
-        ...
 
 
 class Hub:
@@ -74,7 +62,7 @@ class Hub:
         self._feed = feed
         self._linger_s = linger_s
         self._clock = clock or SystemClock()
-        self._instruments = instruments or _ListedOnce(feed)
+        self._relisting = Relisting(instruments or ListedOnce(feed), self._clock, lambda: self.topics, self._rebuild)
         self._states: dict[Topic, TopicState] = {}
         self._pumps: dict[Topic, asyncio.Task[None]] = {}
         self._lingers: dict[Topic, asyncio.Task[None]] = {}
@@ -186,6 +174,7 @@ class Hub:
             **self._feed.statistics(),
             **(self._auditor.statistics() if self._auditor is not None else {}),
             "crossed_books": self._crossed,
+            "relisted_symbols": self._relisting.relisted,
             "hub_topics": len(self._states),
             "hub_readers": sum(state.users for state in self._states.values()),
             "hub_upstreams_opened": self._opened,
@@ -205,6 +194,7 @@ class Hub:
             tasks = [*self._lingers.values(), *self._pumps.values(), *self._chores]
             self._chores = []
             await _cancel(tasks)
+            await self._relisting.close()
             for state in self._states.values():
                 state.end()
             self._states.clear()
@@ -218,7 +208,7 @@ class Hub:
             if topic.symbol == WHOLE_MARKET and topic.channel == "liquidations":
                 instrument = whole_market(topic.venue)
             else:
-                instrument = await self._instruments.instrument(topic.symbol)
+                instrument = await self._relisting.instrument(topic.symbol)
             # One upstream a topic: the one that is just being closed goes first.
             while topic not in self._states and (pump := self._pumps.get(topic)) is not None:
                 await asyncio.wait({pump})
@@ -248,6 +238,7 @@ class Hub:
         pump.add_done_callback(lambda done: self._pumps.pop(topic) if self._pumps.get(topic) is done else None)
         if not self._chores:
             self._chores.append(asyncio.create_task(self._advance(), name="hub tick"))
+            self._chores.append(asyncio.create_task(self._relisting.run(), name="hub relisting"))
             if self._auditor is not None:
                 self._chores.append(asyncio.create_task(self._auditor.run(), name="hub audit"))
 
@@ -310,17 +301,25 @@ class Hub:
 
     async def _pump_once(self, state: TopicState) -> bool:
         turn = 0
+        self._doubtful.discard(state.topic)
         async with aclosing(self._feed.stream(state.topic)) as events:
             async for event in events:
                 if event.received_us and event.time_us > self._newest_us:
                     self._newest_us = event.time_us
                 try:
                     state.take(event)
+                except OffStep as found:
+                    state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(found)))
+                    await self._relisting.reload(state.topic.symbol, found)
+                    return False
                 except EventError as error:
                     _log.warning("%s: an event that cannot follow: %s", state.topic, error)
                     state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
                     return False
                 self._events += 1
+                if isinstance(event, Gap) and event.relisted:
+                    # Another server has noticed it, whose list is new by now.
+                    self._relisting.reload_soon(event.symbol)
                 if state.topic in self._doubtful:
                     self._doubtful.discard(state.topic)
                     return False
@@ -352,34 +351,24 @@ class Hub:
                     # Of one topic; the others' silence must still be noticed.
                     _log.exception("%s could not be looked at", state.topic)
 
-    def _doubted(self, state: TopicState, reason: str) -> None:
-        """Nobody shall take a wrong book for a right one: it is lost, and built anew."""
-        self._crossed += 1
-        _log.warning("%s: %s", state.topic, reason)
-        state.take(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
+    def _rebuild(self, state: TopicState, instrument: Instrument, reason: str) -> None:
+        state.relist(instrument, reason)
+        if state.topic.channel == "book":
+            # Levels that fell on one tick have overwritten each other.
+            self._anew(state, reason)
+
+    def _anew(self, state: TopicState, reason: str) -> None:
         if isinstance(self._feed, Auditable):
             self._feed.resync(state.topic, reason)
         else:
             self._doubtful.add(state.topic)
 
-
-class _ListedOnce:
-    """The instruments of a feed, asked for once."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self._known: dict[str, Instrument] = {}
-        self._lock = asyncio.Lock()
-
-    async def instrument(self, symbol: str) -> Instrument:
-        async with self._lock:
-            if not self._known:
-                listings = await self._feed.listings()
-                self._known = {listing.instrument.symbol: listing.instrument for listing in listings}
-        try:
-            return self._known[symbol]
-        except KeyError:
-            raise UnknownSymbol(symbol) from None
+    def _doubted(self, state: TopicState, reason: str) -> None:
+        """Nobody shall take a wrong book for a right one: it is lost, and built anew."""
+        self._crossed += 1
+        _log.warning("%s: %s", state.topic, reason)
+        state.take(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
+        self._anew(state, reason)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

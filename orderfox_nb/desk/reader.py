@@ -19,7 +19,10 @@ class Numbered(NamedTuple):
 
 
 class Repeat(Numbered):
-    """An order of liquidations that the topic's fold has already: it counts for folds, not for who is told."""
+    """What the topic's readers have been sent already: it counts for folds, not for who is told.
+
+    An order of liquidations that the fold knows, and all that a fold begins again with under another tick size.
+    """
 
 
 class EventReader:

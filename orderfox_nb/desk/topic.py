@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import Event, Gap, Liquidation, Status, StreamState, Topic, is_restart
+from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Status, StreamState, Topic, Trade, is_restart
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
@@ -80,8 +80,18 @@ class TopicState:
 
         Raises:
             EventError: The fold cannot take it; nobody has seen it.
+            OffStep: A price or size that is no multiple of the instrument's; nobody has seen it.
         """
-        repeated = self._fold(event)
+        # What was before may have had other steps.
+        if event.received_us:
+            if type(event) is Trade:
+                self.instrument.check(event.price, event.size)
+            elif type(event) is Candle:
+                self.instrument.check(event.close)
+        self._take(event)
+
+    def _take(self, event: Event, *, again: bool = False) -> None:
+        repeated = self._fold(event) or again
         self.quality.apply(event)
         self.sequence += 1
         if isinstance(event, Status):
@@ -112,6 +122,20 @@ class TopicState:
         before = fold.orders.version
         fold.apply(event)
         return fold.orders.version == before
+
+    def relist(self, instrument: Instrument, reason: str) -> None:
+        """Count by another tick and lot size from now on: the fold and every reader begin again with what is known.
+
+        A book begins empty, since levels that fell on one old tick have overwritten each other.
+        """
+        past = [numbered.event for numbered in self.prelude() if not isinstance(numbered.event, Gap)]
+        self.instrument = instrument
+        self.fold = fold_for(self.topic, instrument)
+        now_us = self._now_us()
+        self._take(Gap(symbol=self.topic.symbol, time_us=now_us, reason=reason, restart=True, relisted=True))
+        if not isinstance(self.fold, Book):
+            for event in past:
+                self._take(event, again=True)
 
     def move_bar(self, trade: Event) -> None:
         """Let a trade of the symbol's trades topic move the open bar until the venue's next kline.

@@ -53,8 +53,10 @@ class RemoteReading:
                 yield from self._join(item)
             case _:
                 if is_restart(item):
-                    # Its name comes with the server's next status, and is no news then.
-                    self._last_id, self._epoch = -1, ""
+                    self._last_id = -1
+                    if not item.relisted:
+                        # Its name comes with the server's next status, and is no news then.
+                        self._epoch = ""
                 yield item
 
     def status(self, state: StreamState, reason: str = "") -> Status:

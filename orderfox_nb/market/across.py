@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-from orderfox_nb.core.events import Event, Gap, Topic, Trade, is_restart
+from orderfox_nb.core.events import Event, Gap, Topic, Trade, is_new_run, is_restart
+from orderfox_nb.desk.reader import Repeat
 from orderfox_nb.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -115,11 +116,14 @@ async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only:
         async with desk.events(topic) as reader:
             while batch := await reader.batch():
                 events: list[Event] = []
-                for _, event in batch:
+                for numbered in batch:
+                    event = numbered.event
+                    if live_only and isinstance(numbered, Repeat):
+                        continue
                     if live_only and event.time_us < start_us and not isinstance(event, Gap):
                         continue
                     # After an overflow the prelude repeats trades that were handed over.
-                    if is_restart(event):
+                    if is_new_run(event):
                         last_id = -1
                     elif isinstance(event, Trade):
                         if event.id <= last_id:

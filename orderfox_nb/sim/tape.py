@@ -118,6 +118,12 @@ class Tape:
     def now_us(self) -> int:
         return self._now_us + self._offset_us
 
+    def refine(self, symbol: str, factor: int) -> None:  # noqa: ARG002 - a source's
+        raise ValueError(f"the tick size of {symbol} is that of its recording")
+
+    def halt(self, symbol: str, *, halted: bool) -> None:  # noqa: ARG002 - a source's
+        raise ValueError(f"{symbol} trades as it was recorded")
+
     def shift_events(self, offset_us: int) -> None:
         # Recorded frames are forwarded as they are: only the server's time and derived frames jump.
         self._offset_us += offset_us

@@ -11,7 +11,8 @@ from typing import Any, Final
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
-from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade, is_restart
+from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade, is_new_run
+from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import parse_rounding
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.symbols import default_rounding
@@ -207,7 +208,8 @@ class OrderBookSocket(SymbolSocket):
         return frame_key(self._desk.venue, self._listing.instrument.symbol, "v1.orderbook", wanted)
 
     def _rounding_in_force(self, key: FrameKey) -> Decimal:
-        instrument = self._listing.instrument
+        symbol = self._listing.instrument.symbol
+        instrument = counted_by(self._desk, Topic(self._desk.venue, symbol, "book"), self._listing)
         if key["rounding"] == "auto":
             return default_rounding(self._desk.catalogue.rounding_options(instrument.symbol))
         return max(Decimal(key["rounding"]), instrument.tick_size)
@@ -231,7 +233,7 @@ class TradesSocket(SymbolSocket):
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
             last_id, initial = -1, True
             while batch := await reader.batch():
-                began = max((at for at, (_, event) in enumerate(batch) if is_restart(event)), default=-1)
+                began = max((at for at, (_, event) in enumerate(batch) if is_new_run(event)), default=-1)
                 if began >= 0:
                     # The venue's ids may be any from here on.
                     last_id = -1
@@ -247,7 +249,9 @@ class TradesSocket(SymbolSocket):
                 else:
                     last_id = trades[-1].id
                 stamp = stamp_of(desk, topic, batch[-1].sequence)
-                await self.send_event(trades_update(trades, stamp, instrument=listing.instrument, initial=initial))
+                await self.send_event(
+                    trades_update(trades, stamp, instrument=counted_by(desk, topic, listing), initial=initial)
+                )
                 initial = False
                 await asyncio.sleep(_BATCH_S)
 
@@ -312,14 +316,14 @@ class LiquidationsSocket(SymbolSocket):
                     if (known := _known_orders(desk, topic)) is None:
                         continue
                     stamp = stamp_of(desk, topic, batch[-1].sequence)
-                    await self.send_event(liquidation_orders(known, stamp, instrument=listing.instrument))
+                    await self.send_event(liquidation_orders(known, stamp, instrument=counted_by(desk, topic, listing)))
                     initial = False
                     continue
                 for numbered in batch:
                     # After a gap the past is told again: what a reader has it does not get twice.
                     if isinstance(numbered.event, Liquidation) and not isinstance(numbered, Repeat):
                         stamp = stamp_of(desk, topic, numbered.sequence)
-                        order = liquidation_order(numbered.event, stamp, instrument=listing.instrument)
+                        order = liquidation_order(numbered.event, stamp, instrument=counted_by(desk, topic, listing))
                         await self.send_event(order)
 
 
@@ -366,3 +370,9 @@ def _number_text(name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise BadValue(name, value, "a number")
     return str(value)
+
+
+def counted_by(desk: Desk, topic: Topic, listing: Listing) -> Instrument:
+    """Return the instrument of an open topic, whose steps may be others by now than when its reader came."""
+    state = desk.hub.state(topic)
+    return listing.instrument if state is None else state.instrument

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -66,6 +67,8 @@ class SimServer:
         self._manual = manual
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._issued = 0
+        self._closed: dict[str, bool] = {}
+        """Symbols whose session was closed or opened on request."""
         self._playing = asyncio.Lock()
         self._switchboard = Switchboard(
             self.faults, self.limits, opened=self.source.open_stream, closed=self.source.close_stream
@@ -131,6 +134,9 @@ class SimServer:
             self.faults.take("clock_jump")
         elif fault.kind == "stale_snapshot":
             self._gate.remember(fault)
+        elif fault.kind == "contract":
+            self.faults.take("contract")
+            self._change_contract(fault)
         elif fault.kind in ("cut", "half_open"):
             # A connection that is quiet is cut as well: the network does not wait for a frame.
             self._break_now(fault)
@@ -230,6 +236,31 @@ class SimServer:
         self.faults.struck[fault.kind] = self.faults.struck.get(fault.kind, 0) + len(hit)
         self.faults.remove(fault.id)
 
+    def _change_contract(self, fault: Fault) -> None:
+        symbol = fault.symbol.upper()
+        listing = next((listing for listing in self.source.listings if listing.symbol == symbol), None)
+        if listing is None:
+            raise ValueError(f"{fault.symbol!r} is not listed")
+        contracts = self._rest.contracts
+        if fault.tick_size:
+            factor = listing.tick_size / Decimal(fault.tick_size)
+            if factor not in (1, 10, 100):
+                raise ValueError(f"the tick size of {symbol} can be {listing.tick_size}, or 10 or 100 times as fine")
+            self.source.refine(symbol, int(factor))
+            self._rest.refine(symbol, int(factor))
+        tradfi = fault.contract_type == "TRADIFI_PERPETUAL"
+        contract = contracts.change(
+            symbol,
+            status=fault.trading,
+            contract_type=fault.contract_type,
+            underlying_type="COMMODITY" if tradfi else "",
+            step_size=fault.lot_size,
+        )
+        if fault.session:
+            self._closed[symbol] = fault.session == "closed"
+            contracts.close(contract.underlying_type, closed=self._closed[symbol])
+        self.source.halt(symbol, halted=contract.status != "TRADING" or self._closed.get(symbol, False))
+
     # Sockets
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
@@ -300,7 +331,10 @@ class SimServer:
             fault = msgspec.json.decode(await request.read(), type=Fault)
         except msgspec.DecodeError as error:
             return _json({"error": str(error)}, status=400)
-        return _json(self.add_fault(fault))
+        try:
+            return _json(self.add_fault(fault))
+        except (ValueError, ArithmeticError) as error:
+            return _json({"error": str(error)}, status=400)
 
 
 def _root(text: str) -> Root:

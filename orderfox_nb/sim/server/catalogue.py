@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.server.contracts import Contract, Contracts
 from orderfox_nb.sim.server.numbers import Numbers, fixed
 
 _FOREVER_MS: Final = 4_133_404_800_000
@@ -24,13 +25,15 @@ _ORDER_TYPES: Final = (
 )
 
 
-def exchange_info(listings: Sequence[Listing], numbers: Mapping[str, Numbers], *, now_ms: int) -> bytes:
+def exchange_info(
+    listings: Sequence[Listing], numbers: Mapping[str, Numbers], contracts: Contracts, *, now_ms: int
+) -> bytes:
     """Encode ``exchangeInfo``.
 
     A market of several symbols also has one delisted perpetual and one quarterly contract, as the venue always does:
     a client that shows either has not looked at ``status`` or ``contractType``.
     """
-    symbols = [_contract(listing, numbers[listing.symbol]) for listing in listings]
+    symbols = [_contract(listing, numbers[listing.symbol], contracts.of(listing.symbol)) for listing in listings]
     if len(listings) > 1:
         first, last = symbols[0], symbols[-1]
         symbols.append(last | {"symbol": "LUNAUSDT", "pair": "LUNAUSDT", "baseAsset": "LUNA", "status": "SETTLING"})
@@ -54,16 +57,17 @@ def exchange_info(listings: Sequence[Listing], numbers: Mapping[str, Numbers], *
     )
 
 
-def _contract(listing: Listing, numbers: Numbers) -> dict[str, Any]:
+def _contract(listing: Listing, numbers: Numbers, contract: Contract) -> dict[str, Any]:
     price, size = numbers.price, numbers.size
-    lots = {"minQty": size(1), "maxQty": size(10_000_000), "stepSize": size(1)}
+    step = contract.step_size or size(1)
+    lots = {"minQty": step, "maxQty": size(10_000_000), "stepSize": step}
     return {
         "symbol": listing.symbol,
         "pair": listing.symbol,
-        "contractType": "PERPETUAL",
+        "contractType": contract.contract_type,
         "deliveryDate": _FOREVER_MS,
         "onboardDate": listing.onboard_us // 1000,
-        "status": "TRADING",
+        "status": contract.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": listing.base,
@@ -73,7 +77,7 @@ def _contract(listing: Listing, numbers: Numbers) -> dict[str, Any]:
         "quantityPrecision": numbers.size_digits,
         "baseAssetPrecision": 8,
         "quotePrecision": 8,
-        "underlyingType": "COIN",
+        "underlyingType": contract.underlying_type,
         "underlyingSubType": [],
         "triggerProtect": "0.0500",
         "liquidationFee": "0.012500",
@@ -82,8 +86,8 @@ def _contract(listing: Listing, numbers: Numbers) -> dict[str, Any]:
         "filters": [
             {
                 "filterType": "PRICE_FILTER",
-                "tickSize": price(1),
-                "minPrice": price(1),
+                "tickSize": numbers.tick,
+                "minPrice": numbers.tick,
                 "maxPrice": price(max(1, listing.price_ticks) * 100),
             },
             {"filterType": "LOT_SIZE", **lots},

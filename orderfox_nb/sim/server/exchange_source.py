@@ -43,6 +43,12 @@ class ExchangeSource:
     def shift_events(self, offset_us: int) -> None:
         self._offset_us += offset_us
 
+    def refine(self, symbol: str, factor: int) -> None:
+        self._markets[symbol].refine(factor, self._now_us, self._publish, self._offset_us)
+
+    def halt(self, symbol: str, *, halted: bool) -> None:
+        self._markets[symbol].halted = halted
+
     def market(self, symbol: str) -> LiveMarket:
         streams = self._markets[symbol]
         if not streams.watched:

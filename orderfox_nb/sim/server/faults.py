@@ -18,6 +18,7 @@ Kind: TypeAlias = Literal[
     "stale_snapshot",
     "clock_jump",
     "status",
+    "contract",
 ]
 _STREAM_KINDS = frozenset({"drop", "duplicate", "reorder", "delay", "freeze", "malformed"})
 _REST_KINDS = frozenset({"status", "malformed", "delay", "stale_snapshot"})
@@ -27,8 +28,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One fault, its scope, and how often it strikes.
 
     A fault with a ``path`` strikes REST requests, every other one frames of streams (``status`` and
-    ``stale_snapshot`` are of REST by nature). Scopes left empty match everything. ``clock_jump``, ``cut`` and
-    ``half_open`` strike at once. Seconds are of the server's clock.
+    ``stale_snapshot`` are of REST by nature). Scopes left empty match everything. ``clock_jump``, ``cut``,
+    ``half_open`` and ``contract`` strike at once. Seconds are of the server's clock.
 
     - ``drop``, ``duplicate``: a frame is left out, sent twice;
     - ``reorder``: a frame is sent after the next one of its stream;
@@ -40,7 +41,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was asked for;
     - ``clock_jump``: the server's time and every event time jump by ``seconds`` and stay there;
     - ``status``: REST answers with ``status`` (429, 418, 451, 5xx) and ``Retry-After: seconds``; with a ``path``
-      such as ``/market/stream`` a new socket is refused with it.
+      such as ``/market/stream`` a new socket is refused with it;
+    - ``contract``: the contract of ``symbol`` changes: ``tick_size`` (that of the listing, or one that is 10 or 100
+      times as fine), ``lot_size`` (in ``exchangeInfo`` alone), ``trading`` (its status, such as ``SETTLING``: its
+      streams are silent and REST answers -4141, until it is ``TRADING`` again), ``contract_type``, ``session``
+      (``closed`` or ``open``: nothing is traded while it is closed).
     """
 
     kind: Kind
@@ -54,6 +59,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How many times, -1 without end."""
     seconds: float = 0.0
     status: int = 503
+    tick_size: str = ""
+    lot_size: str = ""
+    trading: str = ""
+    contract_type: str = ""
+    session: Literal["", "open", "closed"] = ""
     id: int = 0
 
 

@@ -15,7 +15,7 @@ def aggregate_trade(symbol: str, trade: TradeFact, numbers: Numbers, event_ms: i
     """Encode ``aggTrade``."""
     size = numbers.size(trade.lots)
     return (
-        f'{{"e":"aggTrade","E":{event_ms},"a":{trade.agg_id},"s":"{symbol}","p":"{numbers.price(trade.price)}",'
+        f'{{"e":"aggTrade","E":{event_ms},"a":{trade.agg_id},"s":"{symbol}","p":"{numbers.priced(trade.time_us)(trade.price)}",'
         f'"q":"{size}","nq":"{size}","f":{trade.first_trade_id},"l":{trade.last_trade_id},'
         f'"T":{trade.time_us // 1000},"m":{_bool(trade.buyer_is_maker)},"st":1}}'
     ).encode()
@@ -23,7 +23,7 @@ def aggregate_trade(symbol: str, trade: TradeFact, numbers: Numbers, event_ms: i
 
 def single_trades(symbol: str, trade: TradeFact, numbers: Numbers, event_ms: int) -> Iterator[bytes]:
     """Encode ``trade``, a frame for each fill."""
-    price = numbers.price(trade.price)
+    price = numbers.priced(trade.time_us)(trade.price)
     for trade_id, lots in enumerate(trade.fills, trade.first_trade_id):
         yield (
             f'{{"e":"trade","E":{event_ms},"T":{trade.time_us // 1000},"s":"{symbol}","t":{trade_id},"p":"{price}",'
@@ -59,7 +59,7 @@ def kline(
     symbol: str, interval: str, row: KlineRow, numbers: Numbers, *, ids: tuple[int, int], closed: bool, event_ms: int
 ) -> bytes:
     """Encode ``kline``; ``ids`` are the first and last trade's, -1 where there was none."""
-    price, size, quote = numbers.price, numbers.size, numbers.quote
+    price, size, quote = numbers.priced(row.close_us), numbers.size, numbers.quote
     return (
         f'{{"e":"kline","E":{event_ms},"s":"{symbol}","k":{{"t":{row.open_us // 1000},"T":{row.close_us // 1000 - 1},'
         f'"s":"{symbol}","i":"{interval}","f":{ids[0]},"L":{ids[1]},"o":"{price(row.open)}","c":"{price(row.close)}",'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -30,14 +31,42 @@ class Numbers:
         self.quote_digits = self.price_digits + self.size_digits
         self._tick = int(tick_size.scaleb(self.price_digits))
         self._lot = int(lot_size.scaleb(self.size_digits))
+        self._periods: list[tuple[int, int]] = []
         self.tick_size = float(tick_size)
         self.lot_size = float(lot_size)
         # The same levels change again and again: most of the encoding of a diff is found here.
         self.price = lru_cache(maxsize=16_384)(self._price)
         self.size = lru_cache(maxsize=16_384)(self._size)
 
+    def refine(self, factor: int, since_us: int) -> None:
+        """Write prices on a tick that is so many times as fine from a time on: 1 is the tick of the listing."""
+        self._periods.append((since_us, factor))
+        self.price.cache_clear()
+
+    @property
+    def factor(self) -> int:
+        """How many times as fine as that of the listing the tick is now."""
+        return self._periods[-1][1] if self._periods else 1
+
+    @property
+    def tick(self) -> str:
+        """The tick that is in force."""
+        return fixed(self._tick, self.price_digits + len(str(self.factor)) - 1)
+
+    def priced(self, time_us: int) -> Callable[[int], str]:
+        """Return how prices of a time are written."""
+        if not self._periods or time_us >= self._periods[-1][0]:
+            return self.price
+        factor = next((factor for since_us, factor in reversed(self._periods) if since_us <= time_us), 1)
+        return lambda ticks: self._refined(ticks, factor)
+
     def _price(self, ticks: int) -> str:
-        return fixed(ticks * self._tick, self.price_digits)
+        return self._refined(ticks, self.factor)
+
+    def _refined(self, ticks: int, factor: int) -> str:
+        # Each tick of the market has one of the finer ticks within it, in the same order.
+        finer = ticks * factor + ticks * 7 % factor
+        return fixed(finer * self._tick, self.price_digits + len(str(factor)) - 1)
 
     def _size(self, lots: int) -> str:
         return fixed(lots * self._lot, self.size_digits)

@@ -12,6 +12,7 @@ from orderfox_nb.core.timeframes import HOUR_US, TIMEFRAME_US, bar_open_us
 from orderfox_nb.sim.facts import TradeFact
 from orderfox_nb.sim.listings import Listing
 from orderfox_nb.sim.server import catalogue
+from orderfox_nb.sim.server.contracts import Contracts
 from orderfox_nb.sim.server.frames import ticker_text
 from orderfox_nb.sim.server.gate import Gate, VenueError, integer
 from orderfox_nb.sim.server.numbers import Numbers
@@ -19,6 +20,8 @@ from orderfox_nb.sim.server.source import ServedMarket, Source
 from orderfox_nb.sim.server.weights import DEPTH_WEIGHT, klines_weight
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_OF_CLOSED_SYMBOLS: Final = ("/klines", "/ticker/24hr", "/fundingRate")
+"""The past of a symbol stays, also once it is closed."""
 _DAY_MS: Final = 86_400_000
 
 
@@ -33,6 +36,7 @@ class Rest:
     def __init__(self, source: Source, gate: Gate) -> None:
         self._source = source
         self._gate = gate
+        self.contracts = Contracts()
         self._listings = {listing.symbol: listing for listing in source.listings}
         self._numbers = {
             symbol: Numbers(tick_size=listing.tick_size, lot_size=listing.lot_size)
@@ -47,6 +51,7 @@ class Rest:
             ("/fapi/v1/ping", self._ping, 1),
             ("/fapi/v1/time", self._time, 1),
             ("/fapi/v1/exchangeInfo", self._info, 1),
+            ("/fapi/v1/tradingSchedule", self._trading_schedule, 5),
             ("/fapi/v1/depth", self._depth, _depth_weight),
             ("/fapi/v1/trades", self._trades, 5),
             ("/fapi/v1/aggTrades", self._aggregate_trades, 20),
@@ -77,6 +82,10 @@ class Rest:
             }
         )
 
+    def refine(self, symbol: str, factor: int) -> None:
+        """Write a symbol's prices on a tick that is so many times as fine from now on."""
+        self._numbers[symbol].refine(factor, self._source.now_us())
+
     # Checks
 
     def _now_ms(self) -> int:
@@ -88,6 +97,8 @@ class Rest:
             raise VenueError(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         if symbol not in self._listings:
             raise VenueError(-1121, "Invalid symbol.")
+        if self.contracts.of(symbol).status != "TRADING" and not request.path.endswith(_OF_CLOSED_SYMBOLS):
+            raise VenueError(-4141, "Symbol is closed.")
         return symbol
 
     def _market(self, request: web.Request) -> tuple[str, ServedMarket, Numbers]:
@@ -112,7 +123,12 @@ class Rest:
         return {"serverTime": self._now_ms()}
 
     def _info(self, _: web.Request) -> bytes:
-        return catalogue.exchange_info(list(self._listings.values()), self._numbers, now_ms=self._now_ms())
+        return catalogue.exchange_info(
+            list(self._listings.values()), self._numbers, self.contracts, now_ms=self._now_ms()
+        )
+
+    def _trading_schedule(self, _: web.Request) -> Any:
+        return self.contracts.schedule(self._now_ms())
 
     def _depth(self, request: web.Request) -> bytes:
         symbol = self._symbol(request)
@@ -127,7 +143,7 @@ class Rest:
         singles = [
             {
                 "id": trade.first_trade_id + place,
-                "price": numbers.price(trade.price),
+                "price": numbers.priced(trade.time_us)(trade.price),
                 "qty": numbers.size(lots),
                 "quoteQty": numbers.quote(lots * trade.price),
                 "time": trade.time_us // 1000,
@@ -161,11 +177,11 @@ class Rest:
             raise VenueError(-1120, "Invalid interval.")
         limit = integer(request, "limit", 500, low=1, high=1_500)
         start_us, end_us = _bounds(request)
-        price, size, quote = numbers.price, numbers.size, numbers.quote
+        size, quote = numbers.size, numbers.quote
         return [
             (
                 row.open_us // 1000,
-                price(row.open),
+                (price := numbers.priced(row.close_us))(row.open),
                 price(row.high),
                 price(row.low),
                 price(row.close),
@@ -286,7 +302,7 @@ def _aggregate_row(trade: TradeFact, numbers: Numbers) -> dict[str, Any]:
     size = numbers.size(trade.lots)
     return {
         "a": trade.agg_id,
-        "p": numbers.price(trade.price),
+        "p": numbers.priced(trade.time_us)(trade.price),
         "q": size,
         "nq": size,
         "f": trade.first_trade_id,

@@ -90,6 +90,22 @@ class Source(Protocol):
         """Let time pass and publish what happens, pausing after every portion."""
         ...
 
+    def refine(self, symbol: str, factor: int) -> None:
+        """Send a symbol's prices on a tick that is so many times as fine as the listing's from now on.
+
+        Raises:
+            ValueError: Not a venue whose contracts change.
+        """
+        ...
+
+    def halt(self, symbol: str, *, halted: bool) -> None:
+        """Let a symbol stand still and its streams be silent, or go on.
+
+        Raises:
+            ValueError: Not a venue whose contracts change.
+        """
+        ...
+
     def shift_events(self, offset_us: int) -> None:
         """Shift the event times of every frame from now on (a venue's clock that jumps)."""
         ...

@@ -15,6 +15,7 @@ from orderfox_nb.sim.server.source import Publish, ServedMarket
 _KLINE_MS: Final = 250
 _BY_THE_CLOCK: Final = ("markPrice", "ticker", "miniTicker")
 _COIN_MARGINED_SHARE: Final = 5
+_WHOLE_BOOK: Final = 1_000_000
 ID_STEP: Final = 2
 """Ids of the venue run on between two diffs; a diff's ``U`` and a snapshot's id lie that far behind the last change."""
 
@@ -68,6 +69,8 @@ class MarketStreams:
         self._bars: dict[str, _Bar] = {}
         self._best: tuple[int, int, int, int] | None = None
         self._last_trade_id = -1
+        self.halted = False
+        """Nothing is traded, and nothing sent."""
 
     @property
     def watched(self) -> bool:
@@ -98,6 +101,8 @@ class MarketStreams:
 
     def step(self, now_us: int, publish: Publish, offset_us: int) -> None:
         """Take the facts up to a time on the exchange's grid and publish what is due."""
+        if self.halted:
+            return
         self._take(self.market.advance(now_us), publish, offset_us)
         if not self._names and "bookTicker" not in self._whole:
             return
@@ -112,6 +117,35 @@ class MarketStreams:
             for bar in self._bars.values():
                 self._send_bar(bar, now_us, event_ms, publish)
         self._send_slow(now_ms, event_ms, publish)
+
+    def refine(self, factor: int, now_us: int, publish: Publish, offset_us: int) -> None:
+        """Write prices on a finer tick from now on: every level of the book goes from its old price to a new one."""
+        event_ms = (now_us + offset_us) // 1000
+        for every_ms, depth in list(self._depths.items()):
+            if depth.last_id > depth.previous_id:
+                self._send_depth(every_ms, depth, publish, event_ms)
+        _, bids, asks = self.market.depth(_WHOLE_BOOK)
+        gone = [frames.levels_text([(ticks, 0) for ticks, _ in side], self.numbers) for side in (bids, asks)]
+        self.numbers.refine(factor, now_us)
+        now = [frames.levels_text(side, self.numbers) for side in (bids, asks)]
+        changed = [
+            before[:-1] + ("," if len(before) > 2 else "") + after[1:] for before, after in zip(gone, now, strict=True)
+        ]
+        for every_ms, depth in list(self._depths.items()):
+            payload = frames.depth_update(
+                self.symbol,
+                first_id=depth.previous_id + 1,
+                last_id=depth.previous_id + 1,
+                previous_id=depth.previous_id,
+                bids=changed[0],
+                asks=changed[1],
+                event_ms=event_ms,
+                time_ms=now_us // 1000,
+            )
+            self._depths[every_ms] = _Depth(depth.previous_id + 1)
+            for name in self._names["depth"].values():
+                if name.every_ms == every_ms:
+                    publish(name, payload)
 
     def _take(self, facts: Sequence[Fact], publish: Publish, offset_us: int) -> None:
         aggregates = list(self._names.get("aggTrade", {}).values())

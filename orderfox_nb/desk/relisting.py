@@ -1,0 +1,212 @@
+"""A symbol's tick or lot size changes while it is watched: its record is loaded anew, and its topics are rebuilt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.formatting import decimal_text
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.errors import OffStep, OrderFoxError, UnknownSymbol
+from orderfox_nb.feeds.base import Feed
+
+_log = logging.getLogger(__name__)
+
+COMPARE_S: Final = 1.0
+LIST_EVERY_S: Final = 60.0
+"""How often the list is asked whether it is old, while anybody reads: it says which steps have become coarser."""
+
+
+class Instruments(Protocol):
+    """Who knows the instrument of a symbol."""
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """Return the record of a symbol.
+
+        Raises:
+            UnknownSymbol: The venue does not list it.
+            FeedError: The venue cannot be asked.
+        """
+        ...
+
+    async def reload(self, symbol: str) -> Instrument:
+        """Ask the venue for the record of a symbol, whatever is known.
+
+        Raises:
+            UnknownSymbol: The venue does not list it.
+            FeedError: The venue cannot be asked.
+        """
+        ...
+
+    def record(self, symbol: str) -> Instrument | None:
+        """Return the record that is known; asks nobody."""
+        ...
+
+    async def keep_fresh(self) -> None:
+        """Ask the venue where what is known is too old."""
+        ...
+
+
+class ListedOnce:
+    """The instruments of a feed, asked for once, and again where one of them is found to have changed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._known: dict[str, Instrument] = {}
+        self._lock = asyncio.Lock()
+
+    async def instrument(self, symbol: str) -> Instrument:
+        async with self._lock:
+            if not self._known:
+                await self._load()
+        return self._listed(symbol)
+
+    async def reload(self, symbol: str) -> Instrument:
+        async with self._lock:
+            await self._load()
+        return self._listed(symbol)
+
+    def record(self, symbol: str) -> Instrument | None:
+        return self._known.get(symbol)
+
+    async def keep_fresh(self) -> None:
+        """It is asked once."""
+
+    async def _load(self) -> None:
+        listings = await self._feed.listings()
+        self._known = {listing.instrument.symbol: listing.instrument for listing in listings}
+
+    def _listed(self, symbol: str) -> Instrument:
+        try:
+            return self._known[symbol]
+        except KeyError:
+            raise UnknownSymbol(symbol) from None
+
+
+class Relisting:
+    """Notices that the record of a symbol is another one than its topics are counted by.
+
+    Args:
+        instruments: Who knows the records.
+        clock: Measures the pauses.
+        topics: Returns every open topic.
+        rebuild: Rebuilds a topic with another record, for a reason.
+    """
+
+    def __init__(
+        self,
+        instruments: Instruments,
+        clock: Clock,
+        topics: Callable[[], Sequence[TopicState]],
+        rebuild: Callable[[TopicState, Instrument, str], None],
+    ) -> None:
+        self._instruments = instruments
+        self._clock = clock
+        self._topics = topics
+        self._rebuild = rebuild
+        self._refined: dict[str, tuple[Instrument, Instrument]] = {}
+        self._reloads: dict[str, asyncio.Task[None]] = {}
+        self.relisted = 0
+        """How often the steps of a symbol were found to be others."""
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """Return the record that a topic is counted by.
+
+        Raises:
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked.
+        """
+        return self._in_force(await self._instruments.instrument(symbol))
+
+    def _in_force(self, listed: Instrument) -> Instrument:
+        """Return the listed record, or the finer one that its book has needed."""
+        refined = self._refined.get(listed.symbol)
+        if refined is None:
+            return listed
+        if refined[0].same_steps(listed):
+            return refined[1]
+        del self._refined[listed.symbol]
+        return listed
+
+    async def run(self) -> None:
+        """Compare the records of open topics with the list, for ever."""
+        since_s = 0.0
+        while True:
+            await self._clock.sleep(COMPARE_S)
+            since_s += COMPARE_S
+            if since_s >= LIST_EVERY_S:
+                since_s = 0.0
+                await self._instruments.keep_fresh()
+            for symbol in {state.topic.symbol for state in self._topics()}:
+                if (listed := self._instruments.record(symbol)) is not None:
+                    self._apply(self._in_force(listed))
+
+    async def reload(self, symbol: str, found: OffStep | None = None) -> None:
+        """Load the record of a symbol anew and rebuild its topics where the steps are others; never raises.
+
+        Args:
+            symbol: Whose.
+            found: What is no multiple of the known step, where that is why: a record that does not explain it is made
+                finer.
+        """
+        task = self._reloads.get(symbol)
+        if task is None:
+            task = self._reloads[symbol] = asyncio.create_task(self._load(symbol), name=f"relist {symbol}")
+            task.add_done_callback(lambda _: self._reloads.pop(symbol, None))
+        await asyncio.wait({task})
+        if found is None or (listed := self._instruments.record(symbol)) is None:
+            return
+        instrument = self._in_force(listed)
+        try:
+            instrument.check(*((found.value,) if found.name == "price" else (0.0, found.value)))
+        except OffStep as still:
+            refined = instrument.refined(still)
+            _log.warning("%s: %s, and the venue lists no other; a finer step is counted by", symbol, still)
+            self._refined[symbol] = listed, refined
+            self._apply(refined)
+
+    def reload_soon(self, symbol: str) -> None:
+        """Do so in the background."""
+        if symbol not in self._reloads:
+            task = self._reloads[symbol] = asyncio.create_task(self._load(symbol), name=f"relist {symbol}")
+            task.add_done_callback(lambda _: self._reloads.pop(symbol, None))
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = list(self._reloads.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _load(self, symbol: str) -> None:
+        try:
+            listed = await self._instruments.reload(symbol)
+        except OrderFoxError as error:
+            _log.warning("%s: its record cannot be loaded: %s", symbol, error)
+        else:
+            self._apply(self._in_force(listed))
+
+    def _apply(self, instrument: Instrument) -> None:
+        """Rebuild the topics of a symbol that are counted by other steps."""
+        outdated = [
+            state
+            for state in self._topics()
+            if state.topic.symbol == instrument.symbol and not state.instrument.same_steps(instrument)
+        ]
+        if not outdated:
+            return
+        before = outdated[0].instrument
+        reason = (
+            f"{instrument.symbol} is counted in ticks of {decimal_text(instrument.tick_size)} and lots of "
+            f"{decimal_text(instrument.lot_size)}, no longer of {decimal_text(before.tick_size)} and "
+            f"{decimal_text(before.lot_size)}"
+        )
+        _log.warning("%s", reason)
+        self.relisted += 1
+        for state in outdated:
+            self._rebuild(state, instrument, reason)
