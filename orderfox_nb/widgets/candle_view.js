@@ -5,6 +5,7 @@ import { CandleOver } from "./candle_over.js";
 import { paintCandles, panesOf } from "./candle_paint.js";
 import { followTouch } from "./candle_touch.js";
 import { CandleWindow } from "./candle_window.js";
+import { shareWheel } from "./chart_wheel.js";
 import { pageCrosshair } from "./crosshair.js";
 import { write } from "./dom.js";
 import { findFigureView, makeCanvas, modelOf } from "./figure_canvas.js";
@@ -299,6 +300,7 @@ export class CandleView {
     on(place, "keydown", (event) => this.key(event));
     on(place, "pointerdown", () => (this.window.held = true));
     for (const name of ["pointerup", "pointercancel", "blur"]) on(globalThis, name, () => (this.window.held = false));
+    shareWheel(place, { signal });
     followTouch(place, {
       signal, domain: () => this.window.domain.x, moveTo: (x) => this.window.moveTo(x), pixels: () => this.window.plot,
     });

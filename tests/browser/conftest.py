@@ -28,6 +28,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # A scroll is where it ends at once, and a test need not wait for an animation.
+    "--disable-smooth-scrolling",
 ]
 
 LINK = """
