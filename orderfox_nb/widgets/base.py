@@ -134,7 +134,7 @@ STILL_TRAITS = frozenset(
         "percent",
         "overlays",
     }
-    | {"show_volume", "show_liquidations", "show_liquidation_average", "show_lapses"}
+    | {"show_volume", "show_liquidations", "show_liquidation_average", "show_lapses", "log_scale"}
 )
 """What of a widget's traits its still depends on."""
 

@@ -35,10 +35,13 @@ _SHARED: Final = (
     "show_liquidations",
     "show_liquidation_average",
     "show_lapses",
+    "log_scale",
+    "fixed_scale",
 )
 _INKS: Final = ("#4cc3d9", "#e39bd0", "#d3c164", "#9aa7b4")
 """Colours of the user's lines: none of them means bid or ask."""
-_MARGIN = {"top": 8, "bottom": 26, "left": 0, "right": 70}
+_NO_MARGIN = {"top": 0, "bottom": 0, "left": 0, "right": 0}
+"""The page gives the figure its margins once it is displayed: at no size bqplot would draw with a negative width."""
 
 
 class CandleLayer(LiveWidget):
@@ -54,11 +57,15 @@ class CandleLayer(LiveWidget):
     show_liquidations = traitlets.Bool(True).tag(sync=True)
     show_liquidation_average = traitlets.Bool(True).tag(sync=True)
     show_lapses = traitlets.Bool(True).tag(sync=True)
+    log_scale = traitlets.Bool(False).tag(sync=True)
+    fixed_scale = traitlets.Bool(False).tag(sync=True)
     figure = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     x_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     y_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
+    log_y_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     x_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     y_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
+    log_y_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
 
     @traitlets.validate("overlays")
     def _known_overlays(self, proposal: Any) -> list[str]:
@@ -71,7 +78,9 @@ class CandleChart(Displayed, VBox):
     ``figure`` is an ordinary bqplot figure with the scales ``x_scale`` (time) and ``y_scale`` (price): any mark can be
     added to it, ``chart.figure.marks = [bqplot.Lines(…, scales=chart.scales)]``, and ``add_series`` makes the usual
     one. Drag to pan, turn the wheel to zoom, double-click to return to the newest bar; with the chart focused, arrow
-    keys, ``+``, ``-``, Home and End do the same. Older bars are loaded when the chart is panned left.
+    keys, ``+``, ``-``, Home and End do the same. Dragging the price axis or turning the wheel over it scales the price
+    and keeps it (``fixed_scale``); a double click there fits it again. Older bars are loaded when the chart is panned
+    left.
 
     Example:
         >>> chart = CandleChart(symbol="BTCUSDT", timeframe="5m", overlays=["vwap", "ema20", "bollinger20"])
@@ -92,6 +101,10 @@ class CandleChart(Displayed, VBox):
     """Whether the moving average of the liquidations is drawn with them."""
     show_lapses = traitlets.Bool(True)
     """Whether times in which the data could not be trusted are shaded."""
+    log_scale = traitlets.Bool(False)
+    """Whether the price scale is logarithmic; ``scales`` are those in force."""
+    fixed_scale = traitlets.Bool(False)
+    """Whether the price scale stays as it is, instead of being fitted to the bars on the screen."""
 
     def __init__(
         self,
@@ -101,18 +114,23 @@ class CandleChart(Displayed, VBox):
         bars: int = 400,
         overlays: Sequence[str] = (),
         marks: Sequence[Any] = (),
+        log_scale: bool = False,
         **kwargs: Any,
     ) -> None:
         overlays = known_overlays(overlays)
         self.x_scale = bqplot.DateScale(allow_padding=False)
         self.y_scale = bqplot.LinearScale(allow_padding=False)
-        x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none", num_ticks=6)
-        y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid", num_ticks=6)
+        self.log_y_scale = bqplot.LogScale(allow_padding=False)
+        x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none")
+        # bqplot cannot give an axis another scale: there are two, and one of them is seen.
+        y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid", visible=not log_scale)
+        log_y_axis = bqplot.Axis(scale=self.log_y_scale, side="right", grid_lines="solid", visible=log_scale)
+        self._price_axes = (y_axis, log_y_axis)
         self.figure = bqplot.Figure(
-            axes=[x_axis, y_axis],
+            axes=[x_axis, y_axis, log_y_axis],
             marks=list(marks),
             interaction=bqplot.PanZoom(scales={"x": [self.x_scale]}),
-            fig_margin=_MARGIN,
+            fig_margin=_NO_MARGIN,
             background_style={"fill": "none"},
             display_toolbar=False,
             padding_y=0.0,
@@ -126,17 +144,35 @@ class CandleChart(Displayed, VBox):
             figure=self.figure,
             x_scale=self.x_scale,
             y_scale=self.y_scale,
+            log_y_scale=self.log_y_scale,
             x_axis=x_axis,
             y_axis=y_axis,
+            log_y_axis=log_y_axis,
+            log_scale=log_scale,
         )
         kwargs.setdefault("layout", Layout(width="100%", height="520px"))
         # The two must agree before they are linked: a link takes the first one's value over.
         shared = {"symbol": self.layer.symbol, "timeframe": timeframe, "bars": bars, "overlays": overlays}
-        super().__init__(children=[self.layer, self.figure], **shared, **kwargs)
+        super().__init__(children=[self.layer, self.figure], log_scale=log_scale, **shared, **kwargs)
         for name in _SHARED:
             traitlets.link((self, name), (self.layer, name))
         self._series: dict[str, Any] = {}
+        self.observe(self._use_scale, "log_scale")
+        self.figure.observe(self._use_scale, "marks")
+        self._use_scale()
         self.add_class("of-candle-chart")
+
+    def _use_scale(self, _: Any = None) -> None:
+        """Show the axis of the price scale in force, and put the marks that stand on the other one there.
+
+        The page does the same by itself: it does not wait for the kernel.
+        """
+        for axis, is_log in zip(self._price_axes, (False, True), strict=True):
+            axis.visible = self.log_scale == is_log
+        now = self.scales["y"]
+        for mark in self.figure.marks:
+            if mark.scales.get("y") in (self.y_scale, self.log_y_scale) and mark.scales["y"] is not now:
+                mark.scales = {**mark.scales, "y": now}
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
@@ -199,8 +235,8 @@ class CandleChart(Displayed, VBox):
 
     @property
     def scales(self) -> dict[str, Any]:
-        """The figure's scales, as a mark takes them."""
-        return {"x": self.x_scale, "y": self.y_scale}
+        """The figure's scales in force, as a mark takes them."""
+        return {"x": self.x_scale, "y": self.log_y_scale if self.log_scale else self.y_scale}
 
     def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
         """Fetch one frame and draw it as a self-contained SVG, which shows itself in a notebook.

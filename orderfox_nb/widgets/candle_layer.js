@@ -2,39 +2,42 @@
 // each frame, while axes, grid, pan, zoom and other marks stay bqplot's.
 import { makeMenu } from "./candle_menu.js";
 import { CandleView, LENGTH_S } from "./candle_view.js";
-import { make, setClass } from "./dom.js";
+import { make, makeSelect, setClass } from "./dom.js";
 import { linkedModel } from "./figure_canvas.js";
 import { followLast } from "./follow_last.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
 import { onTheme } from "./theme.js";
 
-const TIMEFRAMES = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"];
-const DRAWN = ["show_volume", "show_liquidations", "show_liquidation_average", "show_lapses", "overlays"];
+const OFTEN = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"]; // those that have keys
+const DRAWN = [
+  "show_volume", "show_liquidations", "show_liquidation_average", "show_lapses", "overlays", "log_scale", "fixed_scale",
+];
 
-/** One button a timeframe, and one for the model's own where it is none of them. */
+/** A button for each timeframe where there is room; those that are seldom wanted are in a list where there is less. */
 function makeTimeframes(model) {
   const group = make("div", "of-timeframes");
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", "Timeframe");
+  const names = Object.keys(LENGTH_S);
+  const buttons = names.map((name) => {
+    const button = make("button", "of-timeframe", name);
+    button.type = "button";
+    button.addEventListener("click", () => setTrait(model, "timeframe", name));
+    return button;
+  });
+  const list = makeSelect("All timeframes", (name) => setTrait(model, "timeframe", name));
+  list.classList.add("of-timeframe-list");
+  group.append(...buttons, list);
   const show = () => {
     const chosen = model.get("timeframe");
-    const wanted = TIMEFRAMES.includes(chosen) ? TIMEFRAMES : [...TIMEFRAMES, chosen];
-    const names = Object.keys(LENGTH_S).filter((name) => wanted.includes(name));
-    if (names.join() !== group.dataset.names) {
-      group.dataset.names = names.join();
-      group.replaceChildren(...names.map((name) => {
-        const button = make("button", "of-timeframe", name);
-        button.type = "button";
-        button.addEventListener("click", () => setTrait(model, "timeframe", name));
-        return button;
-      }));
-    }
-    for (const button of group.children) {
-      const pressed = button.textContent === chosen;
-      setClass(button, pressed ? "of-timeframe of-chosen" : "of-timeframe");
+    for (const button of buttons) {
+      const [name, pressed] = [button.textContent, button.textContent === chosen];
+      const seldom = pressed || OFTEN.includes(name) ? "" : " of-seldom";
+      setClass(button, `of-timeframe${seldom}${pressed ? " of-chosen" : ""}`);
       button.setAttribute("aria-pressed", String(pressed));
     }
+    list.show(names.map((name) => [name, name]), chosen);
   };
   show();
   return { group, show };
@@ -45,15 +48,18 @@ async function render({ model, el }) {
   const timeframes = makeTimeframes(model);
   const menu = makeMenu(model);
   parts.heading.after(timeframes.group, menu.root);
-  const legend = make("span", "of-legend");
-  parts.tools.append(legend);
   const progress = make("div", "of of-progress");
   progress.setAttribute("role", "status");
   progress.hidden = true;
 
-  const names = ["figure", "x_scale", "y_scale", "x_axis", "y_axis"];
-  const [figure, xScale, yScale, xAxis, yAxis] = await Promise.all(names.map((name) => linkedModel(model, name)));
-  const chart = new CandleView({ model, parts, legend, progress, models: { figure, xScale, yScale, xAxis, yAxis } });
+  const traits = {
+    figure: "figure", xScale: "x_scale", yScale: "y_scale", logScale: "log_y_scale", xAxis: "x_axis", yAxis: "y_axis",
+    logAxis: "log_y_axis",
+  };
+  const linked = Object.entries(traits).map(async ([name, trait]) => [name, await linkedModel(model, trait)]);
+  const models = Object.fromEntries(await Promise.all(linked));
+  const { figure, xScale, yScale, logScale } = models;
+  const chart = new CandleView({ model, parts, progress, models });
 
   const keyOf = () => {
     timeframes.show();
@@ -66,15 +72,14 @@ async function render({ model, el }) {
   const onChosen = () => chart.chosen();
   const onMarks = () => chart.findMarks();
   const onCrosshair = (at) => chart.linked(at);
-  xScale.on("domain_changed", onView);
-  yScale.on("domain_changed", onView);
+  const scales = [xScale, yScale, logScale];
+  for (const scale of scales) scale.on("domain_changed", onView);
   figure.on("change:marks", onMarks);
   for (const name of DRAWN) model.on(`change:${name}`, onChosen);
   chart.crosshair.charts.add(onCrosshair);
   const untheme = onTheme(() => chart.restyled());
-  const traits = ["symbol", "timeframe", "bars"];
   const paint = (entry, link) => chart.take(entry, link);
-  const following = await followFrames({ model, parts, traits, keyOf, paint });
+  const following = await followFrames({ model, parts, traits: ["symbol", "timeframe", "bars"], keyOf, paint });
   const unlisten = following.link.listen(({ state }) => {
     chart.lapses.connection(state === "open", following.link.now());
     chart.draw();
@@ -87,8 +92,7 @@ async function render({ model, el }) {
     chart.crosshair.charts.delete(onCrosshair);
     untheme();
     unlisten();
-    xScale.off("domain_changed", onView);
-    yScale.off("domain_changed", onView);
+    for (const scale of scales) scale.off("domain_changed", onView);
     figure.off("change:marks", onMarks);
     for (const name of DRAWN) model.off(`change:${name}`, onChosen);
     chart.end();

@@ -10,6 +10,10 @@ const SHOWN = [
   ["show_liquidation_average", "Average of liquidations"],
   ["show_lapses", "Gaps in the data"],
 ];
+const SCALE = [
+  ["log_scale", "Logarithmic price"],
+  ["fixed_scale", "Fixed price scale"],
+];
 
 /** A button with a popup of check boxes; gives {button, end}. */
 export function makeMenu(model) {
@@ -46,9 +50,11 @@ export function makeMenu(model) {
       const turn = (on) => setTrait(model, "overlays", on ? [...others(), name] : others());
       addBox(overlayTitle(name), name, () => chosen().includes(name), turn);
     }
-    popup.append(make("hr"));
-    for (const [trait, text] of SHOWN) {
-      addBox(text, trait, () => model.get(trait), (on) => setTrait(model, trait, on));
+    for (const traits of [SHOWN, SCALE]) {
+      popup.append(make("hr"));
+      for (const [trait, text] of traits) {
+        addBox(text, trait, () => model.get(trait), (on) => setTrait(model, trait, on));
+      }
     }
     show();
   };
@@ -91,7 +97,7 @@ export function makeMenu(model) {
   const onScroll = (event) => event.target !== popup && open(false); // it would stay behind
   document.addEventListener("pointerdown", onOutside);
   document.addEventListener("scroll", onScroll, { capture: true, passive: true });
-  const traits = ["overlays", ...SHOWN.map(([trait]) => trait)].map((name) => `change:${name}`);
+  const traits = ["overlays", ...[...SHOWN, ...SCALE].map(([trait]) => trait)].map((name) => `change:${name}`);
   for (const name of traits) model.on(name, show);
   return {
     root,

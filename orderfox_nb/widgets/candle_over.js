@@ -1,11 +1,14 @@
 // What lies over the candles: the last price with its countdown, the crosshair, the legends, and what a bar or a gap
 // says under the pointer.
+import { TAG, makeRoom, placeTags } from "./axis_tags.js";
 import { lapseAt, lapseText } from "./candle_lapses.js";
 import { overlayText } from "./candle_lines.js";
-import { inLiquidations, paintPriceLine, paintTag, paneRange, visibleBars } from "./candle_paint.js";
+import { paintPriceLine, paintTag, visibleBars } from "./candle_paint.js";
+import { inLiquidations } from "./candle_panes.js";
 import { make, setClass, write } from "./dom.js";
 import { moveClass } from "./last_price.js";
 import { barTimeText, countdownText, percentText, priceText, shortText } from "./format.js";
+import { priceAxis } from "./price_scale.js";
 
 /** The bar that holds a time, within what is there. */
 export function barAt(times, seconds) {
@@ -29,10 +32,23 @@ export function liquidationText(liquidations, at) {
   return [`Liquidated ${shortText(total)}`, lines];
 }
 
+function paintHair(context, colours, [x, y], [toX, toY]) {
+  context.strokeStyle = colours.muted;
+  context.lineWidth = 1;
+  context.setLineDash([2, 3]);
+  context.beginPath();
+  context.moveTo(Math.round(x) + 0.5, Math.round(y) + 0.5);
+  context.lineTo(Math.round(toX) + 0.5, Math.round(toY) + 0.5);
+  context.stroke();
+  context.setLineDash([]);
+}
+
 export class CandleOver {
-  constructor({ legend }) {
-    this.legend = legend;
-    this.list = make("div", "of of-overlay-legend");
+  constructor() {
+    this.legends = make("div", "of of-chart-legends");
+    this.legend = make("div", "of-ohlc");
+    this.list = make("div", "of-overlay-legend");
+    this.legends.append(this.legend, this.list);
     this.tip = make("div", "of of-chart-tip");
     this.tip.setAttribute("role", "tooltip");
     this.tip.hidden = true;
@@ -40,11 +56,11 @@ export class CandleOver {
   }
 
   attach(element) {
-    element.append(this.list, this.tip);
+    element.append(this.legends, this.tip);
   }
 
   remove() {
-    this.list.remove();
+    this.legends.remove();
     this.tip.remove();
   }
 
@@ -53,58 +69,66 @@ export class CandleOver {
    * last price as it was drawn, and the class of its colour.
    */
   paint(context, scene) {
-    const { plot, domain, frame, colours, cursor, closes, now, last } = scene;
-    const { bars } = frame;
-    const digits = frame.price_digits;
-    const price = last ? last.units / 10 ** last.digits : bars[4].at(-1);
-    const text = last?.text ?? priceText(price, digits);
-    const move = moveClass(last);
-    const yOf = (value) => plot.top + ((domain.y[1] - value) / (domain.y[1] - domain.y[0])) * plot.height;
+    const { frame, cursor, closes, now } = scene;
     const left = closes ? countdownText(closes - now) : "";
-    const colour = { "of-bid": colours.bid, "of-ask": colours.ask }[move] ?? colours.muted;
-    paintPriceLine(context, { plot, y: yOf(price), text, left, colours, colour });
-    let at = bars[0].length - 1;
-    if (cursor) {
-      at = barAt(bars[0], cursor.time / 1000);
-      this.paintCrosshair(context, scene, at, yOf);
-    }
+    const at = cursor ? barAt(frame.bars[0], cursor.time / 1000) : frame.bars[0].length - 1;
+    const drawn = this.paintPrices(context, scene, left);
+    this.paintTime(context, scene, at);
     this.writeLegend(scene, at, left);
     this.writeOverlays(scene, at);
     this.showTip(scene, at);
-    return { price: text, move };
+    return drawn;
   }
 
-  paintCrosshair(context, { plot, domain, frame, lengthS, colours, cursor, panes }, at, yOf) {
+  /** The last price with what is left of its bar, and the crosshair's price: lines across the plot, tags beside it. */
+  paintPrices(context, { plot, domain, frame, colours, cursor, panes, log, axes, last: shared }, left) {
+    const { bars, price_digits: digits } = frame;
+    const { yOf, priceAt } = priceAxis(plot, domain.y, log);
+    const [top, bottom] = [plot.top, plot.top + plot.height * panes.end];
+    const price = shared ? shared.units / 10 ** shared.digits : bars[4].at(-1);
+    const words = shared?.text ?? priceText(price, digits);
+    const move = moveClass(shared);
+    const colour = { "of-bid": colours.bid, "of-ask": colours.ask }[move] ?? colours.muted;
+    const last = yOf(price);
+    const pointer = cursor?.point ? cursor.point.y : typeof cursor?.price === "number" ? yOf(cursor.price) : null;
+    const across = pointer !== null && pointer >= top && pointer <= plot.top + plot.height;
+    const priced = across && pointer <= bottom;
+    const tags = placeTags({ last, countdown: left !== "", cursor: priced ? pointer : null, top, bottom });
+    const inside = last >= top && last <= bottom;
+    if (inside) paintPriceLine(context, { plot, y: last, colour });
+    if (across) paintHair(context, colours, [plot.left, pointer], [plot.left + plot.width, pointer]);
+    const x = plot.left + plot.width + 2;
+    const { font } = colours;
+    const beyond = inside ? "" : last < top ? "▴" : "▾";
+    const text = `${beyond}${words}`;
+    const { wide: width } = paintTag(context, { x, y: tags.last, text, colour, textColour: colours.tag, font });
+    const raise = (y, content, textColour) => {
+      if (y !== null) paintTag(context, { x, y, text: content, colour: colours.raised, textColour, font, width });
+    };
+    raise(tags.countdown, left, colours.muted);
+    raise(tags.cursor, priced ? priceText(priceAt(pointer), digits) : "", colours.text);
+    const boxes = Object.values(tags).filter((y) => y !== null).map((at) => ({ at, size: TAG }));
+    makeRoom(axes.y, yOf, boxes, { vertical: true });
+    return { price: words, move };
+  }
+
+  /** The crosshair's time, at the middle of its bar. */
+  paintTime(context, { plot, domain, frame, lengthS, colours, cursor, axes }, at) {
     const [fromMs, toMs] = domain.x;
+    const xOf = (ms) => plot.left + ((ms - fromMs) / (toMs - fromMs)) * plot.width;
     const start = frame.bars[0][at] * 1000;
-    const centre = plot.left + ((start + lengthS * 500 - fromMs) / (toMs - fromMs)) * plot.width;
-    const tag = { colour: colours.raised, textColour: colours.text, font: colours.font };
-    context.strokeStyle = colours.muted;
-    context.lineWidth = 1;
-    context.setLineDash([2, 3]);
-    context.beginPath();
-    const onScreen = centre >= plot.left && centre <= plot.left + plot.width;
-    if (onScreen) {
-      context.moveTo(Math.round(centre) + 0.5, plot.top);
-      context.lineTo(Math.round(centre) + 0.5, plot.top + plot.height);
+    const x = xOf(start + lengthS * 500);
+    const boxes = [];
+    if (cursor && x >= plot.left && x <= plot.left + plot.width) {
+      paintHair(context, colours, [x, plot.top], [x, plot.top + plot.height]);
+      const { left, wide } = paintTag(context, {
+        x, y: plot.top + plot.height + 14, text: barTimeText(start, lengthS * 1000), centred: true,
+        within: [plot.left, plot.left + plot.width],
+        colour: colours.raised, textColour: colours.text, font: colours.font,
+      });
+      boxes.push({ at: left + wide / 2, size: wide });
     }
-    const y = cursor.point ? cursor.point.y : cursor.price === null ? null : yOf(cursor.price);
-    const inside = y !== null && y >= plot.top && y <= plot.top + plot.height;
-    if (inside) {
-      context.moveTo(plot.left, Math.round(y) + 0.5);
-      context.lineTo(plot.left + plot.width, Math.round(y) + 0.5);
-    }
-    context.stroke();
-    context.setLineDash([]);
-    const price = domain.y[1] - ((y - plot.top) / plot.height) * (domain.y[1] - domain.y[0]);
-    if (inside && price >= paneRange(domain.y, panes)[0]) {
-      paintTag(context, { x: plot.left + plot.width + 2, y, text: priceText(price, frame.price_digits), ...tag });
-    }
-    if (!onScreen) return;
-    const text = barTimeText(start, lengthS * 1000);
-    const half = 44; // of the widest text: it stays inside
-    const x = Math.max(plot.left + half, Math.min(plot.left + plot.width - half, centre));
-    paintTag(context, { x, y: plot.top + plot.height + 12, text, centred: true, ...tag });
+    makeRoom(axes.x, xOf, boxes);
   }
 
   writeLegend({ frame, cursor }, at, left) {
@@ -116,7 +140,7 @@ export class CandleOver {
       parts.push(percentText(change), `V ${shortText(bars[5][at])}`);
     } else if (left) parts.push(`· closes in ${left}`);
     write(this.legend, parts.join(" "));
-    setClass(this.legend, cursor ? `of-legend ${bars[4][at] >= bars[1][at] ? "of-bid" : "of-ask"}` : "of-legend");
+    setClass(this.legend, cursor ? `of-ohlc ${bars[4][at] >= bars[1][at] ? "of-bid" : "of-ask"}` : "of-ohlc");
   }
 
   writeOverlays({ overlays, series, frame, colours }, at) {

@@ -1,6 +1,7 @@
-// Fingers on a chart: one moves it sideways and scrolls the page up and down, two zoom.
+// Fingers on a chart: one moves it sideways and scrolls the page up and down, two zoom, a tap points.
 
 const UNDECIDED_PX = 6;
+const TAP_PX = 10;
 
 /** Watch the fingers on an element; bqplot, which takes every one-finger drag, hears only of those sideways. */
 export function followTouch(place, { signal, domain, moveTo, pixels }) {
@@ -36,4 +37,18 @@ export function followTouch(place, { signal, domain, moveTo, pixels }) {
   const options = { capture: true, passive: false, signal };
   place.addEventListener("touchstart", onStart, options);
   place.addEventListener("touchmove", onMove, options);
+}
+
+/** Call `act(event)` for each tap of a finger or a pen, which has no pointer that hovers. */
+export function followTaps(place, act, { signal } = {}) {
+  let down = null;
+  const onDown = (event) => (down = event.pointerType !== "mouse" && event.isPrimary ? event : null);
+  const onUp = (event) => {
+    const near = down && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) < TAP_PX;
+    if (near && event.pointerId === down.pointerId) act(event);
+    down = null;
+  };
+  place.addEventListener("pointerdown", onDown, { signal });
+  place.addEventListener("pointerup", onUp, { signal });
+  place.addEventListener("pointercancel", () => (down = null), { signal });
 }

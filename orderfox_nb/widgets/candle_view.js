@@ -1,15 +1,18 @@
 // A candle chart in its bqplot figure: what it knows, what it draws, what the viewer does to it.
+import { CandleHands } from "./candle_hands.js";
 import { Lapses, lapseBoxes } from "./candle_lapses.js";
 import { overlayLines, vwapAnchor } from "./candle_lines.js";
 import { CandleOver } from "./candle_over.js";
-import { paintCandles, panesOf } from "./candle_paint.js";
-import { followTouch } from "./candle_touch.js";
+import { paintCandles } from "./candle_paint.js";
+import { panesOf } from "./candle_panes.js";
 import { CandleWindow } from "./candle_window.js";
-import { shareWheel } from "./chart_wheel.js";
 import { pageCrosshair } from "./crosshair.js";
 import { write } from "./dom.js";
-import { findFigureView, makeCanvas, modelOf } from "./figure_canvas.js";
+import { axisElements, findFigureView, makeCanvas, modelOf, setMargins } from "./figure_canvas.js";
+import { priceText } from "./format.js";
 import { Older } from "./older_bars.js";
+import { setTrait } from "./panel.js";
+import { paneRange } from "./price_scale.js";
 import { tokens } from "./theme.js";
 
 export const LENGTH_S = {
@@ -17,6 +20,8 @@ export const LENGTH_S = {
   "8h": 28_800, "12h": 43_200, "1d": 86_400, "3d": 259_200, "1w": 604_800, "1M": 2_592_000,
 };
 const EARLY_BARS = 20; // so many before the first one is on the screen, older bars are asked for
+const MARGINS = { top: 8, bottom: 26, left: 0, right: 70 };
+const BESIDE_PRICE = 20; // of the right margin, beside the widest price
 const INKS = ["overlay1", "overlay2", "overlay3", "overlay4"];
 
 function chartColours(element) {
@@ -26,13 +31,14 @@ function chartColours(element) {
 }
 
 export class CandleView {
-  constructor({ model, parts, legend, progress, models }) {
-    Object.assign(this, { model, parts, progress });
+  constructor({ model, parts, progress, models }) {
+    Object.assign(this, { model, parts, progress, models });
     this.window = new CandleWindow(models);
     this.figure = models.figure;
     this.under = makeCanvas("of-canvas of-canvas-under");
     this.above = makeCanvas("of-canvas of-canvas-over");
-    this.over = new CandleOver({ legend });
+    this.over = new CandleOver();
+    this.axes = { x: null, y: null };
     this.older = new Older(() => this.showProgress());
     this.lapses = new Lapses();
     this.liquidationLapses = new Lapses();
@@ -91,8 +97,13 @@ export class CandleView {
         + "Home goes to the oldest bar that is loaded, End to the newest, Shift with an arrow moves the crosshair.");
     }
     const isNew = this.window.name !== name;
+    if (isNew) {
+      this.window.usePanes(panesOf(this.shows));
+      this.useScale();
+    }
     this.window.follow({ name, bars: this.shown.bars, lengthS: this.lengthS, digits });
     if (isNew) this.viewed(); // bars may be missing where the window begins
+    this.fitMargin();
     this.wantVwap();
   }
 
@@ -123,20 +134,46 @@ export class CandleView {
 
   // ---- drawing --------------------------------------------------------------------------------------------------
 
+  get shows() {
+    const [volume, liquidations, average] = ["volume", "liquidations", "liquidation_average"].map(
+      (name) => this.model.get(`show_${name}`),
+    );
+    return { volume, liquidations, average };
+  }
+
+  /** The price scale is as the model says. */
+  useScale() {
+    const [log, fixed] = ["log_scale", "fixed_scale"].map((name) => this.model.get(name));
+    if (log === this.window.log && fixed === this.window.fixed) return;
+    this.window.useScale({ log, fixed });
+    this.findMarks();
+    this.findAxes();
+  }
+
+  /** Room for the widest price beside the plot. */
+  fitMargin() {
+    const { price_digits: digits, bars } = this.live;
+    const text = priceText(bars[2].at(-1), digits).replace(/\d/g, "0");
+    if (text === this.widest) return;
+    this.widest = text;
+    this.colours ??= chartColours(this.parts.panel);
+    const wide = Math.ceil(this.above.widthOf(text, this.colours.font)) + BESIDE_PRICE;
+    const margins = { ...MARGINS, right: Math.max(MARGINS.right, wide) };
+    setMargins(this.figure, this.view, margins);
+    this.hands.fit(margins.right);
+  }
+
   scene() {
     const { model, window, shown, lengthS } = this;
     this.colours ??= chartColours(this.parts.panel);
-    const show = {
-      volume: model.get("show_volume"), liquidations: model.get("show_liquidations"),
-      average: model.get("show_liquidation_average"),
-    };
-    window.panes = panesOf(show);
+    const show = this.shows;
     const [plot, domain] = [window.plot, window.domain];
     const now = this.link.now();
     const boxes = (lapses) => (model.get("show_lapses") ? lapseBoxes(lapses.all(now), { plot, x: domain.x }) : []);
     return {
-      plot, domain, show, lengthS, now, frame: shown, colours: this.colours, panes: window.panes,
-      overlays: this.overlays, series: this.series(), cursor: this.cursor, closes: this.live.closes, last: this.last,
+      plot, domain, show, lengthS, now, frame: shown, colours: this.colours, panes: window.panes, log: window.log,
+      axes: this.axes, overlays: this.overlays, series: this.series(), cursor: this.cursor,
+      closes: this.live.closes, last: this.last,
       lapses: boxes(this.lapses), liquidationLapses: boxes(this.liquidationLapses), width: this.view.el.clientWidth,
     };
   }
@@ -157,8 +194,10 @@ export class CandleView {
     this.drawOver(scene);
     const { dataset } = this.parts.panel;
     const [from, to] = scene.domain.x.map((time) => String(Math.round(time)));
-    const told = { from, to, lapses: String(scene.lapses.length) };
+    const [low, high] = paneRange(scene.domain.y, scene.panes, scene.log).map(String);
+    const told = { from, to, low, high, lapses: String(scene.lapses.length) };
     for (const [name, text] of Object.entries(told)) if (dataset[name] !== text) dataset[name] = text;
+    this.hands.showWay(this.window.isAway);
   }
 
   drawOver(scene = this.ready ? this.scene() : null) {
@@ -182,7 +221,11 @@ export class CandleView {
       this.waiting = 0;
       if (!this.ready || this.ended) return;
       const { bars } = this.shown;
-      this.window.clamp(bars, this.lengthS);
+      if (this.window.isLost) {
+        this.home();
+        return;
+      }
+      this.window.clamp(bars, this.lengthS, this.older.end !== "");
       this.window.fitPrice(bars, this.lengthS);
       this.window.setTicks(this.live.price_digits);
       this.draw();
@@ -217,29 +260,15 @@ export class CandleView {
 
   chosen() {
     if (!this.ready) return;
-    this.window.panes = panesOf({ liquidations: this.model.get("show_liquidations") });
-    this.window.fitPrice(this.shown.bars, this.lengthS, true);
+    this.window.usePanes(panesOf(this.shows));
+    this.useScale();
+    this.window.fitPrice(this.shown.bars, this.lengthS);
     this.window.setTicks(this.live.price_digits);
     this.wantVwap();
     this.draw();
   }
 
   // ---- pointer and keys -----------------------------------------------------------------------------------------
-
-  point(event) {
-    if (!this.ready) return;
-    const box = this.view.el.getBoundingClientRect();
-    const point = { x: event.clientX - box.left, y: event.clientY - box.top };
-    const { plot, domain: { x, y }, panes } = this.window;
-    if (event.type === "pointerleave" || point.x < plot.left || point.x > plot.left + plot.width) {
-      this.setCursor(null);
-      return;
-    }
-    const time = x[0] + ((point.x - plot.left) / plot.width) * (x[1] - x[0]);
-    const priced = point.y >= plot.top && point.y <= plot.top + plot.height * panes.floor;
-    const price = priced ? y[1] - ((point.y - plot.top) / plot.height) * (y[1] - y[0]) : null;
-    this.setCursor({ time, price, point });
-  }
 
   setCursor(cursor) {
     this.cursor = cursor;
@@ -255,29 +284,6 @@ export class CandleView {
     this.drawOver();
   }
 
-  key(event) {
-    if (!this.ready || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { window, shown, lengthS } = this;
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (step && event.shiftKey) {
-      const [times] = shown.bars;
-      const now = this.cursor ? this.cursor.time : times.at(-1) * 1000 - step * lengthS * 1000;
-      const time = Math.min(times.at(-1), Math.max(times[0], now / 1000 + step * lengthS)) * 1000;
-      this.setCursor({ time, price: null, point: null });
-    } else if (step) window.pan(step * 0.1);
-    else if (event.key === "+" || event.key === "=") window.zoom(1 / 1.25);
-    else if (event.key === "-" || event.key === "_") window.zoom(1.25);
-    else if (event.key === "End") this.home();
-    else if (event.key === "Home") {
-      const { x } = window.domain;
-      const from = shown.bars[0][0] * 1000;
-      window.moveTo([from, from + x[1] - x[0]]);
-    } else if (event.key === "Escape" && this.cursor) this.setCursor(null);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
   // ---- lifetime -------------------------------------------------------------------------------------------------
 
   async attach(el) {
@@ -291,29 +297,37 @@ export class CandleView {
     place.tabIndex = 0;
     place.setAttribute("role", "application");
     place.setAttribute("aria-label", "Candles");
-    this.removal = new AbortController();
-    const { signal } = this.removal;
-    const on = (target, name, act) => target.addEventListener(name, act, { signal });
-    on(place, "pointermove", (event) => this.point(event));
-    on(place, "pointerleave", (event) => this.point(event));
-    on(place, "dblclick", () => this.home());
-    on(place, "keydown", (event) => this.key(event));
-    on(place, "pointerdown", () => (this.window.held = true));
-    for (const name of ["pointerup", "pointercancel", "blur"]) on(globalThis, name, () => (this.window.held = false));
-    shareWheel(place, { signal });
-    followTouch(place, {
-      signal, domain: () => this.window.domain.x, moveTo: (x) => this.window.moveTo(x), pixels: () => this.window.plot,
-    });
+    this.hands = new CandleHands(this, place);
     this.onRelayout = () => this.resized();
     found.on("margin_updated", this.onRelayout);
+    setMargins(this.figure, found, MARGINS);
     await this.findMarks();
+    await this.findAxes();
     this.home();
   }
 
+  stretchPrice(domain, factor) {
+    this.window.stretchPrice(domain, factor, this.live.price_digits);
+    setTrait(this.model, "fixed_scale", true);
+  }
+
+  async findAxes() {
+    if (!this.view) return;
+    const [x, y] = await axisElements(this.view, [this.models.xAxis, this.window.yAxis]);
+    this.axes = { x, y };
+  }
+
+  /** The user's marks: those on our price scale stand on the one that is seen. */
   async findMarks() {
     this.markModels = await Promise.all(
       (this.figure.get("marks") ?? []).map((mark) => (typeof mark === "string" ? modelOf(this.figure, mark) : mark)),
     );
+    const ours = [this.models.yScale, this.models.logScale];
+    const { yScale } = this.window;
+    for (const mark of this.markModels) {
+      const scales = mark.get("scales");
+      if (ours.includes(scales?.y) && scales.y !== yScale) mark.set("scales", { ...scales, y: yScale });
+    }
     this.drawOver();
   }
 
@@ -321,7 +335,7 @@ export class CandleView {
     this.ended = true;
     if (this.waiting) cancelAnimationFrame(this.waiting);
     if (this.cursor?.point) this.crosshair.move(null);
-    this.removal?.abort();
+    this.hands?.end();
     this.view?.off("margin_updated", this.onRelayout);
     this.under.canvas.remove();
     this.above.canvas.remove();

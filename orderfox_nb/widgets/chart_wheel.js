@@ -18,7 +18,8 @@ function scrolls(element) {
  */
 export function shareWheel(place, { signal }) {
   const onWheel = (event) => {
-    const meant = event.ctrlKey || event.metaKey || place.contains(document.activeElement);
+    const onAxis = event.target.closest(".of-price-area") !== null; // which has nothing to do but to be scaled
+    const meant = onAxis || event.ctrlKey || event.metaKey || place.contains(document.activeElement);
     if (!meant && scrolls(place)) event.stopPropagation(); // before bqplot, which would zoom and hold the page
   };
   place.addEventListener("wheel", onWheel, { capture: true, passive: true, signal });

@@ -91,6 +91,8 @@ class Dashboard(View, Displayed, Box):
         show_liquidations: Whether it has the histogram of liquidations.
         show_liquidation_average: Whether their moving average is drawn with them.
         show_lapses: Whether times in which the data could not be trusted are shaded.
+        log_scale: Whether the chart's price scale is logarithmic.
+        fixed_scale: Whether it stays as it is, instead of being fitted to the bars on the screen.
         layout: ``default``, ``chart`` or ``book``; also an ipywidgets ``Layout``.
         name: Under which the page remembers the view; two dashboards of one page need two names.
 
@@ -134,6 +136,8 @@ class Dashboard(View, Displayed, Box):
         show_liquidations: bool | None = None,
         show_liquidation_average: bool | None = None,
         show_lapses: bool | None = None,
+        log_scale: bool | None = None,
+        fixed_scale: bool | None = None,
         layout: str | Layout | dict[str, Any] | None = None,
         name: str | None = None,
         **kwargs: Any,
@@ -150,6 +154,8 @@ class Dashboard(View, Displayed, Box):
             "show_liquidations": show_liquidations,
             "show_liquidation_average": show_liquidation_average,
             "show_lapses": show_lapses,
+            "log_scale": log_scale,
+            "fixed_scale": fixed_scale,
         }
         view = {key: value for key, value in asked.items() if value is not None}
         asked |= {

@@ -1,16 +1,16 @@
 // Cumulative depth on a canvas inside a bqplot figure: axes, grid and the user's own marks stay bqplot's.
-import { depthAt, mostDepth, paintCursor, paintDepth } from "./depth_paint.js";
+import { followTaps } from "./candle_touch.js";
+import { DepthAxes } from "./depth_axes.js";
+import { depthAt, paintCursor, paintDepth } from "./depth_paint.js";
 import { make, makeSelect, write } from "./dom.js";
-import { findFigureView, linkedModel, makeCanvas } from "./figure_canvas.js";
-import { axisText, percentText, priceText, shortText } from "./format.js";
+import { findFigureView, linkedModel, makeCanvas, setMargins } from "./figure_canvas.js";
+import { percentText, priceText, shortText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
 import { onTheme, tokens } from "./theme.js";
-import { niceTicks } from "./ticks.js";
 
 const RANGES = [0.1, 0.25, 0.5, 1, 2, 5, 10];
-const DRIFT = 0.08; // part of half the range that the middle may leave the centre before the picture follows
-const EDGE_PIXELS = 28;
+const MARGINS = { top: 8, bottom: 26, left: 0, right: 58 };
 const STEP_PIXELS = 12; // of the arrow keys
 
 function makeTip() {
@@ -37,57 +37,30 @@ async function render({ model, el }) {
   const under = makeCanvas("of-canvas of-canvas-under");
   const over = makeCanvas("of-canvas of-canvas-over");
   const { tip, values } = makeTip();
+  const removal = new AbortController();
   let ended = false;
   let view = null;
   let frame = null;
-  let drawn = ""; // symbol and range that the extent belongs to
-  let extent = null; // {middle, half, most}
+  const axes = new DepthAxes({ xScale, yScale, xAxis, yAxis });
   let cursor = null; // price under the pointer or chosen by key
   let colours = null;
 
   const plotOf = () => ({
     left: view.margin.left, top: view.margin.top, width: view.plotareaWidth, height: view.plotareaHeight,
   });
-  const domain = () => [extent.middle - extent.half, extent.middle + extent.half];
-
-  /** Fit the extent, but seldom: an axis that moves at every frame costs more than everything else here. */
-  const place = (force) => {
-    const half = (frame.middle * Number(frame.range)) / 100;
-    const name = `${frame.symbol} ${frame.range}`;
-    const most = mostDepth(frame);
-    const fits = extent && drawn === name && Math.abs(frame.middle - extent.middle) < half * DRIFT
-      && most <= extent.most && most > extent.most * 0.6;
-    if (fits && !force) return;
-    if (drawn !== name) extent = null;
-    const moved = !extent || Math.abs(frame.middle - extent.middle) >= half * DRIFT;
-    const grown = !extent || most > extent.most || most <= extent.most * 0.6;
-    extent = {
-      middle: moved ? frame.middle : extent.middle, half, most: grown ? most * 1.15 || 1 : extent.most,
-    };
-    drawn = name;
-    const plot = plotOf();
-    const [low, high] = domain();
-    xScale.set({ min: low, max: high });
-    yScale.set({ min: 0, max: extent.most });
-    const edge = (EDGE_PIXELS / plot.width) * (high - low); // a label that is cut says something else
-    const prices = niceTicks([low + edge, high - edge], plot.width / 110, frame.price_digits);
-    xAxis.set({ tick_format: `,.${prices.digits}f` });
-    xAxis.set({ tick_values: Float64Array.from(prices.ticks) });
-    const sizes = niceTicks([0, extent.most], plot.height / 60);
-    const labels = sizes.ticks.slice(1).map((size) => [String(size), axisText(size, sizes.digits)]);
-    yAxis.set({ tick_labels: Object.fromEntries(labels) }); // first: the axis writes them when its values change
-    yAxis.set({ tick_values: Float64Array.from(sizes.ticks.slice(1)) });
+  const place = (force = false) => {
+    axes.place(frame, plotOf(), force);
     view.el.classList.add("of-ready");
   };
   const drawOver = () => {
     if (!view) return;
     const context = over.fit(view.el.clientWidth, view.el.clientHeight);
     tip.hidden = true;
-    if (cursor === null || !extent || !colours || !frame || frame.middle === null) return;
+    if (cursor === null || !axes.extent || !colours || !frame || frame.middle === null) return;
     const plot = plotOf();
-    const x = domain();
+    const x = axes.domain;
     const found = depthAt(frame, cursor);
-    paintCursor(context, { plot, x, y: extent.most, frame, colours, price: cursor, found });
+    paintCursor(context, { plot, x, y: axes.extent.most, frame, colours, price: cursor, found });
     tip.hidden = found === null;
     parts.panel.dataset.cursor = found ? `${found.side} ${found.index}` : "";
     if (!found) return;
@@ -108,8 +81,8 @@ async function render({ model, el }) {
     colours ??= tokens(parts.panel);
     const context = under.fit(view.el.clientWidth, view.el.clientHeight);
     if (frame.middle === null) return;
-    place(false);
-    paintDepth(context, { plot: plotOf(), x: domain(), y: extent.most, frame, colours });
+    place();
+    paintDepth(context, { plot: plotOf(), x: axes.domain, y: axes.extent.most, frame, colours });
     drawOver();
   };
   const paint = (entry) => {
@@ -131,16 +104,20 @@ async function render({ model, el }) {
     const box = view.el.getBoundingClientRect();
     const plot = plotOf();
     const part = (event.clientX - box.left - plot.left) / plot.width;
-    const inside = event.type !== "pointerleave" && part >= 0 && part <= 1 && extent;
-    cursor = inside ? domain()[0] + part * 2 * extent.half : null;
+    const inside = event.type !== "pointerleave" && part >= 0 && part <= 1 && axes.extent;
+    cursor = inside ? axes.domain[0] + part * 2 * axes.extent.half : null;
     drawOver();
+  };
+  const onHover = (event) => {
+    // The pointer of a finger leaves with the finger: what it showed stays.
+    if (event.pointerType !== "touch" || event.type !== "pointerleave") onPointer(event);
   };
   const onKey = (event) => {
     if (event.key === "Escape") cursor = null;
-    else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && extent) {
-      const step = ((2 * extent.half) / plotOf().width) * STEP_PIXELS * (event.key === "ArrowLeft" ? -1 : 1);
-      const [low, high] = domain();
-      cursor = Math.max(low, Math.min(high, (cursor ?? frame.middle ?? extent.middle) + step));
+    else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && axes.extent) {
+      const step = ((2 * axes.extent.half) / plotOf().width) * STEP_PIXELS * (event.key === "ArrowLeft" ? -1 : 1);
+      const [low, high] = axes.domain;
+      cursor = Math.max(low, Math.min(high, (cursor ?? frame.middle ?? axes.extent.middle) + step));
       event.preventDefault();
       event.stopPropagation();
     } else return;
@@ -157,7 +134,7 @@ async function render({ model, el }) {
     draw();
   };
   const handlers = [
-    ["pointermove", onPointer], ["pointerleave", onPointer], ["keydown", onKey], ["blur", onBlur],
+    ["pointermove", onHover], ["pointerleave", onHover], ["keydown", onKey], ["blur", onBlur],
   ];
   const attach = async () => {
     const found = await findFigureView(figure, el, () => ended);
@@ -169,7 +146,9 @@ async function render({ model, el }) {
     view.el.insertBefore(under.canvas, view.svg.node());
     view.el.append(over.canvas, tip);
     for (const [name, handler] of handlers) view.el.addEventListener(name, handler);
+    followTaps(view.el, onPointer, { signal: removal.signal });
     view.on("margin_updated", onRelayout);
+    setMargins(figure, view, MARGINS);
     if (frame) draw();
   };
 
@@ -178,8 +157,8 @@ async function render({ model, el }) {
     draw();
   });
   parts.symbolChanged = () => {
-    frame = cursor = extent = null;
-    drawn = "";
+    frame = cursor = null;
+    axes.reset();
     drawOver();
   };
   const keyOf = () => {
@@ -190,6 +169,7 @@ async function render({ model, el }) {
   attach();
   return () => {
     ended = true;
+    removal.abort();
     untheme();
     if (view) {
       for (const [name, handler] of handlers) view.el.removeEventListener(name, handler);

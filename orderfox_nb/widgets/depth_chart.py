@@ -24,7 +24,8 @@ bqplot = import_bqplot()
 
 RANGES = (0.1, 0.25, 0.5, 1, 2, 5, 10)
 """Percent around the middle price: few, so that many viewers share one frame."""
-_MARGIN = {"top": 8, "bottom": 26, "left": 0, "right": 58}
+_NO_MARGIN = {"top": 0, "bottom": 0, "left": 0, "right": 0}
+"""The page gives the figure its margins once it is displayed: at no size bqplot would draw with a negative width."""
 
 
 class DepthLayer(LiveWidget):
@@ -62,12 +63,12 @@ class DepthChart(Displayed, VBox):
     ) -> None:
         self.x_scale = bqplot.LinearScale(allow_padding=False)
         self.y_scale = bqplot.LinearScale(allow_padding=False, min=0.0)
-        x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none", num_ticks=5)
-        y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid", num_ticks=5)
+        x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none")
+        y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid")
         self.figure = bqplot.Figure(
             axes=[x_axis, y_axis],
             marks=list(marks),
-            fig_margin=_MARGIN,
+            fig_margin=_NO_MARGIN,
             background_style={"fill": "none"},
             display_toolbar=False,
             padding_y=0.0,

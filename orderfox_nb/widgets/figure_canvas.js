@@ -50,9 +50,38 @@ export async function findFigureView(figure, el, isEnded) {
   return null;
 }
 
+/**
+ * Give a figure its margins once it is displayed: at no size, in a closed tab, bqplot would draw its background with a
+ * negative width. Margins that somebody chose in Python stay.
+ */
+export function setMargins(figure, view, margins) {
+  const now = figure.get("fig_margin");
+  const own = Object.values(now).every((side) => side === 0) || now === figure.ofMargins;
+  if (!own || JSON.stringify(now) === JSON.stringify(margins)) return;
+  figure.ofMargins = margins;
+  figure.set("fig_margin", margins);
+  view.should_relayout = true; // at the next animation frame, and not some time after it
+  view.relayout();
+}
+
+/** Write an axis; gives a question: are these still its labels, or did somebody else set the axis back? */
+export function labelAxis(axis, labels, values) {
+  axis.set(labels); // first: the axis writes them when its values change
+  axis.set({ tick_values: values });
+  const isOurs = ([name, value]) => axis.get(name) === value;
+  return () => axis.get("tick_values") === values && Object.entries(labels).every(isOurs);
+}
+
+/** The elements of a figure's axes, in the order of their models. */
+export async function axisElements(view, axes) {
+  const views = await Promise.all(view.axis_views?.views ?? []);
+  return axes.map((axis) => views.find(({ model }) => model === axis)?.el ?? null);
+}
+
 /** A canvas in CSS pixels that follows its figure; `fit` clears it and gives what to draw with. */
 export function makeCanvas(className) {
   const canvas = make("canvas", className);
+  canvas.dir = "ltr"; // numbers and signs keep their order, and texts start at the left
   const context = canvas.getContext("2d");
   const fit = (width, height) => {
     const ratio = globalThis.devicePixelRatio || 1;
@@ -67,5 +96,9 @@ export function makeCanvas(className) {
     context.clearRect(0, 0, width, height);
     return context;
   };
-  return { canvas, fit };
+  const widthOf = (text, font) => {
+    context.font = font;
+    return context.measureText(text).width;
+  };
+  return { canvas, fit, widthOf };
 }

@@ -73,12 +73,37 @@ export function clockText(ms) {
 
 export const DAY_MS = 86_400_000;
 
+const DATE_FORMS = new Map();
+
+/** A date, of which the UTC parts count, in the language and order of the page's reader. */
+function dateText(at, options) {
+  const name = JSON.stringify(options);
+  if (!DATE_FORMS.has(name)) DATE_FORMS.set(name, new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" }));
+  return DATE_FORMS.get(name).format(at); // to make a form costs a hundred times what it costs to use it
+}
+
+/** Day and month: Nov 28, 28. Nov. */
+export function dayText(at) {
+  return dateText(at, { day: "numeric", month: "short" });
+}
+
+export function monthText(at) {
+  return dateText(at, { month: "short" });
+}
+
 /** Date and time of day to the minute; of bars of a day and longer the date, in UTC, where their day begins. */
 export function barTimeText(ms, lengthMs) {
-  const at = lengthMs >= DAY_MS ? new Date(ms) : zoned(ms);
-  const day = `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}.`;
-  if (lengthMs >= DAY_MS) return `${day}${at.getUTCFullYear()}`;
-  return `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  if (lengthMs >= DAY_MS) return dateText(new Date(ms), { day: "numeric", month: "short", year: "numeric" });
+  const at = zoned(ms);
+  return `${dayText(at)} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+}
+
+/** The zone in which `barTimeText` gives a time: UTC, UTC+2, UTC−3:30. */
+export function zoneText(ms, lengthMs) {
+  const minutes = lengthMs >= DAY_MS ? 0 : Math.round(zoneOffsetMs(ms) / 60_000);
+  if (minutes === 0) return "UTC";
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return `UTC${minutes > 0 ? "+" : "−"}${hours}${rest ? `:${two(rest)}` : ""}`;
 }
 
 /** How long something took: 850 ms, 12 s, 3 min, 2.5 h. */

@@ -11,6 +11,7 @@ const SHARED = {
   timeframe: "timeframe", rows: "rows", overlays: "overlays", depth_percent: "percent", whole_market: "whole_market",
   span: "span", show_volume: "show_volume", show_liquidations: "show_liquidations",
   show_liquidation_average: "show_liquidation_average", show_lapses: "show_lapses",
+  log_scale: "log_scale", fixed_scale: "fixed_scale",
 };
 const EACH = { symbols: "symbol", roundings: "rounding", minimum_notionals: "minimum_notional" };
 

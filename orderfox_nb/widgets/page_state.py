@@ -31,6 +31,8 @@ class View(traitlets.HasTraits):
     show_liquidations = traitlets.Bool(True)
     show_liquidation_average = traitlets.Bool(True)
     show_lapses = traitlets.Bool(True)
+    log_scale = traitlets.Bool(False)
+    fixed_scale = traitlets.Bool(False)
 
     @traitlets.validate("overlays")
     def _known_overlays(self, proposal: Any) -> list[str]:

@@ -21,12 +21,15 @@ const FORMS = {
   show_liquidations: /^(true|false)$/,
   show_liquidation_average: /^(true|false)$/,
   show_lapses: /^(true|false)$/,
+  log_scale: /^(true|false)$/,
+  fixed_scale: /^(true|false)$/,
 };
 const VIEW = [...Object.keys(COLUMN_FORMS), ...Object.keys(FORMS)];
 /** What is so by itself; the others are always said. */
 const DEFAULTS = {
   layout: "default", overlays: "", depth_percent: "1", whole_market: "false", span: "1h", show_volume: "true",
   show_liquidations: "true", show_liquidation_average: "true", show_lapses: "true",
+  log_scale: "false", fixed_scale: "false",
 };
 const READ = {
   symbol: (text) => text.replace("/", "").toUpperCase(), rounding: (text) => text, minimum_notional: Number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.widgets.static_axis import axis_text, nice_ticks, price_ticks
 from orderfox_nb.widgets.static_overlays import overlays_of
 from orderfox_nb.widgets.static_svg import (
     HEADER,
@@ -27,6 +29,9 @@ _AXIS = 74.0
 _BAR = 6.0
 _LEAST: Final = 3.0
 """Width of a lapse that lasted less than half a bar."""
+_TAG: Final = 16.0
+"""Distance from the middle of a tag to that of a label that it does not touch."""
+_SCALE_GAP: Final = 16.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Shown:
     liquidations: bool = True
     average: bool = True
     lapses: bool = True
+    log: bool = False
 
 
 def candles_svg(
@@ -53,33 +59,29 @@ def candles_svg(
         return panel("Candles", note, [empty], colours, width=width, height=height)
     top, bottom = HEADER + 10, height - 26
     floor = bottom - (bottom - top) * (0.2 if shown.liquidations else 0)
-    price_bottom = floor - (bottom - top) * (0.12 if shown.volume else 0.02)
+    price_bottom = floor - (bottom - top) * (0.14 if shown.volume else 0.02)
     low, high = min(lows), max(highs)
     if high <= low:
         high = low + abs(low) * 1e-4 + 1e-9
+    scale = math.log if shown.log else float
 
     def y_of(price: float) -> float:
-        return top + (high - price) / (high - low) * (price_bottom - top)
+        return top + (scale(high) - scale(price)) / (scale(high) - scale(low)) * (price_bottom - top)
 
-    digits = frame["price_digits"]
     right = width - _AXIS
     length_s = TIMEFRAME_US[frame["interval"]] // 1_000_000
     x_of = _time_axis(times, length_s)
     parts: list[str] = []
-    for step in range(6):
-        price = low + (high - low) * step / 5
-        parts.append(line(0, y_of(price), right, y_of(price), stroke=colours.line))
-        parts.append(text(right + 8, y_of(price), price_text(price, digits), fill=colours.muted, size=11))
+    last = closes[-1]
+    parts += _prices(low, high, y_of, frame["price_digits"], log=shown.log, last=last, right=right, colours=colours)
     if shown.lapses:
         parts += _lapses(frame.get("lapses", ()), x_of, colours, top=top, height=floor - top)
-    most_volume = max(volumes) or 1
-    for at in range(len(times)):
+    inks = [colours.bid if close >= open_ else colours.ask for open_, close in zip(opens, closes, strict=True)]
+    if shown.volume:
+        parts += _volume(volumes, inks, colours, floor=floor, tallest=(bottom - top) * 0.12, right=right)
+    for at, ink in enumerate(inks):
         x = at * _BAR + 1
-        ink = colours.bid if closes[at] >= opens[at] else colours.ask
         upper, lower = y_of(max(opens[at], closes[at])), y_of(min(opens[at], closes[at]))
-        if shown.volume:
-            tall = volumes[at] / most_volume * (bottom - top) * 0.12
-            parts.append(rect(x, floor - 2 - tall, _BAR - 2, tall, fill=ink, opacity=0.35))
         parts.append(line(x + 2, y_of(highs[at]), x + 2, y_of(lows[at]), stroke=ink))
         parts.append(rect(x, upper, _BAR - 2, max(1, lower - upper), fill=ink))
     lines, legend = _overlays(frame, colours, shown, len(times), y_of)
@@ -93,15 +95,14 @@ def candles_svg(
         title = f"Liquidations, shorts − longs{known}"
         parts.append(text(10, floor + 8, title, fill=colours.muted, size=11))
     every = max(1, len(times) // 6)
+    parts.append(text(right + 8, height - 13, "UTC", fill=colours.muted, size=11))
     parts += [
         text(at * _BAR, height - 13, _bar_time(times[at], frame["interval"]), fill=colours.muted, size=11)
         for at in range(every // 2, len(times), every)
     ]
-    last = closes[-1]
-    ink = colours.bid if last >= opens[-1] else colours.ask
-    parts.append(line(0, y_of(last), right, y_of(last), stroke=ink, dash="2 3"))
-    parts.append(rect(right + 3, y_of(last) - 9, _AXIS - 8, 18, fill=ink, radius=2))
-    parts.append(text(right + 8, y_of(last), price_text(last, digits), fill=colours.tag, size=11))
+    parts.append(line(0, y_of(last), right, y_of(last), stroke=inks[-1], dash="2 3"))
+    parts.append(rect(right + 3, y_of(last) - 9, _AXIS - 8, 18, fill=inks[-1], radius=2))
+    parts.append(text(right + 8, y_of(last), price_text(last, frame["price_digits"]), fill=colours.tag, size=11))
     return panel("Candles", note, parts, colours, width=width, height=height)
 
 
@@ -148,6 +149,61 @@ def _overlays(
     return "".join(lines), "".join(legend)
 
 
+def _prices(
+    low: float,
+    high: float,
+    y_of: Callable[[float], float],
+    most: int,
+    *,
+    log: bool,
+    last: float,
+    right: float,
+    colours: Look,
+) -> list[str]:
+    """Draw the grid with its labels, without those that the tag of the last price would cover."""
+    ticks, digits = price_ticks(low, high, y_of(low) - y_of(high), most, log=log)
+    parts: list[str] = []
+    for price in ticks:
+        y = y_of(price)
+        parts.append(line(0, y, right, y, stroke=colours.line))
+        if abs(y - y_of(last)) >= _TAG:
+            parts.append(text(right + 8, y, price_text(price, digits), fill=colours.muted, size=11))
+    return parts
+
+
+def _volume(
+    volumes: Sequence[float], inks: Sequence[str], colours: Look, *, floor: float, tallest: float, right: float
+) -> list[str]:
+    """Draw the traded volume of each bar, with its scale."""
+    most = max(volumes) or 1
+
+    def y_of(size: float) -> float:
+        return floor - 2 - size / most * tallest
+
+    parts = [text(10, floor - tallest, "Volume", fill=colours.muted, size=11)]
+    parts += _scale(0, max(volumes), y_of, right, colours)
+    for at, (size, ink) in enumerate(zip(volumes, inks, strict=True)):
+        parts.append(rect(at * _BAR + 1, y_of(size), _BAR - 2, floor - 2 - y_of(size), fill=ink, opacity=0.35))
+    return parts
+
+
+def _scale(low: float, high: float, y_of: Callable[[float], float], right: float, colours: Look) -> list[str]:
+    """Write the labels of a pane's scale beside it; the lowest value of the one stands beside the other's highest."""
+    wanted = max(1, int((y_of(low) - y_of(high)) // _SCALE_GAP))
+    ticks, digits = nice_ticks(low, high, wanted) if high > low else ([], 0)
+    return [
+        text(
+            right + 8,
+            y_of(value),
+            "0" if value == 0 else f"{'−' if value < 0 else ''}{axis_text(abs(value), digits)}",
+            fill=colours.muted,
+            size=11,
+        )
+        for value in ticks
+        if value or low < 0
+    ]
+
+
 def _liquidations(
     columns: Sequence[Sequence[float]], colours: Look, *, average: bool, top: float, bottom: float, right: float
 ) -> list[str]:
@@ -167,6 +223,8 @@ def _liquidations(
             ink = colours.bid if above else colours.ask
             parts.append(rect(at * _BAR + 1, zero - reach if above else zero, _BAR - 2, reach, fill=ink))
     parts.append(line(0, zero, right, zero, stroke=colours.line))
+    if most > 1e-9:
+        parts += _scale(-most, most, lambda value: zero - value / most * half, right, colours)
     if average:
         points = [(at * _BAR + 3, zero - value / most * half) for at, value in known]
         parts.append(path(points, stroke=colours.warning))

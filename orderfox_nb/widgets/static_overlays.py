@@ -112,8 +112,9 @@ def _vwap(bars: Sequence[Values], length_s: int, ink: str) -> Overlay:
         line.append(money / volume if volume > 0 else math.nan)
     # Bars that begin within a day do not know what was before.
     whole = times[0] <= _anchor(times[-1], length_s)
-    form = "%d.%m.%Y" if length_s >= _DAY_S else "%d.%m. %H:%M UTC"
-    title = "VWAP" if whole else f"VWAP since {datetime.fromtimestamp(times[0], UTC).strftime(form)}"
+    at = datetime.fromtimestamp(times[0], UTC)
+    since = f"{at:%b} {at.day}, {at.year}" if length_s >= _DAY_S else f"{at:%b} {at.day} {at:%H:%M} UTC"
+    title = "VWAP" if whole else f"VWAP since {since}"
     return Overlay(title, ink, (line,), frozenset(begins))
 
 

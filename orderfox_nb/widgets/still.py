@@ -204,7 +204,7 @@ def draw(
 def _shown(options: dict[str, Any]) -> Shown:
     names = {
         "overlays": "overlays", "show_volume": "volume", "show_liquidations": "liquidations",
-        "show_liquidation_average": "average", "show_lapses": "lapses",
+        "show_liquidation_average": "average", "show_lapses": "lapses", "log_scale": "log",
     }  # fmt: skip
     return Shown(**{field: options[trait] for trait, field in names.items() if trait in options})
 

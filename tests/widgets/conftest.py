@@ -19,9 +19,9 @@ WIDGETS = Path(__file__).parents[2] / "orderfox_nb" / "widgets"
 
 
 class RunModule(Protocol):
-    """Runs a module's text, in a time zone where one is named."""
+    """Runs a module's text, in a time zone where one is named and in a locale."""
 
-    def __call__(self, text: str, *, zone: str | None = None) -> str: ...
+    def __call__(self, text: str, *, zone: str | None = None, locale: str = "en_US.UTF-8") -> str: ...
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +29,11 @@ def run_module() -> RunModule:
     """Run the text of an ES module beside the widgets' files and return what it printed."""
     node = shutil.which("node") or missing("node", "node is not installed: the modules' own tests need it")
 
-    def run(text: str, *, zone: str | None = None) -> str:
+    def run(text: str, *, zone: str | None = None, locale: str = "en_US.UTF-8") -> str:
         done = subprocess.run(
             [node, "--input-type=module", "--eval", text],
             cwd=WIDGETS,
-            env=os.environ if zone is None else {**os.environ, "TZ": zone},
+            env={**os.environ, "LC_ALL": locale} | ({} if zone is None else {"TZ": zone}),
             capture_output=True,
             text=True,
             timeout=30,

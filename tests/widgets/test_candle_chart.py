@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import bqplot
 import numpy as np
 import pytest
 import traitlets
@@ -42,13 +43,34 @@ def test_an_overlay_that_is_none_is_refused(bad: str):
     assert chart.overlays == []
 
 
-@pytest.mark.parametrize("name", ["show_volume", "show_liquidations", "show_liquidation_average", "show_lapses"])
+@pytest.mark.parametrize(
+    "name", ["show_volume", "show_liquidations", "show_liquidation_average", "show_lapses", "fixed_scale"]
+)
 def test_what_is_shown_is_chosen_from_python_and_from_the_page(name: str):
     chart = CandleChart()
     setattr(chart, name, False)
     assert getattr(chart.layer, name) is False
     setattr(chart.layer, name, True)
     assert getattr(chart, name) is True
+
+
+def test_a_logarithmic_scale_takes_the_marks_with_it():
+    chart = CandleChart(log_scale=True)
+    assert chart.scales["y"] is chart.log_y_scale
+    assert [axis.visible for axis in chart.figure.axes] == [True, False, True]
+    own = bqplot.LinearScale()
+    line = chart.add_series([1772366400, 1772366460], [1.0, 2.0], name="mine")
+    other = bqplot.Lines(x=[1], y=[2], scales={"x": chart.x_scale, "y": own})
+    late = bqplot.Lines(x=[1], y=[2], scales={"x": chart.x_scale, "y": chart.y_scale})
+    chart.figure.marks = [*chart.figure.marks, other, late]
+    assert late.scales["y"] is chart.log_y_scale
+    chart.layer.log_scale = False  # as the menu does
+    assert [mark.scales["y"] for mark in chart.figure.marks] == [chart.y_scale, own, chart.y_scale]
+    assert line.scales == chart.scales == {"x": chart.x_scale, "y": chart.y_scale}
+    assert [axis.visible for axis in chart.figure.axes] == [True, True, False]
+    chart.fixed_scale = True
+    assert chart.layer.fixed_scale is True
+    assert all(side == 0 for side in chart.figure.fig_margin.values()), "until it is displayed"
 
 
 MIDDAY = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -108,7 +108,9 @@ def test_a_candles_delta_replaces_corrects_and_appends_both_column_sets(run_modu
 
 def test_prices_stay_inside_their_pane(run_module: RunModule):
     printed = run_module("""
-        import { paneRange, panesOf, plotDomain, visibleBars } from "./candle_paint.js";
+        import { visibleBars } from "./candle_paint.js";
+        import { panesOf } from "./candle_panes.js";
+        import { paneRange, plotDomain } from "./price_scale.js";
         const panes = panesOf({});
         const domain = plotDomain([100, 200], panes);
         console.log(JSON.stringify([

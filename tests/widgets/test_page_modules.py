@@ -49,7 +49,7 @@ VIEW = """
     const view = (changes) => ({
         symbol: ["BTCUSDT"], timeframe: "1m", rounding: ["auto"], minimum_notional: [0], rows: 20, layout: "default",
         overlays: [], depth_percent: 1, whole_market: false, span: "1h", show_volume: true, show_liquidations: true,
-        show_liquidation_average: true, show_lapses: true, ...changes,
+        show_liquidation_average: true, show_lapses: true, log_scale: false, fixed_scale: false, ...changes,
     });
 """
 
@@ -133,7 +133,8 @@ def test_two_pickers_do_not_overwrite_each_other_s_favourites(run_module: RunMod
 CHOSEN = {
     "timeframe": "15m", "rows": 10, "overlays": ["vwap", "ema20"], "depth_percent": 0.25, "whole_market": True,
     "span": "15m", "show_volume": False, "show_liquidations": False, "show_liquidation_average": False,
-    "show_lapses": False, "layout": "book", "symbol": ["ETHUSDT"], "rounding": ["0.5"], "minimum_notional": [0.125],
+    "show_lapses": False, "log_scale": True, "fixed_scale": True,
+    "layout": "book", "symbol": ["ETHUSDT"], "rounding": ["0.5"], "minimum_notional": [0.125],
 }  # fmt: skip
 
 

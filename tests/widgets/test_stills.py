@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -17,6 +18,7 @@ import pytest
 from orderfox_nb.engine import Engine
 from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, Liquidations, OrderBook, still
 from orderfox_nb.widgets.base import FALLBACK, STILL_TRAITS, with_fallback
+from orderfox_nb.widgets.static_axis import price_ticks
 from orderfox_nb.widgets.static_overlays import overlays_of
 from orderfox_nb.widgets.static_svg import Look, look
 from orderfox_nb.widgets.still import dashboard_still, still_of
@@ -166,13 +168,42 @@ def test_the_still_of_a_chart_leaves_out_what_the_chart_does(trait: str, drawn: 
     assert drawn not in still_of("CandleChart", {**OPTIONS, **shown, trait: False}, fetch=scripted).svg
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_the_axes_of_a_still_have_round_labels_and_the_scales_of_all_panes(run_module: RunModule, log: bool):
+    times = [1_700_000_000 // 60 * 60 + 60 * at for at in range(200)]
+    closes = [61_000 * 1.004**at for at in range(200)]
+    bars = [times, closes, closes, closes, closes, [float(at % 50) for at in range(200)]]
+    liquidations = [times, [1e6 * (at % 7 == 0) for at in range(200)], [0.0] * 200, [5e4] * 200, [1] * 200]
+    frame = {**scripted(NASTY, "candles"), "bars": bars, "liquidations": liquidations}
+    svg = still_of("CandleChart", {**OPTIONS, "log_scale": log}, fetch=lambda *_, **__: frame).svg
+    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)<', svg)
+    beside = [(float(y), label) for x, y, label in texts if float(x) > 680 and float(y) > 35]
+    prices = [(y, float(label.replace(",", ""))) for y, label in beside if re.fullmatch(r"[\d,]{5,}(\.0+)?", label)]
+    assert len(prices) >= 5
+    places = sorted(y for y, _ in beside)
+    assert all(after - before >= 12 for before, after in itertools.pairwise(places)), "no label covers another"
+    shown = [label for _, label in beside]
+    assert {"40", "0", "1M", "−1M", "UTC"} <= set(shown)
+    first, middle, *_, last = sorted(prices, reverse=True)
+    scale = math.log if log else float
+    share = (scale(middle[1]) - scale(first[1])) / (scale(last[1]) - scale(first[1]))
+    assert (first[0] - middle[0]) / (first[0] - last[0]) == pytest.approx(share, abs=0.01)
+    printed = run_module(
+        f"""import {{ priceTicks }} from "./ticks.js";
+        console.log(JSON.stringify(priceTicks([61_000, 135_000], 330, 1, {str(log).lower()})));"""
+    )
+    ticks, digits = price_ticks(61_000, 135_000, 330, 1, log=log)
+    assert json.loads(printed)["ticks"] == pytest.approx(ticks)
+    assert json.loads(printed)["digits"] == digits
+
+
 def test_a_lapse_is_shaded_where_its_bars_are_and_one_that_lasts_to_the_end():
     svg = still_of("CandleChart", OPTIONS, fetch=scripted).svg
     boxes = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="[\d.]+" ' + SHADE, svg)
     assert boxes == [("3", "3"), ("7", "5")]
 
 
-@pytest.mark.parametrize(("first", "vwap"), [(0, "VWAP"), (147, "VWAP since 21.11. 01:00 UTC")])
+@pytest.mark.parametrize(("first", "vwap"), [(0, "VWAP"), (147, "VWAP since Nov 21 01:00 UTC")])
 def test_the_overlays_of_a_still_are_those_that_the_page_computes(run_module: RunModule, first: int, vwap: str):
     noise = random.Random(11)
     times = [1_700_000_000 // 3600 * 3600 + 3600 * at for at in range(150)]

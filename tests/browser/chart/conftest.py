@@ -102,7 +102,7 @@ class Charts:
                 const box = panel.closest(".of-candle-chart");
                 const text = (name) => box.querySelector(name)?.textContent ?? "";
                 const data = panel.dataset;
-                const [legend, overlays] = [text(".of-legend"), text(".of-overlay-legend")];
+                const [legend, overlays] = [text(".of-ohlc"), text(".of-overlay-legend")];
                 const tip = box.querySelector(".of-chart-tip")?.hidden === false ? text(".of-chart-tip") : "";
                 const progress = box.querySelector(".of-progress")?.hidden === false ? text(".of-progress") : "";
                 return {condition};

@@ -19,7 +19,7 @@ async def test_a_pointer_shows_its_bar_in_every_chart_and_what_was_liquidated_in
         await charts.wait("legend.includes('V ')", chart=1)
         for chart, columns, at in ((0, bars, minute), (1, fives, len(fives[0]) - 5)):
             prices = [f"{letter} {columns[number][at]:,.1f}" for number, letter in enumerate("OHLC", 1)]
-            assert (await charts.text(".of-legend", chart)).startswith(" ".join(prices))
+            assert (await charts.text(".of-ohlc", chart)).startswith(" ".join(prices))
             assert await charts.ink("muted", chart, "over") > 20, "the crosshair"
         await charts.page.mouse.move(5, 5)
         await charts.wait("legend.includes('closes in')", chart=1)

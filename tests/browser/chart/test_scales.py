@@ -1,0 +1,163 @@
+"""The scales of a candle chart: what the viewer does to them, and what stands beside them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.browser.chart.conftest import Charts, OpenCharts
+
+pytestmark = pytest.mark.browser
+
+LABELS = """(at) => {
+    const figure = document.querySelectorAll(".of-candle-chart .bqplot")[at];
+    const shown = [...figure.querySelectorAll(".axis .tick text")].filter((one) => one.checkVisibility(
+        { visibilityProperty: true, opacityProperty: true }));
+    const right = figure.getBoundingClientRect().right - 71;
+    return shown.map((one) => [one.textContent, one.getBoundingClientRect()])
+        .filter(([, box]) => box.left >= right)
+        .map(([text, { top, bottom }]) => [text, (top + bottom) / 2]);
+}"""
+TIMEFRAMES = ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
+
+
+async def prices(charts: Charts) -> tuple[float, float]:
+    data = await charts.data()
+    return float(data["low"]), float(data["high"])
+
+
+async def test_the_price_scale_is_dragged_turned_set_back_and_made_logarithmic(open_charts: OpenCharts):
+    async with open_charts() as charts:
+        page = charts.page
+        labels = await page.evaluate(LABELS, 0)
+        assert len(labels) >= 5
+        left, top, width, _ = await charts.plot()
+        text, y = labels[len(labels) // 2]
+        await page.mouse.move(left + width / 2, y)
+        await charts.wait("legend.includes('V ')")
+        assert text not in [label for label, _ in await page.evaluate(LABELS, 0)], "the crosshair's tag has its place"
+        assert len(await page.evaluate(LABELS, 0)) >= 5
+
+        low, high = await prices(charts)
+        await page.mouse.move(left + width + 30, top + 100)
+        await page.mouse.down()
+        await page.mouse.move(left + width + 30, top + 160, steps=4)
+        await charts.wait("data.high - data.low > wanted", (high - low) * 1.3)
+        await page.mouse.up()
+        assert text in [label for label, _ in await page.evaluate(LABELS, 0)] or len(labels) > 5
+        dragged = await prices(charts)
+        assert sum(dragged) / 2 == pytest.approx((low + high) / 2, rel=1e-6), "around its middle"
+        frames = int((await charts.data())["frames"])
+        await charts.wait("Number(data.frames) >= wanted", frames + 5)
+        assert await prices(charts) == dragged, "a scale that was chosen stays"
+        await page.mouse.wheel(0, -200)
+        await charts.wait("data.high - data.low < wanted", (dragged[1] - dragged[0]) * 0.9)
+        turned = await prices(charts)
+        # In a scale of one's own the prices are dragged with the time.
+        await page.mouse.move(left + width / 2, top + 100)
+        await page.mouse.down()
+        await page.mouse.move(left + width / 2, top + 140, steps=4)
+        await charts.wait("Number(data.high) > wanted", turned[1] + (turned[1] - turned[0]) * 0.05)
+        await page.mouse.up()
+        await page.mouse.dblclick(left + width + 30, top + 100)
+        await charts.wait("data.high - data.low < wanted", (high - low) * 1.25)
+        assert not await page.locator(".of-menu-popup input[data-name=fixed_scale]:checked").count()
+
+        await page.click("button >> text=series")
+        await charts.wait("overlays.includes('mine')")
+        await charts.choose("log_scale", True)
+        axes = page.locator(".of-candle-chart").first.locator(".axis:visible")
+        assert await axes.count() == 2, "one of the two price axes is seen"
+        assert len(await page.evaluate(LABELS, 0)) >= 5
+        # The viewer's own mark stands at its price on the logarithmic scale, as the labels do.
+        await charts.choose("fixed_scale", True)
+        await page.locator(".of-candle-chart .bqplot").first.focus()
+        for _ in range(12):
+            await page.keyboard.press("Shift+ArrowDown")
+        await charts.wait("data.high / data.low > wanted", 1.1)
+        line = page.locator(".of-candle-chart .bqplot").first.locator("path.line").first
+        box = await line.bounding_box()
+        assert box
+        low, high = await prices(charts)
+        marks = sorted((y, float(text.replace(",", ""))) for text, y in await page.evaluate(LABELS, 0))
+        (above, dear), (below, cheap) = marks[0], marks[-1]
+        share = (box["y"] + box["height"] / 2 - above) / (below - above)
+        price = math.exp(math.log(dear) + share * (math.log(cheap) - math.log(dear)))
+        assert low < price < high
+        assert price == pytest.approx(float((await charts.data())["close"]), rel=0.03)
+        assert charts.screen.errors == []
+
+
+async def test_every_timeframe_is_there_and_a_button_leads_back_to_now(open_charts: OpenCharts):
+    async with open_charts() as charts:
+        page = charts.page
+        buttons = page.locator(".of-candle-chart").first.locator(".of-timeframe:visible")
+        assert await buttons.all_inner_texts() == TIMEFRAMES
+        now = page.locator(".of-now").first
+        assert await now.is_hidden()
+        start = await charts.window()
+        await page.locator(".of-candle-chart .bqplot").first.focus()
+        for _ in range(5):
+            await page.keyboard.press("ArrowLeft")
+        await now.wait_for(state="visible")
+        await charts.wait("Number(data.to) < wanted", start[1] - (start[1] - start[0]) * 0.45)
+        await now.click()
+        await charts.wait("Number(data.to) >= wanted", start[1])
+        await now.wait_for(state="hidden")
+        await buttons.filter(has_text="3d").click()
+        await charts.wait("data.interval === '3d' && data.state === 'live'")
+
+        await page.set_viewport_size({"width": 390, "height": 844})
+        choice = page.locator(".of-candle-chart").first.locator(".of-timeframe-list")
+        await choice.wait_for(state="visible")
+        assert await choice.locator("option").all_inner_texts() == TIMEFRAMES
+        await choice.select_option("1w")
+        await charts.wait("data.interval === '1w' && data.state === 'live'")
+        inside = await page.evaluate("""() => {
+            const legend = document.querySelector(".of-ohlc");
+            const plot = legend.closest(".bqplot").getBoundingClientRect();
+            const range = document.createRange();
+            range.selectNodeContents(legend);
+            const { left, right } = range.getBoundingClientRect();
+            return left >= plot.left && right <= plot.right && legend.scrollWidth <= legend.clientWidth + 1;
+        }""")
+        assert inside, "no price of the bar is cut"
+
+
+async def test_a_tap_shows_the_crosshair_and_what_fingers_meet_is_large_enough(open_charts: OpenCharts):
+    async with open_charts(has_touch=True, is_mobile=True) as charts:
+        page = charts.page
+        left, top, width, height = await charts.plot()
+        place = (left + width / 2, top + height / 3)
+        actions = await page.evaluate(
+            """([x, y, right]) => [x, right].map((at) => {
+                const found = [];
+                const hit = document.elementFromPoint(at, y);
+                for (let one = hit; one && !one.matches(".bqplot"); one = one.parentElement) {
+                    found.push(getComputedStyle(one).touchAction);
+                }
+                return found;
+            })""",
+            [*place, left + width + 30],
+        )
+        assert set(actions[0]) == {"pan-y"}, "a finger that moves up and down scrolls the page"
+        assert actions[1][0] == "none", "and beside the plot it scales the price"
+        await page.touchscreen.tap(*place)
+        await charts.wait("legend.includes('V ')")
+        assert await charts.ink("muted", 0, "over") > 20
+        frames = int((await charts.data())["frames"])
+        await charts.wait("Number(data.frames) >= wanted", frames + 3)
+        assert "V " in await charts.text(".of-ohlc"), "it stays when the finger has gone"
+        await page.touchscreen.tap(place[0] + 5, place[1])
+        await charts.wait("legend.includes('closes in')")
+        await page.locator(".of-menu-button").first.click()
+        small = await page.evaluate("""() => {
+            const all = document.querySelectorAll(
+                ".of-candle-chart :is(button, select, .of-axis-area), .of-menu-popup:not([hidden]) :is(input, label)");
+            return [...all].filter((one) => one.checkVisibility()).map((one) => {
+                const { width, height } = one.getBoundingClientRect();
+                return [one.className, one.textContent, width, height];
+            }).filter(([, , width, height]) => Math.min(width, height) < 24);
+        }""")
+        assert small == []
