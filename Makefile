@@ -8,15 +8,20 @@ SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 .PHONY: serve lab test check bench clean
 
 $(VENV)/.installed: pyproject.toml
+	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
+	@echo "[2/2] Downloading about 106 MB and installing, 2 to 3 minutes the first time"
+	$(BIN)/python -m pip install --editable .
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@echo "Installing what the tests need"
+	$(BIN)/python -m pip install --editable '.[test]'
 	touch $@
 
 serve: $(VENV)/.installed
+	@echo "Starting the dashboard"
 	$(BIN)/orderfox serve --port $(PORT) --source '$(SOURCE)'
 
 lab: $(VENV)/.installed
@@ -31,7 +36,8 @@ check: $(VENV)/.installed-test
 	$(BIN)/pyright
 
 bench: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@echo "Installing what the benchmarks need"
+	$(BIN)/python -m pip install --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:

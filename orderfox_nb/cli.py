@@ -1,6 +1,6 @@
 """The command ``orderfox``: ``serve`` the dashboard, or run the embedded exchange alone (``sim``).
 
-Options stand over the environment. A value that cannot be used is one line that names its variable, and exit code 2.
+Options override the environment. A value that cannot be used is one line that names its variable, and exit code 2.
 """
 
 from __future__ import annotations
@@ -35,32 +35,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="orderfox", description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="orderfox", description="Serve the order-flow dashboard, or run the embedded exchange alone."
+    )
     parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
 
     serve = commands.add_parser(
         "serve",
         help="serve the dashboard and the endpoints",
-        epilog="Anybody who reaches the address may look. Writing needs a token: the one in ORDERFOX_TOKEN.",
+        epilog="Anybody who reaches the address may look. Writing needs the token in ORDERFOX_TOKEN.",
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", help="port, 0 for any free one (default: BACKEND_PORT or 8000)")
-    serve.add_argument("--base-url", default="/", help="prefix of every path (default: %(default)s)")
+    serve.add_argument("--base-url", default="/", help="prefix of every path, such as /desk/ (default: %(default)s)")
     serve.add_argument(
         "--source",
         help="sim[?seed=7&symbols=24&speed=1&liquidation_rate=1], tape:<file>[?speed=20], binance or a server",
     )
-    serve.add_argument("--no-browser", action="store_true", help="open no browser")
+    serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
     serve.add_argument("--preheat", type=_count, default=1, metavar="N", help="kernels kept ready (default: 1)")
     serve.add_argument(
         "--kernel-grace",
         type=_count,
         default=15,
         metavar="S",
-        help="a kernel outlives its page by so long (default: 15 s)",
+        help="seconds to keep a kernel after its page closes (default: 15)",
     )
-    serve.add_argument("--notebook", type=Path, help="another notebook than the dashboard")
+    serve.add_argument("--notebook", type=Path, help="serve this notebook instead of the dashboard")
     serve.add_argument("--debug", action="store_true", default=None, help="log every request")
     serve.set_defaults(run=_serve)
 

@@ -9,6 +9,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool
 
+from orderfox_nb import __version__
 from orderfox_nb.errors import SettingError
 from orderfox_nb.server.routes import catch_all, routes
 from orderfox_nb.server.service import DeskService, read_settings
@@ -23,6 +24,7 @@ class OrderFoxApp(ExtensionApp):
     """Enabled by installing the package; opens nothing until its first reader."""
 
     name = "orderfox_nb"
+    version = __version__
     load_other_extensions = True
     public = Bool(False, help="Let anybody read market data without a login").tag(config=True)
 

@@ -7,7 +7,7 @@ import { LastPrices } from "./last_price.js";
 import { Pace } from "./pace.js";
 import { PaintQueue } from "./paint_queue.js";
 import { Pulse } from "./pulse.js";
-import { openComm, openSocket, pageBase, serverAnswers } from "./transport.js";
+import { askServer, openComm, openSocket } from "./transport.js";
 
 const WIRE = 1;
 const PING_MS = 5_000;
@@ -16,6 +16,7 @@ const GONE_AGAIN_MS = 5_000;
 const SERVER_AGAIN_MS = 30_000;
 const TRY_LATER = 1013;
 const REFUSED_MS = 15_000;
+const MAX_REFUSALS = 2;
 
 export class Link {
   constructor(base) {
@@ -37,6 +38,7 @@ export class Link {
     this.paused = false;
     this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
     this.attempt = 0;
+    this.refusals = 0; // handshakes refused in a row by a server that answers requests
     this.pace = new Pace();
     this.queue = new PaintQueue({
       before: () => this.last.commit(this.entries.values()),
@@ -94,11 +96,12 @@ export class Link {
       onMessage: (message, bytes) => this.run === run && this.receive(message, bytes),
       onClose: (code, reason) => this.run === run && this.lost(code, reason),
     };
-    const server = this.base === null ? "another" : await serverAnswers(this.base);
+    const { who, detail } = this.base === null ? { who: "another" } : await askServer(this.base);
     if (this.run !== run) return;
-    this.byKernel = server === "another";
-    if (server === "ours") this.transport = openSocket(this.base, calls);
-    else if (server === "another" && this.sessions.pump) {
+    this.byKernel = who === "another";
+    if (who === "ours") this.transport = openSocket(this.base, calls);
+    else if (who === "barred") this.lost(TRY_LATER, detail || "The server refuses this page: reload it to log in");
+    else if (who === "another" && this.sessions.pump) {
       // Where nobody answers the kernel is out of reach too: its comm goes the same way.
       this.transport = openComm(this.sessions.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
@@ -108,7 +111,7 @@ export class Link {
 
   async lookForServer() {
     if (this.transport?.kind !== "comm") return;
-    if ((await serverAnswers(this.base)) === "ours") this.restart();
+    if ((await askServer(this.base)).who === "ours") this.restart();
     else this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
   }
 
@@ -121,12 +124,14 @@ export class Link {
   }
 
   lost(code, reason) {
+    this.refusals = code !== undefined && this.transport?.opened === false ? this.refusals + 1 : 0;
     this.transport?.close();
     this.transport = null;
     this.run = null;
     if (this.state === "reload") return;
-    const refused = code === TRY_LATER;
-    if (refused) this.setState("refused", this.told || reason || "The server takes no more viewers now");
+    const refused = code === TRY_LATER || this.refusals >= MAX_REFUSALS;
+    if (this.refusals >= MAX_REFUSALS) this.setState("refused", socketRefused());
+    else if (refused) this.setState("refused", this.told || reason || "The server takes no more viewers now");
     else this.setState("reconnecting", "");
     for (const { fail } of this.requests.values()) fail(new Error("The connection was lost"));
     this.requests.clear();
@@ -362,29 +367,14 @@ export class Link {
   }
 }
 
+/** What is wrong where requests are answered and the WebSocket is refused. */
+function socketRefused() {
+  const proxy = "A proxy in between must pass WebSockets and the Host header";
+  return `The server answers but refuses its WebSocket. ${proxy}, or CORS_ORIGINS must list ${location.origin}`;
+}
+
 /** `symbol/stream?name=value&…` with the parameters in alphabetical order: a key without its venue. */
 export function subscriptionText({ symbol, stream, parameters }) {
   const query = Object.keys(parameters).sort().map((name) => `${name}=${parameters[name]}`).join("&");
   return `${symbol}/${stream}${query ? `?${query}` : ""}`;
-}
-
-/** The page's link, made by the first widget that asks. */
-export function pageLink() {
-  const base = pageBase();
-  const name = Symbol.for(`orderfox.link.v1:${base ?? "comm"}`);
-  return (globalThis[name] ??= new Link(base));
-}
-
-/** Hold the page's link as long as a view lives; gives it, the session of the view's kernel, and what lets go. */
-export async function holdLink(model) {
-  const link = pageLink();
-  let pump = null;
-  try {
-    const id = model.get("pump");
-    if (id) pump = await model.widget_manager.get_model(id.replace(/^IPY_MODEL_/, ""));
-  } catch {
-    pump = null; // a page whose kernel is gone has no pump; the socket may still be there
-  }
-  const session = link.acquire(pump, model.widget_manager);
-  return { link, session, release: () => link.release(session) };
 }

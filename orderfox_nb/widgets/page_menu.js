@@ -1,7 +1,7 @@
 // The dashboard's own controls: layout, theme, palette, zone, copy as code and as a link, the keys; and a word to the
 // reader when the kernel behind the page has ended.
 import { make, makeSelect, write } from "./dom.js";
-import { holdLink } from "./link.js";
+import { holdLink } from "./page_link.js";
 import { KEYS } from "./page_keys.js";
 import { LAYOUTS, viewCode, viewLink } from "./page_url.js";
 import { kernelEnded } from "./panel.js";

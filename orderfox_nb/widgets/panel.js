@@ -1,6 +1,7 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
-import { holdLink, subscriptionText } from "./link.js";
+import { subscriptionText } from "./link.js";
+import { holdLink } from "./page_link.js";
 import { stateRank, Steady } from "./steady_state.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
 

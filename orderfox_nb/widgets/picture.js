@@ -1,6 +1,6 @@
 // What a widget shows as a PNG, at the screen's resolution: boxes, texts, canvases and SVGs are painted where they
 // stand on the page, below a line that says what it is, of when, and whether it is invented.
-import { pageLink } from "./link.js";
+import { pageLink } from "./page_link.js";
 import { tokens } from "./theme.js";
 
 const SVG_STYLE = [

@@ -6,6 +6,7 @@ import { pictured } from "./picture.js";
 import { fillQualityTip, lastLapses, OwnLapses, WORDS, worstState } from "./quality_tip.js";
 import { stateRank, Steady } from "./steady_state.js";
 import { applyTheme, onTheme, toggleTheme } from "./theme.js";
+import { fetchFromServer } from "./transport.js";
 
 const ASK_AGAIN_MS = 3_000;
 const SHOW_MS = 1_000;
@@ -21,8 +22,7 @@ export function originText(origin) {
 
 async function askLapses(base, symbol) {
   try {
-    const url = `${base}api/v1/quality/${encodeURIComponent(symbol)}`;
-    const answer = await fetch(url, { credentials: "same-origin", cache: "no-store" });
+    const answer = await fetchFromServer(base, `api/v1/quality/${encodeURIComponent(symbol)}`);
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;

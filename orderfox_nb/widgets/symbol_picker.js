@@ -1,7 +1,7 @@
 // Choose a symbol: a button that opens a searchable, sortable grid of all of them, favourites first.
 import { make, setClass, write } from "./dom.js";
 import { grouped, percentText, shortText } from "./format.js";
-import { holdLink } from "./link.js";
+import { holdLink } from "./page_link.js";
 import { setTrait } from "./panel.js";
 import { keepFavourites, listSymbols, readFavourites, toggled } from "./symbol_list.js";
 import { pictured } from "./picture.js";

@@ -1,6 +1,7 @@
 // The two ways by which frames come: the server's socket, and the comm of a kernel that pumps them. Both speak the same
 // messages (docs/live.md); a transport is {send(message), close()} and calls onMessage(message, bytes) and onClose().
 
+const OURS = "X-OrderFox"; // every answer of our routes carries it, a refusal too
 const ANSWER_MS = 5_000; // a server that is half gone takes the question and never answers
 
 /** Where the Jupyter server answers, from the page itself; null where there is none (VS Code, Colab, a static page). */
@@ -15,36 +16,64 @@ export function pageBase() {
   }
 }
 
-/** Who answers below this base: "ours", "another" server without our extension, or "nobody". */
-export async function serverAnswers(base) {
-  const signal = AbortSignal.timeout(ANSWER_MS);
-  let status;
-  let text;
+/**
+ * The page's XSRF token as a header, as JupyterLab sends it: where the login is a cookie, JupyterHub refuses every
+ * fetch without it, also one that only reads. The most specific path comes first in a cookie string.
+ */
+function xsrfHeader() {
+  const token = /(?:^|;\s*)_xsrf="?([^;"]*)/.exec(document.cookie)?.[1];
+  return token ? { "X-XSRFToken": token } : {};
+}
+
+/** Fetch a path below the page's base with the page's own login; every request of a widget goes through here. */
+export function fetchFromServer(base, path) {
+  return fetch(`${base}${path}`, {
+    credentials: "same-origin",
+    cache: "no-store",
+    headers: xsrfHeader(),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+}
+
+/**
+ * Who answers below this base: "ours", "barred" (our server, which refuses and says why in `detail`), "another" server
+ * without our extension, or "nobody".
+ */
+export async function askServer(base) {
+  let answer;
+  let said;
   try {
-    const answer = await fetch(`${base}api/v1/health`, { credentials: "same-origin", cache: "no-store", signal });
-    [status, text] = [answer.status, await answer.text()];
+    answer = await fetchFromServer(base, "api/v1/health");
+    said = await answer.text();
   } catch {
-    return "nobody";
+    return { who: "nobody" };
   }
   try {
-    return JSON.parse(text).service === "orderfox" ? "ours" : "another";
+    said = JSON.parse(said) ?? {};
   } catch {
-    return status >= 500 ? "nobody" : "another"; // a proxy speaks for a server that is away
+    said = {}; // a page for people: of a proxy, or of a server without our routes
   }
+  if (said.service === "orderfox") return { who: "ours" };
+  if (answer.headers.has(OURS)) return { who: "barred", detail: said.detail };
+  // A proxy or a hub speaks for a server that is away: 5xx, and 424 of a JupyterHub that has stopped it.
+  return { who: answer.status >= 500 || answer.status === 424 ? "nobody" : "another" };
 }
 
 export function openSocket(base, { onMessage, onClose }) {
   const socket = new WebSocket(`${base.replace(/^http/, "ws")}api/v1/ws/live`);
-  socket.onmessage = ({ data }) => onMessage(JSON.parse(data), data.length);
-  socket.onclose = ({ code, reason }) => onClose(code, reason);
-  return {
+  const transport = {
     kind: "socket",
+    opened: false, // a handshake that was refused leaves it so
     send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
     close: () => {
-      socket.onmessage = socket.onclose = null;
+      socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
     },
   };
+  socket.onopen = () => (transport.opened = true);
+  socket.onmessage = ({ data }) => onMessage(JSON.parse(data), data.length);
+  socket.onclose = ({ code, reason }) => onClose(code, reason);
+  return transport;
 }
 
 /** The kernel's pump: one widget model a page, whose custom messages hold a batch of the server's own messages. */

@@ -221,32 +221,63 @@ def test_a_tab_that_is_opened_in_the_background_takes_no_frames_until_it_is_show
     assert json.loads(printed) == [False, True]
 
 
-def test_a_server_that_takes_the_question_and_never_answers_is_nobody_within_seconds(run_module: RunModule):
+def test_who_answers_below_the_base_and_what_the_page_sends_to_learn_it(run_module: RunModule):
     printed = run_module("""
         import { createServer } from "node:http";
-        const { serverAnswers } = await import("./transport.js");
+        globalThis.document = { cookie: 'other_xsrf=no; _xsrf=of-this-path; _xsrf=of-the-hub' };
+        const { askServer } = await import("./transport.js");
+        const ours = { "X-OrderFox": "1" };
         const answers = {
             "/silent/": () => {},
             "/half/": (answer) => answer.writeHead(200).write('{"service": '),
             "/ours/": (answer) => answer.end('{"service": "orderfox"}'),
+            "/degraded/": (answer) => answer.writeHead(503, ours).end('{"service": "orderfox", "detail": "down"}'),
+            "/barred/": (answer) => answer.writeHead(403, ours).end('{"detail": "log in", "status_code": 403}'),
             "/other/": (answer) => answer.writeHead(404).end("<html>"),
+            "/refused/": (answer) => answer.writeHead(403).end('{"message": "Forbidden"}'),
             "/proxy/": (answer) => answer.writeHead(502).end("<html>"),
+            "/hub/": (answer) => answer.writeHead(424).end('{"message": "alice is not running"}'),
         };
-        const server = createServer(({ url }, answer) => answers[url.replace("api/v1/health", "")](answer));
+        const sent = new Set();
+        const server = createServer(({ url, headers }, answer) => {
+            sent.add(headers["x-xsrftoken"]);
+            answers[url.replace("api/v1/health", "")](answer);
+        });
         await new Promise((done) => server.listen(0, "127.0.0.1", done));
         const base = `http://127.0.0.1:${server.address().port}`;
-        const told = {};
-        for (const path of ["/ours/", "/other/", "/proxy/"]) told[path] = await serverAnswers(`${base}${path}`);
+        const found = {};
+        const ask = async (path) => Object.values(await askServer(`${base}${path}`)).join(": ");
+        for (const path of Object.keys(answers).slice(2)) found[path] = await ask(path);
         // The bound itself is real; only its seconds pass fifty times as fast.
         const bound = AbortSignal.timeout;
         AbortSignal.timeout = (ms) => bound(ms / 50);
         const unbounded = new Promise((done) => setTimeout(done, 5_000, "no answer"));
-        for (const path of ["/silent/", "/half/"]) {
-            told[path] = await Promise.race([serverAnswers(`${base}${path}`), unbounded]);
-        }
-        console.log(JSON.stringify(told));
+        for (const path of ["/silent/", "/half/"]) found[path] = await Promise.race([ask(path), unbounded]);
+        console.log(JSON.stringify([found, [...sent]]));
         process.exit(0);
     """)
-    assert json.loads(printed) == {
-        "/ours/": "ours", "/other/": "another", "/proxy/": "nobody", "/silent/": "nobody", "/half/": "nobody",
+    found, sent = json.loads(printed)
+    assert found == {
+        "/ours/": "ours", "/degraded/": "ours", "/barred/": "barred: log in", "/other/": "another",
+        "/refused/": "another", "/proxy/": "nobody", "/hub/": "nobody", "/silent/": "nobody", "/half/": "nobody",
     }  # fmt: skip
+    assert sent == ["of-this-path"]
+
+
+def test_a_websocket_that_is_refused_twice_while_the_server_answers_is_explained(run_module: RunModule):
+    printed = run_module(f"""{LINK}
+        globalThis.location = {{ origin: "https://desk.example" }};
+        globalThis.setTimeout = () => 0;
+        const states = [];
+        for (const opened of [false, true, false, false]) {{
+            link.transport = {{ kind: "socket", opened, send() {{}}, close() {{}} }};
+            link.lost(1006, "");
+            states.push(link.state);
+        }}
+        console.log(JSON.stringify([states, link.detail]));
+        process.exit(0);
+    """)
+    states, detail = json.loads(printed)
+    assert states == ["reconnecting", "reconnecting", "reconnecting", "refused"]
+    assert "CORS_ORIGINS must list https://desk.example" in detail
+    assert "Host" in detail

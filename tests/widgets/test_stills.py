@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from nbconvert import HTMLExporter
 
 from orderfox_nb.engine import Engine
 from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, Liquidations, OrderBook, still
@@ -26,6 +27,7 @@ from tests.widgets.conftest import RunModule
 
 pytestmark = pytest.mark.widgets
 
+NBCONVERT = Path(__file__).parents[2] / "orderfox_nb" / "nbconvert"
 NASTY = '<script>alert("x")</script>&'
 QUALITY = {"state": "live", "coverage": "complete", "since": 0}
 BOOK = {
@@ -386,3 +388,10 @@ def test_a_notebook_that_a_program_runs_shows_what_is_true_without_a_kernel(tmp_
     assert html.startswith('<img alt="SIMULATED · BTCUSDT · ')
     assert "run the cell" in html
     assert "application/vnd.jupyter.widget-view+json" not in output["data"]
+    # As a page of our template it holds all that it shows: what is loaded or linked is inside it.
+    executed = tmp_path / "executed.ipynb"
+    executed.write_text(done.stdout)
+    exporter = HTMLExporter(template_name="orderfox", extra_template_basedirs=[str(NBCONVERT)])
+    page, _ = exporter.from_filename(str(executed))
+    assert "SIMULATED · BTCUSDT · " in page
+    assert re.findall(r"""(?:src|href)=["'](?!data:|#)|import\(|url\(["']?(?:https?:)?//|<script src""", page) == []

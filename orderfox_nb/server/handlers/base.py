@@ -86,6 +86,11 @@ class MarketHandler(JupyterHandler):
     def initialize(self, service: DeskService) -> None:  # type: ignore[override]
         self.service = service
 
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        # A refusal too says whose it is: a page must not take it for a server without our extension.
+        self.set_header("X-OrderFox", "1")
+
     async def prepare(self) -> None:  # type: ignore[override]
         given = self.request.headers.get("X-Request-ID", "")
         self.correlation = given if _CORRELATION.fullmatch(given) else secrets.token_hex(8)

@@ -1,0 +1,53 @@
+"""The command ``orderfox`` and what says its version, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orderfox_nb import __version__
+from orderfox_nb.server.app import OrderFoxApp
+
+pytestmark = pytest.mark.server
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "orderfox_nb", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--help"), ("sim", "--help")])
+def test_the_help_is_plain_text_and_starts_with_python_m(arguments: tuple[str, ...]):
+    text = command(*arguments)
+    assert text.startswith("usage: orderfox")
+    assert not re.search(r"``|:class:|:func:|\*\*|<[a-z]+ ", text)
+
+
+def test_package_extensions_and_command_have_one_version():
+    labextension = json.loads((ROOT / "orderfox_nb" / "labextension" / "package.json").read_text())
+    assert command("--version").split() == ["orderfox", __version__]
+    assert OrderFoxApp().version == __version__
+    assert labextension["version"] == __version__
+
+
+@pytest.mark.parametrize("target", ["serve", "lab", "test", "bench"])
+def test_make_shows_the_progress_of_what_it_installs(target: str, tmp_path: Path):
+    steps = subprocess.run(
+        ["make", "--dry-run", target, f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    installs = [at for at, step in enumerate(steps) if "pip install" in step]
+    assert installs
+    assert not any(re.search(r"--quiet|\s-q\b|/dev/null", step) for step in steps)
+    for at in installs:
+        assert any("echo" in step for step in steps[max(0, at - 2) : at]), steps[at]
