@@ -21,7 +21,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"engine"}),
     frozenset({"market"}),
     frozenset({"server", "widgets"}),
-    frozenset({"cli", "__main__", "__init__"}),
+    frozenset({"cli", "__init__"}),
+    frozenset({"__main__"}),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
