@@ -171,6 +171,7 @@ StreamState: TypeAlias = Literal["connecting", "live", "down", "stale", "gap", "
 class Status(_Fact, frozen=True):
     """What became of the connection behind a topic; the stream goes on.
 
+    ``live``: the prelude is over, what follows is live.
     ``gap``: events are missing and are being fetched, what follows waits for them; a ``Gap`` says that they are lost.
     ``skewed``: the venue's clock has jumped.
     """
@@ -182,6 +183,13 @@ class Status(_Fact, frozen=True):
     coverage: Literal["complete", "sampled"] = "complete"
     history: Literal["none", "complete", "missing"] = "none"
     """Whether the venue's past is in the data: ``missing`` where its source failed."""
+    whole: bool = False
+    """Of a state other than ``live``: a whole prelude came before it, as where a connection broke after it was read."""
+
+    @property
+    def ends_prelude(self) -> bool:
+        """Whether everything of the topic's past came before this event."""
+        return self.state == "live" or self.whole
 
 
 class Gap(_Fact, frozen=True):

@@ -63,6 +63,9 @@ class Quality:
     ``SKEWED`` is a jump of the venue's clock against the one in force: an event from the future, or one well before
     its predecessor. A constant offset is none.
 
+    Only a ``Status`` of ``live``, which comes after the prelude, makes a topic live for the first time, and again after
+    its connection was lost or its venue restarted: until then data is part of a prelude that may not be whole.
+
     Args:
         channel: Decides how long silence is normal.
         lapses: Where lapses are kept; those of an earlier time of the same topic go on.
@@ -85,6 +88,10 @@ class Quality:
         self.lapses = LapseLog() if lapses is None else lapses
         """Lapses that have ended; ``intervals`` has the present one as well."""
         self._silent_s = None if recorded else STALE_AFTER_S[channel]
+        self._connected = False
+        """Whether the last word of the connection was ``live``, so that a prelude is over."""
+        self._has_snapshot = False
+        """Of a book: whether a snapshot came since the last loss."""
         self._heard = False
         self._heard_us = 0
         self._heard_local_us = 0
@@ -111,8 +118,11 @@ class Quality:
     def _status(self, status: Status) -> None:
         self.coverage = status.coverage
         self.history = status.history
+        if status.state in {"live", "down", "connecting"}:
+            self._connected = status.state == "live"
         match status.state:
             case "down":
+                self._has_snapshot = False
                 self._enter(QualityState.DOWN, status.time_us, status.reason)
             case "stale":
                 self._enter(QualityState.STALE, status.time_us, status.reason, since_us=self._good_us(status.time_us))
@@ -128,16 +138,19 @@ class Quality:
                     self._enter(QualityState.SYNCING, status.time_us, status.reason)
                 elif status.reason:
                     self.reason = status.reason
-            case _ if self.channel == "book" and self.state is not QualityState.LIVE:
-                # A book is live again only with a new snapshot, which may have come before this status.
-                if self.state in {QualityState.STALE, QualityState.SKEWED}:
-                    self._enter(QualityState.LIVE, status.time_us, "")
             case _:
-                self._enter(QualityState.LIVE, status.time_us, "")
+                # A book is live again only with a new snapshot.
+                if self.channel != "book" or self._has_snapshot:
+                    self._enter(QualityState.LIVE, status.time_us, "")
         self._heard = True
 
     def _gap(self, gap: Gap) -> None:
-        if self.channel != "liquidations":
+        self._has_snapshot = False
+        if gap.restart:
+            # A new prelude follows, and its times cannot be compared with those before.
+            self._connected = False
+            self._newest_us, self._lead_us = 0, None
+        if self.channel != "liquidations" or gap.restart:
             self._lose(gap.time_us, gap.reason, gap.lost)
             return
         # Rare events: the next one may be hours away, and the stream is as good as before by now.
@@ -171,18 +184,19 @@ class Quality:
         elif self.state is QualityState.SKEWED:
             # Both times are under way for a while.
             self._newest_us = event.time_us
-        elif event.received_us and event.time_us < self._newest_us - _SKEW_US:
+        elif self._connected and event.received_us and event.time_us < self._newest_us - _SKEW_US:
             self._newest_us, self._lead_us = event.time_us, None
             self._enter(QualityState.SKEWED, event.time_us, "the venue's clock jumped back")
             return
         else:
             self._newest_us = max(self._newest_us, event.time_us)
         self._heard = True
-        if self.state is QualityState.LIVE or self.state is QualityState.SKEWED:
+        if type(event) is BookSnapshot:
+            self._has_snapshot = True
+        if not self._connected or self.state is QualityState.LIVE or self.state is QualityState.SKEWED:
             return
-        if self.channel == "book" and self.state is not QualityState.STALE and type(event) is not BookSnapshot:
-            return
-        self._enter(QualityState.LIVE, event.time_us, "")
+        if self.channel != "book" or self._has_snapshot:
+            self._enter(QualityState.LIVE, event.time_us, "")
 
     def advance(self, now_us: int, local_us: int | None = None) -> None:
         """Let time pass.
@@ -205,7 +219,7 @@ class Quality:
             # By our own clock: the venue's is what cannot be trusted.
             self._skewed_local_us = self._skewed_local_us or local_us
             if local_us - self._skewed_local_us > _SKEW_US:
-                self._enter(QualityState.LIVE, now_us, "")
+                self._enter(QualityState.LIVE if self._connected else QualityState.SYNCING, now_us, "")
         if self.state is QualityState.LIVE and self._silent_s is not None:
             silent_us = min(now_us - self._heard_us, local_us - self._heard_local_us)
             if silent_us > self._silent_s * SECOND_US:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -20,7 +19,6 @@ from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, timeframe, volume_timeframe
-from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol
 from orderfox_nb.views.candles import CandleView, aligned, candle_columns, public_candles
 from orderfox_nb.views.public_liquidations import public_order, public_volume
@@ -82,7 +80,7 @@ class Answers:
         tape: Tape | None = state.fold if state is not None else None  # type: ignore[assignment]
         known: Sequence[Trade] = tape.newest(limit) if tape is not None else ()
         quality = self._asked() if state is None else state.quality.wire()
-        if state is None or len(known) < limit or state.quality.state is not QualityState.LIVE:
+        if state is None or len(known) < limit or not (state.whole and state.quality.state is QualityState.LIVE):
             try:
                 past = await self._hub.trades(instrument.symbol, limit=limit)
                 quality = self._asked()
@@ -125,7 +123,7 @@ class Answers:
             return encode(candle_columns(CandleView(bars=bars), instrument=instrument, interval=interval))
         end_us = next_bar_us(int(bars.open_us[-1]), interval)
         async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
-            await _synced(state)
+            await state.until_whole(SYNC_WAIT_S, down_s=0)
             past = await self._history.columns(state, interval, int(bars.open_us[0]), end_us)
             view = CandleView(
                 bars=bars,
@@ -138,7 +136,7 @@ class Answers:
     async def _bars(self, instrument: Instrument, interval: str, *, limit: int, end_ms: int | None) -> BarColumns:
         limit = min(limit, MOST_BARS)
         state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "candles", interval))
-        if state is not None and end_ms is None and state.quality.state is QualityState.LIVE:
+        if state is not None and end_ms is None and state.whole and state.quality.state is QualityState.LIVE:
             fold: Candles = state.fold  # type: ignore[assignment]
             bars = fold.columns(limit)
             if len(bars) >= limit:
@@ -151,7 +149,7 @@ class Answers:
         instrument = (await self._catalogue.resolve(text)).instrument
         merged = Liquidations(instrument)
         async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
-            await _synced(state)
+            await state.until_whole(SYNC_WAIT_S, down_s=0)
             # Without the venue's past the quality tells what the list is: what was seen live.
             with suppress(FeedError):
                 for order in await self._hub.liquidations(instrument.symbol, limit=limit):
@@ -179,7 +177,7 @@ class Answers:
         instrument = (await self._catalogue.resolve(text)).instrument
         async with self._hub.watch(Topic(self._hub.venue, instrument.symbol, "liquidations")) as state:
             # First of all, since it brings the venue's clock with it.
-            await _synced(state)
+            await state.until_whole(SYNC_WAIT_S, down_s=0)
             start_us, end_us = _range(interval, start_ms, end_ms, self._hub.now_us())
             past = await self._history.columns(state, interval, start_us, end_us)
             quality = state.quality.wire()
@@ -219,18 +217,3 @@ def _columns(candles: Sequence[Candle]) -> BarColumns:
     for candle in candles:
         ring.put(candle)
     return ring.columns(len(candles))
-
-
-async def _synced(state: TopicState) -> None:
-    """Wait until a topic has its prelude; one that does not come is answered as it is."""
-    changed = asyncio.Event()
-    state.watch(changed.set)
-    try:
-        async with asyncio.timeout(SYNC_WAIT_S):
-            while state.quality.state is QualityState.SYNCING and not state.ended:
-                changed.clear()
-                await changed.wait()
-    except TimeoutError:
-        pass
-    finally:
-        state.unwatch(changed.set)

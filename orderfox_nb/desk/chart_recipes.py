@@ -35,6 +35,8 @@ from orderfox_nb.views.stamp import Stamp, live_frame
 WINDOW_WAIT_S: Final = 10
 """How long the first volume message waits for candles to cover the same range."""
 
+_TROUBLE: Final = frozenset({QualityState.DOWN, QualityState.STALE})
+
 Range = tuple[int, int]
 
 
@@ -74,16 +76,8 @@ class CandlesRecipe(OneTopic[Candles]):
         return self.fold.version, self.state.quality.wire(), fold.version, quality.wire(), quality.lapses.added, history
 
     def ready(self) -> bool:
-        """Wait in public for the history up to about now: it is sent whole and once."""
-        if not self._public:
-            return True
-        state = self.state.quality.state
-        if state in {QualityState.DOWN, QualityState.STALE}:
-            return True
-        last = self.fold.last
-        return last is not None and last.open_us >= previous_bar_us(
-            bar_open_us(self.now_us(), self.interval), self.interval
-        )
+        """Wait in public for the whole history: it is sent once."""
+        return not self._public or self.state.whole or self.state.quality.state in _TROUBLE
 
     def window(self) -> Range | None:
         """Return the time from the first bar to the last one's end, None while there is no bar."""

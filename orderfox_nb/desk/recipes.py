@@ -67,7 +67,8 @@ class OneTopic(Generic[FoldT]):
 
     def ready(self) -> bool:
         """A widget is told at once that there is nothing yet, an old client waits for data or for trouble."""
-        return not self.key.stream.startswith("v1.") or self.state.quality.state is not QualityState.SYNCING
+        state = self.state
+        return not self.key.stream.startswith("v1.") or state.whole or state.quality.state is not QualityState.SYNCING
 
     def stamp(self) -> Stamp:
         return Stamp(key=self.key.text, time_us=self.now_us(), quality=self.state.quality.wire())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -17,11 +18,15 @@ from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.quality import Quality, QualityState
 from orderfox_nb.desk.reader import EventReader, Numbered, Repeat
 
+DOWN_S: Final = 5.0
+"""How long a reader waits for the prelude of a topic whose connection is down."""
+
 _TOLD: Final[dict[QualityState, StreamState]] = {
     QualityState.GAP: "gap",
     QualityState.STALE: "stale",
     QualityState.SKEWED: "skewed",
 }
+_BARS_MISSING: Final = frozenset({QualityState.SYNCING, QualityState.GAP, QualityState.DOWN})
 
 
 class TopicState:
@@ -69,6 +74,7 @@ class TopicState:
         """Readers of events and of frames."""
         self.error: BaseException | None = None
         self.ended = False
+        self._prelude_read = False
         self._now_us = now_us
         self._doubt = doubt
         self._readers: set[EventReader] = set()
@@ -99,7 +105,9 @@ class TopicState:
                 self.reconnects += 1
             if event.state in ("connecting", "live", "down"):
                 self.status = event
+            self._prelude_read = self._prelude_read or event.ends_prelude
         elif is_restart(event):
+            self._prelude_read = False
             self.last_us = 0
             self.restarts += 1
         elif not isinstance(event, Gap):
@@ -137,12 +145,47 @@ class TopicState:
             for event in past:
                 self._take(event, again=True)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the fold has everything of its prelude: the one answer to whether it may be shown or returned.
+
+        True from the first ``Status`` that ends a prelude, also while a connection is lost later, and False again from
+        a restart of the venue to the end of the next prelude. A book is whole only while it is synced.
+        """
+        return self._prelude_read and (not isinstance(self.fold, Book) or self.fold.synced)
+
+    async def until_whole(self, timeout_s: float, *, down_s: float = DOWN_S) -> bool:
+        """Wait until the fold is whole or the stream has ended; return whether it is whole.
+
+        Args:
+            timeout_s: How long to wait at most.
+            down_s: The same once the connection is down.
+        """
+        if self.whole or self.ended:
+            return self.whole
+        changed = asyncio.Event()
+        self.watch(changed.set)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                while not self.whole and not self.ended:
+                    if self.quality.state is QualityState.DOWN:
+                        limit.reschedule(min(limit.when() or 0.0, loop.time() + down_s))
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.unwatch(changed.set)
+        return self.whole
+
     def move_bar(self, trade: Event) -> None:
         """Let a trade of the symbol's trades topic move the open bar until the venue's next kline.
 
-        Before the venue's first bars a trade would begin a bar of its own, so it waits for them.
+        While bars are missing, before the prelude is whole and in a gap or an outage, a trade would begin a bar of its
+        own behind the hole: it waits for the venue's bars.
         """
-        if self.last_us:
+        if self.last_us and self.whole and self.quality.state not in _BARS_MISSING:
             self.fold.apply(trade)
             self.touch()
 
@@ -175,7 +218,10 @@ class TopicState:
             changed()
 
     def prelude(self) -> list[Numbered]:
-        """Return the events that rebuild the fold and its quality; empty before the first event."""
+        """Return the events that rebuild the fold and its quality; empty before the first event.
+
+        The status behind them says whether they are the whole past.
+        """
         if self.sequence == 0:
             return []
         # A gap that is still open comes last, behind the status that would otherwise end it.
@@ -187,7 +233,10 @@ class TopicState:
             else:
                 events.append(event)
         if self.status is not None:
-            events.append(self.status)
+            status = self.status
+            if self._prelude_read and not status.ends_prelude:
+                status = msgspec.structs.replace(status, whole=True)
+            events.append(status)
             if gap is None and (told := _TOLD.get(self.quality.state)) is not None:
                 quality = self.quality
                 events.append(

@@ -7,7 +7,10 @@ The stream contract, which ``tests/feeds/contract.py`` holds every Feed to:
 3. loss is announced in band (``Gap``, or a fresh ``BookSnapshot``), never silent;
 4. network trouble does not end a stream: it yields ``Status`` events and heals; only a ``FeedError`` ends it;
 5. closing the stream returns after its last socket and task are gone; the last reader's exit closes the upstream;
-6. an event never changes after it was yielded.
+6. an event never changes after it was yielded;
+7. a stream says when it is whole: ``Status`` of ``live`` comes after the last event of the prelude, and after that of
+   each new prelude (a restart of the venue, a connection that was lost). Until then nobody may show or return what came
+   as if it were all (``desk/topic.py``).
 """
 
 from __future__ import annotations

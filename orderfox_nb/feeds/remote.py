@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -43,24 +44,27 @@ class RemoteFeed:
         self._session: aiohttp.ClientSession | None = None
         self._random = random
         self._links = [self._new_link()]
+        self._told_origin = _Origin()
+        """Of the answer with the symbols: what is known before a socket is open."""
         self._calls = 0
 
     @property
     def venue(self) -> str:
-        # The server's own name for its venue is learned later and stays between its socket and ours.
+        # Of topics and keys. The server's own name for its venue is learned later: ``origin`` has it then.
         return "remote"
 
     @property
     def origin(self) -> Origin:
-        known = self._link.origin
+        told = self._link.origin
+        known = _Origin.read(told) if told else self._told_origin
         problems = (link.problem for link in self._links if link.topics and link.problem)
         return Origin(
             source=self._url,
-            venue=self.venue,
-            simulated=known.get("simulated") is True,
-            recorded=known.get("recorded") is True,
-            problem=next(problems, self._link.problem) or str(known.get("problem") or ""),
-            demo_symbols=known.get("demo_symbols") is True,
+            venue=known.venue or self.venue,
+            simulated=known.simulated,
+            recorded=known.recorded,
+            problem=next(problems, self._link.problem) or str(told.get("problem") or ""),
+            demo_symbols=known.demo_symbols,
             epoch=next((link.epoch for link in self._links if link.topics and link.epoch), ""),
         )
 
@@ -83,8 +87,10 @@ class RemoteFeed:
                     yield event
 
     async def listings(self) -> Sequence[Listing]:
-        rows, quality = await self._get_told("symbols", {}, list[msgspec.Raw])
-        if _state(quality) == "down":
+        rows, headers = await self._get_told("symbols", {}, list[msgspec.Raw])
+        with suppress(msgspec.MsgspecError):
+            self._told_origin = msgspec.json.decode(headers.get("X-Origin", "{}"), type=_Origin)
+        if _state(headers.get("X-Quality", "")) == "down":
             raise VenueUnreachable(
                 self.venue, f"{self._url} has no symbols of its venue, only the built-in list; try again"
             )
@@ -193,8 +199,10 @@ class RemoteFeed:
     async def _get(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> Answer:
         return (await self._get_told(path, parameters, kind))[0]
 
-    async def _get_told(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> tuple[Answer, str]:
-        """Return an answer and what its header says of its quality, as it is written."""
+    async def _get_told(
+        self, path: str, parameters: Mapping[str, str], kind: type[Answer]
+    ) -> tuple[Answer, Mapping[str, str]]:
+        """Return an answer and its headers, which say of its quality and of its source."""
         self._calls += 1
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -206,9 +214,9 @@ class RemoteFeed:
             async with self._session.get(f"{self._url}/api/v1/{path}", params=parameters) as response:
                 body = await response.read()
                 status = response.status
-                quality = response.headers.get("X-Quality", "")
+                headers = response.headers
             if status == 200:
-                return msgspec.json.decode(body, type=kind, strict=False), quality
+                return msgspec.json.decode(body, type=kind, strict=False), headers
             detail = msgspec.json.decode(body, type=_Refused).detail
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({network_reason(error)})") from error
@@ -225,6 +233,26 @@ class _Quality(Struct, frozen=True):
     state: str = ""
 
 
+class _Origin(Struct, frozen=True):
+    """What a server tells of its source that holds wherever its data goes."""
+
+    venue: str = ""
+    simulated: bool = False
+    recorded: bool = False
+    demo_symbols: bool = False
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        """Take what is there and of its type."""
+        venue = told.get("venue")
+        return cls(
+            venue=venue if isinstance(venue, str) else "",
+            simulated=told.get("simulated") is True,
+            recorded=told.get("recorded") is True,
+            demo_symbols=told.get("demo_symbols") is True,
+        )
+
+
 class _Refused(Struct, frozen=True):
     detail: str = ""
 
@@ -236,7 +264,19 @@ class _SymbolRow(Struct, frozen=True, rename="camel"):
     quote_asset: str
     tick_size: Decimal
     step_size: Decimal
-    volume: float = field(name="volume24h", default=0.0)
+    onboard: int = field(name="onboardTime", default=0)
+    ticker: _TickerRow | None = None
+    funding_rate: float | None = None
+
+
+class _TickerRow(Struct, frozen=True):
+    timestamp: int
+    last: float
+    open: float
+    high: float
+    low: float
+    volume: float
+    quote_volume: float = field(name="quoteVolume")
 
 
 class _CandleRow(Struct, frozen=True):
@@ -287,10 +327,19 @@ def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
             quote=row.quote_asset,
             tick_size=row.tick_size,
             lot_size=row.step_size,
+            onboard_us=row.onboard * 1_000,
         )
     except (msgspec.MsgspecError, ValueError, ArithmeticError):
         return None
-    ticker = Ticker(
-        symbol=row.id, time_us=0, last=0.0, open=0.0, high=0.0, low=0.0, volume=0.0, quote_volume=row.volume
+    told = row.ticker
+    ticker = told and Ticker(
+        symbol=row.id,
+        time_us=told.timestamp * 1_000,
+        last=told.last,
+        open=told.open,
+        high=told.high,
+        low=told.low,
+        volume=told.volume,
+        quote_volume=told.quote_volume,
     )
-    return Listing(instrument=instrument, ticker=ticker)
+    return Listing(instrument=instrument, ticker=ticker, funding_rate=row.funding_rate)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from orderfox_nb.core.events import Candle, Event, Liquidation, LiquidationVolume, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, LiquidationVolume, Status, Topic, Trade
 from orderfox_nb.core.timeframes import bar_open_us
 from orderfox_nb.errors import BadValue, UnknownSymbol
 from orderfox_nb.feeds.base import Listing, Origin
@@ -17,6 +17,9 @@ _EVENTS_PER_TURN: Final = 100
 
 class ReplayFeed:
     """Plays the events of each topic in the order given, as fast as they are read; a topic's stream ends with them.
+
+    A list without a ``Status`` that ends its prelude gets one: behind the events at its beginning that were asked for
+    and not received.
 
     Args:
         events: What each topic sends; its beginning must be a prelude.
@@ -31,7 +34,7 @@ class ReplayFeed:
         listings: Sequence[Listing] = (),
         origin: Origin | None = None,
     ) -> None:
-        self._events = {topic: tuple(of_topic) for topic, of_topic in events.items()}
+        self._events = {topic: _with_prelude_end(topic, of_topic) for topic, of_topic in events.items()}
         self._listings = tuple(listings)
         self._origin = origin or Origin(
             source="replay", venue=next((topic.venue for topic in self._events), "replay"), recorded=True
@@ -120,3 +123,19 @@ class ReplayFeed:
 
     def _of(self, symbol: str) -> Sequence[Event]:
         return [event for topic, events in self._events.items() if topic.symbol == symbol for event in events]
+
+
+def _with_prelude_end(topic: Topic, events: Sequence[Event]) -> Sequence[Event]:
+    if any(isinstance(event, Status) and event.ends_prelude for event in events):
+        return tuple(events)
+    if topic.channel == "book":
+        end = 1 + next((at for at, event in enumerate(events) if isinstance(event, BookSnapshot)), -1)
+    else:
+        end = next((at for at, event in enumerate(events) if event.received_us), len(events))
+    live = Status(
+        symbol=topic.symbol,
+        time_us=max((event.time_us for event in events[:end]), default=0),
+        state="live",
+        coverage="sampled" if topic.channel == "liquidations" else "complete",
+    )
+    return (*events[:end], live, *events[end:])

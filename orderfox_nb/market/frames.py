@@ -17,8 +17,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def origin_attributes(origin: Origin) -> dict[str, Any]:
+    """Return what stands in ``attrs`` of every frame."""
+    return {
+        "venue": origin.venue,
+        "source": origin.source,
+        "simulated": origin.simulated,
+        "recorded": origin.recorded,
+    }
+
+
 def trades_frame(trades: Sequence[Trade], attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return trades by time, oldest first."""
+    """Return trades by time, oldest first; those of one time by id.
+
+    A venue's times may go back a little where its ids ascend: ``id`` has the order in which it matched them.
+    """
+    trades = sorted(trades, key=lambda trade: trade.time_us)
     price = np.array([trade.price for trade in trades], np.float64)
     size = np.array([trade.size for trade in trades], np.float64)
     columns = {
@@ -70,7 +84,7 @@ def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
         },
         index=pd.Index([listing.instrument.symbol for listing in listings], name="symbol"),
     )
-    frame.attrs.update(venue=origin.venue, source=origin.source, simulated=origin.simulated, recorded=origin.recorded)
+    _describe(frame, origin_attributes(origin))
     return frame
 
 
@@ -85,14 +99,18 @@ def ticker_frame(frame: Mapping[str, Any], origin: Origin) -> pd.DataFrame:
     )
     row.insert(7, "next_funding", pd.to_datetime([frame["next_funding"]], unit="ms", utc=True))
     quality = frame["quality"]
-    row.attrs.update(
-        symbol=frame["symbol"],
-        venue=origin.venue,
-        source=origin.source,
-        simulated=origin.simulated,
-        recorded=origin.recorded,
-        time_us=frame["time"] * 1000,
-        quality={"state": quality["state"], "coverage": quality["coverage"], "since_us": quality["since"] * 1000},
+    _describe(
+        row,
+        {
+            "symbol": frame["symbol"],
+            **origin_attributes(origin),
+            "time_us": frame["time"] * 1000,
+            "quality": {
+                "state": quality["state"],
+                "coverage": quality["coverage"],
+                "since_us": quality["since"] * 1000,
+            },
+        },
     )
     return row
 
@@ -138,7 +156,7 @@ def book_frame(view: BookView, attributes: dict[str, Any], *, instrument: Instru
             "cumulative": cumulative * instrument.lot_units / instrument.size_scale,
         }
     )
-    frame.attrs.update(attributes)
+    _describe(frame, attributes)
     return frame
 
 
@@ -147,5 +165,36 @@ def _by_time(columns: dict[str, Any], times_us: Any, attributes: dict[str, Any])
 
     times = np.asarray(times_us, np.int64).astype("datetime64[us]")
     frame = pd.DataFrame(columns, index=pd.DatetimeIndex(times, tz="UTC", name="time"))
-    frame.attrs.update(attributes)
+    _describe(frame, attributes)
     return frame
+
+
+class Moments(dict[str, Any]):
+    """The times of ``df.attrs`` as pandas Timestamps, NaT where one is not known.
+
+    JSON, and with it the metadata of a Parquet file, takes none of them: the whole numbers beside say the same.
+    """
+
+    def items(self) -> Any:
+        return {}.items()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Moments:
+        return Moments(self)
+
+
+def _describe(frame: pd.DataFrame, attributes: Mapping[str, Any]) -> None:
+    """Set ``attrs``, with ``times`` beside the microseconds."""
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    def moment(time_us: int) -> Any:
+        return pd.Timestamp(time_us, unit="us", tz="UTC") if time_us else pd.NaT
+
+    frame.attrs.update(attributes)
+    if "quality" not in attributes:
+        return
+    quality = attributes["quality"]
+    frame.attrs["times"] = Moments(
+        time=moment(attributes["time_us"]),
+        since=moment(quality["since_us"]),
+        lapses=[(moment(lapse["start_us"]), moment(lapse["end_us"])) for lapse in quality.get("lapses", ())],
+    )

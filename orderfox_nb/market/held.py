@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from orderfox_nb.core.book import Book
-from orderfox_nb.core.candles import Candles
 from orderfox_nb.core.events import Topic
-from orderfox_nb.core.quality import QualityState
-from orderfox_nb.core.tape import Tape
-from orderfox_nb.core.timeframes import bar_open_us, previous_bar_us
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
 from orderfox_nb.lifecycle import Service
+from orderfox_nb.market.frames import origin_attributes
 
 READY_S = 30.0
 
@@ -51,7 +45,10 @@ class HeldTopics:
         return state.fold.view(), self._attributes(state)
 
     async def hold(self, topic: Topic) -> TopicState:
-        """Subscribe to a topic, or stay subscribed, and wait until its fold has something to show."""
+        """Subscribe to a topic, or stay subscribed, and wait until it is whole.
+
+        One that does not become whole in time is returned where it has something to show: its quality says what it is.
+        """
         desk = self._engine.desk
         service = self._held.get(topic)
         if service is None:
@@ -61,17 +58,15 @@ class HeldTopics:
         except BaseException:
             self._held.pop(topic, None)
             raise
-        try:
-            async with asyncio.timeout(READY_S):
-                await _changed_until(state, lambda: _is_ready(state, desk.now_us()))
-        except TimeoutError:
-            reason = state.quality.reason or "no data yet"
-            raise FeedError(topic.venue, f"{topic} has nothing to show after {READY_S:g} s: {reason}") from None
+        whole = await state.until_whole(READY_S)
         if state.error is not None:
             # The stream ended with an error: the next look begins anew.
             self._held.pop(topic, None)
             await service.stop()
             raise state.error
+        if not whole and not state.ended and not state.last_us:
+            reason = state.quality.reason or "no data yet"
+            raise FeedError(topic.venue, f"{topic} has nothing to show: {reason}")
         return state
 
     async def _close(self) -> None:
@@ -84,13 +79,11 @@ class HeldTopics:
         quality = state.quality
         return {
             "symbol": state.topic.symbol,
-            "venue": origin.venue,
-            "source": origin.source,
-            "simulated": origin.simulated,
-            "recorded": origin.recorded,
+            **origin_attributes(origin),
             "time_us": self._engine.desk.now_us(),
             "quality": {
-                "state": quality.state.name.lower(),
+                "state": quality.state.value,
+                "whole": state.whole,
                 "coverage": quality.coverage,
                 "since_us": quality.since_us,
                 "reason": quality.reason,
@@ -98,33 +91,3 @@ class HeldTopics:
                 "lapses": [msgspec.structs.asdict(lapse) for lapse in quality.intervals()],
             },
         }
-
-
-async def _changed_until(state: TopicState, is_true: Callable[[], bool]) -> None:
-    changed = asyncio.Event()
-    state.watch(changed.set)
-    try:
-        while not is_true():
-            changed.clear()
-            await changed.wait()
-    finally:
-        state.unwatch(changed.set)
-
-
-def _is_ready(state: TopicState, now_us: int) -> bool:
-    if state.error is not None or state.ended:
-        return True
-    fold = state.fold
-    if isinstance(fold, Book):
-        return fold.synced
-    if isinstance(fold, Tape):
-        return fold.last is not None
-    if isinstance(fold, Candles):
-        # The past comes oldest first: it is whole when it has reached about now, or when nothing moves any more.
-        if fold.last is None:
-            return False
-        interval = state.topic.interval
-        late = state.quality.state in {QualityState.STALE, QualityState.DOWN}
-        return late or fold.last.open_us >= previous_bar_us(bar_open_us(now_us, interval), interval)
-    # No liquidation may be true for hours: that the stream is live is all there is to wait for.
-    return state.status is not None and state.status.state == "live"

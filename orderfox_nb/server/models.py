@@ -103,6 +103,20 @@ class PriceFormat(msgspec.Struct, rename="camel"):
     min_move: float
 
 
+class DayTicker(msgspec.Struct, rename="camel"):
+    """The market of the last 24 h."""
+
+    timestamp: int
+    """When the venue said so, milliseconds."""
+    last: float
+    open: float
+    high: float
+    low: float
+    volume: float
+    """In the base asset."""
+    quote_volume: float
+
+
 class SymbolRow(msgspec.Struct, rename="camel"):
     """One symbol with its market of the last 24 h."""
 
@@ -120,6 +134,12 @@ class SymbolRow(msgspec.Struct, rename="camel"):
     price_format: PriceFormat
     rounding_options: list[float]
     default_rounding: float
+    ticker: DayTicker | None
+    """None where the venue did not say."""
+    funding_rate: float | None
+    """A fraction (0.0001 is 1 bp); None where it is not known or there is no funding."""
+    onboard_time: int
+    """When it was listed, milliseconds, 0 if not known."""
 
 
 class CacheStats(msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from orderfox_nb.core.events import Ticker
 from orderfox_nb.core.formatting import format_volume
 from orderfox_nb.core.symbols import default_rounding, rounding_options
 from orderfox_nb.feeds.base import Listing
@@ -37,6 +38,21 @@ def public_symbol(row: Listing) -> dict[str, Any]:
         "priceFormat": price_format(instrument),
         "roundingOptions": [number(option) for option in options],
         "defaultRounding": number(default_rounding(options)),
+        "ticker": None if ticker is None else _public_ticker(ticker),
+        "fundingRate": row.funding_rate,
+        "onboardTime": instrument.onboard_us // 1000,
+    }
+
+
+def _public_ticker(ticker: Ticker) -> dict[str, Any]:
+    return {
+        "timestamp": ticker.time_us // 1000,
+        "last": ticker.last,
+        "open": ticker.open,
+        "high": ticker.high,
+        "low": ticker.low,
+        "volume": ticker.volume,
+        "quoteVolume": ticker.quote_volume,
     }
 
 

@@ -23,11 +23,10 @@ _SETTLE_S: Final = 10.0
 """How long a topic that was just opened may take to be live; after that its state is shown as it is."""
 _AGAIN_S: Final = 0.1
 _EARLY: Final = ("syncing", "gap")
-_EMPTY_S: Final = 1.0
-"""How long a list may stay empty, or a past be missing, of what is live: it comes a moment after the first word."""
+_PAST_S: Final = 1.0
+"""How long past liquidations may be missing beside bars that are live."""
 _MARK_S: Final = 2.5
 """How long the mark price, which comes once a second, may be missing; a recording may have none."""
-_LISTS: Final = ("trades", "orders", "bars")
 _GAP: Final = 8.0
 _FOOT: Final = 24.0
 _LINE: Final = 15.0
@@ -108,14 +107,14 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
 
     async def first() -> dict[str, Any]:
         frame: dict[str, Any] | None = None
-        patient_until = asyncio.get_running_loop().time() + (_MARK_S if stream == "ticker" else _EMPTY_S)
+        patient_until = asyncio.get_running_loop().time() + (_MARK_S if stream == "ticker" else _PAST_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_S), engine.desk.frames(key) as reader:
                 async for one in reader:
                     seen: dict[str, Any] = msgspec.json.decode(one.text)
                     frame = seen
-                    empty = any(not seen[name][0] for name in _LISTS if name in seen)
-                    empty = empty or ("mark" in seen and seen["mark"] is None)
+                    # A list that is live is whole, also where it is empty.
+                    empty = "mark" in seen and seen["mark"] is None
                     empty = empty or seen.get("liquidation_history") == "missing"
                     empty = empty or (seen.get("liquidation_quality") or {}).get("state") in _EARLY
                     patient = empty and asyncio.get_running_loop().time() < patient_until

@@ -22,8 +22,8 @@ def status(state: Any, second: int = 0, **values: Any) -> Status:
     return Status(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, state=state, **values)
 
 
-def gap(second: int = 0, *, lost: int = -1) -> Gap:
-    return Gap(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, reason="pu broke", lost=lost)
+def gap(second: int = 0, *, lost: int = -1, restart: bool = False) -> Gap:
+    return Gap(symbol="BTCUSDT", time_us=MONTH_US + second * SECOND_US, reason="pu broke", lost=lost, restart=restart)
 
 
 def snapshot(second: int = 0) -> BookSnapshot:
@@ -68,8 +68,31 @@ def test_a_book_is_live_with_its_snapshot():
     assert after("book", snapshot(), status("live")).state is QualityState.LIVE
 
 
+@pytest.mark.parametrize("channel", list(STALE_AFTER_S))
+def test_a_prelude_is_not_live_before_its_stream_says_so(channel: Channel):
+    prelude = [snapshot(), liquidation(MONTH_US), trade(1, MONTH_US), trade(2, MONTH_US - HOUR_US), 1, 2]
+    quality = after(channel, status("connecting"), *prelude)
+    assert quality.state is QualityState.SYNCING
+    quality.apply(status("live", 3))
+    assert quality.state is QualityState.LIVE
+    assert not quality.intervals()
+
+
+@pytest.mark.parametrize("trouble", [status("down", 5), gap(5, restart=True)])
+@pytest.mark.parametrize("channel", list(STALE_AFTER_S))
+def test_a_new_prelude_is_not_live_before_its_stream_says_so(channel: Channel, trouble: Event):
+    quality = after(channel, snapshot(), status("live"), trouble)
+    state = quality.state
+    assert state in {QualityState.DOWN, QualityState.GAP}
+    for event in (snapshot(6), trade(1, MONTH_US + 6 * SECOND_US), liquidation(MONTH_US + 6 * SECOND_US)):
+        quality.apply(event)
+        assert quality.state is state
+    quality.apply(status("live", 7))
+    assert quality.state is QualityState.LIVE
+
+
 def test_a_gap_in_a_book_lasts_until_the_next_snapshot():
-    quality = after("book", snapshot(), gap(5), delta(6))
+    quality = after("book", snapshot(), status("live"), gap(5), delta(6))
     assert quality.state is QualityState.GAP
     assert quality.reason == "pu broke"
     quality.apply(snapshot(7))
@@ -113,11 +136,11 @@ def test_silence_beyond_a_channels_rhythm_is_stale(channel: Channel):
 
 
 def test_a_message_ends_staleness():
-    assert after("book", snapshot(), 0, 60, delta(60)).state is QualityState.LIVE
+    assert after("book", snapshot(), status("live"), 0, 60, delta(60)).state is QualityState.LIVE
 
 
 def test_open_interest_that_is_asked_for_keeps_its_topic_live():
-    quality = Quality("open_interest")
+    quality = after("open_interest", status("live"))
     for minute in range(30):
         time_us = MONTH_US + minute * 60 * SECOND_US
         quality.apply(OpenInterest(symbol="BTCUSDT", time_us=time_us, open_interest=1.0))
@@ -222,7 +245,12 @@ def test_lapses_are_kept_for_a_day_and_their_sums_longer():
     log = LapseLog()
     for hour in range(30):
         quality = Quality("book", lapses=log)
-        for event in (snapshot(hour * 3600), gap(hour * 3600 + 5), snapshot(hour * 3600 + 6)):
+        for event in (
+            snapshot(hour * 3600),
+            status("live", hour * 3600),
+            gap(hour * 3600 + 5),
+            snapshot(hour * 3600 + 6),
+        ):
             quality.apply(event)
         quality.advance(MONTH_US + hour * HOUR_US + 6 * SECOND_US)
     assert len(log) == 25

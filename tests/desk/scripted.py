@@ -115,8 +115,11 @@ class ScriptedFeed:
             raise UnknownSymbol(topic.symbol)
         self.opened[topic] = self.opened.get(topic, 0) + 1
         try:
-            for event in self.preludes.get(topic, ()):
+            prelude = self.preludes.get(topic, ())
+            for event in prelude:
                 yield event
+            if prelude and not any(isinstance(event, Status) for event in prelude):
+                yield live(prelude[-1].time_us, topic.symbol)
             queue = self.queue(topic)
             while True:
                 item = await queue.get()

@@ -144,6 +144,17 @@ async def test_public_symbol_follows_the_contract():
         "priceFormat": {"type": "price", "precision": 1, "minMove": 0.1},
         "roundingOptions": [0.1, 1, 10, 100, 1000],
         "defaultRounding": 10,
+        "ticker": {
+            "timestamp": 0,
+            "last": 50_000.0,
+            "open": 50_000.0 / 1.02,
+            "high": 50_000.0 * 1.1,
+            "low": 50_000.0 * 0.9,
+            "volume": 12.59e9 / 50_000.0,
+            "quoteVolume": 12.59e9,
+        },
+        "fundingRate": 0.0001,
+        "onboardTime": 0,
     }
 
 

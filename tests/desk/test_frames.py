@@ -62,6 +62,7 @@ def put_book(feed: ScriptedFeed) -> None:
     feed.put(
         BOOK,
         snapshot(now, [(49_999.9, 7.849), (49_985.0, 1.001)], [(50_000.1, 23.4), (50_010.1, 0.019)]),
+        live(now),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,10 +24,13 @@ from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.book import Book
+from orderfox_nb.core.candles import Candles
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Event, Gap, Status, Topic, Trade, encode_event
 from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidation_volume import LiquidationState
+from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.timeframes import MINUTE_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.feeds.base import Feed, Listing, Origin
@@ -130,10 +133,8 @@ class Reader:
 
     @property
     def built(self) -> bool:
-        """Whether the prelude was whole."""
-        if self.topic.channel == "liquidations":
-            return any(status.state == "live" for status in self.of(Status))
-        return bool(self.facts)
+        """Whether the stream has said that its prelude is whole."""
+        return any(status.ends_prelude for status in self.of(Status))
 
 
 def agree(one: Reader, other: Reader) -> bool:
@@ -165,6 +166,42 @@ class StreamContract:
             for event in reader.fold.prelude():
                 rebuilt.apply(event)
             assert rebuilt.digest() == reader.fold.digest()
+
+    async def test_a_stream_says_that_it_is_live_when_its_prelude_is_whole(self, stage: Stage, channel: str) -> None:
+        feed, symbol = stage.feed, stage.instrument.symbol
+        # What is there before the stream is opened must be there when it says that it is whole.
+        trades = [trade.id for trade in await feed.trades(symbol, limit=1000)]
+        bars = [bar.open_us for bar in await feed.candles(symbol, "1m", limit=1500)]
+        orders = await feed.liquidations(symbol, limit=20)
+        for late in (False, True):
+            async with AsyncExitStack() as stack:
+                if late:
+                    first = await stack.enter_async_context(Reader(stage, channel))
+                    await first.until(lambda first=first: first.built)
+                reader = await stack.enter_async_context(Reader(stage, channel))
+                await reader.until(lambda reader=reader: reader.built)
+                fold = fold_for(reader.topic, stage.instrument)
+                ends = [isinstance(event, Status) and event.ends_prelude for event in reader.events]
+                for event in reader.events[: ends.index(True)]:
+                    fold.apply(event)
+                match fold:
+                    case Book():
+                        assert fold.synced
+                    case Tape():
+                        known = {trade.id for trade in fold.view()}
+                        assert known
+                        # What a list answers as past is also what it has yet to play.
+                        due = (number for number in trades if not stage.ends or number <= max(known))
+                        assert {number for number in due if number > max(known) - fold.keep} <= known
+                    case Candles():
+                        known = fold.view().open_us.tolist()
+                        assert known
+                        assert {open_us for open_us in bars if open_us > max(known) - 1500 * MINUTE_US} <= {*known}
+                    case LiquidationState():
+                        known = {(order.time_us, order.side) for order in fold.view()}
+                        assert {(order.time_us, order.side) for order in orders} <= known
+                    case _:
+                        assert fold.view() is not None
 
     async def test_events_come_in_the_order_in_which_the_exchange_sent_them(self, stage: Stage, channel: str) -> None:
         async with Reader(stage, channel) as reader:

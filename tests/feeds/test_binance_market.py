@@ -120,6 +120,7 @@ async def test_bars_of_a_hole_are_fetched_after_a_reconnection(venue: ScriptedVe
         await feed.ask_time()
         await next_of(stream, Candle)
         await next_of(stream, Candle)
+        assert (await next_of(stream, Status, Candle)).state == "live"
         await venue.cut("market")
         assert (await next_of(stream, Status)).state == "down"
         bars = [await next_of(stream, Candle, Gap) for _ in range(3)]

@@ -68,6 +68,7 @@ async def test_a_cut_connection_is_told_and_heals_without_ending_the_stream(
     venue.answers["depth"] = deque([book(102), book(500)])
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
         await next_of(stream, BookSnapshot)
+        assert (await next_of(stream, Status, BookSnapshot)).state == "live"
         cut = asyncio.create_task(venue.cut("public"))
         down = await next_of(stream, Status)
         assert down.state == "down"
@@ -174,6 +175,7 @@ async def test_a_malformed_frame_is_counted_and_told_and_the_stream_goes_on(
     venue.answers["aggTrades"] = past_trades(1, 1)
     async with feed_on(venue) as feed, aclosing(feed.stream(TRADES)) as stream:
         await next_of(stream, Trade)
+        assert (await next_of(stream, Status, Trade)).state == "live"
         await venue.send_text(TRADE_STREAM, '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","p":"nan"')
         status = await next_of(stream, Status)
         assert "malformed" in status.reason

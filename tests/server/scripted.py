@@ -104,16 +104,16 @@ class ScriptedFeed:
                 snapshot = BookSnapshot(
                     symbol=symbol, time_us=now, raw_bids=raw_levels(bids), raw_asks=raw_levels(asks), update_id=100
                 )
-                return [live, snapshot]
+                return [snapshot, live]
             case "trades":
-                return [live, *(trade(symbol, number, now) for number in range(1, 151))]
+                return [*(trade(symbol, number, now) for number in range(1, 151)), live]
             case "candles":
-                return [live, *bars(symbol, topic.interval, 300, now)]
+                return [*bars(symbol, topic.interval, 300, now), live]
             case "liquidations":
                 volume = LiquidationVolume(
                     symbol=symbol, time_us=now, interval="1m", start_us=[], buy=[], sell=[], count=[]
                 )
-                return [live, volume, *(liquidation(symbol, number, now) for number in range(3))]
+                return [volume, *(liquidation(symbol, number, now) for number in range(3)), live]
             case _:
                 return [live]
 

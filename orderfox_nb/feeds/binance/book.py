@@ -111,8 +111,8 @@ class BookFollower:
         self._stale_pause_s = _STALE_PAUSE_S
         self._pace.whole()
         self._teller.resyncs += 1
-        yield self._teller.status("live")
         yield from events
+        yield self._teller.status("live")
 
     def _desync(self, reason: str, *, lost: int = -1) -> Iterator[Event]:
         if self._sync.synced:

@@ -155,8 +155,6 @@ class CandlesFollower:
             self._ask(after_s=_AGAIN_S)
             return
         self._opened = True
-        if self._connected:
-            yield self._teller.status("live")
         for bar in bars:
             # As many trades as before: nothing to correct.
             known = closed is not None and bar.open_us == closed.open_us and bar.trades == closed.trades
@@ -172,6 +170,8 @@ class CandlesFollower:
         if self._waiting:
             yield self._teller.status("gap", "the end of a bar was missed while others were asked for")
             self._ask(after_s=_AGAIN_S)
+        elif self._connected:
+            yield self._teller.status("live")
 
     def _emit(self, candle: Candle) -> Iterator[Event]:
         if self._newest is None or candle.open_us >= self._newest.open_us:

@@ -30,6 +30,8 @@ class LatestFollower:
         self._poll_s = poll_s
         self._newest_us = 0
         self._live = False
+        self._owes_live = True
+        """Whether ``live`` is still to be reported: not before the present value."""
 
     @property
     def holding(self) -> bool:
@@ -43,10 +45,12 @@ class LatestFollower:
         match item:
             case MarkPrice() | Ticker() | OpenInterest():
                 yield from self._emit(item)
+                yield from self._whole()
             case Live():
-                self._live = True
-                yield self._teller.status("live")
-                if not self._newest_us:
+                self._live = self._owes_live = True
+                if self._newest_us:
+                    yield from self._whole()
+                else:
                     self._fetches.ask(_NOW, self._now, attempts=3)
             case Lost(reason):
                 self._live = False
@@ -56,24 +60,32 @@ class LatestFollower:
             case Restarted(reason):
                 self._newest_us = 0
                 if self._live:
+                    self._owes_live = True
                     yield self._teller.restart(reason)
                     self._fetches.ask(_NOW, self._now, attempts=None if self._poll_s else 3)
             case Fetched(events=events):
-                if self._poll_s:
-                    if not self._live:
-                        self._live = True
-                        yield self._teller.status("live")
-                    self._fetches.ask(_NOW, self._now, after_s=self._poll_s)
                 for event in events:
                     yield from self._emit(event)
+                if self._poll_s:
+                    self._live = True
+                    self._fetches.ask(_NOW, self._now, after_s=self._poll_s)
+                yield from self._whole()
             case Failed(error=error, final=final):
                 if isinstance(error, UnknownSymbol) or (final and self._poll_s):
                     raise error
                 if self._poll_s and self._live:
-                    self._live = False
+                    self._live, self._owes_live = False, True
                     yield self._teller.status("down", str(error))
+                elif final:
+                    # The venue does not say what it is now; the stream will.
+                    yield from self._whole()
             case _:
                 return
+
+    def _whole(self) -> Iterator[Event]:
+        if self._live and self._owes_live:
+            self._owes_live = False
+            yield self._teller.status("live")
 
     def _emit(self, event: Event) -> Iterator[Event]:
         if event.time_us >= self._newest_us or event.received_us or self._poll_s:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from orderfox_nb.core.events import Channel, Event, is_restart
+from orderfox_nb.core.events import Channel, Event, Status, is_restart
 from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
 from orderfox_nb.feeds.binance.items import Fetched, Frozen, Item, Jumped, Restarted, Silent, Speaking
@@ -48,6 +48,8 @@ class Reading:
         self._open_streams = open_streams
         self._quiet_s = None if recorded else _QUIET_S.get(teller.topic.channel)
         self._heard = False
+        self._live = False
+        """Whether the follower's last word was ``live``: only it knows when its prelude is over."""
 
     @property
     def holding(self) -> bool:
@@ -77,7 +79,8 @@ class Reading:
             case Silent(reason):
                 yield self._teller.status("stale", reason)
             case Speaking():
-                yield self._teller.status("live")
+                if self._live:
+                    yield self._teller.status("live")
             case _:
                 self._heard = True
                 self._watch.hear(self._teller.topic, item)
@@ -88,6 +91,10 @@ class Reading:
             # Who was told of it tells nobody.
             if is_restart(event) and not isinstance(item, Restarted):
                 self._open_streams.restarted(event.reason, by=self._teller)
+            if isinstance(event, Status) and event.state in {"live", "down", "connecting"}:
+                self._live = event.state == "live"
+            elif is_restart(event):
+                self._live = False
             yield event
 
     def _listen(self) -> None:

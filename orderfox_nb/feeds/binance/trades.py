@@ -51,7 +51,8 @@ class TradesFollower:
         self._last_id = -1
         self._newest_us = 0
         self._late = 0
-        self._missing = False
+        self._owes_live = True
+        """Whether ``live`` is still to be reported: not before everything that was asked for has been yielded."""
         self._connected = False
         self._abandoned_id = -1
         """The last id of the venue before it began anew."""
@@ -70,12 +71,11 @@ class TradesFollower:
             case Trade():
                 yield from self._live(item)
             case Live():
-                self._connected = True
+                self._connected = self._owes_live = True
                 if self._last_id < 0:
                     self._fetches.ask(_PAST, self._newest)
-                elif not self._fetches.asking(_PAST):
-                    self._missing = False
-                    yield self._teller.status("live")
+                else:
+                    yield from self._filled()
             case Lost(reason):
                 self._connected = False
                 yield self._teller.status("down", reason)
@@ -105,10 +105,7 @@ class TradesFollower:
         if self._is_of_before(trades):
             self._fetches.ask(_PAST, self._newest, after_s=_RESTART_PAUSE_S)
             return
-        if not self._opened:
-            self._opened = True
-            if self._connected:
-                yield self._teller.status("live")
+        self._opened = True
         for trade in trades:
             yield from self._emit(trade)
         yield from self._go_on(filled=True)
@@ -137,7 +134,7 @@ class TradesFollower:
         self._abandoned_id = max(self._abandoned_id, self._last_id)
         self._last_id, self._newest_us, self._late = -1, 0, 0
         if self._opened:
-            self._missing = True
+            self._owes_live = True
             yield self._teller.restart(reason)
             self._fetches.cancel(_PAST)
             if self._connected:
@@ -159,7 +156,7 @@ class TradesFollower:
             missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0
             if 0 < missing <= MOST_FILLED and not filled:
                 first, last = self._last_id + 1, trade.id - 1
-                self._missing = True
+                self._owes_live = True
                 yield self._teller.status("gap", f"trades {first} to {last} are missing, asked for", lost=missing)
                 self._fetches.ask(_PAST, partial(self._between, first, last), attempts=_FILL_ATTEMPTS)
                 return
@@ -168,8 +165,8 @@ class TradesFollower:
             filled = False
 
     def _filled(self) -> Iterator[Event]:
-        if self._missing and self._connected and not self._fetches.asking(_PAST):
-            self._missing = False
+        if self._owes_live and self._connected and not self._fetches.asking(_PAST):
+            self._owes_live = False
             yield self._teller.status("live")
 
     def _emit(self, trade: Trade) -> Iterator[Event]:

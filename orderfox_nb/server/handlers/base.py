@@ -166,7 +166,7 @@ class MarketHandler(JupyterHandler):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS")
             self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID")
-            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, X-Limit, X-Quality, Retry-After")
+            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, X-Limit, X-Quality, X-Origin, Retry-After")
 
     def check_origin(self, origin_to_satisfy_tornado: str | None = None) -> bool:
         return self.listed_origin() is not None or super().check_origin(origin_to_satisfy_tornado or "")

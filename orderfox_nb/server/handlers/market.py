@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -71,10 +72,17 @@ class Symbols(ListRoute):
 
     route = "symbols"
     model = list[SymbolRow]
+    headers: ClassVar[Mapping[str, str]] = {
+        "X-Origin": "Where the data comes from, and whether it is simulated or recorded, as JSON",
+        **ListRoute.headers,
+    }
 
     async def answer(self, *_args: str) -> bytes:
-        catalogue = (await self.service.desk()).catalogue
+        desk = await self.service.desk()
+        catalogue = desk.catalogue
         rows = await catalogue.rows()
+        # A header is ASCII, and a source may be a file of any name.
+        self.set_header("X-Origin", json.dumps(msgspec.to_builtins(desk.origin)))
         return self.told(Answer(symbols(rows), catalogue.quality))
 
 

@@ -328,16 +328,13 @@ class LiquidationsSocket(SymbolSocket):
 
 
 def _known_orders(desk: Desk, topic: Topic) -> Sequence[Liquidation] | None:
-    """Return the orders so far, oldest first; None while the past is still on its way.
-
-    A feed says that it is live behind its past, and what was read in one batch is all that the fold has.
-    """
+    """Return the orders so far, oldest first; None while the past is still on its way."""
     state = desk.hub.state(topic)
     assert state is not None, "a topic that is read is open"
     fold: LiquidationState = state.fold  # type: ignore[assignment]
     orders = fold.orders.oldest_first
-    connection = "connecting" if state.status is None else state.status.state
-    return orders if connection == "live" or (connection == "down" and orders) else None
+    down = state.status is not None and state.status.state == "down"
+    return orders if state.whole or (down and orders) else None
 
 
 def stamp_of(desk: Desk, topic: Topic, sequence: int) -> Stamp:
