@@ -18,7 +18,7 @@ from orderfox_nb.core.timeframes import DAY_US, TIMEFRAME_US, bar_open_us, next_
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import Hub
-from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, timeframe, volume_timeframe
+from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, decimal_text, timeframe, volume_timeframe
 from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol
 from orderfox_nb.views.candles import CandleView, aligned, candle_columns, public_candles
 from orderfox_nb.views.public_liquidations import public_order, public_volume
@@ -55,7 +55,7 @@ class Answers:
         self._history = history
 
     async def symbols(self, texts: Sequence[str]) -> bytes:
-        """Return which symbols texts mean, one object each: ``symbol``, or null with ``message`` and ``suggestions``.
+        """Return which symbols texts mean, one object each (docs/live.md).
 
         Raises:
             BadValue: More texts than a page shows.
@@ -67,10 +67,12 @@ class Answers:
         for text in texts:
             try:
                 instrument = (await self._catalogue.resolve(text)).instrument
-                found.append({"asked": text, "symbol": instrument.symbol, "name": instrument.ui_name})
+                row: dict[str, object] = {"symbol": instrument.symbol, "name": instrument.ui_name}
+                row["tick_size"] = decimal_text(instrument.tick_size)
             except UnknownSymbol as error:
-                row = {"asked": text, "symbol": None, "message": str(error), "suggestions": error.suggestions}
-                found.append(row)
+                row = {"symbol": None, "message": str(error), "suggestions": error.suggestions}
+                row["largest"] = next((one.instrument.symbol for one in self._catalogue.known), "")
+            found.append({"asked": text, **row})
         return encode(found)
 
     async def trades(self, text: str, *, limit: int) -> Answer:

@@ -11,6 +11,7 @@ from ipywidgets.widgets.trait_types import InstanceDict
 
 from orderfox_nb.widgets.base import Displayed, canonical_symbol
 from orderfox_nb.widgets.candle_chart import CandleChart
+from orderfox_nb.widgets.cells import close_trees
 from orderfox_nb.widgets.depth_chart import DepthChart
 from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.order_book import OrderBook, Rounding, rounding_text
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 PanelT = TypeVar("PanelT", bound=DOMWidget)
 
-MOST_COLUMNS: Final = 6
+MAX_COLUMNS: Final = 6
 
 
 class _LayoutOrName(InstanceDict):
@@ -59,15 +60,38 @@ class _Column:
         self.chart = _panel(CandleChart, values)
         self.book = _panel(OrderBook, values, "book")
         self.tape = _panel(Tape, values, "tape")
+        self._head: Box | None = None
+        self._box: Box | None = None
 
     @property
     def linked(self) -> list[Widget]:
         return [self.picker, self.header, self.badge, self.chart.layer, self.book, self.tape]
 
+    @property
+    def all(self) -> list[Widget]:
+        """Everything of it, what contains before its parts."""
+        boxes = [box for box in (self._box, self._head) if box is not None]
+        return [*boxes, self.picker, self.header, self.badge, self.chart, self.book, self.tape]
+
     def head(self, *more: Widget) -> Box:
-        head = Box(children=[self.picker, self.header, self.badge, *more])
-        head.add_class("of-head")
-        return head
+        """Return the line above the panels, with what else stands in it."""
+        children = (self.picker, self.header, self.badge, *more)
+        if self._head is None:
+            self._head = Box()
+            self._head.add_class("of-head")
+        if self._head.children != children:
+            self._head.children = children
+        return self._head
+
+    def box(self, *more: Widget) -> Box:
+        """Return the column as one box beside others: the same one each time, so that its views stay."""
+        head = self.head(*more)
+        if self._box is None:
+            lower = Box(children=[self.book, self.tape])
+            lower.add_class("of-lower")
+            self._box = Box(children=[head, self.chart, lower])
+            self._box.add_class("of-column")
+        return self._box
 
 
 class Dashboard(View, Displayed, Box):
@@ -108,7 +132,7 @@ class Dashboard(View, Displayed, Box):
 
     symbol = traitlets.Unicode("BTCUSDT")
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"])
-    """One a column; how many there are is decided when the dashboard is made."""
+    """One a column, 1 to 6: another number adds columns or takes them away."""
     rounding = Rounding()
     minimum_notional = traitlets.Float(0.0, min=0.0)
     arrangement = traitlets.Enum(LAYOUTS, "default")
@@ -177,18 +201,8 @@ class Dashboard(View, Displayed, Box):
         )
         self.page_state = state
         state.add_class("of-page-state")
-        self._columns = [_Column(state.of_column(at)) for at in range(len(shown))]
-        first = self._columns[0]
-        self.picker, self.header, self.badge = first.picker, first.header, first.badge
-        self.chart, self.book, self.tape = first.chart, first.book, first.tape
-        panels = [(panel, at) for at, column in enumerate(self._columns) for panel in column.linked]
-        if len(shown) == 1:
-            self.liquidations = _panel(Liquidations, state.of_column(0), "liquidations")
-            self.depth = _panel(DepthChart, state.of_column(0), "depth")
-            panels += [(self.liquidations, 0), (self.depth.layer, 0)]
-        with state.hold_sync():
-            state.panels = [panel for panel, _ in panels]
-            state.columns = [at for _, at in panels]
+        self._columns: list[_Column] = []
+        self._fit_columns()
         super().__init__(
             children=self._children(),
             symbol=shown[0],
@@ -206,24 +220,59 @@ class Dashboard(View, Displayed, Box):
         state.observe(self._state_changed, list(EACH))
         self.observe(self._bring, ["symbols", "rounding", "minimum_notional", *SHARED])
         self.add_class("of-dashboard")
-        if len(shown) > 1:
-            self.add_class("of-side-by-side")
-            self.add_class(f"of-columns-{len(shown)}")
+        self._show_columns()
+
+    def _fit_columns(self, before: Sequence[str] = ()) -> list[Widget]:
+        """Make and drop columns until there is one for each symbol of the state; return the panels that were dropped.
+
+        Args:
+            before: The symbols that the columns had.
+        """
+        state, dropped = self.page_state, list[Widget]()
+        symbols = state.symbols
+        while len(self._columns) > len(symbols):
+            # The column whose symbol has gone; the others keep their panels and with them what a chart has loaded.
+            at = next((at for at, pair in enumerate(zip(before, symbols, strict=False)) if pair[0] != pair[1]), -1)
+            dropped += self._columns.pop(at if len(before) == len(symbols) + 1 else -1).all
+        for at in range(len(self._columns), len(symbols)):
+            self._columns.append(_Column(state.of_column(at)))
+        first = self._columns[0]
+        self.picker, self.header, self.badge = first.picker, first.header, first.badge
+        self.chart, self.book, self.tape = first.chart, first.book, first.tape
+        panels = [(panel, at) for at, column in enumerate(self._columns) for panel in column.linked]
+        if len(symbols) > 1:
+            dropped += [one for one in (self.liquidations, self.depth) if one is not None]
+            self.liquidations = self.depth = None
+        else:
+            self.liquidations = self.liquidations or _panel(Liquidations, state.of_column(0), "liquidations")
+            self.depth = self.depth or _panel(DepthChart, state.of_column(0), "depth")
+            panels += [(self.liquidations, 0), (self.depth.layer, 0)]
+        with state.hold_sync():
+            state.panels = [panel for panel, _ in panels]
+            state.columns = [at for _, at in panels]
+        return dropped
+
+    def _show_columns(self) -> None:
+        count = len(self._columns)
+        for one in range(2, MAX_COLUMNS + 1):
+            (self.add_class if one == count else self.remove_class)(f"of-columns-{one}")
+        (self.add_class if count > 1 else self.remove_class)("of-side-by-side")
+
+    def _renew_columns(self, before: Sequence[str]) -> None:
+        """Bring the screen to another number of symbols."""
+        dropped = self._fit_columns(before)
+        self.children = self._children()
+        self._show_columns()
+        self._bring(None)
+        close_trees(dropped)
 
     def _children(self) -> list[Widget]:
         if self.liquidations is not None and self.depth is not None:
             column = self._columns[0]
             head = column.head(self.page_state)
             return [head, column.chart, self.depth, column.book, column.tape, self.liquidations]
-        boxes: list[Widget] = []
-        for column in self._columns:
-            lower = Box(children=[column.book, column.tape])
-            lower.add_class("of-lower")
-            last = column is self._columns[-1]
-            box = Box(children=[column.head(*([self.page_state] if last else [])), column.chart, lower])
-            box.add_class("of-column")
-            boxes.append(box)
-        return boxes
+        *others, last = self._columns
+        return [*(column.box() for column in others), last.box(self.page_state)]
 
     def _first_chosen(self, change: Any) -> None:
         state, value = self.page_state, change["new"]
@@ -238,17 +287,27 @@ class Dashboard(View, Displayed, Box):
         state, symbols = self.page_state, change["new"]
         if state.symbols != symbols:
             # Another symbol starts with its own row height: the old one belongs to other prices.
-            same = [before == now for before, now in zip(state.symbols, symbols, strict=True)]
-            # The page hears of both at once, and of the panels after that: a panel's symbol alone is a choice to it.
+            known = list(zip(state.symbols, state.roundings, strict=False))
+            minimum = state.minimum_notionals[: len(symbols)]
+            # The page hears of all at once, and of the panels after that: a panel's symbol alone is a choice to it.
             with self.hold_trait_notifications(), state.hold_sync():
                 state.symbols = symbols
-                state.roundings = [own if kept else "auto" for own, kept in zip(state.roundings, same, strict=True)]
+                state.roundings = [
+                    known[at][1] if known[at : at + 1] and known[at][0] == symbol else dict(known).get(symbol, "auto")
+                    for at, symbol in enumerate(symbols)
+                ]
+                state.minimum_notionals = minimum + [0.0] * (len(symbols) - len(minimum))
         self.symbol = symbols[0]
+        if len(symbols) != len(self._columns):
+            self._renew_columns(change["old"])
 
     def _state_changed(self, _: Any) -> None:
-        self.symbols = self.page_state.symbols
-        self.rounding = self.page_state.roundings[0]
-        self.minimum_notional = self.page_state.minimum_notionals[0]
+        state = self.page_state
+        if len({len(getattr(state, name)) for name in EACH}) > 1:
+            return  # one of the lists is on its way
+        self.symbols = state.symbols
+        self.rounding = state.roundings[0]
+        self.minimum_notional = state.minimum_notionals[0]
 
     def _bring(self, _: Any) -> None:
         """Bring the panels to the state, so that their data is that of the market in force.
@@ -256,8 +315,8 @@ class Dashboard(View, Displayed, Box):
         What the page chose it brings to them itself: an answer from here might come after its next choice and undo it.
         """
         state = self.page_state
-        if state.hearing:
-            return
+        if state.hearing or len(state.symbols) != len(self._columns):
+            return  # what the page chose, or columns that are not made yet
         for panel, column in zip(state.panels, state.columns, strict=True):
             values = state.of_column(column)
             for name in values.keys() & set(panel.trait_names()):
@@ -269,10 +328,7 @@ class Dashboard(View, Displayed, Box):
 
     @traitlets.validate("symbols")
     def _canonical_symbols(self, proposal: Any) -> list[str]:
-        symbols = [canonical_symbol(one) for one in proposal["value"]]
-        if len(symbols) != len(self._columns):
-            raise traitlets.TraitError(f"symbols: {len(symbols)} for {len(self._columns)} columns")
-        return symbols
+        return _symbols_asked(None, proposal["value"])
 
     @property
     def df(self) -> pd.DataFrame:
@@ -308,7 +364,7 @@ def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None) -> list[st
     """Return the symbol of each column.
 
     Raises:
-        TraitError: Both were given, or not one to ``MOST_COLUMNS`` symbols.
+        TraitError: Both were given, or not one to ``MAX_COLUMNS`` symbols.
     """
     if symbols is None:
         return [canonical_symbol("BTCUSDT" if symbol is None else symbol)]
@@ -316,8 +372,8 @@ def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None) -> list[st
         raise traitlets.TraitError("symbol and symbols: give one of the two")
     if isinstance(symbols, str):
         raise traitlets.TraitError(f"symbols {symbols!r} must be a list such as ['BTCUSDT', 'ETHUSDT']")
-    if not 1 <= len(symbols) <= MOST_COLUMNS:
-        raise traitlets.TraitError(f"symbols: 1 to {MOST_COLUMNS} fit side by side, not {len(symbols)}")
+    if not 1 <= len(symbols) <= MAX_COLUMNS:
+        raise traitlets.TraitError(f"symbols: 1 to {MAX_COLUMNS} fit side by side, not {len(symbols)}")
     return [canonical_symbol(one) for one in symbols]
 
 

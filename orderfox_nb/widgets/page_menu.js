@@ -1,9 +1,11 @@
 // The dashboard's own controls: layout, theme, palette, zone, copy as code and as a link, the keys; and a word to the
 // reader when the kernel behind the page has ended.
 import { make, makeSelect, write } from "./dom.js";
-import { holdLink } from "./page_link.js";
+import { LAYOUTS } from "./page_forms.js";
 import { KEYS } from "./page_keys.js";
-import { LAYOUTS, viewCode, viewLink } from "./page_url.js";
+import { holdLink } from "./page_link.js";
+import { makeMarkets } from "./page_markets.js";
+import { viewCode, viewLink } from "./page_url.js";
 import { kernelEnded } from "./panel.js";
 import { Steady } from "./steady_state.js";
 import { choose, chosen, inLab, onTheme } from "./theme.js";
@@ -41,7 +43,7 @@ async function copy(text) {
   }
 }
 
-export function makeMenu({ model, el, view, chooseTrait }) {
+export function makeMenu({ model, el, view, chooseTrait, markets, changed }) {
   const box = make("div", "of of-menu");
   const kernel = make("span", "of-kernel");
   kernel.setAttribute("role", "status");
@@ -68,10 +70,11 @@ export function makeMenu({ model, el, view, chooseTrait }) {
   banner.setAttribute("role", "alert");
   const told = "The Python session behind this page has ended. Prices go on from the server; reload for a new session.";
   banner.append(make("span", "", told), makeButton("Reload", () => location.reload()));
-  box.append(kernel, button, popup, keys, code, banner);
+  const { button: marketsButton, popup: marketsPopup, end: endMarkets } = makeMarkets({ markets, makePopup, changed });
+  box.append(kernel, marketsButton, button, popup, marketsPopup, keys, code, banner);
   el.append(box);
 
-  for (const sheet of [popup, keys, code]) {
+  for (const sheet of [popup, marketsPopup, keys, code]) {
     sheet.addEventListener("beforetoggle", ({ newState }) => {
       if (newState !== "open") return;
       const place = button.getBoundingClientRect();
@@ -151,6 +154,7 @@ export function makeMenu({ model, el, view, chooseTrait }) {
     end() {
       ended = true;
       steady.stop();
+      endMarkets();
       untheme();
       model.off("change:arrangement", showChoices);
       letGo();

@@ -49,7 +49,7 @@ class PageState(View, PageWidget):
     """Links the panels in the browser, and keeps what they show in the URL and in local storage."""
 
     _esm = module_text("page_state.js")
-    _css = style_text("dashboard.css")
+    _css = style_text("dashboard.css", "page_notices.css")
 
     name = traitlets.Unicode("dashboard").tag(sync=True)
     """Under which local storage keeps it; two dashboards of one page need two names."""

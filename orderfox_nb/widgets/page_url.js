@@ -1,56 +1,15 @@
 // What is on the screen, as text: in the page's address and in local storage. Both can be written by anybody.
+import { COLUMN_FORMS, FORMS, OTHER_NAMES, readParameters, readView } from "./page_forms.js";
 import { CHOICES, choose, chosen, inLab } from "./theme.js";
 
-export const LAYOUTS = ["default", "chart", "book"];
-const STORE = "orderfox.view.v1:";
-// One entry a column, separated by commas.
-const COLUMN_FORMS = {
-  symbol: /^[A-Za-z0-9_:/-]{1,40}$/,
-  rounding: /^(auto|\d{1,12}(\.\d{1,12})?)$/,
-  minimum_notional: /^\d{1,12}(\.\d{1,12})?(e-\d{1,2})?$/,
-};
-const FORMS = {
-  timeframe: /^(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1M)$/,
-  rows: /^(10|20|50)$/,
-  layout: new RegExp(`^(${LAYOUTS.join("|")})$`),
-  overlays: /^((vwap|(ema|bollinger)([2-9]|[1-9]\d|[1-4]\d\d|500))(,(?=.)|$)){0,20}$/,
-  depth_percent: /^(0\.1|0\.25|0\.5|1|2|5|10)$/,
-  whole_market: /^(true|false)$/,
-  span: /^(1m|15m|1h)$/,
-  show_volume: /^(true|false)$/,
-  show_liquidations: /^(true|false)$/,
-  show_liquidation_average: /^(true|false)$/,
-  show_lapses: /^(true|false)$/,
-  log_scale: /^(true|false)$/,
-  fixed_scale: /^(true|false)$/,
-};
-const VIEW = [...Object.keys(COLUMN_FORMS), ...Object.keys(FORMS)];
-/** What is so by itself; the others are always said. */
+const VIEWS = "orderfox.view.v1:";
+const ALWAYS = ["symbol", "timeframe", "rounding", "rows"];
+/** Defaults; any other value goes into the address. */
 const DEFAULTS = {
   layout: "default", overlays: "", depth_percent: "1", whole_market: "false", span: "1h", show_volume: "true",
   show_liquidations: "true", show_liquidation_average: "true", show_lapses: "true",
   log_scale: "false", fixed_scale: "false",
 };
-const READ = {
-  symbol: (text) => text.replace("/", "").toUpperCase(), rounding: (text) => text, minimum_notional: Number,
-  rows: Number, depth_percent: Number, overlays: (text) => (text ? text.split(",") : []),
-};
-const valueOf = (name, text) => READ[name]?.(text) ?? (["true", "false"].includes(text) ? text === "true" : text);
-
-/** Values of the right form only; what each column has becomes one entry a column, null where there is none. */
-export function cleaned(values, columns) {
-  const clean = {};
-  for (const [name, form] of Object.entries(COLUMN_FORMS)) {
-    const parts = String(values[name] ?? "").split(",").slice(0, columns);
-    const fine = parts.map((part) => (form.test(part) ? valueOf(name, part) : null));
-    if (fine.some((part) => part !== null)) clean[name] = fine;
-  }
-  for (const [name, form] of Object.entries(FORMS)) {
-    const text = values[name] === undefined || values[name] === null ? null : String(values[name]);
-    if (text !== null && form.test(text)) clean[name] = valueOf(name, text);
-  }
-  return clean;
-}
 
 /**
  * What stands before a dashboard's names in the address: nothing for the first one of the page, which a call at the
@@ -62,14 +21,15 @@ export function addressPrefix(name) {
   return globalThis[owner] === name ? "" : `${name}.`;
 }
 
-/** The view that the page's address asks of a dashboard; the look too, for this page alone. */
-export function fromUrl(name, columns) {
-  if (inLab()) return {};
-  const values = new URLSearchParams(location.search);
-  for (const choice of Object.keys(CHOICES)) choose(choice, values.get(choice), false);
-  const prefix = addressPrefix(name);
-  const own = VIEW.map((key) => [key, values.get(prefix + key)]).filter(([, value]) => value !== null);
-  return cleaned(Object.fromEntries(own), columns);
+/**
+ * The view that the page's address asks of a dashboard, and what of it cannot be shown; the look, for this page. It is
+ * `whole` where it has what every address of ours has: what it leaves out is then as it is by default.
+ */
+export function fromUrl(name) {
+  if (inLab()) return { view: {}, refused: [], whole: false };
+  const { view, look, refused } = readParameters(new URLSearchParams(location.search), addressPrefix(name));
+  for (const [choice, value] of Object.entries(look)) choose(choice, value, false);
+  return { view, refused, whole: ALWAYS.every((one) => one in view) };
 }
 
 /** The page's address for others: a server's token in it is its reader's own. */
@@ -80,9 +40,10 @@ export function viewLink() {
   return url.href;
 }
 
-export function fromStore(name, columns) {
+/** The view that this browser remembers of a dashboard. */
+export function fromStore(name) {
   try {
-    return cleaned(JSON.parse(localStorage.getItem(STORE + name) ?? "{}"), columns);
+    return readView(JSON.parse(localStorage.getItem(VIEWS + name) ?? "{}") ?? {}).view;
   } catch {
     return {};
   }
@@ -107,7 +68,7 @@ export function viewTexts(view, given = new Set()) {
 export function keep(name, view, given) {
   const texts = viewTexts(view, given);
   try {
-    localStorage.setItem(STORE + name, JSON.stringify(texts));
+    localStorage.setItem(VIEWS + name, JSON.stringify(texts));
   } catch {
     // a private window may refuse; the address still has it
   }
@@ -115,8 +76,11 @@ export function keep(name, view, given) {
   const url = new URL(location.href);
   const prefix = addressPrefix(name);
   const place = (key) => (key in CHOICES ? key : prefix + key);
-  for (const key of ["minimum_notional", ...Object.keys(DEFAULTS), ...Object.keys(CHOICES)]) {
-    url.searchParams.delete(place(key));
+  const names = [...Object.keys(COLUMN_FORMS), ...Object.keys(FORMS), ...OTHER_NAMES].map((key) => prefix + key);
+  const ours = new Set([...names, ...Object.keys(CHOICES)]);
+  // In whatever case somebody wrote them: the address says what the page shows, and says it once.
+  for (const key of [...url.searchParams.keys()]) {
+    if (ours.has(key) || ours.has(key.toLowerCase())) url.searchParams.delete(key);
   }
   for (const [key, value] of Object.entries(texts)) url.searchParams.set(place(key), value);
   url.search = url.search.replaceAll("%2C", ",");

@@ -5,7 +5,7 @@ export const COLUMNS = { symbol: 0, volume: 2, change: 3, funding: 4, last: 5 };
 
 /** Rows of the symbols frame that match a search, the ones that begin with it first. */
 export function matchSymbols(symbols, search) {
-  const wanted = search.trim().toUpperCase().replace(/[/\s-]/g, "");
+  const wanted = search.trim().toUpperCase().replace(/:.*$/, "").replace(/[/\s_-]/g, "");
   const [begin, hold] = [[], []];
   for (let row = 0; row < symbols[0].length; row++) {
     const id = symbols[0][row].toUpperCase();
@@ -33,13 +33,14 @@ export function listSymbols(symbols, { search = "", sort = "volume", descending 
   return rows.slice(0, SHOWN);
 }
 
-const STORE = "orderfox.favourites.v1";
+const FAVOURITES = "orderfox.favourites.v1";
 
 /** Favourites of this browser; nothing but a list of symbols is believed. */
 export function readFavourites() {
   try {
-    const stored = JSON.parse(localStorage.getItem(STORE) ?? "[]");
-    return Array.isArray(stored) ? stored.filter((one) => /^[\w-]{1,40}$/.test(one)).slice(0, 500) : [];
+    const stored = JSON.parse(localStorage.getItem(FAVOURITES) ?? "[]");
+    const isSymbol = (one) => typeof one === "string" && /^[^\s,\p{C}]{1,40}$/u.test(one);
+    return Array.isArray(stored) ? stored.filter(isSymbol).slice(0, 500) : [];
   } catch {
     return [];
   }
@@ -57,7 +58,7 @@ export function toggled(favourites, symbol) {
 
 export function keepFavourites(favourites) {
   try {
-    localStorage.setItem(STORE, JSON.stringify(favourites));
+    localStorage.setItem(FAVOURITES, JSON.stringify(favourites));
   } catch {
     // private windows may refuse: they last as long as the page
   }

@@ -177,13 +177,14 @@ async def test_a_page_learns_which_symbols_the_names_of_its_link_mean(server: Se
         await say(socket, type="request", id=9, what="symbols", symbols=["btc", "ETH/USDT:USDT", "BTCUSD"])
         response = await receive(socket, "response")
     assert response["data"] == [
-        {"asked": "btc", "symbol": "BTCUSDT", "name": "BTC/USDT"},
-        {"asked": "ETH/USDT:USDT", "symbol": "ETHUSDT", "name": "ETH/USDT"},
+        {"asked": "btc", "symbol": "BTCUSDT", "name": "BTC/USDT", "tick_size": "0.1"},
+        {"asked": "ETH/USDT:USDT", "symbol": "ETHUSDT", "name": "ETH/USDT", "tick_size": "0.01"},
         {
             "asked": "BTCUSD",
             "symbol": None,
             "message": "Symbol BTCUSD not found. Did you mean: BTCUSDT, BTCUSDC?",
             "suggestions": ["BTCUSDT", "BTCUSDC"],
+            "largest": "BTCUSDT",
         },
     ]
 

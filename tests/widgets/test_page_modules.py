@@ -17,32 +17,133 @@ PAGE = """
     globalThis.MutationObserver = class { observe() {} disconnect() {} };
     globalThis.location = new URL("http://127.0.0.1/");
     const page = await import("./page_url.js");
+    const { readParameters, readView } = await import("./page_forms.js");
 """
 
 
-def test_only_values_of_the_right_form_are_taken_from_an_address(run_module: RunModule):
+def test_what_an_address_cannot_mean_is_refused_with_its_reason_and_nothing_else_is_shown_instead(
+    run_module: RunModule,
+):
+    """``timeframe=7m`` was 1m, a symbol named in Chinese was BTCUSDT, and nobody was told."""
     printed = run_module(f"""{PAGE}
+        const read = (text) => readParameters(new URLSearchParams(text), "");
         console.log(JSON.stringify([
-            page.cleaned({{ symbol: "eth/usdt,<img>,SOLUSDT", rounding: "0.5,-1,1e5", rows: "20", layout: "book" }}, 3),
-            page.cleaned({{ symbol: "BTCUSDT,ETHUSDT", rounding: "1,2" }}, 1),
-            page.cleaned({{ symbol: "<b>", timeframe: "9x", rounding: "", rows: "7", layout: "constructor" }}, 1),
-            page.cleaned(JSON.parse('{{"symbol": 5, "rows": [], "timeframe": null}}'), 1),
+            read("symbol=币安人生USDT,btc,BTC/USDT:USDT&rounding=0.5,auto,-1&Timeframe=1M&rows=20&utm_source=x"),
+            read("symbols=eth,SOLUSDT&timeframe=7m&rows=7&theme=pink&minimum_size=5&whole_market=yes"),
+            read("symbol=a b,%00,SOLUSDT&symbol=&rounding=0&layout=constructor&palette=safe"),
+            read("symbol=A,B,C,D,E,F,G"),
+            readView(JSON.parse('{{"symbol": 5, "rows": [], "timeframe": null}}')),
         ]));
     """)
-    assert json.loads(printed) == [
-        {"symbol": ["ETHUSDT", None, "SOLUSDT"], "rounding": ["0.5", None, None], "rows": 20, "layout": "book"},
-        {"symbol": ["BTCUSDT"], "rounding": ["1"]},
-        {},
-        {"symbol": ["5"]},
-    ]
+    first, second, third, seven, stored = json.loads(printed)
+    assert first["view"] == {
+        "symbol": ["币安人生USDT", "btc", "BTC/USDT:USDT"], "rounding": ["0.5", "auto", None],
+        "timeframe": "1M", "rows": 20,
+    }  # fmt: skip
+    assert [(one["name"], one["text"]) for one in first["refused"]] == [("rounding", "-1")]
+    assert second["view"] == {"symbol": ["eth", "SOLUSDT"]}
+    told = {one["name"]: (one["text"], one["options"]) for one in second["refused"]}
+    assert told == {
+        "timeframe": ("7m", ["5m", "15m"]), "rows": ("7", ["10", "20", "50"]), "theme": ("pink", []),
+        "minimum_size": ("5", []), "whole_market": ("yes", ["true", "false"]),
+    }  # fmt: skip
+    reasons = {one["name"]: one["reason"] for one in second["refused"]}
+    assert reasons["timeframe"].startswith("expected 1m, 3m, 5m")
+    assert "minimum_notional" in reasons["minimum_size"]
+    assert (third["view"], third["look"]) == ({}, {"palette": "safe"})
+    assert {one["name"] for one in third["refused"]} == {"symbol", "rounding", "layout"}
+    assert seven["view"]["symbol"] == list("ABCDEF")
+    assert seven["refused"][0]["reason"] == "at most 6 fit side by side"
+    assert stored["view"] == {"symbol": ["5"]}
 
 
 def test_the_timeframes_of_an_address_are_those_of_the_wire(run_module: RunModule):
     asked = [*TIMEFRAME_US, "9m", "1y", "01m"]
     printed = run_module(f"""{PAGE}
-        console.log(JSON.stringify({json.dumps(asked)}.map((one) => page.cleaned({{ timeframe: one }}, 1).timeframe)));
+        const {{ nearTimeframes }} = await import("./page_forms.js");
+        const read = (timeframe) => readView({{ timeframe }}).view.timeframe;
+        const near = ["60m", "1H", "45m", "10d", "120s", "7", "0m", "<b>"].map(nearTimeframes);
+        console.log(JSON.stringify([{json.dumps(asked)}.map(read), near]));
     """)
-    assert json.loads(printed) == [*TIMEFRAME_US, None, None, None]
+    read, near = json.loads(printed)
+    assert read == [*TIMEFRAME_US, None, None, None]
+    assert near == [["1h"], ["1h"], ["1h", "30m"], ["1w", "1M"], ["3m", "1m"], [], [], []]
+
+
+OPENING = """
+    globalThis.document ??= {};
+    const { answeredView, openingView } = await import("./page_opening.js");
+    const cell = (changes = {}) => ({
+        symbol: ["BTCUSDT"], rounding: ["auto"], minimum_notional: [0], timeframe: "1m", rows: 20, ...changes,
+    });
+    const row = (asked, symbol, tick_size) => ({ asked, symbol, tick_size });
+    const unknown = (asked, ...suggestions) =>
+        ({ asked, symbol: null, message: `Symbol ${asked} not found.`, suggestions, largest: "BTCUSDT" });
+"""
+
+
+def test_what_was_chosen_for_one_symbol_never_goes_to_another(run_module: RunModule):
+    """A row height of 0.01 was kept for a symbol whose tick is 0.1."""
+    printed = run_module(f"""{PAGE}{OPENING}
+        const stored = {{ symbol: ["SOLUSDT", "ETHUSDT"], rounding: ["0.01", "0.5"], minimum_notional: [5000, 0] }};
+        const open = (link, given = [], own = {{}}) => {{
+            const view = openingView({{ link, stored, cell: cell(own), given: new Set(given) }});
+            return [view.symbol, view.rounding, view.minimum_notional];
+        }};
+        console.log(JSON.stringify([
+            open({{}}), open({{ symbol: ["BTCUSDT"] }}), open({{ symbol: ["eth/usdt"] }}),
+            open({{ symbol: ["BTCUSDT"], rounding: ["10"] }}), open({{}}, ["symbol"]),
+            open({{ symbol: ["XRPUSDT"] }}, ["symbol", "rounding"], {{ symbol: ["SOLUSDT"], rounding: ["0.1"] }}),
+            open({{ symbol: ["SOLUSDT"] }}, ["symbol", "rounding"], {{ symbol: ["SOLUSDT"], rounding: ["0.1"] }}),
+        ]));
+    """)
+    assert json.loads(printed) == [
+        [["SOLUSDT", "ETHUSDT"], ["0.01", "0.5"], [5000, 0]],
+        [["BTCUSDT"], ["auto"], [5000]],  # a value in quote currency means the same for every symbol
+        [["eth/usdt"], ["0.5"], [5000]],
+        [["BTCUSDT"], ["10"], [5000]],
+        [["BTCUSDT"], ["auto"], [5000]],
+        [["XRPUSDT"], ["auto"], [5000]],
+        [["SOLUSDT"], ["0.1"], [5000]],
+    ]
+
+
+def test_a_link_opens_what_it_says_or_the_page_says_why_not(run_module: RunModule):
+    printed = run_module(f"""{PAGE}{OPENING}
+        const rows = [
+            row("btc", "BTCUSDT", "0.1"), row("BTCUSDT", "BTCUSDT", "0.1"), row("币安人生", "币安人生USDT", "0.00001"),
+            row("SOLUSDT", "SOLUSDT", "0.01"), unknown("NOPE"), unknown("BTCUSD", "BTCUSDT"),
+        ];
+        const answer = (link, {{ stored = {{}}, given = [], own = {{}} }} = {{}}) => {{
+            const {{ view, told }} = answeredView({{ link, stored, cell: cell(own), given: new Set(given), rows }});
+            const said = told.map(({{ text, suggestions, beside }}) => [text, suggestions, beside]);
+            return [view.symbol, view.rounding, said];
+        }};
+        console.log(JSON.stringify([
+            answer({{ symbol: ["btc", "币安人生"], rounding: ["0.01", "0.001"] }}),
+            answer({{ symbol: ["BTCUSD", "SOLUSDT"], rounding: ["10", "0.5"] }}),
+            answer({{ symbol: ["BTCUSD"] }}, {{ stored: {{ symbol: ["SOLUSDT"], rounding: ["0.001"] }} }}),
+            answer({{}}, {{ stored: {{ symbol: ["NOPE"] }} }}),
+            answer({{}}, {{ own: {{ symbol: ["NOPE"] }} }}),
+            answer({{}}, {{ own: {{ symbol: ["NOPE"] }}, given: ["symbol"] }}),
+        ]));
+    """)
+    two, one_of_two, none, forgotten, default, given = json.loads(printed)
+    assert two[:2] == [["BTCUSDT", "币安人生USDT"], ["0.1", "0.001"]]
+    assert [text for text, *_ in two[2]] == [
+        "The link says rounding=0.01: prices of BTCUSDT go in steps of 0.1. Shown: 0.1."
+    ]
+    assert one_of_two == [
+        ["SOLUSDT"], ["0.5"], [["Symbol BTCUSD not found. Shown: SOLUSDT.", ["BTCUSDT"], True]],
+    ]  # fmt: skip
+    assert none == [
+        ["SOLUSDT"], ["auto"], [["Symbol BTCUSD not found. Shown: SOLUSDT.", ["BTCUSDT"], False]],
+    ]  # fmt: skip
+    assert forgotten[0] == ["BTCUSDT"]
+    assert forgotten[2] == [["NOPE, shown last time, is not listed. Shown: BTCUSDT.", [], False]]
+    assert default == [["BTCUSDT"], ["auto"], []], "nobody asked for it: the largest symbol is shown"
+    assert given[0] == ["NOPE"]
+    assert given[2] == [["Symbol NOPE not found.", [], False]]
 
 
 VIEW = """
@@ -82,7 +183,7 @@ def test_two_dashboards_of_a_page_keep_their_views_apart_in_its_address(run_modu
         page.addressPrefix("dashboard");
         page.keep("second one", of(["ETHUSDT", "SOLUSDT"], "book"));
         page.keep("dashboard", of(["BTCUSDT"], "chart"));
-        const asked = () => [page.fromUrl("dashboard", 1), page.fromUrl("second one", 2), page.fromUrl("third", 1)];
+        const asked = () => ["dashboard", "second one", "third"].map((name) => page.fromUrl(name).view);
         const both = asked();
         page.keep("second one", of(["ETHUSDT", "SOLUSDT"], "default"));
         console.log(JSON.stringify([both, asked().map(({{ layout }}) => layout ?? null)]));
@@ -100,6 +201,23 @@ def test_a_copied_link_leaves_the_server_s_token_out(run_module: RunModule):
         console.log(page.viewLink());
     """)
     assert printed.strip() == "http://127.0.0.1/desk/?symbol=BTCUSDT,ETHUSDT&zone=utc#top"
+
+
+def test_the_address_says_what_the_page_shows_and_says_it_once(run_module: RunModule):
+    printed = run_module(f"""{PAGE}{VIEW}
+        globalThis.history = {{ replaceState: (state, title, url) => (location = new URL(url)) }};
+        location = new URL("http://127.0.0.1/desk/?Symbols=btc&timeframe=7m&minimum_size=5&utm_source=x");
+        page.keep("dashboard", view({{ symbol: ["币安人生USDT", "BTCUSDT"], rounding: ["auto", "10"] }}));
+        const asked = [...new URLSearchParams(location.search)];
+        const wholes = [page.fromUrl("dashboard").whole];
+        location = new URL("http://127.0.0.1/?symbol=BTCUSDT&timeframe=5m"); // typed: the rest is the reader's own
+        console.log(JSON.stringify([asked, [...wholes, page.fromUrl("dashboard").whole]]));
+    """)
+    asked, wholes = json.loads(printed)
+    assert wholes == [True, False]
+    assert dict(asked) == {
+        "utm_source": "x", "symbol": "币安人生USDT,BTCUSDT", "timeframe": "1m", "rounding": "auto,10", "rows": "20",
+    }  # fmt: skip
 
 
 def test_two_pickers_do_not_overwrite_each_other_s_favourites(run_module: RunModule):
@@ -123,10 +241,13 @@ def test_two_pickers_do_not_overwrite_each_other_s_favourites(run_module: RunMod
         full = true;
         keepFavourites((one = toggled(one, "ETHUSDT")));
         seen.push(one);
+        full = false;
+        held.set("orderfox.favourites.v1", JSON.stringify(["币安人生USDT", 7, "two words", "BTCUSDT"]));
+        seen.push(readFavourites());
         console.log(JSON.stringify(seen));
     """)
     assert json.loads(printed) == [
-        ["SOLUSDT", "BTCUSDT", "ETHUSDT"], ["SOLUSDT", "ETHUSDT", "XRPUSDT"], ["SOLUSDT"],
+        ["SOLUSDT", "BTCUSDT", "ETHUSDT"], ["SOLUSDT", "ETHUSDT", "XRPUSDT"], ["SOLUSDT"], ["币安人生USDT", "BTCUSDT"],
     ]  # fmt: skip
 
 
@@ -141,7 +262,7 @@ CHOSEN = {
 def test_everything_that_is_chosen_comes_back_from_the_code_and_from_the_address(run_module: RunModule):
     printed = run_module(f"""{PAGE}{VIEW}
         const chosen = view({json.dumps(CHOSEN)});
-        console.log(JSON.stringify([page.viewCode(chosen), page.cleaned(page.viewTexts(chosen), 1)]));
+        console.log(JSON.stringify([page.viewCode(chosen), readView(page.viewTexts(chosen)).view]));
     """)
     code, back = json.loads(printed)
     assert back == CHOSEN
@@ -157,7 +278,7 @@ def test_everything_that_is_chosen_comes_back_from_the_code_and_from_the_address
 def test_what_a_cell_gave_is_said_in_the_address_also_where_it_was_chosen_away(run_module: RunModule):
     printed = run_module(f"""{PAGE}{VIEW}
         const texts = page.viewTexts(view(), new Set(["overlays", "minimum_notional", "whole_market"]));
-        console.log(JSON.stringify(page.cleaned(texts, 1)));
+        console.log(JSON.stringify(readView(texts).view));
     """)
     back = json.loads(printed)
     assert (back["overlays"], back["minimum_notional"], back["whole_market"]) == ([], [0], False)
@@ -166,7 +287,7 @@ def test_what_a_cell_gave_is_said_in_the_address_also_where_it_was_chosen_away(r
 @pytest.mark.parametrize("bad", ["ema1", "ema501", "vwap,", "vwap,<b>", "ema020", "sma20", ",vwap"])
 def test_overlays_of_an_address_are_those_of_the_chart(run_module: RunModule, bad: str):
     printed = run_module(f"""{PAGE}
-        const overlays = (text) => page.cleaned({{ overlays: text }}, 1).overlays ?? null;
+        const overlays = (text) => readView({{ overlays: text }}).view.overlays ?? null;
         console.log(JSON.stringify([overlays({json.dumps(bad)}), overlays("vwap,ema2,bollinger500")]));
     """)
     assert json.loads(printed) == [None, ["vwap", "ema2", "bollinger500"]]

@@ -250,3 +250,35 @@ def test_the_page_of_the_widgets_has_a_picture_and_a_cell_that_names_each(name: 
     assert cell
     assert f"{name}(" in cell[1]
     compile(cell[1], str(page), "exec")
+
+
+def test_another_number_of_symbols_makes_columns_and_closes_those_that_go():
+    dashboard = Dashboard(symbol="BTCUSDT", rounding=10, minimum_notional=500)
+    alone = [dashboard.depth, dashboard.liquidations]
+    chart = dashboard.chart
+    dashboard.symbols = ["BTCUSDT", "eth/usdt", "SOLUSDT"]
+    state = dashboard.page_state
+    assert (state.symbols, state.roundings) == (["BTCUSDT", "ETHUSDT", "SOLUSDT"], ["10", "auto", "auto"])
+    assert state.minimum_notionals == [500, 0, 0]
+    assert dashboard.chart is chart, "what a chart has loaded stays"
+    assert dashboard.depth is dashboard.liquidations is None
+    assert [one.comm for one in alone if one] == [None, None]
+    assert "of-columns-3" in dashboard._dom_classes
+    first, second, third = dashboard.children
+    assert {panel.symbol for panel, at in zip(state.panels, state.columns, strict=True) if at == 2} == {"SOLUSDT"}
+    # The page takes the middle one away: the other two keep their panels.
+    state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]})
+    assert dashboard.symbols == ["BTCUSDT", "SOLUSDT"]
+    assert dashboard.children == (first, third)
+    assert second.comm is None
+    assert third.comm is not None
+    assert set(state.columns) == {0, 1}
+    assert state in third.children[0].children
+    dashboard.symbols = ["SOLUSDT"]
+    assert (dashboard.chart.symbol, dashboard.symbol) == ("SOLUSDT", "SOLUSDT")
+    assert dashboard.depth is not None
+    assert dashboard.depth.symbol == "SOLUSDT"
+    assert not {"of-side-by-side", "of-columns-2", "of-columns-3"} & set(dashboard._dom_classes)
+    with pytest.raises(traitlets.TraitError, match="1 to 6 fit side by side, not 7"):
+        dashboard.symbols = ["BTCUSDT"] * 7
+    assert dashboard.symbols == ["SOLUSDT"]

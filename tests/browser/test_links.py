@@ -1,0 +1,96 @@
+"""Links to a dashboard: what they say is shown, or the page says why not; markets side by side chosen on the page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from tests.browser.conftest import NOTEBOOKS, OpenScreen, Screen, until
+from tests.server.conftest import TOKEN, Child
+
+pytestmark = pytest.mark.browser
+
+LIFE = "币安人生USDT"
+
+
+@pytest.fixture
+def address(chromium: str, tmp_path: Path) -> Iterator[str]:
+    """``orderfox serve`` on the embedded exchange, with a symbol that is not ASCII."""
+    command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser"]
+    command += ["--source", "sim?seed=7&symbols=23", "--notebook", str(NOTEBOOKS / "dashboard.ipynb")]
+    environment = {"ORDERFOX_DATA_DIR": str(tmp_path), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    child = Child(command, "OrderFox is at", tmp_path / "log", environment)
+    line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+    yield line.split()[3]
+    child.end()
+
+
+def said(screen: Screen) -> dict[str, str]:
+    """Return what the page's address says."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(screen.page.url).query).items()}
+
+
+async def wait_markets(screen: Screen, *symbols: str) -> None:
+    """Wait until the tapes, live, the tab's title and the address are those of markets in this order."""
+    tapes = "[...document.querySelectorAll('.of-tape')].map((one) => one.dataset.state + one.dataset.symbol).join()"
+    wanted = ",".join(f"live{symbol}" for symbol in symbols)
+    await until(screen.page, f"(wanted) => {tapes} === wanted", wanted, timeout_s=60)
+    await until(screen.page, "(title) => document.title === title", f"{', '.join(symbols)} · OrderFox")
+    assert said(screen)["symbol"] == ",".join(symbols)
+
+
+async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str, open_screen: OpenScreen):
+    async with open_screen(f"{address}?symbol=btc,{quote('币安人生/USDT')}&timeframe=7m&rounding=0.01") as screen:
+        page = screen.page
+        await wait_markets(screen, "BTCUSDT", LIFE)
+        notices = page.locator(".of-notice")
+        await until(page, "document.querySelectorAll('.of-notice').length === 2")
+        told = await notices.all_inner_texts()
+        assert told[0].startswith("The link says timeframe=7m: expected 1m, 3m,")
+        assert told[1].startswith("The link says rounding=0.01: prices of BTCUSDT go in steps of 0.1.")
+        assert said(screen) == {"symbol": f"BTCUSDT,{LIFE}", "timeframe": "1m", "rounding": "0.1,auto", "rows": "20"}
+        await notices.nth(0).get_by_role("button", name="5m", exact=True).click()
+        await screen.wait_data("chart", interval="5m")
+        await notices.get_by_role("button", name="Dismiss").click()
+        await notices.first.wait_for(state="detached")
+        # One more beside them, and the middle one away: the others keep their panels.
+        await page.locator(".of-markets-button").click()
+        await page.locator(".of-markets .of-search").fill("sol")
+        await page.get_by_role("button", name="Add SOL/USDT").wait_for()
+        await page.keyboard.press("Enter")
+        await wait_markets(screen, "BTCUSDT", LIFE, "SOLUSDT")
+        await page.evaluate("document.querySelector('.of-chart').dataset.mine = 'yes'")
+        await page.locator(".of-markets-button").click()
+        await page.get_by_role("button", name=f"Remove {LIFE}").click()
+        await wait_markets(screen, "BTCUSDT", "SOLUSDT")
+        assert said(screen)["rounding"] == "0.1,auto"
+        await until(page, "document.querySelectorAll('.of-column').length === 2")
+        assert (await screen.data("chart"))["mine"] == "yes"
+        await page.reload()
+        await wait_markets(screen, "BTCUSDT", "SOLUSDT")
+        # Down to one: the depth and the liquidations have their room again.
+        await page.locator(".of-markets-button").click()
+        await page.get_by_role("button", name="Remove BTCUSDT").click()
+        await wait_markets(screen, "SOLUSDT")
+        await screen.wait_live()
+        assert said(screen)["rounding"] == "auto"
+        # What is remembered comes back without a link; another symbol's link brings none of it along.
+        await page.select_option(".of-book select >> nth=-1", "0.01")
+        await until(page, "location.search.includes('rounding=0.01')")
+        await page.goto(address)
+        await wait_markets(screen, "SOLUSDT")
+        assert said(screen)["rounding"] == "0.01"
+        await page.goto(f"{address}?symbol=BTCUSD")
+        await notices.first.wait_for()
+        assert (await notices.first.inner_text()).startswith(
+            "Symbol BTCUSD not found. Did you mean: BTCUSDT? Shown: SOLUSDT."
+        )
+        await wait_markets(screen, "SOLUSDT")
+        await notices.get_by_role("button", name="BTCUSDT", exact=True).click()
+        await wait_markets(screen, "BTCUSDT")
+        assert said(screen)["rounding"] == "auto"
+        screen.check_clean()
