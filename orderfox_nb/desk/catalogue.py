@@ -164,11 +164,10 @@ class Catalogue:
         """Load the list again where it is too old."""
         await self.rows()
 
-    def rounding_options(self, symbol: str) -> Sequence[Decimal]:
-        """Return the roundings of a known symbol by its last price."""
-        listing = self._by_symbol[symbol]
-        price = listing.ticker.last if listing.ticker is not None else None
-        return rounding_options(listing.instrument.tick_size, price)
+    def rounding_options(self, instrument: Instrument) -> Sequence[Decimal]:
+        """Return the roundings of a known symbol by its last price, in the ticks that its book is counted by."""
+        ticker = self._by_symbol[instrument.symbol].ticker
+        return rounding_options(instrument.tick_size, ticker.last if ticker is not None else None)
 
     def stats(self) -> dict[str, Any]:
         """Return counts, ages and exchange calls."""

@@ -84,7 +84,7 @@ class BookRecipe(OneTopic[Book]):
     """
 
     def __init__(
-        self, key: FrameKey, *, now_us: Callable[[], int], options: Callable[[str], Sequence[Decimal]]
+        self, key: FrameKey, *, now_us: Callable[[], int], options: Callable[[Instrument], Sequence[Decimal]]
     ) -> None:
         super().__init__(key, Topic(key.venue, key.symbol, "book"), now_us=now_us)
         self._public = key.stream == "v1.orderbook"
@@ -96,7 +96,7 @@ class BookRecipe(OneTopic[Book]):
 
     async def prepare(self, states: Sequence[TopicState | None]) -> None:
         await super().prepare(states)
-        self._options = self._options_of(self.key.symbol)
+        self._options = self._options_of(self.instrument)
         asked = self.key["rounding"]
         self._rounding = default_rounding(self._options) if asked == "auto" else Decimal(asked)
 

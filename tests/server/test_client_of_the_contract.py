@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from orderfox_nb.core.events import Gap, Topic
+from orderfox_nb.core.events import Gap, Status, Topic
 from orderfox_nb.core.timeframes import MINUTE_US
 from tests.server.conftest import Served
 from tests.server.scripted import VENUE, bars, liquidation
@@ -128,7 +128,8 @@ async def test_restart_of_the_venue_sends_one_history_and_no_flood_of_updates(se
             for bar in bars("BTCUSDT", "1m", 300, now_us)
         ]
         restart = Gap(symbol="BTCUSDT", time_us=now_us, reason="the venue restarted", restart=True)
-        server.feed.emit(CANDLES, restart, *past)
+        live = Status(symbol="BTCUSDT", time_us=now_us, state="live")
+        server.feed.emit(CANDLES, restart, *past, live)
         await shown(
             client, lambda client: client.candles and all(bar["open"] == 50_001.0 for bar in client.candles.values())
         )

@@ -211,7 +211,7 @@ class OrderBookSocket(SymbolSocket):
         symbol = self._listing.instrument.symbol
         instrument = counted_by(self._desk, Topic(self._desk.venue, symbol, "book"), self._listing)
         if key["rounding"] == "auto":
-            return default_rounding(self._desk.catalogue.rounding_options(instrument.symbol))
+            return default_rounding(self._desk.catalogue.rounding_options(instrument))
         return max(Decimal(key["rounding"]), instrument.tick_size)
 
 
