@@ -94,7 +94,8 @@ export class CandleView {
     if (this.window.name !== name) {
       this.view.el.classList.add("of-ready");
       this.view.el.setAttribute("aria-label", `Candles of ${symbol}, ${interval}. Arrow keys move, + and − zoom, `
-        + "Home goes to the oldest bar that is loaded, End to the newest, Shift with an arrow moves the crosshair.");
+        + "Home goes to the oldest bar that is loaded, End to the newest, Shift with left and right moves the "
+        + "crosshair, Shift with up and down scales the price.");
     }
     const isNew = this.window.name !== name;
     if (isNew) {
@@ -161,6 +162,7 @@ export class CandleView {
     const margins = { ...MARGINS, right: Math.max(MARGINS.right, wide) };
     setMargins(this.figure, this.view, margins);
     this.hands.fit(margins.right);
+    this.over.legends.style.right = `${margins.right + 8}px`;
   }
 
   scene() {

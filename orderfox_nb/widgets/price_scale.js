@@ -25,15 +25,15 @@ export function paneRange([bottom, top], { price }, log = false) {
   return [from(to(top) - span * price[1]), from(to(top) - span * price[0])];
 }
 
-/** `yOf(price)` in pixels and `priceAt(y)` of a plot with a domain. */
-export function priceAxis(plot, [bottom, top], log = false) {
-  const { to, from } = mapOf(log);
-  const [high, span] = [to(top), to(top) - to(bottom)];
-  const per = plot.height / span;
-  return {
-    yOf: (price) => plot.top + (high - to(price)) * per,
-    priceAt: (y) => from(high - (y - plot.top) / per),
-  };
+/** `yOf(price)` in pixels and `priceAt(y)` of a plot with a domain; written out, since each bar asks four times. */
+export function priceAxis({ top: edge, height }, [bottom, top], log = false) {
+  if (log) {
+    const high = Math.log(top);
+    const per = height / (high - Math.log(bottom));
+    return { yOf: (price) => edge + (high - Math.log(price)) * per, priceAt: (y) => Math.exp(high - (y - edge) / per) };
+  }
+  const per = height / (top - bottom);
+  return { yOf: (price) => edge + (top - price) * per, priceAt: (y) => top - (y - edge) / per };
 }
 
 /** A domain with `factor` times the range, around the middle of the price pane; never finer than prices are. */
