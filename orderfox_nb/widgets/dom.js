@@ -41,9 +41,9 @@ export function makeSelect(label, onChoose) {
   return select;
 }
 
-/** A bar of two parts, bids or shorts to the left. */
+/** A bar of two parts, bids or shorts to the left; empty until there is something to share. */
 export function makeBalance() {
-  const balance = make("div", "of-balance");
+  const balance = make("div", "of-balance of-nothing");
   balance.append(make("i"));
   return balance;
 }

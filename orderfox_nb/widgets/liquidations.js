@@ -42,6 +42,11 @@ function makeTotals(choose) {
   const balance = makeBalance();
   return {
     table, balance,
+    /** Nothing is known: a zero would be a claim. */
+    drop() {
+      for (const { longs, shorts } of lines) for (const one of [longs, shorts]) write(one, "–");
+      showBalance(balance, 0, 0);
+    },
     paint(sums, chosen) {
       for (const { span, line, button, longs, shorts } of lines) {
         const [short, long] = sums[span] ?? [0, 0];
@@ -122,7 +127,10 @@ async function render({ model, el }) {
   };
   const renew = () => shown && paint({ frame: shown });
   model.on("change:span", renew);
-  parts.symbolChanged = () => (shown = null);
+  parts.symbolChanged = () => {
+    shown = null;
+    totals.drop();
+  };
   const traits = ["symbol", "length", "whole_market"];
   const following = await followFrames({ model, parts, traits, keyOf, paint });
   return () => {

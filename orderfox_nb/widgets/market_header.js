@@ -11,8 +11,9 @@ async function render({ model, el }) {
   applyTheme();
   el.classList.add("of-widget");
   const panel = make("div", "of of-market");
+  const name = make("strong", "of-symbol"); // hidden in a dashboard, where the picker stands beside it
   const last = make("strong", "of-last");
-  panel.append(last);
+  panel.append(name, last);
   const figure = (name, label) => {
     const box = make("div", `of-figure of-figure-${name}`);
     const value = make("b");
@@ -32,7 +33,7 @@ async function render({ model, el }) {
   const note = make("span", "of-state");
   panel.append(note);
   el.append(panel);
-  const parts = { panel, note, gone: "" };
+  const parts = { panel, name, note, gone: "" };
 
   let next = 0;
   let link = null;

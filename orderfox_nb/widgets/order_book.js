@@ -159,6 +159,8 @@ async function render({ model, el }) {
   parts.symbolChanged = () => {
     book = last = null;
     tip.drop();
+    showBalance(balance, 0, 0);
+    for (const one of [shareText, depthText]) write(one, "");
   };
   const following = await followFrames({ model, parts, traits: ["symbol", "rounding", "rows"], keyOf, paint });
   const price = await followLast({

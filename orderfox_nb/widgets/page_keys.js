@@ -11,6 +11,17 @@ export const KEYS = [
   ["c", "copy as code"],
   ["?", "these keys"],
 ];
+/** What panels hear while they have the focus. */
+export const PANEL_KEYS = [
+  ["Chart, focused", [
+    ["← →", "move in time"], ["+ −", "zoom"], ["Home", "oldest bar that is loaded"], ["End", "newest bar"],
+    ["⇧ ← →", "move the crosshair"], ["⇧ ↑ ↓", "scale the price"], ["Esc", "drop the crosshair"],
+    ["wheel", "zoom; on a page that scrolls once the chart is clicked, or with Ctrl"],
+  ]],
+  ["Order book and depth, focused", [
+    ["↑ ↓", "choose a row of the book"], ["← →", "move along the depth"], ["Esc", "let go"],
+  ]],
+];
 
 const WRITING = "input, select, textarea, [contenteditable=true]";
 const writing = (target) => target instanceof Element && target.closest(WRITING);

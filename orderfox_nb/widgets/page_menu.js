@@ -2,7 +2,7 @@
 // reader when the kernel behind the page has ended.
 import { make, makeSelect, write } from "./dom.js";
 import { LAYOUTS } from "./page_forms.js";
-import { KEYS } from "./page_keys.js";
+import { KEYS, PANEL_KEYS } from "./page_keys.js";
 import { holdLink } from "./page_link.js";
 import { makeMarkets } from "./page_markets.js";
 import { viewCode, viewLink } from "./page_url.js";
@@ -16,6 +16,8 @@ const WORDS = {
   palette: [["standard", "Green and red"], ["safe", "Colour-blind safe"]],
   zone: [["local", "Local"], ["utc", "UTC"]],
 };
+
+const MIN_SHEET_PX = 260;
 
 function makePopup(title) {
   const popup = make("div", "of of-popup of-sheet");
@@ -54,9 +56,16 @@ export function makeMenu({ model, el, view, chooseTrait, markets, changed }) {
   button.setAttribute("aria-haspopup", "dialog");
   const popup = makePopup("View");
   const keys = makePopup("Keys");
-  const list = make("dl", "of-keys");
-  for (const [key, meaning] of KEYS) list.append(make("dt", "", key), make("dd", "", meaning));
-  keys.append(list);
+  keys.classList.add("of-keys-sheet");
+  const groups = make("div", "of-key-groups");
+  for (const [title, list] of [["Dashboard", KEYS], ...PANEL_KEYS]) {
+    const group = make("section");
+    const lines = make("dl", "of-keys");
+    for (const [key, meaning] of list) lines.append(make("dt", "", key), make("dd", "", meaning));
+    group.append(make("h3", "", title), lines);
+    groups.append(group);
+  }
+  keys.append(groups);
   const code = makePopup("Copy as code");
   const text = make("textarea", "of-code");
   text.readOnly = true;
@@ -74,11 +83,14 @@ export function makeMenu({ model, el, view, chooseTrait, markets, changed }) {
   box.append(kernel, marketsButton, button, popup, marketsPopup, keys, code, banner);
   el.append(box);
 
-  for (const sheet of [popup, marketsPopup, keys, code]) {
+  for (const sheet of [popup, marketsPopup, code]) {
     sheet.addEventListener("beforetoggle", ({ newState }) => {
       if (newState !== "open") return;
       const place = button.getBoundingClientRect();
-      sheet.style.top = `${Math.max(8, place.bottom + 6)}px`;
+      // The button may be scrolled away, and a sheet below it must end with the window.
+      const top = Math.min(Math.max(8, place.bottom + 6), Math.max(8, innerHeight - MIN_SHEET_PX));
+      sheet.style.top = `${top}px`;
+      sheet.style.maxHeight = `${innerHeight - top - 8}px`;
       sheet.style.right = `${Math.max(8, document.documentElement.clientWidth - place.right)}px`;
     });
   }

@@ -8,7 +8,7 @@ import { applyTheme, inLab, onTheme } from "./theme.js";
 const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
   syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off",
-  down: "source is down", refused: "the server takes no more viewers now",
+  down: "source is down", refused: "server is full", gone: "not available",
 };
 const UNSEEN_MS = 3_000;
 
@@ -18,21 +18,26 @@ export function kernelEnded() {
 }
 
 /** The frame of a panel: header with title and tools, body, a line that says its state. */
-export function makePanel(el, name, title) {
+export function makePanel(el, kind, title) {
   applyTheme();
   el.classList.add("of-widget");
-  const panel = make("section", `of of-panel of-${name}`);
+  const panel = make("section", `of of-panel of-${kind}`);
   panel.setAttribute("aria-label", title);
   const header = make("header", "of-header");
   const heading = make("h2", "of-title", title);
+  const name = make("span", "of-symbol"); // hidden in a dashboard, whose head says it for all
+  heading.append(name);
   const note = make("span", "of-state");
   note.setAttribute("role", "status");
   const tools = make("div", "of-tools");
   header.append(heading, note, tools);
+  const message = make("p", "of-message");
+  message.setAttribute("role", "alert");
+  message.hidden = true;
   const body = make("div", "of-body");
-  panel.append(header, body);
+  panel.append(header, message, body);
   el.append(panel);
-  return { panel, header, heading, tools, body, note };
+  return { panel, header, heading, name, tools, message, body, note };
 }
 
 /**
@@ -54,18 +59,24 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     const quality = current?.quality?.state;
     let state = link.state === "open" ? (current && !link.unheard ? quality : "waiting") : link.state;
     let text = STATE_TEXT[state] ?? state;
-    if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) text = link.detail;
-    if (parts.gone) [state, text] = ["gone", parts.gone];
+    let why = "";
+    if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) why = link.detail;
+    if (parts.gone) [state, text, why] = ["gone", STATE_TEXT.gone, parts.gone];
     if (state === "live") text = "";
     // Where the kernel carried the frames nothing comes back by itself. A dashboard says it once, for all its panels.
     const over = state === "live" || (link.byKernel && link.state !== "open");
     if (over && session.state === "dead") text = panel.closest(".of-dashboard") ? "" : kernelEnded();
+    if (why && panel.closest(".of-dashboard")) text = ""; // its badge says it, once for all panels
     parts.state = state;
-    steady.set({ state, text });
+    steady.set({ state, text, why });
   };
-  const steady = new Steady(({ state, text }) => {
+  const steady = new Steady(({ state, text, why }) => {
     if (panel.dataset.state !== state) panel.dataset.state = state;
-    if (write(note, text)) note.title = text;
+    if (write(note, text)) note.title = why || text;
+    if (!parts.message) return;
+    // A reason is a sentence, for which a header has no room.
+    write(parts.message, panel.closest(".of-dashboard") ? "" : why);
+    parts.message.hidden = parts.message.textContent === "";
   }, { rank: ({ state }) => stateRank(state) });
   const view = {
     paint(entry) {
@@ -95,6 +106,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     [unsubscribe, followed] = [next, text];
     if (symbol !== model.get("symbol")) {
       symbol = model.get("symbol");
+      if (parts.name) write(parts.name, symbol === "*" ? "all symbols" : symbol);
       parts.gone = "";
       current = painted = null;
       steady.reset();

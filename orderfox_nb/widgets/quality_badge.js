@@ -38,7 +38,8 @@ async function render({ model, el }) {
   const source = make("strong", "of-source");
   const dot = make("i", "of-dot");
   const text = make("span", "of-badge-text");
-  panel.append(source, dot, text);
+  const name = make("span", "of-symbol"); // hidden in a dashboard, where the picker stands beside it
+  panel.append(name, source, dot, text);
   const tip = make("div", "of of-quality-tip");
   tip.popover = "manual"; // in the browser's top layer: no container can clip it
   tip.setAttribute("role", "tooltip");
@@ -63,7 +64,7 @@ async function render({ model, el }) {
   root.append(panel, theme, spoken, problem, tip);
   el.append(root);
 
-  const parts = { panel, note: make("span"), gone: "" };
+  const parts = { panel, name, note: make("span"), gone: "" };
   const own = new OwnLapses();
   let lag = { text: "", level: "low", keepsUp: true };
   let answer = null;
@@ -146,7 +147,9 @@ async function render({ model, el }) {
       const told = { words: words + slow, text: `live · ${lag.text}${slow}${comm}`, level: lag.level };
       steady.set({ state: lag.level === "low" && lag.keepsUp ? state : `live ${lag.level}${slow}`, ...told });
     }
-    const why = origin?.problem ?? "";
+    // What a viewer must read stands here, once, and not in each panel of a dashboard.
+    const full = link.state === "refused" ? link.detail : "";
+    const why = parts.gone || full || (origin?.problem ?? "");
     write(problem, why);
     problem.hidden = why === "";
   };

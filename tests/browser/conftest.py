@@ -47,6 +47,17 @@ PANELS = {
 }
 
 
+TOLD = """(part) => [...document.querySelectorAll(".of, .of *")]
+    .filter((one) => !one.children.length && one.checkVisibility() && one.textContent.includes(part))
+    .map((one) => one.className)"""
+"""The classes of the elements that say something."""
+
+BARS = """() => [...document.querySelectorAll(".of-balance i")].filter((one) => {
+    return one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().width > 0;
+}).length"""
+"""How many balances of two sides are drawn."""
+
+
 async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = 60) -> None:
     """Wait until a function or an expression of the page is true, also over a reload.
 

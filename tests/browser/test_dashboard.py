@@ -5,7 +5,7 @@ import itertools
 import pytest
 from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import PANELS, OpenScreen, Screen, until
+from tests.browser.conftest import BARS, PANELS, TOLD, OpenScreen, Screen, until
 
 pytestmark = pytest.mark.browser
 
@@ -168,7 +168,14 @@ async def test_controls_change_ladder_and_bars_without_a_new_connection(served: 
 async def test_an_unknown_symbol_is_told_and_a_chosen_one_reaches_every_panel(served: str, open_screen: OpenScreen):
     async with open_screen(served + "?symbol=NOSUCHUSDT&rounding=100") as screen:
         await screen.page.wait_for_selector('.of-book[data-state="gone"]', state="attached", timeout=60_000)
-        assert "NOSUCHUSDT" in await screen.page.inner_text(".of-book .of-state")
+        await screen.page.wait_for_selector(".of-problem:visible")
+        told = await screen.page.evaluate(TOLD, "NOSUCHUSDT")
+        assert [name for name in told if name != "of-picker-name"] == ["of-problem"], "once, and not in every panel"
+        for panel in ("chart", "book", "tape", "liquidations"):
+            await screen.wait_data(panel, state="gone")
+            note = screen.page.locator(f"{PANELS[panel]} .of-state")
+            assert await note.evaluate("(one) => one.scrollWidth <= one.clientWidth"), "what a panel says is not cut"
+        assert await screen.page.evaluate(BARS) == 0, "no bar where there are no data"
         await screen.page.click(".of-picker-button")
         await screen.page.wait_for_selector(".of-picker-popup .of-row")
         await screen.page.keyboard.type("eth")

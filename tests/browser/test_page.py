@@ -14,7 +14,7 @@ import pytest
 import websockets
 from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import LINK, NOTEBOOKS, PANELS, OpenScreen, free_port, kernel_process, until
+from tests.browser.conftest import BARS, LINK, NOTEBOOKS, PANELS, TOLD, OpenScreen, free_port, kernel_process, until
 from tests.browser.state import check_no_gap, check_same_state, wait_readers
 from tests.server.conftest import TOKEN, Child
 
@@ -151,6 +151,20 @@ async def test_the_cell_of_copy_as_code_shows_what_is_on_the_screen(served: str,
         assert await screen.page.evaluate(SHOWN_ON_PAGE) == on_page
 
 
+KEYS_LEGIBLE = """() => {
+    const sheet = document.querySelector(".of-keys-sheet");
+    const { top, bottom, left, right } = sheet.getBoundingClientRect();
+    const inside = top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+    const lines = [...sheet.querySelectorAll("dt, dd")];
+    // Nothing is cut, and what is below the edge can be scrolled to.
+    const whole = lines.every((one) => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight);
+    sheet.scrollTop = sheet.scrollHeight;
+    const last = lines.every((one) => one.getBoundingClientRect().bottom <= bottom);
+    const names = ["Dashboard", "Chart, focused", "Order book and depth, focused"];
+    return inside && whole && last && names.every((name) => sheet.textContent.includes(name));
+}"""
+
+
 async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         page = screen.page
@@ -164,9 +178,13 @@ async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(serv
         await page.keyboard.press("Escape")
         await until(page, "!document.querySelector('.of-picker-popup:popover-open')")
         await page.keyboard.press("?")
-        assert "timeframe 1h" in await page.inner_text(".of-keys")
+        assert "timeframe 1h" in await page.inner_text(".of-keys-sheet")
+        for width, height in ((1440, 900), (1024, 768), (390, 844), (844, 390)):
+            await page.set_viewport_size({"width": width, "height": height})
+            await until(page, KEYS_LEGIBLE)
+        await page.set_viewport_size({"width": 1440, "height": 900})
         await page.keyboard.press("Escape")
-        await until(page, "!document.querySelector('.of-keys:popover-open')")
+        await until(page, "!document.querySelector('.of-keys-sheet:popover-open')")
         await until(page, "!document.activeElement?.closest('input, select, textarea')")
         await page.keyboard.press("5")
         await screen.wait_data("chart", interval="1h")
@@ -314,7 +332,7 @@ async def test_a_server_at_its_limit_says_so_and_takes_the_page_later(
             await first.recv()
             await screen.page.goto(address)
             await screen.page.wait_for_selector('.of-book[data-state="refused"]', state="attached", timeout=60_000)
-            same = "link.detail && document.querySelector('.of-book .of-state').innerText === link.detail"
+            same = "link.detail && document.querySelector('.of-problem').innerText === link.detail"
             await until(screen.page, f"() => {{ const link = {LINK.strip()}; return {same}; }}")
         await screen.wait_live("book", timeout_s=60)
 
@@ -379,6 +397,8 @@ async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
         )
         assert await screen.page.inner_text(".of-source") == "BINANCE"
         assert await screen.page.locator(".of-problem").is_visible()
+        assert await screen.page.evaluate(TOLD, "--source sim") == ["of-problem"], "once, and not in every panel"
+        assert await screen.page.evaluate(BARS) == 0, "no bar where there are no data"
         assert await screen.link("link.hello.origin.simulated") is False
 
 
