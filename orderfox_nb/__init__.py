@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orderfox_nb import errors, widgets
     from orderfox_nb.market.connection import Market
+    from orderfox_nb.widgets import (
+        CandleChart,
+        Dashboard,
+        DepthChart,
+        Liquidations,
+        MarketHeader,
+        OrderBook,
+        QualityBadge,
+        SymbolPicker,
+        Tape,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "connect"]
+__all__ = [
+    "CandleChart",
+    "Dashboard",
+    "DepthChart",
+    "Liquidations",
+    "MarketHeader",
+    "OrderBook",
+    "QualityBadge",
+    "SymbolPicker",
+    "Tape",
+    "__version__",
+    "connect",
+    "errors",
+    "widgets",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def __getattr__(name: str) -> Any:
+    # Found by Tab, loaded when they are used.
+    if name in {"errors", "widgets"}:
+        return import_module(f"orderfox_nb.{name}")
+    if name in __all__:
+        return getattr(import_module("orderfox_nb.widgets"), name)
+    raise AttributeError(f"module 'orderfox_nb' has no attribute {name!r}")
 
 
 def connect(source: str | None = None) -> Market:

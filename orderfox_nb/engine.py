@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from orderfox_nb.config import Settings
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.errors import ForkedProcess, OrderFoxError
 from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.lifecycle import Service
 
@@ -41,17 +43,26 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     @property
     def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return not self.forked and self._thread is not None and self._thread.is_alive()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a fork of the one that made the engine, without its thread."""
+        return self._pid != os.getpid()
 
     def start(self) -> Self:
         """Start the thread and open the desk; a running one stays as it is.
 
         Raises:
             FeedError: The desk cannot be opened.
+            ForkedProcess: It is another process's.
         """
+        if self.forked:
+            raise ForkedProcess
         with self._lock:
             if self.running:
                 return self
@@ -65,7 +76,14 @@ class Engine:
         return self
 
     def submit(self, work: Coroutine[Any, Any, Answer]) -> Future[Answer]:
-        """Run a coroutine on the engine's loop without waiting for it."""
+        """Run a coroutine on the engine's loop without waiting for it.
+
+        Raises:
+            ForkedProcess: The engine is another process's.
+        """
+        if self.forked:
+            work.close()
+            raise ForkedProcess
         if self._loop is None:
             work.close()
             raise RuntimeError("the engine is not running: connect() again")
@@ -83,13 +101,18 @@ class Engine:
         future = self.submit(work)
         try:
             return future.result(timeout_s)
+        except OrderFoxError as error:
+            # What happened on the other thread says nothing that the error does not.
+            raise error.with_traceback(None) from None
         except BaseException:
             # Also for an interrupted cell: what nobody waits for must not go on.
             future.cancel()
             raise
 
     def stop(self) -> None:
-        """Close the desk and end the thread; safe to call twice."""
+        """Close the desk and end the thread; safe to call twice, and without effect in a fork."""
+        if self.forked:
+            return
         with self._lock:
             loop, thread = self._loop, self._thread
             if loop is None or thread is None:
@@ -123,6 +146,20 @@ class Engine:
 
 _engines: dict[str, Engine] = {}
 _engines_lock = threading.Lock()
+_of_parents: list[Engine] = []
+"""Engines of the processes that this one was forked from: kept, since what they hold would end itself when freed."""
+
+
+def _forget_parents() -> None:
+    """Let a fork make engines of its own; a lock may have been held by a thread that is not here."""
+    global _engines_lock  # noqa: PLW0603 - there is one a process
+    _engines_lock = threading.Lock()
+    _of_parents.extend(_engines.values())
+    _engines.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parents)
 
 
 def source_of(settings: Settings) -> str:

@@ -7,6 +7,7 @@ OrderFoxError
 │   └── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
+├── ForkedProcess             a market that belongs to the process this one was forked from
 ├── SlowReader                a reader of events that did not keep up (close code 4008)
 └── FeedError                 a feed that cannot go on
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
@@ -21,11 +22,26 @@ status code and a reader can act on the sentence.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = str(Path(__file__).parent)
 
 
 class OrderFoxError(Exception):
     """Root of every error of this package."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows below a cell: the caller's lines and the sentence, no line of this package."""
+        lines: list[str] = []
+        for frame in traceback.extract_tb(self.__traceback__):
+            if frame.filename.startswith(_HERE):
+                break
+            if "/IPython/" not in frame.filename.replace("\\", "/"):
+                lines.append(f"line {frame.lineno}: {frame.line}")
+        return [*lines, f"{type(self).__name__}: {self}"]
 
 
 class SettingError(OrderFoxError):
@@ -109,6 +125,16 @@ class OffStep(EventError):
     def __str__(self) -> str:
         kind = "tick" if self.name == "price" else "lot"
         return f"a {self.name} of {self.value:.12g} is no multiple of the {kind} size {self.step} of {self.symbol}"
+
+
+class ForkedProcess(OrderFoxError):
+    """A market that belongs to the process this one was forked from: its thread and its sockets are not here."""
+
+    def __str__(self) -> str:
+        return (
+            "This process was forked from the one that reads the market, so nothing here would ever change: "
+            "call connect() in this process"
+        )
 
 
 class SlowReader(OrderFoxError):

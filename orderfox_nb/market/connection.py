@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from orderfox_nb.config import load_settings
-from orderfox_nb.core.events import Candle, Event, Liquidation, Topic, Trade
 from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.engine import Engine, shared_engine
-from orderfox_nb.errors import BadValue
-from orderfox_nb.feeds.base import Origin
-from orderfox_nb.market.across import across_threads
-from orderfox_nb.market.frames import book_frame, candles_frame, liquidations_frame, symbols_frame, trades_frame
+from orderfox_nb.errors import BadValue, VenueUnreachable
+from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.market.channels import (
+    Candles,
+    Funding,
+    Interest,
+    Liquidations,
+    Mark,
+    OrderBook,
+    Ticker,
+    Trades,
+)
+from orderfox_nb.market.frames import symbols_frame
 from orderfox_nb.market.held import HeldTopics
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Item = TypeVar("Item", bound=Event)
 
 
 def connect(source: str | None = None) -> Market:
@@ -36,10 +42,16 @@ def connect(source: str | None = None) -> Market:
 
     Raises:
         SettingError: A source that cannot be used.
+        VenueUnreachable: A server that is not there.
     """
     if source is None:
-        return Market(shared_engine(load_settings()))
-    return Market(shared_engine(load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="")))
+        settings = load_settings()
+    else:
+        settings = load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="")
+    engine = shared_engine(settings)
+    if engine.source.startswith("http"):
+        engine.run(engine.desk.catalogue.refresh())
+    return Market(engine)
 
 
 class Market:
@@ -50,7 +62,7 @@ class Market:
         self._held = HeldTopics(engine)
 
     def __getitem__(self, symbol: str) -> Symbol:
-        """Return one symbol; any case, also as BTC/USDT.
+        """Return one symbol, in any usual form: ``btc``, ``BTCUSDT``, ``BTC-USDT``, ``BTC/USDT:USDT``.
 
         Raises:
             UnknownSymbol: The venue does not list it; carries suggestions.
@@ -61,15 +73,29 @@ class Market:
 
     @property
     def symbols(self) -> Sequence[str]:
-        """Every symbol, by 24 h volume, largest first."""
-        rows = self._engine.run(self._engine.desk.catalogue.rows())
-        return tuple(row.instrument.symbol for row in rows)
+        """Every symbol, by 24 h volume, largest first.
+
+        Raises:
+            VenueUnreachable: The venue cannot be asked and no list of it is known.
+        """
+        return tuple(row.instrument.symbol for row in self._rows())
+
+    def _rows(self) -> Sequence[Listing]:
+        catalogue = self._engine.desk.catalogue
+        rows = self._engine.run(catalogue.rows())
+        if catalogue.demo:
+            # The built-in names are for a page that has to show something.
+            raise VenueUnreachable(self.origin.venue, catalogue.problem)
+        return rows
 
     @property
     def df(self) -> pd.DataFrame:
-        """Every symbol by 24 h volume: name, last, change, volume_quote, funding."""
-        engine = self._engine
-        return symbols_frame(engine.run(engine.desk.catalogue.rows()), self.origin)
+        """Every symbol by 24 h volume: name, last, change, volume_quote, funding.
+
+        Raises:
+            VenueUnreachable: The venue cannot be asked and no list of it is known.
+        """
+        return symbols_frame(self._rows(), self.origin)
 
     @property
     def liquidations(self) -> Liquidations:
@@ -109,6 +135,10 @@ class Symbol:
         self.trades = Trades(self, "trades")
         self.book = OrderBook(self, "book")
         self.liquidations = Liquidations(self, "liquidations")
+        self.ticker = Ticker(self, "ticker")
+        self.mark = Mark(self, "mark")
+        self.funding = Funding(self, "mark")
+        self.open_interest = Interest(self, "open_interest")
 
     @property
     def symbol(self) -> str:
@@ -126,87 +156,3 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"<Symbol {self.instrument.ui_name} of {self._engine.desk.venue}>"
-
-
-class Channel(Generic[Item]):
-    """One topic: what is known now as a DataFrame, what comes as an asynchronous iterator.
-
-    The topic stays subscribed from the first use until ``Market.close()`` or the end of the process.
-    """
-
-    kind: type[Item]
-
-    def __init__(self, symbol: Symbol, channel: str, interval: str = "") -> None:
-        self._symbol = symbol
-        self._channel = channel
-        self._interval = interval
-
-    @property
-    def topic(self) -> Topic:
-        return self._symbol._engine.desk.topic(self._symbol.symbol, self._channel, self._interval)
-
-    def _view(self) -> tuple[Any, dict[str, Any]]:
-        """Return the fold's view and what stands in ``df.attrs``, taken together on the engine's loop."""
-        return self._symbol._held.view(self.topic)
-
-    @property
-    def quality(self) -> dict[str, Any]:
-        """State and coverage of the topic, and the lapses in which it could not be trusted."""
-        return self._view()[1]["quality"]
-
-    async def __aiter__(self) -> AsyncGenerator[Item, None]:
-        """Yield what comes from now on, on the caller's loop, also while that loop is the kernel's."""
-        async for event in across_threads(self._symbol._engine, self.topic, live_only=True):
-            if isinstance(event, self.kind):
-                yield event
-
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield everything: the prelude, then live events, gaps and states in band."""
-        async for event in across_threads(self._symbol._engine, self.topic, live_only=False):
-            yield event
-
-
-class Trades(Channel[Trade]):
-    """Aggregate trades: ``df`` has the newest 1,000, ``async for trade in …`` yields new ones."""
-
-    kind = Trade
-
-    @property
-    def df(self) -> pd.DataFrame:
-        """Newest trades, oldest first, by time: id, price, size, aggressor, notional."""
-        return trades_frame(*self._view())
-
-
-class Candles(Channel[Candle]):
-    """Bars of one timeframe: ``df`` has the newest 1,500, ``async for candle in …`` yields the venue's updates."""
-
-    kind = Candle
-
-    @property
-    def df(self) -> pd.DataFrame:
-        """Bars by open time: open, high, low, close, volume, quote_volume, taker_buy_volume, trades, closed."""
-        return candles_frame(*self._view())
-
-
-class Liquidations(Channel[Liquidation]):
-    """Liquidated orders: ``df`` has the newest 1,000; ``df.attrs`` says that the stream is sampled where it is."""
-
-    kind = Liquidation
-
-    @property
-    def df(self) -> pd.DataFrame:
-        """Orders by time, oldest first: liquidated (long or short), side, price, size, notional."""
-        return liquidations_frame(*self._view())
-
-
-class OrderBook(Channel[Any]):
-    """The order book: ``df`` is the whole of it now, ``async for event in …`` yields a snapshot and what changes it."""
-
-    def __aiter__(self) -> AsyncGenerator[Event, None]:
-        """Yield what ``events`` does: deltas mean nothing without their snapshot, nor over a gap that is not told."""
-        return self.events()
-
-    @property
-    def df(self) -> pd.DataFrame:
-        """Levels, asks from the worst to the best, then bids from the best: side, price, size, cumulative."""
-        return book_frame(*self._view(), instrument=self._symbol.instrument)

@@ -9,7 +9,7 @@ import numpy as np
 
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.book import BookView
-from orderfox_nb.core.events import WHOLE_MARKET, Liquidation, Topic, Trade
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.feeds.base import Listing, Origin
 
@@ -85,6 +85,55 @@ def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
         index=pd.Index([listing.instrument.symbol for listing in listings], name="symbol"),
     )
     _describe(frame, origin_attributes(origin))
+    return frame
+
+
+def day_frame(ticker: Ticker | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return the market of the last 24 h as one row by its time, none where it is not known."""
+    known = () if ticker is None else (ticker,)
+    columns = {
+        "last": [event.last for event in known],
+        "change": [event.last / event.open - 1 if event.open else float("nan") for event in known],
+        "open": [event.open for event in known],
+        "high": [event.high for event in known],
+        "low": [event.low for event in known],
+        "volume": [event.volume for event in known],
+        "volume_quote": [event.quote_volume for event in known],
+    }
+    return _latest(columns, known, attributes)
+
+
+def mark_frame(mark: MarkPrice | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return mark and index price with the coming funding as one row by its time."""
+    known = () if mark is None else (mark,)
+    columns = {"mark": [event.mark_price for event in known], "index": [event.index_price for event in known]}
+    return _with_funding(_latest(columns, known, attributes), known)
+
+
+def funding_frame(mark: MarkPrice | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return the funding in force as one row by its time, none where the contract has no funding."""
+    known = () if mark is None or mark.funding_rate is None else (mark,)
+    return _with_funding(_latest({}, known, attributes), known)
+
+
+def open_interest_frame(interest: OpenInterest | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return the open contracts as one row by its time."""
+    known = () if interest is None else (interest,)
+    return _latest({"open_interest": [event.open_interest for event in known]}, known, attributes)
+
+
+def _latest(columns: dict[str, list[float]], known: Sequence[Event], attributes: dict[str, Any]) -> pd.DataFrame:
+    floats = {name: np.array(values, np.float64) for name, values in columns.items()}
+    return _by_time(floats, [event.time_us for event in known], attributes)
+
+
+def _with_funding(frame: pd.DataFrame, known: Sequence[MarkPrice]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    rates = [float("nan") if mark.funding_rate is None else mark.funding_rate for mark in known]
+    frame["funding"] = np.array(rates, np.float64)
+    times = [mark.next_funding_us or None for mark in known]
+    frame["next_funding"] = pd.to_datetime(times, unit="us", utc=True)
     return frame
 
 

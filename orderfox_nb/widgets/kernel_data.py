@@ -6,7 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from orderfox_nb.core.events import WHOLE_MARKET
-from orderfox_nb.market.connection import Liquidations, Market, Symbol, connect
+from orderfox_nb.market.channels import Liquidations
+from orderfox_nb.market.connection import Market, Symbol, connect
 from orderfox_nb.market.frames import quality_frame, ticker_frame
 from orderfox_nb.widgets.still import fetch_frame
 

@@ -1,0 +1,161 @@
+"""The same DataFrames, whoever carries the data: the process that reads the venue, a server of it, a server of that."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from jupyter_server.auth.identity import IdentityProvider
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.engine import Engine
+from orderfox_nb.lifecycle import Service
+from orderfox_nb.market.connection import Market
+from orderfox_nb.server.routes import routes
+from orderfox_nb.server.service import DeskService
+from orderfox_nb.widgets import SymbolPicker, kernel_data
+
+pytestmark = pytest.mark.widgets
+
+# The venue's time nearly stands still, so that three readers can see the same moment of it.
+SOURCE = "sim?seed=7&symbols=3&speed=0.002"
+FRAMES: dict[str, Callable[[Market], pd.DataFrame]] = {
+    "symbols": lambda market: market.df,
+    "trades": lambda market: market["BTCUSDT"].trades.df,
+    "candles": lambda market: market["BTCUSDT"].candles("1m").df,
+    "candles 1h": lambda market: market["BTCUSDT"].candles("1h").df,
+    "book": lambda market: market["BTCUSDT"].book.df,
+    "liquidations": lambda market: market["BTCUSDT"].liquidations.df,
+    "whole market": lambda market: market.liquidations.df,
+    "ticker": lambda market: market["BTCUSDT"].ticker.df,
+    "mark": lambda market: market["BTCUSDT"].mark.df,
+    "funding": lambda market: market["BTCUSDT"].funding.df,
+    "open interest": lambda market: market["BTCUSDT"].open_interest.df,
+}
+ATTEMPTS = 20
+
+
+@asynccontextmanager
+async def _served(desk: Desk, folder: Path) -> AsyncIterator[str]:
+    """A server of this package on a desk, on the desk's own loop."""
+
+    @asynccontextmanager
+    async def open_(_: Settings) -> AsyncIterator[Desk]:
+        yield desk
+
+    service = DeskService(load_settings(data_dir=folder), public=True, standalone=True, open_=open_)
+    app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+    app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
+    listeners = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(app)
+    server.add_sockets(listeners)
+    try:
+        yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
+    finally:
+        server.stop()
+        await service.stop()
+        await server.close_all_connections()
+
+
+@contextmanager
+def _engine(source: str, folder: Path) -> Iterator[Engine]:
+    settings = load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="", ORDERFOX_DATA_DIR=str(folder))
+    engine = Engine(settings).start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture(scope="module")
+def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Market]]:
+    """In the process of the venue's reader, through a server, and through a server of that server."""
+    with ExitStack() as stack:
+        made: list[Market] = []
+        source = SOURCE
+        for number in range(3):
+            folder = tmp_path_factory.mktemp(f"carrier {number}")
+            engine = stack.enter_context(_engine(source, folder))
+            made.append(stack.enter_context(Market(engine)))
+            if number < 2:
+                service = Service(lambda desk=engine.desk, folder=folder: _served(desk, folder), name="served")
+                source = engine.run(service.start())
+                stack.callback(lambda engine=engine, service=service: engine.run(service.stop()))
+        yield made
+
+
+def _comparable(frame: pd.DataFrame) -> dict[str, Any]:
+    """What must be the same in ``attrs``: all but whose source it is, and when it was read or first held."""
+    told = dict(frame.attrs)
+    for name in ("source", "time_us", "times"):
+        told.pop(name, None)
+    quality = dict(told.pop("quality", {}))
+    quality.pop("since_us", None)
+    return {**told, "quality": quality}
+
+
+def _difference(frames: list[pd.DataFrame]) -> str:
+    """Say how the answers differ, empty where they do not."""
+    for other in frames[1:]:
+        try:
+            pd.testing.assert_frame_equal(frames[0], other)
+            assert _comparable(frames[0]) == _comparable(other)
+        except AssertionError as difference:
+            return str(difference)
+    return ""
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_dataframe_is_the_same_whoever_carries_it(markets: list[Market], name: str) -> None:
+    difference = "not compared"
+    for _ in range(ATTEMPTS):
+        frames = [FRAMES[name](market) for market in markets]
+        if not (difference := _difference(frames)):
+            break
+        time.sleep(0)  # the venue moved between two of the reads: read again
+    assert not difference, difference
+    first = frames[0]
+    assert (first.attrs["venue"], first.attrs["simulated"], first.attrs["recorded"]) == ("sim", True, False)
+    assert len(first) or name in {"liquidations", "whole market"}
+    if name == "symbols":
+        assert (first["last"] > 0).all()
+        assert first[["change", "funding"]].notna().all().all()
+    else:
+        quality = first.attrs["quality"]
+        assert (quality["state"], quality["whole"]) == ("live", True)
+        moments = first.attrs["times"]
+        assert isinstance(moments["time"], pd.Timestamp)
+        assert moments["time"].value // 1000 == first.attrs["time_us"]
+        assert moments["since"].value // 1000 == quality["since_us"]
+    # As the metadata of a Parquet file is written.
+    assert json.loads(json.dumps(first.attrs))["venue"] == "sim"
+
+
+def test_a_pickers_table_is_that_of_the_market_through_a_server_too(
+    markets: list[Market], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_data, "kernel_market", lambda: markets[2])
+    assert not _difference([markets[0].df, SymbolPicker(symbol="BTCUSDT").df])
+
+
+def test_the_origin_is_known_before_anything_is_subscribed(markets: list[Market], tmp_path: Path) -> None:
+    source = markets[1].origin.source
+    with _engine(source, tmp_path) as engine, Market(engine) as market:
+        assert market.symbols == markets[0].symbols
+        assert market.origin.simulated
+        assert market.origin.venue == "sim"
+
+
+@pytest.mark.parametrize("text", ["btc", "BTCUSDT", "btcusdt", "BTC-USDT", "BTC/USDT", "BTC/USDT:USDT"])
+def test_a_symbol_is_found_in_any_usual_form(markets: list[Market], text: str) -> None:
+    assert markets[2][text].symbol == "BTCUSDT"
