@@ -167,6 +167,13 @@ def source_of(settings: Settings) -> str:
     return settings.server_url or settings.backend_url or settings.source
 
 
+def running_engine(settings: Settings) -> Engine | None:
+    """Return the process's engine of a source if it runs; starts none."""
+    with _engines_lock:
+        engine = _engines.get(source_of(settings))
+    return engine if engine is not None and engine.running else None
+
+
 def shared_engine(settings: Settings) -> Engine:
     """Return the process's running engine of a source: a page's comm and ``connect()`` share one.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from math import log
 from typing import Final
 
 SECOND_US: Final = 1_000_000
@@ -32,6 +34,24 @@ TIMEFRAME_US: Final[dict[str, int]] = {
 
 # 1970-01-01 was a Thursday: the first Monday of the epoch is day 4.
 _FIRST_MONDAY_US: Final = 4 * DAY_US
+
+
+_ASKED: Final = re.compile(r"(\d{1,5})\s*(s|m|min|h|d|w|mon|M|H|D|W)")
+_UNIT_US: Final = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": WEEK_US, "M": 30 * DAY_US}
+_UNIT_NAMES: Final = {"min": "m", "mon": "M", "M": "M"}
+
+
+def near_timeframes(text: str) -> tuple[str, ...]:
+    """Return the timeframes next to what was asked for, the nearest first: 1h for 60m, 5m and 15m for 7m.
+
+    One where it is the same time in another form, else two; none where the text is no time.
+    """
+    match = _ASKED.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        return ()
+    asked = int(match[1]) * _UNIT_US[_UNIT_NAMES.get(match[2], match[2].lower())]
+    near = sorted(TIMEFRAME_US, key=lambda name: abs(log(TIMEFRAME_US[name] / asked)))
+    return (near[0],) if TIMEFRAME_US[near[0]] == asked else (near[0], near[1])
 
 
 def bar_open_us(time_us: int, timeframe: str) -> int:

@@ -20,3 +20,8 @@ __all__ = [
     "SymbolPicker",
     "Tape",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the widgets and nothing else: what Tab shows."""
+    return list(__all__)

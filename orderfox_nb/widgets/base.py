@@ -14,6 +14,7 @@ import anywidget
 import traitlets
 from ipywidgets import Layout, Widget, widget_serialization
 
+from orderfox_nb.widgets.arguments import canonical_symbol, chosen_by_page
 from orderfox_nb.widgets.cells import answered_request, note_display
 from orderfox_nb.widgets.pictures import Picture, Pictures
 from orderfox_nb.widgets.pump import page_pump
@@ -56,6 +57,11 @@ class PageWidget(anywidget.AnyWidget):
     @traitlets.default("pump")
     def _default_pump(self) -> Widget:
         return page_pump()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Apply what the page chose."""
+        with chosen_by_page():
+            super().set_state(sync_data)
 
     @cached_property
     def _pictures(self) -> Pictures:
@@ -174,15 +180,3 @@ def _without_view(bundle: Any) -> Any:
     if isinstance(bundle, tuple):
         return (_without_view(bundle[0]), *bundle[1:])
     return {kind: data for kind, data in bundle.items() if kind != _VIEW} if bundle else bundle
-
-
-def canonical_symbol(text: object) -> str:
-    """Return the venue's form of a symbol as people write it: ``btc/usdt`` is ``BTCUSDT``.
-
-    Raises:
-        TraitError: Not a text, or nothing in it.
-    """
-    symbol = text.split(":", 1)[0].replace("/", "").strip().upper() if isinstance(text, str) else ""
-    if not symbol:
-        raise traitlets.TraitError(f"symbol {text!r} must be a name such as 'BTCUSDT'")
-    return symbol

@@ -10,7 +10,8 @@ import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.widgets.base import Displayed, LiveWidget, canonical_symbol
+from orderfox_nb.widgets.arguments import Choice, WrongValue, canonical_symbol, with_arguments
+from orderfox_nb.widgets.base import Displayed, LiveWidget
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.series import series_times, series_values
@@ -50,8 +51,8 @@ class CandleLayer(LiveWidget):
     _esm = module_text("candle_layer.js")
     _css = style_text("candle_layer.css")
 
-    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m").tag(sync=True)
-    bars = traitlets.Enum([200, 400, 1000], 400).tag(sync=True)
+    timeframe = Choice(list(TIMEFRAME_US), "1m").tag(sync=True)
+    bars = Choice([200, 400, 1000], 400).tag(sync=True)
     overlays = traitlets.List(traitlets.Unicode()).tag(sync=True)
     show_volume = traitlets.Bool(True).tag(sync=True)
     show_liquidations = traitlets.Bool(True).tag(sync=True)
@@ -72,6 +73,7 @@ class CandleLayer(LiveWidget):
         return known_overlays(proposal["value"])
 
 
+@with_arguments
 class CandleChart(Displayed, VBox):
     """Candles with traded volume and the liquidation histogram below, on one time axis.
 
@@ -90,8 +92,8 @@ class CandleChart(Displayed, VBox):
     """
 
     symbol = traitlets.Unicode("BTCUSDT")
-    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m")
-    bars = traitlets.Enum([200, 400, 1000], 400)
+    timeframe = Choice(list(TIMEFRAME_US), "1m")
+    bars = Choice([200, 400, 1000], 400)
     """Bars that are kept live; older ones are loaded as they are looked at."""
     overlays = traitlets.List(traitlets.Unicode())
     """Lines computed from the bars: ``vwap`` (since midnight UTC), ``ema20``, ``bollinger20``; any length 2 to 500."""
@@ -262,5 +264,5 @@ def known_overlays(names: Sequence[str]) -> list[str]:
     for name in names:
         match = _OVERLAY.fullmatch(name)
         if match is None or (match["length"] is not None and not 2 <= int(match["length"]) <= 500):
-            raise traitlets.TraitError(f"Not an overlay: {name!r}; there are vwap, ema20, bollinger20 (2 to 500 bars)")
+            raise WrongValue(f"Not an overlay: {name!r}; there are vwap, ema20, bollinger20 (2 to 500 bars)")
     return list(dict.fromkeys(names))

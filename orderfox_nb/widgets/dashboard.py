@@ -9,7 +9,8 @@ import traitlets
 from ipywidgets import Box, DOMWidget, Layout, Widget, widget_serialization
 from ipywidgets.widgets.trait_types import InstanceDict
 
-from orderfox_nb.widgets.base import Displayed, canonical_symbol
+from orderfox_nb.widgets.arguments import Choice, WrongValue, canonical_symbol, with_arguments
+from orderfox_nb.widgets.base import Displayed
 from orderfox_nb.widgets.candle_chart import CandleChart
 from orderfox_nb.widgets.cells import close_trees
 from orderfox_nb.widgets.depth_chart import DepthChart
@@ -94,6 +95,7 @@ class _Column:
         return self._box
 
 
+@with_arguments
 class Dashboard(View, Displayed, Box):
     """Header, candles, depth, order book, trades and liquidations of one market, linked to each other.
 
@@ -135,7 +137,7 @@ class Dashboard(View, Displayed, Box):
     """One a column, 1 to 6: another number adds columns or takes them away."""
     rounding = Rounding()
     minimum_notional = traitlets.Float(0.0, min=0.0)
-    arrangement = traitlets.Enum(LAYOUTS, "default")
+    arrangement = Choice(LAYOUTS, "default")
     """The layout in force: set ``layout`` or this one."""
     layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
 
@@ -369,11 +371,11 @@ def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None) -> list[st
     if symbols is None:
         return [canonical_symbol("BTCUSDT" if symbol is None else symbol)]
     if symbol is not None:
-        raise traitlets.TraitError("symbol and symbols: give one of the two")
+        raise WrongValue("symbol and symbols: give one of the two")
     if isinstance(symbols, str):
-        raise traitlets.TraitError(f"symbols {symbols!r} must be a list such as ['BTCUSDT', 'ETHUSDT']")
+        raise WrongValue(f"symbols {symbols!r} must be a list such as ['BTCUSDT', 'ETHUSDT']")
     if not 1 <= len(symbols) <= MAX_COLUMNS:
-        raise traitlets.TraitError(f"symbols: 1 to {MAX_COLUMNS} fit side by side, not {len(symbols)}")
+        raise WrongValue(f"symbols: 1 to {MAX_COLUMNS} fit side by side, not {len(symbols)}")
     return [canonical_symbol(one) for one in symbols]
 
 
@@ -385,5 +387,5 @@ def _each(name: str, given: object, default: object, count: int) -> list[Any]:
     """
     values = list(given) if isinstance(given, list | tuple) else [given] * count
     if len(values) != count:
-        raise traitlets.TraitError(f"{name}: {len(values)} for {count} symbols")
+        raise WrongValue(f"{name}: {len(values)} for {count} symbols")
     return [default if value is None else value for value in values]

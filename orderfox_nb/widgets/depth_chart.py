@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
 
-from orderfox_nb.widgets.base import Displayed, LiveWidget, canonical_symbol
+from orderfox_nb.widgets.arguments import Choice, canonical_symbol, with_arguments
+from orderfox_nb.widgets.base import Displayed, LiveWidget
 from orderfox_nb.widgets.charts import import_bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
 
@@ -34,7 +35,7 @@ class DepthLayer(LiveWidget):
     _esm = module_text("depth_chart.js")
     _css = style_text("depth_chart.css")
 
-    percent = traitlets.Enum(RANGES, 1).tag(sync=True)
+    percent = Choice(RANGES, 1).tag(sync=True)
     figure = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     x_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
     y_scale = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
@@ -42,6 +43,7 @@ class DepthLayer(LiveWidget):
     y_axis = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
 
 
+@with_arguments
 class DepthChart(Displayed, VBox):
     """What the book holds up to each price: bids to the left of the middle, asks to the right.
 
@@ -55,7 +57,7 @@ class DepthChart(Displayed, VBox):
     """
 
     symbol = traitlets.Unicode("BTCUSDT")
-    percent = traitlets.Enum(RANGES, 1)
+    percent = Choice(RANGES, 1)
     """How far to look from the middle price, in percent."""
 
     def __init__(

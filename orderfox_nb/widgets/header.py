@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from orderfox_nb.widgets.base import LiveWidget, canonical_symbol
+from orderfox_nb.widgets.arguments import Choice, canonical_symbol, with_arguments
+from orderfox_nb.widgets.base import LiveWidget
 from orderfox_nb.widgets.esm import module_text, style_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@with_arguments
 class SymbolPicker(LiveWidget):
     """Searchable list of symbols with last price, 24 h change and volume, and funding; favourites come first.
 
@@ -25,7 +27,7 @@ class SymbolPicker(LiveWidget):
     _esm = module_text("symbol_picker.js")
     _css = style_text("header.css")
 
-    sort = traitlets.Enum(["volume", "change", "funding", "last", "symbol"], "volume").tag(sync=True)
+    sort = Choice(["volume", "change", "funding", "last", "symbol"], "volume").tag(sync=True)
     """Column that orders the list."""
     descending = traitlets.Bool(True).tag(sync=True)
     favourites = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -43,6 +45,7 @@ class SymbolPicker(LiveWidget):
         return kernel_market().df
 
 
+@with_arguments
 class MarketHeader(LiveWidget):
     """Last price, 24 h change, mark, funding with countdown, open interest and volume.
 
@@ -65,6 +68,7 @@ class MarketHeader(LiveWidget):
         return kernel_ticker(self.symbol)
 
 
+@with_arguments
 class QualityBadge(LiveWidget):
     """Source, state and lag of the data, said in words; under the pointer the lapses of the last hour.
 

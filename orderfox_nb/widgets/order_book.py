@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
+from orderfox_nb.widgets.arguments import Choice, WrongValue, shown_value, with_arguments
 from orderfox_nb.widgets.base import LiveWidget
 from orderfox_nb.widgets.esm import module_text, style_text
 
@@ -30,7 +31,7 @@ def rounding_text(value: object) -> str:
     except InvalidOperation:
         height = Decimal(0)
     if not height.is_finite() or height <= 0:
-        raise traitlets.TraitError(f"rounding {value!r} must be a positive decimal or 'auto'")
+        raise WrongValue(f"rounding {shown_value(value)} must be a positive decimal or 'auto'")
     return f"{height.normalize():f}"
 
 
@@ -43,6 +44,7 @@ class Rounding(traitlets.TraitType[str, Any]):
         return rounding_text(value)
 
 
+@with_arguments
 class OrderBook(LiveWidget):
     """Price ladder with depth bars, spread and imbalance; a row under the pointer tells the average price down to it.
 
@@ -57,7 +59,7 @@ class OrderBook(LiveWidget):
 
     height = "640px"
 
-    rows = traitlets.Enum(ROWS, 20).tag(sync=True)
+    rows = Choice(ROWS, 20).tag(sync=True)
     """Rows a side."""
     rounding = Rounding().tag(sync=True)
     """Height of a row in price: set it to any positive number, or ``auto`` for the symbol's own; read as exact text."""

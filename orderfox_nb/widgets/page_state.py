@@ -8,6 +8,7 @@ import traitlets
 from ipywidgets import Widget, widget_serialization
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.widgets.arguments import Choice
 from orderfox_nb.widgets.base import PageWidget
 from orderfox_nb.widgets.candle_chart import known_overlays
 from orderfox_nb.widgets.depth_chart import RANGES
@@ -21,12 +22,12 @@ LAYOUTS: Final = ("default", "chart", "book")
 class View(traitlets.HasTraits):
     """What all columns of a dashboard show alike, and whoever looks at it can choose."""
 
-    timeframe = traitlets.Enum(list(TIMEFRAME_US), "1m")
-    rows = traitlets.Enum(ROWS, 20)
+    timeframe = Choice(list(TIMEFRAME_US), "1m")
+    rows = Choice(ROWS, 20)
     overlays = traitlets.List(traitlets.Unicode())
-    depth_percent = traitlets.Enum(RANGES, 1)
+    depth_percent = Choice(RANGES, 1)
     whole_market = traitlets.Bool(False)
-    span = traitlets.Enum(SPANS, "1h")
+    span = Choice(SPANS, "1h")
     show_volume = traitlets.Bool(True)
     show_liquidations = traitlets.Bool(True)
     show_liquidation_average = traitlets.Bool(True)
@@ -61,7 +62,7 @@ class PageState(View, PageWidget):
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"]).tag(sync=True)
     roundings = traitlets.List(traitlets.Unicode(), ["auto"]).tag(sync=True)
     minimum_notionals = traitlets.List(traitlets.Float(min=0.0), [0.0]).tag(sync=True)
-    arrangement = traitlets.Enum(LAYOUTS, "default").tag(sync=True)
+    arrangement = Choice(LAYOUTS, "default").tag(sync=True)
 
     hearing = False
     """Whether what changes now is what the page says."""

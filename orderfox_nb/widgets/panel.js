@@ -78,6 +78,11 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     write(parts.message, panel.closest(".of-dashboard") ? "" : why);
     parts.message.hidden = parts.message.textContent === "";
   }, { rank: ({ state }) => stateRank(state) });
+  /** A symbol in another form than the venue's becomes the venue's; a dashboard does that for all its panels. */
+  const adoptSymbol = ({ frame, request }) => {
+    if (!frame.symbol || frame.symbol === "*" || request.symbol !== model.get("symbol")) return;
+    if (!panel.closest(".of-dashboard")) setTrait(model, "symbol", frame.symbol);
+  };
   const view = {
     paint(entry) {
       const { frame } = entry;
@@ -89,6 +94,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
       panel.dataset.sequence = String(entry.sequence);
       panel.dataset.key = entry.key;
       showState();
+      adoptSymbol(entry);
     },
     gone(message) {
       parts.gone = message;

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
+from orderfox_nb.widgets.arguments import Choice, with_arguments
 from orderfox_nb.widgets.base import LiveWidget
 from orderfox_nb.widgets.esm import module_text, style_text
 
@@ -16,6 +17,7 @@ SPANS: Final = ("1m", "15m", "1h")
 """Times over which liquidations are summed up."""
 
 
+@with_arguments
 class Tape(LiveWidget):
     """Trades as they happen, newest above, coloured by the aggressor; it stands still under the pointer.
 
@@ -30,7 +32,7 @@ class Tape(LiveWidget):
 
     height = "400px"
 
-    length = traitlets.Enum([50, 100, 200], 50).tag(sync=True)
+    length = Choice([50, 100, 200], 50).tag(sync=True)
     """Trades on the screen."""
     minimum_notional = traitlets.Float(0.0, min=0.0).tag(sync=True)
     """Trades worth less, price times size in quote currency, are not shown: one number for every symbol."""
@@ -46,6 +48,7 @@ class Tape(LiveWidget):
         return frame[frame["notional"] >= self.minimum_notional]
 
 
+@with_arguments
 class Liquidations(LiveWidget):
     """Liquidated orders, newest above, with running totals and the coverage of the stream.
 
@@ -61,9 +64,9 @@ class Liquidations(LiveWidget):
 
     height = "400px"
 
-    length = traitlets.Enum([20, 50, 100], 50).tag(sync=True)
+    length = Choice([20, 50, 100], 50).tag(sync=True)
     """Orders on the screen."""
-    span = traitlets.Enum(SPANS, "1h").tag(sync=True)
+    span = Choice(SPANS, "1h").tag(sync=True)
     """Time whose totals stand out and whose balance is drawn."""
     whole_market = traitlets.Bool(False).tag(sync=True)
     """Whether to show all symbols; also with the symbol ``*``."""

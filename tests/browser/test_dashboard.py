@@ -5,7 +5,7 @@ import itertools
 import pytest
 from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import BARS, PANELS, TOLD, OpenScreen, Screen, until
+from tests.browser.conftest import BARS, LINK, PANELS, TOLD, OpenScreen, Screen, until
 
 pytestmark = pytest.mark.browser
 
@@ -165,8 +165,21 @@ async def test_controls_change_ladder_and_bars_without_a_new_connection(served: 
             assert kept in screen.page.url
 
 
+CHOOSE = f"""async (symbol) => {{
+    const models = await Promise.all(Object.values(({LINK.strip()}).sessions.pump.widget_manager._models));
+    models.find((one) => one.get("arrangement") !== undefined && one.get("panels")).set("symbols", [symbol]);
+}}"""
+
+
 async def test_an_unknown_symbol_is_told_and_a_chosen_one_reaches_every_panel(served: str, open_screen: OpenScreen):
     async with open_screen(served + "?symbol=NOSUCHUSDT&rounding=100") as screen:
+        await screen.page.wait_for_selector(".of-notice", timeout=60_000)
+        told = await screen.page.inner_text(".of-notice-text")
+        assert told.startswith("Symbol NOSUCHUSDT not found.")
+        assert told.endswith("Shown: BTCUSDT.")
+        await screen.page.click(".of-notice-close")
+        # One that Python, or a venue that no longer lists it, brings to the panels.
+        await screen.page.evaluate(CHOOSE, "NOSUCHUSDT")
         await screen.page.wait_for_selector('.of-book[data-state="gone"]', state="attached", timeout=60_000)
         await screen.page.wait_for_selector(".of-problem:visible")
         told = await screen.page.evaluate(TOLD, "NOSUCHUSDT")

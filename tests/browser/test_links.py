@@ -38,7 +38,10 @@ async def wait_markets(screen: Screen, *symbols: str) -> None:
     """Wait until the tapes, live, the tab's title and the address are those of markets in this order."""
     tapes = "[...document.querySelectorAll('.of-tape')].map((one) => one.dataset.state + one.dataset.symbol).join()"
     wanted = ",".join(f"live{symbol}" for symbol in symbols)
-    await until(screen.page, f"(wanted) => {tapes} === wanted", wanted, timeout_s=60)
+    try:
+        await until(screen.page, f"(wanted) => {tapes} === wanted", wanted, timeout_s=120)
+    except TimeoutError:
+        raise AssertionError(f"{await screen.page.evaluate(tapes)} is not {wanted}") from None
     await until(screen.page, "(title) => document.title === title", f"{', '.join(symbols)} · OrderFox")
     assert said(screen)["symbol"] == ",".join(symbols)
 

@@ -161,10 +161,10 @@ def test_the_filtered_tape_keeps_more_than_the_last_trades(run_module: RunModule
     printed = run_module("""
         import { Kept } from "./tape.js";
         const kept = new Kept();
-        const frame = (ids, sizes) => [ids, ids, ids, sizes, ids.map(() => 1)];
-        kept.take(frame([1, 2, 3], [5, 50, 5]), 10, 3);
-        kept.take(frame([2, 3, 4, 5], [50, 5, 60, 5]), 10, 3);
-        kept.take(frame([6, 7, 8, 9], [70, 5, 80, 90]), 10, 3);
+        const frame = (ids, sizes) => [ids, ids, ids.map(() => 2), sizes, ids.map(() => 1)];
+        kept.apply(frame([1, 2, 3], [5, 50, 5]), 20, 3);
+        kept.apply(frame([2, 3, 4, 5], [50, 5, 60, 5]), 20, 3);
+        kept.apply(frame([6, 7, 8, 9], [70, 5, 80, 90]), 20, 3);
         console.log(JSON.stringify([kept.rows.map((row) => row[0]), kept.lastId, kept.counted]));
     """)
     assert json.loads(printed) == [[6, 8, 9], 9, 9]
