@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from math import log
 from typing import Final
 
 from orderfox_nb.core.formatting import plain
@@ -18,6 +19,8 @@ _SEPARATORS: Final = re.compile(r"[\s/_-]+")
 _LONGEST: Final = 40
 _OPTIONS: Final = 7
 _LARGEST_OPTION: Final = Decimal(1_000)
+_ROW_SHARE: Final = 3e-4
+"""Height of a ladder's row beside the price: 20 rows a side then reach 0.4 to 0.95 % from the best price."""
 
 
 def canonical(text: str) -> str:
@@ -95,6 +98,29 @@ def rounding_options(tick_size: Decimal, price: float | Decimal | None) -> list[
 def default_rounding(options: Sequence[Decimal]) -> Decimal:
     """Return the third option, the last one where there are fewer."""
     return options[min(2, len(options) - 1)]
+
+
+def ladder_heights(tick_size: Decimal, price: float | Decimal | None) -> list[Decimal]:
+    """Return the row heights of a ladder on a screen, ascending: tick size times 1, 2 and 5 times powers of ten.
+
+    Args:
+        tick_size: Of the instrument, always the first one.
+        price: The last one; the heights go up to a tenth of it. Where it is not known they are ``rounding_options``.
+    """
+    if price is None or price <= 0:
+        return rounding_options(tick_size, price)
+    most = Decimal(str(price)) / 10
+    steps = [tick_size.scaleb(power) * factor for power in range(24) for factor in (1, 2, 5)]
+    return [plain(step) for step in steps if step == tick_size or step <= most]
+
+
+def ladder_height(tick_size: Decimal, price: float | Decimal | None) -> Decimal:
+    """Return the row height with which a ladder shows a useful range of prices, whatever the symbol."""
+    heights = ladder_heights(tick_size, price)
+    if price is None or price <= 0:
+        return default_rounding(heights)
+    wanted = log(float(price) * _ROW_SHARE)
+    return min(heights, key=lambda height: abs(log(float(height)) - wanted))
 
 
 def _distance(wanted: str, symbol: str) -> float | None:

@@ -166,8 +166,12 @@ class Catalogue:
 
     def rounding_options(self, instrument: Instrument) -> Sequence[Decimal]:
         """Return the roundings of a known symbol by its last price, in the ticks that its book is counted by."""
-        ticker = self._by_symbol[instrument.symbol].ticker
-        return rounding_options(instrument.tick_size, ticker.last if ticker is not None else None)
+        return rounding_options(instrument.tick_size, self.last_price(instrument.symbol))
+
+    def last_price(self, symbol: str) -> float | None:
+        """Return the last price of a known symbol, None where it is not known."""
+        ticker = self._by_symbol[symbol].ticker
+        return ticker.last if ticker is not None else None
 
     def stats(self) -> dict[str, Any]:
         """Return counts, ages and exchange calls."""

@@ -50,7 +50,7 @@ class Desk:
         now_us, history = self.now_us, self.history
         options, listing = self.catalogue.rounding_options, self.catalogue.listing
         self._recipes: dict[str, Callable[[FrameKey], Recipe]] = {
-            "book": lambda key: BookRecipe(key, now_us=now_us, options=options),
+            "book": lambda key: BookRecipe(key, now_us=now_us, options=options, price=self.catalogue.last_price),
             "depth": lambda key: DepthRecipe(key, now_us=now_us),
             "trades": lambda key: TradesRecipe(key, now_us=now_us),
             "candles": lambda key: CandlesRecipe(key, now_us=now_us, history=history),

@@ -169,7 +169,7 @@ def decimal_text(value: Decimal) -> str:
 
 
 _STREAMS: Final[dict[str, dict[str, tuple[str, Check]]]] = {
-    "book": {"rounding": ("auto", _rounding), "rows": ("20", _one_of("10", "20", "50"))},
+    "book": {"rounding": ("auto", _rounding), "rows": ("20", _one_of("10", "20", "50", "100"))},
     "depth": {"range": ("1", _percent)},
     "trades": {"rows": ("100", _one_of("50", "100", "200"))},
     "candles": {"bars": ("400", _one_of("200", "400", "1000")), "interval": ("1m", timeframe)},

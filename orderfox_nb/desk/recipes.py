@@ -13,7 +13,7 @@ from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import above_zero, build_ladder
 from orderfox_nb.core.quality import QualityState
-from orderfox_nb.core.symbols import default_rounding
+from orderfox_nb.core.symbols import default_rounding, ladder_height, ladder_heights
 from orderfox_nb.core.tape import Tape
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.topic import TopicState
@@ -80,25 +80,42 @@ class BookRecipe(OneTopic[Book]):
     Args:
         key: With the parameters rows or limit, rounding and tz.
         now_us: The venue's clock.
-        options: Roundings to choose from, by the symbol's price.
+        options: Roundings that the public contract offers, by the symbol's price.
+        price: The symbol's last price as the list knows it.
     """
 
     def __init__(
-        self, key: FrameKey, *, now_us: Callable[[], int], options: Callable[[Instrument], Sequence[Decimal]]
+        self,
+        key: FrameKey,
+        *,
+        now_us: Callable[[], int],
+        options: Callable[[Instrument], Sequence[Decimal]],
+        price: Callable[[str], float | None],
     ) -> None:
         super().__init__(key, Topic(key.venue, key.symbol, "book"), now_us=now_us)
         self._public = key.stream == "v1.orderbook"
         self._limit = key.integer("limit" if self._public else "rows")
         self._zone = ZoneInfo(key["tz"]) if self._public else None
         self._options_of = options
+        self._price_of = price
         self._options: Sequence[Decimal] = ()
         self._rounding = Decimal(1)
 
     async def prepare(self, states: Sequence[TopicState | None]) -> None:
         await super().prepare(states)
-        self._options = self._options_of(self.instrument)
+        if self._public:
+            self._options = self._options_of(self.instrument)
+            own = default_rounding(self._options)
+        else:
+            tick, price = self.instrument.tick_size, self._price_of(self.key.symbol) or self._best()
+            self._options, own = ladder_heights(tick, price), ladder_height(tick, price)
         asked = self.key["rounding"]
-        self._rounding = default_rounding(self._options) if asked == "auto" else Decimal(asked)
+        self._rounding = own if asked == "auto" else Decimal(asked)
+
+    def _best(self) -> float | None:
+        """Return the best price of a book whose symbol has no last price yet."""
+        best = self.fold.best_bid or self.fold.best_ask
+        return None if best is None else self.instrument.price(best)
 
     def capture(self) -> BookView:
         self.state.check()

@@ -107,7 +107,7 @@ class Dashboard(View, Displayed, Box):
         symbols: Several of them, side by side, instead of one.
         timeframe: Of the candles.
         rounding: Height of the book's rows in price, or ``auto``; with several symbols also one for each.
-        rows: Rows a side of the book: 10, 20 or 50.
+        rows: Rows a side of the book: 10, 20, 50, or ``fit`` for as many as there is room for.
         overlays: Lines over the candles, as ``CandleChart`` takes them: ``["vwap", "ema20"]``.
         depth_percent: How far the depth looks from the middle price, in percent: 0.1, 0.25, 0.5, 1, 2, 5 or 10.
         minimum_notional: Base quantity below which the tape shows no trade; with several symbols also one for each.
@@ -152,7 +152,7 @@ class Dashboard(View, Displayed, Box):
         symbols: Sequence[str] | None = None,
         timeframe: str | None = None,
         rounding: object = None,
-        rows: int | None = None,
+        rows: int | str | None = None,
         overlays: Sequence[str] | None = None,
         depth_percent: float | None = None,
         minimum_notional: float | Sequence[float] | None = None,

@@ -26,7 +26,7 @@ export function priceText(price, digits) {
   return rest === undefined ? grouped(whole) : `${grouped(whole)}.${rest}`;
 }
 
-const SHORT = [[1e9, "B"], [1e6, "M"], [1e3, "K"]];
+const SHORT = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]];
 
 /** A large quantity in short form: 12.59B, 456.78M, 1.00K, 12.30. */
 export function shortText(value, digits = 2) {
@@ -37,6 +37,30 @@ export function shortText(value, digits = 2) {
     if (Number((size / (limit / 1_000)).toFixed(digits)) >= 1_000) return (value / limit).toFixed(digits) + letter;
   }
   return value.toFixed(digits);
+}
+
+/** How sizes are written, in ever fewer characters; `SHORT_SIZES` are the longest texts of the short forms. */
+export function sizeForms(digits) {
+  const compact = [2, 1].map((places) => (units) => compactText(units, digits, places));
+  return [(units) => unitsText(units, digits), ...compact];
+}
+
+export const SHORT_SIZES = ["999.99M", "999.9M"];
+
+/** A price whose digits nobody told: as many as count. */
+export function loosePriceText(price) {
+  if (price === null || price === undefined || !Number.isFinite(price)) return "–";
+  const text = String(Number(price.toPrecision(9)));
+  const [whole, rest] = text.split(".");
+  return /e/.test(text) ? text : grouped(whole) + (rest === undefined ? "" : `.${rest}`);
+}
+
+/** A size in few characters: from 1,000 on in short form, below with at most four digits that count. */
+export function compactText(units, digits, places = 2) {
+  const value = units / 10 ** digits;
+  if (Math.abs(value) >= 1_000) return shortText(value, places);
+  const plain = unitsText(units, digits);
+  return plain.length <= 6 ? plain : String(Number(value.toPrecision(4)));
 }
 
 /** A quantity beside an axis, round in itself: 1.5B, 250K, 0.10. `digits` are those of the axis' step. */

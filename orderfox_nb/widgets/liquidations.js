@@ -1,7 +1,7 @@
 // Liquidated orders, newest above, with running totals. Binance shows at most one order per symbol and second, so the
 // coverage is always said.
 import { make, makeBalance, makeSelect, setClass, showBalance, write } from "./dom.js";
-import { clockText, grouped, priceText, shortText, unitsText } from "./format.js";
+import { clockText, grouped, loosePriceText, priceText, shortText, SHORT_SIZES, sizeForms } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
 import { makeTable } from "./table_rows.js";
@@ -11,7 +11,21 @@ const SPANS = ["1m", "15m", "1h"];
 const SAMPLED =
   "Sampled: the venue publishes at most one liquidation per symbol and second, so sums are a lower bound.";
 
-const sizeText = (size) => (size >= 1_000 ? shortText(size) : String(Number(size.toPrecision(6))));
+const LOOSE_DIGITS = 8; // of a size whose own digits nobody told
+
+/** An order's size in whole units; of a whole market, whose symbols differ, without the zeros at its end. */
+function orderSizes(digits) {
+  const forms = sizeForms(digits ?? LOOSE_DIGITS);
+  const units = (size) => Math.round(size * 10 ** (digits ?? LOOSE_DIGITS));
+  if (digits !== null) return forms.map((form) => (size) => form(units(size)));
+  const own = (size) => {
+    const [whole, rest] = String(Number(size.toPrecision(12))).split(".");
+    return rest === undefined ? grouped(whole) : `${grouped(whole)}.${rest}`;
+  };
+  return [own, ...forms.slice(1).map((form) => (size) => form(units(size)))];
+}
+
+const longest = (texts) => texts.reduce((most, text) => (text.length > most.length ? text : most), "");
 
 /** The totals of every span: longs and shorts, the one in force stands out. */
 function makeTotals(choose) {
@@ -65,37 +79,52 @@ function makeTotals(choose) {
 
 async function render({ model, el }) {
   const parts = makePanel(el, "liquidations", "Liquidations");
-  const coverage = make("span", "of-context of-coverage");
+  const coverage = make("p", "of-coverage");
   coverage.tabIndex = 0;
   const scope = makeSelect("Whose liquidations", (value) => setTrait(model, "whole_market", value === "market"));
   scope.classList.add("of-scope-select");
-  parts.tools.append(coverage, scope);
+  parts.tools.append(scope);
   const totals = makeTotals((span) => setTrait(model, "span", span));
   const table = makeTable("Liquidations, newest first", [
     ["Side", "of-price"], ["Symbol", "of-name"], ["Price", "of-at"], ["Size", "of-size"], ["Notional", "of-paid"],
     ["Time", "of-time"],
-  ]);
+  ], () => shown && paint({ frame: shown }));
   const empty = make("p", "of-empty", "None yet");
   empty.hidden = true;
-  parts.body.append(totals.table, totals.balance, table.table, empty);
+  parts.body.append(totals.table, totals.balance, coverage, table.table, empty);
   const isMarket = () => model.get("whole_market") || model.get("symbol") === MARKET;
   let shown = null;
 
   const paint = ({ frame }) => {
     shown = frame;
     const [times, sides, prices, sizes, notionals, symbols, digits] = frame.orders;
+    const priced = (at) => {
+      const places = digits ? digits[at] : frame.price_digits;
+      return places === null ? loosePriceText(prices[at]) : priceText(prices[at], places);
+    };
+    const told = prices.map((_, at) => priced(at));
+    const sizeTexts = orderSizes(frame.size_digits);
+    const paidTexts = [
+      (paid) => `${grouped(paid.toFixed(0))} $`, (paid) => `${paid < 1_000 ? paid.toFixed(0) : shortText(paid)} $`,
+      (paid) => (paid < 1_000 ? paid.toFixed(0) : shortText(paid, 1)),
+    ];
+    const chosen = table.fit(frame.symbol, [
+      { texts: ["short"] },
+      symbols ? { texts: [longest(symbols)] } : null,
+      { texts: [longest(told)], drop: 2 },
+      { texts: [longest(sizes.map(sizeTexts[0])), ...SHORT_SIZES], drop: 2 },
+      { texts: [paidTexts[0](Math.max(0, ...notionals)), "999.99M $", "999.9M"] },
+      { texts: ["00:00:00"], drop: 1 },
+    ]);
     for (let at = 0; at < times.length; at++) {
       const { cells } = table.row(at);
       const short = sides[at] > 0;
       write(cells[0], short ? "short" : "long");
       setClass(cells[0], short ? "of-price of-bid" : "of-price of-ask");
       write(cells[1], symbols?.[at] ?? "");
-      const places = digits ? (digits[at] ?? 4) : frame.price_digits;
-      write(cells[2], priceText(prices[at], places));
-      const size = sizes[at];
-      const units = () => Math.round(size * 10 ** frame.size_digits);
-      write(cells[3], digits ? sizeText(size) : unitsText(units(), frame.size_digits));
-      write(cells[4], `${grouped(notionals[at].toFixed(0))} $`);
+      write(cells[2], told[at]);
+      write(cells[3], sizeTexts[Math.max(0, chosen[3])](sizes[at]));
+      write(cells[4], paidTexts[chosen[4]](notionals[at]));
       write(cells[5], clockText(times[at]));
     }
     table.cut(times.length);
@@ -103,12 +132,13 @@ async function render({ model, el }) {
     totals.paint(frame.sums, model.get("span"));
     const sampled = frame.quality.coverage === "sampled";
     const since = frame.since ? `since ${clockText(frame.since).slice(0, 5)}` : "";
-    write(coverage, [sampled ? "sampled" : "complete", since].filter(Boolean).join(", ") + (sampled ? " (i)" : ""));
+    const kind = sampled ? "sampled, sums are a lower bound" : "complete";
+    write(coverage, [kind, since].filter(Boolean).join(", "));
     const known = since ? ` Nothing is known of the time before: totals are ${since}.` : "";
-    const told = (sampled ? SAMPLED : "Every liquidation of the venue.") + known;
-    if (coverage.title !== told) {
-      coverage.title = told;
-      coverage.setAttribute("aria-label", told);
+    const meaning = (sampled ? SAMPLED : "Every liquidation of the venue.") + known;
+    if (coverage.title !== meaning) {
+      coverage.title = meaning;
+      coverage.setAttribute("aria-label", meaning);
       coverage.setAttribute("role", "note");
     }
     parts.panel.dataset.symbol = frame.symbol;

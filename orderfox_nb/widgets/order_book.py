@@ -14,8 +14,8 @@ from orderfox_nb.widgets.esm import module_text, style_text
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS: Final = (10, 20, 50)
-"""Rows a side that the wire has."""
+ROWS: Final = ("fit", 10, 20, 50)
+"""Rows a side that can be chosen; ``fit`` is as many as the panel has room for."""
 
 
 def rounding_text(value: object) -> str:
@@ -46,7 +46,10 @@ class Rounding(traitlets.TraitType[str, Any]):
 
 @with_arguments
 class OrderBook(LiveWidget):
-    """Price ladder with depth bars, spread and imbalance; a row under the pointer tells the average price down to it.
+    """Price axis with the sizes of both sides, depth bars, spread and imbalance.
+
+    A row under the pointer shows the average price of an order that sweeps the book down to it. Prices keep their place
+    while the market moves; the button beside the last price, or the key C, brings its middle back to the middle.
 
     Example:
         >>> book = OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
@@ -59,8 +62,8 @@ class OrderBook(LiveWidget):
 
     height = "640px"
 
-    rows = Choice(ROWS, 20).tag(sync=True)
-    """Rows a side."""
+    rows = Choice(ROWS, "fit").tag(sync=True)
+    """Rows a side, 10, 20 or 50; ``fit``: as many as the panel has room for."""
     rounding = Rounding().tag(sync=True)
     """Height of a row in price: set it to any positive number, or ``auto`` for the symbol's own; read as exact text."""
     flash = traitlets.Bool(True).tag(sync=True)

@@ -26,7 +26,7 @@ export const COLUMN_FORMS = {
 };
 export const FORMS = {
   timeframe: { ...oneOf(Object.keys(MINUTES)), options: [] },
-  rows: oneOf(["10", "20", "50"]),
+  rows: oneOf(["fit", "10", "20", "50"]),
   layout: oneOf(LAYOUTS),
   overlays: {
     form: /^((vwap|(ema|bollinger)([2-9]|[1-9]\d|[1-4]\d\d|500))(,(?=.)|$)){0,20}$/,
@@ -46,7 +46,8 @@ const RENAMED = { minimum_size: "minimum_notional, the value of a trade in quote
 const ALIASES = { symbols: "symbol" };
 
 const READ = {
-  rounding: (text) => text, symbol: (text) => text, minimum_notional: Number, rows: Number, depth_percent: Number,
+  rounding: (text) => text, symbol: (text) => text, minimum_notional: Number, depth_percent: Number,
+  rows: (text) => (text === "fit" ? text : Number(text)),
   overlays: (text) => (text ? text.split(",") : []),
 };
 const valueOf = (name, text) => READ[name]?.(text) ?? (["true", "false"].includes(text) ? text === "true" : text);

@@ -8,7 +8,8 @@ export const KEYS = [
   ["l", "next layout"],
   ["t", "dark or light"],
   ["u", "times in UTC or local"],
-  ["c", "copy as code"],
+  ["c", "ladder back to the middle"],
+  ["p", "copy as Python code"],
   ["?", "these keys"],
 ];
 /** What panels hear while they have the focus. */
@@ -41,7 +42,8 @@ export function listenKeys({ el, menu, chooseTrait }) {
     else if (event.key === "l") menu.nextLayout();
     else if (event.key === "t") toggleTheme();
     else if (event.key === "u") menu.toggleZone();
-    else if (event.key === "c") menu.showCode();
+    else if (event.key.toLowerCase() === "c") root.querySelectorAll(".of-recentre").forEach((one) => one.click());
+    else if (event.key === "p") menu.showCode();
     else if (event.key === "?") menu.showKeys();
     else return;
     event.preventDefault();

@@ -23,7 +23,7 @@ class View(traitlets.HasTraits):
     """What all columns of a dashboard show alike, and whoever looks at it can choose."""
 
     timeframe = Choice(list(TIMEFRAME_US), "1m")
-    rows = Choice(ROWS, 20)
+    rows = Choice(ROWS, "fit")
     overlays = traitlets.List(traitlets.Unicode())
     depth_percent = Choice(RANGES, 1)
     whole_market = traitlets.Bool(False)

@@ -146,6 +146,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
   return {
     link,
     session,
+    follow, // again: what the key depends on beside the model's traits has changed
     end() {
       ended = true;
       steady.stop();

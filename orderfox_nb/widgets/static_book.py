@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 from orderfox_nb.widgets.static_svg import (
+    COLUMN_GAP,
     HEADER,
     ROW,
     Anchor,
     Look,
+    fitting,
     line,
     panel,
     path,
@@ -17,6 +20,7 @@ from orderfox_nb.widgets.static_svg import (
     rect,
     short_text,
     text,
+    text_width,
     units_text,
 )
 
@@ -26,39 +30,88 @@ _HEADROOM: Final = 1.15
 _SIDE: Final[dict[int, Anchor]] = {-1: "end", 1: "start"}
 
 
+class LadderRow(NamedTuple):
+    """One row of the price axis, in the frame's whole units."""
+
+    price: int
+    size: int | None
+    """None where no level lies on the row."""
+    total: int | None
+    """Sum up to the row; None before the first level of the side."""
+
+
+def ladder_rows(frame: dict[str, Any], count: int) -> tuple[list[LadderRow], list[LadderRow]]:
+    """Return the rows of bids and asks outward from the middle: every step of a row's height is a row.
+
+    Args:
+        frame: A ``book`` frame.
+        count: Rows a side; fewer where the frame does not reach so far.
+    """
+    unit = max(1, int(Decimal(frame["rounding"]).scaleb(frame["price_digits"])))
+    sides = [[round(price / unit) for price in frame[name][0]] for name in ("bids", "asks")]
+    bids, asks = sides
+    if not bids and not asks:
+        return [], []
+    boundary = (bids[0] + asks[0]) // 2 if bids and asks else bids[0] if bids else asks[0] - 1
+    found: list[list[LadderRow]] = []
+    for name, keys, first, step in (("bids", bids, boundary, -1), ("asks", asks, boundary + 1, 1)):
+        _, sizes, totals = frame[name]
+        rows: list[LadderRow] = []
+        at = -1
+        for key in range(first, first + step * count, step):
+            if key < 1 or (keys and len(keys) >= frame["rows"] and (key - keys[-1]) * step > 0):
+                break
+            while at + 1 < len(keys) and (keys[at + 1] - key) * step <= 0:
+                at += 1
+            own = at >= 0 and keys[at] == key
+            rows.append(LadderRow(key * unit, sizes[at] if own else None, totals[at] if at >= 0 else None))
+        found.append(rows)
+    return found[0], found[1]
+
+
 def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height: float = 640) -> str:
-    """Draw the ladder of a ``book`` frame: asks above bids, as many rows as fit."""
+    """Draw the ladder of a ``book`` frame as a price axis: asks above bids, as many rows as fit."""
     top = HEADER + 24
     fit = int((height - top - _MIDDLE - 6) / 2 // ROW)
     prices, sizes = frame["price_digits"], frame["size_digits"]
-    asks, bids = ([column[:fit] for column in frame[side]] for side in ("asks", "bids"))
-    largest = max([1, *asks[2], *bids[2]])
+    bids, asks = ladder_rows(frame, fit)
+    rows = [*asks, *bids]
+    largest = max([1, *(one.total or 0 for one in rows)])
+    size_end, total_end = width * 0.62, width - 12
     columns: tuple[tuple[float, str, Anchor], ...] = (
         (12, "Price", "start"),
-        (width * 0.64, "Size", "end"),
-        (width - 12, "Total", "end"),
+        (size_end, "Size", "end"),
+        (total_end, "Total", "end"),
     )
     parts = [text(x, HEADER + 12, name, fill=colours.muted, size=11.5, anchor=anchor) for x, name, anchor in columns]
     middle = top + fit * ROW
+    widest = max((text_width(units_text(one.price, prices)) for one in rows), default=0.0)
+    size_text = fitting([one.size or 0 for one in rows], sizes, size_end - 12 - widest - COLUMN_GAP)
+    total_text = fitting([one.total or 0 for one in rows], sizes, total_end - size_end - COLUMN_GAP)
 
-    def row(y: float, price: int, size: int, total: int, ink: str) -> None:
-        share = width * total / largest
+    def draw(y: float, row: LadderRow, ink: str) -> None:
+        share = width * (row.total or 0) / largest
         parts.append(rect(width - share, y + 1, share - 1, ROW - 2, fill=ink, opacity=0.14))
-        parts.append(text(12, y + ROW / 2, units_text(price, prices), fill=ink))
-        parts.append(text(width * 0.64, y + ROW / 2, units_text(size, sizes), fill=colours.text, anchor="end"))
-        parts.append(text(width - 12, y + ROW / 2, units_text(total, sizes), fill=colours.muted, anchor="end"))
+        parts.append(text(12, y + ROW / 2, units_text(row.price, prices), fill=ink))
+        if row.size is not None:
+            parts.append(text(size_end, y + ROW / 2, size_text(row.size), fill=colours.text, anchor="end"))
+        if row.total is not None:
+            parts.append(text(total_end, y + ROW / 2, total_text(row.total), fill=colours.muted, anchor="end"))
 
-    for at, (price, size, total) in enumerate(zip(*asks, strict=True)):
-        row(middle - (at + 1) * ROW, price, size, total, colours.ask)
-    for at, (price, size, total) in enumerate(zip(*bids, strict=True)):
-        row(middle + _MIDDLE + at * ROW, price, size, total, colours.bid)
+    for at, row in enumerate(asks):
+        draw(middle - (at + 1) * ROW, row, colours.ask)
+    for at, row in enumerate(bids):
+        draw(middle + _MIDDLE + at * ROW, row, colours.bid)
     parts.append(rect(1, middle, width - 2, _MIDDLE, fill=colours.raised))
     bid, ask, digits = frame["best_bid"], frame["best_ask"], frame["tick_digits"]
     if bid is not None and ask is not None:
         mid = units_text((bid + ask) * 5, digits + 1)
-        spread = f"spread {units_text(ask - bid, digits)} · {2e4 * (ask - bid) / (ask + bid):.2f} bp"
+        share = f"{2e4 * (ask - bid) / (ask + bid):.2f} bp"
+        spread = f"spread {units_text(ask - bid, digits)} · {share}"
+        room = width - 24 - text_width(mid, 16) - COLUMN_GAP
         parts.append(text(12, middle + _MIDDLE / 2, mid, fill=colours.text, size=16, weight=650))
-        parts.append(text(width - 12, middle + _MIDDLE / 2, spread, fill=colours.muted, anchor="end"))
+        told = spread if text_width(spread) <= room else share
+        parts.append(text(width - 12, middle + _MIDDLE / 2, told, fill=colours.muted, anchor="end"))
     else:
         parts.append(text(12, middle + _MIDDLE / 2, "one side is empty", fill=colours.muted))
     note = f"{frame['symbol']} · by {frame['rounding']} · {quality_text(frame)}"

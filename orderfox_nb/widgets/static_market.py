@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from orderfox_nb.widgets.static_svg import HEADER, ROW, Anchor, Look, panel, price_text, quality_text, short_text, text
+from orderfox_nb.widgets.static_svg import (
+    HEADER,
+    ROW,
+    Look,
+    panel,
+    price_text,
+    quality_text,
+    short_text,
+    table,
+    text,
+    text_width,
+)
 
 HEAD = 58.0
 
@@ -26,11 +38,13 @@ def market_svg(frame: dict[str, Any], colours: Look, *, origin: str, width: floa
         (f"{short_text(frame['open_interest'])} {frame['base_asset']}", "Open interest", colours.text),
         (short_text(frame["volume_quote"]), f"Volume, {frame['quote']}", colours.text),
     )
+    last = price_text(frame["last"], digits)
+    beside = max(116.0, 14 + text_width(frame["ui_name"], 16) + 14)
     parts = [
         text(14, height / 2, frame["ui_name"], fill=colours.text, size=16, weight=680),
-        text(116, height / 2, price_text(frame["last"], digits), fill=ink, size=22, weight=680),
+        text(beside, height / 2, last, fill=ink, size=22, weight=680),
     ]
-    x = 245.0
+    x = max(245.0, beside + text_width(last, 22) + 16)
     for value, name, figure_ink in figures:
         if x > width - 290:
             break
@@ -45,28 +59,14 @@ def market_svg(frame: dict[str, Any], colours: Look, *, origin: str, width: floa
 def symbols_svg(frame: dict[str, Any], colours: Look, *, width: float = 420, height: float = 400) -> str:
     """Draw the first rows of a ``symbols`` frame: name, last price, change, volume."""
     muted = colours.muted
-    places: tuple[tuple[float, Anchor], ...] = (
-        (12, "start"),
-        (width * 0.52, "end"),
-        (width * 0.74, "end"),
-        (width - 12, "end"),
-    )
-
-    def row(y: float, cells: tuple[tuple[str, str], ...]) -> str:
-        return "".join(
-            text(x, y + ROW / 2, content, fill=ink, anchor=anchor)
-            for (x, anchor), (content, ink) in zip(places, cells, strict=True)
-        )
-
-    parts = [row(HEADER + 2, (("Symbol", muted), ("Last", muted), ("24 h", muted), ("Volume", muted)))]
-    y = HEADER + 24
+    titles = (("Symbol", muted), ("Last", muted), ("24 h", muted), ("Volume", muted))
+    rows: list[Sequence[tuple[str, str]]] = [titles]
     for _, name, volume, change, _, last in zip(*frame["symbols"][:6], strict=True):
-        if y + ROW > height:
+        if HEADER + 2 + (len(rows) + 1) * ROW > height:
             break
         ink = colours.text if not change else colours.bid if change > 0 else colours.ask
-        last_text = "–" if last is None else f"{last:,.10g}"
-        cells = ((name, colours.text), (last_text, colours.text), (_percent(change), ink), (short_text(volume), muted))
-        parts.append(row(y, cells))
-        y += ROW
+        cells = (name, colours.text), (price_text(last, None), colours.text), (_percent(change), ink)
+        rows.append((*cells, (short_text(volume), muted)))
+    parts = [table(HEADER + 2, width, rows)]
     note = "the built-in list" if frame.get("demo") else f"{len(frame['symbols'][0])} by volume"
     return panel("Symbols", note, parts, colours, width=width, height=height)

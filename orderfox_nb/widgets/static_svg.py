@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from html import escape
 from typing import Any, Final, Literal
 
@@ -131,7 +133,7 @@ def document(content: str, *, width: float, height: float, title: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
         f'width="{number(width)}" height="{number(height)}" role="img" aria-label="{escape(title)}" '
-        f'font-family="{_FONT}" style="max-width:100%;height:auto;font-variant-numeric:tabular-nums">'
+        f'font-family="{_FONT}" style="direction:ltr;max-width:100%;height:auto;font-variant-numeric:tabular-nums">'
         f"<title>{escape(title)}</title>{content}</svg>"
     )
 
@@ -143,17 +145,73 @@ def units_text(units: int, digits: int) -> str:
     return f"{sign}{whole:,}.{rest:0{digits}d}" if digits else f"{sign}{whole:,}"
 
 
-def price_text(price: float | None, digits: int) -> str:
-    """Return a price by the digits of its tick."""
-    return "–" if price is None else f"{price:,.{digits}f}"
+def compact_text(units: int, digits: int) -> str:
+    """Return a size in few characters: from 1,000 on in short form, below with at most four digits that count."""
+    value = units / 10**digits
+    if abs(value) >= 1_000:
+        return short_text(value)
+    plain = units_text(units, digits)
+    return plain if len(plain) <= 6 else f"{value:.4g}"
+
+
+def text_width(content: str, size: float = 12.5) -> float:
+    """Return an upper estimate of a text's width: fonts differ from reader to reader."""
+    return sum(0.33 if letter in ",. " else 0.64 for letter in content) * size
+
+
+def fitting(values: Sequence[int], digits: int, room: float) -> Callable[[int], str]:
+    """Return what writes the values of a column: digit by digit where the longest has room, else in short form."""
+    longest = max((text_width(units_text(value, digits)) for value in values), default=0.0)
+    return partial(units_text if longest <= room else compact_text, digits=digits)
+
+
+COLUMN_GAP: Final = 10.0
+_PAD: Final = 12.0
+
+
+def column_room(width: float, others: Iterable[Sequence[str]]) -> float:
+    """Return the width that a table of a panel has left for one column, beside others with their texts."""
+    taken = [max((text_width(one) for one in texts), default=0.0) + COLUMN_GAP for texts in others]
+    return width - 2 * _PAD - sum(taken)
+
+
+def table(y: float, width: float, rows: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """Write rows of texts with their colours: the first column at the left edge, the others right-aligned.
+
+    Columns are as wide as their longest text and share what is left; where there is too little, the text is smaller.
+    """
+    if not rows:
+        return ""
+    widths = [max(text_width(row[at][0]) for row in rows) for at in range(len(rows[0]))]
+    room = width - 2 * _PAD - COLUMN_GAP * (len(widths) - 1)
+    scale = min(1.0, room / max(1.0, sum(widths)))
+    share = max(0.0, room - sum(widths)) / len(widths)
+    ends = [_PAD]
+    for one in widths:
+        ends.append(ends[-1] + one * scale + share + COLUMN_GAP)
+    written: list[str] = []
+    for line_number, row in enumerate(rows):
+        for at, (content, ink) in enumerate(row):
+            x = ends[at + 1] - COLUMN_GAP if at else _PAD
+            middle = y + (line_number + 0.5) * ROW
+            written.append(text(x, middle, content, fill=ink, size=12.5 * scale, anchor="end" if at else "start"))
+    return "".join(written)
+
+
+def price_text(price: float | None, digits: int | None) -> str:
+    """Return a price by the digits of its tick, by as many as count where nobody told them."""
+    if price is None:
+        return "–"
+    return f"{Decimal(f'{price:.9g}'):,f}" if digits is None else f"{price:,.{digits}f}"
 
 
 def short_text(value: float | None) -> str:
     """Return a large quantity in short form: 12.59B, 456.78M, 1.00K, 12.30."""
     if value is None:
         return "–"
-    for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if abs(value) >= limit:
+    for limit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
+        # What rounds up to 1,000 is written in the next unit: 1.00M and not 1000.00K.
+        if round(abs(value) / (limit / 1_000), 2) >= 1_000:
             return f"{value / limit:.2f}{letter}"
     return f"{value:.2f}"
 

@@ -11,28 +11,22 @@ from orderfox_nb.widgets.static_svg import (
     ROW,
     Look,
     clock_text,
+    column_room,
+    fitting,
     panel,
     price_text,
     quality_text,
     short_text,
+    table,
     text,
+    text_width,
     units_text,
 )
 
 WHOLE_MARKET: Final = "*"
 """The symbol of a frame that holds every symbol's orders."""
-_UNKNOWN_DIGITS: Final = 4
-"""Digits of a price whose symbol is not in the catalogue."""
-_PLACES: Final = {3: (0.0, 0.64, 1.0), 4: (0.0, 0.52, 0.76, 1.0)}
-
-
-def _row(y: float, width: float, cells: Sequence[tuple[str, str]]) -> str:
-    """Write cells, the first at the left edge and the others right-aligned, by how many there are."""
-    written: list[str] = []
-    for place, (content, ink) in zip(_PLACES[len(cells)], cells, strict=True):
-        x = 12 if place == 0 else min(width * place, width - 12)
-        written.append(text(x, y + ROW / 2, content, fill=ink, anchor="end" if place else "start"))
-    return "".join(written)
+_SHORT_FROM: Final = 1_000
+"""Below it the short form of a notional is no shorter."""
 
 
 def tape_svg(
@@ -40,24 +34,29 @@ def tape_svg(
 ) -> str:
     """Draw the newest trades of a ``trades`` frame, newest above."""
     muted, plain = colours.muted, colours.text
-    parts = [_row(HEADER + 2, width, [("Price", muted), ("Size", muted), ("Time UTC", muted)])]
-    y = HEADER + 24
+    titles = [("Price", muted), ("Size", muted), ("Time UTC", muted)]
     least = minimum_notional * 10 ** (frame["price_digits"] + frame["size_digits"])
-    for _, time, price, size, side in zip(*(reversed(column) for column in frame["trades"]), strict=True):
-        if y + ROW > height:
-            break
-        if price * size < least:
-            continue
-        ink = colours.bid if side > 0 else colours.ask
-        cells = [
-            (units_text(price, frame["price_digits"]), ink),
-            (units_text(size, frame["size_digits"]), plain),
-            (clock_text(time), muted),
-        ]
-        parts.append(_row(y, width, cells))
-        y += ROW
+    newest = zip(*(reversed(column) for column in frame["trades"]), strict=True)
+    fit = int((height - HEADER - 2) // ROW) - 1
+    shown = [row for row in newest if row[2] * row[3] >= least][:fit]
+    prices = [units_text(price, frame["price_digits"]) for _, _, price, _, _ in shown]
+    room = column_room(width, (prices, ("Time UTC",)))
+    size_text = fitting([size for _, _, _, size, _ in shown], frame["size_digits"], room)
+    rows = [
+        [(told, colours.bid if side > 0 else colours.ask), (size_text(size), plain), (clock_text(time), muted)]
+        for told, (_, time, _, size, side) in zip(prices, shown, strict=True)
+    ]
+    parts = [table(HEADER + 2, width, [titles, *rows])]
     note = f"{frame['symbol']} · {frame['rate']:.1f}/s · {quality_text(frame)}"
     return panel("Trades", note, parts, colours, width=width, height=height)
+
+
+def _who(order: Sequence[Any], *, whole: bool) -> tuple[str, ...]:
+    """Return what was liquidated, and at which price: one text, or two where orders are of many symbols."""
+    _, side, price, _, symbol, places = order
+    kind = "short" if side > 0 else "long"
+    told = price_text(price, places)
+    return (f"{kind} {symbol}", told) if whole else (f"{kind} {told}",)
 
 
 def liquidations_svg(
@@ -74,17 +73,25 @@ def liquidations_svg(
     y += ROW + 2
     times, sides, prices, _, notionals, *own = frame["orders"]
     symbols, digits = own if whole else (repeat(""), repeat(frame["price_digits"]))
-    for time, side, price, notional, symbol, places in zip(
-        times, sides, prices, notionals, symbols, digits, strict=False
-    ):
-        if y + ROW > height:
-            break
-        ink = colours.bid if side > 0 else colours.ask
-        kind = "short" if side > 0 else "long"
-        told = price_text(price, _UNKNOWN_DIGITS if places is None else places)
-        who = [(f"{kind} {symbol}", ink), (told, colours.text)] if whole else [(f"{kind} {told}", ink)]
-        parts.append(_row(y, width, [*who, (f"{notional:,.0f} $", colours.text), (clock_text(time), colours.muted)]))
-        y += ROW
+    count = int((height - y) // ROW)
+    orders = list(zip(times, sides, prices, notionals, symbols, digits, strict=False))[:count]
+    who = [_who(order, whole=whole) for order in orders]
+    paid = [f"{notional:,.0f} $" for _, _, _, notional, _, _ in orders]
+    room = column_room(width, (*zip(*who, strict=True), ("00:00:00",)))
+    if max((text_width(one) for one in paid), default=0.0) > room:
+        paid = [
+            f"{short_text(notional) if notional >= _SHORT_FROM else round(notional)} $"
+            for _, _, _, notional, _, _ in orders
+        ]
+    rows = [
+        [
+            (names[0], colours.bid if order[1] > 0 else colours.ask),
+            *((one, colours.text) for one in (*names[1:], told)),
+            (clock_text(order[0]), colours.muted),
+        ]
+        for order, names, told in zip(orders, who, paid, strict=True)
+    ]
+    parts.append(table(y, width, rows))
     if not times:
         parts.append(text(12, y + ROW / 2, "None yet", fill=colours.muted))
     note = f"{'all symbols' if whole else frame['symbol']} · {quality_text(frame)}"

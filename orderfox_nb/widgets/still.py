@@ -167,8 +167,9 @@ def draw(
     whole = options.get("whole_market", False) or symbol == WHOLE_MARKET
     match kind:
         case "OrderBook":
-            frame = fetch(symbol, "book", rounding=options["rounding"], rows=options["rows"])
-            width, height = size or (320.0, 35 + 24 + 32 + 6 + 40.0 * options["rows"])
+            rows = 20 if options["rows"] == "fit" else options["rows"]
+            frame = fetch(symbol, "book", rounding=options["rounding"], rows=rows)
+            width, height = size or (320.0, 35 + 24 + 32 + 6 + 40.0 * rows)
             content = book_svg(frame, colours, width=width, height=height)
         case "DepthChart" | "DepthLayer":
             frame = fetch(symbol, "depth", range=f"{options['percent']:g}")

@@ -1,6 +1,7 @@
 // Choose a symbol: a button that opens a searchable, sortable grid of all of them, favourites first.
+import { ColumnFit, makeMeasure } from "./column_fit.js";
 import { make, setClass, write } from "./dom.js";
-import { grouped, percentText, shortText } from "./format.js";
+import { loosePriceText, percentText, shortText } from "./format.js";
 import { holdLink } from "./page_link.js";
 import { setTrait } from "./panel.js";
 import { keepFavourites, listSymbols, readFavourites, toggled } from "./symbol_list.js";
@@ -11,13 +12,7 @@ const TITLES = [
   ["symbol", "Symbol"], ["last", "Last"], ["change", "24 h"], ["volume", "Volume"], ["funding", "Funding"],
 ];
 
-/** A price whose digits nobody told: as it came, thousands separated. */
-function lastText(price) {
-  if (price === null || price === undefined) return "–";
-  const text = String(price);
-  const [whole, rest] = text.split(".");
-  return /e/.test(text) ? text : grouped(whole) + (rest === undefined ? "" : `.${rest}`);
-}
+const longest = (texts) => texts.reduce((most, text) => (text.length > most.length ? text : most), "");
 
 function makeHead(onSort) {
   const head = make("div", "of-columns");
@@ -72,7 +67,7 @@ async function render({ model, el }) {
   search.setAttribute("aria-controls", id);
   const note = make("p", "of-empty");
   note.setAttribute("role", "status");
-  const grid = make("div", "of-grid");
+  const grid = make("div", "of-grid of-fit");
   grid.id = id;
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", "Symbols");
@@ -106,6 +101,19 @@ async function render({ model, el }) {
   const toggleFavourite = (symbol) => {
     setTrait(model, "favourites", toggled(model.get("favourites"), symbol));
   };
+  const fit = new ColumnFit(grid, ["", ...TITLES.map(([, title]) => `${title} ↓`)], makeMeasure(grid));
+  const fitColumnsOf = (found) => {
+    const [, titles, volumes, changes, fundings, lasts] = symbols;
+    const column = (values, text) => longest(found.map((row) => text(values[row])));
+    fit.fit(`${list.clientWidth}`, list.clientWidth - 24, [
+      { texts: ["000"] },
+      { texts: [column(titles, String)] },
+      { texts: [column(lasts, loosePriceText)] },
+      { texts: [column(changes, (one) => percentText(one))] },
+      { texts: [column(volumes, (one) => shortText(one))], drop: 1 },
+      { texts: [column(fundings, (one) => percentText(one, 4, false))], drop: 2 },
+    ]);
+  };
   const rows = [];
   const addRow = () => {
     const element = make("div", "of-row");
@@ -138,7 +146,7 @@ async function render({ model, el }) {
     // Tab goes from the search to the star of the marked row only, not through two hundred of them.
     star.tabIndex = at === marked ? 0 : -1;
     write(cells[0], titles[from]);
-    write(cells[1], lastText(lasts[from]));
+    write(cells[1], loosePriceText(lasts[from]));
     write(cells[2], percentText(changes[from]));
     setClass(cells[2], changes[from] > 0 ? "of-bid" : changes[from] < 0 ? "of-ask" : "");
     write(cells[3], shortText(volumes[from]));
@@ -156,6 +164,7 @@ async function render({ model, el }) {
     marked = Math.max(0, Math.min(marked, matches.length - 1));
     while (rows.length < matches.length) addRow();
     while (rows.length > matches.length) rows.pop().element.remove();
+    fitColumnsOf(matches);
     matches.forEach((from, at) => paintRow(rows[at], from, at));
     search.setAttribute("aria-activedescendant", matches.length ? rows[marked].element.id : "");
     write(note, matches.length ? "" : `No symbol matches “${search.value}”`);

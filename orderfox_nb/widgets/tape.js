@@ -1,6 +1,6 @@
 // Trades as they happen, newest above. Under the pointer the list stands still, so that it can be read.
 import { make, setClass, write } from "./dom.js";
-import { clockText, unitsText } from "./format.js";
+import { clockText, SHORT_SIZES, sizeForms, unitsText } from "./format.js";
 import { followFrames, makePanel, setTrait } from "./panel.js";
 import { pictured } from "./picture.js";
 import { makeTable } from "./table_rows.js";
@@ -108,7 +108,8 @@ async function render({ model, el }) {
   const paused = make("span", "of-paused");
   const { field, show: showFilter } = makeFilter(model);
   parts.tools.append(paused, rate, field);
-  const table = makeTable("Trades, newest first", [["Price", "of-price"], ["Size", "of-size"], ["Time", "of-time"]]);
+  const table = makeTable("Trades, newest first", [["Price", "of-price"], ["Size", "of-size"], ["Time", "of-time"]],
+    () => entryOfNow && !kept.held && draw(entryOfNow.frame));
   parts.body.append(table.table);
   const kept = new Kept();
   let entryOfNow = null;
@@ -119,6 +120,14 @@ async function render({ model, el }) {
     const set = model.get("large_notional") * 10 ** (frame.price_digits + frame.size_digits);
     const isLarge = (price, size) => (set > 0 ? price * size >= set : size >= kept.large);
     const count = Math.min(kept.rows.length, model.get("length"));
+    const newest = kept.rows.slice(kept.rows.length - count).filter((row) => row[1] !== GAP);
+    const greatest = (column) => newest.reduce((most, row) => Math.max(most, row[column]), 0);
+    const sizes = sizeForms(frame.size_digits);
+    const chosen = table.fit(frame.symbol, [
+      { texts: [unitsText(greatest(2), frame.price_digits)] }, { texts: [sizes[0](greatest(3)), ...SHORT_SIZES] },
+      { texts: ["00:00:00"], drop: 1 },
+    ]);
+    const sizeText = sizes[chosen[1]];
     for (let at = 0; at < count; at++) {
       const [, time, price, size, side] = kept.rows[kept.rows.length - 1 - at];
       const { element, cells } = table.row(at);
@@ -130,7 +139,7 @@ async function render({ model, el }) {
       }
       write(cells[0], unitsText(price, frame.price_digits));
       setClass(cells[0], side > 0 ? "of-price of-bid" : "of-price of-ask");
-      write(cells[1], unitsText(size, frame.size_digits));
+      write(cells[1], sizeText(size));
       write(cells[2], clockText(time));
       setClass(element, isLarge(price, size) ? `of-row of-large ${side > 0 ? "of-bought" : "of-sold"}` : "of-row");
     }

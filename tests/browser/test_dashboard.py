@@ -212,7 +212,7 @@ async def test_the_view_is_remembered_and_a_url_written_by_anybody_does_no_harm(
         await screen.page.goto(served + nasty)
         await screen.wait_live("book", "chart")
         await screen.wait_data("chart", symbol="BTCUSDT", interval="1h")
-        await screen.wait_data("book", rows="20")
+        assert await screen.page.input_value(".of-rows-select") == "fit"
         assert await screen.page.locator(".of img").count() == 0
 
 

@@ -141,7 +141,7 @@ async def test_the_cell_of_copy_as_code_shows_what_is_on_the_screen(served: str,
         link = page.url
         await page.locator(".of-head").first.focus()
         await page.evaluate("document.activeElement?.blur()")
-        await page.keyboard.press("c")
+        await page.keyboard.press("p")
         code = await page.input_value(".of-code")
         assert code.startswith("from orderfox_nb.widgets import Dashboard\n\nDashboard(")
         assert await shown_by_kernel(code) == on_page

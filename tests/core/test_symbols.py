@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.core.symbols import canonical, default_rounding, resolve_symbol, rounding_options, suggest
+from orderfox_nb.core.symbols import (
+    canonical,
+    default_rounding,
+    ladder_height,
+    ladder_heights,
+    resolve_symbol,
+    rounding_options,
+    suggest,
+)
 from orderfox_nb.errors import UnknownSymbol
 
 pytestmark = pytest.mark.core
@@ -158,3 +166,32 @@ def test_row_heights_go_from_the_tick_to_a_tenth_of_the_price(
     found = rounding_options(Decimal(tick_size), price)
     assert [str(option) for option in found] == options.split()
     assert default_rounding(found) == Decimal(default)
+
+
+@pytest.mark.parametrize(
+    ("tick_size", "price", "height"),
+    [
+        ("0.1", 68_412.3, "20"), ("0.01", 3_187.46, "1"), ("0.01", 164.82, "0.05"), ("0.0001", 2.1873, "0.0005"),
+        ("0.00000001", 0.00003012, "0.00000001"), ("0.0000001", 0.0061234, "0.000002"), ("0.001", 0.884, "0.001"),
+        ("0.1", None, "10"),
+    ],
+)  # fmt: skip
+def test_a_ladder_s_row_is_a_small_part_of_the_price_whatever_the_symbol(
+    tick_size: str, price: float | None, height: str
+):
+    assert ladder_height(Decimal(tick_size), price) == Decimal(height)
+
+
+@given(
+    st.decimals("1e-9", "10", allow_nan=False, places=9).filter(bool),
+    st.floats(1e-7, 1e7),
+)
+def test_twenty_rows_of_a_ladder_reach_a_third_to_one_percent_of_the_price(tick_size: Decimal, price: float):
+    height = ladder_height(tick_size, price)
+    heights = ladder_heights(tick_size, price)
+    assert height in heights
+    assert set(rounding_options(tick_size, price)) <= set(heights)
+    assert all(one % tick_size == 0 for one in heights)
+    reach = 20 * float(height) / price
+    assert height == tick_size or 0.0035 < reach < 0.01
+    assert reach > 0.0035 or len(heights) == 1 or float(heights[1]) * 20 / price > 0.0095

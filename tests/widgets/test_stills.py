@@ -131,7 +131,7 @@ def test_liquidations_of_the_whole_market_have_symbols_and_each_its_digits():
     by_symbol = still_of("Liquidations", {**OPTIONS, "symbol": "*"}, fetch=scripted)
     assert by_trait == by_symbol
     shown = texts(by_trait.svg)
-    for wanted in (f"short {NASTY}", "100.5", "long DOGEUSDT", "0.12340", "247 $", "short NEWUSDT", "7.0000"):
+    for wanted in (f"short {NASTY}", "100.5", "long DOGEUSDT", "0.12340", "247 $", "short NEWUSDT", "7"):
         assert wanted in shown
     assert any(text.startswith("SIMULATED · all symbols · ") for text in shown)
 

@@ -13,7 +13,7 @@ from tests.browser.state import check_same_state, wait_readers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-BOOK_KEYS = ("sim/BTCUSDT/book?rounding=auto&rows=20", "sim/BTCUSDT/trades?rows=50")
+BOOK_KEYS = ("sim/BTCUSDT/book?rounding=auto&rows=50", "sim/BTCUSDT/trades?rows=50")
 
 
 async def held(notebook: Notebook) -> dict[str, Any]:
