@@ -44,7 +44,7 @@ def test_what_an_address_cannot_mean_is_refused_with_its_reason_and_nothing_else
     assert second["view"] == {"symbol": ["eth", "SOLUSDT"]}
     told = {one["name"]: (one["text"], one["options"]) for one in second["refused"]}
     assert told == {
-        "timeframe": ("7m", ["5m", "15m"]), "rows": ("7", ["10", "20", "50"]), "theme": ("pink", []),
+        "timeframe": ("7m", ["5m", "15m"]), "rows": ("7", ["fit", "10", "20", "50"]), "theme": ("pink", []),
         "minimum_size": ("5", []), "whole_market": ("yes", ["true", "false"]),
     }  # fmt: skip
     reasons = {one["name"]: one["reason"] for one in second["refused"]}
