@@ -86,14 +86,18 @@ class UnknownSymbol(InputError):
     Args:
         symbol: As it was asked for.
         suggestions: The closest symbols, best first, at most three are shown.
+        reason: Why it is not there, where the venue says so: it is being delisted, or halted.
     """
 
-    def __init__(self, symbol: str, suggestions: Sequence[str] = ()) -> None:
+    def __init__(self, symbol: str, suggestions: Sequence[str] = (), *, reason: str = "") -> None:
         super().__init__(symbol, tuple(suggestions))
+        self.reason = reason
         self.symbol = symbol
         self.suggestions = tuple(suggestions)[:3]
 
     def __str__(self) -> str:
+        if self.reason:
+            return f"{self.reason}."
         shown = self.symbol if len(self.symbol) <= 40 else self.symbol[:39] + "…"
         text = f"Symbol {shown} not found."
         if self.suggestions:

@@ -168,6 +168,10 @@ class OpenInterest(_Fact, frozen=True):
 StreamState: TypeAlias = Literal["connecting", "live", "down", "stale", "gap", "skewed"]
 
 
+MarketState: TypeAlias = Literal["", "closed", "halted"]
+"""Whether a symbol is traded: yes, its session is closed, or it is halted or delisted."""
+
+
 class Status(_Fact, frozen=True):
     """What became of the connection behind a topic; the stream goes on.
 
@@ -183,6 +187,8 @@ class Status(_Fact, frozen=True):
     coverage: Literal["complete", "sampled"] = "complete"
     history: Literal["none", "complete", "missing"] = "none"
     """Whether the venue's past is in the data: ``missing`` where its source failed."""
+    market: MarketState = ""
+    """``closed``: nothing is owed until the session opens again. ``halted``: the reason says how, the state is down."""
     whole: bool = False
     """Of a state other than ``live``: a whole prelude came before it, as where a connection broke after it was read."""
 

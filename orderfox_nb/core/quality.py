@@ -14,6 +14,7 @@ from orderfox_nb.core.events import (
     Gap,
     Liquidation,
     LiquidationVolume,
+    MarketState,
     OpenInterest,
     Status,
 )
@@ -48,13 +49,17 @@ class QualityState(Enum):
     DOWN = "down"
 
 
-class QualityView(msgspec.Struct, frozen=True):
+class QualityView(msgspec.Struct, frozen=True, omit_defaults=True):
     """The quality object of every message."""
 
     state: str
     coverage: Coverage
     since: int
     """When the state began, milliseconds."""
+    session: Literal["", "closed"] = ""
+    """``closed``: the session of its market is closed, so that nothing is owed; left out else."""
+    status: str = ""
+    """Why a symbol is not traded, as a text for people: halted or delisted; left out else."""
 
 
 class Quality:
@@ -83,6 +88,7 @@ class Quality:
         self.history: History = "none"
         self.since_us = 0
         self.reason = ""
+        self.market: MarketState = ""
         self.lost = -1
         """Events missed in the present state, -1 where nobody can know."""
         self.lapses = LapseLog() if lapses is None else lapses
@@ -118,6 +124,7 @@ class Quality:
     def _status(self, status: Status) -> None:
         self.coverage = status.coverage
         self.history = status.history
+        self.market = status.market
         if status.state in {"live", "down", "connecting"}:
             self._connected = status.state == "live"
         match status.state:
@@ -176,7 +183,7 @@ class Quality:
     def _data(self, event: Event) -> None:
         # What a venue is asked for carries no receipt: a past trade says nothing of the stream, these two do.
         live = event.received_us > 0 or type(event) is BookSnapshot or type(event) is OpenInterest
-        if not live and self.state is not QualityState.SYNCING:
+        if self.market == "halted" or (not live and self.state is not QualityState.SYNCING):
             return
         if type(event) is Liquidation or type(event) is LiquidationVolume:
             # Sent about a second late, and in no strict order: no measure of the clock.
@@ -220,7 +227,7 @@ class Quality:
             self._skewed_local_us = self._skewed_local_us or local_us
             if local_us - self._skewed_local_us > _SKEW_US:
                 self._enter(QualityState.LIVE if self._connected else QualityState.SYNCING, now_us, "")
-        if self.state is QualityState.LIVE and self._silent_s is not None:
+        if self.state is QualityState.LIVE and self._silent_s is not None and not self.market:
             silent_us = min(now_us - self._heard_us, local_us - self._heard_local_us)
             if silent_us > self._silent_s * SECOND_US:
                 reason = f"no message for {silent_us / SECOND_US:.3g} s"
@@ -261,4 +268,10 @@ class Quality:
 
     def wire(self) -> QualityView:
         """Return the quality as messages carry it."""
-        return QualityView(self.state.value, self.coverage, (self.since_us or self._opened_us) // 1000)
+        return QualityView(
+            self.state.value,
+            self.coverage,
+            (self.since_us or self._opened_us) // 1000,
+            session="closed" if self.market == "closed" else "",
+            status=self.reason if self.market == "halted" else "",
+        )

@@ -23,12 +23,13 @@ from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.symbols import canonical, resolve_symbol, rounding_options
 from orderfox_nb.desk.demo_symbols import demo_listings
 from orderfox_nb.errors import FeedError, UnknownSymbol, VenueUnreachable
-from orderfox_nb.feeds.base import Feed, Listing
+from orderfox_nb.feeds.base import Explaining, Feed, Listing
 
 _log = logging.getLogger(__name__)
 
 TTL_S: Final = 300
 RELOAD_S: Final = 2
+MAX_GONE: Final = 200
 RETRY_S: Final = 10
 """How soon a list that is not the venue's own is tried again."""
 
@@ -51,6 +52,8 @@ class Catalogue:
         self._clock = clock or SystemClock()
         self._rows: Sequence[Listing] = ()
         self._by_symbol: dict[str, Listing] = {}
+        self._gone: dict[str, Listing] = {}
+        """Those of earlier lists, which may still be looked at."""
         self._source: Literal["none", "venue", "disk", "demo"] = "none"
         self._loaded_us = 0
         self._taken_us = 0
@@ -117,7 +120,7 @@ class Catalogue:
             UnknownSymbol: Not listed; carries suggestions.
             VenueUnreachable: Not in a list that is not the venue's present one.
         """
-        listing = self._by_symbol.get(text) or self._by_symbol.get(canonical(text))
+        listing = self.listing(text) or self.listing(canonical(text))
         if listing is not None:
             # What is known stays known: nobody waits for the list to be loaded again.
             if not self._fresh():
@@ -126,11 +129,18 @@ class Catalogue:
         await self.rows()
         try:
             return self._by_symbol[resolve_symbol(text, tuple(self._by_symbol))]
-        except UnknownSymbol:
+        except UnknownSymbol as unknown:
             if self.problem:
                 # An older list may not know it yet.
                 raise VenueUnreachable(self._feed.venue, self.problem) from None
-            raise
+            symbol = canonical(text)
+            if (reason := self._why_unlisted(symbol)) and (gone := self._gone.get(symbol)) is not None:
+                # Whoever has looked at it goes on looking at what is known of it, which says why.
+                return gone
+            raise UnknownSymbol(unknown.symbol, unknown.suggestions, reason=reason) from None
+
+    def _why_unlisted(self, symbol: str) -> str:
+        return self._feed.why_unlisted(symbol) if isinstance(self._feed, Explaining) else ""
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return the instrument of a canonical symbol.
@@ -169,9 +179,9 @@ class Catalogue:
         return rounding_options(instrument.tick_size, self.last_price(instrument.symbol))
 
     def last_price(self, symbol: str) -> float | None:
-        """Return the last price of a known symbol, None where it is not known."""
-        ticker = self._by_symbol[symbol].ticker
-        return ticker.last if ticker is not None else None
+        """Return the last price of a symbol, None where it is not known."""
+        listing = self._by_symbol.get(symbol) or self._gone.get(symbol)
+        return None if listing is None or listing.ticker is None else listing.ticker.last
 
     def stats(self) -> dict[str, Any]:
         """Return counts, ages and exchange calls."""
@@ -247,7 +257,11 @@ class Catalogue:
 
     def _take(self, rows: Sequence[Listing], source: Literal["venue", "disk", "demo"]) -> None:
         self._rows = tuple(rows)
-        self._by_symbol = {row.instrument.symbol: row for row in rows}
+        before, self._by_symbol = self._by_symbol, {row.instrument.symbol: row for row in rows}
+        known = self._gone | before
+        self._gone = {symbol: row for symbol, row in known.items() if symbol not in self._by_symbol}
+        for symbol in tuple(self._gone)[:-MAX_GONE]:
+            del self._gone[symbol]
         self._source = source
         self._taken_us = self._clock.now_us()
         self.version += 1

@@ -196,6 +196,7 @@ class Desk:
 
     def health(self) -> dict[str, Any]:
         """Return what ``/health`` tells: status, source, one row a topic, and whether anything is ``working``."""
+        states = sorted(self.hub.topics, key=lambda state: state.topic)
         topics = [
             {
                 "topic": str(state.topic),
@@ -209,11 +210,13 @@ class Desk:
                 "lapses": len(state.quality.intervals()),
                 "lost": state.quality.lapses.lost,
             }
-            for state in sorted(self.hub.topics, key=lambda state: state.topic)
+            for state in states
         ]
         bad = [row for row in topics if row["state"] not in {"live", "syncing"}]
         origin = self.origin
-        nothing_works = (bool(topics) and all(row["state"] == "down" for row in topics)) or (
+        # A symbol that the venue has halted is no trouble of this server.
+        ours = [row for row, state in zip(topics, states, strict=True) if state.quality.market != "halted"]
+        nothing_works = (bool(ours) and all(row["state"] == "down" for row in ours)) or (
             not topics and bool(origin.problem)
         )
         return {

@@ -31,6 +31,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument
     ticker: Ticker | None = None
     funding_rate: float | None = None
+    kind: str = "PERPETUAL"
+    """The venue's contract type: ``TRADIFI_PERPETUAL`` for metals and stocks, whose markets have sessions."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,4 +134,13 @@ class Auditable(Protocol):
 
     def resync(self, topic: Topic, reason: str) -> None:
         """Let every open stream of a topic lose what it has and build it anew."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A feed that knows more of the symbols that it does not list."""
+
+    def why_unlisted(self, symbol: str) -> str:
+        """Return why a symbol is not listed, as a text for people; empty where nothing is known."""
         ...

@@ -128,6 +128,9 @@ class EmbeddedFeed:
         if self._feed is not None:
             self._feed.resync(topic, reason)
 
+    def why_unlisted(self, symbol: str) -> str:
+        return self._feed.why_unlisted(symbol) if self._feed is not None else ""
+
     def statistics(self) -> Mapping[str, int | float]:
         counts = dict(self._feed.statistics()) if self._feed is not None else {}
         asked = {name: self._before[name] + counts.get(name, 0) for name in _ASKED}

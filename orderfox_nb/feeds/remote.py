@@ -264,6 +264,7 @@ class _SymbolRow(Struct, frozen=True, rename="camel"):
     quote_asset: str
     tick_size: Decimal
     step_size: Decimal
+    contract_type: str = "PERPETUAL"
     onboard: int = field(name="onboardTime", default=0)
     ticker: _TickerRow | None = None
     funding_rate: float | None = None
@@ -342,4 +343,4 @@ def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
         volume=told.volume,
         quote_volume=told.quote_volume,
     )
-    return Listing(instrument=instrument, ticker=ticker, funding_rate=row.funding_rate)
+    return Listing(instrument=instrument, ticker=ticker, funding_rate=row.funding_rate, kind=row.contract_type)

@@ -24,6 +24,10 @@ class Quality(msgspec.Struct):
     coverage: Coverage
     since: int
     """When the state began, milliseconds."""
+    session: Literal["closed"] | msgspec.UnsetType = msgspec.UNSET
+    """The session of the symbol's market is closed: nothing is owed, and nothing stale."""
+    status: str | msgspec.UnsetType = msgspec.UNSET
+    """Why the symbol is not traded: it is halted or being delisted."""
 
 
 class TopicHealth(msgspec.Struct):
@@ -125,6 +129,7 @@ class SymbolRow(msgspec.Struct, rename="camel"):
     base_asset: str
     quote_asset: str
     ui_name: str
+    contract_type: str
     volume24h: float
     volume24h_formatted: str = msgspec.field(name="volume24hFormatted")
     price_precision: int

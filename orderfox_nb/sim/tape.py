@@ -121,7 +121,7 @@ class Tape:
     def refine(self, symbol: str, factor: int) -> None:  # noqa: ARG002 - a source's
         raise ValueError(f"the tick size of {symbol} is that of its recording")
 
-    def halt(self, symbol: str, *, halted: bool) -> None:  # noqa: ARG002 - a source's
+    def halt(self, symbol: str, *, halted: bool, closed: bool) -> None:  # noqa: ARG002 - a source's
         raise ValueError(f"{symbol} trades as it was recorded")
 
     def shift_events(self, offset_us: int) -> None:

@@ -29,6 +29,7 @@ def public_symbol(row: Listing) -> dict[str, Any]:
         "baseAsset": instrument.base,
         "quoteAsset": instrument.quote,
         "uiName": instrument.ui_name,
+        "contractType": row.kind,
         "volume24h": volume,
         "volume24hFormatted": format_volume(volume),
         "pricePrecision": instrument.price_digits,
@@ -67,6 +68,7 @@ def symbol_columns(rows: Sequence[Listing], *, demo: bool) -> dict[str, Any]:
             [None if ticker is None or not ticker.open else ticker.last / ticker.open - 1 for ticker in tickers],
             [row.funding_rate for row in rows],
             [None if ticker is None else ticker.last for ticker in tickers],
+            [row.kind for row in rows],
         ],
         "demo": demo,
     }

@@ -62,7 +62,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint }) {
     let why = "";
     if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) why = link.detail;
     if (parts.gone) [state, text, why] = ["gone", STATE_TEXT.gone, parts.gone];
-    if (state === "live") text = "";
+    if (state === "live") text = current?.quality?.session === "closed" ? "closed session" : "";
+    // Why the venue does not trade the symbol: what stands here is the last that was known.
+    if (state === "down" && current?.quality?.status) text = current.quality.status;
     // Where the kernel carried the frames nothing comes back by itself. A dashboard says it once, for all its panels.
     const over = state === "live" || (link.byKernel && link.state !== "open");
     if (over && session.state === "dead") text = panel.closest(".of-dashboard") ? "" : kernelEnded();

@@ -3,7 +3,7 @@ import { make, setClass, write } from "./dom.js";
 import { LAG_MEANING, lagLevel, lagText } from "./lag.js";
 import { followFrames } from "./panel.js";
 import { pictured } from "./picture.js";
-import { fillQualityTip, lastLapses, OwnLapses, WORDS, worstState } from "./quality_tip.js";
+import { fillQualityTip, lastLapses, marketNote, OwnLapses, WORDS, worstState } from "./quality_tip.js";
 import { stateRank, Steady } from "./steady_state.js";
 import { applyTheme, onTheme, toggleTheme } from "./theme.js";
 import { fetchFromServer } from "./transport.js";
@@ -137,14 +137,16 @@ async function render({ model, el }) {
     const [state, streams] = stateNow();
     write(source, originText(origin));
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
-    const words = WORDS[state] ?? state;
+    const market = marketNote(link.entries.values(), model.get("symbol"));
+    const words = (state === "down" && market.status) || (WORDS[state] ?? state);
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
     const part = streams.length && streams.length < 3 && state !== "live" ? `: ${streams.join(", ")}` : "";
     if (state !== "live") steady.set({ state, words, text: words + part + comm, level: "" });
     else if (origin?.recorded) steady.set({ state, words, text: `live${comm}`, level: "low" }); // its speed is its own
     else {
       const slow = lag.keepsUp ? "" : " · this browser cannot keep up";
-      const told = { words: words + slow, text: `live · ${lag.text}${slow}${comm}`, level: lag.level };
+      const open = market.session === "closed" ? "closed session" : "live";
+      const told = { words: words + slow, text: `${open} · ${lag.text}${slow}${comm}`, level: lag.level };
       steady.set({ state: lag.level === "low" && lag.keepsUp ? state : `live ${lag.level}${slow}`, ...told });
     }
     // What a viewer must read stands here, once, and not in each panel of a dashboard.

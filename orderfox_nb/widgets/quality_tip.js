@@ -24,6 +24,17 @@ export function worstState(entries, symbol) {
   return rank < 0 ? null : [STATES[rank] ?? "down", [...new Set(streams)]];
 }
 
+/** What the venue says of a symbol's market: `status` why it is not traded, `session` "closed"; both empty else. */
+export function marketNote(entries, symbol) {
+  const note = { status: "", session: "" };
+  for (const { request, frame } of entries) {
+    if (request.symbol !== symbol || !frame?.quality) continue;
+    note.status ||= frame.quality.status ?? "";
+    note.session ||= frame.quality.session ?? "";
+  }
+  return note;
+}
+
 /** Lapses of the last hour out of the server's answer, newest first: what, from, to, reason. */
 export function lastLapses(answer, now) {
   const found = [];

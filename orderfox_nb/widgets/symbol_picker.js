@@ -136,7 +136,7 @@ async function render({ model, el }) {
     rows.push(row);
   };
   const paintRow = (row, from, at) => {
-    const [ids, titles, volumes, changes, fundings, lasts] = symbols;
+    const [ids, titles, volumes, changes, fundings, lasts, kinds] = symbols;
     const { element, star, cells } = row;
     row.symbol = ids[from];
     const liked = model.get("favourites").includes(ids[from]);
@@ -145,7 +145,9 @@ async function render({ model, el }) {
     star.setAttribute("aria-label", `Favourite ${titles[from]}`);
     // Tab goes from the search to the star of the marked row only, not through two hundred of them.
     star.tabIndex = at === marked ? 0 : -1;
-    write(cells[0], titles[from]);
+    const traditional = kinds?.[from] === "TRADIFI_PERPETUAL";
+    write(cells[0], traditional ? `${titles[from]} · TradFi` : titles[from]);
+    cells[0].title = traditional ? "A metal or a stock: its market has sessions" : "";
     write(cells[1], loosePriceText(lasts[from]));
     write(cells[2], percentText(changes[from]));
     setClass(cells[2], changes[from] > 0 ? "of-bid" : changes[from] < 0 ? "of-ask" : "");

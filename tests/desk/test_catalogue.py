@@ -135,6 +135,7 @@ async def test_public_symbol_follows_the_contract():
         "baseAsset": "BTC",
         "quoteAsset": "USDT",
         "uiName": "BTC/USDT",
+        "contractType": "PERPETUAL",
         "volume24h": 12590000000.0,
         "volume24hFormatted": "12.59B",
         "pricePrecision": 1,

@@ -205,7 +205,7 @@ def test_depth_at_a_price_is_that_of_the_last_point_before_it(run_module: RunMod
 
 def test_lapses_of_the_last_hour_come_newest_first_with_those_of_the_page(run_module: RunModule):
     printed = run_module("""
-        import { lastLapses, OwnLapses, worstState } from "./quality_tip.js";
+        import { lastLapses, marketNote, OwnLapses, worstState } from "./quality_tip.js";
         const now = 10_000_000;
         const lapse = (state, start, end) => ({ state, start, end, reason: "", lost: null });
         const answer = { topics: [
@@ -221,6 +221,9 @@ def test_lapses_of_the_last_hour_come_newest_first_with_those_of_the_page(run_mo
             own.all(now).map(({ from, to }) => [from, to]),
             worstState([entry("book", "live"), entry("trades", "gap"), entry("depth", "gap")], "A"),
             worstState([], "A"),
+            marketNote([entry("book", "live"), { request: { symbol: "A" }, frame: { quality: {
+                state: "down", status: "A is being delisted (SETTLING)" } } }], "A"),
+            marketNote([{ request: { symbol: "A" }, frame: { quality: { state: "live", session: "closed" } } }], "A"),
         ]));
     """)
     now = 10_000_000
@@ -229,4 +232,6 @@ def test_lapses_of_the_last_hour_come_newest_first_with_those_of_the_page(run_mo
         [[5, now - 10], [now - 5, now]],
         ["gap", ["trades", "depth"]],
         None,
+        {"status": "A is being delisted (SETTLING)", "session": ""},
+        {"status": "", "session": "closed"},
     ]

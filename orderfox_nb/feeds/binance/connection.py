@@ -70,6 +70,8 @@ class Connection:
         self.opened_us = 0
         """When the socket was open, 0 before."""
         self.frames = 0
+        self.data_frames = 0
+        """Frames that are no answer to a command: only they show that the streams go on."""
         self._heard_us = 0
 
     def want(self, stream: str) -> None:
@@ -120,6 +122,7 @@ class Connection:
                 if frame.data is None:
                     self._answered(frame)
                     continue
+                self.data_frames += 1
                 events = list(to_events(frame.data, received_us))
             except (msgspec.MsgspecError, ValueError) as error:
                 self._listener.malformed(stream_name(text), f"malformed frame: {error}")

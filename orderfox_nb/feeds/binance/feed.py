@@ -22,6 +22,7 @@ from orderfox_nb.feeds.binance.fetches import Fetches
 from orderfox_nb.feeds.binance.follower import Teller
 from orderfox_nb.feeds.binance.followers import follower_of
 from orderfox_nb.feeds.binance.items import Doubted
+from orderfox_nb.feeds.binance.markets import Markets
 from orderfox_nb.feeds.binance.open_streams import OpenStreams
 from orderfox_nb.feeds.binance.pace import ResyncBucket, ResyncPace
 from orderfox_nb.feeds.binance.past import Past
@@ -95,6 +96,7 @@ class BinanceFeed:
             for root in roots
         }
         self._open_streams = OpenStreams()
+        self._markets = Markets(self._rest, self._open_streams, self._clock, now_us=self.now_us)
         self._watch = Watch(
             self._venue_clock,
             self._clock,
@@ -143,6 +145,7 @@ class BinanceFeed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._watch.close()
+        await self._markets.close()
         for sockets in self._sockets.values():
             await sockets.close()
         await self._rest.close()
@@ -157,6 +160,8 @@ class BinanceFeed:
         teller = Teller(topic, self.now_us, coverage="sampled" if topic.channel == "liquidations" else "complete")
         async with AsyncExitStack() as stack:
             inbox = stack.enter_context(self._open_streams.read(teller))
+            await stack.enter_async_context(self._markets.over(topic.symbol))
+            teller.market = self._markets.of(topic.symbol)
             await stack.enter_async_context(self._watch.over(topic))
             fetches = await stack.enter_async_context(Fetches(inbox, self._clock, random=self._random))
             follower = follower_of(
@@ -174,6 +179,7 @@ class BinanceFeed:
                 stream=name,
                 sockets=sockets,
                 watch=self._watch,
+                markets=self._markets,
                 open_streams=self._open_streams,
                 recorded=self._origin.recorded,
             )
@@ -225,6 +231,10 @@ class BinanceFeed:
         except FeedError as error:
             _log.warning("no liquidation volume of %s: %s", symbol, error)
             return None
+
+    def why_unlisted(self, symbol: str) -> str:
+        """Return why a symbol is not listed, empty where nothing is known."""
+        return self._markets.why_unlisted(symbol)
 
     def statistics(self) -> Mapping[str, int | float]:
         counts: Counter[str] = Counter()

@@ -17,6 +17,8 @@ from orderfox_nb.feeds.retry import backoff, is_transient
 
 Request: TypeAlias = Callable[[], Awaitable[Sequence[Event]]]
 
+SYMBOL_CLOSED: Final = -4141
+"""The venue's code of an answer about a symbol that is closed."""
 BLOCKED_PAUSE_S: Final = 60.0
 SOON_US: Final = 5_000_000
 
@@ -97,6 +99,9 @@ class Fetches:
 def may_heal(error: OrderFoxError) -> bool:
     """Tell whether a stream should go on asking: a block may be lifted, an unknown symbol stays unknown."""
     if isinstance(error, VenueBlocked) or is_transient(error):
+        return True
+    if isinstance(error, VenueRefused) and error.code == SYMBOL_CLOSED:
+        # It may be traded again, and until then what is known stays.
         return True
     status = getattr(error, "status", 0)
     return isinstance(error, FeedError) and (not isinstance(status, int) or not 400 <= status < 500 or status == 403)

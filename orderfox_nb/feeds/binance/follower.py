@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 from orderfox_nb.core.events import Event, Gap, Status, StreamState, Topic
-from orderfox_nb.feeds.binance.items import Item
+from orderfox_nb.feeds.binance.items import Item, Market
 
 
 class Follower(Protocol):
@@ -49,6 +49,9 @@ class Teller:
         self._now_us = now_us
         self._coverage: Literal["complete", "sampled"] = coverage
         self.history: Literal["none", "complete", "missing"] = "none"
+        self.market = Market()
+        self.prelude_over = False
+        """Whether the last word of the connection was ``live``: only the follower knows when its prelude is over."""
         self.gaps = 0
         self.resyncs = 0
         self.frozen = 0
@@ -60,11 +63,17 @@ class Teller:
 
     def status(self, state: StreamState, reason: str = "", *, lost: int = -1) -> Status:
         """Tell what became of the connection; ``lost`` is how many events a ``gap`` has missed."""
+        if state in {"live", "down", "connecting"}:
+            self.prelude_over = state == "live"
+        if self.market.state == "halted":
+            # Whatever a stream still says, or says no longer: nothing of it is the market of now.
+            state, reason, lost = "down", self.market.reason, -1
         return Status(
             symbol=self.topic.symbol,
             time_us=self._now_us(),
             state=state,
             reason=reason,
+            market=self.market.state,
             coverage=self._coverage,
             history=self.history,
             lost=lost,
@@ -78,4 +87,5 @@ class Teller:
     def restart(self, reason: str) -> Gap:
         """Tell that the venue began anew: what was told before is of no use any more."""
         self.gaps += 1
+        self.prelude_over = False
         return Gap(symbol=self.topic.symbol, time_us=self._now_us(), reason=reason, restart=True)

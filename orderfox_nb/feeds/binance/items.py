@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from orderfox_nb.core.events import Event
+from orderfox_nb.core.events import Event, MarketState
 from orderfox_nb.errors import OrderFoxError
 
 
@@ -67,6 +67,13 @@ class Jumped(Struct, frozen=True):
     reason: str
 
 
+class Market(Struct, frozen=True):
+    """Whether the symbol is traded, and why it is not."""
+
+    state: MarketState = ""
+    reason: str = ""
+
+
 class Fetched(Struct, frozen=True):
     """The answer to a request."""
 
@@ -83,6 +90,18 @@ class Failed(Struct, frozen=True):
 
 
 Notice: TypeAlias = (
-    Live | Lost | Malformed | Overflowed | Doubted | Frozen | Silent | Speaking | Restarted | Jumped | Fetched | Failed
+    Live
+    | Lost
+    | Malformed
+    | Overflowed
+    | Doubted
+    | Frozen
+    | Silent
+    | Speaking
+    | Restarted
+    | Jumped
+    | Market
+    | Fetched
+    | Failed
 )
 Item: TypeAlias = Event | Notice

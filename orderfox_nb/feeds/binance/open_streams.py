@@ -39,6 +39,12 @@ class OpenStreams:
             if teller.topic == topic:
                 inbox.put_first(notice)
 
+    def tell_symbol(self, symbol: str, notice: Item) -> None:
+        """Tell the readers of a symbol's topics something that they should know before all that waits."""
+        for teller, inbox in self._inboxes.items():
+            if teller.topic.symbol == symbol:
+                inbox.put_first(notice)
+
     def tell_all(self, notice: Item) -> None:
         """Tell every reader something, in order with its events."""
         for inbox in self._inboxes.values():

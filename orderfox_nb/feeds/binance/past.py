@@ -65,8 +65,9 @@ class Past:
                 instrument=instrument,
                 ticker=tickers.get(instrument.symbol),
                 funding_rate=mark.funding_rate if (mark := marks.get(instrument.symbol)) is not None else None,
+                kind=kind,
             )
-            for instrument in instruments_from(symbols, venue=self._venue, odd=self._rest.rows)
+            for instrument, kind in instruments_from(symbols, venue=self._venue, odd=self._rest.rows)
         ]
 
     async def _figures(self, asked: Awaitable[list[Row]]) -> list[Row]:

@@ -6,9 +6,23 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from orderfox_nb.core.events import Channel, Event, Status, is_restart
-from orderfox_nb.feeds.binance.fetches import Fetches
+from orderfox_nb.errors import VenueRefused
+from orderfox_nb.feeds.binance.fetches import SYMBOL_CLOSED, Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
-from orderfox_nb.feeds.binance.items import Fetched, Frozen, Item, Jumped, Restarted, Silent, Speaking
+from orderfox_nb.feeds.binance.items import (
+    Doubted,
+    Failed,
+    Fetched,
+    Frozen,
+    Item,
+    Jumped,
+    Lost,
+    Market,
+    Restarted,
+    Silent,
+    Speaking,
+)
+from orderfox_nb.feeds.binance.markets import Markets
 from orderfox_nb.feeds.binance.open_streams import OpenStreams
 from orderfox_nb.feeds.binance.sockets import StreamSockets
 from orderfox_nb.feeds.binance.watch import Watch
@@ -36,6 +50,7 @@ class Reading:
         stream: str,
         sockets: StreamSockets,
         watch: Watch,
+        markets: Markets,
         open_streams: OpenStreams,
         recorded: bool,
     ) -> None:
@@ -45,11 +60,14 @@ class Reading:
         self._stream = stream
         self._sockets = sockets
         self._watch = watch
+        self._markets = markets
         self._open_streams = open_streams
         self._quiet_s = None if recorded else _QUIET_S.get(teller.topic.channel)
         self._heard = False
-        self._live = False
-        """Whether the follower's last word was ``live``: only it knows when its prelude is over."""
+        self._silent = ""
+        """Why nothing of the stream can be trusted to be of now, while nothing comes on its whole socket."""
+        self._owes_live = False
+        """Whether the stream's own data is still to come since the socket was silent."""
 
     @property
     def holding(self) -> bool:
@@ -72,30 +90,60 @@ class Reading:
                 yield from self._silence()
             case Jumped(reason):
                 yield self._teller.status("skewed", reason)
+            case Market():
+                yield from self._changed(item)
             case Frozen(reason):
-                if self._sockets.live(self._stream):
+                if not self._teller.market.state and self._sockets.live(self._stream):
                     self._teller.frozen += 1
                     yield from self._renewed(reason)
             case Silent(reason):
+                self._silent = reason
                 yield self._teller.status("stale", reason)
             case Speaking():
-                if self._live:
-                    yield self._teller.status("live")
+                self._silent = ""
+                if self._teller.prelude_over:
+                    # What has a rhythm of its own says so itself.
+                    self._owes_live = self._quiet_s is not None
+                    if not self._owes_live:
+                        yield self._teller.status("live")
             case _:
-                self._heard = True
+                if isinstance(item, Lost):
+                    self._silent, self._owes_live = "", False
+                if isinstance(item, Failed) and isinstance(item.error, VenueRefused):
+                    self._refused(item.error)
+                self._heard = self._heard or not isinstance(item, Fetched | Failed)
                 self._watch.hear(self._teller.topic, item)
                 yield from self._followed(item)
 
+    def _changed(self, market: Market) -> Iterator[Event]:
+        """The symbol is traded no longer, or again."""
+        before, self._teller.market = self._teller.market.state, market
+        if market.state == "halted":
+            yield self._teller.status("stale")
+            return
+        if before == "halted" and self._teller.topic.channel == "book":
+            # It may have been emptied while nobody traded: only a snapshot tells.
+            yield from self._follower.take(Doubted("the symbol is traded again"))
+        if self._teller.prelude_over:
+            yield self._teller.status("live")
+
     def _followed(self, item: Item) -> Iterator[Event]:
         for event in self._follower.take(item):
+            if self._silent and isinstance(event, Status) and event.state == "live":
+                # An answer of REST, or to a command, is no data of the stream.
+                yield self._teller.status("stale", self._silent)
+                continue
             # Who was told of it tells nobody.
             if is_restart(event) and not isinstance(item, Restarted):
                 self._open_streams.restarted(event.reason, by=self._teller)
-            if isinstance(event, Status) and event.state in {"live", "down", "connecting"}:
-                self._live = event.state == "live"
-            elif is_restart(event):
-                self._live = False
             yield event
+        if self._owes_live and getattr(item, "received_us", 0):
+            self._owes_live = False
+            yield self._teller.status("live")
+
+    def _refused(self, error: VenueRefused) -> None:
+        if error.code == SYMBOL_CLOSED:
+            self._markets.doubt()
 
     def _listen(self) -> None:
         if self._quiet_s is not None:
@@ -103,11 +151,12 @@ class Reading:
             self._fetches.ask(_SILENCE, _no_events, after_s=self._quiet_s)
 
     def _silence(self) -> Iterator[Event]:
-        if not self._heard and self._sockets.live(self._stream):
+        if not self._heard and not self._teller.market.state and self._sockets.live(self._stream):
             yield from self._renewed(f"no message for {self._quiet_s:g} s, subscribing once more")
         self._listen()
 
     def _renewed(self, reason: str) -> Iterator[Event]:
+        self._markets.doubt()
         yield self._teller.status("stale", reason)
         self._sockets.renew(self._stream)
 

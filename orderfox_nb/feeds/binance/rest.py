@@ -32,7 +32,15 @@ from orderfox_nb.feeds.binance.messages import (
 )
 from orderfox_nb.feeds.binance.problems import BLOCKED
 from orderfox_nb.feeds.binance.protocol import depth_weight, klines_weight
-from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, Rows, SymbolRow, rate_limits
+from orderfox_nb.feeds.binance.symbol_list import (
+    ExchangeInfo,
+    MarketSchedule,
+    Rows,
+    SymbolRow,
+    TradingSchedule,
+    TradingSession,
+    rate_limits,
+)
 from orderfox_nb.feeds.binance.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
 from orderfox_nb.feeds.transport import network_reason
 
@@ -78,6 +86,8 @@ class BinanceRest:
         self.budget = WeightBudget(venue, clock)
         self._lanes = asyncio.Semaphore(_LANES)
         self.rows = Rows()
+        self.learned: Callable[[list[SymbolRow]], None] = lambda _: None
+        """Called with the rows of every symbol list."""
         self.calls = 0
         self.failures = 0
 
@@ -94,7 +104,18 @@ class BinanceRest:
         for limit in rate_limits(info.rate_limits, self.rows):
             if limit.rate_limit_type == "REQUEST_WEIGHT" and limit.interval == "MINUTE" and limit.limit > 0:
                 self.budget.limit = limit.limit // max(1, limit.interval_num)
-        return self.rows.read("exchangeInfo", info.symbols, SymbolRow)
+        rows = self.rows.read("exchangeInfo", info.symbols, SymbolRow)
+        self.learned(rows)
+        return rows
+
+    async def trading_sessions(self) -> dict[str, list[TradingSession]]:
+        """Return the sessions of the markets under traditional contracts, by market such as ``EQUITY``."""
+        schedule = await self._get("tradingSchedule", TradingSchedule, weight=5, priority=BACKGROUND)
+        found: dict[str, list[TradingSession]] = {}
+        for name, raw in schedule.market_schedules.items():
+            for market in self.rows.read(f"tradingSchedule {name}", [raw], MarketSchedule):
+                found[name] = self.rows.read(f"tradingSchedule sessions of {name}", market.sessions, TradingSession)
+        return found
 
     async def time_ms(self) -> int:
         """Return the venue's time in milliseconds."""

@@ -163,6 +163,7 @@ class _Line:
         self._task: asyncio.Task[None] | None = None
         self._rotate = asyncio.Event()
         self._past_frames = 0
+        self._past_data_frames = 0
         self._looked_frames = 0
         self._still = 0
         self._silent = False
@@ -174,6 +175,11 @@ class _Line:
     @property
     def frames(self) -> int:
         return self._past_frames + sum(connection.frames for connection in self._tasks)
+
+    @property
+    def data_frames(self) -> int:
+        """Frames that are no answer to a command: a socket may acknowledge all that is asked and send nothing."""
+        return self._past_data_frames + sum(connection.data_frames for connection in self._tasks)
 
     def add(self, stream: str) -> Route:
         """Carry a stream, from now on."""
@@ -207,10 +213,10 @@ class _Line:
 
     def look(self) -> None:
         """Count for how long nothing has come, where a mark price comes each second."""
-        if self.frames != self._looked_frames or not any(
+        if self.data_frames != self._looked_frames or not any(
             route.live for name, route in self.routes.items() if name.endswith(_RHYTHM)
         ):
-            self._still, self._looked_frames = 0, self.frames
+            self._still, self._looked_frames = 0, self.data_frames
             if self._silent:
                 self._silent = False
                 for route in self.routes.values():
@@ -261,6 +267,7 @@ class _Line:
             task.cancel()
             await asyncio.wait({task})
             self._past_frames += connection.frames
+            self._past_data_frames += connection.data_frames
 
     async def _keep_up(self) -> None:
         delays = backoff(random=self._random)

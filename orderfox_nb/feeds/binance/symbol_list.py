@@ -53,6 +53,26 @@ class RateLimit(Struct, frozen=True, rename="camel"):
     limit: int
 
 
+class TradingSession(Struct, frozen=True, rename="camel"):
+    """A session of ``/fapi/v1/tradingSchedule``; times are milliseconds."""
+
+    start_time: int
+    end_time: int
+    type: str
+
+
+class TradingSchedule(Struct, frozen=True, rename="camel"):
+    """``/fapi/v1/tradingSchedule``: when the markets under traditional contracts are open, by market."""
+
+    market_schedules: dict[str, Raw]
+
+
+class MarketSchedule(Struct, frozen=True):
+    """The sessions of one market."""
+
+    sessions: list[Raw]
+
+
 class _Filter(Struct, frozen=True, rename="camel"):
     filter_type: str
     tick_size: Any = None
@@ -121,9 +141,9 @@ def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
     )
 
 
-def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> list[Instrument]:
-    """Convert every perpetual in trading, leaving out those that have no steps."""
-    found: list[Instrument] = []
+def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> list[tuple[Instrument, str]]:
+    """Convert every perpetual in trading, with its contract type, leaving out those that have no steps."""
+    found: list[tuple[Instrument, str]] = []
     problem, count = "", 0
     for row in rows:
         try:
@@ -133,7 +153,7 @@ def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> lis
             problem = problem or f"{row.symbol}: {error}"
             continue
         if instrument is not None:
-            found.append(instrument)
+            found.append((instrument, row.contract_type))
     odd.leave_out("exchangeInfo steps", count, problem)
     return found
 

@@ -259,7 +259,7 @@ class SimServer:
         if fault.session:
             self._closed[symbol] = fault.session == "closed"
             contracts.close(contract.underlying_type, closed=self._closed[symbol])
-        self.source.halt(symbol, halted=contract.status != "TRADING" or self._closed.get(symbol, False))
+        self.source.halt(symbol, halted=contract.status != "TRADING", closed=self._closed.get(symbol, False))
 
     # Sockets
 

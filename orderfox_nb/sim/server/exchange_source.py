@@ -46,8 +46,8 @@ class ExchangeSource:
     def refine(self, symbol: str, factor: int) -> None:
         self._markets[symbol].refine(factor, self._now_us, self._publish, self._offset_us)
 
-    def halt(self, symbol: str, *, halted: bool) -> None:
-        self._markets[symbol].halted = halted
+    def halt(self, symbol: str, *, halted: bool, closed: bool) -> None:
+        self._markets[symbol].halted, self._markets[symbol].closed = halted, closed
 
     def market(self, symbol: str) -> LiveMarket:
         streams = self._markets[symbol]

@@ -98,8 +98,8 @@ class Source(Protocol):
         """
         ...
 
-    def halt(self, symbol: str, *, halted: bool) -> None:
-        """Let a symbol stand still and its streams be silent, or go on.
+    def halt(self, symbol: str, *, halted: bool, closed: bool) -> None:
+        """Let a symbol stand still, with silent streams or with its session closed, or go on.
 
         Raises:
             ValueError: Not a venue whose contracts change.

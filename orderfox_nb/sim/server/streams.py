@@ -71,6 +71,8 @@ class MarketStreams:
         self._last_trade_id = -1
         self.halted = False
         """Nothing is traded, and nothing sent."""
+        self.closed = False
+        """Nothing is traded."""
 
     @property
     def watched(self) -> bool:
@@ -101,7 +103,10 @@ class MarketStreams:
 
     def step(self, now_us: int, publish: Publish, offset_us: int) -> None:
         """Take the facts up to a time on the exchange's grid and publish what is due."""
-        if self.halted:
+        if self.halted or self.closed:
+            if self.closed and not self.halted:
+                # The mark price comes from elsewhere, and the day's figures by the clock.
+                self._send_slow(now_us // 1000, (now_us + offset_us) // 1000, publish)
             return
         self._take(self.market.advance(now_us), publish, offset_us)
         if not self._names and "bookTicker" not in self._whole:
