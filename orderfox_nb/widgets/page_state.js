@@ -34,7 +34,7 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const notices = new Notices();
 const markets = { symbols: () => [], add() {}, remove() {}, choose() {} };
 
-async function initialize({ model }) {
+function initialize({ model }) {
   addressPrefix(model.get("name")); // before anything that takes time: the first one of the page is the first that asks
   let panels = [];
   let columns = [];
@@ -190,7 +190,7 @@ async function initialize({ model }) {
       notices.add(text, suggestions.map((symbol) => ({ label: symbol, choose: () => instead(symbol) })));
     }
   });
-  await gather();
+  gather(); // not awaited: anywidget gives up a model that is not ready within two seconds
 
   const ends = [asking.end, () => deaf.forEach((end) => end())];
   // What Python chose: it has brought a row height with another symbol.
