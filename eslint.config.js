@@ -4,7 +4,7 @@ import globals from "globals";
 export default [
   js.configs.recommended,
   {
-    files: ["orderfox_nb/widgets/*.js", "orderfox_nb/server/api_docs/*.js", "orderfox_nb/labextension/static/*.js"],
+    files: ["orderfox_nb/widgets/*.js", "orderfox_nb/server/templates/*.js", "orderfox_nb/server/api_docs/*.js", "orderfox_nb/labextension/static/*.js"],
     languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: globals.browser },
     rules: {
       eqeqeq: "error",

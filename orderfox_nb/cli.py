@@ -79,10 +79,11 @@ def _count(text: str) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     # The command for the simulation must not pay for Voila, nor must a setting that is wrong.
+    from orderfox_nb.server.base_url import parse_base_url  # noqa: PLC0415
     from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415
 
     settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
-    base_url = _base_url(options.base_url)
+    base_url = parse_base_url(options.base_url)
 
     from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
 
@@ -119,13 +120,6 @@ def _sim(arguments: list[str]) -> int:
     from orderfox_nb.sim.__main__ import main as run_simulation  # noqa: PLC0415
 
     return run_simulation(arguments) or 0
-
-
-def _base_url(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9/._~-]{0,200}", text):
-        raise SettingError("--base-url", text, "a path such as /desk/")
-    inside = text.strip("/")
-    return f"/{inside}/" if inside else "/"
 
 
 def _log_to_stderr(*, debug: bool) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from traitlets import Bool, Dict, Integer
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+if TYPE_CHECKING:
+    from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +110,8 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
     Without the v1 subprotocol the server would spin and ignore SIGTERM, so such a socket is refused.
     """
 
-    def initialize(self, reaper: Reaper, now_s: Callable[[], float]) -> None:  # type: ignore[override]
+    def initialize(self, service: DeskService, reaper: Reaper, now_s: Callable[[], float]) -> None:  # type: ignore[override]
+        self._service = service
         self._reaper = reaper
         self._now_s = now_s
         self._counted = ""
@@ -125,7 +129,15 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         if self.ping_callback is not None:
             self.ping_callback.stop()
 
+    def check_origin(self, origin: str | None = None) -> bool:  # type: ignore[override]
+        return self._service.admits_origin(origin or self.get_origin(), self.request.host)
+
     async def get(self, kernel_id: str) -> None:  # type: ignore[override]
+        # First of all: a page that is refused tries again without a subprotocol, which is not what is wrong.
+        if not self.check_origin():
+            self.set_status(403)
+            self.finish("403")
+            return
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "")
         if V1_SUBPROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPError(400, f"Offer the subprotocol {V1_SUBPROTOCOL}")

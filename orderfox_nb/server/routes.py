@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jupyter_server.utils import url_path_join
-
+from orderfox_nb.server.base_url import base_pattern
 from orderfox_nb.server.handlers import docs, live, market, streams, system
 from orderfox_nb.server.handlers.base import NoRoute
 from orderfox_nb.server.service import DeskService
@@ -67,4 +66,4 @@ def catch_all(base_url: str, service: DeskService) -> list[tuple[str, Any, Any]]
 
 def _rule(base_url: str, path: str, handler: type[Any], service: DeskService) -> tuple[str, Any, Any]:
     described = {"routes": REST} if handler is system.OpenApi else {}
-    return url_path_join(base_url, path), handler, {"service": service, **described}
+    return base_pattern(base_url) + path.removeprefix("/"), handler, {"service": service, **described}

@@ -8,7 +8,8 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 _log = logging.getLogger(__name__)
+
+MAX_REFUSED_ORIGINS: Final = 100
 
 
 class OpenSocket(Protocol):
@@ -83,9 +86,39 @@ class DeskService:
         self.writes = RateLimit(burst=20, per_s=2, now_s=lambda: self.now_s())  # noqa: PLW0108  (it may be replaced)
         self.requests = 0
         """REST requests under way."""
+        self._refused_origins: set[str] = set()
         self._desk: Desk | None = None
         open_desk_ = open_ or open_desk
         self._service = Service(lambda: self._opened(open_desk_), name="orderfox desk")
+
+    def lists_origin(self, origin: str | None) -> bool:
+        """Return whether an origin is one of CORS_ORIGINS."""
+        origins = self.settings.origins
+        return bool(origin) and (str(origin).rstrip("/") in origins or "*" in origins)
+
+    def admits_origin(self, origin: str | None, host: str) -> bool:
+        """Return whether a page of an origin may open a WebSocket of a server that stands alone.
+
+        Args:
+            origin: The Origin header; a program sends none.
+            host: The Host header.
+        """
+        if not origin or urlsplit(origin.lower()).netloc == host.lower() or self.lists_origin(origin):
+            return True
+        self.note_refused_origin(origin, host)
+        return False
+
+    def note_refused_origin(self, origin: str, host: str) -> None:
+        """Log, once an origin, that its WebSockets are refused: every reconnecting page asks again and again."""
+        if origin in self._refused_origins or len(self._refused_origins) >= MAX_REFUSED_ORIGINS:
+            return
+        self._refused_origins.add(origin)
+        _log.warning(
+            "origin=%.200s host=%.200s WebSockets refused: a reverse proxy must forward the Host header, "
+            "or CORS_ORIGINS must list the origin",
+            origin,
+            host,
+        )
 
     @property
     def opened(self) -> Desk | None:

@@ -21,7 +21,6 @@ from typing import Any, Final, cast
 
 import tornado.ioloop
 import tornado.web
-from jupyter_server.utils import url_path_join
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.routing import Rule
@@ -31,6 +30,7 @@ from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 
 from orderfox_nb.errors import SettingError
+from orderfox_nb.server.base_url import ToBase, base_pattern
 from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute, Preflight
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.routes import routes
@@ -136,16 +136,22 @@ class OrderFoxVoila(Voila):
         kernels, manager = self.service.metrics.kernels, self.kernel_manager
         kernels.labels("ready").set_function(lambda: len(ready_kernels(manager)))
         kernels.labels("used").set_function(lambda: len(set(manager.list_kernel_ids()) - preheated_kernels(manager)))
-        base = self.base_url
-        guard = {"reaper": self._reaper, "now_s": time.monotonic}
+        base, prefix = self.base_url, base_pattern(self.base_url)
+        guard = {"service": self.service, "reaper": self._reaper, "now_s": time.monotonic}
+        leads = [] if base == "/" else [("/", ToBase, {"base_url": base}), (prefix[:-1], ToBase, {"base_url": base})]
+        # Voila writes its patterns with the prefix as it is: signs that mean something in a pattern would be read so.
+        voila = [
+            (prefix + rule[0].removeprefix(base), *rule[1:]) for rule in cast("list[Any]", super().init_handlers())
+        ]
         return [
+            *leads,
             # No file has such a name, and looking for one is an error inside tornado.
             (r".*%00.*", NoRoute, {"service": self.service}),
             *routes(base, self.service, top_level=True, catch_all=True),
             Rule(Preflight(), NoRoute, {"service": self.service}),
-            (url_path_join(base, rf"/api/kernels/{_KERNEL_PATH}/channels"), GuardedKernelSocket, guard),
-            (url_path_join(base, rf"/voila/api/shutdown/{_KERNEL_PATH}"), PageLeaves, {"reaper": self._reaper}),
-            *cast("list[Any]", super().init_handlers()),
+            (rf"{prefix}api/kernels/{_KERNEL_PATH}/channels", GuardedKernelSocket, guard),
+            (rf"{prefix}voila/api/shutdown/{_KERNEL_PATH}", PageLeaves, {"reaper": self._reaper}),
+            *voila,
         ]
 
     def bind(self) -> str:

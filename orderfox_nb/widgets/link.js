@@ -7,7 +7,7 @@ import { LastPrices } from "./last_price.js";
 import { Pace } from "./pace.js";
 import { PaintQueue } from "./paint_queue.js";
 import { Pulse } from "./pulse.js";
-import { askServer, openComm, openSocket } from "./transport.js";
+import { askServer, openComm, openSocket, takeEarly } from "./transport.js";
 
 const WIRE = 1;
 const PING_MS = 5_000;
@@ -93,13 +93,14 @@ export class Link {
   async connect() {
     const run = (this.run = {}); // a newer attempt makes an older one's answer void
     const calls = {
-      onMessage: (message, bytes) => this.run === run && this.receive(message, bytes),
+      onMessage: (message, bytes, received) => this.run === run && this.receive(message, bytes, received),
       onClose: (code, reason) => this.run === run && this.lost(code, reason),
     };
-    const { who, detail } = this.base === null ? { who: "another" } : await askServer(this.base);
+    const early = this.base === null ? null : takeEarly(this.base);
+    const { who, detail } = early ? { who: "ours" } : await this.whoAnswers();
     if (this.run !== run) return;
     this.byKernel = who === "another";
-    if (who === "ours") this.transport = openSocket(this.base, calls);
+    if (who === "ours") this.transport = openSocket(this.base, calls, early);
     else if (who === "barred") this.lost(TRY_LATER, detail || "The server refuses this page: reload it to log in");
     else if (who === "another" && this.sessions.pump) {
       // Where nobody answers the kernel is out of reach too: its comm goes the same way.
@@ -107,6 +108,10 @@ export class Link {
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);
     } else this.lost();
     this.pulse.begin();
+  }
+
+  async whoAnswers() {
+    return this.base === null ? { who: "another" } : askServer(this.base);
   }
 
   async lookForServer() {
@@ -232,7 +237,7 @@ export class Link {
 
   // ---- messages -------------------------------------------------------------------------------------------------
 
-  receive(message, bytes) {
+  receive(message, bytes, received = Date.now()) {
     this.pulse.hear();
     if (this.unheard) {
       this.unheard = false;
@@ -242,7 +247,7 @@ export class Link {
     this.counters.bytes += bytes;
     const entry = message.key === undefined ? undefined : this.byKey.get(message.key);
     if (message.type === "frame") this.frame(entry, message);
-    else if (message.type === "hello") this.greeted(message);
+    else if (message.type === "hello") this.greeted(message, received);
     else if (message.type === "gone") this.gone(entry, message.message);
     else if (message.type === "response") this.answered(message.id, message.data);
     else if (message.type === "status") this.status(message);
@@ -250,7 +255,7 @@ export class Link {
     else if (message.type === "error") this.refused(entry, message);
   }
 
-  greeted(message) {
+  greeted(message, received) {
     if (message.wire !== WIRE) {
       this.setState("reload", "This page is older than its server: reload it");
       this.transport?.close();
@@ -258,7 +263,7 @@ export class Link {
       return;
     }
     this.hello = message;
-    this.lag.reset(Date.now() - message.time);
+    this.lag.reset(received - message.time);
     this.ping();
     this.attempt = 0;
     this.told = "";

@@ -59,20 +59,39 @@ export async function askServer(base) {
   return { who: answer.status >= 500 || answer.status === 424 ? "nobody" : "another" };
 }
 
-export function openSocket(base, { onMessage, onClose }) {
-  const socket = new WebSocket(`${base.replace(/^http/, "ws")}api/v1/ws/live`);
+/** The socket that the dashboard's page opened before its widgets were there (server/templates/early.js), once. */
+export function takeEarly(base) {
+  const name = Symbol.for("orderfox.early.v1");
+  const early = globalThis[name];
+  if (!early || early.url !== liveUrl(base) || early.socket.readyState > WebSocket.OPEN) return null;
+  delete globalThis[name];
+  return early;
+}
+
+function liveUrl(base) {
+  return `${base.replace(/^http/, "ws")}api/v1/ws/live`;
+}
+
+/** The server's socket: a new one, or an early one with what it has received. */
+export function openSocket(base, { onMessage, onClose }, early = null) {
+  const socket = early?.socket ?? new WebSocket(liveUrl(base));
   const transport = {
     kind: "socket",
-    opened: false, // a handshake that was refused leaves it so
+    opened: early?.opened ?? false, // a handshake that was refused leaves it so
     send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
     close: () => {
+      closed = true;
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
     },
   };
+  let closed = false;
+  const receive = (data, received = Date.now()) => closed || onMessage(JSON.parse(data), data.length, received);
   socket.onopen = () => (transport.opened = true);
-  socket.onmessage = ({ data }) => onMessage(JSON.parse(data), data.length);
+  socket.onmessage = ({ data }) => receive(data);
   socket.onclose = ({ code, reason }) => onClose(code, reason);
+  // Once the caller has the transport: it answers what it reads.
+  queueMicrotask(() => early?.messages.forEach(({ data, received }) => receive(data, received)));
   return transport;
 }
 

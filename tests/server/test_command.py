@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from orderfox_nb import __version__
+from orderfox_nb.errors import SettingError
 from orderfox_nb.server.app import OrderFoxApp
+from orderfox_nb.server.base_url import base_pattern, parse_base_url
 
 pytestmark = pytest.mark.server
 
@@ -51,3 +53,28 @@ def test_make_shows_the_progress_of_what_it_installs(target: str, tmp_path: Path
     assert not any(re.search(r"--quiet|\s-q\b|/dev/null", step) for step in steps)
     for at in installs:
         assert any("echo" in step for step in steps[max(0, at - 2) : at]), steps[at]
+
+
+@pytest.mark.parametrize(
+    ("given", "base", "found", "other"),
+    [
+        ("/desk/", "/desk/", ["/desk/"], ["/desK/", "/desk"]),
+        ("desk", "/desk/", ["/desk/"], ["/dest/"]),
+        ("/", "/", ["/"], [""]),
+        ("/user/a@b.c/", "/user/a@b.c/", ["/user/a@b.c/", "/user/a%40b.c/", "/user/a@b%2ec/"], ["/user/a@bxc/"]),
+        ("/user/a%40b.c/", "/user/a@b.c/", ["/user/a@b.c/", "/user/a%40b.c/"], []),
+        ("/a+b(1)/", "/a+b%281%29/", ["/a+b(1)/", "/a%2Bb%281%29/"], ["/aab1/"]),
+        ("/büro/", "/b%C3%BCro/", ["/b%C3%BCro/", "/b%c3%bcro/"], ["/buro/"]),
+    ],
+)
+def test_a_prefix_is_found_as_it_is_and_percent_encoded(given: str, base: str, found: list[str], other: list[str]):
+    assert parse_base_url(given) == base
+    pattern = re.compile(base_pattern(base))
+    assert all(pattern.fullmatch(path) for path in found)
+    assert not any(pattern.fullmatch(path) for path in other)
+
+
+@pytest.mark.parametrize("given", ["/a b/", "/a?b/", "/a#b/", "/../a/", "//a//b/", "/a\n/", "/a%0Ab/", "/" + "a" * 300])
+def test_what_cannot_begin_a_path_is_no_prefix(given: str):
+    with pytest.raises(SettingError, match="--base-url"):
+        parse_base_url(given)

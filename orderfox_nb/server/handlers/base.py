@@ -156,8 +156,7 @@ class MarketHandler(JupyterHandler):
     def listed_origin(self) -> str | None:
         """Return the request's origin if it is one of CORS_ORIGINS."""
         origin = (self.request.headers.get("Origin") or "").rstrip("/")
-        origins = self.service.settings.origins
-        return origin if origin and (origin in origins or "*" in origins) else None
+        return origin if self.service.lists_origin(origin) else None
 
     def set_cors_headers(self) -> None:
         """Allow the origins of the settings and no other one."""
