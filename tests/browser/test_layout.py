@@ -1,0 +1,102 @@
+"""Where things stand on the page: every panel can be reached at every size, and each widget has room in any box."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import OpenScreen, until
+from tests.server.conftest import TOKEN, Child
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1024, 768)])
+async def test_the_page_scrolls_by_wheel_by_key_and_by_finger_down_to_its_last_panel(
+    served: str, open_screen: OpenScreen, width: int, height: int
+):
+    async with open_screen(served, width=width, height=height, has_touch=True) as screen:
+        page = screen.page
+        await screen.wait_live("chart", "liquidations")
+        touch = await page.context.new_cdp_session(page)
+
+        async def finger() -> None:
+            for at in range(6):
+                point = {"x": width / 2, "y": height / 2 - 30 * at}
+                kind = "touchMove" if at else "touchStart"
+                await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+        await page.mouse.move(width / 2, height / 2)  # over the chart, which does not hold the page
+        for move in (lambda: page.mouse.wheel(0, 300), lambda: page.keyboard.press("PageDown"), finger):
+            await page.evaluate("scrollTo(0, 0)")
+            await until(page, "scrollY === 0")
+            await move()
+            await until(page, "scrollY > 0")
+        await page.keyboard.press("End")
+        await until(page, "document.querySelector('.of-span').getBoundingClientRect().bottom < innerHeight")
+        await page.locator(".of-liquidations .of-span").first.click()
+        await screen.wait_data("liquidations", span="1m")
+        assert await page.evaluate("document.scrollingElement.scrollWidth") <= width
+
+
+CELLS = (
+    """\
+from ipywidgets import Accordion, Box, GridBox, HBox, Layout, Tab, VBox
+from orderfox_nb.widgets import *
+HBox([OrderBook(), Tape(), Liquidations()])""",
+    """\
+GridBox([CandleChart(symbol="ETHUSDT"), DepthChart(), OrderBook(), Tape(), Liquidations(), QualityBadge()],
+    layout=Layout(grid_template_columns="repeat(2, 1fr)"))""",
+    'VBox([MarketHeader(), DepthChart(), Tape(symbol="ETHUSDT"), OrderBook()], layout=Layout(height="1000px"))',
+    "HBox([CandleChart(), OrderBook()])",
+    "Box([OrderBook(), Tape(), DepthChart()], layout=Layout(flex_flow='row wrap'))",
+    'Tab([Tape(), CandleChart(), DepthChart()], titles=["trades", "candles", "depth"])',
+    'Accordion([CandleChart(), DepthChart(), OrderBook()], titles=["bars", "sums", "ladder"])',
+)
+PANEL = ".of-panel, .of-candle-chart, .of-depth-chart"
+SHOWN = f"""(cell) => [...document.querySelectorAll(".jp-OutputArea-output")[cell].querySelectorAll("{PANEL}")]
+    .filter((one) => !one.parentElement.closest(".of-candle-chart, .of-depth-chart"))"""
+SIZES = f"""(cell) => ({SHOWN})(cell).map((one) => {{
+    const {{ width, height }} = one.getBoundingClientRect();
+    return [Math.round(width), Math.round(height)];
+}})"""
+READY = "(count) => document.querySelectorAll('.bqplot.of-ready').length === count"
+
+
+@pytest.fixture(scope="module")
+def boxes(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page with panels in every kind of ipywidgets' boxes."""
+    del chromium
+    folder = tmp_path_factory.mktemp("boxes")
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cells = [{**cell, "id": f"cell{at}", "source": source} for at, source in enumerate(CELLS)]
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook = folder / "boxes.ipynb"
+    notebook.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
+    command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser"]
+    command += ["--source", "sim?seed=7&symbols=4", "--notebook", str(notebook)]
+    environment = {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    child = Child(command, "OrderFox is at", Path(folder) / "log", environment)
+    line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+    yield line.split()[3]
+    child.end()
+
+
+async def test_a_panel_in_any_box_has_room_and_grows(boxes: str, open_screen: OpenScreen):
+    async with open_screen(boxes, width=1440, height=900) as screen:
+        page = screen.page
+        # Two in the grid and one in each box with a chart; those in closed tabs have no figure yet.
+        await until(page, READY, 5, timeout_s=60)
+        for cell, count in enumerate((3, 5, 3, 2, 3)):
+            sizes = await page.evaluate(SIZES, cell)
+            assert len(sizes) == count
+            assert min(wide for wide, _ in sizes) >= 260, (cell, sizes)
+            assert min(high for _, high in sizes) >= 160, (cell, sizes)
+        for cell in (0, 3):  # they grow to the whole of a row
+            assert sum(wide for wide, _ in await page.evaluate(SIZES, cell)) >= 1340
