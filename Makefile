@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+JOBS ?= 2
+ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
-.PHONY: serve lab test check bench clean
+.PHONY: serve lab test quick check format bench clean
 
 $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
@@ -27,13 +29,25 @@ serve: $(VENV)/.installed
 lab: $(VENV)/.installed
 	ORDERFOX_SOURCE='$(SOURCE)' $(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# All tests, two at a time; `make test ARGS="tests/core -k book"` runs some of them.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+
+# What to run after every change: folds, frames and style, in half a minute.
+quick: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright orderfox_nb/core orderfox_nb/views orderfox_nb/desk
+	$(BIN)/python -m pytest -q --numprocesses $(JOBS) tests/core tests/views tests/desk tests/test_architecture.py
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-test
 	@echo "Installing what the benchmarks need"
