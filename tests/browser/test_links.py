@@ -55,7 +55,7 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         told = await notices.all_inner_texts()
         assert told[0].startswith("The link says timeframe=7m: expected 1m, 3m,")
         assert told[1].startswith("The link says rounding=0.01: prices of BTCUSDT go in steps of 0.1.")
-        assert said(screen) == {"symbol": f"BTCUSDT,{LIFE}", "timeframe": "1m", "rounding": "0.1,auto", "rows": "20"}
+        assert said(screen) == {"symbol": f"BTCUSDT,{LIFE}", "timeframe": "1m", "rounding": "0.1,auto", "rows": "fit"}
         await notices.nth(0).get_by_role("button", name="5m", exact=True).click()
         await screen.wait_data("chart", interval="5m")
         await notices.get_by_role("button", name="Dismiss").click()
