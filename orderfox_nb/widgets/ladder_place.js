@@ -3,6 +3,7 @@ import { make, write } from "./dom.js";
 import { fitRows } from "./ladder_axis.js";
 
 const MIDDLE_PX = 32;
+const HINTS_PX = 32; // of both lines that say what is beyond the edges
 
 /** The scrolling part around `sides` with the middle between them; `onResize()` after its room has changed. */
 export function makePlace({ asks, middle, bids, rowsOf, onResize }) {
@@ -29,8 +30,9 @@ export function makePlace({ asks, middle, bids, rowsOf, onResize }) {
     showEdges();
   };
   const fitRoom = () => {
-    const room = place.height - MIDDLE_PX;
-    if (room <= 0) return;
+    // The hints are there only where rows are scrolled: whether they are needed is decided without them.
+    const room = place.height + (place.scrolls ? HINTS_PX : 0) - MIDDLE_PX;
+    if (place.height <= MIDDLE_PX) return;
     const next = fitRows(rowsOf(), room);
     const isNew = next.half !== place.half || next.px !== place.px || next.scrolls !== place.scrolls;
     Object.assign(place, next);
