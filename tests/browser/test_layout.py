@@ -51,6 +51,40 @@ async def test_the_page_scrolls_by_wheel_by_key_and_by_finger_down_to_its_last_p
         assert await page.evaluate(wide, long) <= width
 
 
+async def test_the_wheel_zooms_a_chart_where_that_does_not_hold_the_page(served: str, open_screen: OpenScreen):
+    async with open_screen(served, width=1440, height=900) as screen:
+        page = screen.page
+        await screen.wait_live("chart")
+        data = "document.querySelector('.of-chart').dataset"
+        await until(page, f"{data}.from !== undefined")
+
+        async def span() -> int:
+            return await page.evaluate(f"{data}.to - {data}.from")
+
+        async def turn() -> None:
+            box = await page.locator(".of-candle-chart .bqplot").bounding_box()
+            assert box
+            await page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+            await page.mouse.wheel(0, -240)
+
+        # The whole dashboard fits: there is nothing to scroll.
+        before = await span()
+        await turn()
+        await until(page, f"(before) => {data}.to - {data}.from < before * 0.95", before)
+        # It does not any more: the page goes on until the viewer says that the chart is meant.
+        await page.set_viewport_size({"width": 768, "height": 600})
+        await page.evaluate("document.activeElement.blur()")
+        await until(page, "document.scrollingElement.scrollHeight > 1500")
+        await page.evaluate("scrollTo(0, 200)")
+        await turn()
+        await until(page, "scrollY < 200")
+        await page.locator(".of-candle-chart .bqplot").focus()
+        place, before = await page.evaluate("scrollY"), await span()
+        await turn()
+        await until(page, f"(before) => {data}.to - {data}.from < before * 0.95", before)
+        assert await page.evaluate("scrollY") == place
+
+
 CELLS = (
     """\
 from ipywidgets import Accordion, Box, GridBox, HBox, Layout, Tab, VBox
@@ -72,6 +106,10 @@ SIZES = f"""(cell) => ({SHOWN})(cell).map((one) => {{
     const {{ width, height }} = one.getBoundingClientRect();
     return [Math.round(width), Math.round(height)];
 }})"""
+DRAWN = """([cell, kind]) => {
+    const area = document.querySelectorAll(".jp-OutputArea-output")[cell];
+    return area.querySelector(`.of-${kind}-chart .bqplot.of-ready`)?.checkVisibility();
+}"""
 READY = "(count) => document.querySelectorAll('.bqplot.of-ready').length === count"
 
 
@@ -95,7 +133,9 @@ def boxes(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     child.end()
 
 
-async def test_a_panel_in_any_box_has_room_and_grows(boxes: str, open_screen: OpenScreen):
+async def test_a_panel_in_any_box_has_room_and_its_symbol_and_waits_for_a_closed_tab(
+    boxes: str, open_screen: OpenScreen
+):
     async with open_screen(boxes, width=1440, height=900) as screen:
         page = screen.page
         # Two in the grid and one in each box with a chart; those in closed tabs have no figure yet.
@@ -107,3 +147,26 @@ async def test_a_panel_in_any_box_has_room_and_grows(boxes: str, open_screen: Op
             assert min(high for _, high in sizes) >= 160, (cell, sizes)
         for cell in (0, 3):  # they grow to the whole of a row
             assert sum(wide for wide, _ in await page.evaluate(SIZES, cell)) >= 1340
+        names = await page.evaluate("""() => [0, 1, 2].map((cell) => {
+            const area = document.querySelectorAll(".jp-OutputArea-output")[cell];
+            return [...area.querySelectorAll(".of-symbol, .of-scope-select")]
+                .filter((one) => one.checkVisibility()).map((one) => one.value ?? one.innerText)
+                .filter(Boolean);
+        })""")
+        assert names == [
+            ["BTCUSDT", "BTCUSDT", "symbol"],
+            ["ETHUSDT", "BTCUSDT", "BTCUSDT", "BTCUSDT", "symbol", "BTCUSDT"],
+            ["BTCUSDT", "BTCUSDT", "ETHUSDT", "BTCUSDT"],
+        ]
+        for cell, title, kind in (
+            (5, "candles", "candle"),
+            (5, "depth", "depth"),
+            (6, "bars", "candle"),
+            (6, "sums", "depth"),
+        ):
+            area = page.locator(".jp-OutputArea-output").nth(cell)
+            await area.get_by_text(title, exact=True).click()
+            # bqplot draws what is in the window.
+            await area.locator(f".of-{kind}-chart:visible").scroll_into_view_if_needed()
+            await until(page, DRAWN, [cell, kind])
+        screen.check_clean()
