@@ -14,7 +14,7 @@ from aiohttp import ClientSession, CookieJar
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from orderfox_nb.server.routes import CATCH_ALL, REST, SOCKETS, TOP_LEVEL
+from orderfox_nb.server.routes import CATCH_ALL, PAGES, REST, SOCKETS, TOP_LEVEL
 from tests.server.conftest import TOKEN, Child, Serve, Served, until
 
 pytestmark = pytest.mark.server
@@ -31,6 +31,9 @@ READS = [
     "api/v1/quality/BTCUSDT",
     "api/v1/liquidations/BTCUSDT",
     "api/v1/liquidation-volume/BTCUSDT/1m",
+    "api/v1/docs",
+    "api/v1/docs/start.js",
+    "api/v1/docs/swagger-ui.css",
 ]
 WRITES = ["api/v1/refresh-symbols"]
 STREAMS = [
@@ -137,9 +140,9 @@ async def handshake(url: str, headers: dict[str, str]) -> int:
 
 def test_table_has_every_route_and_every_situation() -> None:
     paths = ["/" + path.partition("?")[0] for path in (*READS, *WRITES, *STREAMS)]
-    for pattern, _ in (*REST, *SOCKETS):
+    for pattern, _ in (*REST, *SOCKETS, *PAGES):
         assert any(re.fullmatch(pattern, path) for path in paths), f"{pattern} is not in the table"
-    assert [pattern for pattern, _ in (*TOP_LEVEL, *CATCH_ALL)] == ["/health", "/metrics", "/api/v1(?:/.*)?"]
+    assert [pattern for pattern, _ in (*TOP_LEVEL, *CATCH_ALL)] == ["/health", "/metrics", "/docs", "/api/v1(?:/.*)?"]
     kinds = {kind for kind, _ in TABLE}
     assert set(TABLE) == {(kind, situation) for kind in kinds for situation in SITUATIONS}
 
