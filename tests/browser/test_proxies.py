@@ -1,0 +1,79 @@
+"""The dashboard behind reverse proxies that are set up rightly and wrongly, under a prefix with signs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.conftest import OpenScreen, Screen, free_port
+from tests.browser.proxy import proxy
+from tests.server.conftest import Child
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+PREFIX = "/user/a@b.c/"
+
+
+async def said(screen: Screen) -> str:
+    """Wait until the page says what is wrong."""
+    await screen.page.wait_for_selector("#of-trouble", timeout=60_000)
+    return await screen.page.inner_text("#of-trouble")
+
+
+def serve(folder: Path, *options: str, **environment: str) -> tuple[Child, str]:
+    """Start ``orderfox serve`` without a kernel that waits; gives the process and its address."""
+    command = [sys.executable, "-m", "orderfox_nb", "serve", "--port", "0", "--no-browser", "--preheat", "0"]
+    variables = {"ORDERFOX_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1", **environment}
+    child = Child([*command, *options], "OrderFox is at", folder / f"log{len(options)}", variables)
+    line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+    return child, line.split()[3]
+
+
+async def test_a_page_behind_a_proxy_is_live_or_says_what_is_wrong(tmp_path: Path, open_screen: OpenScreen):
+    listed, unlisted = free_port(), free_port()
+    options = ("--source", "sim?seed=7&symbols=3", "--base-url", PREFIX)
+    child, address = serve(tmp_path, *options, CORS_ORIGINS=f"http://127.0.0.1:{listed}")
+    server = "http://" + urlsplit(address).netloc
+    try:
+        # As it should be, and from / and without the last slash: each leads to the desk.
+        async with proxy(server, keep_host=True) as way, open_screen(f"{way}/?symbol=ETHUSDT") as screen:
+            await screen.page.wait_for_url(f"{way}{PREFIX}?symbol=ETHUSDT", wait_until="commit")
+            await screen.wait_live("book")
+            await screen.wait_data("book", symbol="ETHUSDT")
+            screen.check_clean()
+            encoded = PREFIX.replace("@", "%40").rstrip("/")
+            await screen.page.goto(way + encoded, wait_until="commit")
+            await screen.page.wait_for_url(f"{way}{PREFIX}", wait_until="commit")
+        # Without Host, where CORS_ORIGINS lists the page's origin.
+        async with proxy(server, port=listed) as way, open_screen(way + PREFIX) as screen:
+            await screen.wait_live("book")
+            assert await screen.link("link.transport.kind") == "socket"
+            assert "refused" not in child.text
+        # Without Host, and not listed.
+        async with proxy(server, port=unlisted) as way, open_screen(way + PREFIX) as screen:
+            assert f"CORS_ORIGINS must list http://127.0.0.1:{unlisted}" in await said(screen)
+            await screen.page.reload(wait_until="commit")
+            await said(screen)
+        assert child.text.count("WebSockets refused") == 1, "said once, however often the page tries"
+        assert f"origin=http://127.0.0.1:{unlisted} " in child.text
+        assert "subprotocol" not in child.text
+        # The server has a prefix and the proxy strips it.
+        async with proxy(server, strip=PREFIX.rstrip("/")) as way, open_screen(way + PREFIX) as screen:
+            await screen.page.wait_for_selector("text=A proxy strips /user/a@b.c/")
+    finally:
+        child.end()
+    # The server has none and the proxy strips one.
+    child, address = serve(tmp_path, "--source", "sim?symbols=2")
+    try:
+        async with (
+            proxy(address.rstrip("/"), strip="/desk", keep_host=True) as way,
+            open_screen(f"{way}/desk/") as screen,
+        ):
+            text = await said(screen)
+            assert "--base-url" in text
+            assert "This page is at /desk/, and its server expects every path below /," in text
+    finally:
+        child.end()
