@@ -19,6 +19,7 @@ export class Lapses {
     this.seen = [];
     this.open = null;
     this.wasLive = false;
+    this.beginning = true;
   }
 
   /** Take the quality of a frame; `intervals` is what the server knows of earlier times, if it says. */
@@ -26,15 +27,16 @@ export class Lapses {
     if (Array.isArray(intervals)) this.told = intervals.map(lapseOf).filter((one) => one !== null);
     const state = quality?.state ?? "live";
     if (this.open && this.open.state !== state) this.end(quality.since || timeMs);
-    if (state === "live") this.wasLive = true;
-    // A topic that was never live on this page is only beginning.
-    else if (!this.open && (this.wasLive || state !== "syncing")) {
+    if (state === "live") [this.wasLive, this.beginning] = [true, false];
+    // A topic that was not live yet, since it was asked for or since the connection is back, is only beginning.
+    else if (!this.open && !(this.beginning && state === "syncing")) {
       this.open = { state, from: quality.since || timeMs, to: null, reason: "" };
     }
   }
 
   /** The page itself lost its connection, or has it again: the bars of that time are loaded then. */
   connection(open, nowMs) {
+    if (!open) this.beginning = true;
     if (open && this.open?.state === "lost") this.open = null;
     else if (!open && this.wasLive && !this.open) this.open = { state: "lost", from: nowMs, to: null, reason: "" };
   }

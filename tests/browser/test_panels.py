@@ -499,10 +499,13 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("badge", "book")
         await screen.page.hover(".of-badge")
-        await screen.page.wait_for_selector('.of-quality-tip:popover-open[data-lapses="0"]')
-        text = await screen.page.inner_text(".of-quality-tip")
+        tip = ".of-quality-tip:popover-open[data-lapses]"
+        await screen.page.wait_for_selector(tip)
+        # The server may know of lapses of its own: it runs on a busy machine.
+        text, known = await screen.page.eval_on_selector(tip, "(tip) => [tip.innerText, Number(tip.dataset.lapses)]")
         assert "invented" in text
-        assert "No lapse." in text
+        assert ("No lapse." in text) == (known == 0)
+        assert "this page had no connection" not in text
         assert "Lag is measured from the server to the drawn picture" in text
         # The lag has a scale, and a browser that cannot keep up is told.
         for ms, late, level, told in (
@@ -534,7 +537,11 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
         await screen.page.wait_for_selector('.of-badge[data-worst="live"]')
         await screen.page.focus(".of-picker-button")
         await screen.page.keyboard.press("Tab")
-        await screen.page.wait_for_selector('.of-quality-tip:popover-open[data-lapses="1"]')
-        assert "this page had no connection" in await screen.page.inner_text(".of-quality-tip")
+        await until(
+            screen.page,
+            "([tip, known]) => { const shown = document.querySelector(tip); return Number(shown?.dataset.lapses) > known "
+            "&& shown.innerText.includes('this page had no connection'); }",
+            [tip, known],
+        )
         await screen.page.keyboard.press("Escape")
         await screen.page.wait_for_selector(".of-quality-tip:not(:popover-open)", state="attached")

@@ -35,7 +35,7 @@ def test_an_argument_that_a_widget_does_not_have_is_refused_with_the_one_that_wa
         (lambda: CandleChart(timeframe="7m"), "3d, 1w, 1M. Did you mean: 5m, 15m?"),
         (lambda: Dashboard(timeframe="60m"), "Did you mean: 1h?"),
         (lambda: setattr(CandleChart(), "timeframe", "7m"), "timeframe '7m': expected one of 1m, 3m"),
-        (lambda: OrderBook(rows=15), "rows 15: expected one of 10, 20, 50."),
+        (lambda: OrderBook(rows=15), "rows 15: expected one of fit, 10, 20, 50."),
         (lambda: DepthChart(percent=3), "percent 3: expected one of 0.1, 0.25"),
         (lambda: SymbolPicker(sort="volum"), "Did you mean: volume?"),
         (lambda: Dashboard(layout="books"), "Did you mean: book?"),
@@ -101,7 +101,7 @@ def test_completion_and_help_show_what_a_widget_takes():
     ]  # fmt: skip
     told = shell.object_inspect_mime("OrderBook")["text/plain"]
     assert "rows=20" in told
-    assert "Price ladder" in told
+    assert "Price axis with the sizes of both sides" in told
 
 
 def test_a_notebook_shows_a_mistake_in_one_line(capsys: pytest.CaptureFixture[str]):

@@ -106,6 +106,25 @@ def test_lapses_are_those_that_frames_tell_and_those_that_the_page_saw(run_modul
     assert seen == [["gap", 30_000, 40_000, ""]]
 
 
+def test_a_topic_that_synchronises_after_a_lost_connection_is_beginning_and_no_lapse(run_module: RunModule):
+    printed = run_json(
+        run_module,
+        """import { Lapses } from "./candle_lapses.js";
+        const lapses = new Lapses();
+        lapses.connection(true, 0);
+        lapses.note({ state: "live", since: 1000 }, 1000);
+        lapses.connection(false, 2000);
+        lapses.connection(true, 9000);
+        // The server had closed the topic meanwhile: its bars are loaded anew, and none is missing.
+        lapses.note({ state: "syncing", since: 9100 }, 9200);
+        lapses.note({ state: "live", since: 9900 }, 9900);
+        const back = lapses.all(10_000).length;
+        lapses.note({ state: "syncing", since: 20_000 }, 20_000);
+        console.log(JSON.stringify([back, lapses.all(21_000).map(({ state }) => state)]));""",
+    )
+    assert printed == [0, ["syncing"]]
+
+
 def test_a_lapse_that_the_server_tells_is_not_shown_twice(run_module: RunModule):
     printed = run_json(
         run_module,
