@@ -539,7 +539,8 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
         await screen.page.keyboard.press("Tab")
         await until(
             screen.page,
-            "([tip, known]) => { const shown = document.querySelector(tip); return Number(shown?.dataset.lapses) > known "
+            "([tip, known]) => { const shown = document.querySelector(tip); "
+            "return Number(shown?.dataset.lapses) > known "
             "&& shown.innerText.includes('this page had no connection'); }",
             [tip, known],
         )
