@@ -84,5 +84,5 @@ def test_a_contract_without_funding_has_a_mark_price_and_no_row_of_funding() -> 
     )
     frame = mark_frame(mark, ATTRIBUTES)
     assert (frame["mark"].item(), frame["index"].item()) == (2.0, 1.0)
-    assert frame[["funding", "next_funding"]].isna().all().all()
+    assert frame[["funding", "next_funding"]].isna().to_numpy().all()
     assert funding_frame(mark, ATTRIBUTES).empty

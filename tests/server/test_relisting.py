@@ -223,7 +223,8 @@ async def test_a_tick_that_changes_while_it_is_watched_leaves_every_channel_equa
         # Finer: noticed by the first price that is no multiple.
         server.add_fault("contract", symbol=SYMBOL, tick_size="0.01")
         await counted_in("0.01", 2)
-        assert any(trade.price * 10 % 1 for trade in here["trades"].fold.newest(20)), "nothing is off the old tick"
+        traded: Any = here["trades"].fold
+        assert any(trade.price * 10 % 1 for trade in traded.newest(20)), "nothing is off the old tick"
         # Coarser: every price is still a multiple, so the list tells.
         server.add_fault("contract", symbol=SYMBOL, tick_size="0.1")
         await first.catalogue.refresh()

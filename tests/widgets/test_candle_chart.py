@@ -6,10 +6,10 @@ import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import bqplot
 import numpy as np
 import pytest
 import traitlets
+from bqplot import LinearScale, Lines
 
 from orderfox_nb.widgets import CandleChart
 from orderfox_nb.widgets.series import series_times
@@ -58,10 +58,10 @@ def test_a_logarithmic_scale_takes_the_marks_with_it():
     chart = CandleChart(log_scale=True)
     assert chart.scales["y"] is chart.log_y_scale
     assert [axis.visible for axis in chart.figure.axes] == [True, False, True]
-    own = bqplot.LinearScale()
+    own = LinearScale()
     line = chart.add_series([1772366400, 1772366460], [1.0, 2.0], name="mine")
-    other = bqplot.Lines(x=[1], y=[2], scales={"x": chart.x_scale, "y": own})
-    late = bqplot.Lines(x=[1], y=[2], scales={"x": chart.x_scale, "y": chart.y_scale})
+    other = Lines(x=[1], y=[2], scales={"x": chart.x_scale, "y": own})
+    late = Lines(x=[1], y=[2], scales={"x": chart.x_scale, "y": chart.y_scale})
     chart.figure.marks = [*chart.figure.marks, other, late]
     assert late.scales["y"] is chart.log_y_scale
     chart.layer.log_scale = False  # as the menu does

@@ -264,7 +264,8 @@ def test_another_number_of_symbols_makes_columns_and_closes_those_that_go():
     assert dashboard.depth is dashboard.liquidations is None
     assert [one.comm for one in alone if one] == [None, None]
     assert "of-columns-3" in dashboard._dom_classes
-    first, second, third = dashboard.children
+    columns: Any = dashboard.children
+    first, second, third = columns
     assert {panel.symbol for panel, at in zip(state.panels, state.columns, strict=True) if at == 2} == {"SOLUSDT"}
     # The page takes the middle one away: the other two keep their panels.
     state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]})
