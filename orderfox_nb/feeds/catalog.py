@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +66,9 @@ def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,
         speed=speed,
+        # The same seed is the same market at the same time, in every process. At another speed a server's time begins
+        # with its own start, so that each server is a run of its own.
+        epoch=f"sim-{seed}-{rate:g}" if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
     )
 
 

@@ -37,6 +37,8 @@ class EmbeddedFeed:
         linger_s: How long the process outlives its last use.
         clock_every_s: How often its time is asked for: it may run at another rate than ours, and hold still.
         speed: Seconds of its time in one of ours.
+        epoch: Names the one run of which every process is a continuation, as what happens follows from the time.
+            Without it each process is a run of its own.
     """
 
     def __init__(
@@ -46,15 +48,16 @@ class EmbeddedFeed:
         origin: Origin,
         liquidation_url: str = "",
         clock: Clock | None = None,
-        linger_s: float = LINGER_S,
+        linger_s: float | None = None,
         clock_every_s: float = 10.0,
         speed: float = 1.0,
+        epoch: str = "",
     ) -> None:
         self._options = list(options)
         self._origin = origin
         self._liquidation_url = liquidation_url
         self._clock = clock or SystemClock()
-        self._linger_s = linger_s
+        self._linger_s = LINGER_S if linger_s is None else linger_s
         self._clock_every_s = clock_every_s
         self._speed = speed
         self._service = Service(self._open, name="embedded exchange")
@@ -64,8 +67,9 @@ class EmbeddedFeed:
         self._stopping: asyncio.Task[None] | None = None
         self._problem = ""
         self._starts = 0
-        self._epoch = _new_epoch()
-        """Of the process that runs, else of the next one: who is told before it starts is told right."""
+        self._one_epoch = epoch
+        self._epoch = epoch or _new_epoch()
+        """Of the process that runs, else of the next one: it is the right one before the process starts as well."""
         self._ahead_us = 0
         """The venue's time less ours when the last process ended: between two it goes on from there."""
         self._before: Counter[str] = Counter()
@@ -161,7 +165,7 @@ class EmbeddedFeed:
                     yield feed
                 finally:
                     self._feed = None
-                    self._epoch = _new_epoch()
+                    self._epoch = self._one_epoch or _new_epoch()
                     self._ahead_us = feed.now_us() - self._clock.now_us()
                     counts = feed.statistics()
                     self._before.update({name: int(counts.get(name, 0)) for name in _ASKED})
@@ -176,11 +180,11 @@ class EmbeddedFeed:
 
         for delay_s in backoff():
             try:
-                async with SimProcess(self._options) as process:
+                async with SimProcess([*self._options, *self._start_option()]) as process:
                     self._starts += 1
                     if started.done():
-                        # In one step with what the feed's readers are told.
-                        self._epoch = _new_epoch()
+                        # In one step with what the feed's readers receive.
+                        self._epoch = self._one_epoch or _new_epoch()
                     feed.move(process.http_url, process.ws_url, self._liquidation_url or process.liquidation_url)
                     if not started.done():
                         started.set_result(None)
@@ -192,6 +196,12 @@ class EmbeddedFeed:
                     return
                 _log.error("the embedded exchange does not start again: %s", error)
             await self._clock.sleep(delay_s)
+
+    def _start_option(self) -> list[str]:
+        """Return where a process goes on that continues another one whose time did not run with ours."""
+        if not self._one_epoch or not self._starts or self._speed == 1.0:
+            return []
+        return ["--start", str(self.now_us() // 1_000)]
 
     @asynccontextmanager
     async def _use(self) -> AsyncGenerator[BinanceFeed]:

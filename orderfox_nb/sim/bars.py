@@ -1,4 +1,4 @@
-"""Live one-minute bars grown from trades, and every timeframe put together from them and the history."""
+"""The minute in progress grown from its trades, and every timeframe put together from minutes and hours."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from orderfox_nb.core.timeframes import (
     next_bar_us,
     previous_bar_us,
 )
-from orderfox_nb.sim.facts import KlineRow, TickerRow
+from orderfox_nb.sim.facts import KlineRow, TickerRow, TradeFact
 
 if TYPE_CHECKING:
     from orderfox_nb.sim.history import History
 
 # Columns of a table of bars, int64.
 OPEN_US, OPEN, HIGH, LOW, CLOSE, LOTS, QUOTE, TRADES, TAKER_LOTS, TAKER_QUOTE = range(10)
-_KEPT_MINUTES: Final = 3 * 1_440
-_MOVED_MINUTES: Final = 1_440
 _FIRST_MONDAY_US: Final = 4 * DAY_US
 
 
@@ -66,26 +64,28 @@ def kline_row(bar: list[int], timeframe: str) -> KlineRow:
 
 
 class Bars:
-    """The bars of one symbol, history and live.
+    """The bars of one symbol: those that are over from the history, the minute in progress grown from its trades.
 
-    Live minutes are kept for three days at least, then put together to hours.
+    Args:
+        history: What happened and what will.
+        start_us: From here on trades come one by one; those of the minute before are added here.
     """
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, *, start_us: int) -> None:
         self._history = history
         self.first_us = history.first_us
-        self._live_us = history.end_minute_us
-        self._minutes: list[list[int]] = []
-        self._old_hours: np.ndarray = np.empty((0, 10), np.int64)
-        self._last_close = history.last_price
-        self._started = False
+        latest = history.last_trade(start_us)
+        self._last_close = latest.price if latest is not None else int(history.minutes(0, start_us)[0, OPEN])
+        self._minute = self._flat(start_us - start_us % MINUTE_US)
         self._current: dict[str, tuple[int, int, np.ndarray]] = {}
         self._day: tuple[int, np.ndarray] = (-1, np.empty((0, 10), np.int64))
+        for trade in history.latest_trades(1_000_000, start_us=self._minute[OPEN_US], end_us=start_us):
+            self.add(trade)
 
-    def add(self, time_us: int, ticks: int, lots: int, trades: int, seller_takes: bool) -> None:
-        """Take a trade into the bar of its minute."""
-        self._roll(time_us)
-        bar = self._minutes[-1]
+    def add(self, trade: TradeFact) -> None:
+        """Add the next trade to the bar of its minute."""
+        self._roll(trade.time_us)
+        bar, ticks, lots = self._minute, trade.price, trade.lots
         if bar[TRADES] == 0:
             bar[OPEN] = bar[HIGH] = bar[LOW] = ticks
         elif ticks > bar[HIGH]:
@@ -96,8 +96,8 @@ class Bars:
         quote = ticks * lots
         bar[LOTS] += lots
         bar[QUOTE] += quote
-        bar[TRADES] += trades
-        if not seller_takes:
+        bar[TRADES] += len(trade.fills)
+        if not trade.buyer_is_maker:
             bar[TAKER_LOTS] += lots
             bar[TAKER_QUOTE] += quote
 
@@ -123,7 +123,7 @@ class Bars:
     def current(self, timeframe: str, *, now_us: int) -> KlineRow:
         """Return the bar in progress."""
         self._roll(now_us)
-        minute = self._minutes[-1]
+        minute = self._minute
         open_us = bar_open_us(now_us, timeframe)
         cached = self._current.get(timeframe)
         if cached is None or cached[0] != open_us or cached[1] != minute[OPEN_US]:
@@ -139,7 +139,7 @@ class Bars:
     def ticker(self, *, now_us: int, last_lots: int, last_trade_id: int) -> TickerRow:
         """Return the last 24 hours, to the minute."""
         self._roll(now_us)
-        minute = self._minutes[-1]
+        minute = self._minute
         start_us = minute[OPEN_US] - DAY_US + MINUTE_US
         if self._day[0] != start_us:
             rows = self._table("1m", max(start_us, self.first_us), minute[OPEN_US])
@@ -172,45 +172,23 @@ class Bars:
         return ticks * self._history.tick_size
 
     def _table(self, timeframe: str, start_us: int, stop_us: int) -> np.ndarray:
-        """Return the bars of [start, stop) as a table; both must be bounds of bars, or of minutes."""
+        """Return the bars of [start, stop) up to now as a table; both must be bounds of bars, or of minutes."""
         history, parts = self._history, []
+        minute = self._minute
+        over_us = min(stop_us, minute[OPEN_US])
         minutes_from = start_us
         if TIMEFRAME_US[timeframe] >= HOUR_US:
-            minutes_from = history.end_hour_us
-            if start_us < minutes_from:
-                parts.append(history.hours(start_us, min(stop_us, minutes_from)))
-            minutes_from = max(start_us, minutes_from)
-            old = self._old_hours
-            if len(old) and stop_us > minutes_from:
-                parts.append(history.minutes(minutes_from, min(stop_us, self._history.end_minute_us)))
-                parts.append(old[(old[:, OPEN_US] >= start_us) & (old[:, OPEN_US] < stop_us)])
-                minutes_from = max(minutes_from, self._live_us)
-        if minutes_from < min(stop_us, history.end_minute_us):
-            parts.append(history.minutes(minutes_from, min(stop_us, history.end_minute_us)))
-        low = max(0, (minutes_from - self._live_us) // MINUTE_US)
-        high = (stop_us - self._live_us) // MINUTE_US
-        if high > low and (live := self._minutes[low:high]):
-            parts.append(np.array(live, np.int64))
-        if not parts:
-            return np.empty((0, 10), np.int64)
-        rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+            minutes_from = max(start_us, over_us - over_us % HOUR_US)
+            parts.append(history.hours(start_us, minutes_from))
+        parts.append(history.minutes(minutes_from, over_us))
+        if minute[OPEN_US] < stop_us:
+            parts.append(np.array([minute], np.int64))
+        rows = np.concatenate(parts)
         return rows if timeframe == "1m" else aggregate(rows, timeframe)
 
     def _roll(self, now_us: int) -> None:
-        minutes = self._minutes
-        if not self._started:
-            self._started = True
-            minutes.append(self._history.partial_minute() or self._flat(self._live_us))
-        while now_us >= minutes[-1][OPEN_US] + MINUTE_US:
-            minutes.append(self._flat(minutes[-1][OPEN_US] + MINUTE_US))
-        if len(minutes) > _KEPT_MINUTES + _MOVED_MINUTES:
-            # Whole hours only, so that an hour is never in both tables.
-            to_hour = (HOUR_US - self._live_us % HOUR_US) % HOUR_US // MINUTE_US
-            moved = to_hour + _MOVED_MINUTES
-            hours = aggregate(np.array(minutes[:moved], np.int64), "1h")
-            self._old_hours = np.concatenate((self._old_hours, hours))
-            del minutes[:moved]
-            self._live_us += moved * MINUTE_US
+        if now_us >= self._minute[OPEN_US] + MINUTE_US:
+            self._minute = self._flat(now_us - now_us % MINUTE_US)
 
     def _flat(self, open_us: int) -> list[int]:
         price = self._last_close

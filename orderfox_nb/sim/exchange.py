@@ -1,4 +1,4 @@
-"""The embedded exchange: every symbol's market under one seed and one start."""
+"""The embedded exchange: every symbol's market under one seed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from orderfox_nb.sim.market import Market
 
 
 class Exchange:
-    """A sans-I/O exchange of USDT perpetuals, deterministic in its seed and start.
+    """A sans-I/O exchange of USDT perpetuals, whose trades follow from its seed and the time.
 
     Args:
         seed: Of every random draw.
         symbols: How many to list, the largest by volume.
-        start_us: When trading opens; before that there is history.
-        liquidation_rate: Live liquidations happen so many times as often as they do on a usual day.
+        start_us: When it begins to run; what was before is there as well, and the same whenever it begins.
+        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
     """
 
     def __init__(self, seed: int = 7, symbols: int = 24, *, start_us: int, liquidation_rate: float = 1.0) -> None:

@@ -1,13 +1,11 @@
-"""The order flow of one symbol: what traders want to do, drawn a second at a time.
+"""The resting orders of one symbol: what makers want to do, drawn a second at a time.
 
-A second's activity is lognormal and persistent, with rare bursts, because a real market's trades per second are; the
-fair price rests and jumps rather than diffuses, because a real best price does. Everything is drawn with numpy for the
-whole second, then handed over by step. What becomes of it depends on the book and is the market's part.
+How much they do follows the trades of the second. Everything is drawn with numpy for the whole second, then handed over
+by step. What becomes of it depends on the book and is the session's part.
 """
 
 from __future__ import annotations
 
-from math import exp, log
 from typing import Final
 
 import msgspec
@@ -19,6 +17,8 @@ from orderfox_nb.sim.matching import ASK, BID
 STEP_US: Final = 50_000
 STEPS: Final = 20
 """Steps in a second."""
+LAST_MOMENT_US: Final = 2_000
+"""Trades leave room at the end of a step for the levels that they changed."""
 DAY_S: Final = 86_400
 
 # Distance from the opposite best price in bp: edges, resting notional per bp and side (USDT), mean order notional,
@@ -31,55 +31,53 @@ _ORDER_SIGMA: Final = 1.7
 _MOST_LEVELS: Final = 1_900
 _FARTHEST_BP: Final = 1_200.0
 
-_REGIMES: Final = np.array([0.6, 1.0, 1.9])
-_REGIME_CHANGE: Final = 1 / 600
-_BURST_RATE: Final = 1 / 75
+_TAKERS: Final = 7.5
+"""Orders that trade at once, of the largest symbol in an ordinary second."""
+_FILLS: Final = 6.0
+"""Trades of such an order."""
+_LEAST_ACTIVITY: Final = 0.25
 _MOST_ACTIVITY: Final = 50.0
 
 
-class Second(msgspec.Struct):
-    """What traders want in one second, each list by step."""
+def lot_notional(listing: Listing) -> float:
+    """Return the ordinary value of a lot in quote currency."""
+    return listing.price * float(listing.lot_size)
 
-    jumps_bp: list[float]
-    """Moves of the fair price."""
+
+def mean_fill_notional(listing: Listing) -> float:
+    """Return the ordinary value of a single trade in quote currency."""
+    return 0.9 * listing.daily_notional / DAY_S / (_TAKERS * listing.share**0.5 * _FILLS)
+
+
+class Second(msgspec.Struct):
+    """What makers want in one second, each list by step."""
+
     placements: list[list[tuple[int, int, int, int]]]
     """Side, ticks behind the best possible price, lots, lifetime in steps."""
-    takers: list[list[tuple[int, int, float]]]
-    """Time within the step, side, notional."""
     uniforms: list[float]
-    """For what the market decides by itself, 8 a step."""
-    activity: float
+    """For what the session decides by itself, 8 a step."""
 
 
 class Flow:
-    """Draws the seconds of one symbol, in order."""
+    """Draws the seconds of one symbol, in order.
 
-    def __init__(self, listing: Listing, *, seed: int) -> None:
-        self._random = np.random.default_rng([seed, 1, *listing.symbol.encode()])
-        # Every symbol draws the same common factor from a generator of its own: correlated, yet independent of
-        # which symbols are simulated and in which order.
-        self._common = np.random.default_rng([seed, 2])
-        self._regime = 1
-        self._log_activity = 0.0
-        self._common_log = 0.0
-        self._burst_left = 0
-        self._burst = 1.0
-        self._sign = BID
+    Args:
+        listing: What is traded.
+        seed: Of the draws, with the start.
+        start_s: Second at which it begins: no two runs have the same opening.
+        price_ticks: Price at the start.
+    """
 
+    def __init__(self, listing: Listing, *, seed: int, start_s: int, price_ticks: int) -> None:
+        self._random = np.random.default_rng([seed, 1, start_s, *listing.symbol.encode()])
         share = listing.share
         self.pace = share**0.5
         """Events beside the largest symbol's."""
         self.depth = share**0.7
         """Resting notional beside the largest symbol's."""
-        self.tick_bp = 1e4 / listing.price_ticks
-        self.lot_notional = listing.price * float(listing.lot_size)
+        self.tick_bp = 1e4 / price_ticks
+        self.lot_notional = price_ticks * float(listing.tick_size * listing.lot_size)
         self.min_lots = max(1, round(listing.min_notional / self.lot_notional + 0.5))
-        self.sigma_bp = self.volatility_bp(listing)
-        self._jumps = 1.3 * share**0.2
-        self._takers = 7.5 * self.pace
-        self.taker_notional = listing.daily_notional / DAY_S / (self._takers * 6.0)
-        self.mean_fill_notional = self.taker_notional * 0.9
-        """Of a single trade."""
         self.best_lots = max(4.0, 330e3 * self.depth / self.lot_notional)
         """Ordinary size at the best price."""
         self._set_bins()
@@ -114,11 +112,6 @@ class Flow:
         self._edges = edges / self.tick_bp
         self._log_lots = np.log(self._mean_lots) - _ORDER_SIGMA**2 / 2
 
-    @staticmethod
-    def volatility_bp(listing: Listing) -> float:
-        """Return the ordinary move of a symbol in one second."""
-        return 1.05 * listing.volatility
-
     @property
     def far_ticks(self) -> int:
         """Distance from the best price beyond which nothing is placed."""
@@ -131,12 +124,14 @@ class Flow:
         sides = np.repeat([BID, ASK], [counts[: len(self._orders)].sum(), counts[len(self._orders) :].sum()])
         return self._placed(bins, sides, hurry=1.0)
 
-    def second(self) -> Second:
-        """Draw the next second."""
-        activity = self._next_activity()
-        hurry = activity**0.75
-        random = self._random
+    def second(self, activity: float) -> Second:
+        """Draw the next second.
 
+        Args:
+            activity: Trades of the second beside an ordinary one's.
+        """
+        hurry = min(_MOST_ACTIVITY, max(_LEAST_ACTIVITY, activity))
+        random = self._random
         count = int(random.poisson(self._rate * hurry))
         bins = np.searchsorted(self._cumulative, random.random(count), side="right")
         np.minimum(bins, len(self._cumulative) - 1, out=bins)
@@ -144,14 +139,7 @@ class Flow:
         steps = random.integers(0, STEPS, count).tolist()
         for step, placed in zip(steps, self._placed(bins, random.integers(0, 2, count), hurry=hurry), strict=True):
             placements[step].append(placed)
-
-        return Second(
-            jumps_bp=self._next_jumps(activity),
-            placements=placements,
-            takers=self._next_takers(activity),
-            uniforms=random.random(8 * STEPS).tolist(),
-            activity=activity,
-        )
+        return Second(placements=placements, uniforms=random.random(8 * STEPS).tolist())
 
     def _placed(self, bins: np.ndarray, sides: np.ndarray, *, hurry: float) -> list[tuple[int, int, int, int]]:
         random, count = self._random, len(bins)
@@ -163,54 +151,3 @@ class Flow:
         return list(
             zip(sides.tolist(), behind.tolist(), lots.tolist(), (steps.astype(np.int64) + 1).tolist(), strict=True)
         )
-
-    def _next_activity(self) -> float:
-        random = self._random
-        uniforms = random.random(3).tolist()
-        if uniforms[0] < _REGIME_CHANGE:
-            self._regime = int(uniforms[1] * 3)
-        self._log_activity = 0.93 * self._log_activity + 0.22 * float(random.standard_normal())
-        self._common_log = 0.97 * self._common_log + 0.17 * float(self._common.standard_normal())
-        common_burst, common_size = self._common.random(2).tolist()
-        if self._burst_left:
-            self._burst_left -= 1
-        elif uniforms[2] < _BURST_RATE * 0.6 or common_burst < _BURST_RATE * 0.4:
-            self._burst_left = 1 + int(random.exponential(1.2))
-            self._burst = 8.0 + 26.0 * common_size
-        burst = self._burst if self._burst_left else 1.0
-        return min(_MOST_ACTIVITY, float(_REGIMES[self._regime]) * exp(self._log_activity + self._common_log) * burst)
-
-    def _next_jumps(self, activity: float) -> list[float]:
-        random = self._random
-        jumps = [0.0] * STEPS
-        rate = self._jumps * activity**0.35
-        count = int(random.poisson(rate))
-        scale = self.sigma_bp * min(3.2, activity**0.42) / 2.45
-        if count:
-            sizes = random.standard_normal(count) * random.standard_exponential(count) * scale
-            for step, size in zip(random.integers(0, STEPS, count).tolist(), sizes.tolist(), strict=True):
-                jumps[step] += size
-        happens, step, size, draw = self._common.random(4).tolist()
-        if happens < 0.5:
-            normal = (draw - 0.5) * 3.4
-            jumps[int(step * STEPS)] += normal * -log(size + 1e-9) * 0.5 * self.sigma_bp * min(2.0, activity**0.3)
-        return jumps
-
-    def _next_takers(self, activity: float) -> list[list[tuple[int, int, float]]]:
-        random = self._random
-        takers: list[list[tuple[int, int, float]]] = [[] for _ in range(STEPS)]
-        count = int(random.poisson(self._takers * activity))
-        if not count:
-            return takers
-        # Orders cluster on few moments of the second: what reacts, reacts at once.
-        moments = np.sort(random.integers(0, STEPS * STEP_US - 4_000, 1 + int(count**0.75)))
-        at = moments[np.sort(random.integers(0, len(moments), count))]
-        notional = np.exp(2.0 * random.standard_normal(count) - 1.6) * self.taker_notional
-        switches = (random.random(count) < 0.24).tolist()
-        sign = self._sign
-        for time, size, switch in zip(at.tolist(), notional.tolist(), switches, strict=True):
-            if switch:
-                sign = ASK if sign == BID else BID
-            takers[time // STEP_US].append((time % STEP_US, sign, size))
-        self._sign = sign
-        return takers

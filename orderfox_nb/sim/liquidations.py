@@ -1,136 +1,174 @@
-"""Forced closing of positions, live: when, how large, and which of them the public stream shows."""
+"""Forced closing of positions: when, how large, and which of them the public stream shows.
+
+They are drawn by block of minutes from the bars alone, before the trades, among which they then are. So sums over years
+need no trades.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import deque
-from operator import attrgetter
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
-import msgspec
 import numpy as np
 
-from orderfox_nb.core.timeframes import SECOND_US
+from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US, SECOND_US
+from orderfox_nb.sim.bars import CLOSE, HIGH, LOTS, LOW, OPEN, OPEN_US, TAKER_LOTS
+from orderfox_nb.sim.blocks import Block
 from orderfox_nb.sim.facts import LiquidationFact
-from orderfox_nb.sim.flow import STEP_US, STEPS, Flow
 from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.matching import ASK, BID
+from orderfox_nb.sim.minute_trades import ORDINARY, within_step
 
-QUIET_RATE: Final = 0.0095
+_QUIET_RATE: Final = 0.0095
 """Liquidations a second of the largest symbol while nothing moves."""
-RATE_EXPONENT: Final = 0.3
-SHORTS: Final = 0.64
+_RATE_EXPONENT: Final = 0.3
+_SHORTS: Final = 0.64
 """Share of shorts, so of buy orders, while nothing moves."""
-MEDIAN_NOTIONAL: Final = 260.0
-SIGMA_NOTIONAL: Final = 1.85
+_MEDIAN_NOTIONAL: Final = 260.0
+_SIGMA_NOTIONAL: Final = 1.85
+_MOST_OF_A_SIDE: Final = 0.15
+"""No more of a minute's volume of a side is forced: the bar does not depend on how many liquidations are asked for."""
+_SPREAD: Final = 0.35
+_CASCADES: Final = 0.6
+"""Share of a minute's liquidations that come on one another's heels."""
+_HEELS: Final = 0.4 / 60
+"""Part of a minute within which they do."""
+_PIECES: Final = 0.5
+"""Share that is filled in more than one piece; of large ones more."""
+_KEPT_BLOCKS: Final = 8
+TOLD_AFTER_US: Final = SECOND_US
+"""By then its second is over and it is known whether an order is public."""
+_ON_ITS_WAY_US: Final = 12_000
 
-_CASCADES: Final = 0.25
-"""Share of the sharp moves that set off a cascade."""
-_SHARP: Final = 4.0
-_DECAY: Final = 0.84
-_CONTAGION: Final = 0.07
-_HIGHEST_RATE: Final = 14.0
-_SEEN_COMING: Final = 0.35
-_MOST_WITHDRAWN: Final = 12
-_KEPT: Final = 20_000
-_TOLD_AFTER_US: Final = 12_000
-
-
-def limit_distance_bp(listing: Listing) -> float:
-    """Return how far the limit of a liquidation order is from the price."""
-    return 40.0 if listing.rank == 0 else 140.0
-
-
-class Forced(msgspec.Struct, frozen=True, gc=False):
-    """A position that the exchange closes now."""
-
-    offset_us: int
-    side: int
-    """Of the order."""
-    notional: float
-    limit_bp: float
-    withdrawn: int
-    """How many makers may step back from it."""
+# Columns of a table of orders, int64.
+TIME_US, SOLD, SIZE, LAST, LIMIT, PRICE, SHOWN = range(7)
 
 
-class LiquidationDesk:
-    """Decides on one symbol's liquidations and keeps the truth about them."""
+class Liquidations:
+    """The liquidations of one symbol, all of them and the public ones.
 
-    def __init__(self, listing: Listing, *, seed: int, rate: float = 1.0) -> None:
-        self._random = np.random.default_rng([seed, 3, *listing.symbol.encode()])
-        self._rate = rate * QUIET_RATE * listing.share**RATE_EXPONENT
-        self._limit_bp = limit_distance_bp(listing)
-        self._sigma_bp = Flow.volatility_bp(listing)
-        self._median = MEDIAN_NOTIONAL * (1.6 if listing.rank == 0 else 1.0)
-        self._price = 0.0
-        self._excess = 0.0
-        self._direction = BID
-        self._by_slot: dict[int, list[Forced]] = {}
-        self._window: list[LiquidationFact] = []
-        self._sampled_us = -SECOND_US
-        self._decided: list[LiquidationFact] = []
-        self._truth: deque[LiquidationFact] = deque(maxlen=_KEPT)
+    Args:
+        listing: What is traded.
+        seed: The same seed and rate give the same orders at the same times.
+        rate: They happen so many times as often as they do on a usual day.
+        block: Returns the minutes of a block.
+    """
 
-    def draw(self, *, price: float) -> None:
-        """Decide on the liquidations of the second that begins, from the price's move in the one before."""
-        random = self._random
-        move_bp = (price / self._price - 1) * 1e4 if self._price else 0.0
-        self._price = price
-        self._excess *= _DECAY
-        sharpness = abs(move_bp) / self._sigma_bp
-        if sharpness > _SHARP and random.random() < _CASCADES:
-            self._excess += 0.12 * sharpness * (0.4 + float(random.standard_exponential()))
-            self._direction = BID if move_bp > 0 else ASK
-        count = int(random.poisson(self._rate * (0.6 + min(6.0, 0.4 * sharpness**2))))
-        forced = int(random.poisson(min(self._excess, _HIGHEST_RATE)))
-        self._excess += _CONTAGION * forced
-        self._by_slot.clear()
-        for index in range(count + forced):
-            cascading = index >= count
-            side = self._direction if cascading else (BID if random.random() < SHORTS else ASK)
-            size = float(np.exp(SIGMA_NOTIONAL * random.standard_normal())) * self._median * (1.4 if cascading else 1.0)
-            limit_bp = self._limit_bp * (0.75 + 0.5 * random.random())
-            withdrawn = _MOST_WITHDRAWN if random.random() < _SEEN_COMING else 0
-            order = Forced(int(random.integers(0, STEP_US - 2_000)), side, size, limit_bp, withdrawn)
-            self._by_slot.setdefault(int(random.integers(0, STEPS)), []).append(order)
+    def __init__(self, listing: Listing, *, seed: int, rate: float, block: Callable[[int], Block]) -> None:
+        self._seed = [seed, 7, *listing.symbol.encode()]
+        self._rate = rate * 60 * _QUIET_RATE * listing.share**_RATE_EXPONENT
+        self._median = _MEDIAN_NOTIONAL * (1.6 if listing.rank == 0 else 1.0)
+        self._limit_bp = 40.0 if listing.rank == 0 else 140.0
+        self._tick_size = listing.tick_size
+        self._value = float(listing.tick_size * listing.lot_size)
+        self._block = block
+        self._blocks: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._hourly: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
-    def due(self, slot: int) -> list[Forced]:
-        """Return the orders of one step of the second, in time order."""
-        return sorted(self._by_slot.pop(slot, ()), key=attrgetter("offset_us")) if self._by_slot else []
+    def rows(self, number: int) -> np.ndarray:
+        """Return the orders of a block as a table in time order, columns as named above."""
+        found = self._blocks.get(number)
+        if found is None:
+            random = np.random.default_rng([*self._seed, number])
+            found = self._blocks[number] = self._made(self._block(number), random)
+            while len(self._blocks) > _KEPT_BLOCKS:
+                self._blocks.popitem(last=False)
+        return found
 
-    def traded(self, fact: LiquidationFact) -> None:
-        """Take note of an executed order, whose publicity is still open."""
-        if self._window and fact.time_us >= self._window[0].time_us + SECOND_US:
-            self._close_window()
-        if self._window or fact.time_us >= self._sampled_us + SECOND_US:
-            self._window.append(fact)
-        else:
-            self._decide(fact)
+    def between(self, number: int, start_us: int, end_us: int) -> np.ndarray:
+        """Return the orders of a block in [start, end)."""
+        rows = self.rows(number)
+        low, high = np.searchsorted(rows[:, TIME_US], [start_us, end_us])
+        return rows[low:high]
 
-    def decided(self, now_us: int) -> list[LiquidationFact]:
-        """Return the orders whose window has passed, in time order."""
-        if self._window and now_us >= self._window[0].time_us + SECOND_US:
-            self._close_window()
-        if not self._decided:
-            return []
-        decided, self._decided = self._decided, []
-        return decided
+    def facts(self, rows: np.ndarray) -> list[LiquidationFact]:
+        """Return the orders of a table."""
+        return [
+            LiquidationFact(
+                time_us=time_us,
+                event_us=time_us + TOLD_AFTER_US + _ON_ITS_WAY_US,
+                side="sell" if sold else "buy",
+                lots_original=lots,
+                lots_filled=lots,
+                lots_last=last,
+                limit_ticks=limit,
+                average_price=float(price * self._tick_size),
+                sampled=bool(shown),
+            )
+            for time_us, sold, lots, last, limit, price, shown in rows.tolist()
+        ]
 
-    def truth(self, start_us: int, end_us: int) -> list[LiquidationFact]:
-        """Return the decided orders that traded within bounds, both inclusive."""
-        facts = list(self._truth)
-        time = attrgetter("time_us")
-        return facts[bisect_left(facts, start_us, key=time) : bisect_right(facts, end_us, key=time)]
+    def sums(self, number: int, *, hourly: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return times, whether sold, and notional: of each public order, or summed by hour and side."""
+        if hourly and number in self._hourly:
+            return self._hourly[number]
+        rows = self.rows(number)
+        rows = rows[rows[:, SHOWN] == 1]
+        times, sells = rows[:, TIME_US], rows[:, SOLD]
+        notionals = rows[:, SIZE] * rows[:, PRICE] * self._value
+        if not hourly:
+            return times, sells, notionals
+        keys, index = np.unique(times // HOUR_US * 2 + sells, return_inverse=True)
+        totals = np.bincount(index, weights=notionals, minlength=len(keys))
+        self._hourly[number] = keys // 2 * HOUR_US, keys % 2, totals
+        return self._hourly[number]
 
-    def _close_window(self) -> None:
-        event_us = self._window[0].time_us + SECOND_US + _TOLD_AFTER_US
-        *others, latest = self._window
-        self._window = []
-        self._sampled_us = latest.time_us
-        for fact in others:
-            self._decide(msgspec.structs.replace(fact, event_us=event_us))
-        self._decide(msgspec.structs.replace(latest, event_us=event_us, sampled=True))
+    def _made(self, block: Block, random: np.random.Generator) -> np.ndarray:
+        bars = block.rows
+        if not len(bars):
+            return np.empty((0, 7), np.int64)
+        moves = (bars[:, CLOSE] - bars[:, OPEN]) / bars[:, OPEN]
+        sharp = moves / (moves.std() + 1e-9)
+        rates = self._rate * (0.5 + np.minimum(30.0, 0.4 * sharp**2 + 0.05 * sharp**4))
+        # One sets off others.
+        rates *= random.standard_gamma(_SPREAD, len(bars)) / _SPREAD
+        # A bar has its own number of trades, and some of them are ordinary ones.
+        counts = np.minimum(random.poisson(rates), block.aggregates - ORDINARY)
+        at = np.repeat(np.arange(len(bars)), counts)
+        size = len(at)
+        shares = random.random(size)
+        begun = random.random(len(bars))[at]
+        together = random.random(size) < _CASCADES
+        shares[together] = begun[together] + random.standard_exponential(int(together.sum())) * _HEELS
+        shares = np.minimum(0.998, 0.002 + 0.996 * shares)
+        times = bars[at, OPEN_US] + within_step((shares * MINUTE_US).astype(np.int64))
+        order = np.argsort(times, kind="stable")
+        times, at, shares = times[order], at[order], shares[order]
 
-    def _decide(self, fact: LiquidationFact) -> None:
-        self._decided.append(fact)
-        self._truth.append(fact)
+        sells = random.random(size) > 1 / (1 + np.exp(-(np.log(_SHORTS / (1 - _SHORTS)) + 1.5 * sharp[at])))
+        low, high = bars[at, LOW], bars[at, HIGH]
+        prices = self._prices(block, at, shares, random)
+        # Where there are two prices, buyers pay the higher one.
+        prices = np.where(high - low <= 1, np.where(sells, low, high), prices)
+        side_lots = np.where(sells, bars[at, LOTS] - bars[at, TAKER_LOTS], bars[at, TAKER_LOTS])
+        most = np.maximum(1, (_MOST_OF_A_SIDE * side_lots / counts[at]).astype(np.int64))
+        sizes = random.standard_normal(size)
+        notional = np.exp(_SIGMA_NOTIONAL * sizes) * self._median
+        lots = np.clip((notional / (prices * self._value)).astype(np.int64), 1, most)
+        part = np.where(random.random(size) < _PIECES + 0.25 * sizes, random.random(size), 1.0)
+        last = np.maximum(1, lots * part).astype(np.int64)
+        away = self._limit_bp / 1e4 * (0.75 + 0.5 * random.random(size))
+        limits = np.rint(prices * (1 + np.where(sells, -away, away))).astype(np.int64)
+        # The public stream shows the latest order of a symbol in a second.
+        shown = np.diff(times // SECOND_US, append=-1) != 0
+        return np.stack((times, sells, lots, last, limits, prices, shown), axis=1).astype(np.int64)
+
+    @staticmethod
+    def _prices(block: Block, at: np.ndarray, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return prices on the way from open to close by high and low, in ticks within the bar."""
+        bars, turns = block.rows, block.turns[at]
+        open_, high, low, close = (bars[at, column] for column in (OPEN, HIGH, LOW, CLOSE))
+        rising = close > open_
+        first, second = np.where(rising, low, high), np.where(rising, high, low)
+        one, two = turns[:, 0], turns[:, 1]
+        way = np.where(
+            shares < one,
+            open_ + (first - open_) * shares / one,
+            np.where(
+                shares < two,
+                first + (second - first) * (shares - one) / (two - one),
+                second + (close - second) * (shares - two) / (1 - two),
+            ),
+        )
+        way += 0.1 * (high - low) * random.standard_normal(len(at))
+        return np.clip(np.rint(way), low, high).astype(np.int64)

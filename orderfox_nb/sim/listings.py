@@ -72,7 +72,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     onboard_us: int
     """Listed at, midnight UTC."""
     price: float
-    """Price at the start of the simulation."""
+    """Price on a fixed day, around which it wanders."""
     daily_notional: float
     """Quote currency traded on an ordinary day."""
     volatility: float
@@ -83,7 +83,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def price_ticks(self) -> int:
-        """Price at the start in ticks."""
+        """That price in ticks."""
         return round(Decimal(str(self.price)) / self.tick_size)
 
     @property

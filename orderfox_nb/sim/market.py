@@ -8,7 +8,7 @@ from orderfox_nb.sim.facts import Fact, FundingRow, KlineRow, LiquidationFact, M
 from orderfox_nb.sim.history import History
 from orderfox_nb.sim.listings import Listing
 from orderfox_nb.sim.matching import ASK, BID
-from orderfox_nb.sim.session import KEPT_TRADES, TradingSession
+from orderfox_nb.sim.session import TradingSession
 
 
 class Market:
@@ -16,25 +16,18 @@ class Market:
 
     Args:
         listing: What is traded.
-        seed: The same seed and start give the same facts.
-        start_us: When it opens, rounded down to the second; before that there is history.
-        liquidation_rate: Live liquidations happen so many times as often as they do on a usual day.
+        seed: The same seed gives the same trades at the same time, whenever it opens.
+        start_us: When it opens, rounded down to the second.
+        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
     """
 
     def __init__(self, listing: Listing, *, seed: int, start_us: int, liquidation_rate: float = 1.0) -> None:
         self.listing = listing
         self.symbol = listing.symbol
         self.start_us = start_us - start_us % SECOND_US
-        self.history = History(listing, seed=seed, start_us=self.start_us)
-        self.bars = Bars(self.history)
-        self._session = TradingSession(
-            listing,
-            seed=seed,
-            start_us=self.start_us,
-            bars=self.bars,
-            first_ids=self.history.first_ids,
-            liquidation_rate=liquidation_rate,
-        )
+        self.history = History(listing, seed=seed, liquidation_rate=liquidation_rate)
+        self.bars = Bars(self.history, start_us=self.start_us)
+        self._session = TradingSession(listing, seed=seed, start_us=self.start_us, history=self.history, bars=self.bars)
 
     @property
     def now_us(self) -> int:
@@ -78,22 +71,19 @@ class Market:
         start_us: int | None = None,
         end_us: int | None = None,
     ) -> list[TradeFact]:
-        """Return aggregate trades, oldest first: live ones, and the history's last before the start.
+        """Return aggregate trades, oldest first.
 
         Without bounds the latest; with ``from_id`` or ``start_us`` the first from there on, until ``end_us`` inclusive.
         """
-        trades = list(self._session.trades)
-        latest = from_id is None and start_us is None and end_us is None
-        # The history ends where the live trades begin, as long as none of these has been dropped.
-        if len(trades) < KEPT_TRADES and not (latest and len(trades) >= limit):
-            trades = self.history.trades() + trades
-        if from_id is not None:
-            trades = [trade for trade in trades if trade.agg_id >= from_id]
-        if start_us is not None:
-            trades = [trade for trade in trades if trade.time_us >= start_us]
-        if end_us is not None:
-            trades = [trade for trade in trades if trade.time_us <= end_us]
-        return trades[:limit] if from_id is not None or start_us is not None else trades[-limit:]
+        stop_us = self.now_us if end_us is None else min(self.now_us, end_us + 1)
+        if from_id is None and start_us is None:
+            return self.history.latest_trades(limit, end_us=stop_us)
+        first_us, first_id = start_us or 0, -1 if from_id is None else from_id
+        return self.history.trades_since(limit, start_us=first_us, from_agg_id=first_id, end_us=stop_us)
+
+    def single_trades(self, limit: int, *, from_id: int) -> list[TradeFact]:
+        """Return the first aggregate trades from the one that holds a single trade's id, oldest first."""
+        return self.history.trades_since_single(limit, from_id, end_us=self.now_us)
 
     def klines(
         self, interval: str, start_us: int | None = None, end_us: int | None = None, limit: int = 500
@@ -109,7 +99,7 @@ class Market:
 
         The only method that may run in another thread; without it the first such question takes up to a second.
         """
-        self.history.prepare(start_us, liquidations=liquidations)
+        self.history.prepare(start_us, self.now_us, liquidations=liquidations)
 
     def current_kline(self, interval: str) -> KlineRow:
         """Return the bar in progress; cheap enough to ask for four times a second."""
@@ -120,12 +110,12 @@ class Market:
         return self.bars.ticker(
             now_us=self.now_us,
             last_lots=self._session.last_lots,
-            last_trade_id=self._session.trade_id - 1,
+            last_trade_id=self._session.trade_id,
         )
 
     def mark(self) -> MarkFact:
         """Return mark price, index and funding as of now."""
-        return self._session.reference.mark(self.now_us, self._session.price(self._session.fair))
+        return self._session.reference.mark(self.now_us, self._session.price(self._session.last_price))
 
     def funding(self, start_us: int | None = None, end_us: int | None = None, limit: int = 100) -> list[FundingRow]:
         """Return settled fundings, oldest first; with ``start_us`` the first from there on, else the latest."""
@@ -137,23 +127,18 @@ class Market:
         return self._session.reference.open_interest(self.now_us if at_us is None else at_us)
 
     def liquidations_truth(self, start_us: int, end_us: int) -> list[LiquidationFact]:
-        """Return every liquidation of the live market that traded within bounds, sampled or not, oldest first.
+        """Return every liquidation that traded within bounds, public or not, oldest first.
 
-        One that traded within the last second is not there yet: whether it is public is not decided.
+        One of the last second is not there yet: whether it is public is not decided.
         """
-        return self._session.liquidations.truth(start_us, end_us)
+        return self.history.liquidations(start_us, min(end_us + 1, self._session.told_us), public=False)
 
     def liquidation_orders(self, start_us: int, end_us: int, limit: int | None = None) -> list[LiquidationFact]:
-        """Return the public liquidations within bounds (end exclusive), history and live, oldest first.
+        """Return the public liquidations within bounds (end exclusive), oldest first.
 
         With a limit the latest of them.
         """
-        live = [fact for fact in self._session.liquidations.truth(start_us, end_us - 1) if fact.sampled]
-        if limit is not None and len(live) >= limit:
-            return live[-limit:]
-        missing = None if limit is None else limit - len(live)
-        past = self.history.liquidations(start_us, min(end_us, self.start_us), missing)
-        return past + live
+        return self.history.liquidations(start_us, min(end_us, self._session.told_us), limit)
 
     def liquidation_volume(self, bucket_us: int, start_us: int, end_us: int) -> list[tuple[int, str, float]]:
         """Sum the public liquidations by bucket and side; buckets are aligned to ``start_us``, empty ones left out.
@@ -161,11 +146,5 @@ class Market:
         Returns:
             Start of the bucket, side of the order, notional in quote currency.
         """
-        sums = self.history.liquidation_sums(bucket_us, start_us, min(end_us, self.start_us))
-        lot_size = float(self.listing.lot_size)
-        for fact in self._session.liquidations.truth(start_us, end_us - 1):
-            if fact.sampled:
-                bucket = start_us + (fact.time_us - start_us) // bucket_us * bucket_us
-                key = (bucket, fact.side)
-                sums[key] = sums.get(key, 0.0) + fact.lots_filled * lot_size * fact.average_price
+        sums = self.history.liquidation_sums(bucket_us, start_us, min(end_us, self._session.told_us))
         return [(bucket, side, notional) for (bucket, side), notional in sorted(sums.items())]

@@ -26,32 +26,47 @@ _WAVES: Final = (
 )
 
 
+# Period in seconds and amplitude of how far the mark price is from the index, and the index from the trades.
+_BASIS: Final = ((173.0, 8e-6), (1_210.0, 1.6e-5), (9_700.0, 3e-5))
+_PREMIUM: Final = ((7.3, 6e-6), (41.0, 1.4e-5), (307.0, 2.2e-5))
+
+
 class Reference:
-    """Follows the fair price second by second."""
+    """Mark, index, funding and open interest as functions of the time and the last price.
+
+    Args:
+        listing: What is traded.
+        seed: The same seed gives the same at the same time.
+    """
 
     def __init__(self, listing: Listing, *, seed: int) -> None:
-        self._random = np.random.default_rng([seed, 4, *listing.symbol.encode()])
         fixed = np.random.default_rng([seed, 5, *listing.symbol.encode()])
         self._phases: list[float] = (fixed.random(8) * 2 * pi).tolist()
         self._open_lots = 0.55 * listing.daily_notional / (listing.price * float(listing.lot_size))
         self._volatility = listing.volatility
-        self._premium = 0.0
-        self._basis = 0.0
-
-    def tick(self) -> None:
-        """Go on by a second."""
-        noise = self._random.standard_normal(2).tolist()
-        self._basis = 0.995 * self._basis + 2e-6 * noise[0]
-        self._premium = 0.98 * self._premium + 6e-6 * noise[1]
 
     def mark(self, now_us: int, price: float) -> MarkFact:
         """Return mark price, index and the coming funding."""
-        index = price * (1 - self._basis - self._premium)
-        mark = index * (1 + self._basis)
+        basis, premium = self.basis(now_us), self.premium(now_us)
+        index = price * (1 - basis - premium)
+        mark = index * (1 + basis)
         following = now_us // FUNDING_US + 1
         done = now_us % FUNDING_US / FUNDING_US
         rate = (1 - done) * self._rate(following - 1) + done * self._rate(following)
-        return MarkFact(now_us, mark, index, index * (1 + self._basis / 2), round(rate, 8), following * FUNDING_US)
+        return MarkFact(now_us, mark, index, index * (1 + basis / 2), round(rate, 8), following * FUNDING_US)
+
+    def basis(self, at_us: int) -> float:
+        """Return how far the mark price is above the index."""
+        return self._waves(_BASIS, at_us)
+
+    def premium(self, at_us: int) -> float:
+        """Return how far the last price is above the mark price."""
+        return self._waves(_PREMIUM, at_us)
+
+    def _waves(self, waves: tuple[tuple[float, float], ...], at_us: int) -> float:
+        at_s = at_us / 1e6
+        phases = zip(waves, self._phases, strict=False)
+        return sum(size * sin(2 * pi * (at_s % period_s) / period_s + phase) for (period_s, size), phase in phases)
 
     def settled(
         self, bars: Bars, *, now_us: int, start_us: int | None, end_us: int | None, limit: int
@@ -73,7 +88,7 @@ class Reference:
         """Return the open contracts in lots."""
         level = 0.0
         for (period_us, size), phase in zip(_WAVES, self._phases, strict=False):
-            level += size * sin(2 * pi * at_us / period_us + phase)
+            level += size * sin(2 * pi * (at_us % period_us) / period_us + phase)
         return round(self._open_lots * exp(level))
 
     def _rate(self, number: int) -> float:

@@ -1,33 +1,37 @@
-"""Trading in one symbol: the order flow meets the book, and facts come out.
+"""Trading in one symbol: makers keep a book around the trades of the history, and facts come out.
 
-Time goes in steps of 50 ms from the whole second at which trading opened, so that the facts do not depend on how often
-somebody asks. Levels are told at the end of the step, trades at their own time within it.
+The trades follow from the seed and the time. The book is made to fit them: before an order trades, makers withdraw what
+stands better than its price and offer what it takes there; then it meets them in the matching engine. Time goes in
+steps of 50 ms of the whole second, so that the facts do not depend on how often somebody asks. Levels are published at
+the end of the step, trades at their own time within it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
-from functools import partial
 from math import exp, floor, log
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final
 
+from orderfox_nb.core.timeframes import MINUTE_US, SECOND_US
 from orderfox_nb.sim.bars import Bars
+from orderfox_nb.sim.blocks import seed_share
 from orderfox_nb.sim.facts import Fact, LevelFact, LiquidationFact, TradeFact
 from orderfox_nb.sim.flow import STEP_US, STEPS, Flow, Second
-from orderfox_nb.sim.liquidations import Forced, LiquidationDesk
+from orderfox_nb.sim.history import History
+from orderfox_nb.sim.liquidations import TOLD_AFTER_US
 from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.matching import ASK, BID, NO_ASK, NO_BID, Fills, OrderBook
+from orderfox_nb.sim.matching import ASK, BID, OrderBook
 from orderfox_nb.sim.reference import Reference
 
-KEPT_TRADES: Final = 10_000
 _PIECES: Final = 5
-_IMPACT: Final = 0.3
 _MOST_WAITING: Final = 1_000_000
-_LAST_MOMENT_US: Final = 2_000
-"""Trades leave room at the end of a step for the levels that they changed."""
 _ID_STEP: Final = 3
+_IDS_A_STEP: Final = 900
+"""Update ids follow from the time; a step that changes more levels than that runs ahead a little."""
+_IDS_OF_SEEDS: Final = 4e12
+_time = attrgetter("time_us")
 
 
 class TradingSession:
@@ -35,47 +39,42 @@ class TradingSession:
 
     Args:
         listing: What is traded.
-        seed: The same seed and start give the same facts.
-        start_us: When trading opens, a whole second.
-        bars: Take every trade.
-        first_ids: Of the first trade and the first aggregate trade.
-        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
+        seed: Of the trades and of the book around them.
+        start_us: When it begins, a whole second.
+        history: Has the trades.
+        bars: Get every trade.
     """
 
-    def __init__(
-        self,
-        listing: Listing,
-        *,
-        seed: int,
-        start_us: int,
-        bars: Bars,
-        first_ids: tuple[int, int],
-        liquidation_rate: float = 1.0,
-    ) -> None:
+    def __init__(self, listing: Listing, *, seed: int, start_us: int, history: History, bars: Bars) -> None:
         self.book = OrderBook()
         self.reference = Reference(listing, seed=seed)
-        self.liquidations = LiquidationDesk(listing, seed=seed, rate=liquidation_rate)
-        self.trades: deque[TradeFact] = deque(maxlen=KEPT_TRADES)
-        """The latest, oldest first."""
-        self.last_price = listing.price_ticks
+        latest = history.last_trade(start_us)
+        self.last_price = latest.price if latest is not None else listing.price_ticks
         """Of the last trade, in ticks."""
-        self.last_lots = 1
-        self.fair = listing.price_ticks + 0.5
-        """What the flow thinks it is worth, in ticks; the quotes stand around it."""
-        # About the ids of a symbol of this size after years of updates.
-        self.update_id = 4_000_000_000_000 + int(3e12 * listing.share)
-        self.trade_id, self._agg_id = first_ids
-        """Id of the next single trade."""
+        self.last_lots = latest.fills[-1] if latest is not None else 1
+        self.trade_id = latest.last_trade_id if latest is not None else 0
+        """Of the last single trade."""
+        self.fair = self.last_price + 0.5
+        """Middle of the quotes, in ticks."""
+        self._base_id = int(_IDS_OF_SEEDS * seed_share(seed))
+        self.update_id = self._base_id + start_us // STEP_US * _IDS_A_STEP
+        self._history = history
         self._bars = bars
         self._tick_size = float(listing.tick_size)
-        self._flow = Flow(listing, seed=seed)
+        self._ordinary = history.ordinary_aggregates
+        self._flow = Flow(listing, seed=seed, start_s=start_us // SECOND_US, price_ticks=self.last_price)
         self._start_us = start_us
         self._step = 0
         self._due: dict[int, list[int]] = {}
         self._facts: deque[Fact] = deque(maxlen=_MOST_WAITING)
         self._targets = [self._flow.best_lots, self._flow.best_lots]
+        self._trades: list[TradeFact] = []
+        """Of the second."""
+        self._next = 0
+        self._forced: deque[LiquidationFact] = deque()
+        """Liquidations that traded and are not told yet."""
         self._open_book()
-        self._second: Second = self._flow.second()
+        self._second: Second
 
     @property
     def now_us(self) -> int:
@@ -87,6 +86,12 @@ class TradingSession:
         last = (now_us - self._start_us) // STEP_US
         while self._step < last:
             self._run_step()
+
+    @property
+    def told_us(self) -> int:
+        """Time before which every liquidation has been told."""
+        stepped_us = self.now_us - STEP_US if self._step else self._start_us - STEP_US
+        return stepped_us - TOLD_AFTER_US + 1
 
     def take_facts(self) -> list[Fact]:
         """Hand over the facts since the last call."""
@@ -114,135 +119,71 @@ class TradingSession:
         slot = self._step % STEPS
         start_us = self._start_us + self._step * STEP_US
         if slot == 0:
-            if self._step:
-                self._second = self._flow.second()
             self._begin_second(start_us)
         self._step = step = self._step + 1
+        self.update_id = max(self.update_id, self._base_id + start_us // STEP_US * _IDS_A_STEP)
         second, book = self._second, self.book
 
         for order_id in self._due.pop(step, ()):
             book.cancel(order_id)
-        uniforms = second.uniforms[8 * slot : 8 * slot + 8]
-        self._facts.extend(self.liquidations.decided(start_us))
-        jump, forced, takers = second.jumps_bp[slot], self.liquidations.due(slot), second.takers[slot]
-        if jump or forced:
-            self._trade_in_turn(jump, forced, takers, start_us, uniforms)
-        else:
-            for offset_us, side, notional in takers:
-                self._take(offset_us, side, notional, start_us)
+        while self._forced and self._forced[0].time_us + TOLD_AFTER_US <= start_us:
+            self._facts.append(self._forced.popleft())
+        trades, end_us = self._trades, start_us + STEP_US
+        while self._next < len(trades) and trades[self._next].time_us < end_us:
+            self._trade(trades[self._next])
+            self._next += 1
         self._place(second.placements[slot], step)
-        self._requote(uniforms, step)
+        self._requote(second.uniforms[8 * slot : 8 * slot + 8], step)
         self._tell_levels(start_us + STEP_US - 1_000)
 
-    def _trade_in_turn(
-        self,
-        jump_bp: float,
-        forced: list[Forced],
-        takers: list[tuple[int, int, float]],
-        start_us: int,
-        uniforms: list[float],
-    ) -> None:
-        """Let a move of the price, liquidations and takers happen in the order of their times."""
-        jump_us = int(uniforms[1] * (STEP_US - 2 * _LAST_MOMENT_US))
-        turns: list[tuple[int, int, Callable[[], None]]] = []
-        if jump_bp:
-            turns.append((jump_us, 0, partial(self._jump, jump_bp, start_us + jump_us, 0.05 + 0.4 * uniforms[0])))
-        for order in forced:
-            turns.append((order.offset_us, len(turns), partial(self._liquidate, order, start_us)))
-        for taker in takers:
-            turns.append((min(taker[0], STEP_US - _LAST_MOMENT_US), len(turns), partial(self._take, *taker, start_us)))
-        for _, _, happen in sorted(turns, key=itemgetter(0, 1)):
-            happen()
-
     def _begin_second(self, start_us: int) -> None:
-        price = self.price(self.fair)
-        self.reference.tick()
-        self._facts.append(self.reference.mark(start_us, price))
-        self.liquidations.draw(price=price)
+        self._forced.extend(self._history.liquidations(start_us - TOLD_AFTER_US, start_us, public=False))
+        self._facts.append(self.reference.mark(start_us, self.price(self.last_price)))
+        trades = self._history.minute_trades(start_us - start_us % MINUTE_US)
+        low = bisect_left(trades, start_us, key=_time)
+        self._trades = trades[low : bisect_left(trades, start_us + SECOND_US, key=_time)]
+        self._next = 0
+        self._second = self._flow.second(len(self._trades) / self._ordinary)
         # What makers like to show at the best price wanders.
         for side in (BID, ASK):
             shown = self._flow.best_lots * min(6.0, log(self._second.uniforms[side] + 1e-9) ** 2 / 2)
             self._targets[side] += 0.25 * (shown - self._targets[side])
 
-    def _jump(self, jump_bp: float, at_us: int, traded: float) -> None:
+    def _trade(self, trade: TradeFact) -> None:
+        book, ticks, lots = self.book, trade.price, trade.lots
+        if trade.buyer_is_maker:
+            side, maker = ASK, BID
+            self.fair = ticks + 0.5
+            clear_bids, clear_asks = book.best_bid > ticks, book.best_ask <= ticks
+        else:
+            side, maker = BID, ASK
+            self.fair = ticks - 0.5
+            clear_bids, clear_asks = book.best_bid >= ticks, book.best_ask < ticks
+        # It is seen coming: makers withdraw what stands better than where it trades, or across it.
+        if clear_bids:
+            self._clear(BID, ticks + 1 if maker == BID else ticks)
+        if clear_asks:
+            self._clear(ASK, ticks - 1 if maker == ASK else ticks)
+        missing = lots - book.sizes[maker].get(ticks, 0)
+        if missing > 0:
+            book.place(maker, ticks, missing)
+        book.take(side, lots, ticks)
+        self._bars.add(trade)
+        self._facts.append(trade)
+        self.last_price, self.last_lots, self.trade_id = ticks, trade.fills[-1], trade.last_trade_id
+
+    def _clear(self, side: int, edge: int) -> None:
+        """Withdraw the levels of a side from its best price to an edge."""
         book = self.book
-        self.fair = fair = max(2.5, self.fair + jump_bp / 1e4 * self.fair)
-        side = BID if jump_bp > 0 else ASK
-        other = 1 - side
-        edge = floor(fair) if side == BID else floor(fair) + 1
-        best = book.best_ask if side == BID else book.best_bid
-        between = range(best, edge + 1) if side == BID else range(best, edge - 1, -1)
-        if not between:
-            return
-        # Some of what stands in the way trades, makers withdraw the rest in time.
-        sizes = book.sizes[other]
+        sizes, best = book.sizes[side], book.best_bid if side == BID else book.best_ask
+        between = range(best, edge - 1, -1) if side == BID else range(best, edge + 1)
         ahead = (
             [ticks for ticks in between if ticks in sizes]
             if len(between) < len(sizes)
-            else [ticks for ticks in sizes if (ticks <= edge if side == BID else ticks >= edge)]
+            else [ticks for ticks in sizes if (ticks >= edge if side == BID else ticks <= edge)]
         )
-        lots = int(sum(sizes[ticks] for ticks in ahead) * traded)
-        if lots:
-            self._trade(side, lots, edge, at_us)
         for ticks in ahead:
-            book.clear_level(other, ticks)
-
-    def _take(self, offset_us: int, side: int, notional: float, start_us: int) -> None:
-        book = self.book
-        best, limit = (book.best_ask, NO_ASK) if side == BID else (book.best_bid, NO_BID)
-        lots = max(1, round(notional / self._flow.lot_notional))
-        fills = self._trade(side, lots, limit, start_us + min(offset_us, STEP_US - _LAST_MOMENT_US))
-        if len(fills) > 1:
-            self.fair += _IMPACT * (fills[-1][0] - best)
-
-    def _trade(self, side: int, lots: int, limit: int, time_us: int) -> Fills:
-        fills = self.book.take(side, lots, limit)
-        facts, kept = self._facts, self.trades
-        seller_takes = side == ASK
-        for ticks, level in fills:
-            taken = sum(level)
-            first = self.trade_id
-            self.trade_id = first + len(level)
-            trade = TradeFact(time_us, first, self.trade_id - 1, self._agg_id, ticks, taken, seller_takes, tuple(level))
-            self._agg_id += 1
-            facts.append(trade)
-            kept.append(trade)
-            self._bars.add(time_us, ticks, taken, len(level), seller_takes)
-            self.last_price, self.last_lots = ticks, level[-1]
-        return fills
-
-    def _liquidate(self, forced: Forced, start_us: int) -> None:
-        book = self.book
-        buying = forced.side == BID
-        lots = max(1, round(forced.notional / self._flow.lot_notional))
-        # It is seen coming: makers whose order it would only dent step back, so that it meets small ones.
-        for _ in range(forced.withdrawn):
-            order_id, resting = book.front(1 - forced.side)
-            if resting <= lots:
-                break
-            book.cancel(order_id)
-        best = book.best_ask if buying else book.best_bid
-        limit = round(best * (1 + (forced.limit_bp if buying else -forced.limit_bp) / 1e4))
-        time_us = start_us + forced.offset_us
-        fills = self._trade(forced.side, lots, limit, time_us)
-        filled = sum(sum(level) for _, level in fills)
-        if not filled:
-            return
-        average = sum(ticks * sum(level) for ticks, level in fills) / filled
-        self.fair += 0.7 * (fills[-1][0] - best)
-        self.liquidations.traded(
-            LiquidationFact(
-                time_us=time_us,
-                event_us=time_us,
-                side="buy" if buying else "sell",
-                lots_original=lots,
-                lots_filled=filled,
-                lots_last=fills[-1][1][-1],
-                limit_ticks=limit,
-                average_price=self.price(average),
-                sampled=False,
-            )
-        )
+            book.clear_level(side, ticks)
 
     def _place(self, placements: list[tuple[int, int, int, int]], step: int) -> None:
         book, due = self.book, self._due

@@ -14,7 +14,7 @@ import pytest
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic
+from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic, Trade
 from orderfox_nb.errors import (
     SettingError,
 )
@@ -89,10 +89,14 @@ def simulations() -> set[int]:
     }
 
 
-async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_replaced_when_it_dies() -> None:
+@pytest.mark.parametrize("continued", [False, True])
+async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_replaced_when_it_dies(
+    continued: bool,
+) -> None:
     before = simulations()
     origin = Origin(source="sim", venue="sim", simulated=True)
-    async with EmbeddedFeed(["--symbols", "1"], origin=origin, linger_s=0.05) as feed:
+    options = ["--symbols", "1"]
+    async with EmbeddedFeed(options, origin=origin, linger_s=0.05, epoch="one" if continued else "") as feed:
         assert simulations() == before
         assert not feed.running
         epochs = [feed.origin.epoch]
@@ -112,8 +116,46 @@ async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_rep
         assert not alive
         epochs.append(feed.origin.epoch)
         assert "" not in epochs
-        assert len(set(epochs)) == 3, "each process is a run of its own"
+        # Without a name each process is a run of its own.
+        assert len(set(epochs)) == (1 if continued else 3)
     assert simulations() == before
+
+
+@pytest.mark.parametrize("source", ["sim?seed=5&symbols=1", "sim?seed=5&symbols=1&speed=20"])
+async def test_a_simulation_after_a_pause_has_the_past_that_it_showed(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orderfox_nb.feeds.embedded.LINGER_S", 0.0)
+    feed, others = open_feed(source, load_settings()), simulations()
+    assert isinstance(feed, EmbeddedFeed)
+    async with feed:
+        before, times = feed.origin.epoch, []
+        runs: list[tuple[list[Trade], list[Candle]]] = []
+        for _ in range(2):
+            async with aclosing(feed.stream(Topic("sim", "BTCUSDT", "book"))) as stream:
+                await next_of(stream, BookSnapshot, within_s=60)
+                times.append(feed.now_us())
+                trades = await feed.trades("BTCUSDT", limit=1_000)
+                runs.append((list(trades), list(await feed.candles("BTCUSDT", "1m", limit=1_000))))
+                running = [psutil.Process(pid) for pid in simulations() - others]
+            _, alive = await asyncio.to_thread(psutil.wait_procs, running, 20)
+            assert not alive
+            assert feed.origin.epoch == before
+        assert feed.statistics()["process_starts"] == 2
+        assert times[0] < times[1], "time goes on"
+        (old_trades, old_bars), (new_trades, new_bars) = runs
+        assert old_trades[0].id < new_trades[0].id
+        shared = {trade.id: trade for trade in new_trades}
+        both = [(trade, shared[trade.id]) for trade in old_trades if trade.id in shared]
+        assert all((a.time_us, a.price, a.size) == (b.time_us, b.price, b.size) for a, b in both)
+        kept = {bar.open_us: bar for bar in new_bars}
+        over = [(bar, kept[bar.open_us]) for bar in old_bars[:-1] if bar.open_us in kept]
+        assert len(over) > 900
+        assert all(
+            (a.open, a.high, a.low, a.close, a.volume, a.quote_volume, a.trades, a.taker_buy_volume)
+            == (b.open, b.high, b.low, b.close, b.volume, b.quote_volume, b.trades, b.taker_buy_volume)
+            for a, b in over
+        )
 
 
 async def test_the_time_of_a_tape_stays_its_own_when_its_process_has_ended(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US, TIMEFRAME_US, bar_open_us, next_bar_us
-from orderfox_nb.sim.bars import Bars
 from orderfox_nb.sim.facts import KlineRow, LiquidationFact, TradeFact
 from orderfox_nb.sim.listings import listings
 from orderfox_nb.sim.market import Market
@@ -119,68 +118,43 @@ def test_live_bar_goes_on_from_the_history_and_grows_from_the_trades() -> None:
     assert abs(trades[0].price / before[-1].close - 1) < 0.002
 
 
-def test_start_at_a_whole_day_has_a_past_too() -> None:
+def test_start_at_a_whole_block_has_a_past_too() -> None:
     start_us = START_US - START_US % (8 * DAY_US)
     market = opened("XRPUSDT", start_us=start_us)
     assert market.klines("1m", limit=3)[-1].lots == 0, "nothing has traded yet"
     assert market.klines("1d", limit=3)[-2].lots > 0
     market.prepare(start_us - 20 * DAY_US, liquidations=True)
-    past = market.history.trades()
-    for bar in market.klines("1m", start_us=bar_open_us(past[0].time_us, "1m"), limit=300)[:-1]:
-        assert bar.lots == sum(trade.lots for trade in past if bar.open_us <= trade.time_us < bar.close_us)
     market.advance(start_us + 61 * SECOND_US)
     assert len(market.klines("1m", limit=1_500)) == 1_500
     assert len(market.aggregate_trades(1_000, start_us=start_us - HOUR_US)) == 1_000
 
 
-def test_long_bars_still_hold_when_live_minutes_are_old() -> None:
-    bars = Bars(opened().history)
-    begin_us = bars.current("1m", now_us=START_US).open_us
-    hour_us = bar_open_us(START_US, "1h")
-    before = bars.current("1h", now_us=START_US)
-    for minute in range(5 * 1_440):
-        bars.add(begin_us + minute * MINUTE_US + 55 * SECOND_US, 684_000 + minute % 70, 2, 1, minute % 2 == 0)
-    now_us = begin_us + 5 * DAY_US - SECOND_US
-    rows = bars.rows("1h", now_us=now_us, start_us=hour_us, end_us=None, limit=1_000)
-    assert len(rows) == (now_us - hour_us) // HOUR_US + 1
-    assert all(row.close_us == after.open_us for row, after in itertools.pairwise(rows))
-    assert rows[0].open == before.open
-    assert sum(row.lots for row in rows) == before.lots + 5 * 1_440 * 2
-    assert {row.trades for row in rows[1:-1]} == {60}
-    weeks = bars.rows("1w", now_us=now_us, start_us=hour_us - 7 * DAY_US, end_us=None, limit=10)
-    assert sum(row.lots for row in weeks) > sum(row.lots for row in rows)
+def test_long_bars_go_on_over_the_bound_of_a_block() -> None:
+    bound_us = START_US - START_US % (8 * DAY_US)
+    market = opened("XRPUSDT", start_us=bound_us - 30 * SECOND_US)
+    before = market.aggregate_trades(50)
+    market.advance(bound_us + 90 * SECOND_US)
+    assert market.klines("1d", limit=3) == summed(market.klines("1h", limit=72), "1d")[-3:]
+    trades = market.aggregate_trades(100_000, from_id=before[0].agg_id)
+    assert trades[:50] == before
+    assert trades[-1].time_us > bound_us
+    assert [trade.agg_id for trade in trades] == list(range(trades[0].agg_id, trades[-1].agg_id + 1))
+    assert all(b.first_trade_id == a.last_trade_id + 1 for a, b in itertools.pairwise(trades))
 
 
-def test_minute_without_a_trade_is_flat() -> None:
-    market = opened("ARBUSDT")
-    market.advance(START_US + SECOND_US)
-    rows = market.bars.rows("1m", now_us=START_US + 600 * SECOND_US, start_us=None, end_us=None, limit=5)
-    assert [row.lots for row in rows] == [0] * 5
-    assert len({row.close for row in rows}) == 1
-
-
-def test_trades_of_the_past_are_the_last_bars() -> None:
-    market = opened()
-    trades = market.aggregate_trades(1_000)
-    assert len(trades) == 1_000
-    assert all(trade.time_us < START_US for trade in trades)
-    assert all(a.time_us <= b.time_us for a, b in itertools.pairwise(trades))
-    bar = market.klines("1m", limit=1)[0]
-    within = [trade for trade in market.history.trades() if trade.time_us >= bar.open_us]
-    assert sum(trade.lots for trade in within) == bar.lots
-    assert sum(trade.price * trade.lots for trade in within) == bar.quote
-    assert sum(len(trade.fills) for trade in within) == bar.trades
-    assert sum(trade.lots for trade in within if not trade.buyer_is_maker) == bar.taker_lots
-    assert within[0].price == bar.open
-    assert within[-1].price == bar.close
-    assert max(trade.price for trade in within) == bar.high
-    assert min(trade.price for trade in within) == bar.low
+def test_minute_without_a_trade_yet_is_flat() -> None:
+    market = opened("ARBUSDT", start_us=START_US - START_US % MINUTE_US)
+    rows = market.klines("1m", limit=2)
+    assert rows[-1].lots == 0
+    assert {rows[-1].open, rows[-1].high, rows[-1].low, rows[-1].close} == {rows[-2].close}
 
 
 def test_trade_ids_go_on_from_the_history_without_a_hole() -> None:
     market = opened("SOLUSDT")
+    before = market.aggregate_trades(1_000)
     market.advance(START_US + 20 * SECOND_US)
-    trades = market.aggregate_trades(10_000, from_id=0)
+    trades = market.aggregate_trades(10_000, from_id=before[0].agg_id)
+    assert trades[:1_000] == before
     assert trades[0].time_us < START_US < trades[-1].time_us
     for trade, after in itertools.pairwise(trades):
         assert after.agg_id == trade.agg_id + 1
@@ -245,7 +219,7 @@ def test_past_liquidation_trades_within_its_minute() -> None:
     for order in orders:
         assert isinstance(order, LiquidationFact)
         row = market.klines("1m", start_us=bar_open_us(order.time_us, "1m"), limit=1)[0]
-        assert row.low <= order.average_price / tick_size <= row.high + 1e-6
+        assert row.low <= round(order.average_price / tick_size, 6) <= row.high
         worse = order.limit_ticks * tick_size - order.average_price
         assert worse > 0 if order.side == "buy" else worse < 0
 

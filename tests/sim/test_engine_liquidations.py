@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.facts import LiquidationFact, TradeFact
-from orderfox_nb.sim.liquidations import LiquidationDesk
 
 pytestmark = pytest.mark.sim
 
@@ -16,54 +17,11 @@ SECOND_US = 1_000_000
 MINUTES = 7
 
 
-def order(time_us: int) -> LiquidationFact:
-    return LiquidationFact(
-        time_us=time_us,
-        event_us=time_us,
-        side="sell",
-        lots_original=5,
-        lots_filled=5,
-        lots_last=5,
-        limit_ticks=100,
-        average_price=10.0,
-        sampled=False,
-    )
-
-
-def desk() -> LiquidationDesk:
-    return LiquidationDesk(Exchange(1, 1, start_us=START_US).listings[0], seed=1)
-
-
-def test_latest_within_a_second_is_the_public_one() -> None:
-    orders = desk()
-    for offset_us in (0, 300_000, 999_000):
-        orders.traded(order(START_US + offset_us))
-    assert orders.decided(START_US + 999_999) == []
-    told = orders.decided(START_US + SECOND_US)
-    assert [fact.sampled for fact in told] == [False, False, True]
-    assert all(fact.event_us > START_US + SECOND_US for fact in told)
-
-
-def test_public_orders_are_a_second_apart() -> None:
-    orders = desk()
-    for offset_us in (0, 900_000, 1_100_000, 1_850_000, 1_950_000):
-        orders.traded(order(START_US + offset_us))
-    orders.decided(START_US + 5 * SECOND_US)
-    shown = [fact.time_us - START_US for fact in orders.truth(0, START_US * 2) if fact.sampled]
-    assert shown == [900_000, 1_950_000]
-
-
-def test_truth_holds_what_the_public_stream_leaves_out() -> None:
-    orders = desk()
-    for offset_us in (0, 500_000, 2_000_000):
-        orders.traded(order(START_US + offset_us))
-    orders.decided(START_US + 5 * SECOND_US)
-    assert len(orders.truth(START_US, START_US + 2_000_000)) == 3
-    assert len(orders.truth(START_US + 1, START_US + 1_999_999)) == 1
+Run = tuple[Exchange, list[tuple[str, LiquidationFact]], dict[str, list[TradeFact]]]
 
 
 @pytest.fixture(scope="module")
-def minutes() -> tuple[Exchange, list[tuple[str, LiquidationFact]], dict[str, list[TradeFact]]]:
+def minutes() -> Run:
     """Run the whole market for some minutes."""
     exchange = Exchange(11, 24, start_us=START_US)
     liquidations: list[tuple[str, LiquidationFact]] = []
@@ -78,7 +36,48 @@ def minutes() -> tuple[Exchange, list[tuple[str, LiquidationFact]], dict[str, li
     return exchange, liquidations, trades
 
 
-Run = tuple[Exchange, list[tuple[str, LiquidationFact]], dict[str, list[TradeFact]]]
+def test_the_latest_of_a_second_is_the_public_one(minutes: Run) -> None:
+    _, liquidations, _ = minutes
+    latest = {(symbol, fact.time_us // SECOND_US): fact for symbol, fact in liquidations}
+    assert len(latest) < len(liquidations)
+    for symbol, fact in liquidations:
+        assert fact.sampled == (fact is latest[symbol, fact.time_us // SECOND_US])
+
+
+def test_an_order_is_told_when_its_second_is_over(minutes: Run) -> None:
+    _, liquidations, _ = minutes
+    assert all(fact.event_us // SECOND_US > fact.time_us // SECOND_US for _, fact in liquidations)
+
+
+def test_truth_and_history_hold_what_the_stream_has_told_and_no_more(minutes: Run) -> None:
+    exchange, liquidations, _ = minutes
+    market = exchange.markets[0]
+    told = [fact for symbol, fact in liquidations if symbol == market.symbol]
+    assert market.liquidations_truth(START_US, market.now_us) == told
+    assert market.liquidation_orders(START_US, market.now_us) == [fact for fact in told if fact.sampled]
+    middle = told[len(told) // 2]
+    after = [fact for fact in told if fact.time_us > middle.time_us]
+    assert market.liquidations_truth(middle.time_us + 1, market.now_us) == after
+
+
+def test_prices_of_liquidations_lie_on_the_tick(minutes: Run) -> None:
+    exchange, liquidations, _ = minutes
+    ticks = {listing.symbol: listing.tick_size for listing in exchange.listings}
+    past = [
+        (market.symbol, fact)
+        for market in exchange.markets
+        for fact in market.liquidation_orders(START_US - 86_400 * SECOND_US, START_US)
+    ]
+    assert len(past) > 1_000
+    for symbol, fact in past + liquidations:
+        assert Decimal(repr(fact.average_price)) % ticks[symbol] == 0
+
+
+def test_the_rate_changes_how_many_there_are_and_not_the_bars() -> None:
+    usual, many = (Exchange(11, 1, start_us=START_US, liquidation_rate=rate).markets[0] for rate in (1.0, 20.0))
+    day = START_US - 86_400 * SECOND_US, START_US
+    assert len(many.liquidation_orders(*day)) > 4 * len(usual.liquidation_orders(*day))
+    assert many.klines("1m", limit=1_500)[:-1] == usual.klines("1m", limit=1_500)[:-1]
 
 
 def test_rates_and_sizes_are_those_of_the_recorded_stream(minutes: Run) -> None:
@@ -127,13 +126,3 @@ def test_every_liquidation_is_among_the_trades(minutes: Run) -> None:
         ]
         assert sum(trade.lots for trade in taken) >= fact.lots_filled
         assert 0 < fact.lots_last <= fact.lots_filled <= fact.lots_original
-
-
-def test_no_symbol_is_shown_twice_within_a_second(minutes: Run) -> None:
-    _, liquidations, _ = minutes
-    last: dict[str, int] = {}
-    for symbol, fact in liquidations:
-        if fact.sampled:
-            assert fact.time_us - last.get(symbol, 0) >= SECOND_US
-            assert fact.event_us - fact.time_us + 1_000_000 >= SECOND_US
-            last[symbol] = fact.time_us

@@ -60,10 +60,12 @@ async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: 
         assert all(after - before >= 0 for before, after in pairwise(times))
 
 
-async def test_the_whole_market_carries_coin_margined_orders_too(client: Client, server: SimServer) -> None:
-    socket = await client.socket("/market/ws/!forceOrder@arr")
-    await server.advance(240)
-    orders = [frame["o"] for frame in await socket.taken()]
+async def test_the_whole_market_carries_coin_margined_orders_too() -> None:
+    exchange = Exchange(7, 2, start_us=START_US, liquidation_rate=20)
+    async with SimServer(exchange, manual=True) as server, Client(server) as client:
+        socket = await client.socket("/market/ws/!forceOrder@arr")
+        await server.advance(60)
+        orders = [frame["o"] for frame in await socket.taken()]
     foreign = [order for order in orders if order["st"] == 2]
     assert foreign
     assert {order["ps"] + "_PERP" for order in foreign} == {order["s"] for order in foreign}

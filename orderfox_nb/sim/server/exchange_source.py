@@ -14,7 +14,6 @@ from orderfox_nb.sim.server.streams import ID_STEP, LiveMarket, MarketStreams, i
 
 STEP_US: Final = 50_000
 """Frames come on a grid of the simulated time, so that they do not depend on how often the server wakes up."""
-_HISTORY_US: Final = 365 * 86_400 * SECOND_US
 
 
 class ExchangeSource:
@@ -60,7 +59,7 @@ class ExchangeSource:
         return update_id + ID_STEP, bids, asks
 
     def liquidations_from_us(self, symbol: str) -> int:
-        return max(self._markets[symbol].market.listing.onboard_us, self._now_us - _HISTORY_US)
+        return self._markets[symbol].market.listing.onboard_us
 
     def open_stream(self, name: StreamName) -> None:
         if is_whole(name):
