@@ -87,6 +87,18 @@ class KlineRow(msgspec.Struct, frozen=True, gc=False):
     taker_quote: int
 
 
+class PriceRow(msgspec.Struct, frozen=True, gc=False):
+    """One bar of a price that nobody trades at, in quote currency, or of the premium index, a ratio."""
+
+    open_us: int
+    close_us: int
+    """Start of the next bar."""
+    open: float
+    high: float
+    low: float
+    close: float
+
+
 class TickerRow(msgspec.Struct, frozen=True, gc=False):
     """Rolling 24 h statistics, to the minute; units as in ``KlineRow``."""
 
@@ -103,6 +115,10 @@ class TickerRow(msgspec.Struct, frozen=True, gc=False):
     trades: int
     first_trade_id: int
     last_trade_id: int
+
+
+PriceKind: TypeAlias = Literal["mark", "index", "premium"]
+RatioKind: TypeAlias = Literal["accounts", "top accounts", "top positions"]
 
 
 class FundingRow(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.sim.bars import Bars
-from orderfox_nb.sim.facts import Fact, FundingRow, KlineRow, LiquidationFact, MarkFact, TickerRow, TradeFact
+from orderfox_nb.sim.facts import (
+    Fact,
+    FundingRow,
+    KlineRow,
+    LiquidationFact,
+    MarkFact,
+    PriceKind,
+    PriceRow,
+    RatioKind,
+    TickerRow,
+    TradeFact,
+)
 from orderfox_nb.sim.history import History
 from orderfox_nb.sim.listings import Listing
 from orderfox_nb.sim.matching import ASK, BID
@@ -121,6 +132,18 @@ class Market:
         """Return settled fundings, oldest first; with ``start_us`` the first from there on, else the latest."""
         reference, now_us = self._session.reference, self.now_us
         return reference.settled(self.bars, now_us=now_us, start_us=start_us, end_us=end_us, limit=limit)
+
+    def price_klines(
+        self, kind: PriceKind, interval: str, start_us: int | None = None, end_us: int | None = None, limit: int = 500
+    ) -> list[PriceRow]:
+        """Return the bars of a reference price; bounds as in ``klines``."""
+        reference, now_us, tick_size = self._session.reference, self.now_us, float(self.listing.tick_size)
+        rows = self.klines(interval, start_us, end_us, limit)
+        return [reference.price_row(kind, row, now_us=now_us, tick_size=tick_size) for row in rows]
+
+    def long_share(self, kind: RatioKind, at_us: int) -> float:
+        """Return the share of accounts or positions that are long at a time."""
+        return self._session.reference.long_share(kind, at_us)
 
     def open_interest(self, at_us: int | None = None) -> int:
         """Return the open contracts in lots, now or at a time of the past."""

@@ -9,13 +9,14 @@ import numpy as np
 
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US
 from orderfox_nb.sim.bars import Bars
-from orderfox_nb.sim.facts import FundingRow, MarkFact
+from orderfox_nb.sim.facts import FundingRow, KlineRow, MarkFact, PriceKind, PriceRow, RatioKind
 from orderfox_nb.sim.listings import Listing
 
 FUNDING_US: Final = 8 * HOUR_US
 _INTEREST: Final = 0.0001
 _CLAMP: Final = 0.0005
-_MOST_RATE: Final = 0.02
+MAX_RATE: Final = 0.02
+"""Cap of a funding rate, and its floor below zero."""
 # Period and amplitude of what open interest does beside its ordinary size.
 _WAVES: Final = (
     (7 * MINUTE_US, 4e-4),
@@ -29,6 +30,14 @@ _WAVES: Final = (
 # Period in seconds and amplitude of how far the mark price is from the index, and the index from the trades.
 _BASIS: Final = ((173.0, 8e-6), (1_210.0, 1.6e-5), (9_700.0, 3e-5))
 _PREMIUM: Final = ((7.3, 6e-6), (41.0, 1.4e-5), (307.0, 2.2e-5))
+
+
+# Middle and phase of the share of those who are long.
+_LONG: Final[dict[RatioKind, tuple[float, float]]] = {
+    "accounts": (0.58, 0.0),
+    "top accounts": (0.6, 0.7),
+    "top positions": (0.54, 1.9),
+}
 
 
 class Reference:
@@ -62,6 +71,31 @@ class Reference:
     def premium(self, at_us: int) -> float:
         """Return how far the last price is above the mark price."""
         return self._waves(_PREMIUM, at_us)
+
+    def price_row(self, kind: PriceKind, row: KlineRow, *, now_us: int, tick_size: float) -> PriceRow:
+        """Return the bar of a reference price that belongs to a bar of trades."""
+        end_us = min(row.close_us, now_us)
+        if kind == "premium":
+            eighth_us = (end_us - row.open_us) / 8
+            ratios = [self.basis(at) + self.premium(at) for at in (row.open_us + int(n * eighth_us) for n in range(9))]
+            return PriceRow(row.open_us, row.close_us, ratios[0], max(ratios), min(ratios), ratios[-1])
+        first, middle, last = (
+            self._ratio(kind, at_us) * tick_size for at_us in (row.open_us, (row.open_us + end_us) // 2, end_us)
+        )
+        open_, close = row.open * first, row.close * last
+        high, low = max(open_, close, row.high * middle), min(open_, close, row.low * middle)
+        return PriceRow(row.open_us, row.close_us, open_, high, low, close)
+
+    def long_share(self, kind: RatioKind, at_us: int) -> float:
+        """Return the share of accounts or positions that are long."""
+        middle, phase = _LONG[kind]
+        days = at_us / DAY_US
+        return middle + 0.05 * sin(days * 2.1 + phase + self._phases[4]) + 0.02 * sin(days * 17.3 + self._phases[7])
+
+    def _ratio(self, kind: PriceKind, at_us: int) -> float:
+        """Return a reference price beside the last price."""
+        index = 1 - self.basis(at_us) - self.premium(at_us)
+        return index * (1 + self.basis(at_us)) if kind == "mark" else index
 
     def _waves(self, waves: tuple[tuple[float, float], ...], at_us: int) -> float:
         at_s = at_us / 1e6
@@ -99,4 +133,4 @@ class Reference:
         waves = sin(number / 9 + phases[5]) + 0.7 * sin(number / 31 + phases[6])
         premium = 3e-4 * self._volatility * waves + 2e-4 * noise
         rate = premium + min(_CLAMP, max(-_CLAMP, _INTEREST - premium))
-        return min(_MOST_RATE, max(-_MOST_RATE, rate))
+        return min(MAX_RATE, max(-MAX_RATE, rate))

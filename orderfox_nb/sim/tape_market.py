@@ -15,6 +15,9 @@ from orderfox_nb.sim.facts import (
     KlineRow,
     LiquidationFact,
     MarkFact,
+    PriceKind,
+    PriceRow,
+    RatioKind,
     TickerRow,
     TradeFact,
 )
@@ -226,6 +229,23 @@ class TapeMarket:
         """Return nothing: the recording has no funding."""
         del start_us, end_us, limit
         return []
+
+    def single_trades(self, limit: int, *, from_id: int) -> list[TradeFact]:
+        """Return the first aggregate trades from the one that holds a single trade's id, oldest first."""
+        self.close_group()
+        return [trade for trade in self._trades if trade.last_trade_id >= from_id][:limit]
+
+    def price_klines(
+        self, kind: PriceKind, interval: str, start_us: int | None = None, end_us: int | None = None, limit: int = 500
+    ) -> list[PriceRow]:
+        """Return nothing: the recording has no reference prices."""
+        del kind, interval, start_us, end_us, limit
+        return []
+
+    def long_share(self, kind: RatioKind, at_us: int) -> float | None:
+        """Return nothing: the recording does not have it."""
+        del kind, at_us
+        return None
 
     def open_interest(self, at_us: int | None = None) -> int | None:
         """Return nothing: the recording has no open interest."""

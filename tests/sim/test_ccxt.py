@@ -70,6 +70,20 @@ async def test_ccxt_reads_the_rest_endpoints(venue: Any) -> None:
     assert await soon(venue.fetch_time()) >= START_US // 1000
 
 
+async def test_ccxt_reads_series_of_the_past(venue: Any) -> None:
+    await soon(venue.load_markets())
+    since = START_US // 1000 - 5 * 3_600_000
+    trades = await soon(venue.fetch_trades(BTC, since=since, limit=200))
+    assert len(trades) == 200
+    assert since <= trades[0]["timestamp"] <= trades[-1]["timestamp"] <= since + 3_600_000
+    for price in ("mark", "index", "premiumIndex"):
+        assert len(await soon(venue.fetch_ohlcv(BTC, "1m", limit=20, params={"price": price}))) == 20
+    ratios = await soon(venue.fetch_long_short_ratio_history(BTC, "1h", limit=5))
+    assert [ratio["longShortRatio"] > 0 for ratio in ratios] == [True] * 5
+    assert (await soon(venue.fetch_funding_intervals([BTC])))[BTC]["interval"] == "8h"
+    assert len(await soon(venue.fetch_open_interest_history(BTC, "1h", limit=5))) == 5
+
+
 async def test_ccxt_calls_an_unknown_symbol_a_bad_one(venue: Any) -> None:
     from ccxt.base.errors import BadSymbol
 

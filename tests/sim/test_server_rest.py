@@ -32,7 +32,12 @@ async def test_rest_counts_the_weight_of_each_call(client: Client) -> None:
         ("/fapi/v1/premiumIndex", {}, 10),
         ("/fapi/v1/openInterest", {"symbol": "BTCUSDT"}, 1),
         ("/fapi/v1/fundingRate", {}, 0),
+        ("/fapi/v1/fundingInfo", {}, 0),
         ("/futures/data/openInterestHist", {"symbol": "BTCUSDT", "period": "5m"}, 0),
+        ("/futures/data/takerlongshortRatio", {"symbol": "BTCUSDT", "period": "5m"}, 0),
+        ("/fapi/v1/historicalTrades", {"symbol": "BTCUSDT"}, 20),
+        ("/fapi/v1/markPriceKlines", {"symbol": "BTCUSDT", "interval": "1m", "limit": 99}, 1),
+        ("/fapi/v1/indexPriceKlines", {"pair": "BTCUSDT", "interval": "1m"}, 5),
     ]:
         status, _, headers = await client.ask(path, **query)
         used += weight
@@ -53,6 +58,16 @@ async def test_rest_counts_the_weight_of_each_call(client: Client) -> None:
         ("/fapi/v1/klines", {"symbol": "BTCUSDT", "interval": "1m", "startTime": 5, "endTime": 4}, -1023),
         ("/fapi/v1/aggTrades", {"symbol": "BTCUSDT", "limit": 0}, -1130),
         ("/fapi/v1/aggTrades", {"symbol": "BTCUSDT", "startTime": 1, "endTime": 1 + 3_600_001}, -1127),
+        ("/fapi/v1/aggTrades", {"symbol": "BTCUSDT", "startTime": 1, "endTime": 1 + 3_600_000}, -4166),
+        ("/fapi/v1/markPriceKlines", {"symbol": "NOPE", "interval": "1m"}, -1121),
+        ("/fapi/v1/indexPriceKlines", {"pair": "NOPE", "interval": "1m"}, -4144),
+        ("/fapi/v1/indexPriceKlines", {"interval": "1m"}, -1102),
+        ("/fapi/v1/premiumIndexKlines", {"symbol": "BTCUSDT", "interval": "7m"}, -1120),
+        ("/fapi/v1/continuousKlines", {"pair": "BTCUSDT", "interval": "1m"}, -1102),
+        ("/fapi/v1/continuousKlines", {"pair": "BTCUSDT", "interval": "1m", "contractType": "NONE"}, -1130),
+        ("/fapi/v1/historicalTrades", {"symbol": "BTCUSDT", "limit": 501}, -1130),
+        ("/futures/data/basis", {"pair": "BTCUSDT", "contractType": "PERPETUAL", "period": "1m"}, -1130),
+        ("/futures/data/topLongShortPositionRatio", {"symbol": "BTCUSDT"}, -1130),
     ],
 )
 async def test_rest_refuses_with_the_venues_codes(client: Client, path: str, query: dict[str, Any], code: int) -> None:
@@ -96,6 +111,72 @@ async def test_trades_and_aggregate_trades_tell_the_same(client: Client, server:
         fills = [by_id[trade_id] for trade_id in range(each["f"], each["l"] + 1)]
         assert sum(float(fill["qty"]) for fill in fills) == pytest.approx(float(each["q"]))
         assert {fill["price"] for fill in fills} == {each["p"]}
+
+
+async def test_aggregate_trades_of_exactly_an_hour_are_answered(client: Client, server: SimServer) -> None:
+    start_ms = START_US // 1000 - 7_200_000
+    query = {"symbol": "ETHUSDT", "startTime": start_ms, "endTime": start_ms + 3_600_000, "limit": 1000}
+    trades = await client.get("/fapi/v1/aggTrades", **query)
+    assert len(trades) == 1_000
+    assert all(start_ms <= trade["T"] <= start_ms + 3_600_000 for trade in trades)
+    again = await client.get("/fapi/v1/aggTrades", symbol="ETHUSDT", fromId=trades[500]["a"], limit=500)
+    assert again == trades[500:]
+
+
+async def test_historical_trades_go_back_by_id(client: Client) -> None:
+    latest = await client.get("/fapi/v1/trades", symbol="BTCUSDT", limit=10)
+    assert await client.get("/fapi/v1/historicalTrades", symbol="BTCUSDT", limit=10) == latest
+    from_id = latest[0]["id"] - 1_000_000
+    old = await client.get("/fapi/v1/historicalTrades", symbol="BTCUSDT", limit=500, fromId=from_id)
+    assert [trade["id"] for trade in old] == list(range(from_id, from_id + 500))
+    assert set(old[0]) == set(latest[0])
+    assert old[-1]["time"] < latest[0]["time"]
+
+
+async def test_mark_index_and_premium_bars_belong_to_the_trades_bars(client: Client, server: SimServer) -> None:
+    await server.advance(70)
+    query = {"interval": "1m", "limit": 200}
+    trades = await client.get("/fapi/v1/klines", symbol="BTCUSDT", **query)
+    mark = await client.get("/fapi/v1/markPriceKlines", symbol="BTCUSDT", **query)
+    index = await client.get("/fapi/v1/indexPriceKlines", pair="BTCUSDT", **query)
+    premium = await client.get("/fapi/v1/premiumIndexKlines", symbol="BTCUSDT", **query)
+    same = await client.get("/fapi/v1/continuousKlines", pair="BTCUSDT", contractType="PERPETUAL", **query)
+    assert same == trades
+    for traded, *others in zip(trades, mark, index, premium, strict=True):
+        for row in others:
+            open_, high, low, close = map(float, row[1:5])
+            assert (row[0], row[6], len(row)) == (traded[0], traded[6], 12)
+            assert low <= min(open_, close) <= max(open_, close) <= high
+        assert all(abs(float(row[4]) / float(traded[4]) - 1) < 0.001 for row in others[:2])
+        assert float(others[2][4]) == pytest.approx(float(traded[4]) / float(others[1][4]) - 1, abs=1e-6)
+    now = await client.get("/fapi/v1/premiumIndex", symbol="BTCUSDT")
+    assert float(mark[-1][4]) == pytest.approx(float(now["markPrice"]), abs=0.01)
+    assert float(index[-1][4]) == pytest.approx(float(now["indexPrice"]), abs=0.01)
+
+
+async def test_statistics_have_the_venues_fields(client: Client) -> None:
+    query = {"symbol": "BTCUSDT", "period": "1h", "limit": 48}
+    for name in ("globalLongShortAccountRatio", "topLongShortAccountRatio", "topLongShortPositionRatio"):
+        rows = await client.get(f"/futures/data/{name}", **query)
+        assert len(rows) == 48
+        for row in rows:
+            long, short = float(row["longAccount"]), float(row["shortAccount"])
+            assert long + short == pytest.approx(1)
+            assert float(row["longShortRatio"]) == pytest.approx(long / short, abs=1e-3)
+    bars = await client.get("/fapi/v1/klines", symbol="BTCUSDT", interval="1h", limit=48)
+    takers = await client.get("/futures/data/takerlongshortRatio", **query)
+    for bar, row in zip(bars, takers, strict=True):
+        assert (row["timestamp"], row["buyVol"]) == (bar[0], bar[9])
+        assert float(row["buyVol"]) + float(row["sellVol"]) == pytest.approx(float(bar[5]))
+    for period in ("5m", "1d"):
+        basis = await client.get("/futures/data/basis", pair="BTCUSDT", contractType="PERPETUAL", period=period)
+        assert len(basis) == 30
+        for row in basis:
+            assert float(row["basis"]) == pytest.approx(float(row["futuresPrice"]) - float(row["indexPrice"]))
+    quarter = {"pair": "BTCUSDT", "contractType": "CURRENT_QUARTER", "period": "1h"}
+    assert await client.get("/futures/data/basis", **quarter) == []
+    info = await client.get("/fapi/v1/fundingInfo")
+    assert [(row["symbol"], row["fundingIntervalHours"]) for row in info] == [("BTCUSDT", 8), ("ETHUSDT", 8)]
 
 
 async def test_requests_over_the_budget_are_refused_and_then_banned() -> None:

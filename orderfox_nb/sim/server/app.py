@@ -22,6 +22,7 @@ from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.liquidation_api import LiquidationApi
 from orderfox_nb.sim.server.names import Root, StreamName
 from orderfox_nb.sim.server.rest import Rest
+from orderfox_nb.sim.server.rest_series import SeriesRest
 from orderfox_nb.sim.server.source import Source
 from orderfox_nb.sim.server.subscriptions import Subscriptions
 from orderfox_nb.sim.server.switchboard import Switchboard
@@ -82,6 +83,7 @@ class SimServer:
             clock=self._clock,
         )
         self._rest = Rest(self.source, self._gate)
+        self._series = SeriesRest(self.source, self._gate, self._rest.numbers)
         self._liquidation_api = LiquidationApi(self.source, self.faults, self._clock)
         self._runner: web.AppRunner | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -156,6 +158,7 @@ class SimServer:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.add_routes(self._rest.routes())
+        app.add_routes(self._series.routes())
         app.add_routes(self._liquidation_api.routes())
         app.add_routes(
             [

@@ -155,6 +155,19 @@ def integer(request: web.Request, name: str, default: int, *, low: int = -(2**62
     return value
 
 
+def time_bounds(request: web.Request) -> tuple[int | None, int | None]:
+    """Read ``startTime`` and ``endTime`` in microseconds; the end is inclusive to the millisecond.
+
+    Raises:
+        VenueError: Not numbers, or the start is after the end.
+    """
+    start_ms = integer(request, "startTime", -1)
+    end_ms = integer(request, "endTime", -1)
+    if 0 <= end_ms < start_ms:
+        raise VenueError(-1023, "Start time is greater than end time.")
+    return start_ms * 1000 if start_ms >= 0 else None, end_ms * 1000 + 999 if end_ms >= 0 else None
+
+
 def struck(fault: Fault, headers: dict[str, str]) -> web.Response:
     """Answer with the status of a fault."""
     if fault.seconds or fault.status in (418, 429):

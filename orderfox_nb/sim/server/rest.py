@@ -8,25 +8,26 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from orderfox_nb.core.timeframes import HOUR_US, TIMEFRAME_US, bar_open_us
+from orderfox_nb.core.timeframes import HOUR_US
 from orderfox_nb.sim.facts import TradeFact
 from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.reference import FUNDING_US, MAX_RATE
 from orderfox_nb.sim.server import catalogue
 from orderfox_nb.sim.server.contracts import Contracts
 from orderfox_nb.sim.server.frames import ticker_text
-from orderfox_nb.sim.server.gate import Gate, VenueError, integer
+from orderfox_nb.sim.server.gate import Gate, VenueError, integer, time_bounds
 from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.source import ServedMarket, Source
-from orderfox_nb.sim.server.weights import DEPTH_WEIGHT, klines_weight
+from orderfox_nb.sim.server.weights import DEPTH_WEIGHT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_OF_CLOSED_SYMBOLS: Final = ("/klines", "/ticker/24hr", "/fundingRate")
+_OF_CLOSED_SYMBOLS: Final = ("/ticker/24hr", "/fundingRate")
 """The past of a symbol stays, also once it is closed."""
 _DAY_MS: Final = 86_400_000
 
 
 class Rest:
-    """The public market data of ``/fapi/v1`` and ``/futures/data``.
+    """The public market data of ``/fapi/v1`` but its bars.
 
     Args:
         source: What is served.
@@ -38,10 +39,11 @@ class Rest:
         self._gate = gate
         self.contracts = Contracts()
         self._listings = {listing.symbol: listing for listing in source.listings}
-        self._numbers = {
+        self.numbers = {
             symbol: Numbers(tick_size=listing.tick_size, lot_size=listing.lot_size)
             for symbol, listing in self._listings.items()
         }
+        """How each symbol's prices and sizes are written."""
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -54,23 +56,23 @@ class Rest:
             ("/fapi/v1/tradingSchedule", self._trading_schedule, 5),
             ("/fapi/v1/depth", self._depth, _depth_weight),
             ("/fapi/v1/trades", self._trades, 5),
+            ("/fapi/v1/historicalTrades", self._historical_trades, 20),
             ("/fapi/v1/aggTrades", self._aggregate_trades, 20),
-            ("/fapi/v1/klines", self._klines, _klines_weight),
             ("/fapi/v1/ticker/24hr", self._tickers, one_or_all(1, 40)),
             ("/fapi/v1/ticker/price", self._prices, one_or_all(1, 2)),
             ("/fapi/v2/ticker/price", self._prices, one_or_all(1, 2)),
             ("/fapi/v1/ticker/bookTicker", self._book_tickers, one_or_all(2, 5)),
             ("/fapi/v1/premiumIndex", self._premium_index, one_or_all(1, 10)),
             ("/fapi/v1/fundingRate", self._funding_rate, "funding"),
+            ("/fapi/v1/fundingInfo", self._funding_info, "funding"),
             ("/fapi/v1/openInterest", self._open_interest, 1),
-            ("/futures/data/openInterestHist", self._open_interest_history, 0),
         ]
         return [web.get(path, gate.guard(answer, weight)) for path, answer, weight in routes]
 
     def depth_body(self, symbol: str, limit: int) -> bytes:
         """Encode a snapshot of a book."""
         update_id, bids, asks = self._source.depth(symbol, limit)
-        numbers = self._numbers[symbol]
+        numbers = self.numbers[symbol]
         now_ms = self._now_ms()
         return msgspec.json.encode(
             {
@@ -84,7 +86,7 @@ class Rest:
 
     def refine(self, symbol: str, factor: int) -> None:
         """Write a symbol's prices on a tick that is so many times as fine from now on."""
-        self._numbers[symbol].refine(factor, self._source.now_us())
+        self.numbers[symbol].refine(factor, self._source.now_us())
 
     # Checks
 
@@ -103,14 +105,14 @@ class Rest:
 
     def _market(self, request: web.Request) -> tuple[str, ServedMarket, Numbers]:
         symbol = self._symbol(request)
-        return symbol, self._source.market(symbol), self._numbers[symbol]
+        return symbol, self._source.market(symbol), self.numbers[symbol]
 
     def _each(self, request: web.Request, row: Callable[[Listing, ServedMarket, Numbers], Any]) -> Any:
         if "symbol" in request.query:
             symbol, market, numbers = self._market(request)
             return row(self._listings[symbol], market, numbers)
         return [
-            row(listing, self._source.market(symbol), self._numbers[symbol])
+            row(listing, self._source.market(symbol), self.numbers[symbol])
             for symbol, listing in self._listings.items()
         ]
 
@@ -124,7 +126,7 @@ class Rest:
 
     def _info(self, _: web.Request) -> bytes:
         return catalogue.exchange_info(
-            list(self._listings.values()), self._numbers, self.contracts, now_ms=self._now_ms()
+            list(self._listings.values()), self.numbers, self.contracts, now_ms=self._now_ms()
         )
 
     def _trading_schedule(self, _: web.Request) -> Any:
@@ -140,25 +142,22 @@ class Rest:
     def _trades(self, request: web.Request) -> Any:
         _, market, numbers = self._market(request)
         limit = integer(request, "limit", 500, low=1, high=1_000)
-        singles = [
-            {
-                "id": trade.first_trade_id + place,
-                "price": numbers.priced(trade.time_us)(trade.price),
-                "qty": numbers.size(lots),
-                "quoteQty": numbers.quote(lots * trade.price),
-                "time": trade.time_us // 1000,
-                "isBuyerMaker": trade.buyer_is_maker,
-            }
-            for trade in market.aggregate_trades(limit)
-            for place, lots in enumerate(trade.fills)
-        ]
-        return singles[-limit:]
+        return _singles(market.aggregate_trades(limit), numbers)[-limit:]
+
+    def _historical_trades(self, request: web.Request) -> Any:
+        _, market, numbers = self._market(request)
+        limit = integer(request, "limit", 100, low=1, high=500)
+        from_id = integer(request, "fromId", -1)
+        if from_id < 0:
+            return _singles(market.aggregate_trades(limit), numbers)[-limit:]
+        rows = _singles(market.single_trades(limit, from_id=from_id), numbers)
+        return [row for row in rows if row["id"] >= from_id][:limit]
 
     def _aggregate_trades(self, request: web.Request) -> Any:
         _, market, numbers = self._market(request)
         limit = integer(request, "limit", 500, low=1, high=1_000)
-        start_us, end_us = _bounds(request)
-        if start_us is not None and end_us is not None and end_us - start_us > HOUR_US:
+        start_us, end_us = time_bounds(request)
+        if start_us is not None and end_us is not None and end_us - start_us > HOUR_US + 999:
             raise VenueError(-1127, "More than 1 hours between startTime and endTime.")
         if start_us is not None and start_us < self._source.now_us() - 48 * HOUR_US:
             raise VenueError(-4166, "Search window is restricted to recent 2 days only.")
@@ -167,34 +166,6 @@ class Rest:
             limit, from_id=from_id if from_id >= 0 else None, start_us=start_us, end_us=end_us
         )
         return [_aggregate_row(trade, numbers) for trade in trades]
-
-    def _klines(self, request: web.Request) -> Any:
-        _, market, numbers = self._market(request)
-        interval = request.query.get("interval", "")
-        if not interval:
-            raise VenueError(-1102, "Mandatory parameter 'interval' was not sent, was empty/null, or malformed.")
-        if interval not in TIMEFRAME_US:
-            raise VenueError(-1120, "Invalid interval.")
-        limit = integer(request, "limit", 500, low=1, high=1_500)
-        start_us, end_us = _bounds(request)
-        size, quote = numbers.size, numbers.quote
-        return [
-            (
-                row.open_us // 1000,
-                (price := numbers.priced(row.close_us))(row.open),
-                price(row.high),
-                price(row.low),
-                price(row.close),
-                size(row.lots),
-                row.close_us // 1000 - 1,
-                quote(row.quote),
-                row.trades,
-                size(row.taker_lots),
-                quote(row.taker_quote),
-                "0",
-            )
-            for row in market.klines(interval, start_us, end_us, limit)
-        ]
 
     def _tickers(self, request: web.Request) -> Any:
         def row(listing: Listing, market: ServedMarket, numbers: Numbers) -> Any:
@@ -256,7 +227,7 @@ class Rest:
         return self._each(request, row)
 
     def _funding_rate(self, request: web.Request) -> Any:
-        start_us, end_us = _bounds(request)
+        start_us, end_us = time_bounds(request)
         limit = integer(request, "limit", 100, low=1, high=1_000)
         symbols = [self._symbol(request)] if "symbol" in request.query else list(self._listings)
         rows = [
@@ -272,30 +243,38 @@ class Rest:
         rows.sort(key=lambda row: row["fundingTime"])
         return rows[:limit] if start_us is not None else rows[-limit:]
 
+    def _funding_info(self, _: web.Request) -> Any:
+        return [
+            {
+                "symbol": symbol,
+                "adjustedFundingRateCap": f"{MAX_RATE:.8f}",
+                "adjustedFundingRateFloor": f"{-MAX_RATE:.8f}",
+                "fundingIntervalHours": FUNDING_US // HOUR_US,
+                "disclaimer": False,
+            }
+            for symbol in self._listings
+        ]
+
     def _open_interest(self, request: web.Request) -> Any:
         symbol, market, numbers = self._market(request)
         lots = market.open_interest()
         known = "" if lots is None else numbers.size(lots)
         return {"openInterest": known, "symbol": symbol, "time": self._now_ms()}
 
-    def _open_interest_history(self, request: web.Request) -> Any:
-        symbol, market, numbers = self._market(request)
-        period = request.query.get("period", "")
-        if period not in ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"):
-            raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")
-        limit = integer(request, "limit", 30, low=1, high=500)
-        start_us, end_us = _bounds(request)
-        rows = market.klines(period, start_us, min(end_us or self._source.now_us(), self._source.now_us()), limit)
-        return [
-            {
-                "symbol": symbol,
-                "sumOpenInterest": numbers.size(lots),
-                "sumOpenInterestValue": numbers.quote(lots * row.open),
-                "timestamp": bar_open_us(row.open_us, period) // 1000,
-            }
-            for row in rows
-            if (lots := market.open_interest(row.open_us)) is not None
-        ]
+
+def _singles(trades: list[TradeFact], numbers: Numbers) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": trade.first_trade_id + place,
+            "price": numbers.priced(trade.time_us)(trade.price),
+            "qty": numbers.size(lots),
+            "quoteQty": numbers.quote(lots * trade.price),
+            "time": trade.time_us // 1000,
+            "isBuyerMaker": trade.buyer_is_maker,
+        }
+        for trade in trades
+        for place, lots in enumerate(trade.fills)
+    ]
 
 
 def _aggregate_row(trade: TradeFact, numbers: Numbers) -> dict[str, Any]:
@@ -312,20 +291,6 @@ def _aggregate_row(trade: TradeFact, numbers: Numbers) -> dict[str, Any]:
     }
 
 
-def _bounds(request: web.Request) -> tuple[int | None, int | None]:
-    start_ms = integer(request, "startTime", -1)
-    end_ms = integer(request, "endTime", -1)
-    if 0 <= end_ms < start_ms:
-        raise VenueError(-1023, "Start time is greater than end time.")
-    # The end is inclusive to the millisecond.
-    return start_ms * 1000 if start_ms >= 0 else None, end_ms * 1000 + 999 if end_ms >= 0 else None
-
-
 def _depth_weight(request: web.Request) -> int:
     text = request.query.get("limit", "500")
     return DEPTH_WEIGHT.get(int(text), 1) if text.isdecimal() and len(text) < 6 else 1
-
-
-def _klines_weight(request: web.Request) -> int:
-    text = request.query.get("limit", "500")
-    return klines_weight(int(text)) if text.isdecimal() and len(text) < 6 else 1

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
-from orderfox_nb.sim.facts import FundingRow, KlineRow, LiquidationFact, MarkFact, TickerRow, TradeFact
+from orderfox_nb.sim.facts import (
+    FundingRow,
+    KlineRow,
+    LiquidationFact,
+    MarkFact,
+    PriceKind,
+    PriceRow,
+    RatioKind,
+    TickerRow,
+    TradeFact,
+)
 from orderfox_nb.sim.listings import Listing
 from orderfox_nb.sim.server.names import StreamName
 
@@ -35,6 +45,14 @@ class ServedMarket(Protocol):
     def klines(
         self, interval: str, start_us: int | None = None, end_us: int | None = None, limit: int = 500
     ) -> list[KlineRow]: ...
+
+    def single_trades(self, limit: int, *, from_id: int) -> list[TradeFact]: ...
+
+    def price_klines(
+        self, kind: PriceKind, interval: str, start_us: int | None = None, end_us: int | None = None, limit: int = 500
+    ) -> list[PriceRow]: ...
+
+    def long_share(self, kind: RatioKind, at_us: int) -> float | None: ...
 
     def ticker(self) -> TickerRow: ...
 
