@@ -52,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="orderfox sim", description="The embedded exchange on a port of its own.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default %(default)s)")
     parser.add_argument("--port", type=int, default=8900, help="0 for a free one (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="the same seed and start give the same market")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same market at the same time")
     parser.add_argument("--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"1 to {LARGEST}")
     parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
     parser.add_argument(
         "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times as many as on a usual day (default 1)"
     )
-    parser.add_argument("--start", type=int, default=0, metavar="MS", help="start of trading, ms (default now)")
+    parser.add_argument("--start", type=int, default=0, metavar="MS", help="time at which it begins, ms (default now)")
     parser.add_argument("--tape", type=Path, help="recorded frames to play instead: a receive time and a frame a line")
     parser.add_argument("--liquidations", type=Path, help="recorded liquidations to play beside the tape, jsonl")
     parser.add_argument("--tick", default="", help="tick size of the tape's symbol (default: inferred)")

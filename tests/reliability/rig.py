@@ -203,7 +203,7 @@ def live(state: TopicState) -> bool:
 @asynccontextmanager
 async def open_rig(
     *,
-    seed: int = 7,
+    seed: int = 10,
     symbols: int = 2,
     history: bool = True,
     liquidation_rate: float = 20.0,
@@ -213,6 +213,7 @@ async def open_rig(
     """Start all of it.
 
     Args:
+        seed: Of a market in which every second has its trades.
         history: Configure the liquidation-history API.
         liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
         options: For the feed.
