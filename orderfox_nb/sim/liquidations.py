@@ -28,7 +28,7 @@ _MEDIAN_NOTIONAL: Final = 260.0
 _SIGMA_NOTIONAL: Final = 1.85
 _MOST_OF_A_SIDE: Final = 0.15
 """No more of a minute's volume of a side is forced: the bar does not depend on how many liquidations are asked for."""
-_SPREAD: Final = 0.35
+_SPREAD: Final = 1.5
 _CASCADES: Final = 0.6
 """Share of a minute's liquidations that come on one another's heels."""
 _HEELS: Final = 0.4 / 60

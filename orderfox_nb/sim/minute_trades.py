@@ -133,12 +133,12 @@ def minute_trades(minute: Minute, liquidations: np.ndarray, random: np.random.Ge
 def _times(count: int, forced_us: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw when trades happen, in bursts, and merge the times of liquidations in: never the first or the last."""
     levels = np.convolve(random.standard_normal(_SECONDS + len(_MEMORY) - 1), _MEMORY, "valid") * 0.33
-    activity = np.exp(levels)
+    activity = 0.5 + np.exp(levels)
     for second in np.flatnonzero(random.random(_SECONDS) < _BURST_RATE).tolist():
         activity[second : second + 1 + int(random.exponential(1.2))] *= 8.0 + 26.0 * random.random()
     edges = np.concatenate(([0.0], np.cumsum(activity)))
     # Orders cluster on few moments: what reacts, reacts at once.
-    moments = min(count, 1 + int(2.6 * count**0.75))
+    moments = min(count, 1 + int(4.0 * count**0.75))
     at = np.interp(np.sort(random.random(moments)) * edges[-1], edges, np.arange(_SECONDS + 1.0))
     chosen = np.sort(random.integers(0, moments, count))
     times = np.minimum(MINUTE_US - 1_000, at[chosen] * SECOND_US).astype(np.int64)

@@ -203,7 +203,7 @@ def live(state: TopicState) -> bool:
 @asynccontextmanager
 async def open_rig(
     *,
-    seed: int = 10,
+    seed: int = 35,
     symbols: int = 2,
     history: bool = True,
     liquidation_rate: float = 20.0,
