@@ -187,7 +187,8 @@ def _cases() -> list[Case]:
     add("ticker", "malformed", frames("malformed"), 2.1, 4.5)
     add("liquidations", "drop", frames("drop"), 40.0, 60.0)
     add("liquidations", "reorder", frames("reorder"), None, 0.5)
-    add("liquidations", "malformed", frames("malformed"), 12.0, 12.0)
+    # Live again with the market's next order.
+    add("liquidations", "malformed", frames("malformed"), 12.0, 20.0)
     add("liquidations", "freeze", frames("freeze", -1), 40.0, 40.0, lasts_s=45.0)
     for channel in ("book", "trades", "candles", "mark"):
         add(channel, "delay 7 s", frames("delay", 1, 7.0), 6.5, 12.0)
