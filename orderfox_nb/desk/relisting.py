@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from orderfox_nb.clock import Clock
+from orderfox_nb.core.book import Book
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.refinements import Refinements
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import OffStep, OrderFoxError, UnknownSymbol
 from orderfox_nb.feeds.base import Feed
@@ -108,7 +110,7 @@ class Relisting:
         self._clock = clock
         self._topics = topics
         self._rebuild = rebuild
-        self._refined: dict[str, tuple[Instrument, Instrument]] = {}
+        self._refinements = Refinements()
         self._reloads: dict[str, asyncio.Task[None]] = {}
         self.relisted = 0
         """How often the steps of a symbol were found to be others."""
@@ -120,17 +122,7 @@ class Relisting:
             UnknownSymbol: The venue does not list the symbol.
             FeedError: The venue cannot be asked.
         """
-        return self._in_force(await self._instruments.instrument(symbol))
-
-    def _in_force(self, listed: Instrument) -> Instrument:
-        """Return the listed record, or the finer one that its book has needed."""
-        refined = self._refined.get(listed.symbol)
-        if refined is None:
-            return listed
-        if refined[0].same_steps(listed):
-            return refined[1]
-        del self._refined[listed.symbol]
-        return listed
+        return self._refinements.in_force(await self._instruments.instrument(symbol))
 
     async def run(self) -> None:
         """Compare the records of open topics with the list, for ever."""
@@ -141,9 +133,13 @@ class Relisting:
             if since_s >= LIST_EVERY_S:
                 since_s = 0.0
                 await self._instruments.keep_fresh()
-            for symbol in {state.topic.symbol for state in self._topics()}:
+            topics = self._topics()
+            for symbol in {state.topic.symbol for state in topics}:
+                folds = [state.fold for state in topics if state.topic.symbol == symbol]
+                books = [fold for fold in folds if isinstance(fold, Book)]
+                self._refinements.drop_unneeded(symbol, books, self._clock.now_us())
                 if (listed := self._instruments.record(symbol)) is not None:
-                    self._apply(self._in_force(listed))
+                    self._apply(self._refinements.in_force(listed))
 
     async def reload(self, symbol: str, found: OffStep | None = None) -> None:
         """Load the record of a symbol anew and rebuild its topics where the steps are others; never raises.
@@ -160,13 +156,13 @@ class Relisting:
         await asyncio.wait({task})
         if found is None or (listed := self._instruments.record(symbol)) is None:
             return
-        instrument = self._in_force(listed)
+        instrument = self._refinements.in_force(listed)
         try:
             instrument.check(*((found.value,) if found.name == "price" else (0.0, found.value)))
         except OffStep as still:
             refined = instrument.refined(still)
             _log.warning("%s: %s, and the venue lists no other; a finer step is counted by", symbol, still)
-            self._refined[symbol] = listed, refined
+            self._refinements.add(listed, refined, self._clock.now_us())
             self._apply(refined)
 
     def reload_soon(self, symbol: str) -> None:
@@ -189,7 +185,7 @@ class Relisting:
         except OrderFoxError as error:
             _log.warning("%s: its record cannot be loaded: %s", symbol, error)
         else:
-            self._apply(self._in_force(listed))
+            self._apply(self._refinements.in_force(listed))
 
     def _apply(self, instrument: Instrument) -> None:
         """Rebuild the topics of a symbol that are counted by other steps."""

@@ -14,6 +14,7 @@ from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import Gap, Topic
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.refinements import Refinements
 from orderfox_nb.errors import OffStep
 from orderfox_nb.feeds.base import Listing
 from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, snapshot, ticker, trade
@@ -97,6 +98,14 @@ async def test_orders_that_a_coarser_tick_has_left_behind_are_counted_by_a_finer
             assert feed.listing_calls == 2, "the venue is asked once, and lists no other"
             assert book.instrument.tick_size == tape.instrument.tick_size == tick / 4
             assert desk.hub.statistics()["relisted_symbols"] == 1
+            # They are traded, and the listed tick is enough again.
+            whole = float(tick) * 500_000
+            feed.preludes[BOOK] = (snapshot(START_US, [(whole, 1.0)], [(whole + float(tick), 1.0)]), live(START_US))
+            feed.put(BOOK, *feed.preludes[BOOK])
+            for _ in range(12):
+                await clock.advance(1)
+                await settle()
+            assert book.instrument.tick_size == tape.instrument.tick_size == tick
             # A list that names another tick is believed.
             finer = msgspec.structs.replace(first.instrument, tick_size=tick / 10)
             feed.rows = [Listing(instrument=finer, ticker=ticker("BTCUSDT", 50_000.0, 1e9))]
@@ -104,6 +113,28 @@ async def test_orders_that_a_coarser_tick_has_left_behind_are_counted_by_a_finer
             await clock.advance(1)
             await settle()
             assert tape.instrument.tick_size == tick / 10
+
+
+def test_a_finer_step_that_is_needed_again_is_kept_twice_as_long() -> None:
+    listed = instrument("0.1")
+    finer = instrument("0.05")
+    book = Book(finer)
+    book.apply(snapshot(START_US, bids=[(49_999.9, 3.0)], asks=[(50_000.0, 2.0)], update_id=1))
+    found = Refinements()
+    for held_s in (5, 10, 20):
+        found.add(listed, finer, START_US)
+        assert found.in_force(listed) == finer
+        found.drop_unneeded("BTCUSDT", [book], START_US + held_s * 1_000_000 - 1)
+        assert found.in_force(listed) == finer
+        found.drop_unneeded("BTCUSDT", [book], START_US + held_s * 1_000_000)
+        assert found.in_force(listed) == listed
+    found.add(listed, finer, START_US)
+    book.apply(delta(START_US + 1, 2, bids=[(49_999.85, 1.0)], asks=[]))
+    found.drop_unneeded("BTCUSDT", [book], START_US + 10**12)
+    assert found.in_force(listed) == finer, "a level lies between two listed ticks"
+    book.apply(delta(START_US + 2, 3, bids=[(49_999.85, 0.0)], asks=[]))
+    found.drop_unneeded("BTCUSDT", [book], START_US + 10**12)
+    assert found.in_force(listed) == listed
 
 
 async def test_a_trade_between_two_ticks_brings_the_new_record_before_it_is_shown(tmp_path: Path) -> None:

@@ -36,8 +36,10 @@ async def test_the_price_scale_is_dragged_turned_set_back_and_made_logarithmic(o
         text, y = labels[len(labels) // 2]
         await page.mouse.move(left + width / 2, y)
         await charts.wait("legend.includes('V ')")
-        assert text not in [label for label, _ in await page.evaluate(LABELS, 0)], "the crosshair's tag has its place"
-        assert len(await page.evaluate(LABELS, 0)) >= 5
+        beside = await page.evaluate(LABELS, 0)
+        assert text not in [label for label, _ in beside], "the crosshair's tag has its place"
+        # The tags of the last price and its countdown may have moved beside another label meanwhile.
+        assert len(beside) >= 3
 
         low, high = await prices(charts)
         await page.mouse.move(left + width + 30, top + 100)
