@@ -96,7 +96,7 @@ def _serve(options: argparse.Namespace) -> int:
         raise SettingError("--notebook", notebook, "a notebook that is there")
 
     app = OrderFoxVoila(
-        config=dashboard_config(preheated=options.preheat),
+        config=dashboard_config(preheated=options.preheat, extensions=settings.extension_names),
         service=DeskService(settings, public=True, standalone=True),
         notebook_path=str(notebook.resolve()),
         ip=options.host,

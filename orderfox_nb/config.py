@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
     max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
     """From one address; this machine itself is not limited, because a reverse proxy would be one client."""
+    extensions: str = Field("", alias="ORDERFOX_EXTENSIONS")
+    """Lab extensions that the pages of ``orderfox serve`` may load beside the dashboard's own, separated by commas."""
     debug: bool = Field(False, alias="DEBUG")
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""
@@ -154,6 +156,19 @@ class Settings(BaseSettings):
                 raise ValueError("expected origins such as https://host, separated by commas")
         return value
 
+    @field_validator("extensions")
+    @classmethod
+    def _extensions_parse(cls, value: str) -> str:
+        for name in _split(value):
+            if not re.fullmatch(r"(@[\w.-]+/)?[A-Za-z0-9][\w.-]*", name):
+                raise ValueError("expected names of lab extensions such as @scope/name, separated by commas")
+        return value
+
+    @property
+    def extension_names(self) -> tuple[str, ...]:
+        """Lab extensions that a page may load beside the dashboard's own."""
+        return _split(self.extensions)
+
     @property
     def origins(self) -> tuple[str, ...]:
         """Origins that may read across sites."""
@@ -162,6 +177,10 @@ class Settings(BaseSettings):
     def parsed_source(self) -> Source:
         """Return the source as kind, target and options."""
         return Source.parse(self.source)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for raw in text.split(",") if (part := raw.strip()))
 
 
 def _split_origins(text: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -33,14 +34,13 @@ from orderfox_nb.errors import SettingError
 from orderfox_nb.server.base_url import ToBase, base_pattern
 from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute, Preflight
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
+from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page_routes
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger(__name__)
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-# Front-end bundles that a dashboard never needs and a page would wait for.
-_UNUSED_BUNDLES: Final = ["jupyterlab_pygments", "@voila-dashboards/jupyterlab-preview", "orderfox-nb"]
 _STOP_S: Final = 1.0
 _POLICY: Final = {
     "default-src": "'self'",
@@ -74,17 +74,19 @@ def dashboard_path() -> Path:
     raise FileNotFoundError("the dashboard's notebook is not installed: reinstall orderfox_nb")
 
 
-def dashboard_config(*, preheated: int) -> Config:
+def dashboard_config(*, preheated: int, extensions: Sequence[str] = ()) -> Config:
     """Return the settings of Voila for viewers who may only look.
 
     Args:
         preheated: Kernels that wait for a page, 0 to start one on demand.
+        extensions: Lab extensions that the page loads beside those of the dashboard's own widgets.
     """
     return Config(
         {
             "Voila": {
                 "config_file_paths": [],
                 "open_browser": False,
+                "identity_provider_class": ViewerIdentity,
                 "tornado_settings": {
                     "headers": {
                         "Content-Security-Policy": "; ".join(f"{what} {where}" for what, where in _POLICY.items()),
@@ -100,7 +102,7 @@ def dashboard_config(*, preheated: int) -> Config:
                 "preheat_kernel": preheated > 0,
                 "default_pool_size": preheated,
                 "file_allowlist": [],
-                "extension_denylist": _UNUSED_BUNDLES,
+                "extension_allowlist": [*PAGE_EXTENSIONS, *extensions],
                 "http_header_envs": [],
                 "show_tracebacks": False,
             },
@@ -139,10 +141,11 @@ class OrderFoxVoila(Voila):
         base, prefix = self.base_url, base_pattern(self.base_url)
         guard = {"service": self.service, "reaper": self._reaper, "now_s": time.monotonic}
         leads = [] if base == "/" else [("/", ToBase, {"base_url": base}), (prefix[:-1], ToBase, {"base_url": base})]
+        rules = page_routes(
+            cast("list[Any]", super().init_handlers()), extensions=self.voila_configuration.extension_allowlist
+        )
         # Voila writes its patterns with the prefix as it is: signs that mean something in a pattern would be read so.
-        voila = [
-            (prefix + rule[0].removeprefix(base), *rule[1:]) for rule in cast("list[Any]", super().init_handlers())
-        ]
+        voila = [(prefix + pattern.removeprefix(base), *rest) for pattern, *rest in rules]
         return [
             *leads,
             # No file has such a name, and looking for one is an error inside tornado.
@@ -152,6 +155,7 @@ class OrderFoxVoila(Voila):
             (rf"{prefix}api/kernels/{_KERNEL_PATH}/channels", GuardedKernelSocket, guard),
             (rf"{prefix}voila/api/shutdown/{_KERNEL_PATH}", PageLeaves, {"reaper": self._reaper}),
             *voila,
+            (r".*", NoRoute, {"service": self.service}),
         ]
 
     def bind(self) -> str:

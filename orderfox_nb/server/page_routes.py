@@ -1,0 +1,161 @@
+"""What ``orderfox serve`` serves of Voila: its page, the files that the page loads, and nothing else.
+
+Voila's own table also serves logins, whatever lab extensions and templates happen to be installed, and error pages that
+show what failed. Here every rule is named: a path that none of them answers is a 404 of ours, without a cookie.
+"""
+
+from __future__ import annotations
+
+from http.client import responses
+from typing import TYPE_CHECKING, Any, Final
+
+import tornado.web
+from jupyter_server.auth.identity import User
+from jupyter_server.base.handlers import FileFindHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyterlab_server.themes_handler import ThemesHandler
+from tornado.escape import xhtml_escape
+from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
+from voila.voila_identity_provider import VoilaIdentityProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+PAGE_EXTENSIONS: Final = (
+    # Voila's own manager makes the widgets, and takes the base classes and the controls from ipywidgets' bundle. A list
+    # without either of them gives a page without widgets.
+    "@voila-dashboards/widgets-manager8",
+    "@jupyter-widgets/jupyterlab-manager",
+    "anywidget",
+    "bqplot",
+    "bqscales",
+)
+"""The lab extensions whose widgets a dashboard shows."""
+_TEMPLATE: Final = "lab"
+_READS: Final = ("GET", "HEAD")
+
+
+class ViewerIdentity(VoilaIdentityProvider):
+    """Everybody is the same viewer: no login, and so no cookie."""
+
+    def get_user(self, handler: Any) -> User:  # noqa: ARG002
+        return User("viewer")
+
+    def get_handlers(self) -> list[tuple[str, object]]:
+        return []
+
+
+class PlainErrors(tornado.web.RequestHandler):
+    """Reads only, and says of an error its status and nothing of this installation."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("X-Content-Type-Options", "nosniff")
+        for name, value in self.settings.get("headers", {}).items():
+            self.set_header(name, value)
+
+    def prepare(self) -> Any:
+        # Before anything looks for a cookie or a token of a form.
+        if self.request.method not in _READS:
+            raise tornado.web.HTTPError(405)
+        return super().prepare()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        text = f"{status_code}: {responses.get(status_code, 'Error')}"
+        # Only our own kernels refuse with this status, in a sentence that is meant for the viewer.
+        if status_code == 503 and isinstance(error, tornado.web.HTTPError) and error.log_message:
+            text += f". {error.log_message}"
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(f"<!DOCTYPE html><title>OrderFox</title><p>{xhtml_escape(text)}</p>\n")
+
+
+class PlainFiles(PlainErrors):
+    """Files below some folders; whatever does not name one of them is not found."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        if not is_plain_path(url_path) or not self.serves(url_path):
+            raise tornado.web.HTTPError(404)
+        return super().parse_url_path(url_path)  # type: ignore[misc]
+
+    def serves(self, path: str) -> bool:  # noqa: ARG002
+        """Return whether a path may name a file of this route."""
+        return True
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        try:
+            return super().validate_absolute_path(root, absolute_path)  # type: ignore[misc]
+        except tornado.web.HTTPError:
+            # A folder, or a link that leads elsewhere: which of them is nobody's business.
+            raise tornado.web.HTTPError(404) from None
+
+
+class PageFiles(PlainFiles, MultiStaticFileHandler):
+    """Voila's own scripts and sheets."""
+
+
+class TemplateFiles(PlainFiles, TemplateStaticFileHandler):
+    """Static files of the template that the page is made with."""
+
+    def serves(self, path: str) -> bool:
+        return path.startswith(f"{_TEMPLATE}/static/")
+
+
+class ThemeFiles(PlainFiles, ThemesHandler):
+    """JupyterLab's themes as Voila carries them; those of lab extensions are not served."""
+
+
+class ExtensionFiles(PlainFiles, FileFindHandler):
+    """Files of the lab extensions that are listed."""
+
+    def initialize(self, extensions: Sequence[str], **kwargs: Any) -> None:  # type: ignore[override]
+        self._extensions = extensions
+        super().initialize(**kwargs)
+
+    def serves(self, path: str) -> bool:
+        return any(path.startswith(f"{name}/") for name in self._extensions)
+
+
+class KernelModel(PlainErrors, KernelHandler):
+    """What a page asks before it opens its kernel's socket."""
+
+
+class DashboardPage(PlainErrors, TornadoVoilaHandler):
+    """The notebook as a page."""
+
+    async def head(self) -> None:
+        """Answer as for the page, without making one."""
+        self.set_header("Content-Type", "text/html")
+
+
+def is_plain_path(path: str) -> bool:
+    """Return whether a path is names between slashes: no empty one, no way up, no sign of another system."""
+    return path.isprintable() and "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+def page_routes(rules: Iterable[Any], *, extensions: Sequence[str]) -> list[tuple[str, Any, dict[str, Any]]]:
+    """Return the rules of Voila's table that a dashboard needs, each with a handler that gives nothing away.
+
+    Args:
+        rules: Voila's table, as its application makes it.
+        extensions: Names of the lab extensions whose files are served.
+    """
+    kept: list[tuple[str, Any, dict[str, Any]]] = []
+    for pattern, handler, *rest in rules:
+        options = dict(rest[0]) if rest else {}
+        if handler is TornadoVoilaHandler:
+            # Voila leads every other path to its files; here there is one page.
+            kept.append((pattern.removesuffix("(.*)"), DashboardPage, options))
+        elif handler is FileFindHandler:
+            kept.append((pattern, ExtensionFiles, {**options, "extensions": tuple(extensions)}))
+        elif handler is ThemesHandler:
+            kept.append((pattern, ThemeFiles, {**options, "labextensions_path": []}))
+        elif handler is MultiStaticFileHandler:
+            kept.append((pattern, PageFiles, options))
+        elif handler is TemplateStaticFileHandler:
+            kept.append((pattern, TemplateFiles, options))
+        elif handler is KernelHandler:
+            kept.append((pattern, KernelModel, options))
+    return kept
