@@ -33,6 +33,8 @@ class BookView(NamedTuple):
 
     bids: tuple[Integers, Integers]
     asks: tuple[Integers, Integers]
+    instrument: Instrument
+    """Whose ticks and lots they are: a symbol's steps may change while it is read."""
 
 
 class Book:
@@ -148,7 +150,7 @@ class Book:
 
     def view(self) -> BookView:
         """Return all levels of both sides."""
-        return BookView(self.levels("bid"), self.levels("ask"))
+        return BookView(self.levels("bid"), self.levels("ask"), self.instrument)
 
     def prelude(self) -> Sequence[Event]:
         """Return one snapshot, and the gap after it where there was one; nothing before the first snapshot."""
@@ -158,7 +160,7 @@ class Book:
 
     def digest(self) -> str:
         """Return a hash over symbol, update id, time, ticks and lots."""
-        (bid_ticks, bid_lots), (ask_ticks, ask_lots) = self.view()
+        (bid_ticks, bid_lots), (ask_ticks, ask_lots), _ = self.view()
         state = blake2b(digest_size=16)
         counts = f"{len(bid_ticks)} {len(ask_ticks)} {self.synced:d}"
         state.update(f"{self.instrument.symbol} {self.update_id} {self.time_us} {counts} ".encode())
@@ -292,7 +294,7 @@ class Book:
         if self.update_id < 0:
             return [] if self._gap is None else [self._gap]
         sides: list[msgspec.Raw] = []
-        for ticks, lots in self.view():
+        for ticks, lots in (self.levels("bid"), self.levels("ask")):
             price, size = self.instrument.price, self.instrument.size
             sides.append(raw_levels([(price(t), size(s)) for t, s in zip(ticks.tolist(), lots.tolist(), strict=True)]))
         snapshot = BookSnapshot(

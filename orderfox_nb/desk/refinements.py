@@ -56,7 +56,7 @@ class Refinements:
         listed, finer, _ = known
         tick, lot = round(listed.tick_size / finer.tick_size), round(listed.lot_size / finer.lot_size)
         for book in books:
-            for ticks, lots in book.view():
+            for ticks, lots in (book.levels("bid"), book.levels("ask")):
                 if (ticks % tick).any() or (lots % lot).any():
                     return
         del self._finer[symbol]

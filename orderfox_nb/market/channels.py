@@ -109,7 +109,7 @@ class OrderBook(Channel[Any]):
     @property
     def df(self) -> pd.DataFrame:
         """Levels, asks from the worst to the best, then bids from the best: side, price, size, cumulative."""
-        return book_frame(*self._view(), instrument=self._symbol.instrument)
+        return book_frame(*self._view())
 
 
 class Ticker(Channel[TickerEvent]):

@@ -131,7 +131,7 @@ class Symbol:
     def __init__(self, engine: Engine, held: HeldTopics, instrument: Instrument) -> None:
         self._engine = engine
         self._held = held
-        self.instrument = instrument
+        self._instrument = instrument
         self.trades = Trades(self, "trades")
         self.book = OrderBook(self, "book")
         self.liquidations = Liquidations(self, "liquidations")
@@ -141,8 +141,13 @@ class Symbol:
         self.open_interest = Interest(self, "open_interest")
 
     @property
+    def instrument(self) -> Instrument:
+        """The record as the venue lists it now: its tick and lot size may have changed since this object was made."""
+        return self._engine.desk.catalogue.record(self.symbol) or self._instrument
+
+    @property
     def symbol(self) -> str:
-        return self.instrument.symbol
+        return self._instrument.symbol
 
     def candles(self, timeframe: str = "1m") -> Candles:
         """Return the bars of a timeframe.
@@ -155,4 +160,4 @@ class Symbol:
         return Candles(self, "candles", timeframe)
 
     def __repr__(self) -> str:
-        return f"<Symbol {self.instrument.ui_name} of {self._engine.desk.venue}>"
+        return f"<Symbol {self._instrument.ui_name} of {self._engine.desk.venue}>"

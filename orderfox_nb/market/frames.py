@@ -10,7 +10,6 @@ import numpy as np
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.book import BookView
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
-from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.feeds.base import Listing, Origin
 
 if TYPE_CHECKING:
@@ -186,14 +185,14 @@ def quality_frame(topics: Mapping[Topic, Mapping[str, Any]], symbol: str) -> pd.
     return frame
 
 
-def book_frame(view: BookView, attributes: dict[str, Any], *, instrument: Instrument) -> pd.DataFrame:
+def book_frame(view: BookView, attributes: dict[str, Any]) -> pd.DataFrame:
     """Return the levels as a ladder: asks from the worst to the best, then bids from the best.
 
     ``cumulative`` counts outward from the best price of each side, summed in whole lots.
     """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
-    (bid_ticks, bid_lots), (ask_ticks, ask_lots) = view.bids, view.asks
+    (bid_ticks, bid_lots), (ask_ticks, ask_lots), instrument = view
     ticks = np.concatenate([ask_ticks[::-1], bid_ticks])
     lots = np.concatenate([ask_lots[::-1], bid_lots])
     cumulative = np.concatenate([np.cumsum(ask_lots)[::-1], np.cumsum(bid_lots)])

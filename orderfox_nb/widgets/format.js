@@ -21,7 +21,6 @@ export function grouped(whole) {
 /** A price as a number, by the digits of its tick. */
 export function priceText(price, digits) {
   if (price === null || price === undefined || !Number.isFinite(price)) return "–";
-  if (price !== 0 && Math.abs(price) < 1e-5) return price.toExponential(2);
   const [whole, rest] = price.toFixed(digits).split(".");
   return rest === undefined ? grouped(whole) : `${grouped(whole)}.${rest}`;
 }

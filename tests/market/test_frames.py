@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -15,9 +17,10 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import MarkPrice, Status, Topic
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.market.connection import Market
 from orderfox_nb.market.frames import funding_frame, mark_frame, trades_frame
-from tests.desk.scripted import VENUE, ScriptedFeed, live
+from tests.desk.scripted import VENUE, ScriptedFeed, live, snapshot, ticker
 from tests.desk.scripted import trade as trade_at
 
 pytestmark = pytest.mark.widgets
@@ -86,3 +89,22 @@ def test_a_contract_without_funding_has_a_mark_price_and_no_row_of_funding() -> 
     assert (frame["mark"].item(), frame["index"].item()) == (2.0, 1.0)
     assert frame[["funding", "next_funding"]].isna().to_numpy().all()
     assert funding_frame(mark, ATTRIBUTES).empty
+
+
+def test_a_book_that_was_held_before_its_tick_changed_gives_the_prices_of_the_new_one(
+    market: Market, feed: ScriptedFeed
+) -> None:
+    of, topic = market["BTCUSDT"], Topic(VENUE, "BTCUSDT", "book")
+    tick = float(of.instrument.tick_size)
+    bid, ask = 500_000 * tick, 500_001 * tick
+    feed.preludes[topic] = [snapshot(NOW_US, [(bid, 1.0)], [(ask, 2.0)]), live(NOW_US)]
+    assert of.book.df["price"].tolist() == pytest.approx([ask, bid])
+    finer = msgspec.structs.replace(of.instrument, tick_size=of.instrument.tick_size / 10)
+    feed.rows = [Listing(instrument=finer, ticker=ticker("BTCUSDT", 50_000.0, 1e9))]
+    odd = bid + tick / 10
+    feed.preludes[topic] = [snapshot(NOW_US, [(odd, 1.0)], [(ask, 2.0)], update_id=2), live(NOW_US)]
+    feed.put(topic, feed.preludes[topic][0])
+    deadline = time.monotonic() + 60
+    while of.book.df["price"].tolist() != pytest.approx([ask, odd], rel=1e-12):
+        assert time.monotonic() < deadline, of.book.df
+    assert of.instrument.tick_size == finer.tick_size
