@@ -32,7 +32,7 @@ from orderfox_nb.views.candles import (
 from orderfox_nb.views.public_liquidations import changed_buckets, liquidation_volume
 from orderfox_nb.views.stamp import Stamp, live_frame
 
-WINDOW_WAIT_S: Final = 10
+WINDOW_WAIT_S: Final = 2
 """How long the first volume message waits for candles to cover the same range."""
 
 _TROUBLE: Final = frozenset({QualityState.DOWN, QualityState.STALE})

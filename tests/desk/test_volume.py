@@ -133,7 +133,7 @@ async def test_first_volume_message_waits_for_candles_and_covers_their_range(tmp
     feed = feed_with_history(clock)
     candles = frame_key(VENUE, "BTCUSDT", "v1.candles", {"count": 250, "interval": "1m"})
     async with desk_of(feed, tmp_path) as desk, desk.frames(VOLUME) as socket:
-        await passes(clock, 3)
+        await passes(clock, 1)
         assert socket.take() is None
         async with desk.frames(candles) as bars:
             window = await next_json(bars)
@@ -142,13 +142,13 @@ async def test_first_volume_message_waits_for_candles_and_covers_their_range(tmp
     assert [row["time"] for row in message["data"]] == [row["time"] for row in window["data"]]
 
 
-async def test_first_volume_message_comes_without_candles_after_ten_seconds(tmp_path: Path):
+async def test_first_volume_message_comes_without_candles_after_two_seconds(tmp_path: Path):
     clock = ManualClock(START_US)
     feed = feed_with_history(clock)
     async with desk_of(feed, tmp_path) as desk, desk.frames(VOLUME) as socket:
-        await passes(clock, 9)
+        await passes(clock, 1.5)
         assert socket.take() is None
-        await passes(clock, 2)
+        await passes(clock, 1)
         message = await next_json(socket)
     assert len(message["data"]) == 200
 
