@@ -29,9 +29,9 @@ serve: $(VENV)/.installed
 lab: $(VENV)/.installed
 	ORDERFOX_SOURCE='$(SOURCE)' $(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# All tests, two at a time; `make test ARGS="tests/core -k book"` runs some of them.
+# All tests, two files at a time, those in a browser first since they take longest; `make test ARGS="tests/core -k book"` runs some of them.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What to run after every change: folds, frames and style, in half a minute.
 quick: $(VENV)/.installed-test
