@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orderfox_nb.errors import SettingError
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SOURCE_KINDS: Final = ("sim", "binance", "tape", "http", "https")
 _SOURCE_HELP: Final = "one of sim, binance, tape:<file> or http://<server>, with ?options"
 
@@ -124,6 +126,14 @@ class Settings(BaseSettings):
     """From one address; this machine itself is not limited, because a reverse proxy would be one client."""
     extensions: str = Field("", alias="ORDERFOX_EXTENSIONS")
     """Lab extensions that the pages of ``orderfox serve`` may load beside the dashboard's own, separated by commas."""
+    max_connections: int = Field(4096, alias="ORDERFOX_MAX_CONNECTIONS", ge=16, le=1_000_000)
+    """Of ``orderfox serve``, WebSockets among them."""
+    max_client_connections: int = Field(512, alias="ORDERFOX_MAX_CLIENT_CONNECTIONS", ge=1, le=1_000_000)
+    """From one address; this machine itself and trusted proxies are not limited."""
+    trusted_proxies: str = Field("", alias="ORDERFOX_TRUSTED_PROXIES")
+    """Addresses and networks of the proxies that say whom they speak for, separated by commas."""
+    hosts: str = Field("", alias="ORDERFOX_HOSTS")
+    """Names by which ``orderfox serve`` may be addressed, separated by commas, ``*`` for any."""
     debug: bool = Field(False, alias="DEBUG")
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""
@@ -164,6 +174,33 @@ class Settings(BaseSettings):
                 raise ValueError("expected names of lab extensions such as @scope/name, separated by commas")
         return value
 
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_parse(cls, value: str) -> str:
+        for name in _split(value):
+            if name != "*" and not re.fullmatch(r"[\w.-]{1,253}", name):
+                raise ValueError("expected names such as desk.example, without scheme and port, separated by commas")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_parse(cls, value: str) -> str:
+        try:
+            parse_networks(value)
+        except ValueError:
+            raise ValueError("expected addresses or networks such as 10.0.0.0/8, separated by commas") from None
+        return value
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """Names by which the server may be addressed."""
+        return _split(self.hosts)
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """Where the proxies are that say whom they speak for."""
+        return parse_networks(self.trusted_proxies)
+
     @property
     def extension_names(self) -> tuple[str, ...]:
         """Lab extensions that a page may load beside the dashboard's own."""
@@ -177,6 +214,15 @@ class Settings(BaseSettings):
     def parsed_source(self) -> Source:
         """Return the source as kind, target and options."""
         return Source.parse(self.source)
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Read addresses and networks, separated by commas.
+
+    Raises:
+        ValueError: One of them is neither.
+    """
+    return tuple(ipaddress.ip_network(part) for part in _split(text))
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Final
+
+from orderfox_nb.server.clients import client_of, is_loopback
 
 MOST_REQUESTS: Final = 256
 """Requests under way at once."""
@@ -29,7 +30,8 @@ class RateLimit:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, client: str = "") -> float:
-        """Take one permit; returns 0, or in how many seconds there will be one."""
+        """Take one permit of a client, by its address; returns 0, or in how many seconds there will be one."""
+        client = client_of(client)
         now_s = self._now_s()
         left, then_s = self._left.pop(client, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
@@ -57,27 +59,25 @@ class Places:
         self._clients: Counter[str] = Counter()
         self._taken = 0
 
-    def take(self, client: str) -> str:
+    def take(self, address: str) -> str:
         """Take a place; returns why there is none, empty when it was taken."""
+        client = client_of(address)
         if self._taken >= self.overall:
             return f"This server has all of its {self.overall} sockets in use: try again later"
-        if self._clients[client] >= self.per_client and (self._loopback_limited or not _is_loopback(client)):
+        if self._clients[client] >= self.per_client and not self.exempts(address):
             return f"At most {self.per_client} sockets a client: close one and try again"
         self._taken += 1
         self._clients[client] += 1
         return ""
 
-    def leave(self, client: str) -> None:
+    def exempts(self, address: str) -> bool:
+        """Return whether an address has no limit of its own."""
+        return not self._loopback_limited and is_loopback(address)
+
+    def leave(self, address: str) -> None:
         """Give a place back."""
+        client = client_of(address)
         self._taken -= 1
         self._clients[client] -= 1
         if self._clients[client] <= 0:
             del self._clients[client]
-
-
-def _is_loopback(client: str) -> bool:
-    try:
-        return ipaddress.ip_address(client).is_loopback
-    except ValueError:
-        # A Unix socket has no address: what connects there is a proxy of this machine.
-        return True

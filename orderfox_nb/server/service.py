@@ -8,13 +8,15 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import SettingError
 from orderfox_nb.lifecycle import Service
+from orderfox_nb.server.clients import TrustedProxies
+from orderfox_nb.server.connections import Connections, allowed_connections
 from orderfox_nb.server.limits import Places, RateLimit
 from orderfox_nb.server.metrics import Metrics
 
@@ -90,6 +92,16 @@ class DeskService:
         self._desk: Desk | None = None
         open_desk_ = open_ or open_desk
         self._service = Service(lambda: self._opened(open_desk_), name="orderfox desk")
+
+    def bounds(self) -> dict[str, Any]:
+        """Return what a server that stands alone is bounded by: its connections, and the proxies it believes."""
+        proxies = TrustedProxies(self.settings.proxy_networks)
+        connections = Connections(
+            overall=allowed_connections(self.settings.max_connections),
+            per_client=self.settings.max_client_connections,
+            exempt=lambda address: proxies.trusts(address) or self.places.exempts(address),
+        )
+        return {"connections": connections, "proxies": proxies}
 
     def lists_origin(self, origin: str | None) -> bool:
         """Return whether an origin is one of CORS_ORIGINS."""

@@ -32,7 +32,9 @@ from voila.request_info_handler import RequestInfoSocketHandler
 
 from orderfox_nb.errors import SettingError
 from orderfox_nb.server.base_url import ToBase, base_pattern
+from orderfox_nb.server.bounded_server import BoundedServer
 from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute, Preflight
+from orderfox_nb.server.hosts import Misdirected, OtherHost, ServedHosts, served_names
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page_routes
 from orderfox_nb.server.routes import routes
@@ -42,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _STOP_S: Final = 1.0
+_WAITING: Final = 1024
+"""Connections that the system holds until they are accepted: a thousand pages may come back at once."""
 _POLICY: Final = {
     "default-src": "'self'",
     # Voila writes scripts into its page; widgets are modules that the page makes of text it was sent.
@@ -146,7 +150,9 @@ class OrderFoxVoila(Voila):
         )
         # Voila writes its patterns with the prefix as it is: signs that mean something in a pattern would be read so.
         voila = [(prefix + pattern.removeprefix(base), *rest) for pattern, *rest in rules]
+        hosts = ServedHosts(served_names(self.service.settings, self.ip))
         return [
+            Rule(OtherHost(hosts), Misdirected, {"service": self.service}),
             *leads,
             # No file has such a name, and looking for one is an error inside tornado.
             (r".*%00.*", NoRoute, {"service": self.service}),
@@ -165,7 +171,7 @@ class OrderFoxVoila(Voila):
             SettingError: There is no such address, or the port cannot be taken.
         """
         try:
-            self._listeners = bind_sockets(self.port, self.ip)
+            self._listeners = bind_sockets(self.port, self.ip, backlog=_WAITING)
         except (socket.gaierror, UnicodeError) as error:
             raise SettingError("--host", self.ip, f"an address of this machine ({error})") from None
         except OSError as error:
@@ -199,7 +205,13 @@ class OrderFoxVoila(Voila):
             self.app.settings.update(self.tornado_settings)
             self.app.add_handlers(".*$", self.init_handlers())
             # A stranger may neither fill the memory with a body nor hold a connection by saying nothing.
-            http = HTTPServer(self.app, max_body_size=2 * MAX_BODY, body_timeout=30, idle_connection_timeout=120)
+            http = BoundedServer(
+                self.app,
+                **self.service.bounds(),
+                max_body_size=2 * MAX_BODY,
+                body_timeout=30,
+                idle_connection_timeout=120,
+            )
             http.add_sockets(self._listeners)
             server = http
             loop: asyncio.AbstractEventLoop = self.ioloop.asyncio_loop  # type: ignore[attr-defined]

@@ -22,11 +22,11 @@ import pytest
 from aiohttp import ClientSession
 from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.server.bounded_server import BoundedServer
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 from tests.server.scripted import ScriptedFeed
@@ -119,7 +119,7 @@ async def served(
     listeners = bind_sockets(0, "127.0.0.1")
     if send_buffer is not None:
         listeners[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-    server = HTTPServer(app)
+    server = BoundedServer(app, **service.bounds())
     server.add_sockets(listeners)
     try:
         async with ClientSession() as session:

@@ -115,6 +115,9 @@ class MarketHandler(JupyterHandler):
             self._token_authenticated = True
             self._become("server")
         elif method in _READS and self.service.public:
+            # Whoever stands alone has looked at the host before (``server/hosts.py``); this is Jupyter's own rule.
+            if not self.service.standalone and not self.check_host():
+                raise Refused(403, "This server is not called so: see ServerApp.allow_remote_access")
             self._become("viewer")
         elif self.service.standalone:
             raise Refused(401, _DETAILS[401])
