@@ -7,12 +7,9 @@ import contextlib
 import errno
 import logging
 import os
-import shutil
-import signal
 import socket
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
 import webbrowser
@@ -38,6 +35,7 @@ from orderfox_nb.server.hosts import Misdirected, OtherHost, ServedHosts, served
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page_routes
 from orderfox_nb.server.routes import routes
+from orderfox_nb.server.runtime import RuntimeFolder, stop_on_signals
 from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger(__name__)
@@ -193,7 +191,8 @@ class OrderFoxVoila(Voila):
         asyncio.set_event_loop(asyncio.new_event_loop())
         self.ioloop = tornado.ioloop.IOLoop.current()
         address = self.bind()
-        self.connection_dir = tempfile.mkdtemp(prefix="orderfox_", dir=self.connection_dir_root)
+        runtime = RuntimeFolder(self.connection_dir_root)
+        self.connection_dir = runtime.open()
         server: HTTPServer | None = None
         try:
             settings = cast("dict[str, Any]", self.init_settings())
@@ -215,8 +214,7 @@ class OrderFoxVoila(Voila):
             http.add_sockets(self._listeners)
             server = http
             loop: asyncio.AbstractEventLoop = self.ioloop.asyncio_loop  # type: ignore[attr-defined]
-            for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, self.ioloop.stop)
+            stop_on_signals(lambda: loop.call_soon_threadsafe(self.ioloop.stop), runtime.close)
             self.ioloop.add_callback(announce, address)
             if open_browser and has_display():
                 self.ioloop.add_callback(open_in_browser, address)
@@ -227,7 +225,7 @@ class OrderFoxVoila(Voila):
         finally:
             self.ioloop.run_sync(lambda: self._close(server))
             self.ioloop.close()
-            shutil.rmtree(self.connection_dir, ignore_errors=True)
+            runtime.close()
 
     async def _reap(self) -> None:
         manager = self.kernel_manager
@@ -252,14 +250,16 @@ class OrderFoxVoila(Voila):
             for listener in self._listeners:
                 listener.close()
         manager = getattr(self, "kernel_manager", None)
-        results = await asyncio.gather(
-            self.service.stop(),
-            end_kernels(manager) if manager is not None else asyncio.sleep(0),
-            return_exceptions=True,
-        )
-        for result in results:
-            if isinstance(result, Exception):
-                _log.error("could not stop cleanly", exc_info=result)
+        ends = [asyncio.ensure_future(self.service.stop())]
+        if manager is not None:
+            ends.append(asyncio.ensure_future(end_kernels(manager)))
+        done, late = await asyncio.wait(ends, timeout=_STOP_S + 0.1)
+        for end in late:
+            _log.debug("something that was waited for did not end in time")
+            end.cancel()
+        for end in done:
+            if (error := end.exception()) is not None:
+                _log.error("could not stop cleanly", exc_info=error)
         if server is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.3):

@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -19,6 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from orderfox_nb.desk.catalogue import _read
+from orderfox_nb.server.runtime import RuntimeFolder
 from tests.server.conftest import Child, until
 from tests.server.scripted import LISTINGS
 
@@ -37,6 +39,16 @@ while True:
     _write(Path(sys.argv[1]), rows)
 """
 
+DEAF = """
+import logging, sys, time
+from pathlib import Path
+from orderfox_nb.server.runtime import stop_on_signals
+logging.basicConfig()
+stop_on_signals(lambda: None, Path(sys.argv[1]).touch, within_s=0.2)
+print("deaf", flush=True)
+time.sleep(600)
+"""
+
 
 async def first_message(address: str) -> dict[str, object]:
     """Return what a reader of a book receives first: the embedded exchange runs then."""
@@ -44,13 +56,29 @@ async def first_message(address: str) -> dict[str, object]:
         return json.loads(await socket.recv())
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder for a while with a short name: a socket's whole path may have a hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="of") as name:
+        yield Path(name)
+
+
+def runtimes(folder: Path) -> list[Path]:
+    """Return the folders of servers that run, or were killed."""
+    return list(folder.glob("orderfox_*"))
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-async def test_port_is_free_at_once_and_nothing_outlives_the_server(start_dashboard: Start, name: str) -> None:
+async def test_port_is_free_at_once_and_nothing_outlives_the_server(
+    start_dashboard: Start, short_folder: Path, name: str
+) -> None:
     # The kernels of a server that is stopped have a test of their own.
     preheated, processes = ("0", 1) if name == "SIGTERM" else ("1", 2)
-    child, address = start_dashboard("--source", "sim?symbols=1", "--preheat", preheated)
+    where = {"TMPDIR": str(short_folder)}
+    child, address = start_dashboard("--source", "sim?symbols=1", "--preheat", preheated, **where)
     again: Child | None = None
     try:
+        (runtime,) = runtimes(short_folder)
         assert (await first_message(address))["type"] == "orderbook_update"
         await until(lambda: len(child.ps.children(recursive=True)) >= processes)
         children = child.ps.children(recursive=True)
@@ -59,7 +87,12 @@ async def test_port_is_free_at_once_and_nothing_outlives_the_server(start_dashbo
         child.process.wait(5)
         # The same port, while those who were connected still linger.
         port = str(urlparse(address).port)
-        again, address = start_dashboard("--port", port, "--source", "sim?symbols=1", "--preheat", "0")
+        # Kernels' connection files hold the keys that open them: whoever was killed left them behind.
+        assert runtime.exists() == (name == "SIGKILL")
+        assert name == "SIGTERM" or list(runtime.glob("kernel-*.json"))
+        again, address = start_dashboard("--port", port, "--source", "sim?symbols=1", "--preheat", "0", **where)
+        assert not runtime.exists()
+        assert len(runtimes(short_folder)) == 1
         assert (await first_message(address))["type"] == "orderbook_update"
         _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
         assert alive == []
@@ -69,6 +102,44 @@ async def test_port_is_free_at_once_and_nothing_outlives_the_server(start_dashbo
         child.end()
         if again is not None:
             again.end()
+
+
+def test_only_what_a_killed_server_left_is_removed(tmp_path: Path) -> None:
+    runs, killed = RuntimeFolder(tmp_path), RuntimeFolder(tmp_path)
+    kept, left = Path(runs.open()), Path(killed.open())
+    strange = tmp_path / "orderfox_without_a_lock"
+    strange.mkdir()
+    (tmp_path / "orderfox_link").symlink_to(tmp_path)
+    assert killed._lock is not None
+    # As the system does it when a process ends.
+    os.close(killed._lock)
+    next_one = RuntimeFolder(tmp_path)
+    path = Path(next_one.open())
+    assert kept.is_dir()
+    assert strange.is_dir()
+    assert not left.exists()
+    assert oct(path.stat().st_mode & 0o777) == "0o700"
+    next_one.close()
+    next_one.close()
+    runs.close()
+    assert not path.exists()
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_server_whose_loop_hears_nothing_ends_all_the_same(name: str, tmp_path: Path) -> None:
+    mark = tmp_path / "cleaned"
+    with subprocess.Popen(
+        [sys.executable, "-c", DEAF, str(mark)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "deaf\n"
+        server.send_signal(getattr(signal, name))
+        server.send_signal(getattr(signal, name))
+        said = server.communicate(timeout=60)[1]
+    assert server.returncode == 0
+    assert mark.exists()
+    assert "did not stop within 0.2 s" in said
 
 
 async def test_readers_of_a_server_that_stops_are_told(start_dashboard: Start) -> None:
