@@ -4,7 +4,8 @@ OrderFoxError
 ├── SettingError              a setting that cannot be used: names the variable
 ├── InputError                what a caller asked for cannot be answered
 │   ├── BadValue              a value outside its range (HTTP 400)
-│   └── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
+│   ├── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
+│   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
 ├── ForkedProcess             a market that belongs to the process this one was forked from
@@ -103,6 +104,24 @@ class UnknownSymbol(InputError):
         if self.suggestions:
             text += f" Did you mean: {', '.join(self.suggestions)}?"
         return text
+
+
+class ClientLimited(InputError):
+    """A client that has asked for more of the venue's past than one of them may.
+
+    Args:
+        retry_after_s: When there is room for the question.
+    """
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            "You have asked for more of the venue's past than one client may in a minute: "
+            f"try again in {max(1, round(self.retry_after_s))} s"
+        )
 
 
 class EventError(OrderFoxError):

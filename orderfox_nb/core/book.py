@@ -17,6 +17,11 @@ from orderfox_nb.errors import EventError, OffStep
 BookSide: TypeAlias = Literal["bid", "ask"]
 
 _QUEUED: Final = 16
+_QUEUED_BYTES: Final = 256_000
+MAX_LEVELS: Final = 100_000
+"""Levels that a side of a snapshot may have; a book keeps some 80,000 at most."""
+_MANY_BYTES: Final = 4 * MAX_LEVELS
+"""A side of fewer bytes cannot have so many: a level has at least five."""
 _PENDING: Final = 4_096
 _LARGEST_NUMBER: Final = 2.0**53
 """Ticks and lots beyond this are not exact in the float that they came in."""
@@ -59,6 +64,7 @@ class Book:
         """Ticks of the lowest bid and the highest ask of the last snapshot: beyond them levels may be unknown."""
         self._bids, self._asks = PriceLevels(), PriceLevels()
         self._queue: list[tuple[msgspec.Raw, msgspec.Raw]] = []
+        self._queued_bytes = 0
         self._pending_bids: dict[float, float] = {}
         self._pending_asks: dict[float, float] = {}
         self._gap: Gap | None = None
@@ -185,7 +191,8 @@ class Book:
         self.update_id = delta.last_id
         self.time_us = delta.time_us
         self._queue.append((delta.raw_bids, delta.raw_asks))
-        if len(self._queue) >= _QUEUED:
+        self._queued_bytes += len(delta.raw_bids) + len(delta.raw_asks)
+        if len(self._queue) >= _QUEUED or self._queued_bytes > _QUEUED_BYTES:
             self._gather()
             if len(self._pending_bids) + len(self._pending_asks) > _PENDING:
                 self._bring_up_to_date()
@@ -196,6 +203,7 @@ class Book:
         self.update_id = snapshot.update_id
         self.time_us = snapshot.time_us
         try:
+            _check_count(snapshot)
             bids, asks = self._to_integers(_decode(snapshot.raw_bids), _decode(snapshot.raw_asks))
         except (msgspec.DecodeError, ValueError, OffStep) as error:
             self._spoil(error)
@@ -228,10 +236,14 @@ class Book:
                 self._pending_asks.update(_decode(raw_asks))
         except msgspec.DecodeError as error:
             self._spoil(error)
+        self._clear_queue()
+
+    def _clear_queue(self) -> None:
         self._queue.clear()
+        self._queued_bytes = 0
 
     def _forget_waiting(self) -> None:
-        self._queue.clear()
+        self._clear_queue()
         self._pending_bids.clear()
         self._pending_asks.clear()
 
@@ -305,3 +317,14 @@ class Book:
             raw_asks=sides[1],
         )
         return [snapshot] if self._gap is None else [snapshot, self._gap]
+
+
+def _check_count(snapshot: BookSnapshot) -> None:
+    """Refuse a snapshot of more levels than anybody can look at, before they are decoded.
+
+    Raises:
+        ValueError: One of its sides has too many.
+    """
+    for side in (snapshot.raw_bids, snapshot.raw_asks):
+        if len(side) > _MANY_BYTES and bytes(side).count(b"[") > MAX_LEVELS:
+            raise ValueError(f"more than {MAX_LEVELS:,} levels a side")

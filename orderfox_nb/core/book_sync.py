@@ -14,6 +14,8 @@ Rules: TypeAlias = Literal["futures", "spot"]
 
 BUFFERED_DELTAS: Final = 1_000
 """How many deltas wait for a snapshot; the oldest go first, a later snapshot makes up for them."""
+BUFFERED_BYTES: Final = 4_000_000
+"""And how much text of levels they have."""
 
 
 class BookSync:
@@ -40,6 +42,7 @@ class BookSync:
     def __init__(self, rules: Rules = "futures") -> None:
         self._rules = rules
         self._buffer: deque[BookDelta] = deque(maxlen=BUFFERED_DELTAS)
+        self._buffered_bytes = 0
         self._synced = False
         self._joined = False
         self._last_id = -1
@@ -69,7 +72,7 @@ class BookSync:
 
     def reset(self) -> None:
         """Begin again, as after a lost connection: the next deltas are buffered until a snapshot comes."""
-        self._buffer.clear()
+        self._clear()
         self._synced = self._joined = False
         self._last_id = -1
         self._late = 0
@@ -112,7 +115,7 @@ class BookSync:
         elif self._buffer and snapshot.update_id < self._previous_id(self._buffer[0]):
             return None
         later = [delta for delta in self._buffer if delta.last_id > snapshot.update_id]
-        self._buffer.clear()
+        self._clear()
         self._synced = True
         self._joined = bool(later)
         self._last_id = later[-1].last_id if later else snapshot.update_id
@@ -141,10 +144,25 @@ class BookSync:
                 self._late += 1
                 return self._begin_anew(delta) if self._late >= LATE_IN_A_ROW else None
             if self._previous_id(delta) != newest_id:
-                self._buffer.clear()
+                self._clear()
         self._late = 0
-        self._buffer.append(delta)
+        self._append(delta)
         return None
+
+    def _append(self, delta: BookDelta) -> None:
+        if len(self._buffer) == self._buffer.maxlen:
+            self._drop_oldest()
+        self._buffer.append(delta)
+        self._buffered_bytes += _bytes_of(delta)
+        while self._buffered_bytes > BUFFERED_BYTES and len(self._buffer) > 1:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._buffered_bytes -= _bytes_of(self._buffer.popleft())
+
+    def _clear(self) -> None:
+        self._buffer.clear()
+        self._buffered_bytes = 0
 
     def _begin_anew(self, delta: BookDelta) -> Gap:
         reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue began anew"
@@ -154,5 +172,9 @@ class BookSync:
 
     def _lose(self, delta: BookDelta, reason: str) -> Gap:
         self.reset()
-        self._buffer.append(delta)
+        self._append(delta)
         return Gap(symbol=delta.symbol, time_us=delta.time_us, received_us=delta.received_us, reason=reason)
+
+
+def _bytes_of(delta: BookDelta) -> int:
+    return len(delta.raw_bids) + len(delta.raw_asks)

@@ -24,6 +24,7 @@ from orderfox_nb.desk.relisting import Instruments, ListedOnce, Relisting
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, EventError, OffStep, OrderFoxError
 from orderfox_nb.feeds.base import Auditable, Feed, Listing, Origin
+from orderfox_nb.feeds.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Hub:
             if isinstance(feed, Auditable)
             else None
         )
+        self._troubles = Troubles(_log, self._clock)
         self._crossed = 0
         self._doubtful: set[Topic] = set()
         self._opened = 0
@@ -313,7 +315,7 @@ class Hub:
                     await self._relisting.reload(state.topic.symbol, found)
                     return False
                 except EventError as error:
-                    _log.warning("%s: an event that cannot follow: %s", state.topic, error)
+                    self._troubles.report(str(state.topic), f"{state.topic}: an event that cannot follow: {error}")
                     state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
                     return False
                 self._events += 1

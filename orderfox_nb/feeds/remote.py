@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -13,20 +14,34 @@ import aiohttp
 import msgspec
 from msgspec import Struct, field
 
-from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.clock import Clock, SystemClock, in_time
 from orderfox_nb.core.events import Candle, Event, Liquidation, Ticker, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.errors import BadValue, MalformedFrame, UnknownSymbol, VenueRefused, VenueUnreachable
+from orderfox_nb.errors import BadValue, MalformedFrame, RateLimited, UnknownSymbol, VenueRefused, VenueUnreachable
+from orderfox_nb.feeds.asking import charge
 from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.remote_link import MOST_TOPICS, Dropped, Gone, RemoteItem, RemoteLink
 from orderfox_nb.feeds.remote_reading import RemoteReading
 from orderfox_nb.feeds.transport import network_reason
+from orderfox_nb.feeds.troubles import Troubles
+
+_log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
 _REQUEST_TIMEOUT_S: Final = 15.0
 _INBOX_BOUND: Final = 4_096
+_CONNECTIONS: Final = 100
+_CANDLES_WEIGHT: Final = 10
+_TRADES_WEIGHT: Final = 20
+"""What a question costs whoever asks it: as much as at the venue behind the server."""
+_MOST_DIGITS: Final = 6
+MAX_SYMBOLS_BYTES: Final = 16_000_000
+"""Of the symbol list: 600 symbols have 0.5 MB."""
+MAX_BYTES: Final = 8_000_000
+"""Of any other answer."""
 
 
 class RemoteFeed:
@@ -47,6 +62,7 @@ class RemoteFeed:
         self._told_origin = _Origin()
         """Of the answer with the symbols: what is known before a socket is open."""
         self._calls = 0
+        self._troubles = Troubles(_log, self._clock)
 
     @property
     def venue(self) -> str:
@@ -63,7 +79,7 @@ class RemoteFeed:
             venue=known.venue or self.venue,
             simulated=known.simulated,
             recorded=known.recorded,
-            problem=next(problems, self._link.problem) or str(told.get("problem") or ""),
+            problem=next(problems, self._link.problem) or short(str(told.get("problem") or "")),
             demo_symbols=known.demo_symbols,
             epoch=next((link.epoch for link in self._links if link.topics and link.epoch), ""),
         )
@@ -89,7 +105,7 @@ class RemoteFeed:
     async def listings(self) -> Sequence[Listing]:
         rows, headers = await self._get_told("symbols", {}, list[msgspec.Raw])
         with suppress(msgspec.MsgspecError):
-            self._told_origin = msgspec.json.decode(headers.get("X-Origin", "{}"), type=_Origin)
+            self._told_origin = decode_json(headers.get("X-Origin", "{}"), _Origin)
         if _state(headers.get("X-Quality", "")) == "down":
             raise VenueUnreachable(
                 self.venue, f"{self._url} has no symbols of its venue, only the built-in list; try again"
@@ -100,6 +116,7 @@ class RemoteFeed:
     async def candles(
         self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
     ) -> Sequence[Candle]:
+        charge(_CANDLES_WEIGHT)
         parameters = {"timeframe": interval, "limit": str(limit)}
         if end_us is not None:
             parameters["end_time"] = str(end_us // 1_000)
@@ -121,6 +138,7 @@ class RemoteFeed:
         ]
 
     async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
+        charge(_TRADES_WEIGHT)
         rows = await self._get(f"trades/{symbol}", {"limit": str(limit)}, list[_TradeRow])
         return [
             Trade(
@@ -205,28 +223,38 @@ class RemoteFeed:
         """Return an answer and its headers, which say of its quality and of its source."""
         self._calls += 1
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=5.0),
-                timeout=aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT_S),
-                headers=self._headers,
-            )
+            self._session = new_session(connections=_CONNECTIONS, headers=self._headers)
+        name = path.partition("/")[0]
+        limit = MAX_SYMBOLS_BYTES if name == "symbols" else MAX_BYTES
+        asking = fetch(self._session, f"{self._url}/api/v1/{path}", parameters, max_bytes=limit)
         try:
-            async with self._session.get(f"{self._url}/api/v1/{path}", params=parameters) as response:
-                body = await response.read()
-                status = response.status
-                headers = response.headers
+            status, _, headers, body = await in_time(self._clock, _REQUEST_TIMEOUT_S, asking)
             if status == 200:
-                return msgspec.json.decode(body, type=kind, strict=False), headers
-            detail = msgspec.json.decode(body, type=_Refused).detail
+                answer: Answer = decode_json(body, kind)
+                self._troubles.over(name)
+                return answer, headers
+            refused: _Refused = decode_json(body, _Refused)
+        except AnswerRefused as error:
+            raise self._malformed(name, str(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise MalformedFrame(self.venue, f"{path} answered with something else ({error})") from error
+            raise self._malformed(name, f"it answered with something else ({error})") from error
         if status == 404:
             raise UnknownSymbol(path.split("/")[1] if "/" in path else path)
+        detail = short(refused.detail)
+        if status == 429:
+            wait = headers.get("Retry-After", "")
+            retry_after_s = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < _MOST_DIGITS else 10.0
+            raise RateLimited(self.venue, f"{self._url}: {detail}", status=status, retry_after_s=retry_after_s)
         if status >= 500:
             raise VenueUnreachable(self.venue, detail)
         raise VenueRefused(self.venue, detail, status=status)
+
+    def _malformed(self, name: str, problem: str) -> MalformedFrame:
+        error = MalformedFrame(self.venue, f"{name} of {self._url}: {problem}")
+        self._troubles.report(name, str(error))
+        return error
 
 
 class _Quality(Struct, frozen=True):
@@ -311,7 +339,8 @@ class _VolumeAnswer(Struct, frozen=True):
 def _state(quality: str) -> str:
     """Return the state that a header ``X-Quality`` tells, empty where it tells none."""
     try:
-        return msgspec.json.decode(quality, type=_Quality).state
+        told: _Quality = decode_json(quality, _Quality)
+        return told.state
     except msgspec.MsgspecError:
         return ""
 
@@ -319,7 +348,7 @@ def _state(quality: str) -> str:
 def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
     """Convert a row: None where it cannot be read, or its steps are none: one such row does not cost the list."""
     try:
-        row = msgspec.json.decode(text, type=_SymbolRow, strict=False)
+        row: _SymbolRow = decode_json(bytes(text), _SymbolRow)
         instrument = Instrument(
             venue=venue,
             symbol=row.id,

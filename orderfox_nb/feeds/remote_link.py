@@ -14,15 +14,21 @@ from msgspec import Struct
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Event, Topic, is_restart
+from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff
-from orderfox_nb.feeds.transport import SOCKET_ERRORS, Socket, network_reason, open_socket
+from orderfox_nb.feeds.transport import SOCKET_ERRORS, ConnectionLost, Socket, network_reason, open_socket
+from orderfox_nb.feeds.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
 WIRE: Final = 1
 MOST_TOPICS: Final = 63
 """A server takes 64 keys on one socket (docs/live.md): one is left for a topic that is being subscribed anew."""
+MAX_MESSAGE_BYTES: Final = 8_000_000
+"""Of a message: a book of 160,000 levels has 3 MB."""
+HELLO_S: Final = 10.0
+"""How long a server may take to say hello on an open socket."""
 _QUIET_S: Final = 45.0
 """The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
 
@@ -88,14 +94,14 @@ class _Status(Struct, frozen=True, tag_field="type", tag="status"):
 
 
 _Message: TypeAlias = _Hello | _Event | _Gone | _Error | _Status
-_decode = msgspec.json.Decoder(_Message).decode
+_message = msgspec.json.Decoder(_Message)
 
 
 class _Kind(Struct, frozen=True):
     type: str
 
 
-_kind = msgspec.json.Decoder(_Kind).decode
+_kind = msgspec.json.Decoder(_Kind)
 _UNREAD: Final = ("heartbeat", "pong", "frame", "response")
 
 
@@ -137,6 +143,7 @@ class RemoteLink:
         self.reconnects = 0
         self.frames = 0
         self.malformed = 0
+        self._troubles = Troubles(_log, clock)
 
     @property
     def topics(self) -> Collection[Topic]:
@@ -192,7 +199,7 @@ class RemoteLink:
         while True:
             reason = ""
             try:
-                async with open_socket(self._url, headers=self._headers) as socket:
+                async with open_socket(self._url, max_bytes=MAX_MESSAGE_BYTES, headers=self._headers) as socket:
                     await self._serve(socket)
             except SOCKET_ERRORS as error:
                 _log.info("the socket of %s ended: %r", self._url, error)
@@ -216,17 +223,24 @@ class RemoteLink:
         self._commands = asyncio.Queue()
         self._keys.clear()
         sender = asyncio.create_task(self._send(socket), name="remote commands")
+        loop = asyncio.get_running_loop()
         try:
-            while True:
-                async with asyncio.timeout(_QUIET_S):
+            async with asyncio.timeout(HELLO_S) as limit:
+                while True:
                     text = await socket.recv()
-                self.frames += 1
-                try:
-                    if _kind(text).type not in _UNREAD:
-                        await self._take(_decode(text))
-                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                    self.malformed += 1
-                    _log.warning("malformed message from %s: %s", self._url, error)
+                    self.frames += 1
+                    try:
+                        if checked(_kind, text).type not in _UNREAD:
+                            await self._take(checked(_message, text))
+                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                        self.malformed += 1
+                        self._troubles.report("message", f"malformed message from {self._url}: {error}")
+                    if self._venue:
+                        limit.reschedule(loop.time() + _QUIET_S)
+        except TimeoutError:
+            raise ConnectionLost(
+                f"it said nothing for {_QUIET_S:g} s" if self._venue else f"it said no hello within {HELLO_S:g} s"
+            ) from None
         finally:
             sender.cancel()
             await asyncio.wait({sender})
@@ -251,11 +265,11 @@ class RemoteLink:
                 await self._deliver(key, event)
             case _Gone(key, reason):
                 for inbox in self._of(key):
-                    inbox.put_notice(Gone(reason))
+                    inbox.put_notice(Gone(short(reason)))
             case _Error(reason, key):
-                _log.warning("%s: %s", self._url, reason)
+                self._troubles.report("error", f"{self._url}: {short(reason)}")
                 for inbox in self._of(key):
-                    inbox.put_notice(Gone(reason))
+                    inbox.put_notice(Gone(short(reason)))
 
     def _greet(self, hello: _Hello) -> None:
         if hello.wire != WIRE:

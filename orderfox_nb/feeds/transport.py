@@ -5,19 +5,26 @@ Both have the same interface; picows costs an eighth in a flood. Compression is 
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import socket
 import ssl
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
 import aiohttp
 
+OPEN_TIMEOUT_S: Final = 10.0
+"""From the first packet of a connection to the end of its handshake."""
+
 CLIENT: Final = "picows.websockets" if find_spec("picows") is not None else "websockets"
 _library: Any = import_module(CLIENT)
-_connect: Any = _library.connect if CLIENT != "websockets" else import_module("websockets.asyncio.client").connect
+_PICOWS: Final = CLIENT != "websockets"
 _exceptions: Any = import_module(f"{CLIENT}.exceptions")
 
 SOCKET_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, TimeoutError, EOFError, _exceptions.WebSocketException)
@@ -44,6 +51,14 @@ _BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
 """What an error of the network is called; the first that fits."""
 
 
+_library_log: Final = logging.getLogger(f"{__name__}.library")
+# Why a connection ended is logged by whoever opened it, once.
+_library_log.setLevel(logging.CRITICAL)
+
+_TOO_BIG: Final = 1009
+"""The code with which the libraries close a socket whose message is beyond the limit."""
+
+
 class ConnectionLost(ConnectionError):
     """A connection that we give up; its text is for a person."""
 
@@ -56,24 +71,49 @@ class Socket(Protocol):
     async def close(self, code: int = 1000, reason: str = "") -> None: ...
 
 
-def open_socket(
-    url: str, *, headers: dict[str, str] | None = None, max_size: int = 8 * 1024 * 1024, open_timeout_s: float = 10.0
-) -> AbstractAsyncContextManager[Socket]:
+if _PICOWS:
+    _connect: Any = partial(_library.connect, max_redirects=0)
+else:
+
+    class _Direct(import_module("websockets.asyncio.client").connect):
+        """Follows no redirect: only the address in the settings was chosen by somebody."""
+
+        def process_redirect(self, exc: Exception) -> Exception:
+            return exc
+
+    _connect = _Direct
+
+
+@asynccontextmanager
+async def open_socket(url: str, *, max_bytes: int, headers: dict[str, str] | None = None) -> AsyncGenerator[Socket]:
     """Connect when entered; close with a handshake of at most half a second when left.
+
+    Args:
+        url: Where to; a redirect is not followed.
+        max_bytes: Of a message; the socket ends with the first one beyond.
+        headers: Sent with the handshake.
 
     Raises:
         Exception: One of ``SOCKET_ERRORS``.
     """
-    return _connect(
+    connecting = _connect(
         url,
         compression=None,
         additional_headers=headers,
-        max_size=max_size,
-        open_timeout=open_timeout_s,
+        max_size=max_bytes,
+        logger=_library_log,
+        open_timeout=OPEN_TIMEOUT_S,
         close_timeout=0.5,
         ping_interval=20,
         ping_timeout=20,
     )
+    # The library's own limit begins when the connection is there.
+    async with asyncio.timeout(OPEN_TIMEOUT_S):
+        socket = await connecting
+    try:
+        yield socket
+    finally:
+        await socket.close()
 
 
 def http_status(error: BaseException) -> int:
@@ -88,7 +128,9 @@ def network_reason(error: BaseException) -> str:
     if isinstance(error, ConnectionLost):
         return str(error)
     if status := http_status(error):
-        return f"HTTP {status}"
+        return f"it redirects (HTTP {status}), which is not followed" if 300 <= status < 400 else f"HTTP {status}"
+    if getattr(getattr(error, "sent", None), "code", 0) == _TOO_BIG:
+        return "it sent a message that is too large, which is refused"
     # aiohttp keeps the system's error inside its own.
     cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
     by_number = _BY_NUMBER.get(getattr(cause, "errno", None) or 0)

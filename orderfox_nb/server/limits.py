@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from orderfox_nb.errors import ClientLimited
 from orderfox_nb.server.clients import client_of, is_loopback
 
 MOST_REQUESTS: Final = 256
@@ -29,18 +30,43 @@ class RateLimit:
         self._now_s = now_s
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait_s(self, client: str = "") -> float:
-        """Take one permit of a client, by its address; returns 0, or in how many seconds there will be one."""
+    def wait_s(self, client: str = "", permits: float = 1) -> float:
+        """Take permits of a client, by its address; returns 0, or in how many seconds there will be as many."""
         client = client_of(client)
         now_s = self._now_s()
         left, then_s = self._left.pop(client, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
-        taken = left >= 1
-        self._left[client] = (left - 1 if taken else left, now_s)
+        taken = left >= permits
+        self._left[client] = (left - permits if taken else left, now_s)
         # Who was not seen for longest has a full bucket again, or is one of more clients than are told apart.
         if len(self._left) > _MOST_CLIENTS:
             self._left.popitem(last=False)
-        return 0.0 if taken else (1 - left) / self._per_s
+        return 0.0 if taken else (permits - left) / self._per_s
+
+
+class ClientWeight:
+    """How much of the venue's request budget each client has, for what it asks beside the streams that all share.
+
+    Args:
+        per_minute: Request weight, all of it at once for a client that was quiet.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+        now_s: Measures time.
+    """
+
+    def __init__(self, *, per_minute: int, loopback_limited: bool = False, now_s: Callable[[], float]) -> None:
+        self._left = RateLimit(burst=per_minute, per_s=per_minute / 60, now_s=now_s)
+        self._loopback_limited = loopback_limited
+
+    def take(self, client: str, weight: int) -> None:
+        """Take the weight of a question from a client.
+
+        Raises:
+            ClientLimited: It has none left.
+        """
+        if not self._loopback_limited and is_loopback(client):
+            return
+        if wait_s := self._left.wait_s(client, weight):
+            raise ClientLimited(wait_s)
 
 
 class Places:

@@ -8,16 +8,18 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import SettingError
+from orderfox_nb.feeds.asking import Charge
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.server.clients import TrustedProxies
 from orderfox_nb.server.connections import Connections, allowed_connections
-from orderfox_nb.server.limits import Places, RateLimit
+from orderfox_nb.server.limits import ClientWeight, Places, RateLimit
 from orderfox_nb.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -86,6 +88,11 @@ class DeskService:
         self.now_s: Callable[[], float] = time.monotonic
         """Measures every rate."""
         self.writes = RateLimit(burst=20, per_s=2, now_s=lambda: self.now_s())  # noqa: PLW0108  (it may be replaced)
+        self.weight = ClientWeight(
+            per_minute=self.settings.max_client_weight,
+            loopback_limited=loopback_limited,
+            now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
+        )
         self.requests = 0
         """REST requests under way."""
         self._refused_origins: set[str] = set()
@@ -102,6 +109,12 @@ class DeskService:
             exempt=lambda address: proxies.trusts(address) or self.places.exempts(address),
         )
         return {"connections": connections, "proxies": proxies}
+
+    def charge(self, client: str, *, trusted: bool) -> Charge | None:
+        """Return what takes the cost of a client's questions from it: nothing does where the client is trusted."""
+        if trusted or not self.standalone:
+            return None
+        return partial(self.weight.take, client)
 
     def lists_origin(self, origin: str | None) -> bool:
         """Return whether an origin is one of CORS_ORIGINS."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderfox_nb.core.book import Book
+from orderfox_nb.core.book import MAX_LEVELS, Book
 from orderfox_nb.core.events import BookDelta, Gap, Status, Trade
 from orderfox_nb.errors import EventError
 from tests.core.books import BTC, Lots, an_instrument, delta, snapshot
@@ -157,6 +159,30 @@ def test_snapshot_that_cannot_be_read_is_refused_and_leaves_the_book_unsynced():
         book.apply(bad)
     assert not book.synced
     assert levels(book, "bid") == [(100, 1)]
+
+
+def test_snapshot_of_more_levels_than_anybody_looks_at_is_refused_before_it_is_decoded():
+    book = a_book({100: 1}, {101: 1})
+    many = msgspec.Raw(b"[" + b'["1.0","1.0"],' * MAX_LEVELS + b"nobody decodes this]")
+    with pytest.raises(EventError, match="more than 100,000 levels a side"):
+        book.apply(msgspec.structs.replace(snapshot(11, {}, {}), raw_asks=many))
+    assert not book.synced
+    book.apply(snapshot(12, {100: 1}, {101: 1}))
+    assert book.synced
+
+
+def test_deltas_that_nobody_reads_hold_a_bounded_text():
+    book = a_book({100: 1}, {101: 1})
+    large = msgspec.Raw(b"[" + b",".join([b'["10.0","1.0"]'] * 5_000) + b"]")
+    tracemalloc.start()
+    for number in range(11, 211):
+        # 200 updates of 70 kB: each a text of its own, as from the wire.
+        text = msgspec.Raw(bytes(large))
+        book.apply(msgspec.structs.replace(delta(number - 1, number), raw_bids=text))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4_000_000
+    assert book.update_id == 210
 
 
 def test_deltas_that_nobody_reads_end_in_the_same_book():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.book_sync import BUFFERED_DELTAS, BookSync
+from orderfox_nb.core.book_sync import BUFFERED_BYTES, BUFFERED_DELTAS, BookSync
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap
 from tests.core.books import BTC, delta, snapshot
 
@@ -223,6 +224,20 @@ def test_reset_forgets_the_connection_before():
     assert not sync.synced
     assert sync.delta(delta(90, 100)) is None
     assert ids(sync.snapshot(snapshot(95, {}, {}))) == [95, 100]
+
+
+def test_large_deltas_that_wait_for_a_snapshot_are_bounded_by_their_text():
+    sync = BookSync("futures")
+    large = msgspec.Raw(b"[" + b" " * (BUFFERED_BYTES // 10) + b"]")
+    for number in range(100):
+        assert sync.delta(msgspec.structs.replace(delta(number, number + 1), raw_bids=large)) is None
+    assert sync.buffered == 9
+    # The oldest are gone: a snapshot from before them joins nothing, a later one does.
+    assert sync.snapshot(snapshot(50, {}, {})) is None
+    assert ids(sync.snapshot(snapshot(98, {}, {}))) == [98, 99, 100]
+    sync.reset()
+    assert sync.delta(msgspec.structs.replace(delta(100, 101), raw_bids=large)) is None
+    assert sync.buffered == 1
 
 
 @given(

@@ -26,7 +26,7 @@ from orderfox_nb.errors import (
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.rest import BinanceRest
-from orderfox_nb.feeds.binance.weights import BACKGROUND, URGENT, WeightBudget
+from orderfox_nb.feeds.binance.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
 from tests.feeds.conftest import next_of
 from tests.feeds.venue import ScriptedVenue, book
 
@@ -75,6 +75,33 @@ async def test_what_is_urgent_goes_before_what_came_earlier() -> None:
     budget.release(90, used=90)
     await clock.advance(61)
     assert order == ["urgent", "background"]
+    await asyncio.gather(*tasks)
+    await budget.close()
+
+
+async def test_questions_leave_room_for_streams_and_both_for_books() -> None:
+    clock = ManualClock(0)
+    budget = WeightBudget("binance", clock, limit=1_000)
+    granted: list[int] = []
+
+    async def ask(priority: int) -> None:
+        await budget.acquire(10, priority=priority)
+        granted.append(priority)
+        budget.release(10)
+
+    tasks = [asyncio.create_task(ask(ASKED)) for _ in range(300)]
+    await settle()
+    assert granted.count(ASKED) == 50, "half of the minute's limit"
+    tasks += [asyncio.create_task(ask(ROUTINE)) for _ in range(100)]
+    await settle()
+    assert granted.count(ROUTINE) == 25, "up to three quarters, past the questions that came before"
+    tasks += [asyncio.create_task(ask(URGENT)) for _ in range(40)]
+    await settle()
+    assert granted.count(URGENT) == 15, "and up to nine tenths at once, whoever waits"
+    await clock.advance(60)
+    assert granted[90:] == [URGENT] * 25 + [ROUTINE] * 50, "the most urgent first"
+    await clock.advance(600)
+    assert (granted.count(ASKED), granted.count(ROUTINE), granted.count(URGENT)) == (300, 100, 40)
     await asyncio.gather(*tasks)
     await budget.close()
 

@@ -108,7 +108,7 @@ class ScriptedVenue:
         if isinstance(answer, web.Response):
             # A response can be sent once: each caller gets its own.
             return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
-        return web.json_response(answer)
+        return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuse_sockets:

@@ -12,6 +12,7 @@ from orderfox_nb.core.events import Event
 from orderfox_nb.feeds.binance.items import Item
 from orderfox_nb.feeds.binance.messages import StreamFrame, decode_frame, stream_name
 from orderfox_nb.feeds.binance.protocol import to_events
+from orderfox_nb.feeds.http import short
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.transport import ConnectionLost, Socket, open_socket
 
@@ -20,6 +21,10 @@ COMMAND_PAUSE_S: Final = 0.2
 
 READER_PATIENCE_S: Final = 2.0
 """How long a socket waits for a reader whose inbox is half full before its items are dropped."""
+
+
+MAX_FRAME_BYTES: Final = 1_000_000
+"""Of a frame: a diff of 1,000 levels has 30 kB."""
 
 
 SILENT_S: Final = 4.0
@@ -97,7 +102,7 @@ class Connection:
         Raises:
             Exception: One of ``transport.SOCKET_ERRORS``: why it ended.
         """
-        async with open_socket(self._url) as socket:
+        async with open_socket(self._url, max_bytes=MAX_FRAME_BYTES) as socket:
             self.opened_us = self._heard_us = self._clock.now_us()
             sender = asyncio.create_task(self._send_changes(socket), name="binance commands")
             receiver = asyncio.create_task(self._receive(socket), name="binance frames")
@@ -138,7 +143,7 @@ class Connection:
         streams = self._asked.pop(frame.id, frozenset[str]()) if frame.id is not None else frozenset[str]()
         if frame.code or frame.error is not None:
             reason = frame.msg or (frame.error.msg if frame.error is not None else "")
-            raise CommandRefused(f"subscription refused: {reason}")
+            raise CommandRefused(f"subscription refused: {short(reason)}")
         streams &= self._wanted
         self.acknowledged |= streams
         self._listener.subscribed(self, streams)

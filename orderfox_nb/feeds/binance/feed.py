@@ -33,6 +33,7 @@ from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRes
 from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET, StreamSockets
 from orderfox_nb.feeds.binance.venue_clock import VenueClock
 from orderfox_nb.feeds.binance.watch import CLOCK_EVERY_S, Watch
+from orderfox_nb.feeds.binance.weights import ASKED
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
 _log = logging.getLogger(__name__)
@@ -211,10 +212,11 @@ class BinanceFeed:
     ) -> Sequence[Candle]:
         if interval not in TIMEFRAME_US:
             raise BadValue("timeframe", interval, f"one of {' '.join(TIMEFRAME_US)}")
-        return await self._past.candles(symbol, interval, limit=max(1, min(limit, MOST_CANDLES)), end_us=end_us)
+        limit = max(1, min(limit, MOST_CANDLES))
+        return await self._past.candles(symbol, interval, limit=limit, end_us=end_us, priority=ASKED)
 
     async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        return await self._past.trades(symbol, limit=max(1, min(limit, MOST_TRADES)))
+        return await self._past.trades(symbol, limit=max(1, min(limit, MOST_TRADES)), priority=ASKED)
 
     async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
         return () if self._history is None else await self._history.orders(symbol, limit=limit)

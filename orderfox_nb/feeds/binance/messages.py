@@ -13,6 +13,8 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
+from orderfox_nb.feeds.http import checked
+
 PerhapsNumber: TypeAlias = float | Literal[""]
 """A number, or nothing where the venue has none."""
 
@@ -237,16 +239,16 @@ def decode_frame(text: str | bytes) -> StreamFrame:
     """Decode one frame.
 
     Raises:
-        msgspec.MsgspecError: Not of the protocol.
+        msgspec.MsgspecError: Not of the protocol, or nested too deep.
         UnicodeDecodeError: Not text.
     """
-    return _frame.decode(text)
+    return checked(_frame, text)
 
 
 def stream_name(text: str | bytes) -> str:
     """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
     try:
-        return _name.decode(text).stream
+        return checked(_name, text).stream
     except (msgspec.MsgspecError, UnicodeDecodeError):
         # Cut off: the name stands at the front.
         found = _CUT_OFF.match(text if isinstance(text, bytes) else text.encode(errors="replace"))

@@ -30,6 +30,7 @@ from orderfox_nb.feeds.binance.protocol import (
 )
 from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.symbol_list import instruments_from
+from orderfox_nb.feeds.binance.weights import ROUTINE
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
 _log = logging.getLogger(__name__)
@@ -81,9 +82,10 @@ class Past:
         """Return one snapshot of 1,000 levels a side."""
         return (snapshot_from(symbol, await self._rest.depth(symbol)),)
 
-    async def trades(self, symbol: str, *, limit: int = MOST_TRADES) -> list[Trade]:
+    async def trades(self, symbol: str, *, limit: int = MOST_TRADES, priority: int = ROUTINE) -> list[Trade]:
         """Return the newest trades."""
-        return [trade_from(symbol, row) for row in await self._rest.aggregate_trades(symbol, limit=limit)]
+        rows = await self._rest.aggregate_trades(symbol, limit=limit, priority=priority)
+        return [trade_from(symbol, row) for row in rows]
 
     async def trades_between(self, symbol: str, first_id: int, last_id: int) -> list[Trade]:
         """Return the trades from one id up to and including another, as far as the venue still has them."""
@@ -106,6 +108,7 @@ class Past:
         limit: int = MOST_CANDLES,
         start_us: int | None = None,
         end_us: int | None = None,
+        priority: int = ROUTINE,
     ) -> list[Candle]:
         """Return bars that open from ``start_us`` to ``end_us``, at most 1,500.
 
@@ -119,6 +122,7 @@ class Past:
             limit=limit,
             start_ms=None if start_us is None else start_us // 1_000,
             end_ms=None if end_us is None else end_us // 1_000,
+            priority=priority,
         )
         now_us = self._now_us()
         return [

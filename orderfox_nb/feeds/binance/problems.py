@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from orderfox_nb.errors import UnknownSymbol, VenueBlocked, VenueRefused, blocked_text
+from orderfox_nb.errors import MalformedFrame, UnknownSymbol, VenueBlocked, VenueRefused, blocked_text
 from orderfox_nb.feeds.transport import http_status
 
 BLOCKED: Final = (403, 451)
@@ -36,6 +36,11 @@ class Problems:
         if reason.startswith(f"{self._venue} "):
             # A sentence of its own, about this venue.
             return reason
+        if isinstance(next(iter(self._errors.values())), MalformedFrame):
+            return (
+                f"{self._venue} sends what cannot be used ({reason}); still trying. Check the BINANCE_*_BASE_URL "
+                "settings, or use the embedded exchange: --source sim"
+            )
         if self._ours:
             return (
                 f"The exchange of this server does not answer ({reason}). If it has ended, it is being started again."

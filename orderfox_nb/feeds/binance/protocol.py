@@ -43,6 +43,9 @@ from orderfox_nb.feeds.binance.messages import (
 
 Root: TypeAlias = Literal["public", "market"]
 
+MAX_SIDE_BYTES: Final = 128_000
+"""Of a side of a book update, which has room for 5,000 levels: the venue sends some hundred."""
+
 COIN_MARGINED: Final = 2
 """``st`` of a COIN-M event on a stream of all markets: its quantities are in contracts."""
 
@@ -111,6 +114,8 @@ def to_events(payload: Payload | list[ForceOrder], received_us: int) -> Iterator
 
 def _to_event(message: Payload, received_us: int) -> Event:
     if isinstance(message, DepthUpdate):
+        if max(len(message.bids), len(message.asks)) > MAX_SIDE_BYTES:
+            raise ValueError(f"a book update of more than {MAX_SIDE_BYTES // 1_000} kB a side")
         return BookDelta(
             symbol=message.symbol,
             time_us=(message.time or message.event_time) * 1_000,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Final, TypeVar
 
 import aiohttp
@@ -20,6 +22,7 @@ from orderfox_nb.errors import (
     VenueRefused,
     VenueUnreachable,
 )
+from orderfox_nb.feeds.asking import charge
 from orderfox_nb.feeds.binance.messages import (
     AggTradeRow,
     DepthBody,
@@ -41,13 +44,34 @@ from orderfox_nb.feeds.binance.symbol_list import (
     TradingSession,
     rate_limits,
 )
-from orderfox_nb.feeds.binance.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
+from orderfox_nb.feeds.binance.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
+from orderfox_nb.feeds.http import AnswerRefused, HttpAnswer, decode_json, fetch, new_session, short
 from orderfox_nb.feeds.transport import network_reason
+from orderfox_nb.feeds.troubles import Troubles
+
+_log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
 _LANES: Final = 8
 """Requests under way at once: so many can be refused before the first refusal stops the others."""
+
+MAX_SMALL_BYTES: Final = 64_000
+"""Of the answer about one thing, such as the time."""
+MAX_BYTES: Final[Mapping[str, int]] = {
+    "exchangeInfo": 16_000_000,
+    "ticker/24hr": 4_000_000,
+    "premiumIndex": 4_000_000,
+    "tradingSchedule": 4_000_000,
+    "klines": 2_000_000,
+    "aggTrades": 2_000_000,
+    "depth": 1_000_000,
+}
+"""Of the answers that are lists, several times what the venue sends: 1,000 levels a side have 60 kB."""
+_ONE_OR_ALL: Final = ("ticker/24hr", "premiumIndex")
+
+_ASKED_LANES: Final = 4
+"""And of them single questions of clients: a book never stands in line behind all of them."""
 
 INVALID_SYMBOL: Final = -1121
 MOST_CANDLES: Final = 1_500
@@ -85,11 +109,13 @@ class BinanceRest:
         self._session: aiohttp.ClientSession | None = None
         self.budget = WeightBudget(venue, clock)
         self._lanes = asyncio.Semaphore(_LANES)
+        self._asked_lanes = asyncio.Semaphore(_ASKED_LANES)
         self.rows = Rows()
         self.learned: Callable[[list[SymbolRow]], None] = lambda _: None
         """Called with the rows of every symbol list."""
         self.calls = 0
         self.failures = 0
+        self._troubles = Troubles(_log, clock)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -136,6 +162,7 @@ class BinanceRest:
         limit: int,
         start_ms: int | None = None,
         end_ms: int | None = None,
+        priority: int = ROUTINE,
     ) -> list[KlineRow]:
         """Return bars, oldest first, at most 1,500."""
         parameters = {"symbol": symbol, "interval": interval, "limit": str(limit)}
@@ -143,16 +170,16 @@ class BinanceRest:
             parameters["startTime"] = str(start_ms)
         if end_ms is not None:
             parameters["endTime"] = str(end_ms)
-        return await self._get("klines", list[KlineRow], parameters, weight=klines_weight(limit))
+        return await self._get("klines", list[KlineRow], parameters, weight=klines_weight(limit), priority=priority)
 
     async def aggregate_trades(
-        self, symbol: str, *, limit: int = MOST_TRADES, from_id: int | None = None
+        self, symbol: str, *, limit: int = MOST_TRADES, from_id: int | None = None, priority: int = ROUTINE
     ) -> list[AggTradeRow]:
         """Return the newest trades, or those from an id on; oldest first, at most 1,000."""
         parameters = {"symbol": symbol, "limit": str(limit)}
         if from_id is not None:
             parameters["fromId"] = str(from_id)
-        return await self._get("aggTrades", list[AggTradeRow], parameters, weight=20)
+        return await self._get("aggTrades", list[AggTradeRow], parameters, weight=20, priority=priority)
 
     async def tickers(self) -> list[TickerRow]:
         """Return the 24 h statistics of every symbol whose row can be read."""
@@ -200,12 +227,15 @@ class BinanceRest:
         Raises:
             FeedError: It was not answered as asked.
             UnknownSymbol: The venue does not know the symbol.
+            ClientLimited: Whoever asks it has asked for too much lately.
         """
+        if priority == ASKED:
+            charge(weight)
         parameters = parameters or {}
         timeout_s = self._patience_s if patience_s is not None and patience_s < 0 else patience_s
         while True:
             await self.budget.acquire(weight, priority=priority, timeout_s=timeout_s)
-            async with self._lanes:
+            async with self._asked_lanes if priority == ASKED else nullcontext(), self._lanes:
                 if self.budget.paused_s > 0:
                     # The venue has told another request to stop while this one stood in line.
                     self.budget.refund(weight)
@@ -218,19 +248,24 @@ class BinanceRest:
             answer = await self._send(path, kind, parameters, weight)
         except (FeedError, UnknownSymbol) as error:
             self.failures += 1
+            if isinstance(error, MalformedFrame):
+                self._troubles.report(path, str(error))
             self._report(error)
             raise
         self._report(None)
+        self._troubles.over(path)
         return answer
 
     async def _send(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
         used: int | None = None
         try:
-            response, body = await in_time(self._clock, self._timeout_s, self._read(path, parameters))
-            used = _whole(response.headers.get("X-MBX-USED-WEIGHT-1M"))
-            if response.status != 200:
-                raise self._refusal(response, body, parameters.get("symbol", ""))
-            return msgspec.json.decode(body, type=kind, strict=False)
+            answer = await in_time(self._clock, self._timeout_s, self._read(path, parameters))
+            used = _whole(answer.headers.get("X-MBX-USED-WEIGHT-1M"))
+            if answer.status != 200:
+                raise self._refusal(answer, parameters.get("symbol", ""))
+            return decode_json(answer.body, kind)
+        except AnswerRefused as error:
+            raise MalformedFrame(self._venue, f"{path} of {self.url}: {error}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VenueUnreachable(self._venue, f"no answer from {self.url} ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -238,29 +273,23 @@ class BinanceRest:
         finally:
             self.budget.release(weight, used=used)
 
-    async def _read(self, path: str, parameters: Mapping[str, str]) -> tuple[aiohttp.ClientResponse, bytes]:
-        async with self._open_session().get(f"{self.url}/fapi/v1/{path}", params=parameters) as response:
-            return response, await response.read()
-
-    def _open_session(self) -> aiohttp.ClientSession:
+    async def _read(self, path: str, parameters: Mapping[str, str]) -> HttpAnswer:
         if self._session is None:
-            # An idle connection closes by itself: nothing stays open for nobody.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_LANES, keepalive_timeout=5.0),
-                # Measured by our own clock.
-                timeout=aiohttp.ClientTimeout(total=None),
-            )
-        return self._session
+            self._session = new_session(connections=_LANES)
+        limit = MAX_BYTES.get(path, MAX_SMALL_BYTES)
+        if path in _ONE_OR_ALL and "symbol" in parameters:
+            limit = MAX_SMALL_BYTES
+        return await fetch(self._session, f"{self.url}/fapi/v1/{path}", parameters, max_bytes=limit)
 
-    def _refusal(self, response: aiohttp.ClientResponse, body: bytes, symbol: str) -> FeedError | UnknownSymbol:
+    def _refusal(self, answer: HttpAnswer, symbol: str) -> FeedError | UnknownSymbol:
         try:
-            refused = msgspec.json.decode(body, type=RefusedBody)
+            refused: RefusedBody = decode_json(answer.body, RefusedBody)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             refused = RefusedBody()
-        status = response.status
-        reason = refused.msg or response.reason or "refused"
+        status = answer.status
+        reason = short(refused.msg) or answer.reason or "refused"
         if status in (429, 418):
-            wait_s = _seconds(response.headers.get("Retry-After"), default=60.0 if status == 418 else 10.0)
+            wait_s = _seconds(answer.headers.get("Retry-After"), default=60.0 if status == 418 else 10.0)
             self.budget.pause(wait_s)
             return RateLimited(self._venue, reason, status=status, retry_after_s=wait_s)
         if status in BLOCKED:

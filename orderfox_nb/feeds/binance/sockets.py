@@ -17,6 +17,7 @@ from orderfox_nb.feeds.binance.items import Item, Live, Silent, Speaking
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, network_reason
+from orderfox_nb.feeds.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
@@ -159,6 +160,7 @@ class _Line:
         self._random = random
         self._report = report
         self.routes: dict[str, Route] = {}
+        self._troubles = Troubles(_log, clock)
         self._tasks: dict[Connection, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._rotate = asyncio.Event()
@@ -249,7 +251,9 @@ class _Line:
 
     def malformed(self, stream: str, reason: str) -> None:
         self._owner.malformed += 1
-        _log.warning("%s on %s", reason, stream or self.url)
+        # A stream of another name is none of ours, and may have any name.
+        of = stream if stream in self.routes else self.url
+        self._troubles.report(of, f"{reason} on {of}")
         for name, route in self.routes.items():
             if name == stream or not stream:
                 route.malformed(reason)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.feeds.http import checked, decode_json
 
 _log = logging.getLogger(__name__)
 
@@ -90,10 +91,11 @@ class Rows:
     def read(self, path: str, raw: Sequence[Raw], kind: type[Row]) -> list[Row]:
         """Return the rows that can be read, in their order."""
         rows: list[Row] = []
+        decoder = msgspec.json.Decoder(kind, strict=False)
         problem = ""
         for text in raw:
             try:
-                rows.append(msgspec.json.decode(text, type=kind, strict=False))
+                rows.append(checked(decoder, bytes(text)))
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 problem = problem or f"{error} in {bytes(text)[:200]!r}"
         self.leave_out(path, len(raw) - len(rows), problem)
@@ -111,7 +113,7 @@ class Rows:
 def rate_limits(raw: Raw, rows: Rows) -> list[RateLimit]:
     """Return the limits that can be read, none where they are no list."""
     try:
-        limits = msgspec.json.decode(raw, type=list[Raw])
+        limits: list[Raw] = decode_json(bytes(raw), list[Raw])
     except msgspec.MsgspecError:
         return []
     return rows.read("exchangeInfo limits", limits, RateLimit)
@@ -161,7 +163,7 @@ def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> lis
 def _step(row: SymbolRow, rule: str, field: str) -> Decimal:
     for text in row.filters:
         try:
-            found = msgspec.json.decode(text, type=_Filter)
+            found: _Filter = decode_json(bytes(text), _Filter)
         except msgspec.MsgspecError:
             # Another rule of the symbol, which nobody here reads.
             continue

@@ -14,9 +14,18 @@ _SLACK_US: Final = 500_000
 """Our clock's doubt about when the venue's minute begins."""
 
 URGENT: Final = 0
-"""Somebody looks at an empty screen: snapshots and what a person asked for."""
+"""Snapshots: a book is nothing without one."""
 ROUTINE: Final = 1
+"""What the streams need to be whole, and the symbol list."""
 BACKGROUND: Final = 2
+ASKED: Final = 3
+"""Single questions of clients, such as older bars."""
+
+_SHARES: Final = {URGENT: 0.9, ROUTINE: 0.75, BACKGROUND: 0.75, ASKED: 0.75}
+"""Part of a minute's limit up to which each is granted: the last of ours is for books alone, a tenth for others at the
+same address."""
+ASKED_SHARE: Final = 0.5
+"""And how much of it questions may take in all."""
 
 
 class WeightBudget:
@@ -28,7 +37,7 @@ class WeightBudget:
     Args:
         venue: Name for errors.
         clock: What minutes are measured by.
-        limit: Weight a minute; a tenth is left to others at the same address.
+        limit: Weight a minute.
     """
 
     def __init__(self, venue: str, clock: Clock, *, limit: int = 2_400) -> None:
@@ -39,6 +48,8 @@ class WeightBudget:
         """The venue's clock minus ours."""
         self.used = 0
         """Weight used in this minute, as far as known."""
+        self.asked = 0
+        """And of it by single questions."""
         self._flying = 0
         self._minute = -1
         self._paused_until_us = 0
@@ -51,14 +62,14 @@ class WeightBudget:
         """How many requests wait for weight."""
         return sum(not entry[3].done() for entry in self._waiting)
 
-    async def acquire(self, weight: int, *, priority: int = ROUTINE, timeout_s: float | None = None) -> None:
+    async def acquire(self, weight: int, *, priority: int = URGENT, timeout_s: float | None = None) -> None:
         """Wait until a request of this weight may be sent; ``release`` must follow its answer.
 
         Raises:
             RateLimited: It would not be granted within the timeout.
         """
-        if not self._waiting and self._fits(weight):
-            self._take(weight)
+        if self._fits(weight, priority) and not self._somebody_before(priority):
+            self._take(weight, priority)
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._arrivals += 1
@@ -118,21 +129,29 @@ class WeightBudget:
             self._pump.cancel()
             self._pump = None
 
-    def _fits(self, weight: int) -> bool:
+    def _somebody_before(self, priority: int) -> bool:
+        return any(entry[0] <= priority and not entry[3].done() for entry in self._waiting)
+
+    def _fits(self, weight: int, priority: int) -> bool:
         self._roll()
         if self._paused_until_us > self._clock.now_us():
             return False
-        return self.used == 0 or self.used + weight <= self.limit * 9 // 10
+        if priority == ASKED and self.asked and self.asked + weight > self.limit * ASKED_SHARE:
+            return False
+        return self.used == 0 or self.used + weight <= self.limit * _SHARES[priority]
 
-    def _take(self, weight: int) -> None:
+    def _take(self, weight: int, priority: int) -> None:
         self.used += weight
         self._flying += weight
+        if priority == ASKED:
+            self.asked += weight
 
     def _roll(self) -> None:
         minute = (self._clock.now_us() + self.offset_us - _SLACK_US) // MINUTE_US
         if minute != self._minute:
             self._minute = minute
             self.used = self._flying
+            self.asked = 0
 
     def _wait_s(self) -> float:
         now_us = self._clock.now_us()
@@ -142,12 +161,12 @@ class WeightBudget:
 
     async def _grant(self) -> None:
         while self._waiting:
-            _, _, weight, granted = self._waiting[0]
+            priority, _, weight, granted = self._waiting[0]
             if granted.done():
                 heapq.heappop(self._waiting)
-            elif self._fits(weight):
+            elif self._fits(weight, priority):
                 heapq.heappop(self._waiting)
-                self._take(weight)
+                self._take(weight, priority)
                 granted.set_result(None)
             else:
                 await self._clock.sleep(self._wait_s() + 0.001)

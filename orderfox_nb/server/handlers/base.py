@@ -19,7 +19,17 @@ from tornado import web
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
 
-from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, RateLimited, SettingError, UnknownSymbol
+from orderfox_nb.errors import (
+    BadValue,
+    ClientLimited,
+    FeedError,
+    InputError,
+    OrderFoxError,
+    RateLimited,
+    SettingError,
+    UnknownSymbol,
+)
+from orderfox_nb.feeds.asking import asking_for
 from orderfox_nb.server.limits import MOST_REQUESTS
 
 if TYPE_CHECKING:
@@ -59,10 +69,12 @@ def refusal(error: OrderFoxError) -> Refused:
     match error:
         case UnknownSymbol():
             return Refused(404, str(error))
-        case BadValue() | InputError():
-            return Refused(400, str(error))
+        case ClientLimited():
+            return Refused(429, str(error), retry_after_s=error.retry_after_s)
         case RateLimited():
             return Refused(503, str(error), retry_after_s=error.retry_after_s)
+        case BadValue() | InputError():
+            return Refused(400, str(error))
         case FeedError() | SettingError():
             return Refused(503, str(error))
         case _:
@@ -234,7 +246,8 @@ class RestHandler(MarketHandler):
             raise Refused(503, "This server has too many requests under way: try again", retry_after_s=1)
         service.requests += 1
         try:
-            text = await self.answer(*args)
+            with asking_for(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
+                text = await self.answer(*args)
         except OrderFoxError as error:
             raise refusal(error) from error
         finally:

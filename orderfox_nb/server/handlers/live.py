@@ -16,6 +16,7 @@ from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frames import FrameReader
 from orderfox_nb.desk.keys import LONGEST_KEY, FrameKey, parse_key
 from orderfox_nb.errors import BadValue, OrderFoxError
+from orderfox_nb.feeds.asking import asking_for
 from orderfox_nb.server.handlers.parameters import limit, time_ms
 from orderfox_nb.server.handlers.sockets import MarketSocket, _log
 from orderfox_nb.server.service import DeskService
@@ -152,7 +153,8 @@ class LiveSocket(MarketSocket):
                 raise BadValue("what", what, "candles or symbols")
             self.check_cost("request")
             answer = older_candles if what == "candles" else named_symbols
-            data = await answer(self._desk, message)
+            with asking_for(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
+                data = await answer(self._desk, message)
         except OrderFoxError as error:
             await self.complain(str(error), id=number)
             return

@@ -14,6 +14,7 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.answers import Answer
 from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, frame_key
 from orderfox_nb.errors import VenueUnreachable
+from orderfox_nb.feeds.asking import charge
 from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
 from orderfox_nb.server.handlers.parameters import SYMBOL, Parameter, limit, time_ms
 from orderfox_nb.server.models import (
@@ -31,6 +32,7 @@ from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_symbols import symbols
 
 FIRST_FRAME_S: Final = 10.0
+BOOK_WEIGHT: Final = 20
 
 
 class MarketRoute(ReadHandler):
@@ -145,7 +147,10 @@ class OrderBook(MarketRoute):
             VenueUnreachable: There was none in time.
         """
         desk = await self.service.desk()
-        await desk.catalogue.resolve(asked)
+        symbol = (await desk.catalogue.resolve(asked)).instrument.symbol
+        if desk.hub.state(desk.topic(symbol, "book")) is None:
+            # A book that nobody reads begins with a snapshot.
+            charge(BOOK_WEIGHT)
         try:
             async with asyncio.timeout(FIRST_FRAME_S), desk.frames(key) as reader:
                 async for frame in reader:
