@@ -102,7 +102,7 @@ async def watch(minutes: float, every: float) -> list[dict[str, float]]:
         comms = Path(folder) / "comms"
         os.environ["ORDERFOX_BENCH_COMMS"] = str(comms)
         notebook = write_notebook(Path(folder) / "desk.ipynb", DASHBOARD_CELL, COMMS_CELL)
-        with dashboard(notebook=notebook, preheat=0) as server:
+        with dashboard("--kernel-per-viewer", notebook=notebook, preheat=0) as server:
             async with chromium() as browser, page_of(browser, server.url) as page:
                 await wait_live(page, "liquidations")
                 await wait_live(page, "candles", "book", "tape", frames=30)

@@ -1,7 +1,7 @@
 """Ten viewers of one dashboard: what each costs the server, and that they share everything upstream of their sockets.
 
-Real pages in one Chromium, each with its own kernel and its own socket. They take every frame, but paint only twice a
-second: ten browsers have to share this machine's cores with the server that is measured.
+Real pages in one Chromium, each with its own kernel (``--kernel-per-viewer``) and its own socket. They take every
+frame, but paint only twice a second: ten browsers have to share this machine's cores with the server that is measured.
 
     python -m benchmarks.viewers [--viewers 10] [--seconds 15]
 """
@@ -70,7 +70,7 @@ async def watch(contexts: list[BrowserContext], server: Server, seconds: float) 
 
 
 async def measure(viewers: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    with dashboard(preheat=0) as server:
+    with dashboard("--kernel-per-viewer", preheat=0) as server:
         async with chromium() as browser:
             contexts = [await open_page(browser, server)]
             await asyncio.sleep(5)

@@ -54,13 +54,25 @@ def _parser() -> argparse.ArgumentParser:
         help="sim[?seed=7&symbols=24&speed=1&liquidation_rate=1], tape:<file>[?speed=20], binance or a server",
     )
     serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    serve.add_argument("--preheat", type=_count, default=1, metavar="N", help="kernels kept ready (default: 1)")
+    serve.add_argument(
+        "--kernel-per-viewer",
+        action="store_true",
+        help="run the notebook in a kernel for each page, for one whose widgets call Python "
+        "(default: it is rendered once, and pages need no kernel)",
+    )
+    serve.add_argument(
+        "--preheat",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="with --kernel-per-viewer: kernels kept ready (default: 1)",
+    )
     serve.add_argument(
         "--kernel-grace",
         type=_count,
         default=15,
         metavar="S",
-        help="seconds to keep a kernel after its page closes (default: 15)",
+        help="with --kernel-per-viewer: seconds to keep a kernel after its page closes (default: 15)",
     )
     serve.add_argument("--notebook", type=Path, help="serve this notebook instead of the dashboard")
     serve.add_argument("--debug", action="store_true", default=None, help="log every request")
@@ -85,6 +97,7 @@ def _serve(options: argparse.Namespace) -> int:
     settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
     base_url = parse_base_url(options.base_url)
 
+    from orderfox_nb.server.viewer.pages import asks_kernels  # noqa: PLC0415
     from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
 
     _log_to_stderr(debug=settings.debug)
@@ -95,8 +108,10 @@ def _serve(options: argparse.Namespace) -> int:
     if not notebook.is_file():
         raise SettingError("--notebook", notebook, "a notebook that is there")
 
+    kernels = options.kernel_per_viewer or asks_kernels(notebook)
     app = OrderFoxVoila(
-        config=dashboard_config(preheated=options.preheat, extensions=settings.extension_names),
+        config=dashboard_config(preheated=options.preheat if kernels else 0, extensions=settings.extension_names),
+        kernel_per_viewer=kernels,
         service=DeskService(settings, public=True, standalone=True),
         notebook_path=str(notebook.resolve()),
         ip=options.host,

@@ -22,7 +22,7 @@ import tornado.web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.routing import Rule
-from traitlets import Float, Instance
+from traitlets import Bool, Float, Instance
 from traitlets.config import Config
 from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
@@ -37,6 +37,9 @@ from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.runtime import RuntimeFolder, stop_on_signals
 from orderfox_nb.server.service import DeskService
+from orderfox_nb.server.viewer.handlers import viewer_rules
+from orderfox_nb.server.viewer.pages import Pages, rendering_key
+from orderfox_nb.server.viewer.renderer import PageRenderer
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +122,10 @@ class OrderFoxVoila(Voila):
 
     service = Instance(DeskService)
     reaper_grace_s = Float(15.0, help="A kernel ends so long after its page's last socket closed")
+    kernel_per_viewer = Bool(False, help="A kernel for every page, instead of one that renders the page for all")
+    rendering_s = Float(120.0, help="A page for all that takes longer to render has failed")
+    pages: Pages | None = None
+    """The page for all, where viewers have no kernels."""
 
     # The parent's traits make these attributes at run time.
     kernel_manager: Any
@@ -149,6 +156,20 @@ class OrderFoxVoila(Voila):
         # Voila writes its patterns with the prefix as it is: signs that mean something in a pattern would be read so.
         voila = [(prefix + pattern.removeprefix(base), *rest) for pattern, *rest in rules]
         hosts = ServedHosts(served_names(self.service.settings, self.ip))
+        if self.kernel_per_viewer:
+            rest = [
+                (rf"{prefix}api/kernels/{_KERNEL_PATH}/channels", GuardedKernelSocket, guard),
+                (rf"{prefix}voila/api/shutdown/{_KERNEL_PATH}", PageLeaves, {"reaper": self._reaper}),
+                *voila,
+            ]
+        else:
+            source = self.service.settings.source
+            self.pages = Pages(
+                key=lambda: rendering_key(Path(str(self.notebook_path)), source),
+                make=lambda: PageRenderer(self),
+                timeout_s=self.rendering_s,
+            )
+            rest = viewer_rules(voila, prefix, self.pages)
         return [
             Rule(OtherHost(hosts), Misdirected, {"service": self.service}),
             *leads,
@@ -156,9 +177,7 @@ class OrderFoxVoila(Voila):
             (r".*%00.*", NoRoute, {"service": self.service}),
             *routes(base, self.service, top_level=True, catch_all=True),
             Rule(Preflight(), NoRoute, {"service": self.service}),
-            (rf"{prefix}api/kernels/{_KERNEL_PATH}/channels", GuardedKernelSocket, guard),
-            (rf"{prefix}voila/api/shutdown/{_KERNEL_PATH}", PageLeaves, {"reaper": self._reaper}),
-            *voila,
+            *rest,
             (r".*", NoRoute, {"service": self.service}),
         ]
 
@@ -218,6 +237,9 @@ class OrderFoxVoila(Voila):
             self.ioloop.add_callback(announce, address)
             if open_browser and has_display():
                 self.ioloop.add_callback(open_in_browser, address)
+            if self.pages is not None:
+                # As soon as the endpoints answer: the notebook may read from them.
+                self.ioloop.add_callback(self.pages.current)
             sweep = tornado.ioloop.PeriodicCallback(self._reap, 1000)
             sweep.start()
             self.ioloop.start()
@@ -232,6 +254,8 @@ class OrderFoxVoila(Voila):
         # Voila keeps what it knew of every page for ever.
         for kernel_id in RequestInfoSocketHandler._cache.keys() - set(manager.list_kernel_ids()):
             del RequestInfoSocketHandler._cache[kernel_id]
+        if self.pages is not None:
+            return  # the one kernel that may run is its rendering's
         for kernel_id in self._reaper.due(
             time.monotonic(), running=manager.list_kernel_ids(), preheated=preheated_kernels(manager)
         ):
@@ -253,6 +277,9 @@ class OrderFoxVoila(Voila):
         ends = [asyncio.ensure_future(self.service.stop())]
         if manager is not None:
             ends.append(asyncio.ensure_future(end_kernels(manager)))
+        if self.pages is not None:
+            # Ended inside a kernel's start, the kernel would be left behind.
+            ends.append(asyncio.ensure_future(self.pages.stop(but=self.kernel_manager.starting)))
         done, late = await asyncio.wait(ends, timeout=_STOP_S + 0.1)
         for end in late:
             _log.debug("something that was waited for did not end in time")

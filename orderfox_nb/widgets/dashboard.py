@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 PanelT = TypeVar("PanelT", bound=DOMWidget)
 
 MAX_COLUMNS: Final = 6
+PAGE_FOR_ALL: Final = "ORDERFOX_PAGE_FOR_ALL"
+"""Set by the server in a kernel that ends when the page is rendered: from then on the page makes its columns itself."""
 
 
 class _LayoutOrName(InstanceDict):
@@ -223,6 +226,9 @@ class Dashboard(View, Displayed, Box):
         self.observe(self._bring, ["symbols", "rounding", "minimum_notional", *SHARED])
         self.add_class("of-dashboard")
         self._show_columns()
+        if len(shown) > 1 and PAGE_FOR_ALL in os.environ:
+            first = state.of_column(0)
+            state.spares = [_panel(DepthChart, first, "depth"), _panel(Liquidations, first, "liquidations")]
 
     def _fit_columns(self, before: Sequence[str] = ()) -> list[Widget]:
         """Make and drop columns until there is one for each symbol of the state; return the panels that were dropped.

@@ -6,6 +6,11 @@ const BUSY_MS = 1_000; // a moment's work is not worth a word
 // Who has a model has met a running kernel: one that starts is another process, restarted by somebody else.
 const ENDED = new Set(["dead", "terminating", "restarting", "autorestarting", "starting"]);
 
+/** What answers for the kernel in a page that has none (server/templates/page_kernel.js), null in any other page. */
+export function pageKernel() {
+  return globalThis[Symbol.for("orderfox.page_kernel.v1")] ?? null;
+}
+
 /**
  * Watch the kernel of a widget manager; `served()` tells whether the page's server answers. Calls back with "unknown",
  * "idle", "busy" or "dead", and gives what ends it. A kernel that ended took the page's models with it: what runs

@@ -1,7 +1,7 @@
 // One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
 import { foldFrame } from "./fold.js";
-import { Sessions } from "./kernel.js";
+import { pageKernel, Sessions } from "./kernel.js";
 import { Lag, LAG_BEAT_MS } from "./lag.js";
 import { LastPrices } from "./last_price.js";
 import { Pace } from "./pace.js";
@@ -99,10 +99,10 @@ export class Link {
     const early = this.base === null ? null : takeEarly(this.base);
     const { who, detail } = early ? { who: "ours" } : await this.whoAnswers();
     if (this.run !== run) return;
-    this.byKernel = who === "another";
+    this.byKernel = who === "another" && !pageKernel();
     if (who === "ours") this.transport = openSocket(this.base, calls, early);
     else if (who === "barred") this.lost(TRY_LATER, detail || "The server refuses this page: reload it to log in");
-    else if (who === "another" && this.sessions.pump) {
+    else if (this.byKernel && this.sessions.pump) {
       // Where nobody answers the kernel is out of reach too: its comm goes the same way.
       this.transport = openComm(this.sessions.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.lookForServer(), SERVER_AGAIN_MS);

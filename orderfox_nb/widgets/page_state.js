@@ -1,5 +1,6 @@
 // The panels of a dashboard linked to each other in the browser, whatever the kernel does, and what they show kept in
 // the page's address and in local storage.
+import { makeColumns } from "./page_columns.js";
 import { listenKeys } from "./page_keys.js";
 import { MAX_MARKETS } from "./page_forms.js";
 import { makeMenu } from "./page_menu.js";
@@ -192,7 +193,7 @@ function initialize({ model }) {
   });
   gather(); // not awaited: anywidget gives up a model that is not ready within two seconds
 
-  const ends = [asking.end, () => deaf.forEach((end) => end())];
+  const ends = [asking.end, makeColumns(model), () => deaf.forEach((end) => end())];
   // What Python chose: it has brought a row height with another symbol.
   for (const name of ["arrangement", ...Object.keys(EACH), ...Object.keys(SHARED)]) {
     listen(ends, model, `change:${name}`, settle);

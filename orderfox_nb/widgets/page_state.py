@@ -57,6 +57,8 @@ class PageState(View, PageWidget):
     panels = traitlets.List(traitlets.Instance(Widget)).tag(sync=True, **widget_serialization)
     columns = traitlets.List(traitlets.Int()).tag(sync=True)
     """In which column each panel stands."""
+    spares = traitlets.List(traitlets.Instance(Widget)).tag(sync=True, **widget_serialization)
+    """What one column alone has beside it, where the dashboard has several and its page has no kernel to ask for it."""
     given = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """What the cell asked for by name: stands above what was remembered, below the URL."""
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"]).tag(sync=True)

@@ -266,11 +266,12 @@ async def test_a_lost_network_is_shown_at_once_and_ends_with_its_return(served: 
         await check_same_state(screen, served)
 
 
-async def test_a_server_that_was_restarted_is_found_again_and_the_dead_kernel_told(
-    start_served: StartServed, open_screen: OpenScreen
+@pytest.mark.parametrize("kernels", [False, True])
+async def test_a_server_that_was_restarted_is_found_again_and_a_dead_kernel_told(
+    start_served: StartServed, open_screen: OpenScreen, kernels: bool
 ):
     port = str(free_port())
-    options = ("--port", port, "--source", "sim?seed=7&symbols=3")
+    options = ("--port", port, "--source", "sim?seed=7&symbols=3", *(["--kernel-per-viewer"] if kernels else []))
     child, address = start_served(*options)
     async with open_screen(address) as screen:
         await screen.wait_live()
@@ -281,6 +282,13 @@ async def test_a_server_that_was_restarted_is_found_again_and_the_dead_kernel_to
         await screen.wait_frames("book", 3)
         await check_same_state(screen, address)
         await check_no_gap(screen)
+        if not kernels:
+            # Nothing of the page was in the former server: it goes on as it is.
+            assert await screen.link("link.sessions.known.values().map(({ state }) => state).toArray()") == ["idle"]
+            assert not await screen.page.evaluate("document.querySelector('.of-dead:popover-open')")
+            await screen.page.keyboard.press("2")
+            await screen.wait_data("chart", interval="5m")
+            return
         # Its kernel ended with the former server.
         await screen.page.wait_for_selector(".of-dead:popover-open", timeout=60_000)
         await screen.page.keyboard.press("2")
@@ -309,8 +317,9 @@ async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_ne
         assert int(data["from"]) < newest_ms < int(data["to"]) < newest_ms + 600_000
 
 
-async def test_a_dead_kernel_is_told_and_everything_goes_on(served: str, open_screen: OpenScreen):
-    async with open_screen(served) as screen:
+async def test_a_dead_kernel_is_told_and_everything_goes_on(start_served: StartServed, open_screen: OpenScreen):
+    _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3", "--kernel-per-viewer")
+    async with open_screen(address) as screen:
         await screen.wait_live()
         kernel_process(await screen.link("link.sessions.pump.widget_manager.kernel.id")).kill()
         await screen.page.wait_for_selector(".of-dead:popover-open", timeout=60_000)

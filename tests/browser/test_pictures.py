@@ -68,7 +68,9 @@ def pictured(chromium: str, folder: Path) -> Iterator[str]:
     """The address of a page with a ladder and a depth chart, and a button for the picture of each."""
     cell = {"id": "a", "cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    # Its buttons call Python.
+    wishes = {"kernel_per_viewer": True}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "orderfox": wishes}
     cells = [{**cell, "source": CELL.format(folder=folder)}]
     notebook = folder / "pictures.ipynb"
     notebook.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))

@@ -221,9 +221,24 @@ def start_dashboard(notebook: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def dashboard(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tuple[Child, str]]:
-    """``orderfox serve`` under a prefix, with the embedded exchange and one preheated kernel."""
+    """``orderfox serve`` under a prefix, with the embedded exchange; its viewers have no kernels."""
     child, address = start_dashboard(
         "--source", "sim?symbols=3", "--base-url", "/desk/", CORS_ORIGINS="https://friend.example"
+    )
+    yield child, address
+    child.end()
+
+
+@pytest.fixture(scope="session")
+def kernel_dashboard(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tuple[Child, str]]:
+    """The same with a kernel for every viewer, of which one is kept ready."""
+    child, address = start_dashboard(
+        "--kernel-per-viewer",
+        "--source",
+        "sim?symbols=3",
+        "--base-url",
+        "/desk/",
+        CORS_ORIGINS="https://friend.example",
     )
     yield child, address
     child.end()

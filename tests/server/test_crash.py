@@ -23,6 +23,7 @@ from orderfox_nb.desk.catalogue import _read
 from orderfox_nb.server.runtime import RuntimeFolder
 from tests.server.conftest import Child, until
 from tests.server.scripted import LISTINGS
+from tests.server.test_dashboard import children_of
 
 pytestmark = pytest.mark.server
 
@@ -73,16 +74,16 @@ async def test_port_is_free_at_once_and_nothing_outlives_the_server(
     start_dashboard: Start, short_folder: Path, name: str
 ) -> None:
     # The kernels of a server that is stopped have a test of their own.
-    preheated, processes = ("0", 1) if name == "SIGTERM" else ("1", 2)
+    options, processes = ((), 1) if name == "SIGTERM" else (("--kernel-per-viewer", "--preheat", "1"), 2)
     where = {"TMPDIR": str(short_folder)}
-    child, address = start_dashboard("--source", "sim?symbols=1", "--preheat", preheated, **where)
+    child, address = start_dashboard("--source", "sim?symbols=1", *options, **where)
     again: Child | None = None
     try:
         (runtime,) = runtimes(short_folder)
         assert (await first_message(address))["type"] == "orderbook_update"
         await until(lambda: len(child.ps.children(recursive=True)) >= processes)
         children = child.ps.children(recursive=True)
-        assert any("orderfox_nb.sim" in process.cmdline() for process in children)
+        assert children_of(child, "orderfox_nb.sim") == 1
         child.process.send_signal(getattr(signal, name))
         child.process.wait(5)
         # The same port, while those who were connected still linger.

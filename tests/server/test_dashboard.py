@@ -80,8 +80,8 @@ async def test_everything_works_behind_a_prefix(dashboard: tuple[Child, str]) ->
         assert '"orderbook_update"' in str(await socket.recv())
 
 
-async def test_viewer_cannot_execute_code(dashboard: tuple[Child, str], tmp_path: Path) -> None:
-    address, trap = dashboard[1], tmp_path / "trap"
+async def test_viewer_cannot_execute_code(kernel_dashboard: tuple[Child, str], tmp_path: Path) -> None:
+    address, trap = kernel_dashboard[1], tmp_path / "trap"
     async with ClientSession() as session:
         _, kernel = await open_page(session, address)
     url = f"ws{address[4:]}/api/kernels/{kernel}/channels"
@@ -118,16 +118,19 @@ async def test_viewer_cannot_execute_code(dashboard: tuple[Child, str], tmp_path
         "/voila/api/contents/",
     ],
 )
-async def test_viewer_reaches_no_contents_terminals_or_kernels(dashboard: tuple[Child, str], path: str) -> None:
+async def test_viewer_reaches_no_contents_terminals_or_kernels(
+    dashboard: tuple[Child, str], kernel_dashboard: tuple[Child, str], path: str
+) -> None:
     async with ClientSession() as session:
-        async with session.get(dashboard[1] + path) as response:
-            assert response.status in (400, 403, 404), await response.text()
-        async with session.post(dashboard[1] + path, json={}) as response:
-            assert response.status in (400, 403, 404, 405)
+        for _, address in (dashboard, kernel_dashboard):
+            async with session.get(address + path) as response:
+                assert response.status in (400, 403, 404), await response.text()
+            async with session.post(address + path, json={}) as response:
+                assert response.status in (400, 403, 404, 405)
 
 
-async def test_kernel_socket_without_the_v1_subprotocol_is_refused(dashboard: tuple[Child, str]) -> None:
-    child, address = dashboard
+async def test_kernel_socket_without_the_v1_subprotocol_is_refused(kernel_dashboard: tuple[Child, str]) -> None:
+    child, address = kernel_dashboard
     async with ClientSession() as session:
         _, kernel = await open_page(session, address)
         url = f"ws{address[4:]}/api/kernels/{kernel}/channels"
@@ -153,17 +156,17 @@ async def test_writing_needs_the_token(dashboard: tuple[Child, str]) -> None:
             assert (await response.json())["symbols"] == 3
 
 
-async def test_last_word_of_a_page_is_heard(dashboard: tuple[Child, str]) -> None:
+async def test_last_word_of_a_page_is_heard(kernel_dashboard: tuple[Child, str]) -> None:
     async with ClientSession() as session:
-        _, kernel = await open_page(session, dashboard[1])
-        async with session.post(f"{dashboard[1]}/voila/api/shutdown/{kernel}") as response:
+        _, kernel = await open_page(session, kernel_dashboard[1])
+        async with session.post(f"{kernel_dashboard[1]}/voila/api/shutdown/{kernel}") as response:
             assert response.status == 204
 
 
 async def test_kernel_ends_with_its_page_and_the_server_leaves_nothing(
     start_dashboard: Callable[..., tuple[Child, str]],
 ) -> None:
-    child, address = start_dashboard("--kernel-grace", "0", "--source", "sim?symbols=2")
+    child, address = start_dashboard("--kernel-per-viewer", "--kernel-grace", "0", "--source", "sim?symbols=2")
     try:
         async with ClientSession() as session:
             _, kernel = await open_page(session, address)
@@ -184,10 +187,11 @@ async def test_kernel_ends_with_its_page_and_the_server_leaves_nothing(
     assert alive == []
 
 
+@pytest.mark.parametrize("options", [(), ("--kernel-per-viewer",)])
 async def test_server_that_is_stopped_at_once_leaves_nothing(
-    start_dashboard: Callable[..., tuple[Child, str]],
+    start_dashboard: Callable[..., tuple[Child, str]], options: tuple[str, ...]
 ) -> None:
-    child, _ = start_dashboard()
+    child, _ = start_dashboard(*options)
     children = child.ps.children(recursive=True)
     assert child.end()
     assert child.process.returncode == 0, child.text

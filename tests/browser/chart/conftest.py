@@ -64,7 +64,12 @@ def charts(chromium: str, picture_path: Path, tmp_path_factory: pytest.TempPathF
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook = {
         "cells": [{**cell, "source": CELL.format(path=picture_path)}],
-        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        # Its buttons call Python.
+        "metadata": {
+            "kernelspec": kernel,
+            "language_info": {"name": "python"},
+            "orderfox": {"kernel_per_viewer": True},
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }

@@ -1,0 +1,1 @@
+"""Pages without a kernel: the notebook is rendered once, and every viewer gets that page."""

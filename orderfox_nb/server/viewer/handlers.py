@@ -1,0 +1,72 @@
+"""What a server without kernels for viewers answers beside the endpoints: the page, and the files of its widgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from orderfox_nb.server.page_routes import PlainErrors, PlainFiles
+from orderfox_nb.server.viewer.rendering import Page
+
+if TYPE_CHECKING:
+    from orderfox_nb.server.viewer.pages import Pages
+
+_CHUNK: Final = 65_536
+
+
+class ViewerPage(PlainErrors):
+    """The page, the same one for everybody."""
+
+    def initialize(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        # A copy may be shown after the server has said that it is still the page of now.
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Vary", "Accept-Encoding")
+
+    async def get(self) -> None:
+        """Send the page; one that is being rendered comes as it is made."""
+        current = self._pages.current()
+        if isinstance(current, Page):
+            await self._send(current)
+            return
+        self.set_header("Cache-Control", "no-store")
+        async for text in current.follow():
+            self.write(text)
+            await self.flush()
+
+    async def head(self) -> None:
+        """Send the headers alone."""
+        if isinstance(current := self._pages.current(), Page):
+            self.set_header("ETag", current.tag)
+
+    async def _send(self, page: Page) -> None:
+        self.set_header("ETag", page.tag)
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        body = page.plain
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            body = page.packed
+        self.set_header("Content-Length", str(len(body)))
+        # In pieces: who reads slowly holds one of them here and not a copy of the page.
+        for at in range(0, len(body), _CHUNK):
+            self.write(body[at : at + _CHUNK])
+            await self.flush()
+
+    def compute_etag(self) -> None:
+        """The page's own tag stands; tornado would hash what it sends."""
+
+
+def viewer_rules(voila: list[Any], prefix: str, pages: Pages) -> list[Any]:
+    """Return the routes of a server whose viewers have no kernel.
+
+    Args:
+        voila: Those that Voila's page would have.
+        prefix: Pattern of the base URL.
+        pages: What is shown.
+    """
+    return [(prefix, ViewerPage, {"pages": pages}), *(rule for rule in voila if issubclass(rule[1], PlainFiles))]

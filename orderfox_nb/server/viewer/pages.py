@@ -1,0 +1,140 @@
+"""The page of now: rendered again when what it is made of has changed, one rendering at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Container, Hashable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+import orderfox_nb
+from orderfox_nb.server.viewer.rendering import Page, Rendering, failure_text, noticed_page
+
+if TYPE_CHECKING:
+    from orderfox_nb.server.viewer.renderer import PageRenderer
+
+_log = logging.getLogger(__name__)
+
+CHECK_S: Final = 1.0
+RETRY_S: Final = 15.0
+"""A page that could not be rendered is tried again after so long, when somebody asks for it."""
+_PACKAGE: Final = Path(orderfox_nb.__file__).parent
+_SUFFIXES: Final = frozenset({".py", ".js", ".css", ".j2"})
+
+
+def rendering_key(notebook: Path, source: str) -> Hashable:
+    """Return what a page depends on: the notebook, this package and those of the widgets, and the source."""
+    files = [path.stat() for path in _PACKAGE.rglob("*") if path.suffix in _SUFFIXES]
+    try:
+        written = notebook.stat()
+        own = (written.st_mtime_ns, written.st_size)
+    except OSError:
+        own = None
+    return own, len(files), max(one.st_mtime_ns for one in files), _versions(), source
+
+
+def asks_kernels(notebook: Path) -> bool:
+    """Return whether a notebook's metadata says ``{"orderfox": {"kernel_per_viewer": true}}``."""
+    try:
+        told = msgspec.json.decode(notebook.read_bytes(), type=_Notebook)
+    except (OSError, msgspec.DecodeError):
+        return False  # what is wrong with it is told where it is rendered
+    return told.metadata.orderfox.kernel_per_viewer
+
+
+class _Wishes(msgspec.Struct):
+    kernel_per_viewer: bool = False
+
+
+class _Metadata(msgspec.Struct):
+    orderfox: _Wishes = msgspec.field(default_factory=_Wishes)
+
+
+class _Notebook(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    return tuple(version(name) for name in ("ipywidgets", "anywidget", "bqplot", "voila"))
+
+
+class Pages:
+    """Gives viewers the newest page that is whole, and renders the next one beside it.
+
+    Args:
+        key: What the page depends on now.
+        make: Makes a renderer.
+        timeout_s: A rendering that takes longer has failed.
+        now_s: Any steady clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: Callable[[], Hashable],
+        make: Callable[[], PageRenderer],
+        timeout_s: float,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._key = key
+        self._make = make
+        self._timeout_s = timeout_s
+        self._now_s = now_s
+        self._checked_s = float("-inf")
+        self._rendered: Hashable = None
+        self._begun_s = float("-inf")
+        self._newest: Rendering | None = None
+        self._whole: Page | None = None
+        self._failure = ""  # of the last rendering that has ended
+        self._noticed: tuple[str, Page] | None = None
+        self._closing = False
+
+    def current(self) -> Page | Rendering:
+        """Return the page, or the first one on its way; begins another one when there is reason.
+
+        Where a newer one failed, the page before it says so.
+        """
+        now_s = self._now_s()
+        if self._newest is not None and (self._newest.page or self._newest.failure):
+            self._whole = self._newest.page or self._whole
+            self._failure = self._newest.failure
+        if self._newest is None or (self._newest.done and now_s - self._checked_s >= CHECK_S):
+            self._checked_s = now_s
+            self._render_if_changed(now_s)
+        assert self._newest is not None
+        if self._whole is None:
+            return self._newest
+        return self._told(self._whole, self._failure) if self._failure else self._whole
+
+    def _told(self, page: Page, failure: str) -> Page:
+        text = f"{failure_text(failure)}. What stands here is the page before that change."
+        if self._noticed is None or self._noticed[0] != page.tag + text:
+            self._noticed = page.tag + text, noticed_page(page, text)
+        return self._noticed[1]
+
+    def _render_if_changed(self, now_s: float) -> None:
+        key = self._key()
+        again = bool(self._failure) and now_s - self._begun_s >= RETRY_S
+        if self._closing or (self._newest is not None and key == self._rendered and not again):
+            return
+        self._rendered, self._begun_s = key, now_s
+        _log.info("rendering=begun")
+        self._newest = Rendering(self._make(), timeout_s=self._timeout_s)
+
+    async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:
+        """End a rendering that is under way, with its kernel.
+
+        Args:
+            but: Tasks that cannot be ended now; who has them ends what they wait for.
+        """
+        self._closing = True
+        if self._newest is not None and not self._newest.done and self._newest.task not in but:
+            self._newest.task.cancel()
+            await asyncio.wait([self._newest.task], timeout=1)

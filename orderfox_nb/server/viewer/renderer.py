@@ -1,0 +1,123 @@
+"""Runs the notebook once, through Voila's own renderer, and takes what its widgets are along with the page."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
+from voila.notebook_renderer import NotebookRenderer
+from voila.utils import ENV_VARIABLE, get_page_config
+
+from orderfox_nb.server.viewer.states import States, read_states
+
+if TYPE_CHECKING:
+    from orderfox_nb.server.voila_app import OrderFoxVoila
+
+PAGE_KERNEL: Final = "viewer"
+"""What a page without a kernel calls its own (templates/page_kernel.js)."""
+_MAX_REASON: Final = 300
+_STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
+_PATH: Final = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][^\s\\/'\":;,<>()]+){2,}[\\/]?")
+
+
+class RenderingFailed(Exception):
+    """The notebook makes no page; its text is for viewers, without traceback and without a path."""
+
+
+def public_reason(text: str) -> str:
+    """Return an error's text as viewers may read it: one short line, files by their last name alone."""
+    line = " ".join(_STYLE.sub("", text).split())
+    line = _PATH.sub(lambda path: re.split(r"[\\/]", path[0].rstrip("\\/"))[-1], line)
+    return line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 1]}…"
+
+
+class PageRenderer(NotebookRenderer):
+    """Voila's renderer for a page that is the same for everybody and outlives its kernel."""
+
+    kernel_id = ""
+
+    def __init__(self, app: OrderFoxVoila) -> None:
+        self._app = app
+        self._states = States()
+        voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
+        super().__init__(
+            voila_configuration=app.voila_configuration,
+            traitlet_config=app.config,
+            notebook_path=os.path.relpath(str(app.notebook_path), app.root_dir),
+            template_paths=app.template_paths,
+            config_manager=app.config_manager,
+            contents_manager=app.contents_manager,
+            base_url=app.base_url,
+            kernel_spec_manager=app.kernel_spec_manager,
+            page_config=get_page_config(base_url=app.base_url, **voila),
+            mathjax_config=app.app.settings.get("mathjax_config"),
+            mathjax_url=app.app.settings.get("mathjax_url"),
+        )
+
+    async def snippets(self) -> AsyncIterator[str]:
+        """Yield the page piece by piece; its head comes before a kernel is there.
+
+        Raises:
+            RenderingFailed: A cell failed, or the kernel ended.
+        """
+        await self.initialize()
+        context = {
+            "frontend": "voila",
+            "main_js": "voila.js",
+            "kernel_start": partial(self._jinja_kernel_start, kernel_id=PAGE_KERNEL, kernel_future=None),
+            "cell_generator": self._jinja_cell_generator,
+            "notebook_execute": self._jinja_notebook_execute,
+            "progressive_rendering": False,
+            "without_kernel": True,
+            # JSON in which every < is escaped.
+            "widget_states": lambda: Markup(self._states.data.decode()),  # noqa: S704
+            "widget_buffers": lambda: Markup(self._states.buffers.decode()),  # noqa: S704
+        }
+        pieces = self.exporter.generate_from_notebook_node(
+            self.notebook, resources=self.resources, extra_context=context, page_config=self.page_config
+        )
+        try:
+            async for text, _ in pieces:
+                yield text
+        except DeadKernelError:
+            raise RenderingFailed("its kernel ended") from None
+
+    async def end(self) -> None:
+        """End the kernel, if there is one."""
+        if self.kernel_id and self.kernel_id in self._app.kernel_manager:
+            await self._app.kernel_manager.shutdown_kernel(self.kernel_id, now=True)
+
+    async def _jinja_kernel_start(self, nb: Any, kernel_id: str, kernel_future: Any) -> str:  # noqa: ARG002
+        app = self._app
+        environment = {
+            **os.environ,
+            # What makes widgets may know that nobody will answer for them (widgets/dashboard.py).
+            "ORDERFOX_PAGE_FOR_ALL": "1",
+            ENV_VARIABLE.VOILA_PREHEAT: "True",
+            ENV_VARIABLE.VOILA_BASE_URL: app.base_url,
+            ENV_VARIABLE.VOILA_SERVER_URL: app.server_url,
+            ENV_VARIABLE.VOILA_APP_PORT: str(app.port),
+        }
+        self.kernel_id = await app.kernel_manager.start_kernel(
+            kernel_name=nb.metadata.kernelspec.name, path=self.cwd, env=environment
+        )
+        await super()._jinja_kernel_start(nb, self.kernel_id, app.kernel_manager.get_kernel(self.kernel_id))
+        return kernel_id
+
+    async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncGenerator[Any, None]:  # noqa: ARG002
+        nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": self.cwd}})
+        for at, cell in enumerate(nb.cells):
+            try:
+                yield await self.executor.execute_cell(cell, None, at, store_history=False)
+            except CellExecutionError as error:
+                raise RenderingFailed(public_reason(f"cell {at + 1}: {error.ename}: {error.evalue}")) from error
+            except CellTimeoutError:
+                raise RenderingFailed(f"cell {at + 1} took too long") from None
+        self._states = await read_states(self.executor.kc)
+        await self._cleanup_resources()

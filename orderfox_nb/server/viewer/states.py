@@ -1,0 +1,48 @@
+"""The state of every widget that a notebook declared, as its kernel tells it to a page."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import Any, Final
+
+import msgspec
+
+_CONTROL: Final = "jupyter.widget.control"
+_CONTROL_VERSION: Final = "1.0.0"
+
+
+class States(msgspec.Struct, frozen=True):
+    """What answers ``request_states`` of the widgets' control channel."""
+
+    data: bytes = b'{"method":"update_states","states":{},"buffer_paths":[]}'
+    """The answer as JSON, without a ``<``: it stands in a script element."""
+    buffers: bytes = b"[]"
+    """Its binary parts, base64 in a JSON list."""
+
+
+async def read_states(client: Any) -> States:
+    """Ask a kernel for the states of its widgets; the caller limits the time.
+
+    Args:
+        client: Of the kernel, with open channels and nothing under way.
+    """
+    comm = uuid.uuid4().hex
+    session, shell = client.session, client.shell_channel
+    opening = {"comm_id": comm, "target_name": _CONTROL, "data": {}}
+    shell.send(session.msg("comm_open", opening, metadata={"version": _CONTROL_VERSION}))
+    request = session.msg("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
+    shell.send(request)
+    while True:
+        message = await client.get_iopub_msg(timeout=None)
+        content = message["content"]
+        if message["msg_type"] == "comm_msg" and content["comm_id"] == comm:
+            return _packed(content["data"], message["buffers"])
+        answered = message["parent_header"].get("msg_id") == request["header"]["msg_id"]
+        if answered and message["msg_type"] == "status" and content["execution_state"] == "idle":
+            return States()  # a notebook without widgets has nobody who answers
+
+
+def _packed(data: dict[str, Any], buffers: list[Any]) -> States:
+    text = msgspec.json.encode(data).replace(b"<", b"\\u003c")
+    return States(text, msgspec.json.encode([base64.b64encode(one).decode() for one in buffers]))
