@@ -127,6 +127,10 @@ class Settings(BaseSettings):
     """From one address; this machine itself is not limited, because a reverse proxy would be one client."""
     extensions: str = Field("", alias="ORDERFOX_EXTENSIONS")
     """Lab extensions that the pages of ``orderfox serve`` may load beside the dashboard's own, separated by commas."""
+    max_keys: int = Field(2000, alias="ORDERFOX_MAX_KEYS", ge=1, le=1_000_000)
+    """Different frames that are computed at a time."""
+    max_client_keys: int = Field(128, alias="ORDERFOX_MAX_CLIENT_KEYS", ge=1, le=1_000_000)
+    """Of them on the account of one address; what others look at too is not counted twice."""
     max_connections: int = Field(4096, alias="ORDERFOX_MAX_CONNECTIONS", ge=16, le=1_000_000)
     """Of ``orderfox serve``, WebSockets among them."""
     max_client_connections: int = Field(512, alias="ORDERFOX_MAX_CLIENT_CONNECTIONS", ge=1, le=1_000_000)

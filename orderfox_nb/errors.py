@@ -9,6 +9,7 @@ OrderFoxError
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
 ├── ForkedProcess             a market that belongs to the process this one was forked from
+├── TooManyFrames             a client, or all of them, that reads too many different frames (close code 1013)
 ├── SlowReader                a reader of events that did not keep up (close code 4008)
 └── FeedError                 a feed that cannot go on
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
@@ -158,6 +159,10 @@ class ForkedProcess(OrderFoxError):
             "This process was forked from the one that reads the market, so nothing here would ever change: "
             "call connect() in this process"
         )
+
+
+class TooManyFrames(OrderFoxError):
+    """More different frames than one client, or all of them together, may have computed."""
 
 
 class SlowReader(OrderFoxError):

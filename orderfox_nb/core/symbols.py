@@ -114,6 +114,13 @@ def ladder_heights(tick_size: Decimal, price: float | Decimal | None) -> list[De
     return [plain(step) for step in steps if step == tick_size or step <= most]
 
 
+def nearest_height(asked: Decimal, heights: Sequence[Decimal]) -> Decimal:
+    """Return the row height that is offered and nearest to another one, by ratio."""
+    # Of any length of digits: a logarithm of the decimal itself needs no float that could be zero.
+    wanted = asked.log10()
+    return min(heights, key=lambda height: abs(height.log10() - wanted))
+
+
 def ladder_height(tick_size: Decimal, price: float | Decimal | None) -> Decimal:
     """Return the row height with which a ladder shows a useful range of prices, whatever the symbol."""
     heights = ladder_heights(tick_size, price)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,13 +16,14 @@ from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.quality import Quality
+from orderfox_nb.core.symbols import ladder_heights, nearest_height
 from orderfox_nb.desk.answers import Answer, Answers
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.chart_recipes import CandlesRecipe, VolumeRecipe
 from orderfox_nb.desk.frames import FramePress, FrameReader, Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
-from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.keys import FrameKey, decimal_text
 from orderfox_nb.desk.market_recipes import LiquidationsRecipe, SymbolsRecipe, TickerRecipe
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.recipes import BookRecipe, DepthRecipe, TradesRecipe
@@ -102,14 +104,33 @@ class Desk:
             UnknownSymbol: The venue does not list the symbol.
             FeedError: The venue cannot be asked.
         """
+        async with self._press.open(await self.resolved(key)) as reader:
+            yield reader
+
+    async def resolved(self, key: FrameKey, *, offered: bool = False) -> FrameKey:
+        """Return the key under which frames are computed: one market has one stream, however its symbol was written.
+
+        Args:
+            key: As it was asked for.
+            offered: Whether a ladder's row height becomes the nearest one that a panel offers, so that strangers
+                share frames.
+
+        Raises:
+            BadValue: Another venue's key.
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked.
+        """
         if key.venue != self.venue:
             raise BadValue("venue", key.venue, self.venue)
-        if key.symbol != "*":
-            listing = await self.catalogue.resolve(key.symbol)
-            # One market has one stream of frames, however its symbol was written.
-            key = msgspec.structs.replace(key, symbol=listing.instrument.symbol)
-        async with self._press.open(key) as reader:
-            yield reader
+        if key.symbol == "*":
+            return key
+        instrument = (await self.catalogue.resolve(key.symbol)).instrument
+        key = msgspec.structs.replace(key, symbol=instrument.symbol)
+        if offered and key.stream == "book" and key["rounding"] != "auto":
+            heights = ladder_heights(instrument.tick_size, self.catalogue.last_price(instrument.symbol))
+            nearest = decimal_text(nearest_height(Decimal(key["rounding"]), heights))
+            key = msgspec.structs.replace(key, parameters=(("rounding", nearest), ("rows", key["rows"])))
+        return key
 
     @asynccontextmanager
     async def events(

@@ -18,6 +18,7 @@ from orderfox_nb.errors import SettingError
 from orderfox_nb.feeds.asking import Charge
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.server.clients import TrustedProxies
+from orderfox_nb.server.computations import Computations
 from orderfox_nb.server.connections import Connections, allowed_connections
 from orderfox_nb.server.limits import ClientWeight, Places, RateLimit
 from orderfox_nb.server.metrics import Metrics
@@ -90,6 +91,12 @@ class DeskService:
         self.writes = RateLimit(burst=20, per_s=2, now_s=lambda: self.now_s())  # noqa: PLW0108  (it may be replaced)
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,
+            loopback_limited=loopback_limited,
+            now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
+        )
+        self.computations = Computations(
+            overall=self.settings.max_keys,
+            per_client=self.settings.max_client_keys if standalone else self.settings.max_keys,
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )

@@ -69,6 +69,7 @@ async function render({ model, el }) {
   let book = null;
   let last = null;
   let key = "";
+  let answered = ""; // the height that the book was asked for
   let drift = 0;
 
   const showChoices = () => {
@@ -77,7 +78,8 @@ async function render({ model, el }) {
     rows.show(ROWS.map((count) => [count, textOf(count)]), chosen);
     const asked = model.get("rounding");
     const options = book?.rounding_options ?? [];
-    const inForce = asked === "auto" ? (book?.rounding ?? "auto") : asked;
+    // A public server computes the heights that it offers, and answers another one with the nearest of them.
+    const inForce = book && (asked === "auto" || asked === answered) ? book.rounding : asked;
     const shown = options.includes(inForce) ? options : [inForce, ...options];
     rounding.show(shown.map((option) => [option, option === "auto" ? "auto" : `by ${option}`]), inForce);
   };
@@ -132,6 +134,7 @@ async function render({ model, el }) {
   };
   const paint = (entry) => {
     book = entry.frame;
+    answered = entry.request?.parameters?.rounding ?? "";
     showChoices();
     const isNew = key !== entry.key;
     key = entry.key;

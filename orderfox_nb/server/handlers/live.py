@@ -129,7 +129,7 @@ class LiveSocket(MarketSocket):
     async def _send_frames(self, asked: str, key: FrameKey) -> None:
         if key.stream.startswith("v1."):
             raise BadValue("stream", key.stream, "one of docs/live.md")
-        async with self._desk.frames(key) as reader:
+        async with self.frames(self._desk, key) as reader:
             self._readers[asked] = reader
             try:
                 async for frame in reader:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import socket
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,8 +16,11 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.reader import SlowReader
-from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError
+from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, TooManyFrames
 from orderfox_nb.server.handlers.base import MarketHandler, Refused
 from orderfox_nb.server.limits import RateLimit
 
@@ -162,6 +166,37 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         except StreamClosedError:
             raise WebSocketClosedError from None
 
+    @contextlib.asynccontextmanager
+    async def frames(self, desk: Desk, key: FrameKey, *, admitted: bool = False) -> AsyncIterator[FrameReader]:
+        """Read the frames of a key on this reader's account.
+
+        Args:
+            desk: Computes them.
+            key: As it was asked for.
+            admitted: Whether ``admit_key`` has let it in.
+
+        Raises:
+            OrderFoxError: They cannot be sent, or not to this reader.
+        """
+        key = await self.computed_key(desk, key)
+        if not admitted:
+            self.admit_key(key)
+        with self.service.computations.reading(self._client, key):
+            async with desk.frames(key) as reader:
+                yield reader
+
+    async def computed_key(self, desk: Desk, key: FrameKey) -> FrameKey:
+        """Return the key that is computed for this reader: strangers share the row heights that are offered."""
+        return await desk.resolved(key, offered=self.service.public and not self._has_our_token())
+
+    def admit_key(self, key: FrameKey) -> None:
+        """Check that this reader may have a key computed.
+
+        Raises:
+            TooManyFrames: It has too many, or there are too many in all.
+        """
+        self.service.computations.admit(self._client, key, trusted=self._has_our_token())
+
     async def say(self, **fields: Any) -> None:
         """Write one message of fields."""
         await self.send(msgspec.json.encode(fields))
@@ -225,7 +260,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                     await self._refuse(TOO_SLOW, str(error))
                 except InputError as error:
                     await self._refuse(BAD_INPUT, str(error))
-                except FeedError as error:
+                except (FeedError, TooManyFrames) as error:
                     await self._refuse(TRY_LATER, str(error))
         except Exception:  # noqa: BLE001  (nobody awaits this task: it is told and the socket closed)
             _log.exception("id=%s socket=%s failed", self.correlation, self.route)

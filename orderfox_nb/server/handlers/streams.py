@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -88,7 +89,7 @@ class SymbolSocket(MarketSocket):
 
     async def forward(self, desk: Desk, key: FrameKey) -> None:
         """Send every frame of a key, the newest where this reader is slow."""
-        async with desk.frames(key) as reader:
+        async with self.frames(desk, key) as reader:
             async for frame in reader:
                 for text in frame.messages:
                     await self.send(text)
@@ -146,8 +147,11 @@ class OrderBookSocket(SymbolSocket):
         self._switched = asyncio.Event()
         self.key = self._key(options["key"])
         self._began.set()
-        while True:
-            frames = asyncio.create_task(self._forward_while_wanted(desk, self.key), name=f"frames {self.correlation}")
+        # What follows was admitted with the message that asked for it.
+        for admitted in itertools.chain((False,), itertools.repeat(True)):
+            frames = asyncio.create_task(
+                self._forward_while_wanted(desk, self.key, admitted), name=f"frames {self.correlation}"
+            )
             switch = asyncio.create_task(self._switched.wait())
             try:
                 await asyncio.wait({frames, switch}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,7 +174,10 @@ class OrderBookSocket(SymbolSocket):
             wanted["limit"] = str(book_limit(self.service).read(_number_text("limit", message["limit"])))
         if message.get("rounding") is not None:
             wanted["rounding"] = str(parse_rounding(_number_text("rounding", message["rounding"])))
-        self.key = key = self._key(wanted)
+        key = self._key(wanted)
+        if key != self.key:
+            self.admit_key(await self.computed_key(self._desk, key))
+        self.key = key
         await self.say(
             type="params_updated",
             limit=key.integer("limit"),
@@ -179,9 +186,9 @@ class OrderBookSocket(SymbolSocket):
         )
         self._switched.set()
 
-    async def _forward_while_wanted(self, desk: Desk, key: FrameKey) -> None:
+    async def _forward_while_wanted(self, desk: Desk, key: FrameKey, admitted: bool) -> None:
         """Send the frames of a key while it is in force: none of them follows the answer that tells of another."""
-        async with desk.frames(key) as reader:
+        async with self.frames(desk, key, admitted=admitted) as reader:
             async for frame in reader:
                 if key == self.key:
                     await self.send(frame.text)

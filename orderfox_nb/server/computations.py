@@ -1,0 +1,87 @@
+"""How many different frames are computed, for one client and for all of them.
+
+A frame is computed once for everybody who looks at the same thing, so readers are cheap and different things are not.
+Each key that is read is on the account of one client, the first of those who read it, and passes to the next when that
+one leaves: whoever looks at what is computed anyway is never refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+
+from orderfox_nb.errors import TooManyFrames
+from orderfox_nb.server.clients import client_of, is_loopback
+from orderfox_nb.server.limits import RateLimit
+
+
+class Computations:
+    """Counts the keys that are read.
+
+    Args:
+        overall: How many different ones there may be.
+        per_client: How many of them on the account of one client, of whom a quarter may be new in a second.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+        now_s: Measures time.
+    """
+
+    def __init__(
+        self, *, overall: int, per_client: int, loopback_limited: bool = False, now_s: Callable[[], float]
+    ) -> None:
+        self._overall = overall
+        self._per_client = per_client
+        self._loopback_limited = loopback_limited
+        # A page that is loaded opens all of its keys at once.
+        self._starts = RateLimit(burst=2 * per_client, per_s=max(1.0, per_client / 4), now_s=now_s)
+        self._readers: dict[Hashable, dict[str, int]] = {}
+        self._accounts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def admit(self, address: str, key: Hashable, *, trusted: bool = False) -> None:
+        """Check that a client may have a key computed.
+
+        Raises:
+            TooManyFrames: Nobody reads it yet, and there are too many of this client's or in all.
+        """
+        if key in self._readers or trusted:
+            return
+        if len(self._readers) >= self._overall:
+            raise TooManyFrames(f"This server computes all of its {self._overall} different frames: try again later")
+        if not self._loopback_limited and is_loopback(address):
+            return
+        client = client_of(address)
+        if self._accounts[client] >= self._per_client:
+            raise TooManyFrames(f"At most {self._per_client} different frames a client: close one and try again")
+        if self._starts.wait_s(client):
+            raise TooManyFrames("You change what is computed for you too often: try again in a second")
+
+    @contextmanager
+    def reading(self, address: str, key: Hashable) -> Iterator[None]:
+        """Count a key of a client that was admitted, while it is read."""
+        client = client_of(address)
+        readers = self._readers.setdefault(key, {})
+        if not readers:
+            self._accounts[client] += 1
+        readers[client] = readers.get(client, 0) + 1
+        try:
+            yield
+        finally:
+            readers[client] -= 1
+            if not readers[client]:
+                self._leave(client, key)
+
+    def _leave(self, client: str, key: Hashable) -> None:
+        readers = self._readers[key]
+        paid = next(iter(readers)) == client
+        del readers[client]
+        if paid:
+            self._accounts[client] -= 1
+            if self._accounts[client] <= 0:
+                del self._accounts[client]
+            if readers:
+                self._accounts[next(iter(readers))] += 1
+        if not readers:
+            del self._readers[key]
