@@ -23,7 +23,7 @@ from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.symbols import canonical, resolve_symbol, rounding_options
 from orderfox_nb.desk.demo_symbols import demo_listings
 from orderfox_nb.errors import FeedError, UnknownSymbol, VenueUnreachable
-from orderfox_nb.feeds.base import Explaining, Feed, Listing
+from orderfox_nb.feeds.base import Explaining, Feed, Figured, Listing
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Catalogue:
         self._tried_us = 0
         self._load: asyncio.Task[None] | None = None
         self._figured = False
-        """Whether the list came with figures of the day; one that has none is asked for again soon."""
+        """Whether the list came with all figures that the venue has; one that lacks some is asked for again soon."""
         self._calls = 0
         self._failures = 0
         self._hits = 0
@@ -234,7 +234,8 @@ class Catalogue:
             await self._fail(f"{self._feed.venue}: its symbol list cannot be read")
         else:
             self._take(rows, "venue")
-            self._figured = any(row.ticker is not None for row in rows)
+            lacking = isinstance(self._feed, Figured) and self._feed.lacks_figures
+            self._figured = not lacking and any(row.ticker is not None for row in rows)
             self._loaded_us = self._clock.now_us()
             self.problem = ""
             if self._path is not None:

@@ -23,7 +23,7 @@ from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.relisting import Instruments, ListedOnce, Relisting
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, EventError, OffStep, OrderFoxError
-from orderfox_nb.feeds.base import Auditable, Feed, Listing, Origin
+from orderfox_nb.feeds.base import Auditable, Feed, Listing, Origin, Relisted
 from orderfox_nb.feeds.troubles import Troubles
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,13 @@ class Hub:
         self._feed = feed
         self._linger_s = linger_s
         self._clock = clock or SystemClock()
-        self._relisting = Relisting(instruments or ListedOnce(feed), self._clock, lambda: self.topics, self._rebuild)
+        self._relisting = Relisting(
+            instruments or ListedOnce(feed),
+            self._clock,
+            lambda: self.topics,
+            self._rebuild,
+            reported=isinstance(feed, Relisted) and feed.reports_relisting,
+        )
         self._states: dict[Topic, TopicState] = {}
         self._pumps: dict[Topic, asyncio.Task[None]] = {}
         self._lingers: dict[Topic, asyncio.Task[None]] = {}
@@ -309,7 +315,11 @@ class Hub:
                 if event.received_us and event.time_us > self._newest_us:
                     self._newest_us = event.time_us
                 try:
-                    state.take(event)
+                    if isinstance(event, Gap) and event.relisted:
+                        # Another server has noticed it, whose list is new by now.
+                        await self._relisting.follow(state, event)
+                    else:
+                        state.take(event)
                 except OffStep as found:
                     state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(found)))
                     await self._relisting.reload(state.topic.symbol, found)
@@ -319,9 +329,6 @@ class Hub:
                     state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
                     return False
                 self._events += 1
-                if isinstance(event, Gap) and event.relisted:
-                    # Another server has noticed it, whose list is new by now.
-                    self._relisting.reload_soon(event.symbol)
                 if state.topic in self._doubtful:
                     self._doubtful.discard(state.topic)
                     return False

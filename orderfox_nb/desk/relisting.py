@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.book import Book
+from orderfox_nb.core.events import Gap
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.refinements import Refinements
@@ -97,6 +98,7 @@ class Relisting:
         clock: Measures the pauses.
         topics: Returns every open topic.
         rebuild: Rebuilds a topic with another record, for a reason.
+        reported: Whether the source notices changes itself and reports them in its streams.
     """
 
     def __init__(
@@ -105,13 +107,21 @@ class Relisting:
         clock: Clock,
         topics: Callable[[], Sequence[TopicState]],
         rebuild: Callable[[TopicState, Instrument, str], None],
+        *,
+        reported: bool = False,
     ) -> None:
+        self._reported = reported
         self._instruments = instruments
         self._clock = clock
         self._topics = topics
         self._rebuild = rebuild
         self._refinements = Refinements()
         self._reloads: dict[str, asyncio.Task[None]] = {}
+        self._loads: dict[str, asyncio.Task[Instrument | None]] = {}
+        self._following: set[TopicState] = set()
+        """Topics whose source has said so, and that wait for the list."""
+        self._outdated: set[TopicState] = set()
+        """Topics that were counted by other steps than the list's when it was looked at last."""
         self.relisted = 0
         """How often the steps of a symbol were found to be others."""
 
@@ -138,8 +148,12 @@ class Relisting:
                 folds = [state.fold for state in topics if state.topic.symbol == symbol]
                 books = [fold for fold in folds if isinstance(fold, Book)]
                 self._refinements.drop_unneeded(symbol, books, self._clock.now_us())
-                if (listed := self._instruments.record(symbol)) is not None:
-                    self._apply(self._refinements.in_force(listed))
+            # A source that notices the change itself says so within the second.
+            outdated = {state for state in self._topics() if self._changed(state) is not None}
+            for state in outdated & self._outdated if self._reported else outdated:
+                if (instrument := self._changed(state)) is not None:
+                    self._apply(instrument)
+            self._outdated = outdated
 
     async def reload(self, symbol: str, found: OffStep | None = None) -> None:
         """Load the record of a symbol anew and rebuild its topics where the steps are others; never raises.
@@ -165,34 +179,75 @@ class Relisting:
             self._refinements.add(listed, refined, self._clock.now_us())
             self._apply(refined)
 
-    def reload_soon(self, symbol: str) -> None:
-        """Do so in the background."""
-        if symbol not in self._reloads:
-            task = self._reloads[symbol] = asyncio.create_task(self._load(symbol), name=f"relist {symbol}")
-            task.add_done_callback(lambda _: self._reloads.pop(symbol, None))
+    async def follow(self, state: TopicState, gap: Gap) -> None:
+        """Rebuild a topic whose source has noticed the change, and says so in its stream; never raises.
+
+        The source's report is the only one: what is known of the topic follows it, counted by the new steps.
+
+        Args:
+            state: The topic, which is read on only behind this.
+            gap: The source's report.
+        """
+        self._following.add(state)
+        try:
+            if (instrument := self._changed(state)) is None:
+                await self._loaded(gap.symbol)
+                instrument = self._changed(state)
+            if instrument is None:
+                # The list cannot be had, or does not name the step that the source counts by.
+                state.take(gap)
+                return
+            if all(not other.instrument.same_steps(instrument) for other in self._of(gap.symbol)):
+                _log.warning("%s", gap.reason)
+                self.relisted += 1
+            state.follow_relisting(instrument, gap)
+        finally:
+            self._following.discard(state)
+
+    def _changed(self, state: TopicState) -> Instrument | None:
+        """Return the record that is in force, None where the topic is counted by it, or none is known."""
+        listed = self._instruments.record(state.topic.symbol)
+        instrument = None if listed is None else self._refinements.in_force(listed)
+        return None if instrument is None or state.instrument.same_steps(instrument) else instrument
+
+    def _of(self, symbol: str) -> list[TopicState]:
+        return [state for state in self._topics() if state.topic.symbol == symbol]
+
+    async def _loaded(self, symbol: str) -> None:
+        """Load the record of a symbol anew, once for all who wait for it; never raises."""
+        task = self._loads.get(symbol)
+        if task is None:
+            task = self._loads[symbol] = asyncio.create_task(self._ask(symbol), name=f"record {symbol}")
+            task.add_done_callback(lambda _: self._loads.pop(symbol, None))
+        await asyncio.wait({task})
 
     async def close(self) -> None:
         """Give up what is under way."""
-        tasks = list(self._reloads.values())
+        tasks = [*self._reloads.values(), *self._loads.values()]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
     async def _load(self, symbol: str) -> None:
+        if (listed := await self._ask(symbol)) is not None:
+            self._apply(self._refinements.in_force(listed))
+
+    async def _ask(self, symbol: str) -> Instrument | None:
         try:
-            listed = await self._instruments.reload(symbol)
+            return await self._instruments.reload(symbol)
         except OrderFoxError as error:
             _log.warning("%s: its record cannot be loaded: %s", symbol, error)
-        else:
-            self._apply(self._refinements.in_force(listed))
+            return None
 
     def _apply(self, instrument: Instrument) -> None:
         """Rebuild the topics of a symbol that are counted by other steps."""
         outdated = [
             state
             for state in self._topics()
-            if state.topic.symbol == instrument.symbol and not state.instrument.same_steps(instrument)
+            if state.topic.symbol == instrument.symbol
+            and not state.instrument.same_steps(instrument)
+            and state not in self._following
         ]
         if not outdated:
             return

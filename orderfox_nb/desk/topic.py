@@ -75,6 +75,8 @@ class TopicState:
         self.error: BaseException | None = None
         self.ended = False
         self._prelude_read = False
+        self._sent_again = False
+        """Whether what comes is what the source knew before the steps changed: up to the end of its next prelude."""
         self._now_us = now_us
         self._doubt = doubt
         self._readers: set[EventReader] = set()
@@ -88,8 +90,8 @@ class TopicState:
             EventError: The fold cannot take it; nobody has seen it.
             OffStep: A price or size that is no multiple of the instrument's; nobody has seen it.
         """
-        # What was before may have had other steps.
-        if event.received_us:
+        # What was before may have had other steps, also where the source sends it again behind its gap.
+        if event.received_us and not self._sent_again:
             if type(event) is Trade:
                 self.instrument.check(event.price, event.size)
             elif type(event) is Candle:
@@ -106,6 +108,7 @@ class TopicState:
             if event.state in ("connecting", "live", "down"):
                 self.status = event
             self._prelude_read = self._prelude_read or event.ends_prelude
+            self._sent_again = self._sent_again and not event.ends_prelude
         elif is_restart(event):
             self._prelude_read = False
             self.last_us = 0
@@ -144,6 +147,13 @@ class TopicState:
         if not isinstance(self.fold, Book):
             for event in past:
                 self._take(event, again=True)
+
+    def follow_relisting(self, instrument: Instrument, gap: Gap) -> None:
+        """Count by another tick and lot size from a gap of the stream on, which sends what is known behind it."""
+        self.instrument = instrument
+        self.fold = fold_for(self.topic, instrument)
+        self._sent_again = True
+        self._take(gap)
 
     @property
     def whole(self) -> bool:

@@ -138,6 +138,24 @@ class Auditable(Protocol):
 
 
 @runtime_checkable
+class Relisted(Protocol):
+    """A feed that says whether a change of a tick or lot size is reported in its streams, by a ``relisted`` gap."""
+
+    @property
+    def reports_relisting(self) -> bool: ...
+
+
+@runtime_checkable
+class Figured(Protocol):
+    """A feed that knows whether its last symbol list came with all the figures that the venue has."""
+
+    @property
+    def lacks_figures(self) -> bool:
+        """Whether some of them were not answered: the list is asked for again soon."""
+        ...
+
+
+@runtime_checkable
 class Explaining(Protocol):
     """A feed that knows more of the symbols that it does not list."""
 

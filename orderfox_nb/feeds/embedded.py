@@ -132,6 +132,10 @@ class EmbeddedFeed:
         if self._feed is not None:
             self._feed.resync(topic, reason)
 
+    @property
+    def lacks_figures(self) -> bool:
+        return self._feed is not None and self._feed.lacks_figures
+
     def why_unlisted(self, symbol: str) -> str:
         return self._feed.why_unlisted(symbol) if self._feed is not None else ""
 

@@ -64,6 +64,9 @@ class RemoteFeed:
         self._calls = 0
         self._troubles = Troubles(_log, self._clock)
 
+    reports_relisting = True
+    """The server notices it, and its list is new by then."""
+
     @property
     def venue(self) -> str:
         # Of topics and keys. The server's own name for its venue is learned later: ``origin`` has it then.
@@ -169,6 +172,8 @@ class RemoteFeed:
                 _VolumeAnswer,
             )
         except (VenueUnreachable, VenueRefused):
+            return None
+        if answer.history != "complete":
             return None
         return [
             (row.timestamp_ms * 1_000, row.buy_volume, row.sell_volume, row.count)
@@ -334,6 +339,8 @@ class _VolumeRow(Struct, frozen=True):
 
 class _VolumeAnswer(Struct, frozen=True):
     data: list[_VolumeRow]
+    history: str = "complete"
+    """Whether the server knows the past: where it does not, its zeros mean nothing."""
 
 
 def _state(quality: str) -> str:

@@ -163,8 +163,37 @@ async def test_a_list_without_figures_is_a_list_and_is_asked_for_again_soon(
         assert not catalogue.demo
         assert catalogue.problem == ""
         assert all((listing.ticker is None) == ("ticker/24hr" in paths) for listing in rows)
+        assert all((listing.funding_rate is None) == ("premiumIndex" in paths) for listing in rows)
         for path in paths:
             venue.answers[path] = answer(path, LISTS[path])
         await clock.advance(RETRY_S + 1)
         figured = await catalogue.rows()
-        assert all(listing.ticker for listing in figured)
+        assert all(listing.ticker and listing.funding_rate is not None for listing in figured)
+        asked = len(venue.calls("exchangeInfo"))
+        await clock.advance(RETRY_S + 1)
+        await catalogue.rows()
+        assert len(venue.calls("exchangeInfo")) == asked, "a list that has them is kept"
+
+
+async def test_a_symbol_whose_row_is_odd_or_whose_list_is_empty_is_not_taken_for_delisted(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
+    for name, rows in LISTS.items():
+        venue.answers[name] = answer(name, rows)
+    first, second, *_ = NAMES
+    delisted = f"{first} is delisted (no longer in the venue's list)"
+    async with feed_on(venue) as feed:
+        await feed.listings()
+        assert feed.why_unlisted("NEVERUSDT") == ""
+        whole = answer("exchangeInfo", LISTS["exchangeInfo"])
+        for symbols, reason in (
+            ([{"symbol": first, "status": None}, *whole["symbols"][1:]], ""),
+            ([{"status": None}, *whole["symbols"][1:]], ""),
+            ([], ""),
+            (whole["symbols"][1:], delisted),
+            (whole["symbols"], ""),
+        ):
+            venue.answers["exchangeInfo"] = whole | {"symbols": symbols}
+            await feed.listings()
+            assert feed.why_unlisted(first) == reason
+            assert feed.why_unlisted(second) == ""

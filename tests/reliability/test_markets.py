@@ -35,6 +35,7 @@ async def opened(rig: Rig) -> dict[Channel, TopicState]:
     [
         ("SETTLING", "BTCUSDT is being delisted (SETTLING)"),
         ("BREAK", "BTCUSDT is halted (BREAK)"),
+        ("UNLISTED", "BTCUSDT is delisted (no longer in the venue's list)"),
     ],
 )
 def test_a_symbol_that_is_delisted_or_halted_says_so_keeps_its_data_and_comes_back(status: str, text: str):

@@ -231,6 +231,14 @@ async def test_a_tick_that_changes_while_it_is_watched_leaves_every_channel_equa
         await counted_in("0.1", 1)
         # Each change is told once, in order with the data, so that every reader begins again.
         assert {state.restarts for state in here.values()} == {2}
-        assert not any(state.quality.wire().state != "live" for states in every for state in states.values())
+        assert {state.restarts for state in there.values()} == {2}
+        assert [desk.hub.statistics()["relisted_symbols"] for desk in (first, second)] == [2, 2]
+        trouble = [
+            (str(s.topic), s.quality.reason)
+            for each in every
+            for s in each.values()
+            if s.quality.wire().state != "live"
+        ]
+        assert trouble == []
         row = next(row for row in await first.catalogue.rows() if row.instrument.symbol == SYMBOL)
         assert public_symbol(row)["tickSize"] == 0.1

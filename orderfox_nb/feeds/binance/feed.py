@@ -234,6 +234,11 @@ class BinanceFeed:
             _log.warning("no liquidation volume of %s: %s", symbol, error)
             return None
 
+    @property
+    def lacks_figures(self) -> bool:
+        """Whether figures of the last symbol list were not answered."""
+        return self._past.lacks_figures
+
     def why_unlisted(self, symbol: str) -> str:
         """Return why a symbol is not listed, empty where nothing is known."""
         return self._markets.why_unlisted(symbol)

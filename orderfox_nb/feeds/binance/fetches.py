@@ -19,6 +19,8 @@ Request: TypeAlias = Callable[[], Awaitable[Sequence[Event]]]
 
 SYMBOL_CLOSED: Final = -4141
 """The venue's code of an answer about a symbol that is closed."""
+INVALID_SYMBOL: Final = -1121
+"""And about one that it does not list: where it has listed it before, it may again."""
 BLOCKED_PAUSE_S: Final = 60.0
 SOON_US: Final = 5_000_000
 
@@ -100,7 +102,7 @@ def may_heal(error: OrderFoxError) -> bool:
     """Tell whether a stream should go on asking: a block may be lifted, an unknown symbol stays unknown."""
     if isinstance(error, VenueBlocked) or is_transient(error):
         return True
-    if isinstance(error, VenueRefused) and error.code == SYMBOL_CLOSED:
+    if isinstance(error, VenueRefused) and error.code in (SYMBOL_CLOSED, INVALID_SYMBOL):
         # It may be traded again, and until then what is known stays.
         return True
     status = getattr(error, "status", 0)

@@ -24,6 +24,8 @@ SESSIONS_EVERY_S: Final = 30.0
 """How often sessions are compared with the time; the schedule itself is asked for with the symbols."""
 DOUBT_PAUSE_S: Final = 10.0
 """Before the venue is asked again because a symbol is silent or refused."""
+MAX_LISTED: Final = 20_000
+"""Symbols that are remembered to have been listed."""
 TRADING: Final = "TRADING"
 TRADIFI: Final = "TRADIFI_PERPETUAL"
 NO_TRADING: Final = "NO_TRADING"
@@ -62,7 +64,11 @@ class Markets:
         self._watched: dict[str, int] = {}
         self._doubt = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._listed: set[str] = set()
+        """Every symbol that was in a list."""
+        self._odd: frozenset[str] | None = frozenset()
         rest.learned = self._learn
+        rest.listed = lambda symbol: symbol in self._listed
 
     @asynccontextmanager
     async def over(self, symbol: str) -> AsyncGenerator[None]:
@@ -103,14 +109,25 @@ class Markets:
         state = self._state(symbol)
         return state.reason if state.state == "halted" else ""
 
-    def _learn(self, rows: Sequence[SymbolRow]) -> None:
+    def _learn(self, rows: Sequence[SymbolRow], odd: frozenset[str] | None) -> None:
+        if not rows:
+            # Nobody delists all symbols: the answer is a broken one.
+            return
         self._rows = {row.symbol: row for row in rows}
+        self._odd = odd
+        if len(self._listed) < MAX_LISTED:
+            self._listed |= self._rows.keys()
         self._tell()
+
+    def _has_vanished(self, symbol: str) -> bool:
+        """Tell whether a symbol was listed and is no longer; one whose row cannot be read is listed."""
+        return symbol in self._listed and self._odd is not None and symbol not in self._odd
 
     def _state(self, symbol: str) -> Market:
         row = self._rows.get(symbol)
         if row is None:
-            return Market()
+            gone = self._has_vanished(symbol)
+            return Market("halted", f"{symbol} is delisted (no longer in the venue's list)") if gone else Market()
         if row.status != TRADING:
             words = _WORDS.get(row.status, "is halted")
             return Market("halted", f"{symbol} {words} ({row.status or 'no status'})")

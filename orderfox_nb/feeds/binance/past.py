@@ -51,6 +51,8 @@ class Past:
         self._rest = rest
         self._venue = venue
         self._now_us = now_us
+        self.lacks_figures = False
+        """Whether figures of the last symbol list were not answered."""
 
     async def listings(self) -> list[Listing]:
         """Return every perpetual in trading, with its last 24 h and funding rate where those are known.
@@ -59,6 +61,7 @@ class Past:
             FeedError: The venue's symbols cannot be asked for. Without their figures they are a list as well.
         """
         symbols = await self._rest.symbols()
+        self.lacks_figures = False
         tickers = {row.symbol: ticker_from(row) for row in await self._figures(self._rest.tickers())}
         marks = {row.symbol: mark_from(row) for row in await self._figures(self._rest.premiums())}
         return [
@@ -76,6 +79,7 @@ class Past:
             return await asked
         except FeedError as error:
             _log.warning("the symbol list is without some of its figures: %s", error)
+            self.lacks_figures = True
             return []
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:

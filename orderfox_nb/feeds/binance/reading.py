@@ -7,7 +7,7 @@ from typing import Final
 
 from orderfox_nb.core.events import Channel, Event, Status, is_restart
 from orderfox_nb.errors import VenueRefused
-from orderfox_nb.feeds.binance.fetches import SYMBOL_CLOSED, Fetches
+from orderfox_nb.feeds.binance.fetches import INVALID_SYMBOL, SYMBOL_CLOSED, Fetches
 from orderfox_nb.feeds.binance.follower import Follower, Teller
 from orderfox_nb.feeds.binance.items import (
     Doubted,
@@ -142,7 +142,7 @@ class Reading:
             yield self._teller.status("live")
 
     def _refused(self, error: VenueRefused) -> None:
-        if error.code == SYMBOL_CLOSED:
+        if error.code in (SYMBOL_CLOSED, INVALID_SYMBOL):
             self._markets.doubt()
 
     def _listen(self) -> None:

@@ -23,6 +23,7 @@ from orderfox_nb.errors import (
     VenueUnreachable,
 )
 from orderfox_nb.feeds.asking import charge
+from orderfox_nb.feeds.binance.fetches import INVALID_SYMBOL
 from orderfox_nb.feeds.binance.messages import (
     AggTradeRow,
     DepthBody,
@@ -42,6 +43,7 @@ from orderfox_nb.feeds.binance.symbol_list import (
     SymbolRow,
     TradingSchedule,
     TradingSession,
+    odd_names,
     rate_limits,
 )
 from orderfox_nb.feeds.binance.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
@@ -73,7 +75,6 @@ _ONE_OR_ALL: Final = ("ticker/24hr", "premiumIndex")
 _ASKED_LANES: Final = 4
 """And of them single questions of clients: a book never stands in line behind all of them."""
 
-INVALID_SYMBOL: Final = -1121
 MOST_CANDLES: Final = 1_500
 MOST_TRADES: Final = 1_000
 
@@ -111,8 +112,11 @@ class BinanceRest:
         self._lanes = asyncio.Semaphore(_LANES)
         self._asked_lanes = asyncio.Semaphore(_ASKED_LANES)
         self.rows = Rows()
-        self.learned: Callable[[list[SymbolRow]], None] = lambda _: None
-        """Called with the rows of every symbol list."""
+        self.learned: Callable[[list[SymbolRow], frozenset[str] | None], None] = lambda _rows, _odd: None
+        """Called with the rows of every symbol list, and the names of those that cannot be read: None where even a name
+        cannot be."""
+        self.listed: Callable[[str], bool] = lambda _: False
+        """Tells whether the venue has ever listed a symbol."""
         self.calls = 0
         self.failures = 0
         self._troubles = Troubles(_log, clock)
@@ -131,7 +135,7 @@ class BinanceRest:
             if limit.rate_limit_type == "REQUEST_WEIGHT" and limit.interval == "MINUTE" and limit.limit > 0:
                 self.budget.limit = limit.limit // max(1, limit.interval_num)
         rows = self.rows.read("exchangeInfo", info.symbols, SymbolRow)
-        self.learned(rows)
+        self.learned(rows, odd_names(info.symbols, rows))
         return rows
 
     async def trading_sessions(self) -> dict[str, list[TradingSession]]:
@@ -296,7 +300,7 @@ class BinanceRest:
             return VenueBlocked(self._venue, reason, status=status, code=refused.code)
         if status >= 500:
             return VenueUnreachable(self._venue, f"HTTP {status} from {self.url} ({reason})")
-        if refused.code == INVALID_SYMBOL:
+        if refused.code == INVALID_SYMBOL and not self.listed(symbol):
             return UnknownSymbol(symbol)
         return VenueRefused(self._venue, f"HTTP {status}: {reason}", status=status, code=refused.code)
 

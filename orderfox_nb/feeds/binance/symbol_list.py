@@ -110,6 +110,22 @@ class Rows:
             _log.warning("%s: %d rows are left out, the first for: %s", path, count, problem)
 
 
+class _Named(Struct, frozen=True):
+    symbol: str
+
+
+def odd_names(raw: Sequence[Raw], rows: Sequence[SymbolRow]) -> frozenset[str] | None:
+    """Return the names of the symbols whose rows cannot be read, None where one has not even a name."""
+    if len(rows) == len(raw):
+        return frozenset()
+    read = {row.symbol for row in rows}
+    try:
+        named: list[_Named] = [decode_json(bytes(text), _Named) for text in raw]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return frozenset(row.symbol for row in named) - read
+
+
 def rate_limits(raw: Raw, rows: Rows) -> list[RateLimit]:
     """Return the limits that can be read, none where they are no list."""
     try:

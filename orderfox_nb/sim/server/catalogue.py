@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.server.contracts import Contract, Contracts
+from orderfox_nb.sim.server.contracts import UNLISTED, Contract, Contracts
 from orderfox_nb.sim.server.numbers import Numbers, fixed
 
 _FOREVER_MS: Final = 4_133_404_800_000
@@ -33,7 +33,11 @@ def exchange_info(
     A market of several symbols also has one delisted perpetual and one quarterly contract, as the venue always does:
     a client that shows either has not looked at ``status`` or ``contractType``.
     """
-    symbols = [_contract(listing, numbers[listing.symbol], contracts.of(listing.symbol)) for listing in listings]
+    symbols = [
+        _contract(listing, numbers[listing.symbol], contract)
+        for listing in listings
+        if (contract := contracts.of(listing.symbol)).status != UNLISTED
+    ]
     if len(listings) > 1:
         first, last = symbols[0], symbols[-1]
         symbols.append(last | {"symbol": "LUNAUSDT", "pair": "LUNAUSDT", "baseAsset": "LUNA", "status": "SETTLING"})

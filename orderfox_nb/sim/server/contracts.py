@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+UNLISTED: Final = "UNLISTED"
+"""Of a symbol that is in no list any more; no status of the venue's."""
 _DAY_MS: Final = 86_400_000
 _MARKETS: Final = ("EQUITY", "COMMODITY")
 

@@ -44,7 +44,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
       such as ``/market/stream`` a new socket is refused with it;
     - ``contract``: the contract of ``symbol`` changes: ``tick_size`` (that of the listing, or one that is 10 or 100
       times as fine), ``lot_size`` (in ``exchangeInfo`` alone), ``trading`` (its status, such as ``SETTLING``: its
-      streams are silent and REST answers -4141, until it is ``TRADING`` again), ``contract_type``, ``session``
+      streams are silent and REST answers -4141, until it is ``TRADING`` again; ``UNLISTED``: it is in no list, and
+      REST answers -1121), ``contract_type``, ``session``
       (``closed`` or ``open``: nothing is traded while it is closed).
     """
 

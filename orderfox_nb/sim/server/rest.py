@@ -13,7 +13,7 @@ from orderfox_nb.sim.facts import TradeFact
 from orderfox_nb.sim.listings import Listing
 from orderfox_nb.sim.reference import FUNDING_US, MAX_RATE
 from orderfox_nb.sim.server import catalogue
-from orderfox_nb.sim.server.contracts import Contracts
+from orderfox_nb.sim.server.contracts import UNLISTED, Contracts
 from orderfox_nb.sim.server.frames import ticker_text
 from orderfox_nb.sim.server.gate import Gate, VenueError, integer, time_bounds
 from orderfox_nb.sim.server.numbers import Numbers
@@ -99,7 +99,10 @@ class Rest:
             raise VenueError(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         if symbol not in self._listings:
             raise VenueError(-1121, "Invalid symbol.")
-        if self.contracts.of(symbol).status != "TRADING" and not request.path.endswith(_OF_CLOSED_SYMBOLS):
+        status = self.contracts.of(symbol).status
+        if status == UNLISTED:
+            raise VenueError(-1121, "Invalid symbol.")
+        if status != "TRADING" and not request.path.endswith(_OF_CLOSED_SYMBOLS):
             raise VenueError(-4141, "Symbol is closed.")
         return symbol
 
