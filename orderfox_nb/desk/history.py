@@ -90,10 +90,13 @@ class VolumeHistory:
         return False
 
     def told(self, state: TopicState, interval: str, start_us: int) -> History:
-        """Return whether the past from a time on is in the topic's fold: if not, its zeros mean nothing."""
+        """Return whether the past from a time on is in the topic's fold: if not, its zeros mean nothing.
+
+        A symbol has no past from before it was listed: what begins there is ``missing``, however much is known.
+        """
         asked = self._asked.get(state, {}).get(interval)
         if asked is not None and asked.known and asked.restarts == state.restarts and asked.start_us <= start_us:
-            return "complete"
+            return "missing" if start_us < _listed_us(state, interval) else "complete"
         return "none" if state.quality.history == "none" else "missing"
 
     async def columns(self, state: TopicState, interval: str, start_us: int, end_us: int) -> PastVolume:
@@ -112,7 +115,8 @@ class VolumeHistory:
         event = await self._event(state, interval, from_us, until_us)
         if event is None:
             return PastVolume(fold.at(interval, start_us, end_us), self.told(state, interval, start_us))
-        return PastVolume(fold.with_history(event).at(interval, start_us, end_us), "complete")
+        known: History = "missing" if start_us < _listed_us(state, interval) else "complete"
+        return PastVolume(fold.with_history(event).at(interval, start_us, end_us), known)
 
     def _reach_us(self, interval: str, *, days: int | None = None) -> int:
         now_us = self._feed.now_us()
@@ -152,9 +156,13 @@ class VolumeHistory:
 
     async def _event(self, state: TopicState, interval: str, start_us: int, until_us: int) -> LiquidationVolume | None:
         self.calls += 1
-        start_us = bar_open_us(start_us, interval)
+        start_us = max(bar_open_us(start_us, interval), _listed_us(state, interval))
         try:
-            rows = await self._feed.liquidation_volume(state.topic.symbol, interval, start_us=start_us, end_us=until_us)
+            rows = (
+                await self._feed.liquidation_volume(state.topic.symbol, interval, start_us=start_us, end_us=until_us)
+                if start_us < until_us
+                else ()
+            )
         except OrderFoxError as error:
             self.failures += 1
             _log.warning("no liquidation history of %s at %s: %s", state.topic.symbol, interval, error)
@@ -170,3 +178,9 @@ class VolumeHistory:
             sell=[row[2] for row in rows],
             count=[row[3] for row in rows],
         )
+
+
+def _listed_us(state: TopicState, interval: str) -> int:
+    """Return the start of the bucket in which the topic's symbol was listed, 0 where that is not known."""
+    listed_us = state.instrument.onboard_us
+    return bar_open_us(listed_us, interval) if listed_us > 0 else 0

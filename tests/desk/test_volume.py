@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from orderfox_nb.clock import ManualClock, settle
@@ -13,6 +14,7 @@ from orderfox_nb.core.timeframes import DAY_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.keys import frame_key
 from orderfox_nb.errors import BadValue
+from orderfox_nb.feeds.base import Listing
 from tests.desk.scripted import VENUE, ScriptedFeed, live
 from tests.desk.test_frames import BARS, LIQUIDATIONS, MINUTE_US, START_US, bar, desk_of, liquidation, next_json
 
@@ -252,6 +254,35 @@ async def test_zeros_of_an_unknown_past_are_told(tmp_path: Path):
         assert (await rest(desk))["history"] == "complete"
         assert (await next_json(frames))["liquidation_history"] == "complete"
         assert (await next_json(socket))["history"] == "complete"
+
+
+async def test_a_range_from_before_the_listing_is_told_as_missing_and_nothing_is_asked_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = ManualClock(START_US)
+    feed = feed_with_history(clock)
+    listed_us = START_US - 100 * MINUTE_US + 1
+    rows = [
+        msgspec.structs.replace(row, instrument=msgspec.structs.replace(row.instrument, onboard_us=listed_us))
+        for row in await feed.listings()
+    ]
+
+    async def listings() -> list[Listing]:
+        return rows
+
+    monkeypatch.setattr(feed, "listings", listings)
+    first_us = listed_us - 1
+    async with desk_of(feed, tmp_path) as desk:
+        assert (await rest(desk, start_us=first_us))["history"] == "complete"
+        before = await rest(desk, start_us=first_us - MINUTE_US)
+        assert before["history"] == "missing"
+        assert len(before["data"]) == 102, "buckets stay contiguous"
+        # Years before, beyond what a chart reaches, there is nothing to be asked.
+        long_ago_us = START_US - 3_000 * DAY_US
+        beyond = await rest(desk, start_us=long_ago_us, end_us=long_ago_us + 60 * MINUTE_US)
+        assert beyond["history"] == "missing"
+        assert {row["count"] for row in beyond["data"]} == {0}
+        assert {start_us for *_, start_us, _ in feed.history_calls} == {first_us}
 
 
 async def test_past_beyond_the_charts_is_asked_for_and_answered_exactly(tmp_path: Path):
