@@ -110,7 +110,11 @@ def _serve(options: argparse.Namespace) -> int:
 
     kernels = options.kernel_per_viewer or asks_kernels(notebook)
     app = OrderFoxVoila(
-        config=dashboard_config(preheated=options.preheat if kernels else 0, extensions=settings.extension_names),
+        config=dashboard_config(
+            preheated=options.preheat if kernels else 0,
+            extensions=settings.extension_names,
+            kernel_memory_mb=settings.kernel_memory_mb,
+        ),
         kernel_per_viewer=kernels,
         service=DeskService(settings, public=True, standalone=True),
         notebook_path=str(notebook.resolve()),

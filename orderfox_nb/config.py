@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     """Addresses and networks of the proxies that say whom they speak for, separated by commas."""
     hosts: str = Field("", alias="ORDERFOX_HOSTS")
     """Names by which ``orderfox serve`` may be addressed, separated by commas, ``*`` for any."""
+    kernel_memory_mb: int = Field(1024, alias="ORDERFOX_KERNEL_MEMORY_MB", ge=0, le=1_000_000)
+    """Memory of a viewer's kernel (``--kernel-per-viewer``, Linux), 0 for no bound."""
     debug: bool = Field(False, alias="DEBUG")
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
+from tornado.websocket import WebSocketClosedError
 from traitlets import Bool, Dict, Integer
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+from orderfox_nb.server.handlers.sockets import POLICY, TOO_SLOW
+from orderfox_nb.server.kernel_limits import MAX_MESSAGE, ONE_THREAD, STARTS_AT_ONCE, SocketLimits, Turns, bound_memory
 
 if TYPE_CHECKING:
     from orderfox_nb.server.service import DeskService
@@ -27,18 +31,37 @@ class DashboardKernels(AsyncMappingKernelManager):
     kernel_environment = Dict(help="Variables that every kernel gets")
     closing = Bool(False)
     most = Integer(40, help="Kernels at a time: every page has one, and anybody may open pages").tag(config=True)
+    memory_mb = Integer(1024, help="Memory that a kernel may have, 0 for as much as there is (Linux)").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.starting: set[asyncio.Task[Any]] = set()
         """Tasks inside a start: ended there, a kernel would be left behind."""
+        self._turns = Turns(STARTS_AT_ONCE, self.most)
+        self._asked = 0
+        self._processes: dict[str, int | None] = {}
+        """The process that each kernel was started with."""
 
     async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
         if self.closing:
             raise web.HTTPError(503, "The server stops")
-        if len(self.list_kernel_ids()) + len(self.starting) >= self.most:
+        if len(self.list_kernel_ids()) + self._asked >= self.most:
             raise web.HTTPError(503, f"{self.most} pages are open already")
-        kwargs["env"] = {**(kwargs.get("env") or {}), **self.kernel_environment}
+        kwargs["env"] = {**ONE_THREAD, **(kwargs.get("env") or {}), **self.kernel_environment}
+        self._asked += 1
+        try:
+            async with self._turns:
+                kernel_id = await self._start(**kwargs)
+        finally:
+            self._asked -= 1
+        kernel = self.get_kernel(kernel_id)
+        bound_memory(kernel, self.memory_mb)
+        self._processes[kernel_id] = _process_of(kernel)
+        return kernel_id
+
+    async def _start(self, **kwargs: Any) -> str:
+        if self.closing:
+            raise web.HTTPError(503, "The server stops")
         task = asyncio.current_task()
         assert task is not None
         self.starting.add(task)
@@ -46,6 +69,40 @@ class DashboardKernels(AsyncMappingKernelManager):
             return await super().start_kernel(**kwargs)
         finally:
             self.starting.discard(task)
+
+    async def tend_pool(self) -> None:
+        """Discard what was kept ready and has died or never started, and fill the pool again where there is room.
+
+        A kernel that died is started anew under its name and knows no widget of the page that was made with it.
+        """
+        pools: dict[str, list[asyncio.Task[Any]]] = getattr(self, "_pools", {})
+        running = set(self.list_kernel_ids())
+        self._processes = {kernel: pid for kernel, pid in self._processes.items() if kernel in running}
+        for notebook, pool in pools.items():
+            ended = [task for task in pool if task.done() and not self._is_first_process(_kernel_of(task))]
+            for task in ended:
+                pool.remove(task)
+                if (kernel := _kernel_of(task)) in running:
+                    await self.shutdown_kernel(kernel, now=True)
+            if ended:
+                _log.warning("discarded %d kernels that were kept ready and have ended", len(ended))
+            if not self.closing and len(running) + self._asked < self.most:
+                self.fill_if_needed(notebook_name=notebook)  # type: ignore[attr-defined]
+
+    def _is_first_process(self, kernel_id: str | None) -> bool:
+        process = self._processes.get(kernel_id or "")
+        return process is not None and process == _process_of(self.get_kernel(str(kernel_id)))
+
+
+def _process_of(kernel: Any) -> int | None:
+    process = getattr(getattr(kernel, "provisioner", None), "process", None)
+    return process.pid if process is not None and process.poll() is None else None
+
+
+def _kernel_of(task: asyncio.Task[Any]) -> str | None:
+    if task.cancelled() or task.exception() is not None:
+        return None
+    return task.result()["kernel_id"]
 
 
 class Reaper:
@@ -115,6 +172,12 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         self._reaper = reaper
         self._now_s = now_s
         self._counted = ""
+        self._limits = SocketLimits(now_s)
+        self._ended = False
+
+    @property
+    def max_message_size(self) -> int:
+        return MAX_MESSAGE
 
     # Tornado pings by seconds; Jupyter's mixin reads the same numbers as milliseconds and would ping once more.
     @property
@@ -148,6 +211,36 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         # Nobody reads a page here, and Jupyter's needs files that Voila does not serve.
         self.finish(f"{status_code}")
+
+    def on_message(self, ws_message: Any) -> None:
+        if not self._ended and (reason := self._limits.received(len(ws_message))):
+            self._end(POLICY, reason)
+        if not self._ended:
+            super().on_message(ws_message)
+
+    def write_message(self, message: Any, binary: bool = False) -> Any:  # type: ignore[override]
+        size = len(message) if isinstance(message, bytes | str) else 0
+        if self._ended:
+            return None
+        if not self._limits.sending(size):
+            self._end(TOO_SLOW, "This page does not take what its kernel sends")
+            return None
+        written: Any = super().write_message(message, binary)  # type: ignore[arg-type]
+        if written is None:
+            self._limits.sent(size)
+        else:
+            written.add_done_callback(lambda done: self._sent(size, done))
+        return written
+
+    def _sent(self, size: int, done: asyncio.Future[None]) -> None:
+        self._limits.sent(size)
+        if not done.cancelled() and isinstance(done.exception(), WebSocketClosedError):
+            self._ended = True
+
+    def _end(self, code: int, reason: str) -> None:
+        self._ended = True
+        _log.warning("kernel=%s remote=%s closed: %s", self._counted, self.request.remote_ip, reason)
+        self.close(code, reason)
 
     async def open(self, kernel_id: str) -> None:  # type: ignore[override]
         self.set_nodelay(True)

@@ -19,6 +19,8 @@ from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFile
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.voila_identity_provider import VoilaIdentityProvider
 
+from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, Turns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -123,7 +125,16 @@ class KernelModel(PlainErrors, KernelHandler):
 
 
 class DashboardPage(PlainErrors, TornadoVoilaHandler):
-    """The notebook as a page."""
+    """The notebook as a page, run in a kernel of its own: few at a time, or the server would serve nobody meanwhile."""
+
+    async def get(self, path: str = "") -> None:  # type: ignore[override]
+        """Run the notebook when it is this page's turn."""
+        turns = self.settings.setdefault("orderfox_page_turns", Turns(STARTS_AT_ONCE, MAX_WAITING))
+        if turns.full:
+            self.set_header("Retry-After", "5")
+            raise tornado.web.HTTPError(503, f"{MAX_WAITING} pages are being made already: try again in some seconds")
+        async with turns:
+            await super().get(path)  # type: ignore[misc]
 
     async def head(self) -> None:
         """Answer as for the page, without making one."""

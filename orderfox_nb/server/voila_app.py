@@ -79,12 +79,13 @@ def dashboard_path() -> Path:
     raise FileNotFoundError("the dashboard's notebook is not installed: reinstall orderfox_nb")
 
 
-def dashboard_config(*, preheated: int, extensions: Sequence[str] = ()) -> Config:
+def dashboard_config(*, preheated: int, extensions: Sequence[str] = (), kernel_memory_mb: int = 1024) -> Config:
     """Return the settings of Voila for viewers who may only look.
 
     Args:
         preheated: Kernels that wait for a page, 0 to start one on demand.
         extensions: Lab extensions that the page loads beside those of the dashboard's own widgets.
+        kernel_memory_mb: Memory that a kernel may have, 0 for no bound.
     """
     return Config(
         {
@@ -111,6 +112,7 @@ def dashboard_config(*, preheated: int, extensions: Sequence[str] = ()) -> Confi
                 "http_header_envs": [],
                 "show_tracebacks": False,
             },
+            "DashboardKernels": {"memory_mb": kernel_memory_mb},
             # Where it can be: a kernel behind a file of its owner instead of ports that every user can reach.
             "KernelManager": {"transport": "ipc" if sys.platform == "linux" else "tcp"},
         }
@@ -256,6 +258,7 @@ class OrderFoxVoila(Voila):
             del RequestInfoSocketHandler._cache[kernel_id]
         if self.pages is not None:
             return  # the one kernel that may run is its rendering's
+        await manager.tend_pool()
         for kernel_id in self._reaper.due(
             time.monotonic(), running=manager.list_kernel_ids(), preheated=preheated_kernels(manager)
         ):

@@ -1,0 +1,108 @@
+"""What a viewer's kernel may cost the server: its memory, how many start at once, and what goes over its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import Any, Final
+
+from orderfox_nb.server.limits import RateLimit
+
+try:
+    import resource
+except ImportError:
+    # Windows: there a kernel's memory is not bounded.
+    resource = None
+
+_log = logging.getLogger(__name__)
+
+MAX_MESSAGE: Final = 4_000_000
+"""Bytes of a page's message to its kernel: as large as the picture of a screen."""
+MESSAGES_PER_S: Final = 100
+MESSAGES_AT_ONCE: Final = 400
+BYTES_PER_S: Final = 1_000_000
+MAX_UNSENT: Final = 8_000_000
+"""Bytes that wait in the server for a page that does not read; it had all of its widgets' states before that."""
+STARTS_AT_ONCE: Final = 2
+MAX_WAITING: Final = 16
+"""Pages that wait until another one has run its notebook."""
+ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Each further thread of numpy's libraries takes memory, and viewers share the machine anyway."""
+
+
+def bound_memory(manager: Any, megabytes: int) -> None:
+    """Bound the memory that a kernel's process may have; beyond it the kernel gets a MemoryError.
+
+    Args:
+        manager: Of the kernel, which runs.
+        megabytes: 0 for no bound.
+    """
+    pid = getattr(getattr(manager, "provisioner", None), "pid", None)
+    if not megabytes or not pid or resource is None or sys.platform != "linux":
+        return
+    most = megabytes * 2**20
+    try:
+        resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+    except (OSError, ValueError):
+        # It has ended already, or the system has a smaller bound for everybody.
+        _log.debug("pid=%d memory not bounded", pid, exc_info=True)
+
+
+class SocketLimits:
+    """Counts what one page sends to its kernel and what it has not taken: says why its socket is to be closed."""
+
+    def __init__(self, now_s: Any) -> None:
+        self._messages = RateLimit(burst=MESSAGES_AT_ONCE, per_s=MESSAGES_PER_S, now_s=now_s)
+        self._now_s = now_s
+        self._bytes_left = float(2 * MAX_MESSAGE)
+        self._then_s = now_s()
+        self._unsent = 0
+
+    def received(self, size: int) -> str:
+        """Count a message of the page; returns why it is one too many, else nothing."""
+        now_s = self._now_s()
+        left = min(2.0 * MAX_MESSAGE, self._bytes_left + (now_s - self._then_s) * BYTES_PER_S)
+        self._bytes_left, self._then_s = left - size, now_s
+        if self._bytes_left < 0:
+            return f"At most {BYTES_PER_S // 1_000_000} MB a second to a kernel"
+        if self._messages.wait_s():
+            return f"At most {MESSAGES_PER_S} messages a second to a kernel"
+        return ""
+
+    def sending(self, size: int) -> bool:
+        """Count a message to the page; returns whether it may be sent, which it may not while too much waits."""
+        if self._unsent + size > MAX_UNSENT and self._unsent:
+            return False
+        self._unsent += size
+        return True
+
+    def sent(self, size: int) -> None:
+        """Note that the system has taken a message."""
+        self._unsent -= size
+
+
+class Turns:
+    """Lets so many at a time pass, and so many wait for it."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._semaphore = asyncio.Semaphore(at_once)
+        self._most = at_once + waiting
+        self._inside = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether a further one would have to wait behind too many."""
+        return self._inside >= self._most
+
+    async def __aenter__(self) -> None:
+        self._inside += 1
+        try:
+            await self._semaphore.acquire()
+        except BaseException:
+            self._inside -= 1
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._inside -= 1
+        self._semaphore.release()

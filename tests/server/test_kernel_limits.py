@@ -1,0 +1,226 @@
+"""Real kernels, where viewers have them: what one viewer may take of the server for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from aiohttp import ClientSession
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
+
+from orderfox_nb.server.kernel_limits import (
+    BYTES_PER_S,
+    MAX_MESSAGE,
+    MAX_UNSENT,
+    MESSAGES_AT_ONCE,
+    MESSAGES_PER_S,
+    SocketLimits,
+    Turns,
+)
+from tests.server.conftest import Child, until
+from tests.server.kernel_socket import V1, message, read
+from tests.server.test_dashboard import open_page
+from tests.server.test_viewers import write_notebook
+
+pytestmark = pytest.mark.server
+
+Start = Callable[..., tuple[Child, str]]
+MEMORY_MB = 400
+# A text that is as large as a page asks, and a list that the kernel keeps.
+GREEDY = """
+from ipywidgets import IntText, Text
+asked, told = IntText(), Text()
+
+def grow(change):
+    try:
+        told.value = str(len(bytearray(change["new"] * 2**20)))
+    except MemoryError:
+        told.value = "no memory"
+
+asked.observe(grow, "value")
+print("asked", asked.model_id, "told", told.model_id)
+"""
+
+
+@pytest.fixture(scope="module")
+def greedy(start_dashboard: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, str]]:
+    notebook = tmp_path_factory.mktemp("greedy") / "greedy.ipynb"
+    write_notebook(notebook, GREEDY, orderfox={"kernel_per_viewer": True})
+    child, address = start_dashboard(
+        "--notebook", str(notebook), "--preheat", "1", ORDERFOX_KERNEL_MEMORY_MB=str(MEMORY_MB)
+    )
+    yield child, address
+    child.end()
+
+
+async def open_kernel(session: ClientSession, address: str) -> tuple[str, list[str]]:
+    """Return the address of a page's kernel socket and the words that its notebook printed."""
+    page, kernel = await open_page(session, address)
+    found = re.search(r"(asked) (\w{32}) (told) (\w{32})", page)
+    assert found is not None
+    words = list(found.groups())
+    return f"ws{address[4:]}/api/kernels/{kernel}/channels", words
+
+
+def change(model: str, **state: Any) -> bytes:
+    data = {"method": "update", "state": state, "buffer_paths": []}
+    return message("shell", "comm_msg", {"comm_id": model, "data": data})
+
+
+async def closing(socket: ClientConnection) -> tuple[int, str]:
+    """Read until the server closes; gives its code and reason."""
+    async with asyncio.timeout(60):
+        with contextlib.suppress(ConnectionClosedError):
+            async for _ in socket:
+                pass
+        await socket.wait_closed()
+    assert socket.close_code is not None
+    return socket.close_code, socket.close_reason or ""
+
+
+async def test_page_that_floods_its_kernel_is_closed_and_nobody_else(greedy: tuple[Child, str]) -> None:
+    _, address = greedy
+    async with ClientSession() as session:
+        url, words = await open_kernel(session, address)
+        async with connect(url, subprotocols=[V1], max_size=None) as bystander:  # type: ignore[list-item]
+            async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
+                with contextlib.suppress(ConnectionClosedError):  # it may be told before all is sent
+                    await socket.send(b"\0" * (MAX_MESSAGE + 1))
+                assert (await closing(socket))[0] == 1009
+            async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
+                with contextlib.suppress(ConnectionClosedError):
+                    for _ in range(2 * MESSAGES_AT_ONCE):
+                        await socket.send(message("shell", "kernel_info_request", {}))
+                code, reason = await closing(socket)
+                assert (code, reason) == (1008, f"At most {MESSAGES_PER_S} messages a second to a kernel")
+            await bystander.send(change(words[3], value="x"))
+            await bystander.send(message("control", "kernel_info_request", {}))
+            async with asyncio.timeout(60):
+                while read(await bystander.recv())[1] != "kernel_info_reply":  # type: ignore[arg-type]
+                    pass
+            async with session.get(address + "/health") as response:
+                assert response.status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system bounds it")
+async def test_kernel_gets_no_more_memory_than_it_may_have_and_goes_on(greedy: tuple[Child, str]) -> None:
+    _, address = greedy
+    async with ClientSession() as session:
+        url, (_, asked, _, told) = await open_kernel(session, address)
+        async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
+            answers = []
+            for megabytes in (2 * MEMORY_MB, 1):
+                await socket.send(change(asked, value=megabytes))
+                async with asyncio.timeout(60):
+                    while True:
+                        _, kind, content = read(await socket.recv())  # type: ignore[arg-type]
+                        if kind == "comm_msg" and content["comm_id"] == told and content["data"]["method"] == "update":
+                            break
+                answers.append(content["data"]["state"]["value"])
+            assert answers == ["no memory", str(2**20)]
+
+
+async def test_kernel_that_died_while_it_was_kept_ready_is_not_handed_out(
+    start_dashboard: Start, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    notebook = tmp_path / "greedy.ipynb"
+    write_notebook(notebook, GREEDY, orderfox={"kernel_per_viewer": True})
+    child, address = start_dashboard("--notebook", str(notebook), "--preheat", "1")
+    request.addfinalizer(child.end)
+
+    def waiting() -> list[psutil.Process]:
+        found = []
+        for one in child.ps.children(recursive=True):
+            try:
+                if "ipykernel_launcher" in " ".join(one.cmdline()):
+                    found.append(one)
+            except psutil.Error:
+                continue
+        return found
+
+    async with ClientSession() as session:
+
+        async def ready() -> float:
+            async with session.get(address + "/metrics") as response:
+                lines = (await response.text()).splitlines()
+            return next(float(line.split()[-1]) for line in lines if line.startswith('orderfox_kernels{state="ready"}'))
+
+        async def until_ready(count: int) -> None:
+            async with asyncio.timeout(60):
+                while await ready() != count:  # noqa: ASYNC110  (another process signals nothing here)
+                    await asyncio.sleep(0.1)
+
+        await until_ready(1)
+        (kernel,) = waiting()
+        kernel.kill()
+        await until(lambda: "discarded 1 kernels that were kept ready" in child.text)
+        await until_ready(1)
+        # The one that took its place has run the notebook, and answers.
+        url, words = await open_kernel(session, address)
+        assert len(words) == 4
+        async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
+            await socket.send(message("shell", "kernel_info_request", {}))
+            async with asyncio.timeout(60):
+                while read(await socket.recv())[1] != "kernel_info_reply":  # type: ignore[arg-type]
+                    pass
+
+
+@given(st.lists(st.tuples(st.integers(1, MAX_MESSAGE), st.floats(0, 2)), max_size=60))
+def test_bytes_to_a_kernel_stay_within_their_rate(messages: list[tuple[int, float]]) -> None:
+    now_s = 0.0
+    limits = SocketLimits(lambda: now_s)
+    passed = 0
+    for size, pause_s in messages:
+        now_s += pause_s
+        if limits.received(size):
+            break
+        passed += size
+    assert passed <= 2 * MAX_MESSAGE + now_s * BYTES_PER_S + 1
+
+
+@given(st.lists(st.integers(1, MAX_UNSENT), max_size=40))
+def test_what_a_page_does_not_read_is_bounded(sizes: list[int]) -> None:
+    limits = SocketLimits(lambda: 0.0)
+    waiting = 0
+    for size in sizes:
+        if limits.sending(size):
+            waiting += size
+    assert waiting <= MAX_UNSENT
+    limits.sent(waiting)
+    assert limits.sending(MAX_UNSENT)
+
+
+async def test_turns_pass_so_many_at_a_time() -> None:
+    turns = Turns(2, 3)
+    inside, most = 0, 0
+    gate = asyncio.Event()
+
+    async def pass_through() -> None:
+        nonlocal inside, most
+        async with turns:
+            inside += 1
+            most = max(most, inside)
+            await gate.wait()
+            inside -= 1
+
+    tasks = [asyncio.create_task(pass_through()) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert turns.full
+    assert inside == 2
+    tasks[-1].cancel()
+    await asyncio.wait([tasks[-1]])
+    assert not turns.full, "who left no longer waits"
+    gate.set()
+    await asyncio.gather(*tasks[:-1])
+    assert most == 2
+    assert not turns.full
