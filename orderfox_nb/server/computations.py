@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
+from orderfox_nb.desk.frames import INTERVAL_US
 from orderfox_nb.errors import TooManyFrames
 from orderfox_nb.server.clients import client_of, is_loopback
 from orderfox_nb.server.limits import RateLimit
@@ -36,6 +37,7 @@ class Computations:
         self._starts = RateLimit(burst=2 * per_client, per_s=max(1.0, per_client / 4), now_s=now_s)
         self._readers: dict[Hashable, dict[str, int]] = {}
         self._accounts: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -66,12 +68,26 @@ class Computations:
         if not readers:
             self._accounts[client] += 1
         readers[client] = readers.get(client, 0) + 1
+        self._held[client] += 1
         try:
             yield
         finally:
+            self._held[client] -= 1
+            if self._held[client] <= 0:
+                del self._held[client]
             readers[client] -= 1
             if not readers[client]:
                 self._leave(client, key)
+
+    def pause_s(self, address: str) -> float:
+        """Return how long a reader waits after a frame, so that all of its client's take what twice its keys would.
+
+        Sending costs as much as computing where one client reads the same things thousands of times.
+        """
+        if not self._loopback_limited and is_loopback(address):
+            return 0.0
+        share = self._held[client_of(address)] / (2 * self._per_client)
+        return share * INTERVAL_US / 1e6 if share > 1 else 0.0
 
     def _leave(self, client: str, key: Hashable) -> None:
         readers = self._readers[key]

@@ -23,7 +23,7 @@ except ImportError:
 _log = logging.getLogger(__name__)
 
 PREFIX: Final = "orderfox_"
-STOP_WITHIN_S: Final = 1.8
+STOP_WITHIN_S: Final = 1.7
 _LOCK: Final = "server.lock"
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 
+from orderfox_nb.core.events import Topic
 from orderfox_nb.core.symbols import ladder_heights, nearest_height
 from orderfox_nb.errors import TooManyFrames
 from orderfox_nb.server.computations import Computations
@@ -158,6 +159,38 @@ async def test_a_client_with_too_many_different_frames_is_told_and_a_bystander_k
         await until(lambda: len(server.service.computations) == 0)
         async with greedy(server, "ws/orderbook/BTCUSDT?limit=21") as again:
             assert (await receive(again))["type"] == "orderbook_update"
+
+
+async def test_thousands_of_readers_of_one_client_share_the_frames_of_a_few(serve: Serve) -> None:
+    """Forty sockets of 64 readers took the loop by sending alone, whatever little was computed."""
+    async with serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_KEYS="1") as server:
+        seconds = itertools.count()
+        server.service.now_s = lambda: float(next(seconds))
+        async with contextlib.AsyncExitStack() as stack:
+            frames: Counter[str] = Counter()
+            # One thing under 64 names.
+            names = itertools.product(range(8), range(8))
+            asked = [
+                f"{VENUE}/BTCUSDT/book?rounding=1.0{'0' * zeros}&rows=10{'&rows=10' * more}" for zeros, more in names
+            ]
+            sockets = [await stack.enter_async_context(greedy(server, "ws/live")) for _ in range(4)]
+            for at, socket in enumerate(sockets):
+                for key in asked:
+                    await say(socket, type="subscribe", key=key)
+                while sum(frames[f"{at} {key}"] > 0 for key in asked) < len(asked):
+                    frames[f"{at} {(await receive(socket, 'frame'))['key']}"] += 1
+            # Each of the 256 has one frame, and now waits for its turn of 2,560 a second over twice one key.
+            assert server.service.computations.pause_s(GREEDY) == pytest.approx(12.8)
+            assert server.service.computations.pause_s(BYSTANDER) == 0
+            sent = sum(one._messages for one in server.service.sockets)  # type: ignore[attr-defined]
+            async with bystander(server, "ws/live") as other:
+                await say(other, type="subscribe", key=f"{VENUE}/BTCUSDT/book?rows=10&rounding=1")
+                topic = Topic(VENUE, "BTCUSDT", "book")
+                for _ in range(5):
+                    await receive(other, "frame")
+                    server.feed.emit(topic, *server.feed.prelude(topic))
+                # Of five frames the bystander got five; the others would have been sent 5 x 256.
+                assert sum(one._messages for one in server.service.sockets) - sent < 256  # type: ignore[attr-defined]
 
 
 async def test_changes_of_parameters_start_no_more_computations_than_a_client_has(serve: Serve) -> None:

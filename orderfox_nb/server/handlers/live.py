@@ -134,6 +134,7 @@ class LiveSocket(MarketSocket):
             try:
                 async for frame in reader:
                     await self.send(rekeyed(frame.text, reader.key.text, asked))
+                    await self.pace()
             finally:
                 del self._readers[asked]
 

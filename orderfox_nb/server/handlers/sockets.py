@@ -197,6 +197,11 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         self.service.computations.admit(self._client, key, trusted=self._has_our_token())
 
+    async def pace(self) -> None:
+        """Wait after a frame where this reader's client has more of them than its share."""
+        if (pause_s := self.service.computations.pause_s(self._client)) and not self._has_our_token():
+            await asyncio.sleep(pause_s)
+
     async def say(self, **fields: Any) -> None:
         """Write one message of fields."""
         await self.send(msgspec.json.encode(fields))

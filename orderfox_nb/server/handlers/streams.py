@@ -93,6 +93,7 @@ class SymbolSocket(MarketSocket):
             async for frame in reader:
                 for text in frame.messages:
                     await self.send(text)
+                await self.pace()
 
     async def send_event(self, text: bytes) -> None:
         """Write a message that no later one replaces: a reader that does not take it is closed."""
@@ -192,6 +193,7 @@ class OrderBookSocket(SymbolSocket):
             async for frame in reader:
                 if key == self.key:
                     await self.send(frame.text)
+                    await self.pace()
 
     async def _current(self) -> FrameKey:
         """Return the key in force.
