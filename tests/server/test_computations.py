@@ -96,7 +96,7 @@ async def say(socket: ClientConnection, **fields: Any) -> None:
 
 
 def greedy(server: Served, path: str) -> Any:
-    return connect(f"{server.ws_url}api/v1/{path}", local_addr=(GREEDY, 0))
+    return connect(f"{server.ws_url}api/v1/{path}", local_addr=(GREEDY, 0), max_queue=None)
 
 
 def bystander(server: Served, path: str, **options: Any) -> Any:
