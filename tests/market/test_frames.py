@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from orderfox_nb import engine as engines
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
-from orderfox_nb.core.events import MarkPrice, Status, Topic
+from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Status, Topic
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
 from orderfox_nb.feeds.base import Listing
@@ -43,6 +44,15 @@ def market(feed: ScriptedFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         yield Market(engine)
     finally:
         engine.stop()
+
+
+def told(market: Market, feed: ScriptedFeed, topic: Topic, *events: Event) -> None:
+    """Send events of a topic on the engine's thread, as a feed does."""
+
+    async def put() -> None:
+        feed.put(topic, *events)
+
+    market._engine.run(put())
 
 
 @pytest.mark.parametrize("channel", ["trades", "candles", "liquidations", "mark", "ticker", "open_interest", "funding"])
@@ -103,8 +113,56 @@ def test_a_book_that_was_held_before_its_tick_changed_gives_the_prices_of_the_ne
     feed.rows = [Listing(instrument=finer, ticker=ticker("BTCUSDT", 50_000.0, 1e9))]
     odd = bid + tick / 10
     feed.preludes[topic] = [snapshot(NOW_US, [(odd, 1.0)], [(ask, 2.0)], update_id=2), live(NOW_US)]
-    feed.put(topic, feed.preludes[topic][0])
+    told(market, feed, topic, feed.preludes[topic][0])
     deadline = time.monotonic() + 60
     while of.book.df["price"].tolist() != pytest.approx([ask, odd], rel=1e-12):
         assert time.monotonic() < deadline, of.book.df
     assert of.instrument.tick_size == finer.tick_size
+
+
+@pytest.mark.parametrize("channel", ["ticker", "mark", "funding", "open_interest"])
+async def test_what_comes_of_a_slow_channel_is_iterated(market: Market, feed: ScriptedFeed, channel: str) -> None:
+    of = await asyncio.to_thread(lambda: market["BTCUSDT"])
+    topic = Topic(VENUE, "BTCUSDT", "mark" if channel == "funding" else channel)  # type: ignore[arg-type]
+
+    def event(number: int) -> Event:
+        time_us = NOW_US + number
+        if channel == "ticker":
+            return ticker("BTCUSDT", 50_000.0 + number, 1e9, time_us=time_us)
+        if channel == "open_interest":
+            return OpenInterest(symbol="BTCUSDT", time_us=time_us, open_interest=1000.0 + number)
+        rate = 0.0001 * (number // 2)  # each rate comes twice
+        return MarkPrice(
+            symbol="BTCUSDT",
+            time_us=time_us,
+            mark_price=1.0,
+            index_price=1.0,
+            funding_rate=rate,
+            next_funding_us=NOW_US,
+        )
+
+    feed.preludes[topic] = [event(0), live(NOW_US)]
+    # Held, so that what comes from now on is not part of the prelude.
+    await asyncio.to_thread(lambda: getattr(of, channel).df)
+    got: list[Any] = []
+
+    async def read() -> None:
+        async for one in getattr(of, channel):
+            got.append(one)
+            if len(got) == 3:
+                return
+
+    reading = asyncio.create_task(read())
+    number = 0
+    async with asyncio.timeout(60):
+        while not reading.done():
+            number += 1
+            await asyncio.to_thread(told, market, feed, topic, event(number))
+    await reading
+    numbers = [one.time_us - NOW_US for one in got]
+    assert [event(n) for n in numbers] == got
+    if channel == "funding":
+        rates = [one.funding_rate for one in got]
+        assert rates == sorted(set(rates)), "each is another one"
+    else:
+        assert numbers == list(range(numbers[0], numbers[0] + 3))
