@@ -30,8 +30,9 @@ _FIRST: Final = 2_260
 """Block of the first ids: 2019-07-03, before every listing."""
 _DAILY: Final = 0.030
 """Standard deviation of the largest symbol's day."""
-# What the price does from block to block returns slowly to the listing's: no symbol ends at a handful of ticks.
-_RETURN: Final = 0.012
+# What the price does from block to block returns to the listing's in some weeks: the largest symbol stays within
+# half and double of it, and no symbol ends at a handful of ticks.
+_RETURN: Final = 0.3
 _COMMON: Final = 0.6
 """Share of a move that all symbols have in common."""
 # Relative volume by hour of the day, UTC: the American afternoon is the busiest.

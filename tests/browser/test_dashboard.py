@@ -144,7 +144,9 @@ async def test_controls_change_ladder_and_bars_without_a_new_connection(served: 
         options = await screen.page.eval_on_selector_all(
             ".of-rounding-select option", "(options) => options.map((option) => option.value)"
         )
-        assert options == [f"{step * 10.0**power:g}" for power in range(-1, 4) for step in (1, 2, 5)]
+        # As far as the price goes, whatever it is today.
+        assert len(options) >= 15
+        assert options == [f"{step * 10.0**power:g}" for power in range(-1, 5) for step in (1, 2, 5)][: len(options)]
         await screen.page.select_option(".of-rounding-select", "100")
         await screen.wait_data("book", rounding="100")
         assert all(price % 100 == 0 for price in await prices(screen, "ask"))

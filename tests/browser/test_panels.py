@@ -98,7 +98,7 @@ async def test_a_row_of_the_ladder_tells_average_price_and_slippage_down_to_it(p
         screen.check_clean()
 
 
-async def test_the_ladder_shows_the_last_trade_whole_rows_and_columns_as_there_is_room(
+async def test_the_ladder_shows_the_last_trade_whole_rows_and_every_column_where_there_is_room(
     panels: str, open_screen: OpenScreen
 ):
     async with open_screen(panels, height=1400) as screen:
@@ -120,10 +120,7 @@ async def test_the_ladder_shows_the_last_trade_whole_rows_and_columns_as_there_i
         title = await screen.page.get_attribute(".of-mid", "title")
         assert title
         assert abs(number(title.split()[-1]) - middle) < middle * 0.001
-        notional = screen.page.locator(".of-book .of-columns .of-notional")
-        assert await notional.is_visible()
-        await screen.page.set_viewport_size({"width": 420, "height": 1400})
-        await notional.wait_for(state="hidden")
+        assert await screen.page.locator(".of-book .of-columns .of-notional").is_visible(), "there is room for it"
 
 
 AXIS = """() => {

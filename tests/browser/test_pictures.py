@@ -105,5 +105,5 @@ async def test_a_picture_shows_what_the_screen_does_of_a_panel_and_of_a_chart(
         assert book["asks"][0] > 100
         assert book["bids"][1] > 100
         assert book["asks"][1] == book["bids"][0] == 0, "asks stand above, bids below"
-        assert min(seen["depth"]["bid"], seen["depth"]["ask"]) > 200
+        assert min(seen["depth"]["bid"], seen["depth"]["ask"]) > 100
         screen.check_clean()

@@ -39,11 +39,10 @@ def differences(rig: Rig, state: TopicState) -> list[str]:
 
 def _book(book: Book, market: Market) -> list[str]:
     found: list[str] = []
-    update_id, *truth = market.depth(100_000)
+    # Its id is of the exchange's time, and goes on where no level changes.
+    _, *truth = market.depth(100_000)
     if book.reach is None:
         found.append("book has no snapshot")
-    if book.update_id < update_id:
-        found.append(f"book is at {book.update_id}, the exchange at {update_id}")
     for side, sizes in zip(("bid", "ask"), truth, strict=True):
         ticks, lots = book.levels(side)  # type: ignore[arg-type]
         held = dict(zip(ticks.tolist(), lots.tolist(), strict=True))
@@ -52,7 +51,7 @@ def _book(book: Book, market: Market) -> list[str]:
         # Of a level beyond its last snapshot a book knows only once it changes.
         missing = {tick for tick in real if book.reach and book.reach[0] <= tick <= book.reach[1]} - held.keys()
         if wrong or missing:
-            found.append(f"{side}: {len(wrong)} wrong levels, {len(missing)} missing")
+            found.append(f"{side} at {book.update_id}: {len(wrong)} wrong levels, {len(missing)} missing")
     return found
 
 

@@ -128,7 +128,11 @@ class Charts:
         """Return left, top, width and height of a chart's plot on the page."""
         box = await self.page.locator(".of-candle-chart .bqplot").nth(chart).bounding_box()
         assert box
-        return box["x"], box["y"] + 8, box["width"] - 70, box["height"] - 34
+        # The margin on the right is as wide as the prices.
+        area = self.page.locator(".of-candle-chart .bqplot .plotarea_background").nth(chart)
+        width = float(await area.get_attribute("width") or 0)
+        assert 0 < width < box["width"]
+        return box["x"], box["y"] + 8, width, box["height"] - 34
 
     async def point(self, time_s: float, share: float, chart: int = 0) -> None:
         """Move the mouse to a time and a share of the plot's height."""

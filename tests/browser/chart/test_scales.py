@@ -14,9 +14,11 @@ LABELS = """(at) => {
     const figure = document.querySelectorAll(".of-candle-chart .bqplot")[at];
     const shown = [...figure.querySelectorAll(".axis .tick text")].filter((one) => one.checkVisibility(
         { visibilityProperty: true, opacityProperty: true }));
-    const right = figure.getBoundingClientRect().right - 71;
-    return shown.map((one) => [one.textContent, one.getBoundingClientRect()])
-        .filter(([, box]) => box.left >= right)
+    const middle = figure.getBoundingClientRect().right - figure.clientWidth / 2;
+    // Labels of a vertical axis stand at its own x; the volume's scale is on the other side.
+    return shown.filter((one) => one.closest(".tick").getAttribute("transform").startsWith("translate(0"))
+        .map((one) => [one.textContent, one.getBoundingClientRect()])
+        .filter(([, box]) => box.left >= middle)
         .map(([text, { top, bottom }]) => [text, (top + bottom) / 2]);
 }"""
 TIMEFRAMES = ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
