@@ -42,6 +42,17 @@ async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open
         await charts.choose("ema20", False)
         await charts.wait("!overlays.includes('EMA')")
         assert await charts.ink("overlay2") == 0
+        panes, below = (0.7, 0.92), (0.8, 0.92)
+        assert await charts.ink("warning", rows=panes) > 100
+        await charts.choose("show_liquidation_average", False)
+        assert await charts.ink("warning", rows=panes) == 0
+        assert await charts.ink("bid", rows=below) + await charts.ink("ask", rows=below) > 5
+        await charts.choose("show_volume", False)
+        await charts.choose("show_liquidations", False)
+        # What the price has not, nothing has: the lowest part of the plot is empty now.
+        assert await charts.ink("line", rows=below) == 0
+        await charts.choose("show_liquidations", True)
+        assert await charts.ink("line", rows=below) > 100
         # The day's average lies somewhere between the day's prices, not always near those of the last two hours.
         await charts.page.locator(".of-candle-chart .bqplot").first.focus()
         for _ in range(20):
@@ -51,18 +62,6 @@ async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open
             await charts.page.keyboard.press("-")
             await charts.wait("data.to - data.from > wanted", width)
         assert await charts.ink("overlay1") > 50
-
-        below = (0.8, 0.92)
-        assert await charts.ink("warning", rows=below) > 100
-        await charts.choose("show_liquidation_average", False)
-        assert await charts.ink("warning", rows=below) == 0
-        assert await charts.ink("bid", rows=below) + await charts.ink("ask", rows=below) > 5
-        await charts.choose("show_volume", False)
-        await charts.choose("show_liquidations", False)
-        # What the price has not, nothing has: the lowest part of the plot is empty now.
-        assert await charts.ink("line", rows=below) == 0
-        await charts.choose("show_liquidations", True)
-        assert await charts.ink("line", rows=below) > 100
         assert charts.screen.errors == []
 
 
