@@ -11,7 +11,7 @@ import pytest
 
 from orderfox_nb.core.events import Event
 from orderfox_nb.feeds.binance.feed import BinanceFeed
-from tests.feeds.contract import Eager
+from tests.feeds.stages import Eager
 from tests.feeds.venue import ScriptedVenue
 
 

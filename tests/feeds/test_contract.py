@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.feeds.contract import CHANNELS, FAULTY_STAGES, STAGES, FaultContract, Stage, StreamContract
+from tests.feeds.contract import CHANNELS, FaultContract, Stage, StreamContract
+from tests.feeds.stages import FAULTY_STAGES, STAGES
 
 pytestmark = pytest.mark.feeds
 

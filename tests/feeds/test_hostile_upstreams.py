@@ -22,8 +22,8 @@ from orderfox_nb.feeds.binance.rest import BinanceRest
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 from orderfox_nb.feeds.remote import RemoteFeed
 from tests.feeds.conftest import next_of
-from tests.feeds.contract import Eager
 from tests.feeds.hostile import MEMORY_BOUND, Attack, Hostile, memory
+from tests.feeds.stages import Eager
 from tests.feeds.test_binance_sockets import passing
 from tests.feeds.venue import ScriptedVenue, book, depth, past_trades, trade
 

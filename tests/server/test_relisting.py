@@ -31,7 +31,7 @@ from orderfox_nb.server.service import DeskService
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Limits, SimServer
 from orderfox_nb.views.public_symbols import public_symbol
-from tests.feeds.contract import Eager
+from tests.feeds.stages import Eager
 from tests.server.conftest import until
 from tests.server.test_remote import served_by
 

@@ -24,7 +24,7 @@ from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
-from tests.feeds.contract import Eager
+from tests.feeds.stages import Eager
 from tests.server.conftest import Served, until
 from tests.server.scripted import START_US, VENUE, trade
 from tests.server.test_remote import served_by

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -56,3 +57,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     engine = Engine(settings).start()
     yield engine
     engine.stop()
+
+
+def run_json(run_module: RunModule, text: str) -> object:
+    """Run a module in Node and return the JSON that it prints."""
+    return json.loads(run_module(text))

@@ -1,0 +1,152 @@
+"""The feeds that are put through the stream contract, each with what its venue can be made to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jupyter_server.auth.identity import IdentityProvider
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.core.events import Event, Topic
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.remote import RemoteFeed
+from orderfox_nb.feeds.replay import ReplayFeed
+from orderfox_nb.server.routes import routes
+from orderfox_nb.server.service import DeskService
+from orderfox_nb.sim.exchange import Exchange
+from orderfox_nb.sim.server.app import SimServer
+from tests.feeds.contract import CHANNELS, START_US, Reader, Stage
+
+
+class Eager(Random):
+    """Jitter that does not wait, so that a test does not."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return 0.01
+
+
+@asynccontextmanager
+async def binance_on_the_embedded_exchange() -> AsyncIterator[Stage]:
+    """The Binance feed on an exchange in this process whose time the test passes."""
+    async with SimServer(Exchange(seed=7, symbols=2, start_us=START_US), manual=True) as server:
+        feed = BinanceFeed(
+            http_url=server.http_url,
+            ws_url=server.ws_url,
+            origin=Origin(source="sim", venue="sim", simulated=True),
+            liquidation_url=server.liquidation_url,
+            random=Eager(),
+        )
+        async with feed:
+            listings = await feed.listings()
+            instrument = next(row.instrument for row in listings if row.instrument.symbol == "BTCUSDT")
+
+            async def pass_time() -> None:
+                await server.advance(0.5)
+
+            def lose(channel: str) -> None:
+                streams = {"book": "btcusdt@depth@100ms", "trades": "btcusdt@aggTrade"}
+                server.add_fault("drop", stream=streams[channel])
+
+            yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+
+
+@asynccontextmanager
+async def replay_of_a_list() -> AsyncIterator[Stage]:
+    """What the embedded exchange sent, kept in a list."""
+    recorded = await _recorded_once()
+    origin = Origin(source="replay", venue="sim", recorded=True)
+    async with ReplayFeed(recorded.events, listings=recorded.listings, origin=origin) as feed:
+        yield Stage(feed, recorded.instrument, ends=True)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    events: dict[Topic, list[Event]]
+    listings: Sequence[Listing]
+    instrument: Instrument
+
+
+_recorded: list[_Recorded] = []
+
+
+async def _recorded_once() -> _Recorded:
+    if not _recorded:
+        events: dict[Topic, list[Event]] = {}
+        async with binance_on_the_embedded_exchange() as stage:
+            for channel in CHANNELS:
+                async with Reader(stage, channel) as reader:
+                    await reader.until(lambda reader=reader: reader.built)
+                    if channel != "liquidations":
+                        before = len(reader.facts)
+                        await reader.until(lambda reader=reader, before=before: len(reader.facts) > before + 4)
+                events[reader.topic] = reader.events
+            _recorded.append(_Recorded(events, await stage.feed.listings(), stage.instrument))
+    return _recorded[0]
+
+
+def over_hub(
+    stage: Callable[[], Any],
+) -> Callable[[], Any]:
+    """Put a hub over the feed of a stage."""
+
+    @asynccontextmanager
+    async def staged() -> AsyncIterator[Stage]:
+        async with stage() as below, Hub(below.feed, linger_s=0) as hub:
+            yield replace(below, feed=hub)
+
+    return staged
+
+
+@asynccontextmanager
+async def remote_over_a_server() -> AsyncIterator[Stage]:
+    """A server of this package on the Binance feed, read by another process's feed."""
+    async with binance_on_the_embedded_exchange() as below:
+
+        @asynccontextmanager
+        async def open_(settings: Settings) -> AsyncIterator[Desk]:
+            async with Desk(below.feed, settings, linger_s=0) as desk:
+                yield desk
+
+        with TemporaryDirectory() as folder:
+            service = DeskService(load_settings(data_dir=Path(folder)), public=True, standalone=True, open_=open_)
+            app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+            app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
+            listeners = bind_sockets(0, "127.0.0.1")
+            server = HTTPServer(app)
+            server.add_sockets(listeners)
+            try:
+                async with RemoteFeed(f"http://127.0.0.1:{listeners[0].getsockname()[1]}", random=Eager()) as feed:
+                    yield replace(
+                        below,
+                        feed=feed,
+                        lose=None,
+                        cut=None,
+                        own=("remote",),
+                    )
+            finally:
+                server.stop()
+                await service.stop()
+                await server.close_all_connections()
+
+
+STAGES: dict[str, Callable[[], Any]] = {
+    "binance": binance_on_the_embedded_exchange,
+    "replay": replay_of_a_list,
+    "hub over binance": over_hub(binance_on_the_embedded_exchange),
+    "hub over replay": over_hub(replay_of_a_list),
+    "remote": remote_over_a_server,
+}
+FAULTY_STAGES = ("binance", "hub over binance")
