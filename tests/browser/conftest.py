@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 import time
@@ -183,6 +184,7 @@ def kernel_process(kernel: str) -> psutil.Process:
 
 
 OpenScreen = Callable[..., AbstractAsyncContextManager[Screen]]
+StartServed = Callable[..., tuple[Child, str]]
 
 
 @pytest.fixture
@@ -217,3 +219,60 @@ def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
     child.end()
+
+
+PANELS_CELL = """\
+from ipywidgets import GridBox, Layout, jsdlink
+from orderfox_nb.widgets import DepthChart, Liquidations, OrderBook, QualityBadge, SymbolPicker, Tape
+
+picker, badge, depth, book, tape = SymbolPicker(), QualityBadge(), DepthChart(), OrderBook(), Tape(length=50)
+liquidations = Liquidations()
+follows = jsdlink((picker, "symbol"), (depth.layer, "symbol"))
+panels = [picker, badge, depth, book, tape, liquidations]
+GridBox(panels, layout=Layout(grid_template_columns="minmax(0, 1fr) minmax(0, 1fr)", grid_gap="8px"))
+"""
+
+
+@pytest.fixture(scope="session")
+def panels(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page with each panel alone, not in a dashboard."""
+    del chromium
+    folder = tmp_path_factory.mktemp("panels")
+    notebook = folder / "panels.ipynb"
+    cell = {
+        "id": "a",
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+        "source": PANELS_CELL,
+    }
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.write_text(json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
+    command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser"]
+    command += ["--source", "sim?seed=7&symbols=4&liquidation_rate=20", "--notebook", str(notebook)]
+    environment = {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    child = Child(command, "OrderFox is at", Path(folder) / "log", environment)
+    line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+    yield line.split()[3]
+    child.end()
+
+
+@pytest.fixture
+def start_served(chromium: str, tmp_path: Path) -> Iterator[StartServed]:
+    """Starts ``orderfox serve``; ends what a test leaves."""
+    children: list[Child] = []
+
+    def start(*options: str, notebook: Path | None = None, **environment: str) -> tuple[Child, str]:
+        command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--no-browser"]
+        command += ["--notebook", str(notebook or NOTEBOOKS / "dashboard.ipynb"), *options]
+        settings = {"ORDERFOX_DATA_DIR": str(tmp_path), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+        child = Child(command, "OrderFox is at", tmp_path / f"log{len(children)}", {**settings, **environment})
+        children.append(child)
+        line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
+        return child, line.split()[3]
+
+    yield start
+    for child in children:
+        child.end()

@@ -29,7 +29,7 @@ from orderfox_nb.feeds.binance.past import Past
 from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.protocol import Root, root_of, stream_of
 from orderfox_nb.feeds.binance.reading import Reading
-from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
+from orderfox_nb.feeds.binance.rest import MAX_CANDLES, MAX_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.sockets import ROTATE_AFTER_S, STREAMS_PER_SOCKET, StreamSockets
 from orderfox_nb.feeds.binance.venue_clock import VenueClock
 from orderfox_nb.feeds.binance.watch import CLOCK_EVERY_S, Watch
@@ -212,11 +212,11 @@ class BinanceFeed:
     ) -> Sequence[Candle]:
         if interval not in TIMEFRAME_US:
             raise BadValue("timeframe", interval, f"one of {' '.join(TIMEFRAME_US)}")
-        limit = max(1, min(limit, MOST_CANDLES))
+        limit = max(1, min(limit, MAX_CANDLES))
         return await self._past.candles(symbol, interval, limit=limit, end_us=end_us, priority=ASKED)
 
     async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        return await self._past.trades(symbol, limit=max(1, min(limit, MOST_TRADES)), priority=ASKED)
+        return await self._past.trades(symbol, limit=max(1, min(limit, MAX_TRADES)), priority=ASKED)
 
     async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
         return () if self._history is None else await self._history.orders(symbol, limit=limit)

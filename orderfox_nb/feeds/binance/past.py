@@ -28,7 +28,7 @@ from orderfox_nb.feeds.binance.protocol import (
     ticker_from,
     trade_from,
 )
-from orderfox_nb.feeds.binance.rest import MOST_CANDLES, MOST_TRADES, BinanceRest
+from orderfox_nb.feeds.binance.rest import MAX_CANDLES, MAX_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.symbol_list import instruments_from
 from orderfox_nb.feeds.binance.weights import ROUTINE
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
@@ -86,7 +86,7 @@ class Past:
         """Return one snapshot of 1,000 levels a side."""
         return (snapshot_from(symbol, await self._rest.depth(symbol)),)
 
-    async def trades(self, symbol: str, *, limit: int = MOST_TRADES, priority: int = ROUTINE) -> list[Trade]:
+    async def trades(self, symbol: str, *, limit: int = MAX_TRADES, priority: int = ROUTINE) -> list[Trade]:
         """Return the newest trades."""
         rows = await self._rest.aggregate_trades(symbol, limit=limit, priority=priority)
         return [trade_from(symbol, row) for row in rows]
@@ -96,7 +96,7 @@ class Past:
         trades: list[Trade] = []
         while first_id <= last_id:
             rows = await self._rest.aggregate_trades(
-                symbol, limit=min(MOST_TRADES, last_id - first_id + 1), from_id=first_id
+                symbol, limit=min(MAX_TRADES, last_id - first_id + 1), from_id=first_id
             )
             trades += [trade_from(symbol, row) for row in rows if first_id <= row.id <= last_id]
             if not rows or rows[-1].id < first_id:
@@ -109,7 +109,7 @@ class Past:
         symbol: str,
         interval: str,
         *,
-        limit: int = MOST_CANDLES,
+        limit: int = MAX_CANDLES,
         start_us: int | None = None,
         end_us: int | None = None,
         priority: int = ROUTINE,
@@ -144,7 +144,7 @@ class Past:
         """Return the bars that open at or after a time, the newest 1,500 of them, or simply the newest."""
         if start_us is not None:
             bars_since = (self._now_us() - start_us) // TIMEFRAME_US[interval] + 2
-            if bars_since < MOST_CANDLES:
+            if bars_since < MAX_CANDLES:
                 return await self.candles(symbol, interval, limit=max(2, bars_since), start_us=start_us)
         return await self.candles(symbol, interval)
 

@@ -75,8 +75,8 @@ _ONE_OR_ALL: Final = ("ticker/24hr", "premiumIndex")
 _ASKED_LANES: Final = 4
 """And of them single questions of clients: a book never stands in line behind all of them."""
 
-MOST_CANDLES: Final = 1_500
-MOST_TRADES: Final = 1_000
+MAX_CANDLES: Final = 1_500
+MAX_TRADES: Final = 1_000
 
 
 class BinanceRest:
@@ -177,7 +177,7 @@ class BinanceRest:
         return await self._get("klines", list[KlineRow], parameters, weight=klines_weight(limit), priority=priority)
 
     async def aggregate_trades(
-        self, symbol: str, *, limit: int = MOST_TRADES, from_id: int | None = None, priority: int = ROUTINE
+        self, symbol: str, *, limit: int = MAX_TRADES, from_id: int | None = None, priority: int = ROUTINE
     ) -> list[AggTradeRow]:
         """Return the newest trades, or those from an id on; oldest first, at most 1,000."""
         parameters = {"symbol": symbol, "limit": str(limit)}
