@@ -258,3 +258,23 @@ async def test_a_reader_who_wants_no_motion_gets_none(served: str, open_screen: 
         for _ in range(5):
             await screen.wait_frames("book", 1)
             assert await screen.page.evaluate(moving) == 0
+
+
+async def test_a_button_that_runs_python_says_that_the_page_has_no_kernel(
+    start_served: StartServed, open_screen: OpenScreen, tmp_path: Path
+):
+    source = 'from ipywidgets import Button\nButton(description="run")'
+    cell = {"id": "a", "cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook = tmp_path / "button.ipynb"
+    notebook.write_text(
+        json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    _, url = start_served("--port", "0", notebook=notebook)
+    async with open_screen(url) as screen:
+        await screen.page.get_by_role("button", name="run").click()
+        notice = screen.page.get_by_role("alert")
+        await notice.wait_for(state="visible")
+        assert "--kernel-per-viewer" in await notice.inner_text()
+        await screen.page.get_by_role("button", name="run").click()
+        assert await notice.count() == 1

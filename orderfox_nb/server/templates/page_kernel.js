@@ -64,6 +64,17 @@
     status: "error", ename: "NoKernel", evalue: "This page has no kernel", traceback: [], execution_count: 0,
   });
 
+  /** Say once that a press of a button ran nothing. */
+  const refusePress = () => {
+    if (document.getElementById("of-trouble")) return;
+    const notice = document.createElement("div");
+    notice.id = "of-trouble";
+    notice.setAttribute("role", "alert");
+    notice.textContent = "Buttons of this notebook run Python, and this page has no kernel for it. "
+      + "Serve it with --kernel-per-viewer to give each page one.";
+    document.body.prepend(notice);
+  };
+
   /** A socket to the kernel that is not there. */
   class KernelSocket extends EventTarget {
     constructor(url) {
@@ -95,6 +106,8 @@
         this.control = content.comm_id;
       } else if (type === "comm_msg" && content.comm_id === this.control) {
         if (content.data.method === "request_states") this.giveText(statesMessage(request));
+      } else if (type === "comm_msg" && content.data?.method === "custom" && content.data.content?.event === "click") {
+        refusePress(); // what ipywidgets' buttons send
       }
       // A model waits for this before it tells its next change.
       this.give(message(request, "iopub", "status", { execution_state: "idle" }));
