@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from orderfox_nb import __version__
 from orderfox_nb.errors import SettingError
@@ -90,6 +90,9 @@ def _count(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # jsonschema builds a grammar of international addresses when it is imported, 2 s of a start of 5. No schema of the
+    # server has such an address; without the module jsonschema leaves that one format unchecked.
+    sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
     # The command for the simulation must not pay for Voila, nor must a setting that is wrong.
     from orderfox_nb.server.base_url import parse_base_url  # noqa: PLC0415
     from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415

@@ -35,6 +35,15 @@ def test_the_help_is_plain_text_and_starts_with_python_m(arguments: tuple[str, .
     assert not re.search(r"``|:class:|:func:|\*\*|<[a-z]+ ", text)
 
 
+def test_serving_does_not_build_a_grammar_that_no_schema_needs(tmp_path: Path):
+    command = [sys.executable, "-X", "importtime", "-m", "orderfox_nb", "serve", "--notebook", str(tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    modules = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
+    assert {"voila.app", "jsonschema"} <= modules
+    assert not {"lark", "rfc3987_syntax.syntax_helpers"} & modules
+
+
 def test_package_extensions_and_command_have_one_version():
     labextension = json.loads((ROOT / "orderfox_nb" / "labextension" / "package.json").read_text())
     assert command("--version").split() == ["orderfox", __version__]
