@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from tornado import web
 from tornado.websocket import WebSocketClosedError
 from traitlets import Bool, Dict, Integer
@@ -25,6 +25,14 @@ PING_S: Final = 30.0
 V1_SUBPROTOCOL: Final = "v1.kernel.websocket.jupyter.org"
 
 
+class BoundedKernel(ServerKernelManager):
+    """A kernel of which every process has the memory bound, one that is started anew after a crash too."""
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kwargs: Any) -> None:
+        await super()._async_launch_kernel(kernel_cmd, **kwargs)
+        bound_memory(self, getattr(self.parent, "memory_mb", 0))
+
+
 class DashboardKernels(AsyncMappingKernelManager):
     """Starts kernels with our address and token in their environment, and none while the server stops."""
 
@@ -34,7 +42,7 @@ class DashboardKernels(AsyncMappingKernelManager):
     memory_mb = Integer(1024, help="Memory that a kernel may have, 0 for as much as there is (Linux)").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"kernel_manager_class": f"{__name__}.{BoundedKernel.__name__}", **kwargs})
         self.starting: set[asyncio.Task[Any]] = set()
         """Tasks inside a start: ended there, a kernel would be left behind."""
         self._turns = Turns(STARTS_AT_ONCE, self.most)
@@ -54,9 +62,7 @@ class DashboardKernels(AsyncMappingKernelManager):
                 kernel_id = await self._start(**kwargs)
         finally:
             self._asked -= 1
-        kernel = self.get_kernel(kernel_id)
-        bound_memory(kernel, self.memory_mb)
-        self._processes[kernel_id] = _process_of(kernel)
+        self._processes[kernel_id] = _process_of(self.get_kernel(kernel_id))
         return kernel_id
 
     async def _start(self, **kwargs: Any) -> str:

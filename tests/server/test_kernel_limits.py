@@ -15,6 +15,7 @@ import pytest
 from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
+from traitlets.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -27,6 +28,7 @@ from orderfox_nb.server.kernel_limits import (
     SocketLimits,
     Turns,
 )
+from orderfox_nb.server.kernels import DashboardKernels
 from tests.server.conftest import Child, until
 from tests.server.kernel_socket import V1, message, read
 from tests.server.test_dashboard import open_page
@@ -128,6 +130,33 @@ async def test_kernel_gets_no_more_memory_than_it_may_have_and_goes_on(greedy: t
                             break
                 answers.append(content["data"]["state"]["value"])
             assert answers == ["no memory", str(2**20)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system bounds it")
+async def test_kernel_that_is_started_anew_after_a_crash_has_the_same_bound(tmp_path: Path) -> None:
+    config = Config({"KernelRestarter": {"time_to_dead": 0.1}})
+    kernels = DashboardKernels(memory_mb=MEMORY_MB, connection_dir=str(tmp_path), config=config)
+    kernel: Any = kernels.get_kernel(await kernels.start_kernel())
+
+    async def allocate() -> str:
+        client = kernel.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=60)
+            code = f"len(bytearray({2 * MEMORY_MB} * 2**20))"
+            reply = await client.execute(code, reply=True, timeout=60)
+        finally:
+            client.stop_channels()
+        return reply["content"].get("ename", "as much as it asked for")
+
+    try:
+        assert await allocate() == "MemoryError"
+        first = kernel.provisioner.pid
+        psutil.Process(first).kill()
+        await until(lambda: kernel.provisioner.pid not in (None, first))
+        assert await allocate() == "MemoryError"
+    finally:
+        await kernels.shutdown_all(now=True)
 
 
 async def test_kernel_that_died_while_it_was_kept_ready_is_not_handed_out(
