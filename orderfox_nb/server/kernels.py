@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -77,23 +78,37 @@ class DashboardKernels(AsyncMappingKernelManager):
             self.starting.discard(task)
 
     async def tend_pool(self) -> None:
-        """Discard what was kept ready and has died or never started, and fill the pool again where there is room.
-
-        A kernel that died is started anew under its name and knows no widget of the page that was made with it.
-        """
-        pools: dict[str, list[asyncio.Task[Any]]] = getattr(self, "_pools", {})
+        """Discard what was kept ready and has died or never started, and fill the pool again where there is room."""
+        await self.discard_ended()
         running = set(self.list_kernel_ids())
         self._processes = {kernel: pid for kernel, pid in self._processes.items() if kernel in running}
-        for notebook, pool in pools.items():
-            ended = [task for task in pool if task.done() and not self._is_first_process(_kernel_of(task))]
-            for task in ended:
-                pool.remove(task)
-                if (kernel := _kernel_of(task)) in running:
-                    await self.shutdown_kernel(kernel, now=True)
-            if ended:
-                _log.warning("discarded %d kernels that were kept ready and have ended", len(ended))
+        for notebook in self._ready_pools():
             if not self.closing and len(running) + self._asked < self.most:
                 self.fill_if_needed(notebook_name=notebook)  # type: ignore[attr-defined]
+
+    async def discard_ended(self) -> None:
+        """Take out of the pools what has died or never started.
+
+        When this returns, nothing that is still in them had ended: whoever takes one before the loop goes on gets
+        one that lives. A kernel that died is started anew under its name, and knows no widget of the page that was
+        made with it.
+        """
+        while ended := [
+            (pool, task) for pool in self._ready_pools().values() for task in pool if self._has_ended(task)
+        ]:
+            for pool, task in ended:
+                pool.remove(task)
+            _log.warning("discarded %d kernels that were kept ready and have ended", len(ended))
+            for _, task in ended:
+                if (kernel := _kernel_of(task)) is not None and kernel in self:
+                    with contextlib.suppress(KeyError, RuntimeError):  # it is gone already
+                        await self.shutdown_kernel(kernel, now=True)
+
+    def _ready_pools(self) -> dict[str, list[asyncio.Task[Any]]]:
+        return getattr(self, "_pools", {})
+
+    def _has_ended(self, task: asyncio.Task[Any]) -> bool:
+        return task.done() and not self._is_first_process(_kernel_of(task))
 
     def _is_first_process(self, kernel_id: str | None) -> bool:
         process = self._processes.get(kernel_id or "")

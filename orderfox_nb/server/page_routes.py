@@ -134,6 +134,7 @@ class DashboardPage(PlainErrors, TornadoVoilaHandler):
             self.set_header("Retry-After", "5")
             raise tornado.web.HTTPError(503, f"{MAX_WAITING} pages are being made already: try again in some seconds")
         async with turns:
+            await self.kernel_manager.discard_ended()
             await super().get(path)  # type: ignore[misc]
 
     async def head(self) -> None:
