@@ -116,7 +116,11 @@ def _serve(options: argparse.Namespace) -> int:
         config=dashboard_config(
             preheated=options.preheat if kernels else 0,
             extensions=settings.extension_names,
-            kernel_memory_mb=settings.kernel_memory_mb,
+            kernels={
+                "most": settings.max_kernels,
+                "most_per_client": settings.max_client_kernels,
+                "memory_mb": settings.kernel_memory_mb,
+            },
         ),
         kernel_per_viewer=kernels,
         service=DeskService(settings, public=True, standalone=True),

@@ -139,6 +139,10 @@ class Settings(BaseSettings):
     """Addresses and networks of the proxies that say whom they speak for, separated by commas."""
     hosts: str = Field("", alias="ORDERFOX_HOSTS")
     """Names by which ``orderfox serve`` may be addressed, separated by commas, ``*`` for any."""
+    max_kernels: int = Field(40, alias="ORDERFOX_MAX_KERNELS", ge=1, le=1_000)
+    """Kernels at a time, those kept ready among them (``--kernel-per-viewer``)."""
+    max_client_kernels: int = Field(10, alias="ORDERFOX_MAX_CLIENT_KERNELS", ge=1, le=1_000)
+    """Of them for the pages of one address; this machine itself is not limited."""
     kernel_memory_mb: int = Field(1024, alias="ORDERFOX_KERNEL_MEMORY_MB", ge=0, le=1_000_000)
     """Memory of a viewer's kernel (``--kernel-per-viewer``, Linux), 0 for no bound."""
     debug: bool = Field(False, alias="DEBUG")

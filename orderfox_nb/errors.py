@@ -10,6 +10,7 @@ OrderFoxError
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
 ├── ForkedProcess             a market that belongs to the process this one was forked from
 ├── TooManyFrames             a client, or all of them, that reads too many different frames (close code 1013)
+├── TooManyKernels            a client whose pages have as many kernels as they may (HTTP 429)
 ├── SlowReader                a reader of events that did not keep up (close code 4008)
 └── FeedError                 a feed that cannot go on
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
@@ -163,6 +164,20 @@ class ForkedProcess(OrderFoxError):
 
 class TooManyFrames(OrderFoxError):
     """More different frames than one client, or all of them together, may have computed."""
+
+
+class TooManyKernels(OrderFoxError):
+    """A client whose pages have as many kernels as they may."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return (
+            f"The pages of your address have all {self.most} kernels that one address may have: "
+            "close one of them and load this page again"
+        )
 
 
 class SlowReader(OrderFoxError):

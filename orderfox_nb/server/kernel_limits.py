@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+from orderfox_nb.errors import TooManyKernels
+from orderfox_nb.server.clients import client_of, is_loopback
 from orderfox_nb.server.limits import RateLimit
 
 try:
@@ -80,6 +84,48 @@ class SocketLimits:
     def sent(self, size: int) -> None:
         """Note that the system has taken a message."""
         self._unsent -= size
+
+
+class KernelAccounts:
+    """Counts the kernels of each client: those that its pages have, and those of its pages that are being made.
+
+    Args:
+        per_client: How many there may be; this machine itself, where a reverse proxy may be, is not limited.
+    """
+
+    def __init__(self, per_client: int) -> None:
+        self._per_client = per_client
+        self._clients: dict[object, str] = {}
+
+    @contextmanager
+    def page(self, address: str, running: Container[object]) -> Iterator[Callable[[str], None]]:
+        """Count a page that is being made; gives what is to be called with the id of its kernel.
+
+        Args:
+            address: Whose page it is.
+            running: The kernels that there are: others no longer count.
+
+        Raises:
+            TooManyKernels: The client has as many as it may.
+        """
+        self._clients = {
+            kernel: client
+            for kernel, client in self._clients.items()
+            if not isinstance(kernel, str) or kernel in running
+        }
+        client, making = client_of(address), object()
+        if not is_loopback(address) and sum(one == client for one in self._clients.values()) >= self._per_client:
+            raise TooManyKernels(self._per_client)
+        self._clients[making] = client
+
+        def assign(kernel_id: str) -> None:
+            self._clients.pop(making, None)
+            self._clients[kernel_id] = client
+
+        try:
+            yield assign
+        finally:
+            self._clients.pop(making, None)
 
 
 class Turns:

@@ -15,7 +15,15 @@ from traitlets import Bool, Dict, Integer
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from orderfox_nb.server.handlers.sockets import POLICY, TOO_SLOW
-from orderfox_nb.server.kernel_limits import MAX_MESSAGE, ONE_THREAD, STARTS_AT_ONCE, SocketLimits, Turns, bound_memory
+from orderfox_nb.server.kernel_limits import (
+    MAX_MESSAGE,
+    ONE_THREAD,
+    STARTS_AT_ONCE,
+    KernelAccounts,
+    SocketLimits,
+    Turns,
+    bound_memory,
+)
 
 if TYPE_CHECKING:
     from orderfox_nb.server.service import DeskService
@@ -40,12 +48,14 @@ class DashboardKernels(AsyncMappingKernelManager):
     kernel_environment = Dict(help="Variables that every kernel gets")
     closing = Bool(False)
     most = Integer(40, help="Kernels at a time: every page has one, and anybody may open pages").tag(config=True)
+    most_per_client = Integer(10, help="Kernels of one address's pages").tag(config=True)
     memory_mb = Integer(1024, help="Memory that a kernel may have, 0 for as much as there is (Linux)").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"kernel_manager_class": f"{__name__}.{BoundedKernel.__name__}", **kwargs})
         self.starting: set[asyncio.Task[Any]] = set()
         """Tasks inside a start: ended there, a kernel would be left behind."""
+        self.accounts = KernelAccounts(self.most_per_client)
         self._turns = Turns(STARTS_AT_ONCE, self.most)
         self._asked = 0
         self._processes: dict[str, int | None] = {}
@@ -113,6 +123,32 @@ class DashboardKernels(AsyncMappingKernelManager):
     def _is_first_process(self, kernel_id: str | None) -> bool:
         process = self._processes.get(kernel_id or "")
         return process is not None and process == _process_of(self.get_kernel(str(kernel_id)))
+
+
+class PageKernels:
+    """The kernels as one page sees them: says which one the page gets, from the pool or started for it.
+
+    Args:
+        kernels: All of them.
+        assign: Called with the id of the page's kernel.
+    """
+
+    def __init__(self, kernels: Any, assign: Callable[[str], None]) -> None:
+        self._kernels = kernels
+        self._assign = assign
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kernels, name)
+
+    async def start_kernel(self, **kwargs: Any) -> str:
+        kernel_id = await self._kernels.start_kernel(**kwargs)
+        self._assign(kernel_id)
+        return kernel_id
+
+    async def get_rendered_notebook(self, **kwargs: Any) -> tuple[asyncio.Task[Any], list[str], str]:
+        rendered = await self._kernels.get_rendered_notebook(**kwargs)
+        self._assign(rendered[2])
+        return rendered
 
 
 def _process_of(kernel: Any) -> int | None:

@@ -39,7 +39,7 @@ class Metrics:
         )
         self.kernels = Gauge(
             "orderfox_kernels",
-            "Kernels of the dashboard: used by a page, or ready for one",
+            "Kernels of the dashboard: used by a page, ready for one, or being started",
             ["state"],
             registry=self._registry,
         )

@@ -19,7 +19,9 @@ from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFile
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.voila_identity_provider import VoilaIdentityProvider
 
+from orderfox_nb.errors import TooManyKernels
 from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, Turns
+from orderfox_nb.server.kernels import PageKernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,8 +68,8 @@ class PlainErrors(tornado.web.RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None, None))[1]
         text = f"{status_code}: {responses.get(status_code, 'Error')}"
-        # Only our own kernels refuse with this status, in a sentence that is meant for the viewer.
-        if status_code == 503 and isinstance(error, tornado.web.HTTPError) and error.log_message:
+        # Only our own kernels refuse with these, in a sentence that is meant for the viewer.
+        if status_code in (429, 503) and isinstance(error, tornado.web.HTTPError) and error.log_message:
             text += f". {error.log_message}"
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
@@ -127,15 +129,28 @@ class KernelModel(PlainErrors, KernelHandler):
 class DashboardPage(PlainErrors, TornadoVoilaHandler):
     """The notebook as a page, run in a kernel of its own: few at a time, or the server would serve nobody meanwhile."""
 
+    _kernels: PageKernels | None = None
+
     async def get(self, path: str = "") -> None:  # type: ignore[override]
         """Run the notebook when it is this page's turn."""
         turns = self.settings.setdefault("orderfox_page_turns", Turns(STARTS_AT_ONCE, MAX_WAITING))
         if turns.full:
             self.set_header("Retry-After", "5")
             raise tornado.web.HTTPError(503, f"{MAX_WAITING} pages are being made already: try again in some seconds")
-        async with turns:
-            await self.kernel_manager.discard_ended()
-            await super().get(path)  # type: ignore[misc]
+        kernels: Any = super().kernel_manager
+        try:
+            with kernels.accounts.page(self.request.remote_ip or "", kernels) as assign:
+                self._kernels = PageKernels(kernels, assign)
+                async with turns:
+                    await kernels.discard_ended()
+                    await super().get(path)  # type: ignore[misc]
+        except TooManyKernels as error:
+            raise tornado.web.HTTPError(429, str(error)) from None
+
+    @property
+    def kernel_manager(self) -> Any:
+        """The kernels as Voila uses them here."""
+        return self._kernels or super().kernel_manager
 
     async def head(self) -> None:
         """Answer as for the page, without making one."""

@@ -13,7 +13,7 @@ import sysconfig
 import threading
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -79,13 +79,15 @@ def dashboard_path() -> Path:
     raise FileNotFoundError("the dashboard's notebook is not installed: reinstall orderfox_nb")
 
 
-def dashboard_config(*, preheated: int, extensions: Sequence[str] = (), kernel_memory_mb: int = 1024) -> Config:
+def dashboard_config(
+    *, preheated: int, extensions: Sequence[str] = (), kernels: Mapping[str, int] | None = None
+) -> Config:
     """Return the settings of Voila for viewers who may only look.
 
     Args:
         preheated: Kernels that wait for a page, 0 to start one on demand.
         extensions: Lab extensions that the page loads beside those of the dashboard's own widgets.
-        kernel_memory_mb: Memory that a kernel may have, 0 for no bound.
+        kernels: Limits of ``DashboardKernels``, its own where none is given.
     """
     return Config(
         {
@@ -112,7 +114,7 @@ def dashboard_config(*, preheated: int, extensions: Sequence[str] = (), kernel_m
                 "http_header_envs": [],
                 "show_tracebacks": False,
             },
-            "DashboardKernels": {"memory_mb": kernel_memory_mb},
+            "DashboardKernels": dict(kernels or {}),
             # Where it can be: a kernel behind a file of its owner instead of ports that every user can reach.
             "KernelManager": {"transport": "ipc" if sys.platform == "linux" else "tcp"},
         }
@@ -147,6 +149,7 @@ class OrderFoxVoila(Voila):
         """Put our routes and the guarded kernel socket before everything of Voila."""
         self._reaper = Reaper(grace_s=self.reaper_grace_s)
         kernels, manager = self.service.metrics.kernels, self.kernel_manager
+        kernels.labels("starting").set_function(lambda: len(manager.starting))
         kernels.labels("ready").set_function(lambda: len(ready_kernels(manager)))
         kernels.labels("used").set_function(lambda: len(set(manager.list_kernel_ids()) - preheated_kernels(manager)))
         base, prefix = self.base_url, base_pattern(self.base_url)

@@ -59,7 +59,10 @@ def greedy(start_dashboard: Start, tmp_path_factory: pytest.TempPathFactory) -> 
     notebook = tmp_path_factory.mktemp("greedy") / "greedy.ipynb"
     write_notebook(notebook, GREEDY, orderfox={"kernel_per_viewer": True})
     child, address = start_dashboard(
-        "--notebook", str(notebook), "--preheat", "1", ORDERFOX_KERNEL_MEMORY_MB=str(MEMORY_MB)
+        *("--notebook", str(notebook), "--preheat", "1", "--kernel-grace", "0"),
+        ORDERFOX_KERNEL_MEMORY_MB=str(MEMORY_MB),
+        ORDERFOX_MAX_CLIENT_KERNELS="2",
+        ORDERFOX_TRUSTED_PROXIES="127.0.0.1",
     )
     yield child, address
     child.end()
@@ -139,6 +142,30 @@ async def test_kernel_gets_no_more_memory_than_it_may_have_and_goes_on(greedy: t
         async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
             answers = [await grown(socket, asked, told, megabytes=megabytes) for megabytes in (2 * MEMORY_MB, 1)]
             assert answers == ["no memory", str(2**20)]
+
+
+async def test_one_address_has_so_many_kernels_and_gets_their_places_back(greedy: tuple[Child, str]) -> None:
+    _, address = greedy
+
+    async def load(client: str) -> tuple[int, str]:
+        headers = {"X-Forwarded-For": client}
+        async with session.get(address + "/", headers=headers) as response:
+            return response.status, await response.text()
+
+    async with ClientSession() as session:
+        pages = await asyncio.gather(*(load("203.0.113.1") for _ in range(4)))
+        kernels = [found[1] for _, page in pages if (found := re.search(r'"kernelId": ?"([^"]+)"', page))]
+        assert sorted(status for status, _ in pages) == [200, 200, 429, 429]
+        assert len(set(kernels)) == 2
+        assert all("all 2 kernels that one address may have" in page for status, page in pages if status == 429)
+        assert (await load("203.0.113.2"))[0] == 200, "another address is not affected"
+        # Its place is free again as soon as the kernel of a closed page has ended.
+        async with connect(f"ws{address[4:]}/api/kernels/{kernels[0]}/channels", subprotocols=[V1]):  # type: ignore[list-item]
+            assert (await load("203.0.113.1"))[0] == 429
+        async with asyncio.timeout(60):
+            while (await load("203.0.113.1"))[0] != 200:  # noqa: ASYNC110  (another process signals nothing here)
+                await asyncio.sleep(0.1)
+        assert (await load("203.0.113.1"))[0] == 429
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system bounds it")
