@@ -25,6 +25,7 @@ from orderfox_nb.server.kernel_limits import (
     MAX_UNSENT,
     MESSAGES_AT_ONCE,
     MESSAGES_PER_S,
+    STARTS_AT_ONCE,
     SocketLimits,
     Turns,
 )
@@ -90,6 +91,18 @@ async def grown(socket: ClientConnection, asked: str, told: str, *, megabytes: i
             _, kind, content = read(await socket.recv())  # type: ignore[arg-type]
             if kind == "comm_msg" and content["comm_id"] == told and content["data"]["method"] == "update":
                 return content["data"]["state"]["value"]
+
+
+async def kernels_by_state(session: ClientSession, address: str) -> dict[str, int]:
+    async with session.get(address + "/metrics") as response:
+        found = re.findall(r'^orderfox_kernels\{state="(\w+)"\} ([\d.]+)', await response.text(), re.MULTILINE)
+    return {state: int(float(count)) for state, count in found}
+
+
+async def until_kernels(session: ClientSession, address: str, **states: int) -> None:
+    async with asyncio.timeout(60):
+        while not states.items() <= (await kernels_by_state(session, address)).items():  # noqa: ASYNC110  (another process)
+            await asyncio.sleep(0.1)
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -214,22 +227,11 @@ async def test_kernel_that_died_while_it_was_kept_ready_is_not_handed_out(
         return found
 
     async with ClientSession() as session:
-
-        async def ready() -> float:
-            async with session.get(address + "/metrics") as response:
-                lines = (await response.text()).splitlines()
-            return next(float(line.split()[-1]) for line in lines if line.startswith('orderfox_kernels{state="ready"}'))
-
-        async def until_ready(count: int) -> None:
-            async with asyncio.timeout(60):
-                while await ready() != count:  # noqa: ASYNC110  (another process signals nothing here)
-                    await asyncio.sleep(0.1)
-
-        await until_ready(1)
+        await until_kernels(session, address, ready=1)
         (first,) = waiting()
         first.kill()
         await until(lambda: "discarded 1 kernels that were kept ready" in child.text)
-        await until_ready(1)
+        await until_kernels(session, address, ready=1)
         # One that died a moment ago, before anything noticed, is not handed out either.
         (second,) = waiting()
         died = " ".join(second.cmdline())
@@ -243,6 +245,52 @@ async def test_kernel_that_died_while_it_was_kept_ready_is_not_handed_out(
         url = f"ws{address[4:]}/api/kernels/{kernel}/channels"
         async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
             assert await grown(socket, *found.groups(), megabytes=1) == str(2**20)
+
+
+async def test_many_pages_at_once_take_no_more_than_there_is_and_the_pool_fills_again(
+    start_dashboard: Start, request: pytest.FixtureRequest
+) -> None:
+    most = 3
+    child, address = start_dashboard(
+        *("--kernel-per-viewer", "--preheat", "1", "--kernel-grace", "0"), ORDERFOX_MAX_KERNELS=str(most)
+    )
+    request.addfinalizer(child.end)
+    open_kernels = set()
+
+    async def load() -> int:
+        async with session.get(address + "/") as response:
+            page = await response.text()
+        if (found := re.search(r'"kernelId": ?"([^"]+)"', page)) is not None:
+            open_kernels.add(found[1])
+        else:
+            assert f"{most} pages are open already" in page
+        return response.status
+
+    async with ClientSession() as session:
+        await until_kernels(session, address, ready=1)
+        loads = [asyncio.create_task(load()) for _ in range(4 * most)]
+        seen, answers = [], 0
+        while not all(done.done() for done in loads):
+            async with session.get(address + "/health") as response:
+                assert response.status == 200
+            answers += 1
+            seen.append(await kernels_by_state(session, address))
+        statuses = [done.result() for done in loads]
+        assert answers > 1, "the server answers others while it makes pages"
+        assert set(statuses) == {200, 503}
+        assert all(states["starting"] <= STARTS_AT_ONCE for states in seen)
+        assert all(states["used"] + states["ready"] <= most for states in seen)
+        # Whatever was kept ready meanwhile goes to pages too, until there is nothing left.
+        async with asyncio.timeout(60):
+            while await load() == 200:
+                pass
+        await until_kernels(session, address, used=most, ready=0, starting=0)
+        assert len(open_kernels) == most
+        for kernel in open_kernels:
+            async with connect(f"ws{address[4:]}/api/kernels/{kernel}/channels", subprotocols=[V1]):  # type: ignore[list-item]
+                pass
+        await until_kernels(session, address, used=0, ready=1)
+        assert await load() == 200
 
 
 @given(st.lists(st.tuples(st.integers(1, MAX_MESSAGE), st.floats(0, 2)), max_size=60))
