@@ -69,6 +69,27 @@ class ClientWeight:
             raise ClientLimited(wait_s)
 
 
+class ClientMessages:
+    """How many messages a client may send over all of its sockets, beside what each socket allows.
+
+    Args:
+        per_s: Messages a second, and so many at once.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+        now_s: Measures time.
+    """
+
+    def __init__(self, *, per_s: int, loopback_limited: bool = False, now_s: Callable[[], float]) -> None:
+        self.per_s = per_s
+        self._left = RateLimit(burst=per_s, per_s=per_s, now_s=now_s)
+        self._loopback_limited = loopback_limited
+
+    def exceeded(self, client: str) -> bool:
+        """Count a message of a client; returns whether it is one too many."""
+        if not self._loopback_limited and is_loopback(client):
+            return False
+        return self._left.wait_s(client) > 0
+
+
 class Places:
     """How many sockets are open, in all and of each client.
 

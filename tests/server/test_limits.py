@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import socket as sockets
@@ -124,6 +125,52 @@ async def test_flood_of_messages_is_answered_by_one_complaint_and_the_close(held
         assert code == 1008
         assert complaints == 1
     await until(lambda: not held.service.sockets)
+
+
+async def read_all(socket: ClientConnection) -> list[dict[str, Any]]:
+    async with asyncio.timeout(60):
+        return [json.loads(message) async for message in socket]
+
+
+async def test_sockets_of_one_client_share_its_rate_of_messages(serve: Serve) -> None:
+    most, each, sockets = 100, MOST_MESSAGES_PER_S - 10, 8
+    async with (
+        serve(ORDERFOX_MAX_CLIENT_MESSAGES=str(most), ORDERFOX_TRUSTED_PROXIES="127.0.0.1") as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        server.service.now_s = lambda: 0.0
+
+        async def seen_as(address: str, **headers: str) -> ClientConnection:
+            headers["X-Forwarded-For"] = address
+            socket = await stack.enter_async_context(connect(server.ws_url + LIVE, additional_headers=headers))
+            await receive(socket)
+            return socket
+
+        async def answers(socket: ClientConnection, pings: int) -> list[dict[str, Any]]:
+            """Send pings and leave; gives all that was answered."""
+            reading = asyncio.create_task(read_all(socket))
+            await flood(socket, '{"type":"ping"}', pings)
+            await socket.close()
+            return await reading
+
+        crowd = [await seen_as("203.0.113.9") for _ in range(sockets)]
+        told = [await answers(socket, each) for socket in crowd]
+        kinds = [answer["type"] for answers in told for answer in answers]
+        assert kinds.count("pong") == most
+        # Each of those that were left out says so once.
+        assert kinds.count("error") == sockets - most // each
+        assert told[-1] == [
+            {
+                "type": "error",
+                "message": f"More than {most} messages in a second over all sockets of a client: some were left out",
+            }
+        ]
+        # Nobody else is concerned, and whoever has the token has no such limit.
+        for other in (
+            await seen_as("203.0.113.10"),
+            await seen_as("203.0.113.9", Authorization=f"token {TOKEN}"),
+        ):
+            assert [answer["type"] for answer in await answers(other, each)] == ["pong"] * each
 
 
 async def test_changes_of_parameters_are_limited(held: Served) -> None:

@@ -215,8 +215,8 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         with contextlib.suppress(WebSocketClosedError):
             if not self._placed:
                 return
-            if self._rate.wait_s():
-                await self._leave_out()
+            if exceeded := self._exceeded_rate():
+                await self._leave_out(exceeded)
                 return
             parsed = parse_message(message)
             if parsed is None:
@@ -289,13 +289,24 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                     self.write_message(b'{"type":"heartbeat"}')
         self._beat = loop.call_later(wait_s, self._heartbeat)
 
-    async def _leave_out(self) -> None:
+    def _exceeded_rate(self) -> str:
+        """Count a message; returns the rate beyond which it is, else nothing."""
+        if self._rate.wait_s():
+            return f"{MOST_MESSAGES_PER_S} messages in a second"
+        # Behind a login all may have one address, and are trusted.
+        messages = self.service.messages
+        if self.service.standalone and messages.exceeded(self._client) and not self._has_our_token():
+            return f"{messages.per_s} messages in a second over all sockets of a client"
+        return ""
+
+    async def _leave_out(self, exceeded: str) -> None:
         """Tell once, not for each message: the answers to a flood are no flood."""
         self._left_out += 1
         if self._left_out == 1:
-            await self.complain(f"More than {MOST_MESSAGES_PER_S} messages in a second: some were left out")
+            _log.info("id=%s remote=%s more than %s", self.correlation, self._client, exceeded)
+            await self.complain(f"More than {exceeded}: some were left out")
         elif self._left_out > MOST_LEFT_OUT:
-            self.close(POLICY, f"more than {MOST_MESSAGES_PER_S} messages in a second")
+            self.close(POLICY, f"more than {exceeded}")
 
     async def _turn_away(self, why: str) -> None:
         self.service.metrics.refused.inc()
