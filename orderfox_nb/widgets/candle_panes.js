@@ -11,6 +11,7 @@ const SCALE_GAP = 16; // pixels from one label of a scale to the next
 const HALF_LABEL = 6;
 export const LABEL_LEFT = 3; // pixels from the plot to a label, as bqplot has it
 const TITLE_HEIGHT = 15;
+const CUT_LEGENDS = ["cut: larger than drawn", "cut: larger", "cut"]; // the first that fits
 
 /**
  * Shares of the plot's height, from its top: where prices are and where they end, where traded volume stands (on
@@ -146,12 +147,13 @@ export function paintLiquidations(context, scene, { first, last, centre, width, 
   return scaleLabels(values, (value) => zero - value * per, [top - HALF_LABEL, bottom + HALF_LABEL]);
 }
 
-/** A small bar with the break, and what it means: beside the title, or below it where there is no room. */
+/** A small bar with the break and what it means: beside the title in words that fit, or below it. */
 function paintCutLegend(context, { plot, edge, titleEnd, colours }) {
-  const text = "cut: larger than drawn";
-  const beside = titleEnd + 26 + context.measureText(text).width <= plot.left + plot.width;
-  const x = beside ? titleEnd + 12 : plot.left + 10;
-  const y = edge + 6 + (beside ? 0 : TITLE_HEIGHT);
+  const room = plot.left + plot.width - titleEnd - 26;
+  const fitting = CUT_LEGENDS.find((words) => context.measureText(words).width <= room);
+  const text = fitting ?? CUT_LEGENDS[0];
+  const x = fitting ? titleEnd + 12 : plot.left + 10;
+  const y = edge + 6 + (fitting ? 0 : TITLE_HEIGHT);
   context.fillStyle = colours.muted;
   context.fillRect(x, y, 6, 12);
   context.fillStyle = colours.background;

@@ -41,3 +41,5 @@ async def test_without_a_server_of_ours_the_kernel_carries_the_same_frames(plain
         await screen.page.click(".of-timeframe >> text=5m")
         await screen.wait_data("chart", interval="5m")
         assert (await screen.pixels())["bid"] > 200
+        # Voila's own template asks for an icon font; our widgets need nothing of it, nor of any other host.
+        assert [url for url in screen.foreign if "fortawesome" not in url] == []
