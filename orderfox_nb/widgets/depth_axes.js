@@ -6,6 +6,7 @@ import { axisText } from "./format.js";
 import { niceTicks } from "./ticks.js";
 
 const DRIFT = 0.08; // part of half the range that the middle may leave the centre before the picture follows
+const WORDS_PIXELS = 22; // above the largest sum, for what is written there
 const EDGE_PIXELS = 28;
 
 export class DepthAxes {
@@ -33,10 +34,11 @@ export class DepthAxes {
     if (this.drawn !== name) this.extent = null;
     const { extent } = this;
     const moved = !extent || Math.abs(frame.middle - extent.middle) >= half * DRIFT;
-    const grown = !extent || most > extent.most || most <= extent.most * 0.6;
+    const share = Math.max(0.5, 1 - WORDS_PIXELS / plot.height);
+    const grown = !extent || most > extent.most * share || most <= extent.most * share * 0.6;
     if (!moved && !grown && !force && this.isIntact()) return;
     this.extent = {
-      middle: moved ? frame.middle : extent.middle, half, most: grown ? most * 1.15 || 1 : extent.most,
+      middle: moved ? frame.middle : extent.middle, half, most: grown ? (most * 1.1) / share || 1 : extent.most,
     };
     this.drawn = name;
     this.write(frame, plot);
