@@ -152,13 +152,13 @@ class BookSync:
     def _append(self, delta: BookDelta) -> None:
         if len(self._buffer) == self._buffer.maxlen:
             self._drop_oldest()
-        self._buffer.append(delta)
-        self._buffered_bytes += _bytes_of(delta)
+        self._buffer.append(delta.detached())
+        self._buffered_bytes += delta.level_bytes
         while self._buffered_bytes > BUFFERED_BYTES and len(self._buffer) > 1:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        self._buffered_bytes -= _bytes_of(self._buffer.popleft())
+        self._buffered_bytes -= self._buffer.popleft().level_bytes
 
     def _clear(self) -> None:
         self._buffer.clear()
@@ -174,7 +174,3 @@ class BookSync:
         self.reset()
         self._append(delta)
         return Gap(symbol=delta.symbol, time_us=delta.time_us, received_us=delta.received_us, reason=reason)
-
-
-def _bytes_of(delta: BookDelta) -> int:
-    return len(delta.raw_bids) + len(delta.raw_asks)

@@ -84,6 +84,15 @@ class BookDelta(_BookFact, frozen=True):
     previous_id: int
     """Last id of the delta before (Binance ``pu``); -1 where the venue has none (spot)."""
 
+    def detached(self) -> BookDelta:
+        """Return the same with levels of its own: those of a decoded message keep all of that message in memory."""
+        return msgspec.structs.replace(self, raw_bids=self.raw_bids.copy(), raw_asks=self.raw_asks.copy())
+
+    @property
+    def level_bytes(self) -> int:
+        """How much text of levels it has."""
+        return len(self.raw_bids) + len(self.raw_asks)
+
 
 class Candle(_Fact, frozen=True):
     """One bar. ``time_us`` is when the venue said so; the bar's own time is ``open_us``."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 
+import msgspec
 import pytest
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap, Liquidation, Status, Topic, Trade, raw_levels
 from orderfox_nb.feeds.binance.feed import BinanceFeed
-from orderfox_nb.feeds.binance.handover import Route
+from orderfox_nb.feeds.binance.handover import HELD_BYTES, Route
 from orderfox_nb.feeds.binance.items import Item, Overflowed
 from orderfox_nb.feeds.binance.protocol import root_of
 from orderfox_nb.feeds.binance.sockets import OVERLAP_S, StreamSockets
@@ -28,6 +30,11 @@ TRADES = Topic("binance", "BTCUSDT", "trades")
 LIQUIDATIONS = Topic("binance", "BTCUSDT", "liquidations")
 DEPTH_STREAM = "btcusdt@depth@100ms"
 TRADE_STREAM = "btcusdt@aggTrade"
+
+
+class Sides(msgspec.Struct):
+    bids: msgspec.Raw
+    asks: msgspec.Raw
 
 
 @asynccontextmanager
@@ -205,6 +212,33 @@ def test_whatever_socket_is_ahead_the_handover_keeps_the_order_and_loses_nothing
         if isinstance(item, BookDelta):
             seen.append(item.last_id)
     assert seen == [10, 20, 30, 40]
+
+
+def test_what_waits_for_the_old_socket_is_bounded_by_its_bytes_and_holds_no_message() -> None:
+    """A message may be large beside its levels, and what is decoded from it keeps all of it."""
+    padding, levels = b" " * 200_000, b"[" + b",".join([b'["1.0","2.0"]'] * 9_000) + b"]"
+    tracemalloc.start()
+    try:
+        route, inbox = Route(), Inbox[Item](10_000, overflow=Overflowed)
+        route.readers.append(inbox)
+        route.open("old")
+        route.take("old", a_delta(0, 10))
+        route.expect("new")
+        for number in range(2, 200):
+            text = b'{"bids":%s,"asks":[],"padding":"%s"}' % (levels, padding)
+            sides = msgspec.json.decode(text, type=Sides)
+            delta = a_delta(10 * number, 10 * (number + 1))
+            route.take("new", msgspec.structs.replace(delta, raw_bids=sides.bids, raw_asks=sides.asks))
+        del text, sides, delta
+        # All of them have 24 MB of levels, in 64 MB of messages.
+        assert tracemalloc.get_traced_memory()[0] < 1.25 * HELD_BYTES
+    finally:
+        tracemalloc.stop()
+    route.end("old")
+    seen = [item.last_id for _ in range(len(inbox)) if isinstance(item := inbox.take(), BookDelta)]
+    assert seen[0] == 10
+    assert seen[1:] == list(range(2000 - 10 * (len(seen) - 2), 2001, 10)), "the newest are kept, in order"
+    assert HELD_BYTES * 0.9 < (len(seen) - 1) * len(levels) <= HELD_BYTES
 
 
 async def test_a_reader_that_stops_reading_loses_its_own_events_and_no_others(venue: ScriptedVenue) -> None:

@@ -12,7 +12,39 @@ from orderfox_nb.feeds.binance.items import Item, Live, Lost, Malformed, Silent,
 from orderfox_nb.feeds.inbox import Inbox
 
 HELD_EVENTS: Final = 10_000
-"""How many events of the new socket wait for the old one to catch up."""
+"""How many events of the new socket wait for the old one to catch up; the oldest go first."""
+HELD_BYTES: Final = 4_000_000
+"""And how much text of levels they have: one book update may have 256 kB."""
+
+
+class HeldEvents:
+    """The newest events of a successor, bounded by count and by bytes; one that is larger than all is kept alone."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self.bytes = 0
+        """Text of levels in them."""
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def first(self) -> Event:
+        """The oldest one."""
+        return self._events[0]
+
+    def append(self, event: Event) -> None:
+        """Hold an event; the oldest go where there is no room."""
+        event = event.detached() if isinstance(event, BookDelta) else event
+        self._events.append(event)
+        self.bytes += _bytes_of(event)
+        while len(self._events) > HELD_EVENTS or (self.bytes > HELD_BYTES and len(self._events) > 1):
+            self.bytes -= _bytes_of(self._events.popleft())
+
+    def clear(self) -> list[Event]:
+        """Hold nothing any more; gives what was held, in order."""
+        events, self._events, self.bytes = list(self._events), deque(), 0
+        return events
 
 
 class Route:
@@ -30,7 +62,7 @@ class Route:
         """How often it was subscribed to once more since its last event."""
         self._source: object | None = None
         self._successor: object | None = None
-        self._held: deque[Event] = deque(maxlen=HELD_EVENTS)
+        self._held = HeldEvents()
         self._last_id = -1
         self._last_us = 0
         self._floor_id = -1
@@ -131,14 +163,13 @@ class Route:
         return True
 
     def _join(self) -> None:
-        before, _ = _ids(self._held[0])
+        before, _ = _ids(self._held.first)
         if before <= self._last_id or self._last_id < 0:
             self._follow_successor()
 
     def _follow_successor(self) -> None:
         self._source, self._successor = self._successor, None
-        held, self._held = self._held, deque(maxlen=HELD_EVENTS)
-        for event in held:
+        for event in self._held.clear():
             if not self._delivered_up_to(event, self._last_id):
                 self._deliver(event)
         self._floor_id = self._last_id
@@ -165,3 +196,7 @@ def _ids(event: Event) -> tuple[int, int]:
     if isinstance(event, Trade):
         return event.id - 1, event.id
     return -1, -1
+
+
+def _bytes_of(event: Event) -> int:
+    return event.level_bytes if isinstance(event, BookDelta) else 0
