@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
     max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
     max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
+    max_client_books: int = Field(30, alias="ORDERFOX_MAX_CLIENT_BOOKS", ge=1, le=1_000_000)
+    """Books that nobody has open, a minute, over the sockets of one address; this machine itself is not limited."""
     max_client_messages: int = Field(250, alias="ORDERFOX_MAX_CLIENT_MESSAGES", ge=1, le=1_000_000)
     """A second, from one address over all of its sockets; this machine itself is not limited."""
     max_client_weight: int = Field(300, alias="ORDERFOX_MAX_CLIENT_WEIGHT", ge=20, le=1_000_000)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
-from orderfox_nb.errors import ClientLimited
+from orderfox_nb.errors import ClientLimited, TooManyFrames
 from orderfox_nb.server.clients import client_of, is_loopback
 
 MOST_REQUESTS: Final = 256
 """Requests under way at once."""
 _MOST_CLIENTS: Final = 1024
+_OPENING_S: Final = 1.0
+"""So long it may take until a book that a client opens is one that is open; less than one stays open unread."""
 
 
 class RateLimit:
@@ -67,6 +69,45 @@ class ClientWeight:
             return
         if wait_s := self._left.wait_s(client, weight):
             raise ClientLimited(wait_s)
+
+
+class NewBooks:
+    """How many books that nobody has open a client may open: each costs a snapshot of the budget that all share.
+
+    Args:
+        per_minute: Books, all of them at once for a client that was quiet.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+        now_s: Measures time.
+    """
+
+    def __init__(self, *, per_minute: int, loopback_limited: bool = False, now_s: Callable[[], float]) -> None:
+        self._per_minute = per_minute
+        self._left = RateLimit(burst=per_minute, per_s=per_minute / 60, now_s=now_s)
+        self._loopback_limited = loopback_limited
+        self._now_s = now_s
+        self._opening: OrderedDict[tuple[str, Hashable], float] = OrderedDict()
+
+    def take(self, client: str, book: Hashable) -> None:
+        """Count a book that a client opens: once, however many of its panels ask for it at the same time.
+
+        Raises:
+            TooManyFrames: The client has opened too many lately.
+        """
+        if not self._loopback_limited and is_loopback(client):
+            return
+        now_s, opening = self._now_s(), (client_of(client), book)
+        while self._opening and now_s - next(iter(self._opening.values())) > _OPENING_S:
+            self._opening.popitem(last=False)
+        if opening in self._opening:
+            return
+        if wait_s := self._left.wait_s(client):
+            raise TooManyFrames(
+                f"At most {self._per_minute} books that nobody else reads may be opened in a minute: "
+                f"try again in {max(1, round(wait_s))} s"
+            )
+        self._opening[opening] = now_s
+        if len(self._opening) > _MOST_CLIENTS:
+            self._opening.popitem(last=False)
 
 
 class ClientMessages:

@@ -20,7 +20,7 @@ from orderfox_nb.lifecycle import Service
 from orderfox_nb.server.clients import TrustedProxies
 from orderfox_nb.server.computations import Computations
 from orderfox_nb.server.connections import Connections, allowed_connections
-from orderfox_nb.server.limits import ClientMessages, ClientWeight, Places, RateLimit
+from orderfox_nb.server.limits import ClientMessages, ClientWeight, NewBooks, Places, RateLimit
 from orderfox_nb.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ class DeskService:
         self.writes = RateLimit(burst=20, per_s=2, now_s=lambda: self.now_s())  # noqa: PLW0108  (it may be replaced)
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,
+            loopback_limited=loopback_limited,
+            now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
+        )
+        self.new_books = NewBooks(
+            per_minute=self.settings.max_client_books,
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
 
@@ -32,7 +33,7 @@ BARS = 1_500
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[str, DeskService, SimServer]]:
+async def serving(folder: Path, **variables: str) -> AsyncIterator[tuple[str, DeskService, SimServer]]:
     """A server on the embedded exchange with the venue's own limits; this machine's addresses are clients."""
     start_us = time.time_ns() // 60_000_000_000 * 60_000_000
     async with AsyncExitStack() as stack:
@@ -45,7 +46,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[str, DeskService, SimServ
                 yield desk
 
         service = DeskService(
-            load_settings(data_dir=folder, ORDERFOX_TOKEN=TOKEN),
+            load_settings(data_dir=folder, ORDERFOX_TOKEN=TOKEN, **variables),
             public=True,
             standalone=True,
             loopback_limited=True,
@@ -130,3 +131,41 @@ async def test_a_pages_older_bars_are_charged_as_those_of_rest(tmp_path: Path) -
             async with page.get(f"{url}trades/ETHUSDT?limit=1000") as response:
                 statuses.append(response.status)
         assert statuses == [200] * 9 + [429]
+
+
+async def test_a_client_opens_so_many_new_books_and_reads_those_that_are_open(tmp_path: Path) -> None:
+    """Snapshots of books draw on what is reserved for all books: one client's shall not take another's."""
+    async with (
+        serving(tmp_path, ORDERFOX_MAX_CLIENT_BOOKS="2") as (url, service, venue),
+        client_at("127.0.0.2") as greedy,
+        client_at("127.0.0.3") as bystander,
+        greedy.ws_connect(url.replace("http", "ws", 1) + "ws/live") as many,
+        bystander.ws_connect(url.replace("http", "ws", 1) + "ws/live") as one,
+    ):
+
+        async def answer(socket: ClientWebSocketResponse, key: str) -> dict[str, Any]:
+            """Subscribe and return the first frame, or that there is none."""
+            await socket.send_json({"type": "subscribe", "key": key})
+            while True:
+                message = await socket.receive_json(timeout=60)
+                if message.get("key") == key:
+                    return message
+
+        # Two panels of one book are one book, and a second reading of an open book is none.
+        for key in ("BTCUSDT/book?rows=10", "BTCUSDT/depth", "BTCUSDT/book?rows=20", "ETHUSDT/book"):
+            assert "message" not in await answer(many, f"binance/{key}"), key
+        refused = {"type": "gone", "key": "binance/SOLUSDT/book"}
+        sentence = "At most 2 books that nobody else reads may be opened in a minute: try again in 30 s"
+        assert await answer(many, refused["key"]) == {**refused, "message": sentence}
+        events = "binance/SOLUSDT/events?channel=book"
+        assert await answer(many, events) == {**refused, "key": events, "message": sentence}
+        async with greedy.ws_connect(url.replace("http", "ws", 1) + "ws/orderbook/SOLUSDT") as public:
+            said = [json.loads(message.data) async for message in public]
+            assert (said[-1]["message"], public.close_code) == (sentence, 1013)
+        # Nobody else is concerned, and what others have open costs nothing.
+        assert "message" not in await answer(one, "binance/SOLUSDT/book")
+        assert "message" not in await answer(many, "binance/SOLUSDT/book?rows=50")
+        assert venue.statistics()["requests"]["/fapi/v1/depth"] == 3
+        # Whatever else a client reads has other limits, and a minute later there is room again.
+        service.now_s = lambda: 61.0
+        service.new_books.take("127.0.0.2", "another")

@@ -16,6 +16,7 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frames import FrameReader
 from orderfox_nb.desk.keys import FrameKey
@@ -181,6 +182,8 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         key = await self.computed_key(desk, key)
         if not admitted:
             self.admit_key(key)
+        if (book := desk.unread_book(key)) is not None:
+            self.admit_book(book)
         with self.service.computations.reading(self._client, key):
             async with desk.frames(key) as reader:
                 yield reader
@@ -196,6 +199,15 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
             TooManyFrames: It has too many, or there are too many in all.
         """
         self.service.computations.admit(self._client, key, trusted=self._has_our_token())
+
+    def admit_book(self, book: Topic) -> None:
+        """Check that this reader may have a book opened that nobody reads.
+
+        Raises:
+            TooManyFrames: Its client has opened too many lately.
+        """
+        if self.service.standalone and not self._has_our_token():
+            self.service.new_books.take(self._client, book)
 
     async def pace(self) -> None:
         """Wait after a frame where this reader's client has more of them than its share."""
