@@ -8,7 +8,7 @@ import json
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from urllib.parse import urlparse
 
 import psutil
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, async_playwright
 from playwright.async_api import Error as PageError
 
 from tests.server.conftest import TOKEN, Child
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+HERE = Path(__file__).parent
+NOTEBOOKS = HERE.parents[1] / "notebooks"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -187,23 +189,81 @@ OpenScreen = Callable[..., AbstractAsyncContextManager[Screen]]
 StartServed = Callable[..., tuple[Child, str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of this folder share the loop on which their browser is."""
+    for item in items:
+        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+class Chromium:
+    """The browser of a worker's tests: launched with the first page, and again where it has crashed."""
+
+    def __init__(self, playwright: Playwright, path: str) -> None:
+        self._playwright = playwright
+        self._path = path
+        self._browser: Browser | None = None
+
+    @property
+    def contexts(self) -> list[BrowserContext]:
+        """What is open in it."""
+        return self._browser.contexts if self._browser is not None and self._browser.is_connected() else []
+
+    async def new_context(self, **options: Any) -> BrowserContext:
+        """Open a profile of its own, with nothing of another one's storage and caches."""
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = await self._playwright.chromium.launch(executable_path=self._path, args=ARGUMENTS)
+        return await self._browser.new_context(**options)
+
+    async def close(self) -> None:
+        if self._browser is not None:
+            await self._browser.close()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Chromium]:
+    async with async_playwright() as playwright:
+        browser = Chromium(playwright, chromium)
+        yield browser
+        await browser.close()
+
+
+def _is_ours(task: asyncio.Task[Any]) -> bool:
+    """Return whether a task is not one of Playwright's, which last as long as the browser."""
+    running = task.get_coro()
+    return not (isinstance(running, Coroutine) and "playwright" in running.cr_code.co_filename)  # type: ignore[attr-defined]
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def leaves_nothing(browser: Chromium) -> AsyncIterator[None]:
+    """Fail a test that leaves a page open or a task running, and end what it left: the next one has the same loop."""
+    before = asyncio.all_tasks()
+    yield
+    left = {task for task in asyncio.all_tasks() - before - {asyncio.current_task()} if task and _is_ours(task)}
+    if left:
+        # What is just being closed may go on for a moment.
+        _, left = await asyncio.wait(left, timeout=10)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    pages = [page.url for context in browser.contexts for page in context.pages]
+    for context in browser.contexts:
+        await context.close()
+    assert not pages, "a page is still open"
+    assert not left, "a task is still running"
+
+
 @pytest.fixture
-def open_screen(chromium: str) -> OpenScreen:
-    """Opens a page in a browser of its own."""
+def open_screen(browser: Chromium) -> OpenScreen:
+    """Opens a page in a profile of its own."""
 
     @asynccontextmanager
     async def open_screen(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> AsyncIterator[Screen]:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-            try:
-                context = await browser.new_context(
-                    viewport={"width": width, "height": height}, color_scheme="dark", **options
-                )
-                screen = Screen(await context.new_page())
-                await screen.page.goto(url)
-                yield screen
-            finally:
-                await browser.close()
+        context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark", **options)
+        async with context:
+            screen = Screen(await context.new_page())
+            await screen.page.goto(url)
+            yield screen
 
     return open_screen
 
