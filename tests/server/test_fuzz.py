@@ -111,12 +111,18 @@ async def drained(socket: ClientConnection, until: str) -> list[dict[str, Any]]:
 @given(messages=st.lists(MESSAGES, min_size=1, max_size=12))
 def test_socket_outlives_whatever_is_sent(path: str, messages: list[str | bytes]) -> None:
     async def work(server: Served) -> None:
-        async with connect(f"{server.ws_url}api/v1/ws/{path}", max_size=None) as socket:
-            await socket.recv()
-            for message in messages:
-                await socket.send(message.encode("utf-8", "replace").decode() if isinstance(message, str) else message)
-            await socket.send('{"type":"ping"}')
-            await drained(socket, "pong")
+        url = f"{server.ws_url}api/v1/ws/"
+        async with connect(url + "candles/BTCUSDT/1m", max_size=None) as candles:
+            # Without a reader of candles, volume waits two seconds for one to have the same range as it.
+            await candles.recv()
+            async with connect(url + path, max_size=None) as socket:
+                await socket.recv()
+                for message in messages:
+                    if isinstance(message, str):
+                        message = message.encode("utf-8", "replace").decode()  # noqa: PLW2901
+                    await socket.send(message)
+                await socket.send('{"type":"ping"}')
+                await drained(socket, "pong")
 
     run(work)
 

@@ -20,7 +20,8 @@ BTC = "BTC/USDT:USDT"
 
 @pytest.fixture
 async def server() -> AsyncIterator[SimServer]:
-    async with SimServer(Exchange(7, 3, start_us=START_US), speed=5.0) as server:
+    # Liquidations come often, so that none has to be waited for.
+    async with SimServer(Exchange(7, 3, start_us=START_US, liquidation_rate=50), speed=5.0) as server:
         yield server
 
 
