@@ -132,12 +132,9 @@ class Desk:
             key = msgspec.structs.replace(key, parameters=(("rounding", nearest), ("rows", key["rows"])))
         return key
 
-    def unread_book(self, key: FrameKey) -> Topic | None:
-        """Return the book that frames of a resolved key need and that nobody has open, if there is one."""
-        for topic in self._recipe(key).topics:
-            if topic.channel == "book" and self.hub.state(topic) is None:
-                return topic
-        return None
+    def topics(self, key: FrameKey) -> Sequence[Topic]:
+        """Return what the frames of a resolved key are made from."""
+        return self._recipe(key).topics
 
     @asynccontextmanager
     async def events(

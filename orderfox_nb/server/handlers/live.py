@@ -140,8 +140,7 @@ class LiveSocket(MarketSocket):
 
     async def _send_events(self, asked: str) -> None:
         topic = await events_topic(self._desk, asked)
-        if topic.channel == "book" and self._desk.hub.state(topic) is None:
-            self.admit_book(topic)
+        self.admit_topic(self._desk, topic)
         head = b'{"type":"event","key":' + msgspec.json.encode(asked) + b',"sequence":'
         async with self._desk.events(topic) as reader:
             while batch := await reader.batch():

@@ -182,8 +182,8 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         key = await self.computed_key(desk, key)
         if not admitted:
             self.admit_key(key)
-        if (book := desk.unread_book(key)) is not None:
-            self.admit_book(book)
+        for topic in desk.topics(key):
+            self.admit_topic(desk, topic)
         with self.service.computations.reading(self._client, key):
             async with desk.frames(key) as reader:
                 yield reader
@@ -200,14 +200,15 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         self.service.computations.admit(self._client, key, trusted=self._has_our_token())
 
-    def admit_book(self, book: Topic) -> None:
-        """Check that this reader may have a book opened that nobody reads.
+    def admit_topic(self, desk: Desk, topic: Topic) -> None:
+        """Check that this reader may have a topic opened, where it is a book that nobody reads.
 
         Raises:
             TooManyFrames: Its client has opened too many lately.
         """
-        if self.service.standalone and not self._has_our_token():
-            self.service.new_books.take(self._client, book)
+        new_book = topic.channel == "book" and desk.hub.state(topic) is None
+        if new_book and self.service.standalone and not self._has_our_token():
+            self.service.new_books.take(self._client, topic)
 
     async def pace(self) -> None:
         """Wait after a frame where this reader's client has more of them than its share."""

@@ -56,6 +56,7 @@ class SymbolSocket(MarketSocket):
         options = self.options()
         listing = await desk.catalogue.resolve(asked)
         topic = Topic(desk.venue, listing.instrument.symbol, self.channel, options.get("interval", ""))
+        self.admit_topic(desk, topic)
         async with desk.hub.watch(topic) as state:
             status = asyncio.create_task(self._report_status(state), name=f"status {topic}")
             try:
