@@ -26,7 +26,7 @@ COLUMNS = ("minute", *COUNTED, "frames", "kernel MB", "kernel CPU %", "server MB
 WARM_MINUTES = 4.0
 """Until then lists fill up to their bounds and the engine compiles."""
 FORGIVEN = {"DOM nodes": 100, "listeners": 20, "JS heap MB": 1.0, "comms": 0, "keys": 0}
-MOST_GROWTH = 0.05
+MAX_GROWTH = 0.05
 
 DASHBOARD_CELL = "from orderfox_nb.widgets import Dashboard\n\nDashboard()"
 COMMS_CELL = """
@@ -92,7 +92,7 @@ def grown(samples: list[dict[str, float]]) -> list[str]:
     return [
         f"{name}: {start[name]:,.1f} → {end[name]:,.1f}"
         for name, forgiven in FORGIVEN.items()
-        if end[name] > start[name] * (1 + MOST_GROWTH) + forgiven
+        if end[name] > start[name] * (1 + MAX_GROWTH) + forgiven
     ]
 
 

@@ -25,7 +25,7 @@ class BookAudit:
         self.spoiled = False
         """The live book was built anew meanwhile: nothing can be said."""
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Take an event of the book's topic; the first one comes before the snapshot is asked for."""
         if isinstance(event, BookDelta):
             self.taken += 1

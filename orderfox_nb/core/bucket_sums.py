@@ -36,7 +36,7 @@ class BucketSums:
             for start in sorted(self.sums)[: max(1, self.keep // 10)]:
                 del self.sums[start]
 
-    def take_out(self, order: Liquidation) -> None:
+    def remove(self, order: Liquidation) -> None:
         """Take an order out of the history that holds it; what the history does not hold it cannot lose."""
         start = self.start_us(order.time_us)
         held = self.sums.get(start)

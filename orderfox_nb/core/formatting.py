@@ -10,9 +10,9 @@ from typing import Final
 
 from orderfox_nb.core.instrument import Instrument
 
-LEAST_PLAIN: Final = 1e-5
+MIN_PLAIN: Final = 1e-5
 """Prices and sizes below it are written with an exponent."""
-MOST_PLAIN: Final = 999.0
+MAX_PLAIN: Final = 999.0
 """Sizes below it are written without a unit, whatever they round to."""
 _UNITS: Final = ((1e3, "K"), (1e6, "M"), (1e9, "B"))
 
@@ -42,7 +42,7 @@ def format_amount(amount: float, digits: int) -> str:
 
 def format_price(price: float, digits: int) -> str:
     """Write a price with the digits of its tick size, or of the rounding where rows are grouped."""
-    if price and abs(price) < LEAST_PLAIN:
+    if price and abs(price) < MIN_PLAIN:
         return _tiny(price, digits)
     return f"{price:.{digits}f}"
 
@@ -54,7 +54,7 @@ def format_notional(notional: float) -> str:
 
 def format_prices(units: Iterable[int], digits: int) -> list[str]:
     """Write prices given in units of 10^-digits, as ``format_price`` does."""
-    scale, write, tiny = 10**digits, _writer(digits), LEAST_PLAIN * 10**digits
+    scale, write, tiny = 10**digits, _writer(digits), MIN_PLAIN * 10**digits
     return [write(u / scale) if u >= tiny or not u else format_price(u / scale, digits) for u in units]
 
 
@@ -85,10 +85,10 @@ def _writer(digits: int) -> Callable[[float], str]:
 
 def _scaled(amount: float, digits: int) -> str:
     size = abs(amount)
-    if 0 < size < LEAST_PLAIN:
+    if 0 < size < MIN_PLAIN:
         return _tiny(amount, digits)
     text = f"{amount:.{digits}f}"
-    if size < MOST_PLAIN:
+    if size < MAX_PLAIN:
         return text
     # What rounds up to 1,000 is written in the next unit: 1.00M and not 1000.00K.
     if size < 1e3 and abs(float(text)) < 1e3:
@@ -112,7 +112,7 @@ def _scaled_lots(lots: Iterable[int], instrument: Instrument, digits: int) -> li
     # Most are far from where rounding decides on the unit.
     return [
         plainly % amount
-        if LEAST_PLAIN <= amount < MOST_PLAIN
+        if MIN_PLAIN <= amount < MAX_PLAIN
         else "%.2fK" % (amount / 1e3)
         if 1e3 <= amount < 999e3
         else "%.2fM" % (amount / 1e6)

@@ -10,7 +10,7 @@ import msgspec
 
 from orderfox_nb.errors import OffStep
 
-MOST_DIGITS: Final = 18
+MAX_DIGITS: Final = 18
 """After the point, of a step: no venue has more, and what has is no step."""
 
 
@@ -60,10 +60,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         for name, step in (("tick_size", self.tick_size), ("lot_size", self.lot_size)):
             if not step.is_finite() or step <= 0:
                 raise ValueError(f"{name} of {self.symbol} is {step}, must be positive")
-            if decimal_digits(step) > MOST_DIGITS:
-                raise ValueError(f"{name} of {self.symbol} is {step}, must have at most {MOST_DIGITS} digits")
-            if step.adjusted() >= MOST_DIGITS:
-                raise ValueError(f"{name} of {self.symbol} is {step}, must be below 1E+{MOST_DIGITS}")
+            if decimal_digits(step) > MAX_DIGITS:
+                raise ValueError(f"{name} of {self.symbol} is {step}, must have at most {MAX_DIGITS} digits")
+            if step.adjusted() >= MAX_DIGITS:
+                raise ValueError(f"{name} of {self.symbol} is {step}, must be below 1E+{MAX_DIGITS}")
         price_digits = decimal_digits(self.tick_size)
         size_digits = decimal_digits(self.lot_size)
         derive = msgspec.structs.force_setattr

@@ -11,7 +11,7 @@ import msgspec
 from orderfox_nb.core.timeframes import DAY_US
 
 KEPT_US: Final = DAY_US
-MOST_LAPSES: Final = 1_000
+MAX_LAPSES: Final = 1_000
 
 
 class Lapse(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class LapseLog:
     """Lapses of the last 24 h, at most 1,000, with sums that outlive them."""
 
     def __init__(self) -> None:
-        self._lapses: deque[Lapse] = deque(maxlen=MOST_LAPSES)
+        self._lapses: deque[Lapse] = deque(maxlen=MAX_LAPSES)
         self.counts: Counter[str] = Counter()
         """How many there were by state."""
         self.lapsed_us: Counter[str] = Counter()

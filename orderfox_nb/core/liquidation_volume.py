@@ -87,7 +87,7 @@ class LiquidationBuckets:
                 held[2] += count
             for order in known:
                 if first_us <= order.time_us < event.time_us:
-                    rest.take_out(order)
+                    rest.remove(order)
         self.version += 1
 
     def add(self, order: Liquidation) -> None:
@@ -95,7 +95,7 @@ class LiquidationBuckets:
         add_order(self._live, bar_open_us(order.time_us, FINEST), order)
         for rest in self._rest.values():
             if order.time_us < rest.until_us:
-                rest.take_out(order)
+                rest.remove(order)
         self.version += 1
 
     def with_history(self, event: LiquidationVolume, known: Iterable[Liquidation]) -> LiquidationBuckets:

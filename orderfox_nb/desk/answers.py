@@ -25,12 +25,12 @@ from orderfox_nb.views.public_liquidations import public_order, public_volume
 from orderfox_nb.views.stamp import encode
 from orderfox_nb.views.trades import public_trade
 
-MOST_BARS: Final = 1500
+MAX_BARS: Final = 1500
 SYNC_WAIT_S: Final = 5.0
 """How long an answer waits for a topic that has just been opened."""
 MAX_NAMES: Final = 20
 """Symbols that a page may ask about at once."""
-LONGEST_DAYS: Final[Mapping[str, int]] = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), strict=True))
+MAX_DAYS: Final[Mapping[str, int]] = dict(zip(VOLUME_TIMEFRAMES, (1, 3, 7, 14, 30, 90, 365), strict=True))
 """The longest range of liquidated volume by timeframe."""
 _DEFAULT_BUCKETS: Final = 400
 
@@ -136,7 +136,7 @@ class Answers:
         return encode(candle_columns(view, instrument=instrument, interval=interval))
 
     async def _bars(self, instrument: Instrument, interval: str, *, limit: int, end_ms: int | None) -> BarColumns:
-        limit = min(limit, MOST_BARS)
+        limit = min(limit, MAX_BARS)
         state = self._hub.state(Topic(self._hub.venue, instrument.symbol, "candles", interval))
         if state is not None and end_ms is None and state.whole and state.quality.state is QualityState.LIVE:
             fold: Candles = state.fold  # type: ignore[assignment]
@@ -198,7 +198,7 @@ class Answers:
 
 def _range(interval: str, start_ms: int | None, end_ms: int | None, now_us: int) -> tuple[int, int]:
     """Return the range of buckets that was asked for, in microseconds."""
-    longest_us = LONGEST_DAYS[interval] * DAY_US
+    longest_us = MAX_DAYS[interval] * DAY_US
     end_us = next_bar_us(bar_open_us(now_us, interval), interval) if end_ms is None else end_ms * 1000
     if start_ms is None:
         count = min(_DEFAULT_BUCKETS, longest_us // TIMEFRAME_US[interval])
@@ -210,7 +210,7 @@ def _range(interval: str, start_ms: int | None, end_ms: int | None, now_us: int)
     # What is still to come of the open bucket makes a range no longer.
     last_us = now_us if now_us < end_us <= next_bar_us(bar_open_us(now_us, interval), interval) else end_us
     if last_us - start_us > longest_us and start_ms is not None:
-        raise BadValue("time range", f"{start_ms}..{end_ms}", f"at most {LONGEST_DAYS[interval]} days of {interval}")
+        raise BadValue("time range", f"{start_ms}..{end_ms}", f"at most {MAX_DAYS[interval]} days of {interval}")
     return start_us, end_us
 
 

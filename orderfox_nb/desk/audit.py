@@ -91,7 +91,7 @@ class Auditor:
         assert isinstance(live, Book)
         audit = BookAudit(state.instrument)
         changed = asyncio.Event()
-        state.tap(audit.take)
+        state.tap(audit.apply)
         state.watch(changed.set)
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -111,6 +111,6 @@ class Auditor:
         except (TimeoutError, OrderFoxError):
             pass
         finally:
-            state.untap(audit.take)
+            state.untap(audit.apply)
             state.unwatch(changed.set)
         return None

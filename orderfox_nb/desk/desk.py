@@ -20,7 +20,7 @@ from orderfox_nb.core.symbols import ladder_heights, nearest_height
 from orderfox_nb.desk.answers import Answer, Answers
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.chart_recipes import CandlesRecipe, VolumeRecipe
-from orderfox_nb.desk.frames import FramePress, FrameReader, Recipe
+from orderfox_nb.desk.frames import FrameHub, FrameReader, Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
 from orderfox_nb.desk.keys import FrameKey, decimal_text
@@ -65,14 +65,14 @@ class Desk:
         }
         for public, widget in (("v1.orderbook", "book"), ("v1.trades", "trades"), ("v1.candles", "candles")):
             self._recipes[public] = self._recipes[widget]
-        self._press = FramePress(self.hub, clock=self._clock, recipe=self._recipe)
+        self._frames = FrameHub(self.hub, clock=self._clock, recipe=self._recipe)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.hub)
         self._stack.push_async_callback(self.catalogue.close)
         self._stack.push_async_callback(self.history.close)
-        self._stack.push_async_callback(self._press.close)
+        self._stack.push_async_callback(self._frames.close)
         return self
 
     async def __aexit__(
@@ -104,7 +104,7 @@ class Desk:
             UnknownSymbol: The venue does not list the symbol.
             FeedError: The venue cannot be asked.
         """
-        async with self._press.open(await self.resolved(key)) as reader:
+        async with self._frames.open(await self.resolved(key)) as reader:
             yield reader
 
     async def resolved(self, key: FrameKey, *, offered: bool = False) -> FrameKey:
@@ -183,7 +183,7 @@ class Desk:
     def candle_window(self, symbol: str, interval: str) -> tuple[int, int] | None:
         """Return the range of the widest candle window that is being served, None where there is none."""
         found: tuple[int, int] | None = None
-        for stream in self._press.active:
+        for stream in self._frames.active:
             recipe = stream.recipe
             if (
                 stream.press is not None
@@ -204,7 +204,7 @@ class Desk:
         stats = self.catalogue.stats()
         return {
             **self.hub.statistics(),
-            **self._press.statistics(),
+            **self._frames.statistics(),
             "history_calls": self.history.calls,
             "history_failures": self.history.failures,
             "catalogue_symbols": stats["symbols"],

@@ -149,7 +149,7 @@ class FrameReader:
         self._held = None
         self._wake.set()
 
-    def take(self) -> Frame | None:
+    def next_frame(self) -> Frame | None:
         """Return the newest frame that was not taken, None where there is none.
 
         Raises:
@@ -171,7 +171,7 @@ class FrameReader:
     async def __anext__(self) -> Frame:
         while True:
             self._wake.clear()
-            if (frame := self.take()) is not None:
+            if (frame := self.next_frame()) is not None:
                 return frame
             if self._stream.closed:
                 raise StopAsyncIteration
@@ -194,7 +194,7 @@ class FrameStream:
         """There while the key has readers: it holds the folds of its topics."""
         self.press: _Press | None = None
         self.sequence = 0
-        self.pressed = 0
+        self.computed = 0
         self.encoded = 0
         """How many times a frame was encoded, however many took it."""
         self.error: BaseException | None = None
@@ -306,13 +306,13 @@ class FrameStream:
 
     def _take(self, recipe: Recipe) -> None:
         self.sequence += 1
-        self.pressed += 1
+        self.computed += 1
         self.press = _Press(self, recipe, recipe.capture(), recipe.stamp(), self.press)
         for reader in self.readers:
             reader.signal()
 
 
-class FramePress:
+class FrameHub:
     """The frames of every key that is looked at, and of some that were lately.
 
     Args:
@@ -361,7 +361,7 @@ class FramePress:
             "frame_keys": len(self._streams),
             "frame_keys_active": len(self.active),
             "frame_readers": sum(len(stream.readers) for stream in streams),
-            "frames_pressed": sum(stream.pressed for stream in streams),
+            "frames_computed": sum(stream.computed for stream in streams),
             "frames_encoded": sum(stream.encoded for stream in streams),
         }
 

@@ -148,7 +148,7 @@ class VolumeHistory:
                 # What is known stays, and a longer past is not asked for with every frame.
                 asked.failed_us = self._clock.now_us()
             elif not state.ended:
-                state.take(event)
+                state.apply(event)
                 asked.known, asked.start_us, asked.failed_us = True, start_us, -1
         finally:
             asked.task = None

@@ -319,14 +319,14 @@ class Hub:
                         # Another server has noticed it, whose list is new by now.
                         await self._relisting.follow(state, event)
                     else:
-                        state.take(event)
+                        state.apply(event)
                 except OffStep as found:
-                    state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(found)))
+                    state.apply(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(found)))
                     await self._relisting.reload(state.topic.symbol, found)
                     return False
                 except EventError as error:
                     self._troubles.report(str(state.topic), f"{state.topic}: an event that cannot follow: {error}")
-                    state.take(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
+                    state.apply(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
                     return False
                 self._events += 1
                 if state.topic in self._doubtful:
@@ -376,7 +376,7 @@ class Hub:
         """Nobody shall take a wrong book for a right one: it is lost, and built anew."""
         self._crossed += 1
         _log.warning("%s: %s", state.topic, reason)
-        state.take(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
+        state.apply(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
         self._anew(state, reason)
 
 

@@ -17,7 +17,7 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue
 
 Check = Callable[[str, str], str]
-LONGEST_KEY: Final = 300
+MAX_KEY_LENGTH: Final = 300
 VOLUME_TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 """Timeframes of the public liquidation volume."""
 DEPTH_RANGES: Final = ("0.1", "0.25", "0.5", "1", "2", "5", "10")
@@ -72,8 +72,8 @@ def parse_key(text: str) -> FrameKey:
     Raises:
         BadValue: Not a key.
     """
-    if len(text) > LONGEST_KEY:
-        raise BadValue("key", text, f"at most {LONGEST_KEY} characters")
+    if len(text) > MAX_KEY_LENGTH:
+        raise BadValue("key", text, f"at most {MAX_KEY_LENGTH} characters")
     path, _, query = text.partition("?")
     venue, slash, rest = path.partition("/")
     symbol, second, stream = rest.rpartition("/")

@@ -195,7 +195,7 @@ class Relisting:
                 instrument = self._changed(state)
             if instrument is None:
                 # The list cannot be had, or does not name the step that the source counts by.
-                state.take(gap)
+                state.apply(gap)
                 return
             if all(not other.instrument.same_steps(instrument) for other in self._of(gap.symbol)):
                 _log.warning("%s", gap.reason)

@@ -83,7 +83,7 @@ class TopicState:
         self._watchers: set[Callable[[], None]] = set()
         self._taps: set[Callable[[Event], None]] = set()
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Fold an event and hand it to every reader.
 
         Raises:

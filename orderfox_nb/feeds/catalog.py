@@ -14,7 +14,7 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 
-MOST_SYMBOLS: Final = 42
+MAX_SYMBOLS: Final = 42
 
 
 def open_feed(source: Source | str, settings: Settings, *, clock: Clock | None = None) -> Feed:
@@ -52,7 +52,7 @@ def _token(url: str, settings: Settings) -> str:
 def _simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     source.check("seed", "symbols", "speed", "liquidation_rate")
     seed = source.integer("seed", 7, low=0, high=2**31 - 1)
-    symbols = source.integer("symbols", 24, low=1, high=MOST_SYMBOLS)
+    symbols = source.integer("symbols", 24, low=1, high=MAX_SYMBOLS)
     speed = source.speed()
     rate = source.factor("liquidation_rate")
     if speed == float("inf"):

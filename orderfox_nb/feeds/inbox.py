@@ -91,7 +91,7 @@ class Inbox(Generic[Item]):
             InboxClosed: Closed and empty.
         """
         while True:
-            item = self.take(first_only=first_only)
+            item = self.get_nowait(first_only=first_only)
             if item is not None:
                 return item
             if self._closed:
@@ -102,7 +102,7 @@ class Inbox(Generic[Item]):
             finally:
                 self._reader = None
 
-    def take(self, *, first_only: bool = False) -> Item | None:
+    def get_nowait(self, *, first_only: bool = False) -> Item | None:
         """Return the next item, or ``None`` where nothing waits."""
         if self._urgent:
             return self._urgent.popleft()

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _NAME: Final = "liquidation history"
 MAX_BYTES: Final = 8_000_000
 """Of an answer: 1,000 orders have 300 kB, a week of minutes 2 MB."""
-_MOST_PAGES: Final = 20
+_MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 1_000
 
 _ASKED: Final[Mapping[str, str]] = {
@@ -108,7 +108,7 @@ class LiquidationHistory:
             FeedError: The API cannot be asked.
         """
         rows: list[_Order] = []
-        for page in range(1, _MOST_PAGES + 1):
+        for page in range(1, _MAX_PAGES + 1):
             answer = await self._get(
                 "liquidation-orders",
                 _Page,

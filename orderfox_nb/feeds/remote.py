@@ -22,7 +22,7 @@ from orderfox_nb.feeds.asking import charge
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.remote_link import MOST_TOPICS, Dropped, Gone, RemoteItem, RemoteLink
+from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink
 from orderfox_nb.feeds.remote_reading import RemoteReading
 from orderfox_nb.feeds.transport import network_reason
 from orderfox_nb.feeds.troubles import Troubles
@@ -37,7 +37,7 @@ _CONNECTIONS: Final = 100
 _CANDLES_WEIGHT: Final = 10
 _TRADES_WEIGHT: Final = 20
 """What a question costs whoever asks it: as much as at the venue behind the server."""
-_MOST_DIGITS: Final = 6
+_MAX_DIGITS: Final = 6
 MAX_SYMBOLS_BYTES: Final = 16_000_000
 """Of the symbol list: 600 symbols have 0.5 MB."""
 MAX_BYTES: Final = 8_000_000
@@ -102,7 +102,7 @@ class RemoteFeed:
                 item = await inbox.get()
                 if isinstance(item, Gone) and item.ended:
                     return
-                for event in reading.take(item):
+                for event in reading.handle(item):
                     yield event
 
     async def listings(self) -> Sequence[Listing]:
@@ -211,7 +211,7 @@ class RemoteFeed:
             if topic in link.topics:
                 return link
         for link in self._links:
-            if len(link.topics) < MOST_TOPICS:
+            if len(link.topics) < MAX_TOPICS:
                 return link
         self._links.append(self._new_link())
         return self._links[-1]
@@ -250,7 +250,7 @@ class RemoteFeed:
         detail = short(refused.detail)
         if status == 429:
             wait = headers.get("Retry-After", "")
-            retry_after_s = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < _MOST_DIGITS else 10.0
+            retry_after_s = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < _MAX_DIGITS else 10.0
             raise RateLimited(self.venue, f"{self._url}: {detail}", status=status, retry_after_s=retry_after_s)
         if status >= 500:
             raise VenueUnreachable(self.venue, detail)

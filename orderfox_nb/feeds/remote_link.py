@@ -23,7 +23,7 @@ from orderfox_nb.feeds.troubles import Troubles
 _log = logging.getLogger(__name__)
 
 WIRE: Final = 1
-MOST_TOPICS: Final = 63
+MAX_TOPICS: Final = 63
 """A server takes 64 keys on one socket (docs/live.md): one is left for a topic that is being subscribed anew."""
 MAX_MESSAGE_BYTES: Final = 8_000_000
 """Of a message: a book of 160,000 levels has 3 MB."""

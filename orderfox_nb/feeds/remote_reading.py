@@ -28,7 +28,7 @@ class RemoteReading:
         self._epoch: str | None = None
         """The run of the venue that is read: None before the first, empty where it has no name that is known."""
 
-    def take(self, item: RemoteItem) -> Iterator[Event]:
+    def handle(self, item: RemoteItem) -> Iterator[Event]:
         """Take the next item and yield the events that follow from it.
 
         Raises:

@@ -16,7 +16,7 @@ from orderfox_nb.engine import Engine
 
 _log = logging.getLogger(__name__)
 
-MOST_WAITING: Final = 50_000
+MAX_WAITING: Final = 50_000
 
 
 class _Crossing:
@@ -38,7 +38,7 @@ class _Crossing:
         with self._lock:
             first = not self._waiting
             self._waiting.extend(events)
-            while len(self._waiting) > MOST_WAITING:
+            while len(self._waiting) > MAX_WAITING:
                 left = self._waiting.popleft()
                 self._lost += 1
                 self._restarted = self._restarted or is_restart(left)
@@ -57,7 +57,7 @@ class _Crossing:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._wake.set)
 
-    async def take(self) -> list[Event]:
+    async def next_batch(self) -> list[Event]:
         """Return what waits, in order; empty at the end."""
         while True:
             with self._lock:
@@ -101,7 +101,7 @@ async def across_threads(engine: Engine, topic: Topic, *, live_only: bool) -> As
     crossing = _Crossing(topic)
     future = engine.submit(_forward(engine, topic, crossing, live_only))
     try:
-        while batch := await crossing.take():
+        while batch := await crossing.next_batch():
             for event in batch:
                 yield event
     finally:

@@ -10,9 +10,9 @@ from typing import Final
 from orderfox_nb.errors import ClientLimited, TooManyFrames
 from orderfox_nb.server.clients import client_of, is_loopback
 
-MOST_REQUESTS: Final = 256
+MAX_REQUESTS: Final = 256
 """Requests under way at once."""
-_MOST_CLIENTS: Final = 1024
+_MAX_CLIENTS: Final = 1024
 _OPENING_S: Final = 1.0
 """So long it may take until a book that a client opens is one that is open; less than one stays open unread."""
 
@@ -41,7 +41,7 @@ class RateLimit:
         taken = left >= permits
         self._left[client] = (left - permits if taken else left, now_s)
         # Who was not seen for longest has a full bucket again, or is one of more clients than are told apart.
-        if len(self._left) > _MOST_CLIENTS:
+        if len(self._left) > _MAX_CLIENTS:
             self._left.popitem(last=False)
         return 0.0 if taken else (permits - left) / self._per_s
 
@@ -106,7 +106,7 @@ class NewBooks:
                 f"try again in {max(1, round(wait_s))} s"
             )
         self._opening[opening] = now_s
-        if len(self._opening) > _MOST_CLIENTS:
+        if len(self._opening) > _MAX_CLIENTS:
             self._opening.popitem(last=False)
 
 

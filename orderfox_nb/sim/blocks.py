@@ -45,7 +45,7 @@ _FILLS_PER_TRADE: Final = 3
 _MIN_TRADES: Final = MIN_AGGREGATES * _FILLS_PER_TRADE
 _MIN_FILL_LOTS: Final = 8
 _GOLDEN: Final = 0.381966011250105
-_MOST_IDS: Final = 4_000_000_000
+_MAX_IDS: Final = 4_000_000_000
 _JUMPS: Final = 78.0
 
 
@@ -117,7 +117,7 @@ class PricePath:
         # A whole number of aggregate trades as well.
         self.block_aggregates = max(round(trades / _FILLS_PER_TRADE), 2 * MIN_AGGREGATES * BLOCK_MINUTES)
         self.block_trades = self.block_aggregates * _FILLS_PER_TRADE
-        base = 1_000_000 + int(_MOST_IDS * seed_share(seed))
+        base = 1_000_000 + int(_MAX_IDS * seed_share(seed))
         self._base_ids = base, base // _FILLS_PER_TRADE
         self._levels: dict[int, list[float]] = {}
 

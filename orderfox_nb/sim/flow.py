@@ -28,15 +28,15 @@ _DENSITY: Final = np.array([240e3, 460e3, 1.1e6, 2.0e6, 3.2e6, 2.4e6, 1.9e6, 1.3
 _ORDER: Final = np.array([2.4e3, 5.0e3, 13e3, 24e3, 36e3, 32e3, 32e3, 30e3])
 _LIFETIME_S: Final = np.array([0.7, 2.0, 5.0, 14.0, 35.0, 200.0, 600.0, 900.0])
 _ORDER_SIGMA: Final = 1.7
-_MOST_LEVELS: Final = 1_900
+_MAX_LEVELS: Final = 1_900
 _FARTHEST_BP: Final = 1_200.0
 
 _TAKERS: Final = 7.5
 """Orders that trade at once, of the largest symbol in an ordinary second."""
 _FILLS: Final = 6.0
 """Trades of such an order."""
-_LEAST_ACTIVITY: Final = 0.25
-_MOST_ACTIVITY: Final = 50.0
+_MIN_ACTIVITY: Final = 0.25
+_MAX_ACTIVITY: Final = 50.0
 
 
 def lot_notional(listing: Listing) -> float:
@@ -85,7 +85,7 @@ class Flow:
     def _set_bins(self) -> None:
         edges, density, order, lifetime = _EDGES_BP, _DENSITY, _ORDER, _LIFETIME_S
         # Coarse ticks need a wider range for a book of the same number of levels.
-        wanted_bp = min(_MOST_LEVELS * self.tick_bp, _FARTHEST_BP)
+        wanted_bp = min(_MAX_LEVELS * self.tick_bp, _FARTHEST_BP)
         if wanted_bp > edges[-1]:
             edges = np.append(edges, wanted_bp)
             density = np.append(density, 0.8e6)
@@ -130,7 +130,7 @@ class Flow:
         Args:
             activity: Trades of the second beside an ordinary one's.
         """
-        hurry = min(_MOST_ACTIVITY, max(_LEAST_ACTIVITY, activity))
+        hurry = min(_MAX_ACTIVITY, max(_MIN_ACTIVITY, activity))
         random = self._random
         count = int(random.poisson(self._rate * hurry))
         bins = np.searchsorted(self._cumulative, random.random(count), side="right")

@@ -26,7 +26,7 @@ _SHORTS: Final = 0.64
 """Share of shorts, so of buy orders, while nothing moves."""
 _MEDIAN_NOTIONAL: Final = 260.0
 _SIGMA_NOTIONAL: Final = 1.85
-_MOST_OF_A_SIDE: Final = 0.15
+_MAX_LEVELS_A_SIDE: Final = 0.15
 """No more of a minute's volume of a side is forced: the bar does not depend on how many liquidations are asked for."""
 _SPREAD: Final = 1.5
 _CASCADES: Final = 0.6
@@ -141,7 +141,7 @@ class Liquidations:
         # Where there are two prices, buyers pay the higher one.
         prices = np.where(high - low <= 1, np.where(sells, low, high), prices)
         side_lots = np.where(sells, bars[at, LOTS] - bars[at, TAKER_LOTS], bars[at, TAKER_LOTS])
-        most = np.maximum(1, (_MOST_OF_A_SIDE * side_lots / counts[at]).astype(np.int64))
+        most = np.maximum(1, (_MAX_LEVELS_A_SIDE * side_lots / counts[at]).astype(np.int64))
         sizes = random.standard_normal(size)
         notional = np.exp(_SIGMA_NOTIONAL * sizes) * self._median
         lots = np.clip((notional / (prices * self._value)).astype(np.int64), 1, most)

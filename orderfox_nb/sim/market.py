@@ -62,7 +62,7 @@ class Market:
     def advance(self, now_us: int) -> list[Fact]:
         """Simulate every step that ends by a time and return the facts since the last call, in time order."""
         self._session.run(now_us)
-        return self._session.take_facts()
+        return self._session.pop_facts()
 
     def depth(self, limit: int) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]]]:
         """Return the last update id and the best levels of both sides as ticks and lots, best first."""

@@ -26,7 +26,7 @@ from orderfox_nb.sim.matching import ASK, BID, OrderBook
 from orderfox_nb.sim.reference import Reference
 
 _PIECES: Final = 5
-_MOST_WAITING: Final = 1_000_000
+_MAX_WAITING: Final = 1_000_000
 _ID_STEP: Final = 3
 _IDS_A_STEP: Final = 900
 """Update ids follow from the time; a step that changes more levels than that runs ahead a little."""
@@ -66,7 +66,7 @@ class TradingSession:
         self._start_us = start_us
         self._step = 0
         self._due: dict[int, list[int]] = {}
-        self._facts: deque[Fact] = deque(maxlen=_MOST_WAITING)
+        self._facts: deque[Fact] = deque(maxlen=_MAX_WAITING)
         self._targets = [self._flow.best_lots, self._flow.best_lots]
         self._trades: list[TradeFact] = []
         """Of the second."""
@@ -93,7 +93,7 @@ class TradingSession:
         stepped_us = self.now_us - STEP_US if self._step else self._start_us - STEP_US
         return stepped_us - TOLD_AFTER_US + 1
 
-    def take_facts(self) -> list[Fact]:
+    def pop_facts(self) -> list[Fact]:
         """Hand over the facts since the last call."""
         facts = list(self._facts)
         self._facts.clear()

@@ -218,11 +218,11 @@ class Tape:
         market = self.market(frame.s)
         market.close_group(record.received_us)
         if frame.e == "depthUpdate":
-            market.take_diff(frame)
+            market.apply_diff(frame)
         elif frame.e == "trade":
-            market.take_trade(frame, record.received_us)
+            market.apply_trade(frame, record.received_us)
         elif frame.e == "aggTrade" and not self._has_single_trades:
-            market.take_aggregate(frame, int(bytes(frame.a)))
+            market.apply_aggregate(frame, int(bytes(frame.a)))
         kind = _EVENT_KINDS.get(frame.e)
         if kind is not None:
             self._forward(kind, frame.s, record.payload, publish)
@@ -230,7 +230,7 @@ class Tape:
     def _play_liquidation(self, recorded: RecordedLiquidation, publish: Publish) -> None:
         if recorded.symbol in self._streams:
             market = self.market(recorded.symbol)
-            market.take_liquidation(liquidation_fact(recorded, market))
+            market.apply_liquidation(liquidation_fact(recorded, market))
         self._forward("forceOrder", recorded.symbol, recorded.payload, publish)
 
     def _forward(self, kind: str, symbol: str, payload: bytes, publish: Publish) -> None:

@@ -73,7 +73,7 @@ class TapeMarket:
 
     # What the tape tells it
 
-    def take_diff(self, frame: Frame) -> None:
+    def apply_diff(self, frame: Frame) -> None:
         """Take a recorded diff; one from before the snapshot changes nothing."""
         if frame.u < self._update_id:
             return
@@ -82,7 +82,7 @@ class TapeMarket:
         if len(self._waiting) >= _WAITING_DIFFS:
             self._apply_waiting()
 
-    def take_trade(self, frame: Frame, received_us: int) -> None:
+    def apply_trade(self, frame: Frame, received_us: int) -> None:
         """Take a recorded single trade; only those of the market count, not the insurance fund's."""
         if frame.X != "MARKET":
             return
@@ -92,7 +92,7 @@ class TapeMarket:
         self._open_group.append(frame)
         self._group_received_us = received_us
 
-    def take_aggregate(self, frame: Frame, aggregate_id: int) -> None:
+    def apply_aggregate(self, frame: Frame, aggregate_id: int) -> None:
         """Take a recorded aggregate trade, of a tape that has no single ones."""
         self._agg_id = aggregate_id
         lots = self.lots(float(frame.q))
@@ -102,7 +102,7 @@ class TapeMarket:
             )
         )
 
-    def take_liquidation(self, fact: LiquidationFact) -> None:
+    def apply_liquidation(self, fact: LiquidationFact) -> None:
         """Take a liquidation that was played."""
         self._liquidations.append(fact)
 

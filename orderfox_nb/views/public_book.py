@@ -10,8 +10,8 @@ from functools import lru_cache
 import msgspec
 
 from orderfox_nb.core.formatting import (
-    LEAST_PLAIN,
-    MOST_PLAIN,
+    MAX_PLAIN,
+    MIN_PLAIN,
     format_amounts,
     format_prices,
     format_time,
@@ -82,11 +82,11 @@ def _rows(ladder: Ladder, instrument: Instrument) -> str:
     # What people read is the number with all its digits, but where it is tiny or has a unit.
     price_text, size_text, total_text = f"%.{price_digits}f" if price_digits else "%d", f"%.{size_digits}f", "%.2f"
     prices_read, sizes_read, totals_read = price, size, total
-    if min(price) < LEAST_PLAIN:
+    if min(price) < MIN_PLAIN:
         price_text, prices_read = "%s", format_prices(prices, price_digits)
-    if not (min(size) >= LEAST_PLAIN and max(size) < MOST_PLAIN):
+    if not (min(size) >= MIN_PLAIN and max(size) < MAX_PLAIN):
         size_text, sizes_read = "%s", format_amounts(lots, instrument)
-    if not (min(total) >= LEAST_PLAIN and max(total) < MOST_PLAIN):
+    if not (min(total) >= MIN_PLAIN and max(total) < MAX_PLAIN):
         total_text, totals_read = "%s", format_volumes(cumulative, instrument)
     count = len(prices)
     written = encode(price + size + total)[1:-1].decode().split(",")

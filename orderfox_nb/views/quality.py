@@ -9,7 +9,7 @@ from orderfox_nb.core.events import Channel
 from orderfox_nb.core.lapses import Lapse
 from orderfox_nb.core.quality import Quality, QualityState
 
-MOST_IN_FRAMES: Final = 200
+MAX_IN_FRAMES: Final = 200
 
 _CHANNELS: Final[dict[Channel, str]] = {
     "book": "Order book",
@@ -47,7 +47,7 @@ def lapse_rows(lapses: Sequence[Lapse]) -> list[list[Any]]:
     """Return ``[state, start ms, end ms, reason, lost]`` of each, oldest first; one that lasts has an end of 0."""
     return [
         [lapse.state, lapse.start_us // 1000, lapse.end_us // 1000, lapse.reason, lapse.lost]
-        for lapse in lapses[-MOST_IN_FRAMES:]
+        for lapse in lapses[-MAX_IN_FRAMES:]
     ]
 
 

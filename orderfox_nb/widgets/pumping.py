@@ -28,11 +28,11 @@ _log = logging.getLogger(__name__)
 
 BATCH_S: Final = 0.05
 """At most 20 messages a second, whatever is on the page: Jupyter's limit is 1,000 for the whole kernel."""
-MOST_KEYS: Final = 64
+MAX_KEYS: Final = 64
 WIRE: Final = 1
 _HEARTBEAT_TURNS: Final = 300
-_MOST_ASKED: Final = 4
-_MOST_BARS: Final = 1_500
+_MAX_REQUESTED: Final = 4
+_MAX_BARS: Final = 1_500
 _ANSWER_S: Final = 20.0
 
 _encode = msgspec.json.Encoder().encode
@@ -46,7 +46,7 @@ class Pumping:
         self._engine = engine
         self._readers: dict[str, Service[FrameReader]] = {}
         self._open: dict[str, FrameReader] = {}
-        self._messages: deque[bytes] = deque(maxlen=4 * MOST_KEYS)
+        self._messages: deque[bytes] = deque(maxlen=4 * MAX_KEYS)
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Lock()
         self._asking: set[asyncio.Task[None]] = set()
@@ -95,8 +95,8 @@ class Pumping:
             if key in self._open:
                 self._open[key].resume()
             return
-        if len(self._readers) >= MOST_KEYS:
-            self._say(type="error", key=key[:300], message=f"At most {MOST_KEYS} keys a page")
+        if len(self._readers) >= MAX_KEYS:
+            self._say(type="error", key=key[:300], message=f"At most {MAX_KEYS} keys a page")
             return
         try:
             frame_key = parse_key(key)
@@ -114,8 +114,8 @@ class Pumping:
 
     def _ask(self, number: int, content: dict[str, Any]) -> None:
         # Beside the page's other wishes: an answer may take as long as the venue does.
-        if len(self._asking) >= _MOST_ASKED:
-            self._say(type="error", id=number, message=f"At most {_MOST_ASKED} requests at a time")
+        if len(self._asking) >= _MAX_REQUESTED:
+            self._say(type="error", id=number, message=f"At most {_MAX_REQUESTED} requests at a time")
             return
         task = asyncio.create_task(self._answer(number, content), name="orderfox pump request")
         self._asking.add(task)
@@ -126,8 +126,8 @@ class Pumping:
         match content:
             case {"what": "candles", "symbol": str(symbol), "interval": str(interval)}:
                 limit, end_ms = content.get("limit", 500), content.get("end")
-                if type(limit) is not int or not 1 <= limit <= _MOST_BARS or type(end_ms) not in (int, type(None)):
-                    self._say(type="error", id=number, message=f"Expected limit from 1 to {_MOST_BARS} and end in ms")
+                if type(limit) is not int or not 1 <= limit <= _MAX_BARS or type(end_ms) not in (int, type(None)):
+                    self._say(type="error", id=number, message=f"Expected limit from 1 to {_MAX_BARS} and end in ms")
                     return
                 answer = desk.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
             case {"what": "symbols", "symbols": [*texts]} if all(isinstance(text, str) for text in texts):
@@ -157,7 +157,7 @@ class Pumping:
                 self._say(type="heartbeat")
             for key, reader in tuple(self._open.items()):
                 try:
-                    frame = reader.take()
+                    frame = reader.next_frame()
                 except OrderFoxError as error:
                     await self._unsubscribe(key)
                     self._say(type="gone", key=key, message=str(error))

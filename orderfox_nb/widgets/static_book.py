@@ -10,7 +10,7 @@ from orderfox_nb.widgets.static_svg import (
     HEADER,
     ROW,
     Anchor,
-    Look,
+    Colours,
     fitting,
     line,
     panel,
@@ -69,7 +69,7 @@ def ladder_rows(frame: dict[str, Any], count: int) -> tuple[list[LadderRow], lis
     return found[0], found[1]
 
 
-def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height: float = 640) -> str:
+def book_svg(frame: dict[str, Any], colours: Colours, *, width: float = 320, height: float = 640) -> str:
     """Draw the ladder of a ``book`` frame as a price axis: asks above bids, as many rows as fit."""
     top = HEADER + 24
     fit = int((height - top - _MIDDLE - 6) / 2 // ROW)
@@ -118,7 +118,7 @@ def book_svg(frame: dict[str, Any], colours: Look, *, width: float = 320, height
     return panel("Order book", note, parts, colours, width=width, height=height)
 
 
-def depth_svg(frame: dict[str, Any], colours: Look, *, width: float = 640, height: float = 320) -> str:
+def depth_svg(frame: dict[str, Any], colours: Colours, *, width: float = 640, height: float = 320) -> str:
     """Draw the cumulative size of a ``depth`` frame over its whole range around the middle price."""
     top, bottom = HEADER + 10, height - 26
     note = f"{frame['symbol']} · ± {frame['range']} % · {quality_text(frame)}"

@@ -14,7 +14,7 @@ from orderfox_nb.widgets.static_axis import axis_text, nice_ticks, price_ticks
 from orderfox_nb.widgets.static_overlays import overlays_of
 from orderfox_nb.widgets.static_svg import (
     HEADER,
-    Look,
+    Colours,
     clipped,
     line,
     panel,
@@ -47,7 +47,7 @@ class Shown:
 
 
 def candles_svg(
-    frame: dict[str, Any], colours: Look, *, width: float = 760, height: float = 520, shown: Shown | None = None
+    frame: dict[str, Any], colours: Colours, *, width: float = 760, height: float = 520, shown: Shown | None = None
 ) -> str:
     """Draw the newest bars of a ``candles`` frame, as many as fit."""
     shown = shown or Shown()
@@ -119,7 +119,7 @@ def _time_axis(times: Sequence[float], length_s: int) -> Callable[[float], float
 
 
 def _lapses(
-    lapses: Sequence[Sequence[Any]], x_of: Callable[[float], float], colours: Look, *, top: float, height: float
+    lapses: Sequence[Sequence[Any]], x_of: Callable[[float], float], colours: Colours, *, top: float, height: float
 ) -> list[str]:
     """Shade when the data could not be trusted; one that lasts reaches the newest bar's end."""
     parts: list[str] = []
@@ -134,7 +134,7 @@ def _lapses(
 
 
 def _overlays(
-    frame: dict[str, Any], colours: Look, shown: Shown, count: int, y_of: Callable[[float], float]
+    frame: dict[str, Any], colours: Colours, shown: Shown, count: int, y_of: Callable[[float], float]
 ) -> tuple[str, str]:
     """Return the lines, computed from all bars of the frame, and a legend of their own colours."""
     first = len(frame["bars"][0]) - count
@@ -158,7 +158,7 @@ def _prices(
     log: bool,
     last: float,
     right: float,
-    colours: Look,
+    colours: Colours,
 ) -> list[str]:
     """Draw the grid with its labels, without those that the tag of the last price would cover."""
     ticks, digits = price_ticks(low, high, y_of(low) - y_of(high), most, log=log)
@@ -172,7 +172,7 @@ def _prices(
 
 
 def _volume(
-    volumes: Sequence[float], inks: Sequence[str], colours: Look, *, floor: float, tallest: float, right: float
+    volumes: Sequence[float], inks: Sequence[str], colours: Colours, *, floor: float, tallest: float, right: float
 ) -> list[str]:
     """Draw the traded volume of each bar, with its scale."""
     most = max(volumes) or 1
@@ -187,7 +187,7 @@ def _volume(
     return parts
 
 
-def _scale(low: float, high: float, y_of: Callable[[float], float], right: float, colours: Look) -> list[str]:
+def _scale(low: float, high: float, y_of: Callable[[float], float], right: float, colours: Colours) -> list[str]:
     """Write the labels of a pane's scale beside it; the lowest value of the one stands beside the other's highest."""
     wanted = max(1, int((y_of(low) - y_of(high)) // _SCALE_GAP))
     ticks, digits = nice_ticks(low, high, wanted) if high > low else ([], 0)
@@ -205,7 +205,7 @@ def _scale(low: float, high: float, y_of: Callable[[float], float], right: float
 
 
 def _liquidations(
-    columns: Sequence[Sequence[float]], colours: Look, *, average: bool, top: float, bottom: float, right: float
+    columns: Sequence[Sequence[float]], colours: Colours, *, average: bool, top: float, bottom: float, right: float
 ) -> list[str]:
     """Draw the net of each bar around zero, and the moving average."""
     _, shorts, longs, averages, _ = columns

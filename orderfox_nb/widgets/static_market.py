@@ -8,7 +8,7 @@ from typing import Any
 from orderfox_nb.widgets.static_svg import (
     HEADER,
     ROW,
-    Look,
+    Colours,
     panel,
     price_text,
     quality_text,
@@ -25,7 +25,9 @@ def _percent(fraction: float | None, digits: int = 2) -> str:
     return "–" if fraction is None else f"{fraction * 100:+.{digits}f} %"
 
 
-def market_svg(frame: dict[str, Any], colours: Look, *, origin: str, width: float = 900, height: float = HEAD) -> str:
+def market_svg(
+    frame: dict[str, Any], colours: Colours, *, origin: str, width: float = 900, height: float = HEAD
+) -> str:
     """Draw a ``ticker`` frame in one line; ``origin`` says in words where the numbers come from."""
     border = panel("", "", (), colours, width=width, height=height).split("<text", 1)[0]
     change = frame["change"]
@@ -56,7 +58,7 @@ def market_svg(frame: dict[str, Any], colours: Look, *, origin: str, width: floa
     return border + "".join(parts)
 
 
-def symbols_svg(frame: dict[str, Any], colours: Look, *, width: float = 420, height: float = 400) -> str:
+def symbols_svg(frame: dict[str, Any], colours: Colours, *, width: float = 420, height: float = 400) -> str:
     """Draw the first rows of a ``symbols`` frame: name, last price, change, volume."""
     muted = colours.muted
     titles = (("Symbol", muted), ("Last", muted), ("24 h", muted), ("Volume", muted))

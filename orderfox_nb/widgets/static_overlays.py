@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from orderfox_nb.widgets.static_svg import Look, path, price_text
+from orderfox_nb.widgets.static_svg import Colours, path, price_text
 
 _NAME: Final = re.compile(r"(vwap|ema|bollinger)(\d*)")
 _DAY_S: Final = 86_400
@@ -51,7 +51,7 @@ class Overlay:
         return drawn
 
 
-def overlays_of(names: Sequence[str], bars: Sequence[Values], length_s: int, colours: Look) -> list[Overlay]:
+def overlays_of(names: Sequence[str], bars: Sequence[Values], length_s: int, colours: Colours) -> list[Overlay]:
     """Return the overlays of a ``candles`` frame's bars, of which there is one at least.
 
     Args:

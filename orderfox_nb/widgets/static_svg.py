@@ -17,7 +17,7 @@ _FONT: Final = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu San
 
 
 @dataclass(frozen=True)
-class Look:
+class Colours:
     """Colours of a still, as the tokens of ``theme.css`` and ``candle_layer.css``."""
 
     background: str
@@ -38,12 +38,12 @@ class Look:
 
 
 _LOOKS: Final = {
-    "dark": Look(
+    "dark": Colours(
         background="#0d1117", panel="#131920", raised="#19212a", line="#222c37", text="#dbe3ea", muted="#8a96a2",
         bid="#2fbf8a", ask="#f76672", warning="#e9b949", tag="#0d1117",
         overlay1="#c58af9", overlay2="#4f9cf9", overlay3="#4cc3d9", overlay4="#9aa7b4",
     ),
-    "light": Look(
+    "light": Colours(
         background="#f4f6f8", panel="#ffffff", raised="#f0f3f6", line="#dfe5ea", text="#18222c", muted="#586673",
         bid="#08744c", ask="#c22a43", warning="#855c00", tag="#ffffff",
         overlay1="#8a3ffc", overlay2="#1f6feb", overlay3="#0b7f95", overlay4="#5c6975",
@@ -55,7 +55,7 @@ _SAFE: Final = {
 }
 
 
-def look(theme: str = "dark", palette: str = "standard") -> Look:
+def colours_of(theme: str = "dark", palette: str = "standard") -> Colours:
     """Return the colours of a theme (dark, light) and a palette (standard, safe).
 
     Raises:
@@ -103,7 +103,7 @@ def path(points: Iterable[tuple[float, float]], *, stroke: str, fill: str = "non
     return f'<path d="{steps}" stroke="{stroke}" fill="{fill}" fill-opacity="{number(opacity)}" stroke-width="1.4"/>'
 
 
-def panel(title: str, note: str, parts: Iterable[str], colours: Look, *, width: float, height: float) -> str:
+def panel(title: str, note: str, parts: Iterable[str], colours: Colours, *, width: float, height: float) -> str:
     """Return one panel: border, header with title and note, and what is in it."""
     border = f'<rect x="0.5" y="0.5" width="{number(width - 1)}" height="{number(height - 1)}" rx="8"'
     return "".join(

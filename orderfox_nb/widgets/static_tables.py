@@ -9,7 +9,7 @@ from typing import Any, Final
 from orderfox_nb.widgets.static_svg import (
     HEADER,
     ROW,
-    Look,
+    Colours,
     clock_text,
     column_room,
     fitting,
@@ -30,7 +30,7 @@ _SHORT_FROM: Final = 1_000
 
 
 def tape_svg(
-    frame: dict[str, Any], colours: Look, *, width: float = 300, height: float = 400, minimum_notional: float = 0.0
+    frame: dict[str, Any], colours: Colours, *, width: float = 300, height: float = 400, minimum_notional: float = 0.0
 ) -> str:
     """Draw the newest trades of a ``trades`` frame, newest above."""
     muted, plain = colours.muted, colours.text
@@ -60,7 +60,7 @@ def _who(order: Sequence[Any], *, whole: bool) -> tuple[str, ...]:
 
 
 def liquidations_svg(
-    frame: dict[str, Any], colours: Look, *, width: float = 300, height: float = 400, span: str = "1h"
+    frame: dict[str, Any], colours: Colours, *, width: float = 300, height: float = 400, span: str = "1h"
 ) -> str:
     """Draw the newest orders of a ``liquidations`` frame under its sums, newest above; the whole market's by symbol."""
     shorts, longs = frame["sums"].get(span, (0, 0))

@@ -16,7 +16,7 @@ import msgspec
 from orderfox_nb.widgets.static_book import book_svg, depth_svg
 from orderfox_nb.widgets.static_chart import Shown, candles_svg
 from orderfox_nb.widgets.static_market import HEAD, market_svg, symbols_svg
-from orderfox_nb.widgets.static_svg import Look, document, group, look, rect, text, time_text
+from orderfox_nb.widgets.static_svg import Colours, colours_of, document, group, rect, text, time_text
 from orderfox_nb.widgets.static_tables import WHOLE_MARKET, liquidations_svg, tape_svg
 
 _SETTLE_S: Final = 10.0
@@ -141,7 +141,7 @@ def origin_text() -> str:
 def draw(
     kind: str,
     options: dict[str, Any],
-    colours: Look,
+    colours: Colours,
     fetch: Fetch,
     *,
     origin: Callable[[], str],
@@ -213,7 +213,7 @@ def still_of(
     kind: str, options: dict[str, Any], *, theme: str = "dark", palette: str = "standard", fetch: Fetch = fetch_frame
 ) -> Still:
     """Return the still of one widget, with a line below that says what and of when it is."""
-    colours = look(theme, palette)
+    colours = colours_of(theme, palette)
     origin = _origin_of(fetch)
     content, width, height, time_ms = draw(kind, options, colours, fetch, origin=origin)
     whole = kind == "Liquidations" and options.get("whole_market", False)
@@ -232,7 +232,7 @@ def dashboard_still(
         palette: standard or safe.
         fetch: Gives the frames.
     """
-    colours = look(theme, palette)
+    colours = colours_of(theme, palette)
     origin = _origin_of(fetch)
     parts: list[str] = []
     y, time_ms = 0.0, 0.0
@@ -252,7 +252,7 @@ def _origin_of(fetch: Fetch) -> Callable[[], str]:
     return origin_text if fetch is fetch_frame else lambda: "SIMULATED"
 
 
-def _framed(content: str, width: float, height: float, colours: Look, words: str) -> Still:
+def _framed(content: str, width: float, height: float, colours: Colours, words: str) -> Still:
     lines = [f"{words}.", "A still: run the cell for live data."]
     caption = " ".join(lines)
     if width >= _NARROW:

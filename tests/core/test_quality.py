@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Event, Gap, OpenInterest, Status, raw_levels
-from orderfox_nb.core.lapses import MOST_LAPSES, Lapse, LapseLog
+from orderfox_nb.core.lapses import MAX_LAPSES, Lapse, LapseLog
 from orderfox_nb.core.quality import STALE_AFTER_S, Quality, QualityState, QualityView
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, SECOND_US
 from tests.core.facts import MONTH_US, liquidation, trade
@@ -274,7 +274,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_lapses_are_bounded_and_no_live_time_is_one(steps: list[Event | int]):
     quality = after("book", *steps)
-    assert len(quality.lapses) <= MOST_LAPSES
+    assert len(quality.lapses) <= MAX_LAPSES
     assert all(lapse.start_us <= lapse.end_us and lapse.state != "live" for lapse in quality.lapses)
     assert [lapse for lapse in quality.intervals() if lapse.end_us] == list(quality.lapses)
     assert quality.wire().state in {"syncing", "live", "stale", "gap", "skewed", "down"}

@@ -144,12 +144,12 @@ async def test_fifty_readers_with_fifty_parameters_get_ten_frames_a_second(tmp_p
         put_book(feed)
         await settle()
         for reader in readers:
-            assert reader.take() is not None
+            assert reader.next_frame() is not None
         for step in range(200):
             feed.put(BOOK, delta(clock.now_us(), 101 + step, [(49_000.0, 1.0 + step)], []))
             await clock.advance(0.05)
             for reader in readers:
-                reader.take()
+                reader.next_frame()
         # The first frame comes at once, then ten a second for ten seconds.
         assert {reader.taken for reader in readers} <= {100, 101}
         assert feed.opened == {BOOK: 1}
@@ -164,9 +164,9 @@ async def test_equal_parameters_are_encoded_once_however_many_read(tmp_path: Pat
         put_book(feed)
         readers = [await stack.enter_async_context(desk.frames(key)) for _ in range(100)]
         await settle()
-        first = [reader.take() for reader in readers]
+        first = [reader.next_frame() for reader in readers]
         await clock.advance(0.1)
-        second = [reader.take() for reader in readers]
+        second = [reader.next_frame() for reader in readers]
         assert len({id(frame) for frame in first}) == 1
         assert len({id(frame) for frame in second}) == 1
         assert desk.statistics()["frames_encoded"] == 2
@@ -179,19 +179,19 @@ async def test_reader_that_stalls_slows_nobody_and_gets_the_newest_frame(tmp_pat
     async with desk_of(feed, tmp_path) as desk, desk.frames(key) as quick, desk.frames(key) as stalled:
         feed.put(TRADES, live(clock.now_us()), trade(clock.now_us(), 1))
         await clock.advance(0.2)
-        assert stalled.take() is not None
-        quick.take()
+        assert stalled.next_frame() is not None
+        quick.next_frame()
         for number in range(2, 12):
             feed.put(TRADES, trade(clock.now_us(), number))
             await clock.advance(0.1)
-            frame = quick.take()
+            frame = quick.next_frame()
             assert frame is not None
             assert not frame.full
-        caught_up = stalled.take()
+        caught_up = stalled.next_frame()
         assert caught_up is not None
         assert caught_up.full
         assert json.loads(caught_up.text)["trades"][0] == list(range(1, 12))
-        assert stalled.take() is None
+        assert stalled.next_frame() is None
 
 
 async def test_trade_deltas_folded_by_a_reader_are_the_full_frame(tmp_path: Path):
@@ -207,7 +207,7 @@ async def test_trade_deltas_folded_by_a_reader_are_the_full_frame(tmp_path: Path
             feed.put(TRADES, *(trade(clock.now_us(), number + n) for n in range(1, burst + 1)))
             number += burst
             await clock.advance(0.1)
-            if (frame := reader.take()) is None:
+            if (frame := reader.next_frame()) is None:
                 continue
             message = json.loads(frame.text)
             columns = message["trades"]
@@ -243,7 +243,7 @@ async def test_candle_deltas_folded_by_a_reader_are_the_full_frame(tmp_path: Pat
                 old = opens[-1 - step % 4]
                 feed.put(BARS, bar(old, 49_000.0 - step, time_us=now, closed=True))
             await clock.advance(7.3)
-            if (frame := reader.take()) is None:
+            if (frame := reader.next_frame()) is None:
                 continue
             message = json.loads(frame.text)
             rows = list(map(list, zip(*message["bars"], *message["liquidations"], strict=True)))
@@ -267,10 +267,10 @@ async def test_quality_change_alone_makes_a_frame(tmp_path: Path):
     async with desk_of(feed, tmp_path) as desk, desk.frames(parse_key(f"{VENUE}/BTCUSDT/book?rows=10")) as reader:
         put_book(feed)
         await clock.advance(0.2)
-        reader.take()
+        reader.next_frame()
         feed.put(BOOK, Status(symbol="BTCUSDT", time_us=clock.now_us(), state="down", reason="cut"))
         await clock.advance(0.2)
-        frame = reader.take()
+        frame = reader.next_frame()
         assert frame is not None
         assert json.loads(frame.text)["quality"]["state"] == "down"
 
@@ -338,10 +338,10 @@ async def test_trades_move_the_open_bar_between_klines(tmp_path: Path):
         desk.frames(frame_key(VENUE, "BTCUSDT", "trades")),
     ):
         await clock.advance(0.2)
-        reader.take()
+        reader.next_frame()
         feed.put(TRADES, trade(START_US - 1, 1, 49_000.0), trade(START_US + 5, 2, 50_100.0, 0.25))
         await clock.advance(0.2)
-        frame = reader.take()
+        frame = reader.next_frame()
         assert frame is not None
         assert [column[-1] for column in json.loads(frame.text)["bars"]][1:] == [
             50_000.0,

@@ -94,7 +94,7 @@ async def test_every_stream_of_a_dashboard_sends_ten_frames_a_second_where_there
         feed.put(BARS, bar(START_US - START_US % MINUTE_US, 50_000.0))
         await clock.advance(1.0)
         for reader in readers:
-            assert reader.take() is not None
+            assert reader.next_frame() is not None
         before = [reader.taken for reader in readers]
         for step in range(200):
             now_us = clock.now_us()
@@ -103,7 +103,7 @@ async def test_every_stream_of_a_dashboard_sends_ten_frames_a_second_where_there
             feed.put(LIQUIDATIONS, liquidation(now_us, "sell", 0.5, 50_000.0))
             await clock.advance(0.05)
             for reader in readers:
-                reader.take()
+                reader.next_frame()
         counts = {stream: reader.taken - was for stream, reader, was in zip(streams, readers, before, strict=True)}
         assert counts == dict.fromkeys(streams, 100)
 

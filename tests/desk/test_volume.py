@@ -136,7 +136,7 @@ async def test_first_volume_message_waits_for_candles_and_covers_their_range(tmp
     candles = frame_key(VENUE, "BTCUSDT", "v1.candles", {"count": 250, "interval": "1m"})
     async with desk_of(feed, tmp_path) as desk, desk.frames(VOLUME) as socket:
         await passes(clock, 1)
-        assert socket.take() is None
+        assert socket.next_frame() is None
         async with desk.frames(candles) as bars:
             window = await next_json(bars)
             await passes(clock, 1)
@@ -149,7 +149,7 @@ async def test_first_volume_message_comes_without_candles_after_two_seconds(tmp_
     feed = feed_with_history(clock)
     async with desk_of(feed, tmp_path) as desk, desk.frames(VOLUME) as socket:
         await passes(clock, 1.5)
-        assert socket.take() is None
+        assert socket.next_frame() is None
         await passes(clock, 1)
         message = await next_json(socket)
     assert len(message["data"]) == 200

@@ -17,7 +17,7 @@ from orderfox_nb.core.events import Event, Gap, Status, Topic, is_restart
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.errors import VenueUnreachable
 from orderfox_nb.feeds.binance.fetches import Fetches
-from orderfox_nb.feeds.binance.follower import Follower, Teller
+from orderfox_nb.feeds.binance.follower import Follower, StatusReporter
 from orderfox_nb.feeds.binance.handover import Route
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Overflowed
 from orderfox_nb.feeds.inbox import Inbox
@@ -28,8 +28,8 @@ FATES = st.tuples(*[st.sampled_from(["sent", "sent", "dropped", "twice", "first"
 """What becomes of a frame on the present socket and on its successor, if there is one."""
 
 
-_MOST_TURNS = 500
-_MOST_UNREAD = 20
+_MAX_TURNS = 500
+_MAX_UNREAD = 20
 """So late a frame may come, and no later: what is later still is no longer taken for late."""
 
 
@@ -113,7 +113,7 @@ class StreamMachine(RuleBasedStateMachine):
     bound: ClassVar[int] = 12
     """Of the inbox: so that it overflows now and then."""
 
-    def begin(self, topic: Topic, follower: Callable[[Teller, Fetches], Follower]) -> None:
+    def begin(self, topic: Topic, follower: Callable[[StatusReporter, Fetches], Follower]) -> None:
         """Begin to follow a topic; called by the subclass as it is initialized."""
         self.now_us = MONTH_US
         self.route = Route()
@@ -123,7 +123,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.successor: Socket | None = None
         self.gaps = 0
         self.fetches = LaidOutFetches(lambda: self.now_us)
-        self.follower = follower(Teller(topic, self.reader_us), cast("Fetches", self.fetches))
+        self.follower = follower(StatusReporter(topic, self.reader_us), cast("Fetches", self.fetches))
         self.follower.start()
 
     def reader_us(self) -> int:
@@ -138,7 +138,7 @@ class StreamMachine(RuleBasedStateMachine):
         """Send a frame on every socket."""
         for socket, fate in zip((self.current, self.successor), fates, strict=True):
             if socket is not None:
-                while len(socket.frames) > _MOST_UNREAD:
+                while len(socket.frames) > _MAX_UNREAD:
                     self._receive(socket)
                 socket.send(frame, fate)
 
@@ -185,7 +185,7 @@ class StreamMachine(RuleBasedStateMachine):
         return [socket for socket in (self.current, self.successor) if socket is not None and socket.frames]
 
     def _receive(self, socket: Socket) -> None:
-        self.route.take(socket, socket.frames.popleft())
+        self.route.handle(socket, socket.frames.popleft())
 
     @precondition(lambda self: self.current is not None)
     @rule()
@@ -201,14 +201,14 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(len(self.inbox)))
     @rule()
     def read(self) -> None:
-        item = self.inbox.take()
+        item = self.inbox.get_nowait()
         assert item is not None
-        self.take(item)
+        self.handle(item)
 
-    def take(self, item: Item) -> None:
+    def handle(self, item: Item) -> None:
         """Let the follower take an item."""
         self.online = isinstance(item, Live) or (self.online and not isinstance(item, Lost))
-        for event in self.follower.take(item):
+        for event in self.follower.handle(item):
             self.gaps += isinstance(event, Gap)
             live = isinstance(event, Status) and event.state == "live"
             assert self.online or not live, "live, and there is no connection"
@@ -253,7 +253,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """Receive, answer and read until there is nothing more."""
-        for _ in range(_MOST_TURNS):
+        for _ in range(_MAX_TURNS):
             if not (self.unread() or len(self.inbox) or self.fetches.due or self.fetches.under_way):
                 return
             for socket in self.unread():
@@ -308,8 +308,8 @@ class Restarting(StreamMachine):
         """Have another past, with ids from the beginning."""
         raise NotImplementedError
 
-    def take(self, item: Item) -> None:
-        super().take(item)
+    def handle(self, item: Item) -> None:
+        super().handle(item)
         known = item.events if isinstance(item, Fetched) else (item,)
         self.heard = self.heard or any(isinstance(event, self.proof) for event in known)
 

@@ -186,29 +186,29 @@ def test_whatever_socket_is_ahead_the_handover_keeps_the_order_and_loses_nothing
     inbox: Inbox[Item] = Inbox(100, overflow=Overflowed)
     route.readers.append(inbox)
     route.open("old")
-    route.take("old", a_delta(0, 10))
+    route.handle("old", a_delta(0, 10))
     route.expect("new")
     if order == "ahead":
-        route.take("new", a_delta(20, 30))
-        route.take("old", a_delta(10, 20))
-        route.take("old", a_delta(20, 30))
-        route.take("new", a_delta(30, 40))
+        route.handle("new", a_delta(20, 30))
+        route.handle("old", a_delta(10, 20))
+        route.handle("old", a_delta(20, 30))
+        route.handle("new", a_delta(30, 40))
         route.end("old")
     elif order == "behind":
-        route.take("old", a_delta(10, 20))
-        route.take("old", a_delta(20, 30))
-        route.take("new", a_delta(10, 20))
-        route.take("new", a_delta(20, 30))
-        route.take("old", a_delta(30, 40))
-        route.take("new", a_delta(30, 40))
+        route.handle("old", a_delta(10, 20))
+        route.handle("old", a_delta(20, 30))
+        route.handle("new", a_delta(10, 20))
+        route.handle("new", a_delta(20, 30))
+        route.handle("old", a_delta(30, 40))
+        route.handle("new", a_delta(30, 40))
         route.end("old")
     else:
-        route.take("new", a_delta(20, 30))
-        route.take("old", a_delta(10, 20))
+        route.handle("new", a_delta(20, 30))
+        route.handle("old", a_delta(10, 20))
         route.end("old")
-        route.take("new", a_delta(30, 40))
+        route.handle("new", a_delta(30, 40))
     seen: list[int] = []
-    while (item := inbox.take()) is not None:
+    while (item := inbox.get_nowait()) is not None:
         if isinstance(item, BookDelta):
             seen.append(item.last_id)
     assert seen == [10, 20, 30, 40]
@@ -222,20 +222,20 @@ def test_what_waits_for_the_old_socket_is_bounded_by_its_bytes_and_holds_no_mess
         route, inbox = Route(), Inbox[Item](10_000, overflow=Overflowed)
         route.readers.append(inbox)
         route.open("old")
-        route.take("old", a_delta(0, 10))
+        route.handle("old", a_delta(0, 10))
         route.expect("new")
         for number in range(2, 200):
             text = b'{"bids":%s,"asks":[],"padding":"%s"}' % (levels, padding)
             sides = msgspec.json.decode(text, type=Sides)
             delta = a_delta(10 * number, 10 * (number + 1))
-            route.take("new", msgspec.structs.replace(delta, raw_bids=sides.bids, raw_asks=sides.asks))
+            route.handle("new", msgspec.structs.replace(delta, raw_bids=sides.bids, raw_asks=sides.asks))
         del text, sides, delta
         # All of them have 24 MB of levels, in 64 MB of messages.
         assert tracemalloc.get_traced_memory()[0] < 1.25 * HELD_BYTES
     finally:
         tracemalloc.stop()
     route.end("old")
-    seen = [item.last_id for _ in range(len(inbox)) if isinstance(item := inbox.take(), BookDelta)]
+    seen = [item.last_id for _ in range(len(inbox)) if isinstance(item := inbox.get_nowait(), BookDelta)]
     assert seen[0] == 10
     assert seen[1:] == list(range(2000 - 10 * (len(seen) - 2), 2001, 10)), "the newest are kept, in order"
     assert HELD_BYTES * 0.9 < (len(seen) - 1) * len(levels) <= HELD_BYTES
@@ -257,17 +257,17 @@ async def test_a_reader_that_stops_reading_loses_its_own_events_and_no_others(ve
                 if isinstance(item, Trade):
                     ids.append(item.id)
         assert ids == list(range(1, 11))
-        assert any(isinstance(slow.take(), Overflowed) for _ in range(len(slow)))
+        assert any(isinstance(slow.get_nowait(), Overflowed) for _ in range(len(slow)))
 
 
 def test_a_successor_that_fails_after_it_was_followed_leaves_the_stream_to_the_old_socket() -> None:
     route, inbox, old, new = Route(), Inbox[Item](100, overflow=Overflowed), object(), object()
     route.readers.append(inbox)
-    route.take(old, a_delta(0, 10))
+    route.handle(old, a_delta(0, 10))
     route.expect(new)
-    route.take(new, a_delta(10, 20))
+    route.handle(new, a_delta(10, 20))
     route.give_up(new)
-    route.take(old, a_delta(10, 20))
-    route.take(old, a_delta(20, 30))
-    delivered = [inbox.take() for _ in range(len(inbox))]
+    route.handle(old, a_delta(10, 20))
+    route.handle(old, a_delta(20, 30))
+    delivered = [inbox.get_nowait() for _ in range(len(inbox))]
     assert [delta.last_id for delta in delivered if isinstance(delta, BookDelta)] == [10, 20, 30]

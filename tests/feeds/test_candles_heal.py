@@ -44,8 +44,8 @@ class Heal(Restarting):
         past = Past(cast("BinanceRest", _Rest(self)), venue="sim", now_us=self.reader_us)
         self.begin(
             Topic("sim", BTC.symbol, "candles", "1m"),
-            lambda teller, fetches: CandlesFollower(
-                teller, fetches, lambda start_us: past.candles_since(BTC.symbol, "1m", start_us)
+            lambda reporter, fetches: CandlesFollower(
+                reporter, fetches, lambda start_us: past.candles_since(BTC.symbol, "1m", start_us)
             ),
         )
         self.trade(1, SENT)

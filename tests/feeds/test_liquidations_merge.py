@@ -45,8 +45,8 @@ class Merge(StreamMachine):
         """From when on the history was asked last."""
         self.begin(
             Topic("sim", BTC.symbol, "liquidations"),
-            lambda teller, fetches: LiquidationsFollower(
-                teller, fetches, history=self._history, since=self._since, check=_nothing, renew=self._renew
+            lambda reporter, fetches: LiquidationsFollower(
+                reporter, fetches, history=self._history, since=self._since, check=_nothing, renew=self._renew
             ),
         )
 

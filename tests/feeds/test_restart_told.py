@@ -38,7 +38,7 @@ class Trading(Restarting):
         self.fold = Tape(BTC)
         self.begin(
             Topic("sim", BTC.symbol, "trades"),
-            lambda teller, fetches: TradesFollower(teller, fetches, newest=self._newest, between=self._between),
+            lambda reporter, fetches: TradesFollower(reporter, fetches, newest=self._newest, between=self._between),
         )
 
     def forget(self) -> None:
@@ -105,7 +105,7 @@ class Quoting(Restarting):
         pace = ResyncPace(ResyncBucket(clock, burst=1_000_000), clock, random=Random(1))
         self.begin(
             Topic("sim", BTC.symbol, "book"),
-            lambda teller, fetches: BookFollower(teller, fetches, self._snapshot, pace),
+            lambda reporter, fetches: BookFollower(reporter, fetches, self._snapshot, pace),
         )
 
     def forget(self) -> None:

@@ -41,14 +41,14 @@ def test_no_span_of_time_has_more_than_the_burst_and_the_rate(pauses_s: list[flo
     granted_s: list[float] = []
     for pause_s in pauses_s:
         clock._now_us += round(pause_s * 1e6)
-        granted_s.append(clock.now_us() / 1e6 + bucket.take())
+        granted_s.append(clock.now_us() / 1e6 + bucket.reserve())
     assert crowded(granted_s) == []
     assert granted_s == sorted(granted_s)
 
 
 def test_the_burst_comes_at_once_and_the_rest_at_the_rate() -> None:
     bucket = ResyncBucket(ManualClock(0))
-    waits_s = [bucket.take() for _ in range(BURST + 30)]
+    waits_s = [bucket.reserve() for _ in range(BURST + 30)]
     assert waits_s[:BURST] == [0.0] * BURST
     assert waits_s[BURST:] == pytest.approx([number / PER_S for number in range(1, 31)])
 
@@ -59,7 +59,7 @@ async def test_the_first_snapshot_of_a_book_takes_no_token_and_each_later_one_do
     pace = ResyncPace(bucket, clock, random=Random(1))
     await pace.turn()
     assert clock.sleepers == 0
-    assert bucket.take() == pytest.approx(1 / PER_S)
+    assert bucket.reserve() == pytest.approx(1 / PER_S)
 
 
 def test_all_books_are_lost_at_once_and_heal_within_the_bucket_and_the_budget() -> None:

@@ -258,9 +258,9 @@ def test_an_inbox_that_is_full_keeps_what_became_of_the_connection() -> None:
     inbox.put_notice(Down(1))
     inbox.put("refused")
     inbox.put_notice(Up(2))
-    assert [inbox.take() for _ in range(4)] == ["lost 4", Down(1), Up(2), None]
+    assert [inbox.get_nowait() for _ in range(4)] == ["lost 4", Down(1), Up(2), None]
     inbox.put("after")
-    assert inbox.take() == "after"
+    assert inbox.get_nowait() == "after"
 
 
 def test_no_number_of_notices_pushes_one_of_another_kind_out_of_an_inbox() -> None:
@@ -271,7 +271,7 @@ def test_no_number_of_notices_pushes_one_of_another_kind_out_of_an_inbox() -> No
         inbox.put_notice(Down(number))
         inbox.put_notice(Up(number))
     assert len(inbox) <= 4
-    read = [inbox.take() for _ in range(5)]
+    read = [inbox.get_nowait() for _ in range(5)]
     assert str(read[0]).startswith("lost ")
     assert read[1:] == [Anew(1), Down(999), Up(999), None]
 
@@ -284,7 +284,7 @@ def test_notices_are_read_in_order_and_once_where_nothing_is_lost() -> None:
             inbox.put(item)
         else:
             inbox.put_notice(item)
-    assert [inbox.take() for _ in range(8)] == [*given, None]
+    assert [inbox.get_nowait() for _ in range(8)] == [*given, None]
     assert inbox.dropped == 0
 
 

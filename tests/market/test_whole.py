@@ -108,7 +108,7 @@ async def _through_servers(channel: Channel, steps: list[str]) -> None:
         elif kind == "pass":
             await _pass(readers[int(at)], on_the_way[int(at)], states[int(at) + 1])
         elif (event := venue.event(kind)) is not None:
-            states[0].take(event)
+            states[0].apply(event)
         for state in states:
             shown = state.quality.state
             assert state.whole or shown is not QualityState.LIVE, "half a prelude was called live"
@@ -122,7 +122,7 @@ async def _pass(reader: EventReader | None, way: deque[Event], to: TopicState) -
     if reader is not None and (reader.waiting or reader._first):
         way.extend(event for _, event in await reader.batch())
     if way:
-        to.take(way.popleft())
+        to.apply(way.popleft())
 
 
 async def test_a_read_waits_for_the_end_of_the_prelude_and_not_for_its_first_event() -> None:
@@ -130,17 +130,17 @@ async def test_a_read_waits_for_the_end_of_the_prelude_and_not_for_its_first_eve
     state = TopicState(topic, BTC, now_us=lambda: NOW_US)
     waiting = asyncio.create_task(state.until_whole(60))
     for event in [status("connecting"), *past_of("trades")]:
-        state.take(event)
+        state.apply(event)
         await asyncio.sleep(0)
         assert not waiting.done()
-    state.take(status("live"))
+    state.apply(status("live"))
     assert await waiting
 
 
 async def test_an_outage_before_the_end_of_a_prelude_ends_the_wait_and_is_no_whole() -> None:
     state = TopicState(Topic("sim", "BTCUSDT", "trades"), BTC, now_us=lambda: NOW_US)
-    state.take(trade(1, MONTH_US))
-    state.take(status("down"))
+    state.apply(trade(1, MONTH_US))
+    state.apply(status("down"))
     assert not await state.until_whole(60, down_s=0)
     assert state.quality.state is QualityState.DOWN
 
@@ -148,9 +148,9 @@ async def test_an_outage_before_the_end_of_a_prelude_ends_the_wait_and_is_no_who
 async def test_a_topic_that_was_whole_when_its_connection_broke_says_so_to_late_readers() -> None:
     first, second = (TopicState(Topic("sim", "BTCUSDT", "trades"), BTC, now_us=lambda: NOW_US) for _ in range(2))
     for event in [*past_of("trades"), status("live"), status("down")]:
-        first.take(event)
+        first.apply(event)
     for _, event in first.prelude():
-        second.take(event)
+        second.apply(event)
     assert first.whole
     assert second.whole
     assert second.quality.state is QualityState.DOWN
@@ -162,13 +162,13 @@ async def test_a_live_trade_begins_no_bar_before_the_past_is_whole_nor_behind_a_
     fold = state.fold
     assert isinstance(fold, Candles)
     bars = past_of("candles")
-    state.take(bars[0])
+    state.apply(bars[0])
     state.move_bar(trade(1, NOW_US + HOUR_US))
     assert len(fold.view()) == 1
     for event in [*bars[1:], status("live")]:
-        state.take(event)
+        state.apply(event)
     state.move_bar(trade(2, NOW_US + 1))
     assert len(fold.view()) == BARS + 1
-    state.take(Gap(symbol="BTCUSDT", time_us=NOW_US, reason="bars were missed"))
+    state.apply(Gap(symbol="BTCUSDT", time_us=NOW_US, reason="bars were missed"))
     state.move_bar(trade(3, NOW_US + HOUR_US))
     assert len(fold.view()) == BARS + 1

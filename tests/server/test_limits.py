@@ -14,8 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from orderfox_nb.core.events import Topic
-from orderfox_nb.server.handlers.sockets import COSTLY_PER_S, MOST_LEFT_OUT, MOST_MESSAGES_PER_S, UNSENT, text_frame
-from orderfox_nb.server.limits import MOST_REQUESTS, Places, RateLimit
+from orderfox_nb.server.handlers.sockets import COSTLY_PER_S, MAX_LEFT_OUT, MAX_MESSAGES_PER_S, UNSENT, text_frame
+from orderfox_nb.server.limits import MAX_REQUESTS, Places, RateLimit
 from tests.server.conftest import TOKEN, Serve, Served, until
 from tests.server.scripted import VENUE
 from tests.server.test_streams import closed_with, receive
@@ -113,7 +113,7 @@ async def flood(socket: ClientConnection, text: str, times: int) -> None:
 async def test_flood_of_messages_is_answered_by_one_complaint_and_the_close(held: Served, path: str) -> None:
     async with connect(held.ws_url + path) as socket:
         await receive(socket)
-        sending = asyncio.create_task(flood(socket, '{"type":"ping"}', MOST_MESSAGES_PER_S * 3 + MOST_LEFT_OUT))
+        sending = asyncio.create_task(flood(socket, '{"type":"ping"}', MAX_MESSAGES_PER_S * 3 + MAX_LEFT_OUT))
         complaints = 0
         try:
             while True:
@@ -133,7 +133,7 @@ async def read_all(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 async def test_sockets_of_one_client_share_its_rate_of_messages(serve: Serve) -> None:
-    most, each, sockets = 100, MOST_MESSAGES_PER_S - 10, 8
+    most, each, sockets = 100, MAX_MESSAGES_PER_S - 10, 8
     async with (
         serve(ORDERFOX_MAX_CLIENT_MESSAGES=str(most), ORDERFOX_TRUSTED_PROXIES="127.0.0.1") as server,
         contextlib.AsyncExitStack() as stack,
@@ -236,7 +236,7 @@ async def test_writes_are_limited_and_told_when_to_come_again(held: Served) -> N
 
 
 async def test_requests_under_way_are_bounded(server: Served) -> None:
-    server.service.requests = MOST_REQUESTS
+    server.service.requests = MAX_REQUESTS
     status, answer = await server.ask("api/v1/symbols")
     assert (status, answer["status_code"]) == (503, 503)
     server.service.requests = 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orderfox_nb.widgets.static_book import book_svg, ladder_rows
-from orderfox_nb.widgets.static_svg import look, text_width
+from orderfox_nb.widgets.static_svg import colours_of, text_width
 from tests.widgets.conftest import RunModule
 
 pytestmark = pytest.mark.widgets
@@ -215,7 +215,7 @@ def test_a_size_in_few_characters(run_module: RunModule, units: int, digits: int
 def test_a_still_of_a_coin_with_long_prices_and_sizes_cuts_and_overlaps_nothing():
     prices = [3012 - at for at in range(10)]
     frame = frame_of(prices, [3013 + at for at in range(10)], rounding="0.00000001", digits=8, size=12_345_678_901_000)
-    svg = book_svg(frame, look(), width=320)
+    svg = book_svg(frame, colours_of(), width=320)
     rows: dict[str, list[tuple[float, float]]] = {}
     for part in svg.split("<text ")[1:]:
         attributes = dict(one.split('="') for one in part.split(">")[0].rstrip('"').split('" '))

@@ -21,7 +21,7 @@ from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, Liquidations
 from orderfox_nb.widgets.base import FALLBACK, STILL_TRAITS, with_fallback
 from orderfox_nb.widgets.static_axis import price_ticks
 from orderfox_nb.widgets.static_overlays import overlays_of
-from orderfox_nb.widgets.static_svg import Look, look
+from orderfox_nb.widgets.static_svg import Colours, colours_of
 from orderfox_nb.widgets.still import dashboard_still, still_of
 from tests.widgets.conftest import RunModule
 
@@ -222,7 +222,7 @@ def test_the_overlays_of_a_still_are_those_that_the_page_computes(run_module: Ru
         ])));""",
         zone="UTC",
     )
-    colours = look("light", "safe")
+    colours = colours_of("light", "safe")
     drawn = overlays_of(names, bars, 3600, colours)
     for one, (title, ink, lines, begins, legend) in zip(drawn, json.loads(printed), strict=True):
         assert one.title.removesuffix(" UTC") == title
@@ -244,7 +244,7 @@ def test_the_still_of_a_chart_has_its_overlays_and_tells_them():
 
 
 def page_colours(theme: str, palette: str) -> dict[str, str]:
-    """Return the tokens of the page's style sheets under the names of a ``Look``."""
+    """Return the tokens of the page's style sheets under the names of a ``Colours``."""
     sheets = [(Path(still.__file__).parent / name).read_text() for name in ("theme.css", "candle_layer.css")]
     light, safe = '[data-of-theme="light"]', '[data-of-palette="safe"]'
     both = theme == "light" and palette == "safe"
@@ -256,7 +256,7 @@ def page_colours(theme: str, palette: str) -> dict[str, str]:
             for block in re.findall(rf"^:root{re.escape(rule)} \{{(.*?)\}}", sheet, re.MULTILINE | re.DOTALL):
                 tokens |= dict(re.findall(r"--of-([\w-]+): (#[0-9a-f]{6});", block))
     names = {"background": "bg", "tag": "tag-text"}
-    return {field.name: tokens[names.get(field.name, field.name)] for field in fields(Look)}
+    return {field.name: tokens[names.get(field.name, field.name)] for field in fields(Colours)}
 
 
 def contrast(one: str, other: str) -> float:
@@ -276,7 +276,7 @@ def contrast(one: str, other: str) -> float:
 def test_a_still_has_the_colours_of_its_theme_and_palette(theme: str, palette: str):
     svg = still_of("OrderBook", OPTIONS, theme=theme, palette=palette, fetch=scripted).svg
     page = page_colours(theme, palette)
-    assert look(theme, palette) == Look(**page)
+    assert colours_of(theme, palette) == Colours(**page)
     assert set(re.findall(r"#[0-9a-f]{6}", svg)) <= set(page.values())
     assert {page["panel"], page["bid"], page["ask"]} <= set(re.findall(r"#[0-9a-f]{6}", svg))
 

@@ -296,7 +296,7 @@ def test_an_axis_that_was_set_back_from_outside_is_written_again(run_module: Run
     )
     assert min(candles) >= 3
     assert depth[0] == depth[1] == ["1K", "2K"]
-    assert depth[2] == pytest.approx(2_100 * 1.15)
+    assert 22 <= (1 - 2_100 / depth[2]) * 160 < 45, "room above the largest sum for a line of words"
     assert depth[3], "and left alone as long as nobody touches it"
     assert exponents == ",.0f"
 

@@ -8,7 +8,7 @@ from typing import Final
 from orderfox_nb.core.book_sync import BUFFERED_DELTAS, BookSync
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap
 from orderfox_nb.feeds.binance.fetches import Fetches, Request
-from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.follower import StatusReporter
 from orderfox_nb.feeds.binance.items import Doubted, Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 from orderfox_nb.feeds.binance.pace import ResyncPace
 
@@ -17,7 +17,7 @@ _NO_DIFF: Final = "no diff"
 _STALE_PAUSE_S: Final = 0.1
 """Before another snapshot is asked for, since the last one was older than the stream; doubled each time."""
 
-_MOST_STALE_PAUSE_S: Final = 5.0
+_MAX_STALE_PAUSE_S: Final = 5.0
 _PROOF_S: Final = 0.5
 """How long a snapshot waits for the diff that proves its age; a quiet book has none."""
 
@@ -32,8 +32,8 @@ class BookFollower:
         pace: When it may be asked for again.
     """
 
-    def __init__(self, teller: Teller, fetches: Fetches, snapshot: Request, pace: ResyncPace) -> None:
-        self._teller = teller
+    def __init__(self, reporter: StatusReporter, fetches: Fetches, snapshot: Request, pace: ResyncPace) -> None:
+        self._reporter = reporter
         self._fetches = fetches
         self._snapshot = snapshot
         self._pace = pace
@@ -49,14 +49,14 @@ class BookFollower:
     def start(self) -> None:
         """Wait for the subscription: a snapshot from before it could not be joined."""
 
-    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
+    def handle(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case BookDelta():
                 answer = self._sync.delta(item)
                 if answer is not None:
                     yield answer
                 if isinstance(answer, Gap):
-                    self._teller.gaps += 1
+                    self._reporter.gaps += 1
                     self._unproven = None
                     self._ask()
                 if self._unproven is not None:
@@ -68,7 +68,7 @@ class BookFollower:
             case Lost(reason):
                 self._connected = False
                 self._fetches.cancel(_SNAPSHOT)
-                yield self._teller.status("down", reason)
+                yield self._reporter.status("down", reason)
                 yield from self._desync(reason)
             case Overflowed(lost):
                 yield from self._desync("the reader did not keep up", lost=lost)
@@ -81,7 +81,7 @@ class BookFollower:
                 yield from self._forget(reason)
             case Malformed(reason):
                 # Whether a diff was in it, the next diff's previous id tells.
-                yield self._teller.status("live" if self._sync.synced else "connecting", reason)
+                yield self._reporter.status("live" if self._sync.synced else "connecting", reason)
             case Fetched(request, events) if request == _SNAPSHOT:
                 (snapshot,) = events
                 assert isinstance(snapshot, BookSnapshot)
@@ -96,7 +96,7 @@ class BookFollower:
             case Failed(error=error, final=final):
                 if final:
                     raise error
-                yield self._teller.status("connecting", str(error))
+                yield self._reporter.status("connecting", str(error))
             case _:
                 return
 
@@ -106,17 +106,17 @@ class BookFollower:
         events = self._sync.snapshot(snapshot)
         if events is None:
             self._fetches.ask(_SNAPSHOT, self._next_snapshot, after_s=self._stale_pause_s)
-            self._stale_pause_s = min(self._stale_pause_s * 2, _MOST_STALE_PAUSE_S)
+            self._stale_pause_s = min(self._stale_pause_s * 2, _MAX_STALE_PAUSE_S)
             return
         self._stale_pause_s = _STALE_PAUSE_S
         self._pace.whole()
-        self._teller.resyncs += 1
+        self._reporter.resyncs += 1
         yield from events
-        yield self._teller.status("live")
+        yield self._reporter.status("live")
 
     def _desync(self, reason: str, *, lost: int = -1) -> Iterator[Event]:
         if self._sync.synced:
-            yield self._teller.gap(reason, lost=lost)
+            yield self._reporter.gap(reason, lost=lost)
         self._reset()
 
     def _forget(self, reason: str) -> Iterator[Event]:
@@ -125,7 +125,7 @@ class BookFollower:
         self._unproven = None
         self._fetches.cancel(_SNAPSHOT)
         if known:
-            yield self._teller.restart(reason)
+            yield self._reporter.restart(reason)
         if self._connected:
             self._ask()
 

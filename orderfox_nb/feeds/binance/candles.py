@@ -9,7 +9,7 @@ from orderfox_nb.core.events import Candle, Event
 from orderfox_nb.core.restart import proves_restart
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.feeds.binance.fetches import Fetches
-from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.follower import StatusReporter
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 
 _PAST: Final = "past bars"
@@ -27,9 +27,9 @@ class CandlesFollower:
     """
 
     def __init__(
-        self, teller: Teller, fetches: Fetches, since: Callable[[int | None], Awaitable[Sequence[Event]]]
+        self, reporter: StatusReporter, fetches: Fetches, since: Callable[[int | None], Awaitable[Sequence[Event]]]
     ) -> None:
-        self._teller = teller
+        self._reporter = reporter
         self._fetches = fetches
         self._since = since
         self._newest: Candle | None = None
@@ -51,7 +51,7 @@ class CandlesFollower:
     def start(self) -> None:
         """Wait for the subscription, so that nothing lies between the past and the live bars."""
 
-    def take(self, item: Item) -> Iterator[Event]:
+    def handle(self, item: Item) -> Iterator[Event]:
         match item:
             case Candle():
                 yield from self._live(item)
@@ -60,13 +60,13 @@ class CandlesFollower:
                 self._ask()
             case Overflowed(lost):
                 if self._opened:
-                    yield self._teller.status("gap", "the reader did not keep up", lost=lost)
+                    yield self._reporter.status("gap", "the reader did not keep up", lost=lost)
                 self._ask()
             case Lost(reason):
                 self._connected = False
-                yield self._teller.status("down", reason)
+                yield self._reporter.status("down", reason)
             case Malformed(reason):
-                yield self._teller.status("gap" if self._opened else "connecting", reason)
+                yield self._reporter.status("gap" if self._opened else "connecting", reason)
                 if self._opened:
                     self._ask()
             case Restarted(reason):
@@ -76,7 +76,7 @@ class CandlesFollower:
             case Failed(error=error, final=final):
                 if final:
                     raise error
-                yield self._teller.status("connecting", str(error))
+                yield self._reporter.status("connecting", str(error))
             case _:
                 return
 
@@ -88,7 +88,7 @@ class CandlesFollower:
             self._wait(candle)
         elif self._follows_hole(candle):
             self._wait(candle)
-            yield self._teller.status("gap", "the end of a bar was missed, asked for")
+            yield self._reporter.status("gap", "the end of a bar was missed, asked for")
             self._ask()
         elif not self._late(candle):
             yield from self._emit(candle)
@@ -115,7 +115,7 @@ class CandlesFollower:
         self._doubted = False
         self._waiting.clear()
         if self._opened:
-            yield self._teller.restart(reason)
+            yield self._reporter.restart(reason)
             self._fetches.cancel(_PAST)
             if self._connected:
                 self._ask()
@@ -144,7 +144,7 @@ class CandlesFollower:
         bars = [event for event in events if isinstance(event, Candle)]
         newest, closed = self._newest, self._closed
         if newest is not None and bars and bars[0].open_us > next_bar_us(newest.open_us, newest.interval):
-            yield self._teller.gap("more bars were missed than the venue sends at once")
+            yield self._reporter.gap("more bars were missed than the venue sends at once")
         another = closed is not None and any(_is_another(bar, closed) for bar in bars)
         if another and self._doubted:
             yield from self._forget("a bar that was over is another one now: the venue began anew")
@@ -168,10 +168,10 @@ class CandlesFollower:
             elif not self._late(candle):
                 yield from self._emit(candle)
         if self._waiting:
-            yield self._teller.status("gap", "the end of a bar was missed while others were asked for")
+            yield self._reporter.status("gap", "the end of a bar was missed while others were asked for")
             self._ask(after_s=_AGAIN_S)
         elif self._connected:
-            yield self._teller.status("live")
+            yield self._reporter.status("live")
 
     def _emit(self, candle: Candle) -> Iterator[Event]:
         if self._newest is None or candle.open_us >= self._newest.open_us:

@@ -79,12 +79,12 @@ class Connection:
         """Frames that are no answer to a command: only they show that the streams go on."""
         self._heard_us = 0
 
-    def want(self, stream: str) -> None:
+    def subscribe(self, stream: str) -> None:
         """Subscribe to a stream with the next command."""
         self._wanted.add(stream)
         self._changed.set()
 
-    def unwant(self, stream: str) -> None:
+    def unsubscribe(self, stream: str) -> None:
         """Unsubscribe from a stream with the next command."""
         self._wanted.discard(stream)
         self.acknowledged.discard(stream)

@@ -19,7 +19,7 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue, FeedError
 from orderfox_nb.feeds.base import Listing, Origin
 from orderfox_nb.feeds.binance.fetches import Fetches
-from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.follower import StatusReporter
 from orderfox_nb.feeds.binance.followers import follower_of
 from orderfox_nb.feeds.binance.items import Doubted
 from orderfox_nb.feeds.binance.markets import Markets
@@ -158,15 +158,17 @@ class BinanceFeed:
             raise BadValue("venue", topic.venue, self.venue)
         name = stream_of(topic)
         sockets = self._sockets[root_of(name)]
-        teller = Teller(topic, self.now_us, coverage="sampled" if topic.channel == "liquidations" else "complete")
+        reporter = StatusReporter(
+            topic, self.now_us, coverage="sampled" if topic.channel == "liquidations" else "complete"
+        )
         async with AsyncExitStack() as stack:
-            inbox = stack.enter_context(self._open_streams.read(teller))
+            inbox = stack.enter_context(self._open_streams.read(reporter))
             await stack.enter_async_context(self._markets.over(topic.symbol))
-            teller.market = self._markets.of(topic.symbol)
+            reporter.market = self._markets.of(topic.symbol)
             await stack.enter_async_context(self._watch.over(topic))
             fetches = await stack.enter_async_context(Fetches(inbox, self._clock, random=self._random))
             follower = follower_of(
-                teller,
+                reporter,
                 fetches,
                 past=self._past,
                 history=self._history,
@@ -174,7 +176,7 @@ class BinanceFeed:
                 renew=partial(sockets.renew, name),
             )
             reading = Reading(
-                teller,
+                reporter,
                 fetches,
                 follower,
                 stream=name,
@@ -186,10 +188,10 @@ class BinanceFeed:
             )
             if name:
                 await stack.enter_async_context(sockets.read(name, inbox))
-            yield teller.status("connecting")
+            yield reporter.status("connecting")
             reading.start()
             while True:
-                for event in reading.take(await inbox.get(first_only=reading.holding)):
+                for event in reading.handle(await inbox.get(first_only=reading.holding)):
                     yield event
 
     async def book(self, symbol: str) -> BookSnapshot | None:

@@ -21,8 +21,8 @@ class Follower(Protocol):
         """Begin; called once, before the first item."""
         ...
 
-    def take(self, item: Item) -> Iterator[Event]:
-        """Take the next item and yield the events that follow from it.
+    def handle(self, item: Item) -> Iterator[Event]:
+        """Handle the next item and yield the events that follow from it.
 
         Raises:
             OrderFoxError: The topic cannot go on.
@@ -30,7 +30,7 @@ class Follower(Protocol):
         ...
 
 
-class Teller:
+class StatusReporter:
     """Makes the events that tell of the stream itself.
 
     Args:

@@ -9,7 +9,7 @@ from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.feeds.binance.book import BookFollower
 from orderfox_nb.feeds.binance.candles import CandlesFollower
 from orderfox_nb.feeds.binance.fetches import Fetches
-from orderfox_nb.feeds.binance.follower import Follower, Teller
+from orderfox_nb.feeds.binance.follower import Follower, StatusReporter
 from orderfox_nb.feeds.binance.latest import POLL_S, LatestFollower
 from orderfox_nb.feeds.binance.liquidations import LiquidationsFollower
 from orderfox_nb.feeds.binance.pace import ResyncPace
@@ -19,7 +19,7 @@ from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 
 
 def follower_of(  # noqa: PLR0911  (one a channel)
-    teller: Teller,
+    reporter: StatusReporter,
     fetches: Fetches,
     *,
     past: Past,
@@ -27,7 +27,7 @@ def follower_of(  # noqa: PLR0911  (one a channel)
     pace: Callable[[], ResyncPace],
     renew: Callable[[], None],
 ) -> Follower:
-    """Make the follower of the teller's topic.
+    """Make the follower of the reporter's topic.
 
     Args:
         past: Asked for what was before.
@@ -35,21 +35,21 @@ def follower_of(  # noqa: PLR0911  (one a channel)
         pace: Makes the pace of a book's snapshots.
         renew: Subscribes to the topic's stream once more.
     """
-    topic = teller.topic
+    topic = reporter.topic
     symbol = topic.symbol
     match topic.channel:
         case "book":
-            return BookFollower(teller, fetches, partial(past.book, symbol), pace())
+            return BookFollower(reporter, fetches, partial(past.book, symbol), pace())
         case "trades":
             return TradesFollower(
-                teller, fetches, newest=partial(past.trades, symbol), between=partial(past.trades_between, symbol)
+                reporter, fetches, newest=partial(past.trades, symbol), between=partial(past.trades_between, symbol)
             )
         case "candles":
-            return CandlesFollower(teller, fetches, partial(past.candles_since, symbol, topic.interval))
+            return CandlesFollower(reporter, fetches, partial(past.candles_since, symbol, topic.interval))
         case "liquidations":
             asked = history if symbol != WHOLE_MARKET else None
             return LiquidationsFollower(
-                teller,
+                reporter,
                 fetches,
                 history=partial(past.liquidations, asked, symbol) if asked is not None else None,
                 since=partial(past.liquidations_since, asked, symbol) if asked is not None else None,
@@ -57,8 +57,8 @@ def follower_of(  # noqa: PLR0911  (one a channel)
                 renew=renew,
             )
         case "mark":
-            return LatestFollower(teller, fetches, partial(past.mark, symbol))
+            return LatestFollower(reporter, fetches, partial(past.mark, symbol))
         case "ticker":
-            return LatestFollower(teller, fetches, partial(past.ticker, symbol))
+            return LatestFollower(reporter, fetches, partial(past.ticker, symbol))
         case "open_interest":
-            return LatestFollower(teller, fetches, partial(past.open_interest, symbol), poll_s=POLL_S)
+            return LatestFollower(reporter, fetches, partial(past.open_interest, symbol), poll_s=POLL_S)

@@ -128,7 +128,7 @@ class Route:
             else:
                 inbox.put(notice)
 
-    def take(self, source: object, event: Event) -> Inbox[Item] | None:
+    def handle(self, source: object, event: Event) -> Inbox[Item] | None:
         """Take an event of a source; returns the inbox of a reader that lags, if any."""
         self.renewals = 0
         if isinstance(event, Liquidation):

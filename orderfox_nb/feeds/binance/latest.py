@@ -8,7 +8,7 @@ from typing import Final
 from orderfox_nb.core.events import Event, MarkPrice, OpenInterest, Ticker
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches, Request
-from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.follower import StatusReporter
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Restarted
 
 _NOW: Final = "present value"
@@ -23,8 +23,8 @@ class LatestFollower:
         poll_s: Ask again so often instead of waiting for a stream; 0 where there is a stream.
     """
 
-    def __init__(self, teller: Teller, fetches: Fetches, now: Request, *, poll_s: float = 0.0) -> None:
-        self._teller = teller
+    def __init__(self, reporter: StatusReporter, fetches: Fetches, now: Request, *, poll_s: float = 0.0) -> None:
+        self._reporter = reporter
         self._fetches = fetches
         self._now = now
         self._poll_s = poll_s
@@ -41,7 +41,7 @@ class LatestFollower:
         if self._poll_s:
             self._fetches.ask(_NOW, self._now)
 
-    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
+    def handle(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case MarkPrice() | Ticker() | OpenInterest():
                 yield from self._emit(item)
@@ -54,14 +54,14 @@ class LatestFollower:
                     self._fetches.ask(_NOW, self._now, attempts=3)
             case Lost(reason):
                 self._live = False
-                yield self._teller.status("down", reason)
+                yield self._reporter.status("down", reason)
             case Malformed(reason):
-                yield self._teller.status("gap" if self._live else "connecting", reason)
+                yield self._reporter.status("gap" if self._live else "connecting", reason)
             case Restarted(reason):
                 self._newest_us = 0
                 if self._live:
                     self._owes_live = True
-                    yield self._teller.restart(reason)
+                    yield self._reporter.restart(reason)
                     self._fetches.ask(_NOW, self._now, attempts=None if self._poll_s else 3)
             case Fetched(events=events):
                 for event in events:
@@ -75,7 +75,7 @@ class LatestFollower:
                     raise error
                 if self._poll_s and self._live:
                     self._live, self._owes_live = False, True
-                    yield self._teller.status("down", str(error))
+                    yield self._reporter.status("down", str(error))
                 elif final:
                     # The venue does not say what it is now; the stream will.
                     yield from self._whole()
@@ -85,7 +85,7 @@ class LatestFollower:
     def _whole(self) -> Iterator[Event]:
         if self._live and self._owes_live:
             self._owes_live = False
-            yield self._teller.status("live")
+            yield self._reporter.status("live")
 
     def _emit(self, event: Event) -> Iterator[Event]:
         if event.time_us >= self._newest_us or event.received_us or self._poll_s:

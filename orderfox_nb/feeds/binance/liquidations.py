@@ -12,7 +12,7 @@ from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, Liquidatio
 from orderfox_nb.core.liquidations import OrderKey, order_key
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.fetches import Fetches
-from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.follower import StatusReporter
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 from orderfox_nb.feeds.binance.seen_orders import SeenOrders
 
@@ -34,7 +34,7 @@ _GRACE_S: Final = 5.0
 _LAG_US: Final = 30_000_000
 """How far the history may lag behind: so much of what it has shown is compared once more."""
 
-_MOST_WAITING: Final = 10_000
+_MAX_WAITING: Final = 10_000
 """Orders that come before the first answer of the history; what is lost of them it has."""
 
 CLOCK_DOUBT_US: Final = 3_600_000_000
@@ -57,7 +57,7 @@ class LiquidationsFollower:
 
     def __init__(
         self,
-        teller: Teller,
+        reporter: StatusReporter,
         fetches: Fetches,
         *,
         history: Callable[[], Awaitable[Sequence[Event]]] | None,
@@ -65,7 +65,7 @@ class LiquidationsFollower:
         check: Callable[[], Awaitable[Sequence[Event]]],
         renew: Callable[[], None],
     ) -> None:
-        self._teller = teller
+        self._reporter = reporter
         self._fetches = fetches
         self._history = history
         self._since = since
@@ -79,7 +79,7 @@ class LiquidationsFollower:
         self._arrived = 0
         self._gapped = False
         self._live = False
-        self._waiting: deque[Liquidation] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[Liquidation] = deque(maxlen=_MAX_WAITING)
         self._seen = SeenOrders()
 
     @property
@@ -87,10 +87,10 @@ class LiquidationsFollower:
         return False
 
     def start(self) -> None:
-        if self._teller.topic.symbol != WHOLE_MARKET:
+        if self._reporter.topic.symbol != WHOLE_MARKET:
             self._fetches.ask(_CHECK, self._check)
 
-    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
+    def handle(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case Liquidation():
                 if self._opened:
@@ -102,19 +102,19 @@ class LiquidationsFollower:
                 yield from self._connected()
             case Lost(reason):
                 self._live = False
-                yield self._teller.status("down", reason)
+                yield self._reporter.status("down", reason)
             case Malformed(reason):
                 if self._since is not None and self._opened:
                     self._gapped = True
-                    yield self._teller.status("gap", reason, lost=1)
+                    yield self._reporter.status("gap", reason, lost=1)
                     self._reconcile(after_s=_GRACE_S)
                 else:
-                    yield self._teller.status("live" if self._opened else "connecting", reason)
-                    yield self._teller.gap(reason, lost=1)
+                    yield self._reporter.status("live" if self._opened else "connecting", reason)
+                    yield self._reporter.gap(reason, lost=1)
             case Restarted(reason):
                 yield from self._forget(reason)
             case Overflowed(lost):
-                yield self._teller.gap("the reader did not keep up", lost=lost)
+                yield self._reporter.gap("the reader did not keep up", lost=lost)
             case Fetched(request, events):
                 yield from self._fetched(request, events)
             case Failed(request, error, final):
@@ -124,15 +124,15 @@ class LiquidationsFollower:
 
     def _connected(self) -> Iterator[Event]:
         if not self._opened:
-            self._compare_us = self._compare_us or self._teller.now_us() - _LAG_US
+            self._compare_us = self._compare_us or self._reporter.now_us() - _LAG_US
             if self._history is None:
                 yield from self._open()
             else:
                 self._fetches.ask(_HISTORY, self._history, attempts=1)
             return
-        yield self._teller.status("live")
+        yield self._reporter.status("live")
         if self._since is None:
-            yield self._teller.gap("liquidations while the connection was down are not known")
+            yield self._reporter.gap("liquidations while the connection was down are not known")
         else:
             since = self._since
             self._fetches.ask(_HOLE, lambda: since(self._compare_us), attempts=3)
@@ -144,7 +144,7 @@ class LiquidationsFollower:
             yield from self._compare(events)
             return
         if request == _HISTORY:
-            self._teller.history = "complete"
+            self._reporter.history = "complete"
         orders = [event for event in events if isinstance(event, Liquidation)]
         yield from (event for event in events if isinstance(event, LiquidationVolume))
         for order in self._seen.absent(orders):
@@ -155,7 +155,7 @@ class LiquidationsFollower:
         if not self._opened:
             yield from self._open()
         elif request == _HISTORY and self._live:
-            yield self._teller.status("live")
+            yield self._reporter.status("live")
 
     def _compare(self, events: Sequence[Event]) -> Iterator[Event]:
         """Take the history's orders since the last comparison: those that did not come on the stream are late."""
@@ -165,17 +165,17 @@ class LiquidationsFollower:
         missed = [order for order in absent if self._gapped or order_key(order) in self._suspects]
         if missed:
             first_us = missed[0].time_us
-            told = self._teller.status("gap", f"the history has orders that did not come: {len(missed)}")
+            told = self._reporter.status("gap", f"the history has orders that did not come: {len(missed)}")
             yield msgspec.structs.replace(told, time_us=first_us, lost=len(missed))
             for order in missed:
                 yield self._seen.told(order)
             self._gapped = True
         self._suspects = frozenset(map(order_key, absent)) if len(missed) < len(absent) else frozenset()
         if self._live and missed and not self._arrived:
-            yield self._teller.status("stale", "the stream shows nothing while the history does")
+            yield self._reporter.status("stale", "the stream shows nothing while the history does")
             self._renew()
         elif self._live and self._gapped:
-            yield self._teller.status("live")
+            yield self._reporter.status("live")
         self._gapped = False
         if missed or not self._suspects:
             self._arrived = 0
@@ -188,7 +188,7 @@ class LiquidationsFollower:
 
     def _newest_us(self, orders: Sequence[Liquidation]) -> int:
         """Return the time of an answer's newest order: what time it is may be known wrong, and an order's be wild."""
-        now_us = self._teller.now_us()
+        now_us = self._reporter.now_us()
         return min(now_us, max((order.time_us for order in orders), default=now_us - CLOCK_DOUBT_US))
 
     def _reconcile(self, *, after_s: float) -> None:
@@ -203,7 +203,7 @@ class LiquidationsFollower:
             if isinstance(error, UnknownSymbol):
                 raise error
         elif request == _HISTORY and self._history is not None:
-            self._teller.history = "missing"
+            self._reporter.history = "missing"
             if not self._opened:
                 yield from self._open(str(error))
             self._fetches.ask(_HISTORY, self._history, attempts=1, after_s=_RETRY_S)
@@ -211,7 +211,7 @@ class LiquidationsFollower:
             if final:
                 self._reconcile(after_s=RECONCILE_S)
         elif final:
-            yield self._teller.gap(f"liquidations while the connection was down are not known ({error})")
+            yield self._reporter.gap(f"liquidations while the connection was down are not known ({error})")
 
     def _forget(self, reason: str) -> Iterator[Event]:
         """Begin anew, with what the history has by now; what comes until then waits."""
@@ -222,7 +222,7 @@ class LiquidationsFollower:
         self._seen, self._suspects = SeenOrders(), frozenset()
         self._arrived = self._compare_us = 0
         if known:
-            yield self._teller.restart(reason)
+            yield self._reporter.restart(reason)
         if self._live:
             yield from self._connected()
 
@@ -230,13 +230,13 @@ class LiquidationsFollower:
         self._opened = True
         self._reconcile(after_s=RECONCILE_S)
         if self._live:
-            yield self._teller.status("live", reason)
+            yield self._reporter.status("live", reason)
         while self._waiting:
             yield from self._take_live(self._waiting.popleft())
 
     def _take_live(self, order: Liquidation) -> Iterator[Event]:
         # Where times have gone back comparisons follow, but no wild one.
-        if order.time_us > self._teller.now_us() - CLOCK_DOUBT_US:
+        if order.time_us > self._reporter.now_us() - CLOCK_DOUBT_US:
             self._compare_us = min(self._compare_us, order.time_us - _LAG_US)
         if self._seen.streamed(order):
             self._arrived += 1

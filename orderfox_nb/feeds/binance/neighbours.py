@@ -75,7 +75,7 @@ class Neighbours:
             case _:
                 return
 
-    def look(self) -> Iterator[Topic]:
+    def check_silence(self) -> Iterator[Topic]:
         """Yield every stream that has owed for too long; called each ``TICK_S``."""
         for streams in self._symbols.values():
             for topic, stream in streams.items():

@@ -30,7 +30,7 @@ class ResyncBucket:
         self._tokens = float(burst)
         self._then_us = clock.now_us()
 
-    def take(self) -> float:
+    def reserve(self) -> float:
         """Take a token and return how many seconds to wait until it is there."""
         now_us = self._clock.now_us()
         self._tokens = min(float(self._burst), self._tokens + max(0, now_us - self._then_us) * self._per_us)
@@ -72,7 +72,7 @@ class ResyncPace:
     async def turn(self) -> None:
         """Wait for the sake of the other books, right before each request."""
         if self._asked:
-            await self._clock.sleep(self._bucket.take())
+            await self._clock.sleep(self._bucket.reserve())
         self._asked = True
 
     def _growing(self) -> Iterator[float]:

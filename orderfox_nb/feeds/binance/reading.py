@@ -8,7 +8,7 @@ from typing import Final
 from orderfox_nb.core.events import Channel, Event, Status, is_restart
 from orderfox_nb.errors import VenueRefused
 from orderfox_nb.feeds.binance.fetches import INVALID_SYMBOL, SYMBOL_CLOSED, Fetches
-from orderfox_nb.feeds.binance.follower import Follower, Teller
+from orderfox_nb.feeds.binance.follower import Follower, StatusReporter
 from orderfox_nb.feeds.binance.items import (
     Doubted,
     Failed,
@@ -43,7 +43,7 @@ class Reading:
 
     def __init__(
         self,
-        teller: Teller,
+        reporter: StatusReporter,
         fetches: Fetches,
         follower: Follower,
         *,
@@ -54,7 +54,7 @@ class Reading:
         open_streams: OpenStreams,
         recorded: bool,
     ) -> None:
-        self._teller = teller
+        self._reporter = reporter
         self._fetches = fetches
         self._follower = follower
         self._stream = stream
@@ -62,7 +62,7 @@ class Reading:
         self._watch = watch
         self._markets = markets
         self._open_streams = open_streams
-        self._quiet_s = None if recorded else _QUIET_S.get(teller.topic.channel)
+        self._quiet_s = None if recorded else _QUIET_S.get(reporter.topic.channel)
         self._heard = False
         self._silent = ""
         """Why nothing of the stream can be trusted to be of now, while nothing comes on its whole socket."""
@@ -79,8 +79,8 @@ class Reading:
         self._follower.start()
         self._listen()
 
-    def take(self, item: Item) -> Iterator[Event]:
-        """Take the next item and yield the events that follow from it.
+    def handle(self, item: Item) -> Iterator[Event]:
+        """Handle the next item and yield the events that follow from it.
 
         Raises:
             OrderFoxError: The stream cannot go on.
@@ -89,57 +89,57 @@ class Reading:
             case Fetched(request=request) if request == _SILENCE:
                 yield from self._silence()
             case Jumped(reason):
-                yield self._teller.status("skewed", reason)
+                yield self._reporter.status("skewed", reason)
             case Market():
                 yield from self._changed(item)
             case Frozen(reason):
-                if not self._teller.market.state and self._sockets.live(self._stream):
-                    self._teller.frozen += 1
+                if not self._reporter.market.state and self._sockets.live(self._stream):
+                    self._reporter.frozen += 1
                     yield from self._renewed(reason)
             case Silent(reason):
                 self._silent = reason
-                yield self._teller.status("stale", reason)
+                yield self._reporter.status("stale", reason)
             case Speaking():
                 self._silent = ""
-                if self._teller.prelude_over:
+                if self._reporter.prelude_over:
                     # What has a rhythm of its own says so itself.
                     self._owes_live = self._quiet_s is not None
                     if not self._owes_live:
-                        yield self._teller.status("live")
+                        yield self._reporter.status("live")
             case _:
                 if isinstance(item, Lost):
                     self._silent, self._owes_live = "", False
                 if isinstance(item, Failed) and isinstance(item.error, VenueRefused):
                     self._refused(item.error)
                 self._heard = self._heard or not isinstance(item, Fetched | Failed)
-                self._watch.hear(self._teller.topic, item)
+                self._watch.hear(self._reporter.topic, item)
                 yield from self._followed(item)
 
     def _changed(self, market: Market) -> Iterator[Event]:
         """The symbol is traded no longer, or again."""
-        before, self._teller.market = self._teller.market.state, market
+        before, self._reporter.market = self._reporter.market.state, market
         if market.state == "halted":
-            yield self._teller.status("stale")
+            yield self._reporter.status("stale")
             return
-        if before == "halted" and self._teller.topic.channel == "book":
+        if before == "halted" and self._reporter.topic.channel == "book":
             # It may have been emptied while nobody traded: only a snapshot tells.
-            yield from self._follower.take(Doubted("the symbol is traded again"))
-        if self._teller.prelude_over:
-            yield self._teller.status("live")
+            yield from self._follower.handle(Doubted("the symbol is traded again"))
+        if self._reporter.prelude_over:
+            yield self._reporter.status("live")
 
     def _followed(self, item: Item) -> Iterator[Event]:
-        for event in self._follower.take(item):
+        for event in self._follower.handle(item):
             if self._silent and isinstance(event, Status) and event.state == "live":
                 # An answer of REST, or to a command, is no data of the stream.
-                yield self._teller.status("stale", self._silent)
+                yield self._reporter.status("stale", self._silent)
                 continue
             # Who was told of it tells nobody.
             if is_restart(event) and not isinstance(item, Restarted):
-                self._open_streams.restarted(event.reason, by=self._teller)
+                self._open_streams.restarted(event.reason, by=self._reporter)
             yield event
         if self._owes_live and getattr(item, "received_us", 0):
             self._owes_live = False
-            yield self._teller.status("live")
+            yield self._reporter.status("live")
 
     def _refused(self, error: VenueRefused) -> None:
         if error.code in (SYMBOL_CLOSED, INVALID_SYMBOL):
@@ -151,13 +151,13 @@ class Reading:
             self._fetches.ask(_SILENCE, _no_events, after_s=self._quiet_s)
 
     def _silence(self) -> Iterator[Event]:
-        if not self._heard and not self._teller.market.state and self._sockets.live(self._stream):
+        if not self._heard and not self._reporter.market.state and self._sockets.live(self._stream):
             yield from self._renewed(f"no message for {self._quiet_s:g} s, subscribing once more")
         self._listen()
 
     def _renewed(self, reason: str) -> Iterator[Event]:
         self._markets.doubt()
-        yield self._teller.status("stale", reason)
+        yield self._reporter.status("stale", reason)
         self._sockets.renew(self._stream)
 
 

@@ -102,10 +102,10 @@ class StreamSockets:
         for line in self._lines:
             line.renew(stream)
 
-    def look(self) -> None:
+    def check_silence(self) -> None:
         """Look for sockets on which nothing comes although something should each second; called each half second."""
         for line in self._lines:
-            line.look()
+            line.check_silence()
 
     def move(self, url: str) -> None:
         """Connect to another address from the next attempt on."""
@@ -189,7 +189,7 @@ class _Line:
         if route is None:
             route = self.routes[stream] = Route()
             for connection in self._tasks:
-                connection.want(stream)
+                connection.subscribe(stream)
         if self._task is None:
             self._task = asyncio.create_task(self._keep_up(), name=f"binance line {self.url}")
         return route
@@ -198,7 +198,7 @@ class _Line:
         """Carry a stream no longer."""
         del self.routes[stream]
         for connection in self._tasks:
-            connection.unwant(stream)
+            connection.unsubscribe(stream)
 
     def renew(self, stream: str) -> None:
         """Subscribe once more; where that was of no use, on a new socket that takes over from this one."""
@@ -213,7 +213,7 @@ class _Line:
         for connection in self._tasks:
             connection.renew(stream)
 
-    def look(self) -> None:
+    def check_silence(self) -> None:
         """Count for how long nothing has come, where a mark price comes each second."""
         if self.data_frames != self._looked_frames or not any(
             route.live for name, route in self.routes.items() if name.endswith(_RHYTHM)
@@ -247,7 +247,7 @@ class _Line:
 
     def arrived(self, connection: Connection, stream: str, event: Event) -> Inbox[Item] | None:
         route = self.routes.get(stream)
-        return route.take(connection, event) if route is not None else None
+        return route.handle(connection, event) if route is not None else None
 
     def malformed(self, stream: str, reason: str) -> None:
         self._owner.malformed += 1

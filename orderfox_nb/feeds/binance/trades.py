@@ -10,7 +10,7 @@ from typing import Final
 from orderfox_nb.core.events import Event, Trade
 from orderfox_nb.core.restart import LATE_IN_A_ROW, proves_restart
 from orderfox_nb.feeds.binance.fetches import Fetches
-from orderfox_nb.feeds.binance.follower import Teller
+from orderfox_nb.feeds.binance.follower import StatusReporter
 from orderfox_nb.feeds.binance.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
 
 _PAST: Final = "past trades"
@@ -19,7 +19,7 @@ _FILL_ATTEMPTS: Final = 4
 _RESTART_PAUSE_S: Final = 5.0
 """REST and stream may change to another venue's past at different moments: until then each belies the other."""
 
-MOST_FILLED: Final = 10_000
+MAX_FILLED: Final = 10_000
 """A larger hole is not worth its request weight: it is told as a Gap."""
 
 
@@ -36,13 +36,13 @@ class TradesFollower:
 
     def __init__(
         self,
-        teller: Teller,
+        reporter: StatusReporter,
         fetches: Fetches,
         *,
         newest: Callable[[], Awaitable[Sequence[Event]]],
         between: Callable[[int, int], Awaitable[Sequence[Event]]],
     ) -> None:
-        self._teller = teller
+        self._reporter = reporter
         self._fetches = fetches
         self._newest = newest
         self._between = between
@@ -66,7 +66,7 @@ class TradesFollower:
     def start(self) -> None:
         """Wait for the subscription, so that nothing lies between the past and the live trades."""
 
-    def take(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
+    def handle(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case Trade():
                 yield from self._live(item)
@@ -78,17 +78,17 @@ class TradesFollower:
                     yield from self._filled()
             case Lost(reason):
                 self._connected = False
-                yield self._teller.status("down", reason)
+                yield self._reporter.status("down", reason)
             case Malformed(reason):
                 # Which trade was in it, the next one's id tells.
-                yield self._teller.status("gap" if self._opened else "connecting", reason)
+                yield self._reporter.status("gap" if self._opened else "connecting", reason)
             case Fetched(events=events):
                 yield from self._fetched([event for event in events if isinstance(event, Trade)])
             case Failed(error=error, final=final):
                 if not self._opened:
                     if final:
                         raise error
-                    yield self._teller.status("connecting", str(error))
+                    yield self._reporter.status("connecting", str(error))
                 elif final:
                     yield from self._go_on(filled=True)
                     yield from self._filled()
@@ -135,13 +135,13 @@ class TradesFollower:
         self._last_id, self._newest_us, self._late = -1, 0, 0
         if self._opened:
             self._owes_live = True
-            yield self._teller.restart(reason)
+            yield self._reporter.restart(reason)
             self._fetches.cancel(_PAST)
             if self._connected:
                 self._ask_anew()
 
     def _ask_anew(self) -> None:
-        now_us = self._teller.now_us()
+        now_us = self._reporter.now_us()
         again = now_us < self._asked_us + 2 * _RESTART_PAUSE_S * 1e6
         self._asked_us = now_us
         self._fetches.ask(_PAST, self._newest, after_s=_RESTART_PAUSE_S if again else 0.0)
@@ -154,10 +154,10 @@ class TradesFollower:
                 yield from self._begin_anew(trade)
                 return
             missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0
-            if 0 < missing <= MOST_FILLED and not filled:
+            if 0 < missing <= MAX_FILLED and not filled:
                 first, last = self._last_id + 1, trade.id - 1
                 self._owes_live = True
-                yield self._teller.status("gap", f"trades {first} to {last} are missing, asked for", lost=missing)
+                yield self._reporter.status("gap", f"trades {first} to {last} are missing, asked for", lost=missing)
                 self._fetches.ask(_PAST, partial(self._between, first, last), attempts=_FILL_ATTEMPTS)
                 return
             self._waiting.popleft()
@@ -167,13 +167,13 @@ class TradesFollower:
     def _filled(self) -> Iterator[Event]:
         if self._owes_live and self._connected and not self._fetches.asking(_PAST):
             self._owes_live = False
-            yield self._teller.status("live")
+            yield self._reporter.status("live")
 
     def _emit(self, trade: Trade) -> Iterator[Event]:
         if trade.id <= self._last_id:
             return
         if self._last_id >= 0 and (missing := trade.id - self._last_id - 1) > 0:
-            yield self._teller.gap("the venue no longer has these trades", lost=missing)
+            yield self._reporter.gap("the venue no longer has these trades", lost=missing)
         self._last_id = trade.id
         self._newest_us = max(self._newest_us, trade.time_us)
         yield trade

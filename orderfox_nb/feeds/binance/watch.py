@@ -144,6 +144,6 @@ class Watch:
             if self._recorded:
                 continue
             for sockets in self._sockets:
-                sockets.look()
-            for topic in self._neighbours.look():
+                sockets.check_silence()
+            for topic in self._neighbours.check_silence():
                 self._open_streams.tell(topic, Frozen("silent while its neighbours show trades, subscribing once more"))

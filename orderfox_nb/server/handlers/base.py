@@ -30,7 +30,7 @@ from orderfox_nb.errors import (
     UnknownSymbol,
 )
 from orderfox_nb.feeds.asking import asking_for
-from orderfox_nb.server.limits import MOST_REQUESTS
+from orderfox_nb.server.limits import MAX_REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -242,7 +242,7 @@ class RestHandler(MarketHandler):
 
     async def _answered(self, *args: str) -> None:
         service = self.service
-        if service.requests >= MOST_REQUESTS:
+        if service.requests >= MAX_REQUESTS:
             raise Refused(503, "This server has too many requests under way: try again", retry_after_s=1)
         service.requests += 1
         try:

@@ -14,7 +14,7 @@ from orderfox_nb.core.events import WHOLE_MARKET, Channel, Topic, encode_event
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frames import FrameReader
-from orderfox_nb.desk.keys import LONGEST_KEY, FrameKey, parse_key
+from orderfox_nb.desk.keys import MAX_KEY_LENGTH, FrameKey, parse_key
 from orderfox_nb.errors import BadValue, OrderFoxError
 from orderfox_nb.feeds.asking import asking_for
 from orderfox_nb.server.handlers.parameters import limit, time_ms
@@ -23,7 +23,7 @@ from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.stamp import rekeyed
 
 WIRE: Final = 1
-MOST_KEYS: Final = 64
+MAX_KEYS: Final = 64
 _LOOK_S: Final = 1.0
 _COUNT: Final = limit(500, 1500, "How many bars")
 _END: Final = time_ms("end", "Bars that open at or before")
@@ -91,8 +91,8 @@ class LiveSocket(MarketSocket):
         if (running := self._keys.get(key)) is not None and not running.done():
             return
         active = sum(not task.done() for task in self._keys.values())
-        if active >= MOST_KEYS:
-            await self.complain(f"At most {MOST_KEYS} keys a socket", key=key[:300])
+        if active >= MAX_KEYS:
+            await self.complain(f"At most {MAX_KEYS} keys a socket", key=key[:300])
             return
         self._keys = {name: task for name, task in self._keys.items() if not task.done()}
         self._keys[key] = asyncio.create_task(self._send_key(key), name=f"key {key[:80]} {self.correlation}")
@@ -209,7 +209,7 @@ async def events_topic(desk: Desk, key: str) -> Topic:
     except ValueError:
         raise BadValue("key", key, "a channel and, for candles, an interval") from None
     channel, interval = given.get("channel", ""), given.get("interval", "")
-    if venue != desk.venue or rest == symbol or len(key) > LONGEST_KEY:
+    if venue != desk.venue or rest == symbol or len(key) > MAX_KEY_LENGTH:
         raise BadValue("key", key, f"{desk.venue}/<symbol>/events?channel=<channel>")
     if channel not in get_args(Channel):
         raise BadValue("channel", channel, "one of " + ", ".join(get_args(Channel)))

@@ -31,17 +31,17 @@ BAD_INPUT: Final = 4000
 TOO_SLOW: Final = 4008
 TRY_LATER: Final = 1013
 POLICY: Final = 1008
-LONGEST_MESSAGE: Final = 4096
+MAX_MESSAGE_LENGTH: Final = 4096
 PING_S: Final = 30.0
 """How often the network is tried; a peer that does not answer for as long is gone."""
-MOST_MESSAGES_PER_S: Final = 50
-MOST_LEFT_OUT: Final = 500
+MAX_MESSAGES_PER_S: Final = 50
+MAX_LEFT_OUT: Final = 500
 """A reader that goes on beyond its rate for so many messages is closed."""
 COSTLY_PER_S: Final = 10
 """Changes of parameters and questions, which the server has to work for."""
 UNSENT: Final = 65_536
 """Bytes that the system may hold for a reader and not have sent: what is older than them is not a newest frame."""
-_LONGEST_REASON: Final = 123
+_MAX_REASON: Final = 123
 
 
 class Stalled(OrderFoxError):
@@ -69,7 +69,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     @property
     def max_message_size(self) -> int:
-        return LONGEST_MESSAGE
+        return MAX_MESSAGE_LENGTH
 
     # Tornado pings in seconds; Jupyter's mixin counts the same settings in milliseconds and pings once more.
     @property
@@ -104,7 +104,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._opened_s = self._sent_s = loop.time()
         self._messages = 0
         self._writing = 0
-        self._rate = RateLimit(burst=MOST_MESSAGES_PER_S, per_s=MOST_MESSAGES_PER_S, now_s=self.service.now_s)
+        self._rate = RateLimit(burst=MAX_MESSAGES_PER_S, per_s=MAX_MESSAGES_PER_S, now_s=self.service.now_s)
         self._costly = RateLimit(burst=COSTLY_PER_S, per_s=COSTLY_PER_S, now_s=self.service.now_s)
         self._left_out = 0
         limit_unsent(self.ws_connection)
@@ -305,7 +305,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     def _exceeded_rate(self) -> str:
         """Count a message; returns the rate beyond which it is, else nothing."""
         if self._rate.wait_s():
-            return f"{MOST_MESSAGES_PER_S} messages in a second"
+            return f"{MAX_MESSAGES_PER_S} messages in a second"
         # Behind a login all may have one address, and are trusted.
         messages = self.service.messages
         if self.service.standalone and messages.exceeded(self._client) and not self._has_our_token():
@@ -318,7 +318,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         if self._left_out == 1:
             _log.info("id=%s remote=%s more than %s", self.correlation, self._client, exceeded)
             await self.complain(f"More than {exceeded}: some were left out")
-        elif self._left_out > MOST_LEFT_OUT:
+        elif self._left_out > MAX_LEFT_OUT:
             self.close(POLICY, f"more than {exceeded}")
 
     async def _turn_away(self, why: str) -> None:
@@ -374,6 +374,6 @@ def _no_constant(name: str) -> None:
 def cut_reason(text: str) -> str:
     """Shorten a closing reason to the 123 bytes that a close frame has room for."""
     encoded = text.encode()
-    if len(encoded) <= _LONGEST_REASON:
+    if len(encoded) <= _MAX_REASON:
         return text
-    return encoded[: _LONGEST_REASON - 3].decode(errors="ignore") + "…"
+    return encoded[: _MAX_REASON - 3].decode(errors="ignore") + "…"

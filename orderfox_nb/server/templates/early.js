@@ -1,7 +1,7 @@
 // Part of the dashboard's page, and runs long before its widgets are there: opens the page's one socket, which the
 // first widget takes over (transport.js), and says why the page stays empty where a proxy is set up wrongly.
 (() => {
-  const LONGEST_MS = 16_000;
+  const MAX_WAIT_MS = 16_000;
   const UNUSED_MS = 60_000; // a notebook without a widget of ours needs no socket
   const name = Symbol.for("orderfox.early.v1");
   const base = new URL(document.body.dataset.baseUrl.replace(/voila\/$/, ""), location.href).href;
@@ -51,7 +51,7 @@
       if (globalThis[name] === early) delete globalThis[name];
       if (early.opened) return; // the first widget opens its own
       explain();
-      setTimeout(open, (wait = Math.min(2 * wait, LONGEST_MS)));
+      setTimeout(open, (wait = Math.min(2 * wait, MAX_WAIT_MS)));
     };
   };
   open();

@@ -29,7 +29,7 @@ from orderfox_nb.sim.server.switchboard import Switchboard
 
 _PORTION_S: Final = 0.02
 """How often the server wakes up to let time pass."""
-_MOST_BEHIND_S: Final = 5.0
+_MAX_LAG_S: Final = 5.0
 """After a longer stop (a suspended machine) the venue's time goes on from where it was, it does not catch up."""
 
 
@@ -201,7 +201,7 @@ class SimServer:
         while True:
             await self._clock.sleep(_PORTION_S)
             now_us = self._clock.now_us()
-            elapsed_us = min(now_us - before_us, round(_MOST_BEHIND_S * 1e6))
+            elapsed_us = min(now_us - before_us, round(_MAX_LAG_S * 1e6))
             before_us = now_us
             if self.source.paced_by_readers:
                 await self._play(0, flush=True)
