@@ -24,11 +24,8 @@ async def test_volume_covers_the_range_of_the_candles_beside_it(server: Served) 
         history = await receive(candles, "historical_candles")
         assert history["count"] == 300
         async with connect(url + "liquidations/BTCUSDT?timeframe=1m") as socket:
-            kinds = {}
-            while len(kinds) < 2:
-                message = await receive(socket)
-                kinds[message["type"]] = message
-        volume = kinds["liquidation_volume"]
+            volume = await receive(socket)
+        assert volume["type"] == "liquidation_volume"
         msgspec.convert(volume["data"], list[models.VolumeBucket])
         assert volume["is_update"] is False
         assert [bucket["time"] for bucket in volume["data"]] == [bar["time"] for bar in history["data"]]
