@@ -52,23 +52,26 @@ async def test_a_restart_is_told_at_once_and_the_server_s_frames_go_on(open_note
         screen.check_clean()
 
 
-@pytest.mark.parametrize("way", ["restarted by another client", "shut down", "killed"])
-async def test_a_kernel_that_ends_in_another_way_is_told_too(open_notebook: OpenNotebook, way: str):
+async def test_a_kernel_that_ends_in_another_way_is_told_too(open_notebook: OpenNotebook):
     async with open_notebook(BOOK) as notebook:
-        await notebook.run(0)
         book = notebook.output(0).locator(".of-book")
-        await expect(book).to_have_attribute("data-state", "live")
-        kernel = await notebook.kernel()
-        if way == "killed":
-            kernel_process(kernel).kill()
-        elif way == "shut down":
-            await notebook.menu("Kernel", "Shut Down Kernel")
-        else:
-            await notebook.post(f"kernels/{kernel}/restart")
-        # The server looks every three seconds whether its kernels live.
-        await expect(book.locator(".of-state")).to_have_text(ENDED, timeout=60_000)
-        await notebook.screen.wait_frames("book", 5)
-        await expect(book).to_have_attribute("data-state", "live")
+        for way in ("restarted by another client", "killed", "shut down"):
+            await notebook.run(0)
+            await expect(book.locator(".of-state")).to_have_text("")
+            await expect(book).to_have_attribute("data-state", "live")
+            kernel = await notebook.kernel()
+            if way == "killed":
+                kernel_process(kernel).kill()
+            elif way == "shut down":
+                await notebook.menu("Kernel", "Shut Down Kernel")
+            else:
+                await notebook.post(f"kernels/{kernel}/restart")
+            # The server looks every three seconds whether its kernels live.
+            await expect(book.locator(".of-state"), way).to_have_text(ENDED, timeout=60_000)
+            await notebook.screen.wait_frames("book", 5)
+            await expect(book).to_have_attribute("data-state", "live")
+            if way == "killed":
+                await notebook.dialog("Ok")
 
 
 async def test_after_a_restart_and_a_refresh_every_output_says_to_run_its_cell(open_notebook: OpenNotebook):
