@@ -48,7 +48,8 @@ async def test_a_lost_network_is_shown_at_once_and_ends_with_its_return(served: 
         await until(
             screen.page, "getComputedStyle(document.querySelector('.of-book .of-body')).opacity < 1", timeout_s=60
         )
-        await screen.page.wait_for_timeout(500)
+        # It has tried again meanwhile, and in vain.
+        await until(screen.page, f"{LINK.strip()}.attempt >= 3")
         await screen.page.context.set_offline(False)
         await screen.wait_live(timeout_s=60)
         await check_same_state(screen, served)

@@ -26,6 +26,7 @@ async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open
         assert await charts.ink("overlay2") > 50
         bars = (await charts.frame())["bars"]
         await charts.point(bars[0][-40] + 30, 0.3)
+        await charts.wait("legend.includes('V ')")
         shown, computed = await charts.page.evaluate(
             """([time]) => {
                 const texts = [...document.querySelectorAll(".of-overlay-legend")[0].children];
