@@ -23,7 +23,7 @@ class BookAudit:
         self.taken = 0
         """How many deltas were taken."""
         self.spoiled = False
-        """The live book was built anew meanwhile: nothing can be said."""
+        """The live book was rebuilt meanwhile: nothing can be said."""
 
     def apply(self, event: Event) -> None:
         """Take an event of the book's topic; the first one comes before the snapshot is asked for."""

@@ -48,7 +48,7 @@ class BookSync:
         self._last_id = -1
         self._snapshot_us = 0
         self._late = 0
-        # Of all deltas, also before a reset: what a venue that began anew is known by. Snapshots do not count: one may
+        # Of all deltas, also before a reset: what a venue that restarted is known by. Snapshots do not count: one may
         # be ahead of the stream, and from after a jump of the clock that the stream has yet to come to.
         self._highest_id = -1
         self._newest_us = 0
@@ -77,7 +77,7 @@ class BookSync:
         self._last_id = -1
         self._late = 0
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Begin with the ids of another venue; a snapshot of the one before is refused until they have come so far."""
         self._abandoned_id = max(self._abandoned_id, self._highest_id)
         self._highest_id, self._newest_us = -1, 0
@@ -89,7 +89,7 @@ class BookSync:
             self._highest_id = delta.last_id
             self._newest_us = max(self._newest_us, delta.time_us)
         elif proves_restart(delta.time_us, self._newest_us):
-            return self._begin_anew(delta)
+            return self._restart(delta)
         if not self._synced:
             return self._keep(delta)
         if delta.last_id <= self._last_id:
@@ -100,7 +100,7 @@ class BookSync:
             self._joined = True
             self._last_id = delta.last_id
             if delta.last_id < self._highest_id:
-                # It began anew while nobody listened, and its clock was put back: this chain is the one that counts.
+                # It restarted while nobody listened, and its clock was put back: this chain is the one that counts.
                 self._highest_id, self._newest_us = delta.last_id, delta.time_us
             return delta
         return self._lose(delta, f"expected the update after {self._last_id}, got the one after {previous_id}")
@@ -126,7 +126,7 @@ class BookSync:
     def _pass_over(self, delta: BookDelta) -> Gap | None:
         self._late += 1
         if self._joined:
-            return self._begin_anew(delta) if self._late >= LATE_IN_A_ROW else None
+            return self._restart(delta) if self._late >= LATE_IN_A_ROW else None
         # A stream that lags behind its snapshot may have many to say that are in it, but none that is younger.
         if proves_restart(delta.time_us, self._snapshot_us):
             return self._lose(delta, f"the snapshot at {self._last_id} is older than the update {delta.last_id}")
@@ -142,7 +142,7 @@ class BookSync:
             newest_id = self._buffer[-1].last_id
             if delta.last_id <= newest_id:
                 self._late += 1
-                return self._begin_anew(delta) if self._late >= LATE_IN_A_ROW else None
+                return self._restart(delta) if self._late >= LATE_IN_A_ROW else None
             if self._previous_id(delta) != newest_id:
                 self._clear()
         self._late = 0
@@ -164,9 +164,9 @@ class BookSync:
         self._buffer.clear()
         self._buffered_bytes = 0
 
-    def _begin_anew(self, delta: BookDelta) -> Gap:
-        reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue began anew"
-        self.begin_anew()
+    def _restart(self, delta: BookDelta) -> Gap:
+        reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue restarted"
+        self.restart()
         self._highest_id, self._newest_us = delta.last_id, delta.time_us
         return msgspec.structs.replace(self._lose(delta, reason), restart=True)
 

@@ -73,7 +73,7 @@ class Candles:
         """Take a kline or a trade.
 
         A trade that an applied kline or trade covers already changes nothing, nor does one of an older bar: the
-        venue's kline corrects that one. No bar of a venue outlives its beginning anew.
+        venue's kline corrects that one. No bar outlives a restart of its venue.
 
         Raises:
             EventError: An event of another symbol or timeframe.

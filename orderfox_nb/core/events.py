@@ -214,9 +214,9 @@ class Gap(_Fact, frozen=True):
     lost: int = -1
     """How many, -1 where nobody can know."""
     restart: bool = False
-    """Whether the venue began anew: what was told before does not go together with what follows, and is forgotten."""
+    """Whether the venue restarted: what was told before does not go together with what follows, and is forgotten."""
     relisted: bool = False
-    """Of a restart: the venue is the same, but the symbol's tick or lot size is another one; load its record anew."""
+    """Of a restart: the venue is the same, but the symbol's tick or lot size is another one; load its record again."""
 
 
 Event: TypeAlias = (
@@ -235,7 +235,7 @@ Event: TypeAlias = (
 
 
 def is_restart(event: Event) -> TypeGuard[Gap]:
-    """Tell whether folds begin anew with this event: the venue restarted, or the symbol's steps are others."""
+    """Tell whether folds start again with this event: the venue restarted, or the symbol's steps are others."""
     return type(event) is Gap and event.restart
 
 

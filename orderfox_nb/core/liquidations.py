@@ -68,7 +68,7 @@ class Liquidations:
         return self._orders
 
     def apply(self, event: Event) -> None:
-        """Take an order; see the module for what is a repeat. Where the venue began anew all are forgotten.
+        """Take an order; see the module for what is a repeat. Where the venue restarted all are forgotten.
 
         Raises:
             EventError: An order of another symbol.
@@ -84,7 +84,7 @@ class Liquidations:
                 self._known.clear()
                 self.version += 1
         elif type(event) is LiquidationVolume:
-            # The history is told anew.
+            # The history is sent again.
             self._seen_history.clear()
 
     def add(self, order: Liquidation) -> tuple[Liquidation | None, Liquidation | None]:

@@ -1,4 +1,4 @@
-"""Ids that go back: a message that is late, or a venue that began anew.
+"""Ids that go back: a message that is late, or a venue that restarted.
 
 A venue's ids and times go on together. A message that comes late or twice carries its own, old time with its old id; a
 venue that was started again, or was put back, sends low ids at the time of now.

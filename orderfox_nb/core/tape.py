@@ -38,7 +38,7 @@ class Tape:
     def apply(self, event: Event) -> None:
         """Take a trade; one that is known already, or older than all that are kept, changes nothing.
 
-        After the venue began anew its ids may be any.
+        After the venue restarted its ids may be any.
 
         Raises:
             EventError: A trade of another symbol.

@@ -28,7 +28,7 @@ class Auditor:
     """Compares live books that somebody watches, in turn; a difference is counted, told, and healed by a resync.
 
     Args:
-        feed: Gives fresh snapshots, and builds a book anew.
+        feed: Gives fresh snapshots, and rebuilds a book.
         clock: Measures the pauses.
         topics: Returns every open topic.
         every_s: Pause between two audits.

@@ -248,7 +248,7 @@ class FrameStream:
         except OrderFoxError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - a bug in one key must not end the others
-            # Readers are told, and the key's next reader starts anew.
+            # Readers are told, and the key's next reader starts again.
             _log.exception("the frames of %s failed", self.key.text)
             self.error = error
         finally:

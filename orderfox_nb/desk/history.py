@@ -35,7 +35,7 @@ class _Asked(msgspec.Struct):
     start_us: int
     """From when on the history is known, if it is."""
     restarts: int
-    """Of the topic: a venue that began anew has another past."""
+    """Of the topic: a venue that restarted has another past."""
     known: bool = False
     failed_us: int = -1
     """When it could not be had last."""

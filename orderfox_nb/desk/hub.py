@@ -364,20 +364,20 @@ class Hub:
         state.relist(instrument, reason)
         if state.topic.channel == "book":
             # Levels that fell on one tick have overwritten each other.
-            self._anew(state, reason)
+            self._resync(state, reason)
 
-    def _anew(self, state: TopicState, reason: str) -> None:
+    def _resync(self, state: TopicState, reason: str) -> None:
         if isinstance(self._feed, Auditable):
             self._feed.resync(state.topic, reason)
         else:
             self._doubtful.add(state.topic)
 
     def _doubted(self, state: TopicState, reason: str) -> None:
-        """Nobody shall take a wrong book for a right one: it is lost, and built anew."""
+        """Nobody shall take a wrong book for a right one: it is lost, and rebuilt."""
         self._crossed += 1
         _log.warning("%s: %s", state.topic, reason)
         state.apply(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
-        self._anew(state, reason)
+        self._resync(state, reason)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

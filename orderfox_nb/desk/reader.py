@@ -111,7 +111,7 @@ class EventReader:
             symbol=self.topic.symbol,
             time_us=time_us,
             reason="this reader did not keep up",
-            # A prelude does not show that the venue began anew among what was lost.
+            # A prelude does not show that the venue restarted among what was lost.
             restart=self._restarted,
         )
         self._restarted = False

@@ -1,4 +1,4 @@
-"""A symbol's tick or lot size changes while it is watched: its record is loaded anew, and its topics are rebuilt."""
+"""A symbol's tick or lot size changes while it is watched: its record is reloaded, and its topics are rebuilt."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Relisting:
             self._outdated = outdated
 
     async def reload(self, symbol: str, found: OffStep | None = None) -> None:
-        """Load the record of a symbol anew and rebuild its topics where the steps are others; never raises.
+        """Reload the record of a symbol and rebuild its topics where the steps are others; never raises.
 
         Args:
             symbol: Whose.
@@ -214,7 +214,7 @@ class Relisting:
         return [state for state in self._topics() if state.topic.symbol == symbol]
 
     async def _loaded(self, symbol: str) -> None:
-        """Load the record of a symbol anew, once for all who wait for it; never raises."""
+        """Reload the record of a symbol, once for all who wait for it; never raises."""
         task = self._loads.get(symbol)
         if task is None:
             task = self._loads[symbol] = asyncio.create_task(self._ask(symbol), name=f"record {symbol}")

@@ -68,7 +68,7 @@ class TopicState:
         """How old that event was when it came, by the venue's clock."""
         self.reconnects = 0
         self.restarts = 0
-        """How often the venue began anew, so that the fold did."""
+        """How often the venue restarted, so that the fold did."""
         self.dropped = 0
         self.users = 0
         """Readers of events and of frames."""

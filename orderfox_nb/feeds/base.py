@@ -50,7 +50,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     demo_symbols: bool = False
     """The symbol list is the built-in one, since the venue could not be asked."""
     epoch: str = ""
-    """Names the run of a venue whose past ends with it: under another name ids and times begin anew.
+    """Names the run of a venue whose past ends with it: under another name ids and times start again.
 
     Empty where a venue has no runs, as the real one, and where the run is not known yet.
     """
@@ -133,7 +133,7 @@ class Auditable(Protocol):
         ...
 
     def resync(self, topic: Topic, reason: str) -> None:
-        """Let every open stream of a topic lose what it has and build it anew."""
+        """Let every open stream of a topic lose what it has and rebuild it."""
         ...
 
 

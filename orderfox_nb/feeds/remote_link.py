@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 WIRE: Final = 1
 MAX_TOPICS: Final = 63
-"""A server takes 64 keys on one socket (docs/live.md): one is left for a topic that is being subscribed anew."""
+"""A server takes 64 keys on one socket (docs/live.md): one is left for a topic that is being resubscribed."""
 MAX_MESSAGE_BYTES: Final = 8_000_000
 """Of a message: a book of 160,000 levels has 3 MB."""
 HELLO_S: Final = 10.0
@@ -114,7 +114,7 @@ class _Reading:
 
 
 class RemoteLink:
-    """Holds one socket while any topic is read, and subscribes anew on each.
+    """Holds one socket while any topic is read, and resubscribes on each.
 
     Args:
         url: Base URL of the server.

@@ -69,7 +69,7 @@ class RemoteReading:
             return
         # After a run that has no name yet two outages may lie between: told once too often costs a fresh prelude.
         self._last_id = -1
-        yield self._gap("the venue began anew while it was not heard", restart=True)
+        yield self._gap("the venue restarted while it was not heard", restart=True)
         if not prelude:
             self._resume()
 

@@ -60,7 +60,7 @@ class HeldTopics:
             raise
         whole = await state.until_whole(READY_S)
         if state.error is not None:
-            # The stream ended with an error: the next look begins anew.
+            # The stream ended with an error: the next look starts again.
             self._held.pop(topic, None)
             await service.stop()
             raise state.error

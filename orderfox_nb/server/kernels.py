@@ -35,7 +35,7 @@ V1_SUBPROTOCOL: Final = "v1.kernel.websocket.jupyter.org"
 
 
 class BoundedKernel(ServerKernelManager):
-    """A kernel of which every process has the memory bound, one that is started anew after a crash too."""
+    """A kernel of which every process has the memory bound, one that is restarted after a crash too."""
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kwargs: Any) -> None:
         await super()._async_launch_kernel(kernel_cmd, **kwargs)
@@ -100,7 +100,7 @@ class DashboardKernels(AsyncMappingKernelManager):
         """Take out of the pools what has died or never started.
 
         When this returns, nothing that is still in them had ended: whoever takes one before the loop goes on gets
-        one that lives. A kernel that died is started anew under its name, and knows no widget of the page that was
+        one that lives. A kernel that died is restarted under its name, and knows no widget of the page that was
         made with it.
         """
         while ended := [

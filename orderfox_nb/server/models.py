@@ -163,7 +163,7 @@ class CacheStats(msgspec.Struct):
 
 
 class Refreshed(CacheStats, kw_only=True):
-    """The symbol list after it was loaded anew."""
+    """The symbol list after it was reloaded."""
 
     refreshed: bool
 

@@ -123,7 +123,7 @@ class History:
         first_us = max(start_us, self.first_us)
         sums: dict[tuple[int, str], float] = {}
         if bucket_us % HOUR_US == 0 and start_us % HOUR_US == 0:
-            # Whole hours are kept as sums, the one that is not over is summed anew.
+            # Whole hours are kept as sums, the one that is not over is summed again.
             hour_us = max(first_us, end_us - end_us % HOUR_US)
             self._add_sums(sums, bucket_us, start_us, first_us, hour_us, hourly=True)
             first_us = hour_us

@@ -60,7 +60,7 @@ export function vwapAnchor(timeS, lengthS) {
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1) / 1000;
 }
 
-/** Volume-weighted average of the typical price since the anchor of each bar, and where it begins anew. */
+/** Volume-weighted average of the typical price since the anchor of each bar, and where it starts again. */
 export function vwapLine(bars, lengthS) {
   const line = new Float64Array(bars[0].length);
   const begins = new Set();

@@ -107,7 +107,7 @@ export class CandleWindow {
   follow({ name, bars, lengthS, digits }) {
     const newest = bars[0].at(-1);
     this.lengthS = lengthS;
-    // Bars that end earlier than before are those of another market, or of a venue that began anew.
+    // Bars that end earlier than before are those of another market, or of a venue that restarted.
     if (this.name !== name || newest < this.newest || this.isLost) {
       this.newest = newest;
       if (!this.fixed || this.scaled !== name || this.isLost) this.fitted = null;

@@ -1,7 +1,7 @@
 """What the cells of a notebook show, and the end of what they show no more.
 
 ipywidgets keeps a widget until somebody closes it, and the page keeps its model, its module and what was drawn in it.
-A cell that makes a dashboard would leave one in the kernel and in the page with every run, and loading the page anew
+A cell that makes a dashboard would leave one in the kernel and in the page with every run, and reloading the page
 would bring them all back. So what a cell showed is closed when the cell has run again without showing it, unless it is
 part of something else. Nothing is lost by that: a widget that is displayed again opens itself again.
 """

@@ -23,7 +23,7 @@ export class Lag {
     this.reset();
   }
 
-  /** Begin anew, knowing only the server's greeting: the page's clock minus the venue's, in ms. */
+  /** Start again, knowing only the server's greeting: the page's clock minus the venue's, in ms. */
   reset(offset = 0) {
     this.offset = offset;
     this.roundTrip = 0;

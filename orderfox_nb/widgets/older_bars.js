@@ -34,7 +34,7 @@ export class Older {
     let keep = times.length;
     while (keep > 0 && times[keep - 1] >= start) keep--;
     if (times[keep] === start && known.bars[1][keep] !== frame.bars[1][0]) {
-      this.reset(this.key); // no bar opens at another price later on: the venue began anew, with another past
+      this.reset(this.key); // no bar opens at another price later on: the venue restarted, with another past
       return frame;
     }
     writeOver(known.bars, frame.bars, keep);

@@ -52,7 +52,7 @@ export function makeMarkets({ markets, makePopup, changed }) {
     const present = markets.symbols();
     const full = present.length >= MAX_MARKETS;
     const rows = full ? [] : matches().slice(0, SHOWN_MATCHES);
-    // The list comes anew with every price: a button that has the focus stays where it is.
+    // The list comes again with every price: a button that has the focus stays where it is.
     const wanted = JSON.stringify([present, rows.map((row) => symbols[0][row]), symbols === null]);
     if (wanted === listed) return;
     listed = wanted;

@@ -77,7 +77,7 @@ class Pumping:
             self._task = asyncio.create_task(self._send_batches(), name="orderfox pump")
 
     async def _greet(self) -> None:
-        # A page that was loaded anew says hello again: what the old one asked for goes, every page asks again.
+        # A page that was reloaded says hello again: what the old one asked for goes, every page asks again.
         for key in tuple(self._readers):
             await self._unsubscribe(key)
         desk = self._engine.desk

@@ -25,7 +25,7 @@ class Overlay:
     ink: str
     lines: tuple[list[float], ...]
     begins: frozenset[int] = frozenset()
-    """Bars at which a line begins anew."""
+    """Bars at which a line starts again."""
 
     def legend(self, digits: int) -> str:
         """Return what it is at the newest bar."""

@@ -41,7 +41,7 @@ export class Kept {
    */
   apply(columns, least, most) {
     const [ids, times, prices, sizes, sides] = columns;
-    if (ids.at(-1) < this.lastId) this.clear(); // the venue began anew, and what it had before is no part of it
+    if (ids.at(-1) < this.lastId) this.clear(); // the venue restarted, and what it had before is no part of it
     let from = ids.length;
     while (from > 0 && ids[from - 1] > this.lastId) from--;
     const hole = from === 0 && this.lastId >= 0 && ids[0] > this.lastId + 1;

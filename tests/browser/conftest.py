@@ -68,7 +68,7 @@ async def until(page: Page, condition: str, argument: object = None, *, timeout_
     """
     async with asyncio.timeout(timeout_s):
         while True:
-            # A page that is just being loaded anew has nothing to ask.
+            # A page that is just being reloaded has nothing to ask.
             with contextlib.suppress(PageError):
                 if await page.evaluate(condition, argument):
                     return

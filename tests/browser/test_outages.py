@@ -100,7 +100,7 @@ async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_ne
         await screen.wait_live()
         await check_same_state(screen, address)
         await check_no_gap(screen)
-        # It began anew with bars that came one by one: the window did not run ahead of them.
+        # It restarted with bars that came one by one: the window did not run ahead of them.
         newest = "1000 * link.entries.values().find(({ request }) => request.stream === 'candles').frame.bars[0].at(-1)"
         data, newest_ms = await screen.data("chart"), await screen.link(newest)
         assert int(data["from"]) < newest_ms < int(data["to"]) < newest_ms + 600_000

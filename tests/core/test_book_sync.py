@@ -126,7 +126,7 @@ def test_an_old_id_from_after_all_that_came_is_told_at_once(synced: bool):
     assert sync.delta(delta(20, 30, time_us=21_300_000)) is not None
 
 
-def test_a_venue_that_began_anew_while_the_connection_was_lost_is_told():
+def test_a_venue_that_restarted_while_the_connection_was_lost_is_told():
     sync = BookSync("futures")
     sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=20_000_000))
@@ -149,7 +149,7 @@ def test_a_snapshot_of_the_venue_that_was_before_is_refused_until_the_ids_have_c
 
 
 def test_a_chain_that_is_proven_is_not_doubted_once_its_clock_has_come_as_far_as_the_one_before():
-    """The venue began anew while the connection was lost, and its clock was put back."""
+    """The venue restarted while the connection was lost, and its clock was put back."""
     sync = BookSync("futures")
     sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=100_000_000))
@@ -159,14 +159,14 @@ def test_a_chain_that_is_proven_is_not_doubted_once_its_clock_has_come_as_far_as
     assert all(isinstance(answer, BookDelta) for answer in answers)
 
 
-def test_a_stream_that_lags_behind_its_snapshot_for_long_has_not_begun_anew():
+def test_a_stream_that_lags_behind_its_snapshot_for_long_has_not_restarted():
     sync = BookSync("futures")
     sync.snapshot(snapshot(1_000, {}, {}))
     assert [sync.delta(delta(n, n + 1)) for n in range(800, 900)] == [None] * 100
     assert isinstance(sync.delta(delta(995, 1_005)), BookDelta)
 
 
-def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_has_not_begun_anew():
+def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_has_not_restarted():
     sync = BookSync("futures")
     sync.delta(delta(799, 800, time_us=90_000_000))
     sync.reset()
@@ -179,7 +179,7 @@ def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_
     assert isinstance(sync.delta(delta(995, 1_005, time_us=88_100_000)), BookDelta)
 
 
-def test_a_snapshot_alone_of_a_venue_that_began_anew_is_replaced_by_the_first_update_that_is_younger():
+def test_a_snapshot_alone_of_a_venue_that_restarted_is_replaced_by_the_first_update_that_is_younger():
     sync = BookSync("futures")
     sync.snapshot(snapshot(9_990, {}, {}, time_us=20_000_000))
     assert sync.delta(delta(5, 10, time_us=20_900_000)) is None

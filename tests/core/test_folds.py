@@ -152,9 +152,9 @@ def test_prelude_rebuilds_an_equal_fold_that_stays_equal(channel: Channel, data:
 
 @pytest.mark.parametrize("channel", list(STREAMS))
 @given(data=st.data())
-def test_nothing_from_before_outlives_a_venue_that_began_anew(channel: Channel, data: st.DataObject):
+def test_nothing_from_before_outlives_a_venue_that_restarted(channel: Channel, data: st.DataObject):
     before, after = data.draw(STREAMS[channel]), data.draw(STREAMS[channel])
-    restart = Gap(symbol="BTCUSDT", time_us=MONTH_US, reason="the venue began anew", restart=True)
+    restart = Gap(symbol="BTCUSDT", time_us=MONTH_US, reason="the venue restarted", restart=True)
     fold = applied(fold_for(topic(channel), BTC), before)
     version = fold.version  # type: ignore[attr-defined]
     applied(fold, [restart, *after])

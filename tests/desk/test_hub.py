@@ -76,10 +76,10 @@ async def test_late_reader_of_a_book_folds_to_the_book_of_the_hub():
         assert state.quality.wire().state == "live"
 
 
-async def test_a_slow_reader_is_told_that_the_venue_began_anew_with_what_it_lost():
+async def test_a_slow_reader_is_told_that_the_venue_restarted_with_what_it_lost():
     clock = ManualClock()
     feed = ScriptedFeed(clock)
-    restart = Gap(symbol="BTCUSDT", time_us=5, reason="the venue began anew", restart=True)
+    restart = Gap(symbol="BTCUSDT", time_us=5, reason="the venue restarted", restart=True)
     async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(TRADES, bound=8) as reader:
         feed.put(TRADES, live(1), *(trade(n, n) for n in range(101, 104)))
         await settle()

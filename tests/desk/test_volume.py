@@ -65,7 +65,7 @@ async def rest(desk: Desk, *, start_us: int | None = None, end_us: int | None = 
     )
 
 
-async def test_the_past_of_a_venue_that_began_anew_is_asked_for_again(tmp_path: Path):
+async def test_the_past_of_a_venue_that_restarted_is_asked_for_again(tmp_path: Path):
     clock = ManualClock(START_US)
     feed = feed_with_history(clock)
     async with desk_of(feed, tmp_path) as desk, desk.frames(BAR_FRAMES) as frames:
@@ -75,7 +75,7 @@ async def test_the_past_of_a_venue_that_began_anew_is_asked_for_again(tmp_path: 
         feed.history = [(START_US - MINUTE_US, 7.0, 0.0, 1)]
         feed.put(
             LIQUIDATIONS,
-            Gap(symbol="BTCUSDT", time_us=START_US, reason="the venue began anew", restart=True),
+            Gap(symbol="BTCUSDT", time_us=START_US, reason="the venue restarted", restart=True),
             live(START_US),
         )
         await passes(clock, 1.2)

@@ -272,7 +272,7 @@ class StreamMachine(RuleBasedStateMachine):
 
 
 class Restarting(StreamMachine):
-    """A venue that may begin anew: its ids do, its time goes on."""
+    """A venue that may restart: its ids start again, its time goes on."""
 
     fold: Any
     proof: ClassVar[type[Event]]
@@ -280,15 +280,15 @@ class Restarting(StreamMachine):
     heard = delivered = False
     """Whether anything was, since the last beginning that was told."""
     belied: Sequence[Event] = ()
-    """What REST answers instead, while it still knows nothing of the venue that began anew."""
+    """What REST answers instead, while it still knows nothing of the venue that restarted."""
     may_tell = must_tell = False
-    """Whether it began anew after that: what nobody was given need not be taken back."""
+    """Whether it restarted after that: what nobody was given need not be taken back."""
     first_id = 1_000_000
     """Of the venue as it is: where a later one's ids went on from here, nobody could tell them apart."""
 
     @rule(pause_s=st.sampled_from([1.5, 4.0]), cut=st.booleans())
-    def begin_anew(self, pause_s: float, cut: bool) -> None:
-        """Begin anew, as another process or behind the same sockets.
+    def restart(self, pause_s: float, cut: bool) -> None:
+        """Restart, as another process or behind the same sockets.
 
         What was received has been read by then, and what was sent and not received is gone.
         """

@@ -328,7 +328,7 @@ async def test_mark_price_ticker_and_open_interest_open_with_the_present_value(
             assert (await next_of(stream, OpenInterest)).open_interest == 123.5
 
 
-async def test_another_process_of_the_venue_is_told_to_every_stream_and_what_is_newest_is_asked_for_anew(
+async def test_another_process_of_the_venue_is_told_to_every_stream_and_what_is_newest_is_requested_again(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["premiumIndex"] = deque([PREMIUM, PREMIUM | {"markPrice": "7.5"}])

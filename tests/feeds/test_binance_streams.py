@@ -122,7 +122,7 @@ async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(
         assert (await next_of(stream, Trade)).id == 8
 
 
-async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_and_the_tape_begins_anew(
+async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_and_the_tape_starts_again(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["aggTrades"] = deque([past_trades(1_001, 1_003), past_trades(1, 4)])

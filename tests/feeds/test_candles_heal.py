@@ -28,7 +28,7 @@ SENT = ("sent", "sent")
 class Heal(Restarting):
     """A bar is told by how many trades it has; the reader may be wrong about what time it is at the venue.
 
-    That the venue began anew its klines do not always show: where they did not, the trades of the symbol do. An answer
+    That the venue restarted its klines do not always show: where they did not, the trades of the symbol do. An answer
     of REST may lag behind the stream.
     """
 
@@ -175,6 +175,6 @@ def test_a_late_trade_in_a_bar_that_was_over_corrects_it_and_nothing_is_forgotte
     over_us = max(open_us for open_us in venue.bars if open_us < bar_open_us(venue.now_us, "1m"))
     venue.cut()
     venue.bars[over_us] += 2
-    # That the venue began anew would fail it: it did not.
+    # That the venue restarted would fail it: it did not.
     venue.teardown()
     assert venue.gaps == 0

@@ -1,4 +1,4 @@
-"""A venue whose ids begin anew, in every order of arrival: told where it was so and nowhere else, and healed."""
+"""A venue whose ids start again, in every order of arrival: told where it was so and nowhere else, and healed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_where_rest_still_answers_for_the_venue_before_it_is_asked_with_pauses_u
     venue.connect()
     venue.settle()
     before, asked = list(venue.trades), venue.asked
-    venue.begin_anew(pause_s=4.0, cut=False)
+    venue.restart(pause_s=4.0, cut=False)
     venue.belied = before
     for _ in range(20):
         venue.trade(1.0, SENT)

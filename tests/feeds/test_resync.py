@@ -1,4 +1,4 @@
-"""Books that are built anew, all of them at once: never faster than their bucket, nor than the venue's budget."""
+"""Books that are rebuilt, all of them at once: never faster than their bucket, nor than the venue's budget."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ class Up:
 
 
 @dataclass(frozen=True)
-class Anew:
+class Rebuild:
     number: int
 
 
@@ -265,7 +265,7 @@ def test_an_inbox_that_is_full_keeps_what_became_of_the_connection() -> None:
 
 def test_no_number_of_notices_pushes_one_of_another_kind_out_of_an_inbox() -> None:
     inbox: Inbox[object] = Inbox(3, overflow=lambda lost: f"lost {lost}")
-    inbox.put_notice(Anew(1))
+    inbox.put_notice(Rebuild(1))
     for number in range(1_000):
         inbox.put("an event")
         inbox.put_notice(Down(number))
@@ -273,7 +273,7 @@ def test_no_number_of_notices_pushes_one_of_another_kind_out_of_an_inbox() -> No
     assert len(inbox) <= 4
     read = [inbox.get_nowait() for _ in range(5)]
     assert str(read[0]).startswith("lost ")
-    assert read[1:] == [Anew(1), Down(999), Up(999), None]
+    assert read[1:] == [Rebuild(1), Down(999), Up(999), None]
 
 
 def test_notices_are_read_in_order_and_once_where_nothing_is_lost() -> None:

@@ -158,7 +158,7 @@ def spoil(state: TopicState, levels: Callable[[Book], tuple[list[Any], list[Any]
 
 
 @pytest.mark.parametrize(("read", "within_s"), [(True, 0.35), (False, 1.1)], ids=["read", "held open only"])
-def test_a_crossed_book_is_told_at_once_and_built_anew(read: bool, within_s: float):
+def test_a_crossed_book_is_told_at_once_and_rebuilt(read: bool, within_s: float):
     async def scene(rig: Rig) -> None:
         state = (await opened(rig))["book"]
         if read:

@@ -45,7 +45,7 @@ def test_after_a_restart_with_other_ids_every_topic_is_that_of_the_new_venue(dow
             await becomes_equal(rig, states, within_s=10)
             assert {state.restarts for state in kept} == {1}
             reasons = {lapse.reason for state in kept for lapse in state.quality.intervals()}
-            assert any("began anew" in reason for reason in reasons)
+            assert any("restarted" in reason for reason in reasons)
 
     on_quiet_loop(scene())
 

@@ -182,7 +182,7 @@ async def test_one_address_has_so_many_kernels_and_gets_their_places_back(greedy
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system bounds it")
-async def test_kernel_that_is_started_anew_after_a_crash_has_the_same_bound(tmp_path: Path) -> None:
+async def test_kernel_that_is_restarted_after_a_crash_has_the_same_bound(tmp_path: Path) -> None:
     config = Config({"KernelRestarter": {"time_to_dead": 0.1}})
     kernels = DashboardKernels(memory_mb=MEMORY_MB, connection_dir=str(tmp_path), config=config)
     kernel: Any = kernels.get_kernel(await kernels.start_kernel())

@@ -1,4 +1,4 @@
-"""Another server as the source, whose venue begins anew while nobody hears it: told, and then only the new one's."""
+"""Another server as the source, whose venue restarts while nobody hears it: told, and then only the new one's."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Heard:
 
     @property
     def restarts(self) -> list[int]:
-        """Where it was told that the venue began anew."""
+        """Where it was told that the venue restarted."""
         return [at for at, event in enumerate(self.events) if isinstance(event, Gap) and event.restart]
 
     def since_restart(self, kind: type) -> list[Any]:
@@ -121,7 +121,7 @@ def cut(server: Served) -> None:
         socket.close()
 
 
-def begin_anew(server: Served, epoch: str) -> None:
+def restart_venue(server: Served, epoch: str) -> None:
     """Name the run of the scripted venue."""
     server.feed.origin = msgspec.structs.replace(server.feed.origin, epoch=epoch)
 
@@ -166,13 +166,13 @@ def _to_the_ms(row: Trade) -> tuple[int, int, float, float]:
 
 @pytest.mark.parametrize("channel", CHANNELS)
 async def test_a_restart_in_an_outage_is_told_once_and_before_the_prelude(server: Served, channel: Channel) -> None:
-    begin_anew(server, "one")
+    restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, channel) as heard:
         await until(lambda: heard.live)
         assert feed.origin.epoch == "one"
         at = len(heard.events)
         cut(server)
-        begin_anew(server, "two")
+        restart_venue(server, "two")
         await until(came_back(heard, at))
         assert feed.origin.epoch == "two"
         (told,) = heard.restarts
@@ -187,7 +187,7 @@ async def test_a_restart_in_an_outage_is_told_once_and_before_the_prelude(server
 async def test_a_link_that_comes_back_to_the_same_venue_tells_no_restart(
     server: Served, channel: Channel, epoch: str
 ) -> None:
-    begin_anew(server, epoch)
+    restart_venue(server, epoch)
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, channel) as heard:
         await until(lambda: heard.live)
         at = len(heard.events)
@@ -199,10 +199,10 @@ async def test_a_link_that_comes_back_to_the_same_venue_tells_no_restart(
 
 
 async def test_a_restart_that_was_heard_is_not_told_again_after_an_outage(server: Served) -> None:
-    begin_anew(server, "one")
+    restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, "trades") as heard:
         await until(lambda: heard.live)
-        begin_anew(server, "two")
+        restart_venue(server, "two")
         server.feed.emit(TRADES, RESTART)
         await until(lambda: feed.origin.epoch == "two")
         at = len(heard.events)
@@ -212,23 +212,23 @@ async def test_a_restart_that_was_heard_is_not_told_again_after_an_outage(server
 
 
 async def test_a_second_restart_is_told_where_the_first_ones_name_was_not_heard(server: Served) -> None:
-    begin_anew(server, "one")
+    restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, "trades") as heard:
         await until(lambda: heard.live)
         server.feed.emit(TRADES, RESTART)
         await until(lambda: bool(heard.restarts))
         at = len(heard.events)
         cut(server)
-        begin_anew(server, "three")
+        restart_venue(server, "three")
         await until(came_back(heard, at))
         assert len(heard.restarts) == 2
 
 
 async def test_a_restart_that_only_the_servers_status_tells_brings_a_fresh_prelude(server: Served) -> None:
-    begin_anew(server, "one")
+    restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, "trades") as heard:
         await until(lambda: heard.live)
-        begin_anew(server, "two")
+        restart_venue(server, "two")
         await until(lambda: len(heard.since_restart(Trade)) == 150)
         assert len(heard.restarts) == 1
 
@@ -237,7 +237,7 @@ async def test_a_restart_that_only_the_servers_status_tells_brings_a_fresh_prelu
 async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often_its_link_is_lost(
     server: Served, in_band: bool
 ) -> None:
-    begin_anew(server, "" if in_band else "one")
+    restart_venue(server, "" if in_band else "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, aclosing(feed.stream(topic_of("trades"))) as events:
         async for event in events:
             if isinstance(event, Trade) and event.id == 150:
@@ -258,7 +258,7 @@ async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often
         for _ in range(4):
             cut(server)
             if not in_band:
-                begin_anew(server, "two")
+                restart_venue(server, "two")
             await received(150)
         assert feed.statistics()["reconnects"] == 4
         read: list[Event] = []
@@ -272,12 +272,12 @@ async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often
 
 
 async def test_a_reader_that_comes_after_a_restart_is_told_of_none(server: Served) -> None:
-    begin_anew(server, "one")
+    restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed:
         async with Heard(feed, "trades") as heard:
             await until(lambda: heard.live)
         assert feed.origin.epoch == "", "nobody listens, so that nobody knows"
-        begin_anew(server, "two")
+        restart_venue(server, "two")
         async with Heard(feed, "trades") as heard:
             await until(lambda: heard.live)
             assert not heard.restarts
@@ -285,7 +285,7 @@ async def test_a_reader_that_comes_after_a_restart_is_told_of_none(server: Serve
 
 
 async def test_a_restart_behind_two_servers_is_told_by_both(server: Served, tmp_path: Path) -> None:
-    begin_anew(server, "one")
+    restart_venue(server, "one")
     between = RemoteFeed(server.url, random=Eager())
     async with (
         serving(between, tmp_path) as (url, _),
@@ -295,7 +295,7 @@ async def test_a_restart_behind_two_servers_is_told_by_both(server: Served, tmp_
         await until(lambda: heard.live and feed.origin.epoch == "one")
         at = len(heard.events)
         cut(server)
-        begin_anew(server, "two")
+        restart_venue(server, "two")
         await until(came_back(heard, at))
         await until(lambda: feed.origin.epoch == between.origin.epoch == "two")
         assert len(heard.restarts) == 1

@@ -193,7 +193,7 @@ async def test_a_list_of_symbols_that_is_not_the_venues_own_is_marked(server: Se
     assert (old.state, old.since, count) == ("stale", own.since, 3)
 
 
-async def test_symbols_are_loaded_once_and_anew_on_request(server: Served) -> None:
+async def test_symbols_are_loaded_once_and_again_on_request(server: Served) -> None:
     for _ in range(3):
         await server.ask("api/v1/symbols")
     stats = await typed(server, "symbol-cache-stats", models.CacheStats)

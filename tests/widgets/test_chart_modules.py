@@ -49,7 +49,7 @@ def test_bollinger_lines_are_two_deviations_beside_the_mean(run_module: RunModul
         assert lower[at] == pytest.approx(fmean(window) - 2 * pstdev(window), rel=1e-9)
 
 
-def test_a_vwap_begins_anew_with_each_utc_day_and_says_where(run_module: RunModule):
+def test_a_vwap_starts_again_with_each_utc_day_and_says_where(run_module: RunModule):
     day = 86_400
     times = [day - 120, day - 60, day, day + 60]
     bars = [times, [9, 9, 9, 9], [12, 21, 33, 42], [9, 18, 27, 36], [9, 21, 30, 42], [1, 3, 0, 2]]

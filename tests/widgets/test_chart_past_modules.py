@@ -43,7 +43,7 @@ def test_a_topic_that_synchronises_after_a_lost_connection_is_beginning_and_no_l
         lapses.note({ state: "live", since: 1000 }, 1000);
         lapses.connection(false, 2000);
         lapses.connection(true, 9000);
-        // The server had closed the topic meanwhile: its bars are loaded anew, and none is missing.
+        // The server had closed the topic meanwhile: its bars are reloaded, and none is missing.
         lapses.note({ state: "syncing", since: 9100 }, 9200);
         lapses.note({ state: "live", since: 9900 }, 9900);
         const back = lapses.all(10_000).length;
@@ -131,7 +131,7 @@ def test_a_hole_after_a_long_absence_is_not_shown_as_whole(run_module: RunModule
     assert printed == [[9000, 9060], None]
 
 
-def test_older_bars_of_a_venue_that_began_anew_are_not_shown_with_the_new_ones(run_module: RunModule):
+def test_older_bars_of_a_venue_that_restarted_are_not_shown_with_the_new_ones(run_module: RunModule):
     printed = run_json(
         run_module,
         f"""{OLDER}

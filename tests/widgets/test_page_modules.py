@@ -339,7 +339,7 @@ def test_trades_that_never_came_leave_a_mark_between_those_before_and_after(run_
     assert last == ["after 27", 40, 41, 42, "after 42", 80]
 
 
-def test_trades_of_a_venue_that_began_anew_take_the_place_of_those_before(run_module: RunModule):
+def test_trades_of_a_venue_that_restarted_take_the_place_of_those_before(run_module: RunModule):
     printed = run_module("""
         globalThis.document = { getElementById: () => null };
         const { Kept } = await import("./tape.js");

@@ -69,7 +69,7 @@ def test_states_change_at_most_once_a_second_and_end_as_they_are(run_module: Run
             assert not before or state in before
 
 
-def test_another_symbol_begins_anew(run_module: RunModule):
+def test_another_symbol_starts_again(run_module: RunModule):
     printed = run_module(f"""{STEADY}
         steady.set({{ state: "live" }});
         until(100);

@@ -52,18 +52,18 @@ def test_a_window_at_the_newest_bar_moves_on_and_one_elsewhere_stays(run_module:
     assert left == back
 
 
-def test_bars_of_a_venue_that_began_anew_are_shown_at_their_newest_wherever_the_window_was(run_module: RunModule):
-    anew, on = run_json(  # type: ignore[misc]
+def test_bars_of_a_venue_that_restarted_are_shown_at_their_newest_wherever_the_window_was(run_module: RunModule):
+    newest, on = run_json(  # type: ignore[misc]
         run_module,
         f"""{WINDOW}
         take(bars(400, 1_000));
         window_.pan(-0.5);
         take(bars(1, 100));
-        const anew = window_.domain.x;
+        const newest = window_.domain.x;
         take(bars(400, 1_001));
-        console.log(JSON.stringify([anew, window_.domain.x]));""",
+        console.log(JSON.stringify([newest, window_.domain.x]));""",
     )
-    assert anew[1] == (100 + 3) * 60_000
+    assert newest[1] == (100 + 3) * 60_000
     assert on[1] == (1_400 + 3) * 60_000
 
 

@@ -121,7 +121,7 @@ class BookFollower:
 
     def _forget(self, reason: str) -> Iterator[Event]:
         known = self._sync.synced
-        self._sync.begin_anew()
+        self._sync.restart()
         self._unproven = None
         self._fetches.cancel(_SNAPSHOT)
         if known:

@@ -20,7 +20,7 @@ class CandlesFollower:
     """Yields bars so that each is whole in the end, whatever was missed in between.
 
     A bar of the stream that has fewer trades than it had a while ago, or a bar that was over and is another one in two
-    answers of REST, is that of a venue that began anew (``core/restart.py``): all bars are then asked for again.
+    answers of REST, is that of a venue that restarted (``core/restart.py``): all bars are then asked for again.
 
     Args:
         since: Asks for bars that open at or after a time; for the newest 1,500 with ``None``.
@@ -82,7 +82,7 @@ class CandlesFollower:
 
     def _live(self, candle: Candle) -> Iterator[Event]:
         if self._went_back(candle):
-            yield from self._forget("a bar has fewer trades than before: the venue began anew")
+            yield from self._forget("a bar has fewer trades than before: the venue restarted")
         self._hear(candle)
         if not self._opened or self._fetches.asking(_PAST):
             self._wait(candle)
@@ -147,7 +147,7 @@ class CandlesFollower:
             yield self._reporter.gap("more bars were missed than the venue sends at once")
         another = closed is not None and any(_is_another(bar, closed) for bar in bars)
         if another and self._doubted:
-            yield from self._forget("a bar that was over is another one now: the venue began anew")
+            yield from self._forget("a bar that was over is another one now: the venue restarted")
             return
         self._doubted = another
         if another:

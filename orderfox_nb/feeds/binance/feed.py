@@ -129,7 +129,7 @@ class BinanceFeed:
             self._history = LiquidationHistory(liquidation_url, clock=self._clock)
         elif self._history is not None:
             self._history.url = liquidation_url
-        self._open_streams.restarted("the venue began anew in another process")
+        self._open_streams.restarted("the venue restarted in another process")
 
     async def ask_time(self) -> None:
         """Learn the venue's time now.
@@ -203,7 +203,7 @@ class BinanceFeed:
         return snapshot
 
     def resync(self, topic: Topic, reason: str) -> None:
-        """Let every open stream of a topic build its state anew."""
+        """Let every open stream of a topic rebuild its state."""
         self._open_streams.tell(topic, Doubted(reason))
 
     async def listings(self) -> Sequence[Listing]:

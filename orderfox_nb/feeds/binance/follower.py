@@ -85,7 +85,7 @@ class StatusReporter:
         return Gap(symbol=self.topic.symbol, time_us=self._now_us(), reason=reason, lost=lost)
 
     def restart(self, reason: str) -> Gap:
-        """Tell that the venue began anew: what was told before is of no use any more."""
+        """Tell that the venue restarted: what was told before is of no use any more."""
         self.gaps += 1
         self.prelude_over = False
         return Gap(symbol=self.topic.symbol, time_us=self._now_us(), reason=reason, restart=True)

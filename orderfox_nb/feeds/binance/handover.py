@@ -175,7 +175,7 @@ class Route:
         self._floor_id = self._last_id
 
     def _delivered_up_to(self, event: Event, last_id: int) -> bool:
-        # Old ids at the time of now are news: those of a venue that began anew.
+        # Old ids at the time of now are news: those of a venue that restarted.
         return 0 <= _ids(event)[1] <= last_id and not proves_restart(event.time_us, self._last_us)
 
     def _deliver(self, event: Event) -> Inbox[Item] | None:

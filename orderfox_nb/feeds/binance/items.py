@@ -34,7 +34,7 @@ class Overflowed(Struct, frozen=True):
 
 
 class Doubted(Struct, frozen=True):
-    """What was delivered does not agree with the venue, or not with itself: build it anew."""
+    """What was delivered does not agree with the venue, or not with itself: rebuild it."""
 
     reason: str
 
@@ -56,7 +56,7 @@ class Speaking(Struct, frozen=True):
 
 
 class Restarted(Struct, frozen=True):
-    """The venue began anew, as another stream of the symbol has shown, or whoever runs it."""
+    """The venue restarted, as another stream of the symbol has shown, or whoever runs it."""
 
     reason: str
 

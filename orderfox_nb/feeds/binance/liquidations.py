@@ -214,7 +214,7 @@ class LiquidationsFollower:
             yield self._reporter.gap(f"liquidations while the connection was down are not known ({error})")
 
     def _forget(self, reason: str) -> Iterator[Event]:
-        """Begin anew, with what the history has by now; what comes until then waits."""
+        """Start again, with what the history has by now; what comes until then waits."""
         for request in (_HISTORY, _HOLE, _RECONCILED):
             self._fetches.cancel(request)
         known, self._opened, self._gapped = self._opened, False, False

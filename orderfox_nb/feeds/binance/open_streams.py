@@ -51,7 +51,7 @@ class OpenStreams:
             inbox.put(notice)
 
     def restarted(self, reason: str, *, by: StatusReporter | None = None) -> None:
-        """Tell that the venue began anew, to whoever may have no way to notice.
+        """Tell that the venue restarted, to whoever may have no way to notice.
 
         Each is told before it reads on, and forgets what it would have noticed by: nobody notices the same twice.
 

@@ -1,4 +1,4 @@
-"""How often books may be built anew: one symbol's trouble must not use up the request weight of all."""
+"""How often books may be rebuilt: one symbol's trouble must not use up the request weight of all."""
 
 from __future__ import annotations
 

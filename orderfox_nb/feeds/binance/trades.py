@@ -26,8 +26,8 @@ MAX_FILLED: Final = 10_000
 class TradesFollower:
     """Yields every trade once, in the order of ids.
 
-    Ids that go back at the time of now are those of a venue that began anew (``core/restart.py``): that is told, and
-    the tape begins anew with what the venue has.
+    Ids that go back at the time of now are those of a venue that restarted (``core/restart.py``): that is told, and
+    the tape starts again with what the venue has.
 
     Args:
         newest: Asks for the newest trades.
@@ -55,9 +55,9 @@ class TradesFollower:
         """Whether ``live`` is still to be reported: not before everything that was asked for has been yielded."""
         self._connected = False
         self._abandoned_id = -1
-        """The last id of the venue before it began anew."""
+        """The last id of the venue before it restarted."""
         self._asked_us = 0
-        """When the newest trades were asked for because the venue began anew."""
+        """When the newest trades were asked for because the venue restarted."""
 
     @property
     def holding(self) -> bool:
@@ -112,7 +112,7 @@ class TradesFollower:
         yield from self._filled()
 
     def _is_of_before(self, trades: Sequence[Trade]) -> bool:
-        """Tell whether an answer is still that of the venue before it began anew: the stream has not come so far."""
+        """Tell whether an answer is still that of the venue before it restarted: the stream has not come so far."""
         reached = max((trade.id for trade in trades), default=-1) >= self._abandoned_id
         return reached and bool(self._waiting) and self._waiting[-1].id < self._abandoned_id
 
@@ -122,12 +122,12 @@ class TradesFollower:
             return
         self._late = self._late + 1 if trade.id <= self._last_id else 0
         if self._late >= LATE_IN_A_ROW:
-            yield from self._begin_anew(trade)
+            yield from self._restart(trade)
         else:
             yield from self._go_on(filled=False)
 
-    def _begin_anew(self, trade: Trade) -> Iterator[Event]:
-        yield from self._forget(f"trade ids went back from {self._last_id} to {trade.id}: the venue began anew")
+    def _restart(self, trade: Trade) -> Iterator[Event]:
+        yield from self._forget(f"trade ids went back from {self._last_id} to {trade.id}: the venue restarted")
 
     def _forget(self, reason: str) -> Iterator[Event]:
         """Begin with the newest trades that the venue has; what comes until then waits."""
@@ -138,9 +138,9 @@ class TradesFollower:
             yield self._reporter.restart(reason)
             self._fetches.cancel(_PAST)
             if self._connected:
-                self._ask_anew()
+                self._ask_again()
 
-    def _ask_anew(self) -> None:
+    def _ask_again(self) -> None:
         now_us = self._reporter.now_us()
         again = now_us < self._asked_us + 2 * _RESTART_PAUSE_S * 1e6
         self._asked_us = now_us
@@ -151,7 +151,7 @@ class TradesFollower:
         while self._waiting:
             trade = self._waiting[0]
             if trade.id <= self._last_id and proves_restart(trade.time_us, self._newest_us):
-                yield from self._begin_anew(trade)
+                yield from self._restart(trade)
                 return
             missing = trade.id - self._last_id - 1 if self._last_id >= 0 else 0
             if 0 < missing <= MAX_FILLED and not filled:

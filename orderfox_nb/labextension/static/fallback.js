@@ -1,4 +1,4 @@
-// After a kernel's restart a page that is loaded anew finds outputs whose widgets no kernel knows. JupyterLab says
+// After a kernel's restart a page that is reloaded finds outputs whose widgets no kernel knows. JupyterLab says
 // "model not found" there and passes over the HTML that the output carries for such a page: here it is shown instead.
 //
 // A prebuilt extension is a container of shared modules. This one needs none of them, so it is written by hand.

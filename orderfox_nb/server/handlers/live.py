@@ -107,7 +107,7 @@ class LiveSocket(MarketSocket):
         if (reader := self._readers.get(key)) is not None:
             reader.resume()
         else:
-            # Events have no full frame to send again: they begin anew, with their prelude.
+            # Events have no full frame to send again: they start again, with their prelude.
             await self._unsubscribe(key)
             await self._subscribe(key)
 
