@@ -229,7 +229,8 @@ async def test_a_phone_has_one_column_and_nothing_sticks_out(served: str, open_s
 
 async def test_header_ladder_and_chart_show_one_last_price_in_one_colour(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
-        await screen.wait_live("market", "chart", "book")
+        # The ticker alone does not know the move of its price: the trades do.
+        await screen.wait_live("market", "chart", "book", "tape")
         await screen.page.evaluate("""() => {
             const side = (one) => ["of-bid", "of-ask"].find((name) => one.classList.contains(name)) ?? "";
             const look = () => {
