@@ -61,6 +61,8 @@ class Catalogue:
         self._load: asyncio.Task[None] | None = None
         self._figured = False
         """Whether the list came with all figures that the venue has; one that lacks some is asked for again soon."""
+        self._lists_without = 0
+        """How many in a row lacked some."""
         self._calls = 0
         self._failures = 0
         self._hits = 0
@@ -209,7 +211,9 @@ class Catalogue:
         now_us = self._clock.now_us()
         if self._source == "venue" and not self.problem and self._figured:
             return now_us - self._loaded_us < TTL_S * 1e6
-        return self._source != "none" and now_us - self._tried_us < RETRY_S * 1e6
+        # Figures that are missing for a moment come with the next list, those that nobody has never.
+        retry_s = min(TTL_S, RETRY_S * 2 ** min(max(0, self._lists_without - 1), 10))
+        return self._source != "none" and now_us - self._tried_us < retry_s * 1e6
 
     async def _loaded(self) -> None:
         """Join the load that runs, or start one; it goes on when whoever asked goes away."""
@@ -236,6 +240,7 @@ class Catalogue:
             self._take(rows, "venue")
             lacking = isinstance(self._feed, Figured) and self._feed.lacks_figures
             self._figured = not lacking and any(row.ticker is not None for row in rows)
+            self._lists_without = 0 if self._figured else self._lists_without + 1
             self._loaded_us = self._clock.now_us()
             self.problem = ""
             if self._path is not None:

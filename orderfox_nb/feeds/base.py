@@ -105,7 +105,7 @@ class Feed(Protocol):
     ) -> Sequence[tuple[int, float, float, int]] | None:
         """Return past ``(bucket start, buy, sell, count)`` from ``start_us`` to before ``end_us``, ascending.
 
-        ``None`` where there is no history to ask, or it did not answer; empty means that nothing was liquidated.
+        ``None`` where there is no history to ask, or it does not know; empty means that nothing was liquidated.
         """
         ...
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from orderfox_nb.clock import Clock, SystemClock, in_time
 from orderfox_nb.core.events import Liquidation
-from orderfox_nb.core.timeframes import bar_open_us, next_bar_us
+from orderfox_nb.core.timeframes import DAY_US, bar_open_us, next_bar_us
 from orderfox_nb.errors import MalformedFrame, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.http import AnswerRefused, HttpAnswer, decode_json, fetch, new_session
 from orderfox_nb.feeds.transport import network_reason
@@ -28,6 +28,9 @@ MAX_BYTES: Final = 8_000_000
 """Of an answer: 1,000 orders have 300 kB, a week of minutes 2 MB."""
 _MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 1_000
+_PROOF_DAYS: Final = 30
+"""How far back something is looked for, to tell a quiet time from one that the API does not know."""
+_MOST_SYMBOLS: Final = 5_000
 
 _ASKED: Final[Mapping[str, str]] = {
     "3m": "1m",
@@ -81,6 +84,8 @@ class LiquidationHistory:
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
         self._troubles = Troubles(_log, self._clock)
+        self._reach_us: dict[str, int] = {}
+        """The oldest that the API is known to have of a symbol."""
         self.calls = 0
         self.failures = 0
 
@@ -131,10 +136,12 @@ class LiquidationHistory:
 
     async def volume(
         self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]]:
+    ) -> Sequence[tuple[int, float, float, int]] | None:
         """Return ``(bucket start, buy, sell, count)`` of epoch-aligned buckets from ``start_us`` to before ``end_us``.
 
-        The API counts no orders: the count is one for each side of a bucket with a sum, the least there can be.
+        The API counts no orders: the count is one for each side of a bucket with a sum, the least there can be. It has
+        no word for what it does not know, and answers nothing then too: so nothing means that nothing was liquidated
+        where the API has something from before, and ``None``, not known, where it has not.
 
         Raises:
             FeedError: The API cannot be asked.
@@ -167,10 +174,40 @@ class LiquidationHistory:
                 buckets[bucket_us] = (buy + size, sell, count + 1)
             else:
                 buckets[bucket_us] = (buy, sell + size, count + 1)
+        if not buckets:
+            return [] if await self._reaches(symbol, first_us) else None
+        self._note_reach(symbol, min(buckets))
         return [(bucket_us, *buckets[bucket_us]) for bucket_us in sorted(buckets)]
 
+    async def _reaches(self, symbol: str, before_us: int) -> bool:
+        """Return whether the API has anything of a symbol from before a time."""
+        if self._reach_us.get(symbol, before_us) < before_us:
+            return True
+        until_us = bar_open_us(before_us, "1d")
+        from_us = until_us - _PROOF_DAYS * DAY_US
+        rows = await self._get(
+            "liquidations",
+            list[_Volume],
+            {
+                "symbol": symbol,
+                "timeframe": "1d",
+                "start_timestamp": str(from_us // 1_000),
+                "end_timestamp": str(until_us // 1_000),
+            },
+        )
+        times = [row.timestamp * 1_000 for row in rows or [] if row.cumulated_usd_size > 0]
+        earlier = [time_us for time_us in times if from_us <= time_us < until_us]
+        if earlier:
+            self._note_reach(symbol, min(earlier))
+        return bool(earlier)
+
+    def _note_reach(self, symbol: str, time_us: int) -> None:
+        if len(self._reach_us) >= _MOST_SYMBOLS and symbol not in self._reach_us:
+            self._reach_us.clear()
+        self._reach_us[symbol] = min(time_us, self._reach_us.get(symbol, time_us))
+
     async def _get(self, path: str, kind: type[Answer], parameters: Mapping[str, str]) -> Answer | None:
-        """Send a request; ``None`` for a 404, which means that nothing was liquidated."""
+        """Send a request; ``None`` for a 404: there is nothing, or the API does not know."""
         self.calls += 1
         try:
             status, _, _, body = await in_time(self._clock, self._timeout_s, self._read(path, parameters))

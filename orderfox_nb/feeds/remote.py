@@ -61,6 +61,8 @@ class RemoteFeed:
         self._links = [self._new_link()]
         self._told_origin = _Origin()
         """Of the answer with the symbols: what is known before a socket is open."""
+        self.lacks_figures = False
+        """Whether the last symbol list came without any funding rate: the server could not have them then."""
         self._calls = 0
         self._troubles = Troubles(_log, self._clock)
 
@@ -114,7 +116,9 @@ class RemoteFeed:
                 self.venue, f"{self._url} has no symbols of its venue, only the built-in list; try again"
             )
         listings = [_listing(row, self.venue) for row in rows]
-        return [listing for listing in listings if listing is not None]
+        known = [listing for listing in listings if listing is not None]
+        self.lacks_figures = bool(known) and all(listing.funding_rate is None for listing in known)
+        return known
 
     async def candles(
         self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None

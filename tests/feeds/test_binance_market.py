@@ -244,7 +244,38 @@ async def test_no_past_liquidations_is_quiet_and_not_broken(venue: ScriptedVenue
         await next_of(stream, Status)
         assert (await next_of(stream, Status)).history == "complete"
         assert await feed.liquidations("BTCUSDT") == []
-        assert await feed.liquidation_volume("BTCUSDT", "1h", start_us=0, end_us=3_600_000_000) == []
+        assert await feed.liquidation_volume("BTCUSDT", "1h", start_us=0, end_us=3_600_000_000) is None
+
+
+async def test_a_quiet_time_is_told_from_one_that_the_history_does_not_know(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
+    """It answers nothing in both cases: what it has from before proves that nothing was liquidated."""
+    day_ms, hour_ms = 86_400_000, 3_600_000
+    kept_from_ms, only_ms = 100 * day_ms, 110 * day_ms
+    orders_ms = (kept_from_ms, only_ms)
+
+    def sums(request: web.Request) -> Any:
+        start_ms, end_ms = int(request.query["start_timestamp"]), int(request.query["end_timestamp"])
+        return [
+            {"timestamp": time_ms, "side": "SELL", "cumulated_usd_size": 5.0}
+            for time_ms in orders_ms
+            if start_ms <= time_ms < end_ms
+        ] or web.Response(status=404)
+
+    venue.answers["liquidations"] = sums
+    async with feed_on(venue, liquidation_url=f"{venue.http_url}/api") as feed:
+
+        async def volume(start_ms: int, hours: int) -> Any:
+            end_ms = start_ms + hours * hour_ms
+            return await feed.liquidation_volume("BTCUSDT", "1h", start_us=start_ms * 1000, end_us=end_ms * 1000)
+
+        assert await volume(kept_from_ms - 5 * day_ms, 24) is None, "before everything that it keeps"
+        assert await volume(kept_from_ms + 2 * day_ms, 24) == [], "between two orders"
+        assert await volume(only_ms, 2) == [(only_ms * 1000, 0.0, 5.0, 1)]
+        asked = len(venue.calls("liquidations"))
+        assert await volume(only_ms + day_ms, 24) == []
+        assert len(venue.calls("liquidations")) == asked + 1, "what is known is not asked for again"
 
 
 async def test_a_history_that_fails_is_told_and_live_orders_go_on(venue: ScriptedVenue, feed_on: OpenOn) -> None:

@@ -15,6 +15,7 @@ from aiohttp import web
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.desk.catalogue import RETRY_S, Catalogue
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.views.public_symbols import symbols
 from tests.feeds.venue import ScriptedVenue
 
@@ -197,3 +198,26 @@ async def test_a_symbol_whose_row_is_odd_or_whose_list_is_empty_is_not_taken_for
             await feed.listings()
             assert feed.why_unlisted(first) == reason
             assert feed.why_unlisted(second) == ""
+
+
+async def test_funding_that_another_server_did_not_have_is_asked_for_again_soon_and_then_less_often(
+    venue: ScriptedVenue,
+) -> None:
+    row = {"symbol": "BTC/USDT:USDT", "baseAsset": "BTC", "quoteAsset": "USDT", "tickSize": "0.1", "stepSize": "0.001"}
+    ticker = {"timestamp": 1, "last": 1.0, "open": 1.0, "high": 1.0, "low": 1.0, "volume": 1.0, "quoteVolume": 1.0}
+    row |= {"id": "BTCUSDT", "ticker": ticker}
+    venue.answers["v1/symbols"] = [row]
+    clock = ManualClock()
+    async with RemoteFeed(venue.http_url, clock=clock) as feed:
+        catalogue = Catalogue(feed, clock=clock)
+
+        async def asked_after(seconds: float) -> int:
+            await clock.advance(seconds)
+            await catalogue.rows()
+            return len(venue.calls("v1/symbols"))
+
+        assert [await asked_after(seconds) for seconds in (0, 9, 2, 9, 9, 9, 30, 11)] == [1, 1, 2, 2, 2, 3, 3, 4]
+        venue.answers["v1/symbols"] = [{**row, "fundingRate": 0.0001}]
+        assert await asked_after(81) == 5
+        assert (await catalogue.rows())[0].funding_rate == 0.0001
+        assert await asked_after(290) == 5

@@ -152,7 +152,7 @@ class Past:
         """Return the sums by minute up to now and the newest orders, which are in the sums as well."""
         until_us = self._now_us()
         start_us = bar_open_us(until_us, "1m") - PRELUDE_MINUTES * MINUTE_US
-        rows = await history.volume(symbol, "1m", start_us=start_us, end_us=until_us)
+        rows = await history.volume(symbol, "1m", start_us=start_us, end_us=until_us) or ()
         volume = LiquidationVolume(
             symbol=symbol,
             time_us=until_us,
