@@ -30,7 +30,7 @@ _MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 1_000
 _PROOF_DAYS: Final = 30
 """How far back something is looked for, to tell a quiet time from one that the API does not know."""
-_MOST_SYMBOLS: Final = 5_000
+_MAX_SYMBOLS: Final = 5_000
 
 _ASKED: Final[Mapping[str, str]] = {
     "3m": "1m",
@@ -202,7 +202,7 @@ class LiquidationHistory:
         return bool(earlier)
 
     def _note_reach(self, symbol: str, time_us: int) -> None:
-        if len(self._reach_us) >= _MOST_SYMBOLS and symbol not in self._reach_us:
+        if len(self._reach_us) >= _MAX_SYMBOLS and symbol not in self._reach_us:
             self._reach_us.clear()
         self._reach_us[symbol] = min(time_us, self._reach_us.get(symbol, time_us))
 

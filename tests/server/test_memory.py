@@ -33,7 +33,7 @@ BOUND = 120 * MB
 """What an abuse may add; the unread kernel and the bombs would add four times as much or more without their limits."""
 MESSAGES = 120
 CONNECTIONS = 600
-ROUNDS = 20
+ROUNDS = 8
 TEXT = """
 from ipywidgets import Text
 text = Text()
