@@ -59,8 +59,8 @@ class ClientWeight:
         self._left = RateLimit(burst=per_minute, per_s=per_minute / 60, now_s=now_s)
         self._loopback_limited = loopback_limited
 
-    def take(self, client: str, weight: int) -> None:
-        """Take the weight of a question from a client.
+    def spend(self, client: str, weight: int) -> None:
+        """Spend request weight of a client.
 
         Raises:
             ClientLimited: It has none left.
@@ -87,7 +87,7 @@ class NewBooks:
         self._now_s = now_s
         self._opening: OrderedDict[tuple[str, Hashable], float] = OrderedDict()
 
-    def take(self, client: str, book: Hashable) -> None:
+    def open(self, client: str, book: Hashable) -> None:
         """Count a book that a client opens: once, however many of its panels ask for it at the same time.
 
         Raises:
@@ -147,8 +147,8 @@ class Places:
         self._clients: Counter[str] = Counter()
         self._taken = 0
 
-    def take(self, address: str) -> str:
-        """Take a place; returns why there is none, empty when it was taken."""
+    def reserve(self, address: str) -> str:
+        """Reserve a place; returns why there is none, empty when there is one."""
         client = client_of(address)
         if self._taken >= self.overall:
             return f"This server has all of its {self.overall} sockets in use: try again later"
@@ -162,7 +162,7 @@ class Places:
         """Return whether an address has no limit of its own."""
         return not self._loopback_limited and is_loopback(address)
 
-    def leave(self, address: str) -> None:
+    def release(self, address: str) -> None:
         """Give a place back."""
         client = client_of(address)
         self._taken -= 1

@@ -131,7 +131,7 @@ class DeskService:
         """Return what takes the cost of a client's questions from it: nothing does where the client is trusted."""
         if trusted or not self.standalone:
             return None
-        return partial(self.weight.take, client)
+        return partial(self.weight.spend, client)
 
     def lists_origin(self, origin: str | None) -> bool:
         """Return whether an origin is one of CORS_ORIGINS."""

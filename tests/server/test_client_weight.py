@@ -169,4 +169,4 @@ async def test_a_client_opens_so_many_new_books_and_reads_those_that_are_open(tm
         assert len(service.opened.hub.topics) == 3
         # A minute later there is room again.
         service.now_s = lambda: 61.0
-        service.new_books.take("127.0.0.2", "another")
+        service.new_books.open("127.0.0.2", "another")

@@ -53,12 +53,12 @@ def test_clients_that_are_told_apart_are_bounded() -> None:
 
 def test_places_are_counted_for_each_client_but_this_machine() -> None:
     places = Places(overall=4, per_client=1)
-    assert places.take("192.0.2.1") == ""
-    assert "a client" in places.take("192.0.2.1")
-    assert [places.take("127.0.0.1"), places.take("::1"), places.take("")] == ["", "", ""]
-    assert "all of its 4" in places.take("192.0.2.2")
-    places.leave("192.0.2.1")
-    assert places.take("192.0.2.1") == ""
+    assert places.reserve("192.0.2.1") == ""
+    assert "a client" in places.reserve("192.0.2.1")
+    assert [places.reserve("127.0.0.1"), places.reserve("::1"), places.reserve("")] == ["", "", ""]
+    assert "all of its 4" in places.reserve("192.0.2.2")
+    places.release("192.0.2.1")
+    assert places.reserve("192.0.2.1") == ""
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 70_000])

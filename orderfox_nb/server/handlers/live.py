@@ -64,7 +64,7 @@ class LiveSocket(MarketSocket):
             if tasks:
                 await asyncio.wait(tasks)
 
-    async def take(self, message: dict[str, Any]) -> None:
+    async def handle_message(self, message: dict[str, Any]) -> None:
         if not hasattr(self, "_desk"):
             # The page spoke before the desk was open: its message waits, and so does what follows.
             self._desk = await self.service.desk()
@@ -85,7 +85,7 @@ class LiveSocket(MarketSocket):
             case {"type": "request"}:
                 await self.complain("Expected a whole number as id")
             case _:
-                await super().take(message)
+                await super().handle_message(message)
 
     async def _subscribe(self, key: str) -> None:
         if (running := self._keys.get(key)) is not None and not running.done():

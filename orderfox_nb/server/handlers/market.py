@@ -52,7 +52,7 @@ class ListRoute(MarketRoute):
 
     headers: ClassVar[Mapping[str, str]] = {"X-Quality": "State and coverage of the data, and since when, as JSON"}
 
-    def told(self, answer: Answer) -> bytes:
+    def encoded(self, answer: Answer) -> bytes:
         """Set the headers of a list and return its text."""
         self.set_header("X-Quality", msgspec.json.encode(answer.quality).decode())
         return answer.text
@@ -66,7 +66,7 @@ class LimitedRoute(ListRoute):
     def told_of(self, answer: Answer, *, limit: int) -> bytes:
         """Set the headers of a limited list and return its text."""
         self.set_header("X-Limit", str(limit))
-        return self.told(answer)
+        return self.encoded(answer)
 
 
 class Symbols(ListRoute):
@@ -85,7 +85,7 @@ class Symbols(ListRoute):
         rows = await catalogue.rows()
         # A header is ASCII, and a source may be a file of any name.
         self.set_header("X-Origin", json.dumps(msgspec.to_builtins(desk.origin)))
-        return self.told(Answer(symbols(rows), catalogue.quality))
+        return self.encoded(Answer(symbols(rows), catalogue.quality))
 
 
 class SymbolCacheStats(MarketRoute):

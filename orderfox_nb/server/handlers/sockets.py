@@ -109,7 +109,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._left_out = 0
         limit_unsent(self.ws_connection)
         self._client = self.request.remote_ip or ""
-        if full := self.service.places.take(self._client):
+        if full := self.service.places.reserve(self._client):
             self._task = asyncio.create_task(self._turn_away(full), name=f"refused {self.correlation}")
             return
         self._placed = True
@@ -127,7 +127,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         raise NotImplementedError
 
-    async def take(self, message: dict[str, Any]) -> None:
+    async def handle_message(self, message: dict[str, Any]) -> None:
         """Act on a message of the reader that is no ping.
 
         Raises:
@@ -208,7 +208,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         new_book = topic.channel == "book" and desk.hub.state(topic) is None
         if new_book and self.service.standalone and not self._has_our_token():
-            self.service.new_books.take(self._client, topic)
+            self.service.new_books.open(self._client, topic)
 
     async def pace(self) -> None:
         """Wait after a frame where this reader's client has more of them than its share."""
@@ -238,7 +238,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                 await self.send(b'{"type":"pong"}')
             else:
                 try:
-                    await self.take(parsed)
+                    await self.handle_message(parsed)
                 except OrderFoxError as error:
                     await self.complain(str(error))
 
@@ -251,7 +251,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._task.cancel()
         if not self._placed:
             return
-        self.service.places.leave(self._client)
+        self.service.places.release(self._client)
         self.service.sockets.discard(self)
         self.service.metrics.sockets.labels(self.route).dec()
         self.service.metrics.messages.labels(self.route).inc(self._messages)

@@ -166,9 +166,9 @@ class OrderBookSocket(SymbolSocket):
                 return
             self._switched.clear()
 
-    async def take(self, message: dict[str, Any]) -> None:
+    async def handle_message(self, message: dict[str, Any]) -> None:
         if message.get("type") != "update_params":
-            await super().take(message)
+            await super().handle_message(message)
             return
         self.check_cost("update_params")
         wanted = dict((await self._current()).parameters)
