@@ -33,7 +33,7 @@ _Level: TypeAlias = tuple[float, float]
 _decode: Callable[[msgspec.Raw], list[_Level]] = msgspec.json.Decoder(list[_Level], strict=False).decode
 
 
-class BookView(NamedTuple):
+class BookLevels(NamedTuple):
     """Both sides as (ticks, lots), best first; read-only arrays that never change."""
 
     bids: tuple[Integers, Integers]
@@ -154,9 +154,9 @@ class Book:
             keys = -keys
         return keys.tolist(), lots.tolist()
 
-    def view(self) -> BookView:
+    def view(self) -> BookLevels:
         """Return all levels of both sides."""
-        return BookView(self.levels("bid"), self.levels("ask"), self.instrument)
+        return BookLevels(self.levels("bid"), self.levels("ask"), self.instrument)
 
     def prelude(self) -> Sequence[Event]:
         """Return one snapshot, and the gap after it where there was one; nothing before the first snapshot."""

@@ -19,7 +19,7 @@ from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import FeedError
 from orderfox_nb.views.live_book import book_columns, depth_columns
-from orderfox_nb.views.public_book import BookView, orderbook_update
+from orderfox_nb.views.public_book import LadderFrame, orderbook_update
 from orderfox_nb.views.stamp import Stamp, live_frame
 from orderfox_nb.views.trades import PUBLIC_TRADES, TapeView, new_trades, tape_columns, trades_update
 
@@ -117,7 +117,7 @@ class BookRecipe(OneTopic[Book]):
         best = self.fold.best_bid or self.fold.best_ask
         return None if best is None else self.instrument.price(best)
 
-    def capture(self) -> BookView:
+    def capture(self) -> LadderFrame:
         self.state.check()
         book, units = self.fold, self.instrument.tick_units
         bid, ask = book.best_bid, book.best_ask
@@ -130,7 +130,7 @@ class BookRecipe(OneTopic[Book]):
                 average_prices(book, "ask", ladder.ask_cumulative),
             )
         )
-        return BookView(
+        return LadderFrame(
             ladder=ladder,
             averages=averages,
             time_us=book.time_us or self.now_us(),
@@ -138,7 +138,7 @@ class BookRecipe(OneTopic[Book]):
             best_ask=None if ask is None else ask * units,
         )
 
-    def full(self, view: BookView, stamp: Stamp) -> tuple[bytes, ...]:
+    def full(self, view: LadderFrame, stamp: Stamp) -> tuple[bytes, ...]:
         if self._zone is not None:
             text = orderbook_update(
                 view.ladder,
@@ -152,7 +152,7 @@ class BookRecipe(OneTopic[Book]):
             text = live_frame(stamp, book_columns(view, instrument=self.instrument, options=self._options))
         return (text,)
 
-    def delta(self, before: BookView, view: BookView, stamp: Stamp) -> None:
+    def delta(self, before: LadderFrame, view: LadderFrame, stamp: Stamp) -> None:
         """A grouped book changes nearly everywhere: every frame is full."""
 
 

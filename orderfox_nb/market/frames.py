@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orderfox_nb.core.bars import BarColumns
-from orderfox_nb.core.book import BookView
+from orderfox_nb.core.book import BookLevels
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
 from orderfox_nb.feeds.base import Listing, Origin
 
@@ -185,7 +185,7 @@ def quality_frame(topics: Mapping[Topic, Mapping[str, Any]], symbol: str) -> pd.
     return frame
 
 
-def book_frame(view: BookView, attributes: dict[str, Any]) -> pd.DataFrame:
+def book_frame(view: BookLevels, attributes: dict[str, Any]) -> pd.DataFrame:
     """Return the levels as a ladder: asks from the worst to the best, then bids from the best.
 
     ``cumulative`` counts outward from the best price of each side, summed in whole lots.

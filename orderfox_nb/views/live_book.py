@@ -12,10 +12,10 @@ from orderfox_nb.core.depth import Depth, DepthSide
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import row_price_units
-from orderfox_nb.views.public_book import BookView
+from orderfox_nb.views.public_book import LadderFrame
 
 
-def book_columns(view: BookView, *, instrument: Instrument, options: Sequence[Decimal]) -> dict[str, Any]:
+def book_columns(view: LadderFrame, *, instrument: Instrument, options: Sequence[Decimal]) -> dict[str, Any]:
     """Return rows as whole numbers, best first."""
     ladder, units = view.ladder, instrument.lot_units
 

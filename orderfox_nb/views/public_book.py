@@ -120,7 +120,7 @@ def _numbers(units: list[int], digits: int) -> list[float]:
     return [count / scale for count in units]
 
 
-class BookView(msgspec.Struct, frozen=True, kw_only=True):
+class LadderFrame(msgspec.Struct, frozen=True, kw_only=True):
     """What a frame of a book shows."""
 
     ladder: Ladder
