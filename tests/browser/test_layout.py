@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page
 
 from tests.browser.conftest import OpenScreen, until
 from tests.server.conftest import TOKEN, Child
 
 pytestmark = pytest.mark.browser
+
+
+CONTROLS = {
+    ".of-timeframe:not(.of-seldom), .of-timeframe-list": ("5m", "15m", "1h"),
+    ".of-range-select": ("0.5", "2", "5"),
+    ".of-rounding-select": ("100", "50", "10"),
+    ".of-tape .of-field": ("1001", "2002", "3003"),
+    ".of-span": ("1 m", "15 m", "1 h"),
+}
+"""One control of each panel, and what is chosen after each way to it."""
+PLACE = """(control) => {
+    const shown = [...document.querySelectorAll(control)].filter((one) => one.checkVisibility());
+    const boxes = shown.map((one) => one.getBoundingClientRect());
+    return [scrollY, boxes.length > 0 && boxes.every(({ top, bottom }) => top >= 0 && bottom <= innerHeight)];
+}"""
+
+
+async def use(page: Page, control: str, value: str) -> None:
+    """Choose a value of a control that is in view, and wait until the page's address says so."""
+    part = page.locator(control).locator("visible=true")
+    kind = await part.first.evaluate("(one) => one.tagName")
+    if kind == "SELECT":
+        await part.first.select_option(value)
+    elif kind == "INPUT":
+        await part.first.fill(value)
+        await part.first.press("Enter")
+    else:
+        await part.get_by_text(value, exact=True).click()
+    if value != "1 h":  # it is the usual one
+        await until(page, "(value) => location.search.includes(`=${value}`)", value.replace(" ", ""))
+    # A key scrolls the page, and not a list that was chosen from.
+    await page.evaluate("document.activeElement.blur()")
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1024, 768)])
@@ -31,16 +65,28 @@ async def test_the_page_scrolls_by_wheel_by_key_and_by_finger_down_to_its_last_p
                 await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
             await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
-        await page.mouse.move(width / 2, height / 2)  # over the chart, which does not hold the page
-        for move in (lambda: page.mouse.wheel(0, 300), lambda: page.keyboard.press("PageDown"), finger):
+        async def wheel() -> None:
+            await page.mouse.wheel(0, height / 4)
+
+        async def key() -> None:
+            await page.keyboard.press("PageDown")
+
+        await page.mouse.move(width / 2, height / 2)  # over the panels, of which none holds the page
+        for turn, move in enumerate((wheel, key, finger)):
             await page.evaluate("scrollTo(0, 0)")
             await until(page, "scrollY === 0")
-            await move()
-            await until(page, "scrollY > 0")
-        await page.keyboard.press("End")
-        await until(page, "document.querySelector('.of-span').getBoundingClientRect().bottom < innerHeight")
-        await page.locator(".of-liquidations .of-span").first.click()
-        await screen.wait_data("liquidations", span="1m")
+            for control, values in CONTROLS.items():
+                for _ in range(24):
+                    before, seen = await page.evaluate(PLACE, control)
+                    if seen:
+                        break
+                    await move()
+                    # A gesture that a busy page did not take is made again, as a person does.
+                    with contextlib.suppress(TimeoutError):
+                        await until(page, "(before) => scrollY > before", before, timeout_s=5)
+                else:
+                    pytest.fail(f"{move.__name__} does not lead to {control}")
+                await use(page, control, values[turn])
         assert await page.evaluate("document.scrollingElement.scrollWidth") <= width
         # The longest that the badge says, which a fast machine does not.
         long = "live · 12.3 s · this browser cannot keep up · through the kernel"
