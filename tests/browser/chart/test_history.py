@@ -56,11 +56,17 @@ async def test_a_time_that_was_not_live_is_shaded_and_told_under_the_pointer(ope
 
         def from_server(text: str | bytes) -> None:
             message = json.loads(text)
-            if message["type"] == "frame" and "/candles?" in message["key"] and state != "live":
-                if not began:
+            if message["type"] == "frame" and "/candles?" in message["key"]:
+                if state != "live" and not began:
                     began.append(message["time"] - 600_000)
-                lapse = [state, began[0], began[0] + 300_000, "<i>the line was cut</i>", 12]
-                message["lapses"] = [lapse]
+                lapse = (
+                    [state, *(began[0] + late for late in (0, 300_000)), "<i>the line was cut</i>", 12]
+                    if began
+                    else None
+                )
+                # The lapses are the test's alone: a busy machine may have had one of its own.
+                if lapse or "lapses" in message:
+                    message["lapses"] = [lapse] if lapse else []
                 socket.send(json.dumps(message))
             else:
                 socket.send(text)
