@@ -117,8 +117,8 @@ def _serve(options: argparse.Namespace) -> int:
             preheated=options.preheat if kernels else 0,
             extensions=settings.extension_names,
             kernels={
-                "most": settings.max_kernels,
-                "most_per_client": settings.max_client_kernels,
+                "max_kernels": settings.max_kernels,
+                "max_per_client": settings.max_client_kernels,
                 "memory_mb": settings.kernel_memory_mb,
             },
         ),

@@ -198,10 +198,10 @@ class Answers:
 
 def _range(interval: str, start_ms: int | None, end_ms: int | None, now_us: int) -> tuple[int, int]:
     """Return the range of buckets that was asked for, in microseconds."""
-    longest_us = MAX_DAYS[interval] * DAY_US
+    max_range_us = MAX_DAYS[interval] * DAY_US
     end_us = next_bar_us(bar_open_us(now_us, interval), interval) if end_ms is None else end_ms * 1000
     if start_ms is None:
-        count = min(_DEFAULT_BUCKETS, longest_us // TIMEFRAME_US[interval])
+        count = min(_DEFAULT_BUCKETS, max_range_us // TIMEFRAME_US[interval])
         start_us = max(previous_bar_us(bar_open_us(max(end_us, 1) - 1, interval), interval, count - 1), 0)
     else:
         start_us = start_ms * 1000
@@ -209,7 +209,7 @@ def _range(interval: str, start_ms: int | None, end_ms: int | None, now_us: int)
         raise BadValue("time range", f"{start_ms}..{end_ms}", "an end after its start")
     # What is still to come of the open bucket makes a range no longer.
     last_us = now_us if now_us < end_us <= next_bar_us(bar_open_us(now_us, interval), interval) else end_us
-    if last_us - start_us > longest_us and start_ms is not None:
+    if last_us - start_us > max_range_us and start_ms is not None:
         raise BadValue("time range", f"{start_ms}..{end_ms}", f"at most {MAX_DAYS[interval]} days of {interval}")
     return start_us, end_us
 

@@ -45,9 +45,9 @@ def bound_memory(manager: Any, megabytes: int) -> None:
     pid = getattr(getattr(manager, "provisioner", None), "pid", None)
     if not megabytes or not pid or resource is None or sys.platform != "linux":
         return
-    most = megabytes * 2**20
+    max_bytes = megabytes * 2**20
     try:
-        resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+        resource.prlimit(pid, resource.RLIMIT_DATA, (max_bytes, max_bytes))
     except (OSError, ValueError):
         # It has ended already, or the system has a smaller bound for everybody.
         _log.debug("pid=%d memory not bounded", pid, exc_info=True)

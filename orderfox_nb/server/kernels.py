@@ -47,16 +47,16 @@ class DashboardKernels(AsyncMappingKernelManager):
 
     kernel_environment = Dict(help="Variables that every kernel gets")
     closing = Bool(False)
-    most = Integer(40, help="Kernels at a time: every page has one, and anybody may open pages").tag(config=True)
-    most_per_client = Integer(10, help="Kernels of one address's pages").tag(config=True)
+    max_kernels = Integer(40, help="Kernels at a time: every page has one, and anybody may open pages").tag(config=True)
+    max_per_client = Integer(10, help="Kernels of one address's pages").tag(config=True)
     memory_mb = Integer(1024, help="Memory that a kernel may have, 0 for as much as there is (Linux)").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"kernel_manager_class": f"{__name__}.{BoundedKernel.__name__}", **kwargs})
         self.starting: set[asyncio.Task[Any]] = set()
         """Tasks inside a start: ended there, a kernel would be left behind."""
-        self.accounts = KernelAccounts(self.most_per_client)
-        self._turns = Turns(STARTS_AT_ONCE, self.most)
+        self.accounts = KernelAccounts(self.max_per_client)
+        self._turns = Turns(STARTS_AT_ONCE, self.max_kernels)
         self._asked = 0
         self._processes: dict[str, int | None] = {}
         """The process that each kernel was started with."""
@@ -64,8 +64,8 @@ class DashboardKernels(AsyncMappingKernelManager):
     async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
         if self.closing:
             raise web.HTTPError(503, "The server stops")
-        if len(self.list_kernel_ids()) + self._asked >= self.most:
-            raise web.HTTPError(503, f"{self.most} pages are open already")
+        if len(self.list_kernel_ids()) + self._asked >= self.max_kernels:
+            raise web.HTTPError(503, f"{self.max_kernels} pages are open already")
         kwargs["env"] = {**ONE_THREAD, **(kwargs.get("env") or {}), **self.kernel_environment}
         self._asked += 1
         try:
@@ -93,7 +93,7 @@ class DashboardKernels(AsyncMappingKernelManager):
         running = set(self.list_kernel_ids())
         self._processes = {kernel: pid for kernel, pid in self._processes.items() if kernel in running}
         for notebook in self._ready_pools():
-            if not self.closing and len(running) + self._asked < self.most:
+            if not self.closing and len(running) + self._asked < self.max_kernels:
                 self.fill_if_needed(notebook_name=notebook)  # type: ignore[attr-defined]
 
     async def discard_ended(self) -> None:

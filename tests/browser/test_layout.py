@@ -22,7 +22,7 @@ CONTROLS = {
     ".of-range-select": ("0.5", "2", "5"),
     ".of-rounding-select": ("100", "50", "10"),
     ".of-tape .of-field": ("1001", "2002", "3003"),
-    ".of-span": ("1 m", "15 m", "1 h"),
+    ".of-span": ("1 m", "15 m", "1 m"),
 }
 """One control of each panel, and what is chosen after each way to it."""
 PLACE = """(control) => {
@@ -43,8 +43,8 @@ async def use(page: Page, control: str, value: str) -> None:
         await part.first.press("Enter")
     else:
         await part.get_by_text(value, exact=True).click()
-    if value != "1 h":  # it is the usual one
-        await until(page, "(value) => location.search.includes(`=${value}`)", value.replace(" ", ""))
+    said = "(value) => [...new URLSearchParams(location.search).values()].includes(value)"
+    await until(page, said, value.replace(" ", ""))
     # A key scrolls the page, and not a list that was chosen from.
     await page.evaluate("document.activeElement.blur()")
 
