@@ -7,14 +7,14 @@ JOBS ?= 2
 ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
-.PHONY: serve lab test quick check format bench clean
+.PHONY: serve lab test quick check js format bench clean
 
 $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
 	@echo "[2/2] Downloading about 106 MB and installing, 2 to 3 minutes the first time"
-	$(BIN)/python -m pip install --editable .
+	$(BIN)/python -m pip install --editable '.[venues]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -33,17 +33,39 @@ lab: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# What to run after every change: folds, frames and style, in half a minute.
+# What to run after every change: folds, frames and style, in half a minute. The types are checked beside the tests, and
+# the tests are two runs, of which one imports no server; plugins that it does not use take longer to import than those.
+QUICK := ORDERFOX_HYPOTHESIS=quick $(BIN)/python -m pytest -q -p no:schemathesis -p no:nbval
 quick: $(VENV)/.installed-test
+	@$(MAKE) --jobs --output-sync=target --no-print-directory quick-types quick-core quick-desk quick-style
+
+.PHONY: quick-style quick-types quick-core quick-desk
+quick-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright orderfox_nb/core orderfox_nb/views orderfox_nb/desk
-	$(BIN)/python -m pytest -q --numprocesses $(JOBS) tests/core tests/views tests/desk tests/test_architecture.py
 
-check: $(VENV)/.installed-test
+quick-types:
+	$(BIN)/pyright $(wildcard $(patsubst %,orderfox_nb/%,core views analytics desk market))
+
+quick-core:
+	$(QUICK) $(wildcard $(patsubst %,tests/%,core views analytics)) tests/test_architecture.py
+
+quick-desk:
+	$(QUICK) tests/desk tests/market
+
+check: $(VENV)/.installed-test node_modules/.package-lock.json
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	npm run --silent lint
+
+# The tests of the page's modules alone, in node, which needs no Python.
+js: node_modules/.package-lock.json
+	npm run --silent lint
+	node --test $$(find tests/js -name '*.test.js')
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .

@@ -4,7 +4,18 @@ import globals from "globals";
 export default [
   js.configs.recommended,
   {
-    files: ["orderfox_nb/widgets/*.js", "orderfox_nb/server/templates/*.js", "orderfox_nb/server/api_docs/*.js", "orderfox_nb/labextension/static/*.js"],
+    files: ["tests/js/**/*.js"],
+    languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: { ...globals.node, document: "readonly", location: "writable" } },
+    rules: {
+      eqeqeq: "error",
+      "no-var": "error",
+      "prefer-const": "error",
+      "max-len": ["error", { code: 120, ignoreUrls: true }],
+      "max-lines": ["error", 420],
+    },
+  },
+  {
+    files: ["orderfox_nb/widgets/**/*.js", "orderfox_nb/server/templates/*.js", "orderfox_nb/server/api_docs/*.js", "orderfox_nb/labextension/static/*.js", "tests/examples/**/*.js"],
     languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: globals.browser },
     rules: {
       eqeqeq: "error",

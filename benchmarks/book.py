@@ -7,8 +7,10 @@ away. A diff has 25 changes a side and is the venue's frame as it comes from the
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import partial
 from itertools import accumulate, cycle
 from typing import cast
 
@@ -21,7 +23,7 @@ from sortedcontainers import SortedDict
 from benchmarks.table import machine, medians_us, print_table, ratio
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.book_sync import BookSync
-from orderfox_nb.core.events import BookDelta, BookSnapshot, raw_levels
+from orderfox_nb.core.events import NO_TEXT, BookDelta, BookSnapshot, LevelColumns, SideColumns, raw_levels
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import build_ladder
 
@@ -77,7 +79,8 @@ def side_of(levels: int, draw: random.Random) -> list[int]:
 class Scene:
     """A book of so many levels a side, and diffs that keep it about as large."""
 
-    def __init__(self, levels: int) -> None:
+    def __init__(self, levels: int, *, changes: int = CHANGES) -> None:
+        self.changes = changes
         draw = random.Random(levels)
         self.bids = {MIDDLE - d: draw.randint(1, 9_999) for d in side_of(levels, draw)}
         self.asks = {MIDDLE + 1 + d: draw.randint(1, 9_999) for d in side_of(levels, draw)}
@@ -89,7 +92,7 @@ class Scene:
         for levels, sign in ((self.bids, -1), (self.asks, 1)):
             best = MIDDLE if sign < 0 else MIDDLE + 1
             ticks: set[int] = set()
-            while len(ticks) < CHANGES:
+            while len(ticks) < self.changes:
                 ticks.add(best + sign * int(draw.expovariate(1 / 300)))
             # The best price stays, so that neither book is ever crossed; half of the other levels come, half go.
             changed = [
@@ -130,7 +133,7 @@ def our_run(scene: Scene, read_every: int) -> Callable[[], None]:
     snapshot = scene.snapshot()
 
     def run() -> None:
-        sync = BookSync("futures")
+        sync = BookSync()
         sync.snapshot(snapshot)
         book.update_id = 0
         for number, frame in enumerate(scene.frames, 1):
@@ -188,6 +191,88 @@ def compare_updates(scenes: dict[int, Scene], exchange: binanceusdm) -> None:
     print_table(
         "Decode and apply a diff of 50 changes, µs (targets against ccxt.pro: 4× at 1,000 levels, 8× at 5,000)",
         ["book", "orderfox", "ccxt.pro", "ratio"],
+        rows,
+    )
+
+
+class LeastBook:
+    """The least code that keeps both sides of integers and knows the best prices: no ids, no checks, a fixed window."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.bids, self.asks = [0] * (2 * MIDDLE), [0] * (2 * MIDDLE)
+        for side, levels in ((self.bids, scene.bids), (self.asks, scene.asks)):
+            for ticks, lots in levels.items():
+                side[ticks] = lots
+        self.best_bid, self.best_ask = MIDDLE, MIDDLE + 1
+
+    def apply(self, columns: LevelColumns) -> None:
+        side, best = self.bids, self.best_bid
+        for price, size in zip(*columns.bids.integers, strict=True):
+            side[price] = size
+            if size and price > best:
+                best = price
+        while not side[best]:
+            best -= 1
+        self.best_bid = best
+        side, best = self.asks, self.best_ask
+        for price, size in zip(*columns.asks.integers, strict=True):
+            side[price] = size
+            if size and price < best:
+                best = price
+        while not side[best]:
+            best += 1
+        self.best_ask = best
+
+
+def in_columns(delta: BookDelta) -> BookDelta:
+    """Return a delta with its levels as a recording holds them."""
+    sides = [
+        SideColumns(
+            array("q", [BTC.ticks(price) for price, _ in levels]).tobytes(),
+            array("q", [BTC.lots(size) for _, size in levels]).tobytes(),
+        )
+        for levels in (delta.bids, delta.asks)
+    ]
+    columns = LevelColumns(sides[0], sides[1], BTC.price_digits, BTC.size_digits)
+    return msgspec.structs.replace(delta, raw_bids=NO_TEXT, raw_asks=NO_TEXT, columns=columns)
+
+
+def compare_columns(changes: Sequence[int]) -> None:
+    """Replay deltas of some sizes from text and from columns, with both best prices read after each."""
+    rows: list[list[object]] = []
+    for count in changes:
+        scene = Scene(1_000, changes=count)
+        text = [changed(scene, number) for number in range(500)]
+        columns = [in_columns(delta) for delta in text]
+        least = LeastBook(scene)
+
+        def replay(book: Book, deltas: list[BookDelta]) -> None:
+            for delta in deltas:
+                book.update_id = 0
+                book.apply(delta)
+                assert book.best_bid == MIDDLE
+                assert book.best_ask == MIDDLE + 1
+
+        def replay_least(least: LeastBook = least, deltas: list[BookDelta] = columns) -> None:
+            for delta in deltas:
+                assert delta.columns
+                least.apply(delta.columns)
+                assert least.best_bid == MIDDLE
+
+        times = medians_us(
+            {
+                "text": partial(replay, scene.ours(), text),
+                "columns": partial(replay, scene.ours(), columns),
+                "least": replay_least,
+            },
+            rounds=9,
+            per_call=len(text),
+        )
+        faster, over = ratio(times["text"], times["columns"]), ratio(times["columns"], times["least"])
+        rows.append([f"{2 * count} changes", times["text"], times["columns"], faster, times["least"], over])
+    print_table(
+        "Apply a delta and read both best prices, µs (target: columns 2.5× as fast as text)",
+        ["delta", "text", "columns", "ratio", "least code", "× least"],
         rows,
     )
 
@@ -304,6 +389,7 @@ def main() -> None:
     scenes = {levels: Scene(levels) for levels in (1_000, 5_000)}
     compare_updates(scenes, binanceusdm())
     compare_grouping(scenes)
+    compare_columns((2, 5, 12, 25, 50))
 
 
 if __name__ == "__main__":

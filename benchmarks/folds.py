@@ -9,11 +9,11 @@ from itertools import count
 import pandas as pd
 
 from benchmarks.table import machine, medians_us, print_table, ratio
-from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.candles import CandleState
 from orderfox_nb.core.events import Event, Liquidation, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidation_volume import LiquidationState
-from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.tape import TapeState
 from orderfox_nb.core.timeframes import MINUTE_US
 
 TITLE = "Folds"
@@ -38,7 +38,8 @@ def trades() -> list[Trade]:
         Trade(
             symbol="BTCUSDT",
             time_us=START_US + number * 18_000,
-            id=number,
+            id=str(number),
+            sequence=number,
             price=BTC.price(600_000 + number % 97),
             size=BTC.size(1 + number % 250),
             aggressor="buy" if number % 3 else "sell",
@@ -47,7 +48,7 @@ def trades() -> list[Trade]:
     ]
 
 
-def folded(make: Callable[[], Candles | Tape | LiquidationState], events: list[Event]) -> Callable[[], object]:
+def folded(make: Callable[[], CandleState | TapeState | LiquidationState], events: list[Event]) -> Callable[[], object]:
     def run() -> object:
         fold = make()
         for event in events:
@@ -72,8 +73,8 @@ def main() -> None:
     events = trades()
     times = medians_us(
         {
-            "candles": folded(lambda: Candles(BTC, "1m"), [*events]),
-            "tape": folded(lambda: Tape(BTC), [*events]),
+            "candles": folded(lambda: CandleState(BTC, "1m"), [*events]),
+            "tape": folded(lambda: TapeState(BTC), [*events]),
             "pandas": lambda: resampled(events),
         },
         per_call=TRADES,
@@ -87,10 +88,20 @@ def main() -> None:
         ],
     )
 
-    candles = Candles(BTC, "1m")
+    candles = CandleState(BTC, "1m")
     minutes = range(START_US, START_US + 1_500 * MINUTE_US, MINUTE_US)
     for number, time_us in enumerate(minutes):
-        candles.apply(Trade(symbol="BTCUSDT", time_us=time_us, id=number, price=100.0, size=1.0, aggressor="buy"))
+        candles.apply(
+            Trade(
+                symbol="BTCUSDT",
+                time_us=time_us,
+                id=str(number),
+                sequence=number,
+                price=100.0,
+                size=1.0,
+                aggressor="buy",
+            )
+        )
     rows = [candles.bar(time_us) for time_us in minutes]
     state = LiquidationState(BTC)
     for number in range(3_000):

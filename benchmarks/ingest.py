@@ -1,9 +1,12 @@
 """A whole market into one process: CPU share and memory with websockets, with picows, and with ccxt.pro.
 
+Beside each of the first two runs the floor, the least code over the same library (``ingest_floor``); the ratio of both
+is the figure to watch, as machines differ.
+
 A child process sends 550 symbols' depth diffs and aggregate trades over loopback at 7,500 frames a second; one client
 after the other takes all of it while 20 of the books are read at 10 Hz, and counts what arrived.
 
-    python -m benchmarks.ingest [--symbols 550] [--rate 7500] [--seconds 15]
+    python -m benchmarks.ingest [--symbols 550] [--rate 7500] [--seconds 15] [--clients websockets websockets-floor …]
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from typing import Any
 from benchmarks.table import machine, print_table
 
 TITLE = "A whole market into one process"
+
+FLOORS = {"websockets-floor": "websockets", "picows-floor": "picows.websockets"}
+CLIENTS = ["websockets-floor", "websockets", "picows-floor", "picows", "ccxt"]
 
 WATCHED = 20
 READS_PER_S = 10
@@ -62,8 +68,8 @@ async def ours(port: int, symbols: int, seconds: float) -> None:
     from benchmarks.market_replay import symbol_name
     from orderfox_nb.core.events import Topic
     from orderfox_nb.core.ladder import build_ladder
+    from orderfox_nb.core.origin import Origin
     from orderfox_nb.desk.hub import Hub
-    from orderfox_nb.feeds.base import Origin
     from orderfox_nb.feeds.binance.feed import BinanceFeed
 
     feed = BinanceFeed(
@@ -157,6 +163,20 @@ async def theirs(port: int, symbols: int, seconds: float) -> None:
             await exchange.close()
 
 
+async def least(library: str, port: int, symbols: int, seconds: float) -> None:
+    from benchmarks import ingest_floor
+
+    await ingest_floor.run(
+        library,
+        port,
+        symbols=symbols,
+        watched=WATCHED,
+        rows=ROWS,
+        reads_per_s=READS_PER_S,
+        measure=lambda received, reads: report(port, seconds, received, reads),
+    )
+
+
 def run_client(name: str, port: int, arguments: argparse.Namespace) -> dict[str, float] | None:
     command = [sys.executable, "-m", "benchmarks.ingest", "--client", name, "--port", str(port)]
     command += ["--symbols", str(arguments.symbols), "--seconds", str(arguments.seconds)]
@@ -173,12 +193,16 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=550)
     parser.add_argument("--rate", type=int, default=7_500)
     parser.add_argument("--seconds", type=float, default=15)
-    parser.add_argument("--client", choices=["websockets", "picows", "ccxt"])
+    parser.add_argument("--clients", nargs="+", choices=CLIENTS, default=CLIENTS)
+    parser.add_argument("--client", choices=CLIENTS, help="be this one, for a market at --port")
     parser.add_argument("--port", type=int)
     arguments = parser.parse_args()
     if arguments.client == "ccxt":
         asyncio.run(theirs(arguments.port, arguments.symbols, arguments.seconds))
         os._exit(0)  # ccxt's tasks of a saturated loop would hold the exit up
+    if arguments.client in FLOORS:
+        asyncio.run(least(FLOORS[arguments.client], arguments.port, arguments.symbols, arguments.seconds))
+        return
     if arguments.client:
         if arguments.client == "websockets":
             sys.modules["picows"] = None  # type: ignore[assignment]  # as on a machine without the extra
@@ -187,7 +211,8 @@ def main() -> None:
     command = [sys.executable, "-m", "benchmarks.market_replay"]
     command += ["--symbols", str(arguments.symbols), "--rate", str(arguments.rate)]
     rows: list[list[object]] = []
-    for name in ("websockets", "picows", "ccxt"):
+    results: dict[str, dict[str, float]] = {}
+    for name in arguments.clients:
         # A market of its own for each, so that one client's backlog is not the next one's load.
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdin is not None
@@ -197,10 +222,13 @@ def main() -> None:
             server.stdin.close()
             server.terminate()
         if result is not None:
+            results[name] = result
+            floor = results.get(f"{name}-floor")
             rows.append(
                 [
                     name,
-                    f"{result['cpu']:.0%}",
+                    f"{result['cpu']:.1%}",
+                    f"{result['cpu'] / floor['cpu']:.2f}×" if floor else "",
                     result["offered"],
                     result["frames"],
                     result["reads"],
@@ -210,7 +238,7 @@ def main() -> None:
             )
     print_table(
         f"{TITLE}: {arguments.symbols} symbols, {WATCHED} books read at {READS_PER_S} Hz ({machine()})",
-        ["client", "of a core", "frames/s offered", "received", "reads/s", "read µs", "RSS MB"],
+        ["client", "of a core", "× floor", "frames/s offered", "received", "reads/s", "read µs", "RSS MB"],
         rows,
     )
 

@@ -1,3 +1,5 @@
+# Jupyter Server calls what no module of the package calls.
+# pyright: reportUnusedFunction=false
 """The order-flow desk that lives in a notebook."""
 
 from __future__ import annotations
@@ -6,8 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orderfox_nb import errors, widgets
     from orderfox_nb.market.connection import Market
+    from orderfox_nb.market.recorded import RecordedMarket
     from orderfox_nb.widgets import (
         CandleChart,
         Dashboard,
@@ -34,6 +39,7 @@ __all__ = [
     "__version__",
     "connect",
     "errors",
+    "open_recording",
     "widgets",
 ]
 
@@ -43,7 +49,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    # Found by Tab, loaded when they are used.
+    # Offered by completion, loaded on first use.
     if name in {"errors", "widgets"}:
         return import_module(f"orderfox_nb.{name}")
     if name in __all__:
@@ -57,14 +63,25 @@ def connect(source: str | None = None) -> Market:
     Args:
         source: As ORDERFOX_SOURCE; without one the server that started this kernel, if there is one.
     """
-    # Importing the package must cost nothing: whoever only wants its version pays for no feed.
+    # Importing the package, for its version for example, must not import any feed.
     from orderfox_nb.market.connection import connect as connect_market  # noqa: PLC0415
 
     return connect_market(source)
 
 
+def open_recording(path: str | Path) -> RecordedMarket:
+    """Open a recording: ``open_recording(path)["BTCUSDT"].trades.df``.
+
+    Args:
+        path: Its folder.
+    """
+    from orderfox_nb.market.recorded import open_recording as open_market  # noqa: PLC0415
+
+    return open_market(path)
+
+
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    # Asked by Jupyter Server; a kernel that imports the package does not pay for it.
+    # Called by Jupyter Server; a kernel that imports the package must not load the server.
     from orderfox_nb.server.app import OrderFoxApp  # noqa: PLC0415
 
     return [{"module": "orderfox_nb.server.app", "app": OrderFoxApp}]

@@ -1,4 +1,4 @@
-"""The command ``orderfox``: ``serve`` the dashboard, or run the embedded exchange alone (``sim``).
+"""The command ``orderfox``: ``serve`` the dashboard, ``record`` markets, or run the embedded exchange alone (``sim``).
 
 Options override the environment. A value that cannot be used is one line that names its variable, and exit code 2.
 """
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from orderfox_nb import __version__
-from orderfox_nb.errors import SettingError
+from orderfox_nb.core.numerals import whole_number
+from orderfox_nb.errors import OrderFoxError, SettingError
 
 _LOG_FORMAT = "time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
 
@@ -35,8 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    # The simulation's command must not import the feeds.
+    from orderfox_nb.feeds.sources import sources_help  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
-        prog="orderfox", description="Serve the order-flow dashboard, or run the embedded exchange alone."
+        prog="orderfox",
+        description="Serve the order-flow dashboard, record markets, or run the embedded exchange alone.",
     )
     parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
@@ -44,15 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve",
         help="serve the dashboard and the endpoints",
-        epilog="Anybody who reaches the address may look. Writing needs the token in ORDERFOX_TOKEN.",
+        epilog=f"{sources_help()}\n\n"
+        "Anybody who reaches the address may look. Writing needs the token in ORDERFOX_TOKEN.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", help="port, 0 for any free one (default: BACKEND_PORT or 8000)")
     serve.add_argument("--base-url", default="/", help="prefix of every path, such as /desk/ (default: %(default)s)")
-    serve.add_argument(
-        "--source",
-        help="sim[?seed=7&symbols=24&speed=1&liquidation_rate=1], tape:<file>[?speed=20], binance or a server",
-    )
+    serve.add_argument("--source", help="where data comes from, see below (default: ORDERFOX_SOURCE or sim)")
     serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
     serve.add_argument(
         "--kernel-per-viewer",
@@ -78,29 +82,102 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--debug", action="store_true", default=None, help="log every request")
     serve.set_defaults(run=_serve)
 
-    # Its options are its own; it is named here for the help.
+    record = commands.add_parser(
+        "record",
+        help="record markets into a folder",
+        epilog=sources_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    record.add_argument("--symbols", required=True, help="symbols of the venue, separated by commas")
+    record.add_argument(
+        "--channels",
+        default="book,trades,candles,liquidations,mark,ticker,open_interest",
+        help="channels, separated by commas (default: %(default)s)",
+    )
+    record.add_argument("--interval", default="1m", help="timeframe of the candles (default: %(default)s)")
+    record.add_argument("--out", type=Path, required=True, help="folder to make the recording in")
+    record.add_argument("--duration", type=_duration, help="how long, such as 90s, 10m or 8h (default: until Ctrl+C)")
+    record.add_argument("--source", help="where data comes from, see below (default: ORDERFOX_SOURCE or sim)")
+    record.set_defaults(run=_record)
+
+    # The command parses its own options; it is listed here for the help.
     commands.add_parser("sim", help="run the embedded exchange alone (orderfox sim --help)", add_help=False)
     return parser
 
 
 def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,2}", text):
+    value = whole_number(text)
+    if value is None or not 0 <= value <= 99:
         raise argparse.ArgumentTypeError("expected a number from 0 to 99")
-    return int(text)
+    return value
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,6})([smhd]?)", text)
+    if not found:
+        raise argparse.ArgumentTypeError("expected seconds, or a number with s, m, h or d such as 10m")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+
+
+def _record(options: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from orderfox_nb.config import load_settings  # noqa: PLC0415
+    from orderfox_nb.desk.recording_run import record  # noqa: PLC0415
+    from orderfox_nb.feeds.sources import open_feed  # noqa: PLC0415
+    from orderfox_nb.views.contract import RecordingHealth  # noqa: PLC0415
+
+    settings = load_settings(ORDERFOX_SOURCE=options.source)
+    _log_to_stderr(debug=settings.debug)
+    feed = open_feed(settings.source, settings)
+    symbols = [symbol.strip().upper() for symbol in options.symbols.split(",") if symbol.strip()]
+    channels = [channel.strip() for channel in options.channels.split(",") if channel.strip()]
+    written: list[str] = []
+    with tqdm(total=options.duration, unit="s", desc="Recording", disable=None) as bar:
+
+        def report(status: RecordingHealth, elapsed_s: float) -> None:
+            bar.set_postfix_str(f"{status.events:,} events of {status.topics} topics", refresh=False)
+            bar.update(round(elapsed_s) - bar.n)
+            written[:] = [status.recording] if status.recording else written
+
+        try:
+            asyncio.run(
+                record(
+                    feed,
+                    options.out.expanduser(),
+                    symbols=symbols,
+                    channels=channels,
+                    interval=options.interval,
+                    duration_s=options.duration,
+                    report=report,
+                )
+            )
+        except KeyboardInterrupt:
+            bar.leave = True
+        except OrderFoxError as error:
+            print(f"orderfox: {error}", file=sys.stderr)
+            return 1
+    if not written:
+        print("orderfox: nothing was recorded", file=sys.stderr)
+        return 1
+    print(options.out / written[0])
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
     # jsonschema builds a grammar of international addresses when it is imported, 2 s of a start of 5. No schema of the
     # server has such an address; without the module jsonschema leaves that one format unchecked.
     sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
-    # The command for the simulation must not pay for Voila, nor must a setting that is wrong.
+    # Neither the simulation's command nor an invalid setting may import Voila.
     from orderfox_nb.server.base_url import parse_base_url  # noqa: PLC0415
     from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415
 
     settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
     base_url = parse_base_url(options.base_url)
 
-    from orderfox_nb.server.viewer.pages import asks_kernels  # noqa: PLC0415
+    from orderfox_nb.server.viewer.pages import has_kernel_per_viewer  # noqa: PLC0415
     from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
 
     _log_to_stderr(debug=settings.debug)
@@ -111,7 +188,7 @@ def _serve(options: argparse.Namespace) -> int:
     if not notebook.is_file():
         raise SettingError("--notebook", notebook, "a notebook that is there")
 
-    kernels = options.kernel_per_viewer or asks_kernels(notebook)
+    kernels = options.kernel_per_viewer or has_kernel_per_viewer(notebook)
     app = OrderFoxVoila(
         config=dashboard_config(
             preheated=options.preheat if kernels else 0,

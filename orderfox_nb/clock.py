@@ -1,4 +1,4 @@
-"""Time as something that is handed in, so that tests and replays own it."""
+"""Clocks are passed in, so that tests and replays control time."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ class ManualClock:
         await settle()
 
 
-async def in_time(clock: Clock, seconds: float, asking: Coroutine[Any, Any, Answer]) -> Answer:
+async def in_time(clock: Clock, seconds: float, request: Coroutine[Any, Any, Answer]) -> Answer:
     """Wait for something, at most so long by a clock.
 
     Raises:
         TimeoutError: It took longer, and was cancelled.
     """
-    task = asyncio.ensure_future(asking)
+    task = asyncio.ensure_future(request)
     sleeper = asyncio.ensure_future(clock.sleep(seconds))
     try:
         await asyncio.wait({task, sleeper}, return_when=asyncio.FIRST_COMPLETED)
@@ -88,7 +88,7 @@ async def in_time(clock: Clock, seconds: float, asking: Coroutine[Any, Any, Answ
         sleeper.cancel()
         task.cancel()
         await asyncio.wait({task, sleeper})
-        # Looked at also where somebody else was cancelled meanwhile, else the loop complains.
+        # Retrieve the exception even after a cancellation, else the loop logs it as never retrieved.
         if not task.cancelled():
             task.exception()
 

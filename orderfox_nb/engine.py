@@ -17,8 +17,9 @@ from typing import Any, Self, TypeVar
 
 from orderfox_nb.config import Settings
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.desks import Desks
 from orderfox_nb.errors import ForkedProcess, OrderFoxError
-from orderfox_nb.feeds.catalog import open_feed
+from orderfox_nb.feeds.sources import open_feeds
 from orderfox_nb.lifecycle import Service
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ Answer = TypeVar("Answer")
 
 
 class Engine:
-    """One desk on a loop in a daemon thread; nothing runs before ``start``.
+    """The desks of a process on a loop in a daemon thread; nothing runs before ``start``.
 
     Args:
         settings: Where data comes from, see ``source_of``.
@@ -37,13 +38,17 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.source = source_of(settings)
-        feed = open_feed(self.source, settings)
-        self.desk = Desk(feed, settings)
-        self._service: Service[Desk] = Service(lambda: self.desk, name="orderfox desk")
+        self.desks = Desks(open_feeds(self.source, settings), settings)
+        self._service: Service[Desks] = Service(lambda: self.desks, name="orderfox desks")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._pid = os.getpid()
+
+    @property
+    def desk(self) -> Desk:
+        """The desk of the first venue, which notebooks mean where they name none."""
+        return self.desks.first
 
     @property
     def running(self) -> bool:
@@ -105,7 +110,7 @@ class Engine:
             # What happened on the other thread says nothing that the error does not.
             raise error.with_traceback(None) from None
         except BaseException:
-            # Also for an interrupted cell: what nobody waits for must not go on.
+            # Also for an interrupted cell: work without a waiter must not continue.
             future.cancel()
             raise
 
@@ -122,7 +127,7 @@ class Engine:
             try:
                 future.result(_STOP_S)
             except Exception:  # noqa: BLE001 - the thread must end whatever the desk did
-                _log.exception("The desk of %s did not close", self.source)
+                _log.exception("The desks of %s did not close", self.source)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(_STOP_S)
             self._loop = self._thread = None

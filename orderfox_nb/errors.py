@@ -8,6 +8,7 @@ OrderFoxError
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
+├── RecordingError            a recording that cannot be read: names the file
 ├── ForkedProcess             a market that belongs to the process this one was forked from
 ├── TooManyFrames             a client, or all of them, that reads too many different frames (close code 1013)
 ├── TooManyKernels            a client whose pages have as many kernels as they may (HTTP 429)
@@ -16,7 +17,9 @@ OrderFoxError
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
     ├── VenueRefused          the venue answered with an error of its own
     │   ├── VenueBlocked      HTTP 451 or 403: not served in this country, or to this address
+    │   ├── SymbolRefused     the symbol is closed, or not listed at the moment
     │   └── RateLimited       HTTP 429 or 418: carries the seconds to wait
+    ├── NoPast                a past that the source does not keep, or does not know
     └── MalformedFrame        a frame that is not of the venue's protocol
 
 Errors carry data and compute their text, so that a handler can choose the
@@ -152,6 +155,18 @@ class OffStep(EventError):
         return f"a {self.name} of {self.value:.12g} is no multiple of the {kind} size {self.step} of {self.symbol}"
 
 
+class RecordingError(OrderFoxError):
+    """A recording that cannot be read."""
+
+    def __init__(self, path: Path, expected: str) -> None:
+        super().__init__(path, expected)
+        self.path = path
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}"
+
+
 class ForkedProcess(OrderFoxError):
     """A market that belongs to the process this one was forked from: its thread and its sockets are not here."""
 
@@ -169,13 +184,13 @@ class TooManyFrames(OrderFoxError):
 class TooManyKernels(OrderFoxError):
     """A client whose pages have as many kernels as they may."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(most)
-        self.most = most
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
     def __str__(self) -> str:
         return (
-            f"The pages of your address have all {self.most} kernels that one address may have: "
+            f"The pages of your address have all {self.limit} kernels that one address may have: "
             "close one of them and load this page again"
         )
 
@@ -236,8 +251,12 @@ class VenueBlocked(VenueRefused):
         return blocked_text(self.venue, self.status)
 
 
+class SymbolRefused(VenueRefused):
+    """The symbol is closed, or not listed at the moment: it may be traded again."""
+
+
 def blocked_text(venue: str, status: int) -> str:
-    """Say that a venue does not serve this place, and what to do."""
+    """Explain that a venue does not serve this location, and what to do."""
     if status == 403:
         return (
             f"{venue} blocks this address or region (HTTP 403, by its firewall or content network). "
@@ -255,6 +274,10 @@ class RateLimited(VenueRefused):
     def __init__(self, venue: str, reason: str, *, status: int, retry_after_s: float) -> None:
         super().__init__(venue, reason, status=status)
         self.retry_after_s = retry_after_s
+
+
+class NoPast(FeedError):
+    """A past that the source does not keep, or does not know."""
 
 
 class MalformedFrame(FeedError):

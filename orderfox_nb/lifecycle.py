@@ -80,7 +80,7 @@ class Service(Generic[Resource]):
         except BaseException as error:
             if entered:
                 raise
-            # Whoever waits in start() gets the error; it is not reported a second time by the task.
+            # The caller of start() gets the error; the task does not report it a second time.
             if not opened.done():
                 if isinstance(error, asyncio.CancelledError):
                     opened.cancel()

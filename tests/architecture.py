@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 PACKAGE = "orderfox_nb"
@@ -14,9 +14,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"core"}),
     frozenset({"analytics", "lifecycle", "clock", "config"}),
+    frozenset({"bots", "recording"}),
     frozenset({"sim"}),
     frozenset({"feeds"}),
-    frozenset({"views", "bots", "recording"}),
+    frozenset({"views"}),
     frozenset({"desk"}),
     frozenset({"engine"}),
     frozenset({"market"}),
@@ -30,10 +31,15 @@ RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 # all that they may import of it is how its process is started.
 ONLY = {
     "sim": frozenset({"core", "lifecycle", "clock", "errors"}),
+    "recording": frozenset({"core", "errors"}),
+    "views": frozenset({"core", "analytics", "feeds", "errors"}),
     "config": frozenset({"errors"}),
     "clock": frozenset({"errors"}),
     "lifecycle": frozenset({"errors"}),
 }
+
+# Within a part: a folder that others of it build on imports none of those.
+BELOW = {"feeds/venue": ("feeds.binance", "feeds.binance_spot", "feeds.embedded", "feeds.sources", "feeds.remote")}
 
 PURE = frozenset({"core", "analytics", "views"})
 PURE_MODULES = frozenset(
@@ -71,12 +77,46 @@ def findings(root: Path) -> list[str]:
             found.append(f"{where}:1: {part} has no layer")
             continue
         tree = ast.parse(text, str(path))
+        above = BELOW.get(relative.parent.as_posix(), ())
         for line, module in imported(tree, (root.name, *relative.parts[:-1])):
-            if reason := wrong(part, module):
+            if reason := wrong(part, module) or wrong_way(relative.parent.as_posix(), module, above):
                 found.append(f"{where}:{line}: {reason}")
+        found.extend(f"{where}:{line}: {test} passes digits of every script" for line, test in loose_digits(tree))
         if part in PURE:
             found.extend(f"{where}:{line}: {part} is pure, calls {name}" for line, name in impure_calls(tree))
     return found
+
+
+def cycles(root: Path) -> list[str]:
+    """Return the modules that import one another in a circle, at run time, in a function or only for types."""
+    paths = {".".join(path.relative_to(root.parent).with_suffix("").parts): path for path in root.rglob("*.py")}
+    paths = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    # The package itself opens its names on first use; every module may read its version.
+    del paths[root.name]
+    imports = {name: set(_modules(path, name, paths)) - {name} for name, path in paths.items()}
+    # What imports nothing of the rest, or is imported by nothing of it, is in no circle.
+    while ends := [name for name in imports if not imports[name]] + sorted(
+        imports.keys() - set().union(*imports.values())
+    ):
+        for name in ends:
+            imports.pop(name, None)
+        imports = {name: targets & imports.keys() for name, targets in imports.items()}
+    return [f"{name} imports {', '.join(sorted(targets))}" for name, targets in sorted(imports.items())]
+
+
+def _modules(path: Path, name: str, known: Container[str]) -> Iterator[str]:
+    parts = name.split(".")
+    package = parts if path.stem == "__init__" else parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(filter(None, (above, node.module)))
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        for each in names:
+            yield from [module for module in (each, each.rpartition(".")[0]) if module in known][:1]
 
 
 def imported(tree: ast.Module, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
@@ -116,6 +156,21 @@ def wrong(part: str, module: str) -> str:
     if target == "sim" and part != "cli":
         allowed = allowed and module.startswith(f"{PACKAGE}.sim.process")
     return "" if allowed else f"{part} may not import {module}"
+
+
+def wrong_way(folder: str, module: str, above: tuple[str, ...]) -> str:
+    """Return why a folder may not import what is built on it, empty if it may."""
+    named = any(f"{module}.".startswith(f"{PACKAGE}.{name}.") for name in above)
+    return f"{folder} may not import {module}" if named else ""
+
+
+def loose_digits(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and text of tests that digits of other scripts pass, which ``int`` and ``Decimal`` then read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and r"\d" in node.value:
+            yield node.lineno, r"\d"
+        elif isinstance(node, ast.Attribute) and node.attr in {"isdigit", "isdecimal", "isnumeric"}:
+            yield node.lineno, node.attr
 
 
 def impure_calls(tree: ast.Module) -> Iterator[tuple[int, str]]:

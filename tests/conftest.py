@@ -11,8 +11,19 @@ import pytest
 from hypothesis import settings
 
 # The same examples on every run, and no time limit for each: machines are shared.
-settings.register_profile("orderfox", derandomize=True, database=None, deadline=None)
-settings.load_profile("orderfox")
+settings.register_profile("full", derandomize=True, database=None, deadline=None)
+settings.register_profile("quick", settings.get_profile("full"), max_examples=15)
+PROFILE = os.environ.get("ORDERFOX_HYPOTHESIS", "full")
+settings.load_profile(PROFILE)
+
+
+def examples(count: int) -> settings:
+    """Give a property so many examples of its own, and no more than any other in the quick profile."""
+    return settings() if PROFILE == "quick" else settings(max_examples=count)
+
+
+# What a test reads is not worth keeping; tests of the recorder ask for it.
+os.environ.setdefault("ORDERFOX_RECORDING", "off")
 
 RECORDINGS = Path(os.environ.get("ORDERFOX_RECORDINGS", Path(__file__).parents[1].parent / "shared" / "data"))
 

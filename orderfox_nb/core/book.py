@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
-import numpy as np
 
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, Status, raw_levels
-from orderfox_nb.core.instrument import OFF_STEP, Instrument, off_step
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, Level, LevelColumns, Status, raw_levels
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.level_integers import column_integers, counts_alike, level_integers
 from orderfox_nb.core.price_levels import Integers, PriceLevels
 from orderfox_nb.errors import EventError, OffStep
 
@@ -23,14 +24,10 @@ MAX_LEVELS: Final = 100_000
 _MANY_BYTES: Final = 4 * MAX_LEVELS
 """A side of fewer bytes cannot have so many: a level has at least five."""
 _PENDING: Final = 4_096
-_LARGEST_NUMBER: Final = 2.0**53
-"""Ticks and lots beyond this are not exact in the float that they came in."""
-_OFF_STEP_SQUARED: Final = OFF_STEP**2
-_LARGEST_BITS: Final = int(np.float64(_LARGEST_NUMBER).view(np.uint64))
+_FEW_BYTES: Final = 8 * 40
+"""Of a column: so many levels of a side are set faster one by one than as arrays."""
 
-_Level: TypeAlias = tuple[float, float]
-
-_decode: Callable[[msgspec.Raw], list[_Level]] = msgspec.json.Decoder(list[_Level], strict=False).decode
+_decode: Callable[[msgspec.Raw], list[Level]] = msgspec.json.Decoder(list[Level], strict=False).decode
 
 
 class BookLevels(NamedTuple):
@@ -46,7 +43,7 @@ class Book:
     """Bids and asks by whole ticks and lots.
 
     A delta costs only a check of its ids when it is applied: its two sides wait as raw text (at most 16), then as sizes
-    by price, and reach the levels when somebody reads. Levels that cannot be read turn the book unsynced then, and the
+    by price, and reach the levels on the next read. Levels that cannot be read turn the book unsynced then, and the
     next ``apply`` raises.
     """
 
@@ -67,12 +64,14 @@ class Book:
         self._queued_bytes = 0
         self._pending_bids: dict[float, float] = {}
         self._pending_asks: dict[float, float] = {}
+        self._bounds: tuple[float, float] | None = None
+        """No bid is above the first and no ask below the second; None where only the levels can say."""
         self._gap: Gap | None = None
         self._fault: EventError | None = None
         self._prelude: tuple[int, list[Event]] = (0, [])
 
     def apply(self, event: Event) -> None:
-        """Take the next event of the book's topic.
+        """Apply the next event of the book's topic.
 
         A delta that is already in the book changes nothing; without a snapshot, or after a gap, deltas are passed over.
 
@@ -117,6 +116,19 @@ class Book:
         """Whether the highest bid is at or above the lowest ask."""
         bid, ask = self.best_bid, self.best_ask
         return bid is not None and ask is not None and bid >= ask
+
+    @property
+    def may_be_crossed(self) -> bool:
+        """Whether the book may be crossed, by its best prices when it was read last and the changes since.
+
+        False is certain. It costs less than ``crossed`` where nobody reads: the changes stay as they are.
+        """
+        if self._bounds is None:
+            bid, ask = self.best_bid, self.best_ask
+            price = self.instrument.price
+            self._bounds = (-math.inf if bid is None else price(bid), math.inf if ask is None else price(ask))
+        self._gather()
+        return self._bounds[0] >= self._bounds[1]
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -190,6 +202,9 @@ class Book:
             return
         self.update_id = delta.last_id
         self.time_us = delta.time_us
+        if delta.columns is not msgspec.UNSET:
+            self._apply_columns(delta.columns)
+            return
         self._queue.append((delta.raw_bids, delta.raw_asks))
         self._queued_bytes += len(delta.raw_bids) + len(delta.raw_asks)
         if len(self._queue) >= _QUEUED or self._queued_bytes > _QUEUED_BYTES:
@@ -197,16 +212,30 @@ class Book:
             if len(self._pending_bids) + len(self._pending_asks) > _PENDING:
                 self._bring_up_to_date()
 
+    def _apply_columns(self, columns: LevelColumns) -> None:
+        """Set the levels of a delta at once: nothing is to be decoded that is worth waiting for a reader."""
+        self._bring_up_to_date()
+        self._bounds = None
+        alike = counts_alike(columns, self.instrument)
+        try:
+            for levels, side, sign in ((self._bids, columns.bids, -1), (self._asks, columns.asks, 1)):
+                if not alike or len(side.prices) > _FEW_BYTES or not levels.update_few(*side.integers, sign):
+                    keys, lots = column_integers(side, columns, self.instrument)
+                    levels.update(sign * keys, lots)
+        except (TypeError, ValueError, OffStep) as error:
+            self._invalidate(error)
+
     def _apply_snapshot(self, snapshot: BookSnapshot) -> None:
         self._forget_waiting()
+        self._bounds = None
         self.synced, self._gap, self._fault = True, None, None
         self.update_id = snapshot.update_id
         self.time_us = snapshot.time_us
         try:
             _check_count(snapshot)
-            bids, asks = self._to_integers(_decode(snapshot.raw_bids), _decode(snapshot.raw_asks))
+            bids, asks = level_integers(self.instrument, _decode(snapshot.raw_bids), _decode(snapshot.raw_asks))
         except (msgspec.DecodeError, ValueError, OffStep) as error:
-            self._spoil(error)
+            self._invalidate(error)
             return
         self._bids.replace(*bids)
         self._asks.replace(*asks)
@@ -215,27 +244,34 @@ class Book:
     def _bring_up_to_date(self) -> None:
         if not (self._queue or self._pending_bids or self._pending_asks):
             return
+        self._bounds = None
         bids, asks = list(self._pending_bids.items()), list(self._pending_asks.items())
         try:
             for raw_bids, raw_asks in self._queue:
                 bids += _decode(raw_bids)
                 asks += _decode(raw_asks)
-            changed_bids, changed_asks = self._to_integers(bids, asks)
+            changed_bids, changed_asks = level_integers(self.instrument, bids, asks)
         except (msgspec.DecodeError, ValueError, OffStep) as error:
-            self._spoil(error)
+            self._invalidate(error)
         else:
             self._bids.update(*changed_bids)
             self._asks.update(*changed_asks)
         self._forget_waiting()
 
     def _gather(self) -> None:
-        """Let what nobody has read yet keep only the newest size of each price."""
+        """Reduce pending deltas to the newest size of each price."""
+        highest, lowest = self._bounds or (0.0, 0.0)
         try:
             for raw_bids, raw_asks in self._queue:
-                self._pending_bids.update(_decode(raw_bids))
-                self._pending_asks.update(_decode(raw_asks))
+                bids, asks = _decode(raw_bids), _decode(raw_asks)
+                self._pending_bids.update(bids)
+                self._pending_asks.update(asks)
+                if self._bounds is not None:
+                    highest = max([highest, *(price for price, size in bids if size)])
+                    lowest = min([lowest, *(price for price, size in asks if size)])
+                    self._bounds = highest, lowest
         except msgspec.DecodeError as error:
-            self._spoil(error)
+            self._invalidate(error)
         self._clear_queue()
 
     def _clear_queue(self) -> None:
@@ -247,52 +283,7 @@ class Book:
         self._pending_bids.clear()
         self._pending_asks.clear()
 
-    def _to_integers(
-        self, bids: list[_Level], asks: list[_Level]
-    ) -> tuple[tuple[Integers, Integers], tuple[Integers, Integers]]:
-        """Convert prices and sizes to keys and lots of both sides, a bid's key being its negated ticks.
-
-        Raises:
-            ValueError: A number that is negative, not finite or too large to be exact.
-            OffStep: A price or size that is no multiple of the tick or lot.
-        """
-        # Both sides at once: with some tens of changes the number of calls costs, not the length of the arrays.
-        split, count = len(bids), len(bids) + len(asks)
-        columns: Sequence[tuple[float, ...]] = list(zip(*bids, *asks, strict=True)) if count else ((), ())
-        numbers = np.fromiter(columns[0] + columns[1], np.float64, 2 * count)
-        prices, sizes = numbers[:count], numbers[count:]
-        prices *= self.instrument.price_scale
-        sizes *= self.instrument.size_scale
-        if count:
-            # As bits, floats from zero on are in order; whatever is negative or not a number is beyond all of them.
-            bits = numbers.view(np.uint64)
-            if bits[bits.argmax()] >= _LARGEST_BITS and not (numbers.min() >= 0 and numbers.max() < _LARGEST_NUMBER):
-                raise ValueError("a price or size that cannot be")
-        if self.instrument.tick_units != 1:
-            prices /= self.instrument.tick_units
-        if self.instrument.lot_units != 1:
-            sizes /= self.instrument.lot_units
-        whole = np.rint(numbers)
-        numbers -= whole
-        # The sum of squares first: one product is all that most deltas cost.
-        if numbers.dot(numbers) > _OFF_STEP_SQUARED:
-            self._check_steps((*bids, *asks))
-        numbers = whole
-        prices = numbers[:count]
-        np.negative(prices[:split], prices[:split])
-        keys_and_lots = numbers.astype(np.int64)
-        keys, lots = keys_and_lots[:count], keys_and_lots[count:]
-        return (keys[:split], lots[:split]), (keys[split:], lots[split:])
-
-    def _check_steps(self, levels: Sequence[_Level]) -> None:
-        instrument = self.instrument
-        for price, size in levels:
-            if off_step(price, instrument.price_scale, instrument.tick_units):
-                raise OffStep(instrument.symbol, "price", price, instrument.tick_size)
-            if off_step(size, instrument.size_scale, instrument.lot_units):
-                raise OffStep(instrument.symbol, "size", size, instrument.lot_size)
-
-    def _spoil(self, error: Exception) -> None:
+    def _invalidate(self, error: Exception) -> None:
         self.synced = False
         symbol = self.instrument.symbol
         if isinstance(error, OffStep):
@@ -320,7 +311,7 @@ class Book:
 
 
 def _check_count(snapshot: BookSnapshot) -> None:
-    """Refuse a snapshot of more levels than anybody can look at, before they are decoded.
+    """Refuse a snapshot with too many levels, before they are decoded.
 
     Raises:
         ValueError: One of its sides has too many.

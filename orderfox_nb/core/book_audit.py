@@ -18,27 +18,27 @@ class BookAudit:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        self._sync = BookSync("futures")
+        self._sync = BookSync()
         self._book = Book(instrument)
-        self.taken = 0
-        """How many deltas were taken."""
-        self.spoiled = False
-        """The live book was rebuilt meanwhile: nothing can be said."""
+        self.deltas = 0
+        """How many deltas were applied."""
+        self.invalid = False
+        """The live book was rebuilt meanwhile: the audit is inconclusive."""
 
     def apply(self, event: Event) -> None:
-        """Take an event of the book's topic; the first one comes before the snapshot is asked for."""
+        """Apply an event of the book's topic; the first one comes before the snapshot is requested."""
         if isinstance(event, BookDelta):
-            self.taken += 1
+            self.deltas += 1
             answer = self._sync.delta(event)
             if isinstance(answer, Gap):
-                self.spoiled = True
+                self.invalid = True
             elif answer is not None:
                 self._book.apply(answer)
         elif isinstance(event, BookSnapshot | Gap):
-            self.spoiled = True
+            self.invalid = True
 
     def snapshot(self, snapshot: BookSnapshot) -> bool:
-        """Take a fresh snapshot; False where it is older than the first delta and another is needed."""
+        """Apply a fresh snapshot; False where it is older than the first delta and another is needed."""
         events = self._sync.snapshot(snapshot)
         for event in events or ():
             self._book.apply(event)

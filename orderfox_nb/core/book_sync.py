@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap
 from orderfox_nb.core.restart import LATE_IN_A_ROW, proves_restart
-
-Rules: TypeAlias = Literal["futures", "spot"]
 
 BUFFERED_DELTAS: Final = 1_000
 """How many deltas wait for a snapshot; the oldest go first, a later snapshot makes up for them."""
@@ -23,7 +21,7 @@ class BookSync:
 
     The owner of the socket hands over each delta and asks for a snapshot over REST whenever the sync needs one::
 
-        sync = BookSync("futures")
+        sync = BookSync()
         answer = sync.delta(delta)      # None: buffered, or already known; nothing to emit
                                         # BookDelta: emit it
                                         # Gap: emit it, then fetch a snapshot
@@ -31,16 +29,13 @@ class BookSync:
                                         # list: emit all of them, the book is whole
 
     After a Gap it is not ``synced`` and buffers again, the delta that showed the gap being the first. ``reset()`` after
-    a lost connection does the same without any delta. Ids that go back (``core/restart.py``) are told as a Gap with
+    a lost connection does the same without any delta. Ids that go back (``core/restart.py``) give a Gap with
     ``restart``, also where it is not synced: the book would stand still, or wait for a snapshot that never comes.
 
-    Args:
-        rules: ``futures`` chains by the id that each delta names as its previous one (Binance ``pu``), ``spot`` by
-            consecutive ids. A delta holds what happened after its previous id and up to its last.
+    A delta holds what happened after its previous id and up to its last.
     """
 
-    def __init__(self, rules: Rules = "futures") -> None:
-        self._rules = rules
+    def __init__(self) -> None:
         self._buffer: deque[BookDelta] = deque(maxlen=BUFFERED_DELTAS)
         self._buffered_bytes = 0
         self._synced = False
@@ -83,8 +78,18 @@ class BookSync:
         self._highest_id, self._newest_us = -1, 0
         self.reset()
 
+    def follows(self, delta: BookDelta) -> bool:
+        """Take a delta that follows the last one, to be emitted; False where only ``delta`` can say, nothing taken."""
+        last_id = delta.last_id
+        if not self._joined or delta.previous_id != self._last_id or last_id <= self._highest_id:
+            return False
+        self._last_id = self._highest_id = last_id
+        self._newest_us = max(self._newest_us, delta.time_us)
+        self._late = 0
+        return True
+
     def delta(self, delta: BookDelta) -> BookDelta | Gap | None:
-        """Take the next delta of the stream: what to emit, None for nothing, a Gap where a snapshot is needed."""
+        """Handle the next delta of the stream: what to emit, None for nothing, a Gap where a snapshot is needed."""
         if delta.last_id > self._highest_id:
             self._highest_id = delta.last_id
             self._newest_us = max(self._newest_us, delta.time_us)
@@ -95,24 +100,24 @@ class BookSync:
         if delta.last_id <= self._last_id:
             return self._pass_over(delta)
         self._late = 0
-        previous_id = self._previous_id(delta)
+        previous_id = delta.previous_id
         if previous_id == self._last_id or (previous_id < self._last_id and not self._joined):
             self._joined = True
             self._last_id = delta.last_id
             if delta.last_id < self._highest_id:
-                # It restarted while nobody listened, and its clock was put back: this chain is the one that counts.
+                # It restarted while disconnected, and its clock was set back: this chain is the valid one.
                 self._highest_id, self._newest_us = delta.last_id, delta.time_us
             return delta
-        return self._lose(delta, f"expected the update after {self._last_id}, got the one after {previous_id}")
+        return self._gap(delta, f"expected the update after {self._last_id}, got the one after {previous_id}")
 
     def snapshot(self, snapshot: BookSnapshot) -> list[BookSnapshot | BookDelta] | None:
-        """Take a snapshot: the events to emit, or None where it is of no use and another must be fetched."""
+        """Handle a snapshot: the events to emit, or None where it is of no use and another must be fetched."""
         if snapshot.update_id >= self._abandoned_id > self._highest_id:
             return None
         if self._synced:
             if snapshot.update_id < self._last_id:
                 return None
-        elif self._buffer and snapshot.update_id < self._previous_id(self._buffer[0]):
+        elif self._buffer and snapshot.update_id < self._buffer[0].previous_id:
             return None
         later = [delta for delta in self._buffer if delta.last_id > snapshot.update_id]
         self._clear()
@@ -129,11 +134,8 @@ class BookSync:
             return self._restart(delta) if self._late >= LATE_IN_A_ROW else None
         # A stream that lags behind its snapshot may have many to say that are in it, but none that is younger.
         if proves_restart(delta.time_us, self._snapshot_us):
-            return self._lose(delta, f"the snapshot at {self._last_id} is older than the update {delta.last_id}")
+            return self._gap(delta, f"the snapshot at {self._last_id} is older than the update {delta.last_id}")
         return None
-
-    def _previous_id(self, delta: BookDelta) -> int:
-        return delta.previous_id if self._rules == "futures" else delta.first_id - 1
 
     def _keep(self, delta: BookDelta) -> Gap | None:
         # The buffer is one unbroken chain: what comes late into it is in any snapshot that can join it,
@@ -143,7 +145,7 @@ class BookSync:
             if delta.last_id <= newest_id:
                 self._late += 1
                 return self._restart(delta) if self._late >= LATE_IN_A_ROW else None
-            if self._previous_id(delta) != newest_id:
+            if delta.previous_id != newest_id:
                 self._clear()
         self._late = 0
         self._append(delta)
@@ -168,9 +170,9 @@ class BookSync:
         reason = f"update ids went back from {self._highest_id} to {delta.last_id}: the venue restarted"
         self.restart()
         self._highest_id, self._newest_us = delta.last_id, delta.time_us
-        return msgspec.structs.replace(self._lose(delta, reason), restart=True)
+        return msgspec.structs.replace(self._gap(delta, reason), restart=True)
 
-    def _lose(self, delta: BookDelta, reason: str) -> Gap:
+    def _gap(self, delta: BookDelta, reason: str) -> Gap:
         self.reset()
         self._append(delta)
         return Gap(symbol=delta.symbol, time_us=delta.time_us, received_us=delta.received_us, reason=reason)

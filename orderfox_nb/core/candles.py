@@ -1,9 +1,9 @@
 """The bars of one symbol at one timeframe.
 
-The venue's kline is the authority for a bar and trades move it in between. A kline speaks for every fill up to its
+The venue's kline is the authority for a bar and trades move it in between. A kline covers every fill up to its
 ``last_fill_id``, or, where ids are not known, for everything up to its ``time_us``: trades after that are kept (a
-bounded number) and put on top of each newer kline. A bar made of trades alone has an ``open_us`` as the time that the
-venue spoke of last, which is to say never.
+bounded number) and put on top of each newer kline. A bar made of trades alone has its ``open_us`` as the time
+of the last kline.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from orderfox_nb.core.digest import digest_of
 from orderfox_nb.core.events import Candle, Event, Trade, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
+from orderfox_nb.core.trade_order import TradeOrder
 from orderfox_nb.errors import BadValue, EventError
 
 _PENDING: Final = 1024
@@ -28,7 +29,7 @@ _CHANGES: Final = 256
 """Bars whose last change is remembered, besides the newest."""
 
 
-class Candles:
+class CandleState:
     """Fold of klines and trades.
 
     Args:
@@ -58,7 +59,7 @@ class Candles:
         self._lots = self._buy_lots = self._count = 0
         self._quote_units = 0
         self._pending: list[Trade] = []
-        self._last_id = -1
+        self._order = TradeOrder()
         self._dirty = False
         self._changes: dict[int, int] = {}
         self._changes_after = 0
@@ -70,7 +71,7 @@ class Candles:
         self._symbol = instrument.symbol
 
     def apply(self, event: Event) -> None:
-        """Take a kline or a trade.
+        """Apply a kline or a trade.
 
         A trade that an applied kline or trade covers already changes nothing, nor does one of an older bar: the
         venue's kline corrects that one. No bar outlives a restart of its venue.
@@ -95,16 +96,15 @@ class Candles:
         self._ring = BarRing(self.keep)
         self._open_us = self._next_us = -1
         self._begin(None)
-        self._last_id = -1
+        self._order.clear()
         self._dirty = False
         self.version += 1
         self._changes.clear()
         self._changes_after = self.version
 
     def _trade(self, trade: Trade) -> None:
-        if trade.id <= self._last_id or trade.time_us < self._open_us:
+        if trade.time_us < self._open_us or not self._order.is_new(trade):
             return
-        self._last_id = trade.id
         if trade.time_us >= self._next_us:
             self._roll(bar_open_us(trade.time_us, self.interval), None)
         elif self._base is not None and (self._base.closed or self._counted(self._base, trade)):
@@ -174,7 +174,7 @@ class Candles:
             self._changes_after = self._changes.pop(oldest)
 
     def _begin(self, base: Candle | None) -> None:
-        """Begin the bar with what the venue says of it, without any trade on top."""
+        """Begin the bar with the venue's kline, without any trade on top."""
         self._base = base
         self._as_of_us = self._open_us
         self._lots = self._buy_lots = self._count = self._quote_units = 0
@@ -184,7 +184,7 @@ class Candles:
         self._pending = []
 
     def _counted(self, base: Candle, trade: Trade) -> bool:
-        """Tell whether a trade that comes after a kline is in it."""
+        """Return whether a trade that comes after a kline is in it."""
         if not base.volume:
             return False
         if base.last_fill_id >= 0 and trade.last_fill_id >= 0:
@@ -192,7 +192,7 @@ class Candles:
         return self._open_us < base.time_us >= trade.time_us
 
     def _ahead(self, base: Candle, trade: Trade) -> bool:
-        """Tell whether a trade that came before a kline is not in it.
+        """Return whether a trade that came before a kline is not in it.
 
         Where only times are known one that is much younger is taken to be in it: the clocks disagree.
         """
@@ -203,7 +203,7 @@ class Candles:
 
     @property
     def last(self) -> Candle | None:
-        """The newest bar as it stands; ``time_us`` is when the venue spoke of it last."""
+        """The newest bar as it stands; ``time_us`` is that of the venue's last kline of it."""
         if self._open_us < 0:
             return None
         base, instrument = self._base, self.instrument
@@ -258,7 +258,7 @@ class Candles:
     def changed_since(self, version: int) -> list[int] | None:
         """Return the starts of bars that changed after a version, ascending.
 
-        None where that is too long ago to tell: take all columns.
+        None if the version is too old to know: use all columns.
         """
         if version >= self.version:
             return []

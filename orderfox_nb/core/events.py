@@ -6,11 +6,17 @@ exchange's clock, ``received_us`` by ours (0 where the event was not received, s
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypeGuard
+from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
-Channel: TypeAlias = Literal["book", "trades", "candles", "liquidations", "mark", "ticker", "open_interest"]
+from orderfox_nb.core.numerals import Amount, Number, Price, Rate, TimeUs
+
+Channel: TypeAlias = str
+"""The name of a row of ``core/channels.py``."""
+
+Coverage: TypeAlias = Literal["complete", "sampled"]
 Side: TypeAlias = Literal["buy", "sell"]
 Level: TypeAlias = tuple[float, float]
 """Price and size of one price level; a size of zero removes the level."""
@@ -34,20 +40,25 @@ class Topic(msgspec.Struct, frozen=True, order=True):
 
 class _Fact(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     symbol: str
-    time_us: int
-    received_us: int = 0
+    time_us: TimeUs
+    received_us: TimeUs = 0
 
 
 class Trade(_Fact, frozen=True):
     """An aggregate trade: the fills of one taker order at one price."""
 
-    id: int
-    """The venue's aggregate id, ascending without holes."""
-    price: float
-    size: float
+    id: str
+    """The venue's own."""
+    price: Price
+    size: Amount
     aggressor: Side
     """The taker's side."""
-    last_fill_id: int = -1
+    sequence: Number | None = None
+    """Its place among the symbol's trades, ascending; None where the venue gives no order.
+
+    Whether a hole in it is a loss is a promise of the venue's dialect (``Origin.unbroken_trades``).
+    """
+    last_fill_id: Number = -1
     """The venue's id of the last fill in it, -1 where it is not known: bars say up to which one they count."""
 
 
@@ -56,7 +67,7 @@ _decode_levels = msgspec.json.Decoder(list[Level], strict=False).decode
 
 class _BookFact(_Fact, frozen=True):
     raw_bids: msgspec.Raw
-    """JSON text of ``[[price, size], …]``, numbers or strings: decoded when somebody reads."""
+    """JSON text of ``[[price, size], …]``, numbers or strings: decoded on the first read."""
     raw_asks: msgspec.Raw
 
     @property
@@ -73,16 +84,59 @@ class _BookFact(_Fact, frozen=True):
 class BookSnapshot(_BookFact, frozen=True):
     """The whole book at one update id; levels best first."""
 
-    update_id: int
+    update_id: Number
+
+
+class SideColumns(msgspec.Struct, frozen=True):
+    """Changed levels of one side as packed 64-bit integers in the machine's order of bytes."""
+
+    prices: bytes
+    sizes: bytes
+
+    @property
+    def integers(self) -> tuple[memoryview, memoryview]:
+        """Prices and sizes, unpacked."""
+        return memoryview(self.prices).cast("q"), memoryview(self.sizes).cast("q")
+
+
+class LevelColumns(msgspec.Struct, frozen=True):
+    """Changed levels as whole numbers, as recordings hold them: a price of 617 with one digit is 61.7."""
+
+    bids: SideColumns
+    asks: SideColumns
+    price_digits: int
+    """Decimal places of the prices."""
+    size_digits: int
+
+    def levels(self, side: SideColumns) -> list[Level]:
+        """Return a side of these as price and size, the floats nearest to the exact decimals."""
+        scales = 10**self.price_digits, 10**self.size_digits
+        return [(price / scales[0], size / scales[1]) for price, size in zip(*side.integers, strict=True)]
+
+
+NO_TEXT: Final = msgspec.Raw(b"null")
+"""Of a delta that has its levels as columns only."""
 
 
 class BookDelta(_BookFact, frozen=True):
     """Changed levels with their new absolute sizes; zero removes."""
 
-    first_id: int
-    last_id: int
-    previous_id: int
-    """Last id of the delta before (Binance ``pu``); -1 where the venue has none (spot)."""
+    first_id: Number
+    last_id: Number
+    previous_id: Number
+    """Last id of the delta before: Binance's ``pu``, or ``first_id - 1`` where ids have no holes (spot)."""
+    columns: LevelColumns | msgspec.UnsetType = msgspec.UNSET
+    """The same levels as integers, which a book takes instead of the text; the text is then ``NO_TEXT`` or the same."""
+
+    @property
+    def bids(self) -> list[Level]:
+        columns = self.columns
+        return _decode_levels(self.raw_bids) if columns is msgspec.UNSET else columns.levels(columns.bids)
+
+    @property
+    def asks(self) -> list[Level]:
+        columns = self.columns
+        return _decode_levels(self.raw_asks) if columns is msgspec.UNSET else columns.levels(columns.asks)
 
     def detached(self) -> BookDelta:
         """Return the same with levels of its own: those of a decoded message keep all of that message in memory."""
@@ -90,26 +144,29 @@ class BookDelta(_BookFact, frozen=True):
 
     @property
     def level_bytes(self) -> int:
-        """How much text of levels it has."""
-        return len(self.raw_bids) + len(self.raw_asks)
+        """How much text and columns of levels it has."""
+        text = len(self.raw_bids) + len(self.raw_asks)
+        if self.columns is msgspec.UNSET:
+            return text
+        return text + sum(len(side.prices) + len(side.sizes) for side in (self.columns.bids, self.columns.asks))
 
 
 class Candle(_Fact, frozen=True):
     """One bar. ``time_us`` is when the venue said so; the bar's own time is ``open_us``."""
 
     interval: str
-    open_us: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
+    open_us: TimeUs
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Amount
     """Traded base quantity."""
-    quote_volume: float = 0.0
-    trades: int = 0
-    taker_buy_volume: float = 0.0
+    quote_volume: Amount = 0.0
+    trades: Number = 0
+    taker_buy_volume: Amount = 0.0
     closed: bool = False
-    last_fill_id: int = -1
+    last_fill_id: Number = -1
     """The venue's id of the last fill that is counted, -1 where it is not known."""
 
 
@@ -118,11 +175,11 @@ class Liquidation(_Fact, frozen=True):
 
     side: Side
     """The order's side."""
-    size: float
+    size: Amount
     """Filled base quantity (Binance ``z``; its ``l`` is the last fill only)."""
-    price: float
+    price: Price
     """Average fill price, the limit price where the venue gives no average."""
-    limit_price: float = 0.0
+    limit_price: Price = 0.0
 
     @property
     def notional(self) -> float:
@@ -139,39 +196,48 @@ class LiquidationVolume(_Fact, frozen=True):
     """
 
     interval: str
-    start_us: list[int]
-    buy: list[float]
+    start_us: list[TimeUs]
+    buy: list[Amount]
     """Liquidated shorts, quote currency."""
-    sell: list[float]
+    sell: list[Amount]
     """Liquidated longs, quote currency."""
-    count: list[int]
+    count: list[Number]
+
+    def __post_init__(self) -> None:
+        if not len(self.start_us) == len(self.buy) == len(self.sell) == len(self.count):
+            raise ValueError("columns of different lengths")
+
+    @property
+    def rows(self) -> Iterator[tuple[int, float, float, int]]:
+        """Buckets as ``(start, buy, sell, count)``."""
+        return zip(self.start_us, self.buy, self.sell, self.count, strict=True)
 
 
 class MarkPrice(_Fact, frozen=True):
     """Mark and index price with the coming funding."""
 
-    mark_price: float
-    index_price: float
-    funding_rate: float | None
+    mark_price: Price
+    index_price: Price
+    funding_rate: Rate | None
     """Fraction of the position's notional (0.0001 is 1 bp); None where the contract has no funding."""
-    next_funding_us: int
+    next_funding_us: TimeUs
 
 
 class Ticker(_Fact, frozen=True):
     """Rolling 24 h statistics."""
 
-    last: float
-    open: float
-    high: float
-    low: float
-    volume: float
-    quote_volume: float
+    last: Price
+    open: Price
+    high: Price
+    low: Price
+    volume: Amount
+    quote_volume: Amount
 
 
 class OpenInterest(_Fact, frozen=True):
     """Open contracts, in base quantity."""
 
-    open_interest: float
+    open_interest: Amount
 
 
 StreamState: TypeAlias = Literal["connecting", "live", "down", "stale", "gap", "skewed"]
@@ -182,7 +248,7 @@ MarketState: TypeAlias = Literal["", "closed", "halted"]
 
 
 class Status(_Fact, frozen=True):
-    """What became of the connection behind a topic; the stream goes on.
+    """A change of the connection behind a topic; the stream goes on.
 
     ``live``: the prelude is over, what follows is live.
     ``gap``: events are missing and are being fetched, what follows waits for them; a ``Gap`` says that they are lost.
@@ -191,13 +257,13 @@ class Status(_Fact, frozen=True):
 
     state: StreamState
     reason: str = ""
-    lost: int = -1
-    """Of a ``gap``: how many events are missing, -1 where nobody can know."""
-    coverage: Literal["complete", "sampled"] = "complete"
+    lost: Number = -1
+    """Of a ``gap``: how many events are missing, -1 where it cannot be known."""
+    coverage: Coverage = "complete"
     history: Literal["none", "complete", "missing"] = "none"
     """Whether the venue's past is in the data: ``missing`` where its source failed."""
     market: MarketState = ""
-    """``closed``: nothing is owed until the session opens again. ``halted``: the reason says how, the state is down."""
+    """``closed``: no events are expected until the session opens. ``halted``: see the reason; the state is down."""
     whole: bool = False
     """Of a state other than ``live``: a whole prelude came before it, as where a connection broke after it was read."""
 
@@ -211,10 +277,10 @@ class Gap(_Fact, frozen=True):
     """Events were lost between the one before and the one after."""
 
     reason: str
-    lost: int = -1
-    """How many, -1 where nobody can know."""
+    lost: Number = -1
+    """How many, -1 where it cannot be known."""
     restart: bool = False
-    """Whether the venue restarted: what was told before does not go together with what follows, and is forgotten."""
+    """Whether the venue restarted: earlier state does not continue and is discarded."""
     relisted: bool = False
     """Of a restart: the venue is the same, but the symbol's tick or lot size is another one; load its record again."""
 
@@ -235,12 +301,12 @@ Event: TypeAlias = (
 
 
 def is_restart(event: Event) -> TypeGuard[Gap]:
-    """Tell whether folds start again with this event: the venue restarted, or the symbol's steps are others."""
+    """Return whether folds start again with this event: the venue restarted, or the symbol's steps are others."""
     return type(event) is Gap and event.restart
 
 
 def is_new_run(event: Event) -> TypeGuard[Gap]:
-    """Tell whether the venue restarted with this event, so that its ids may be any."""
+    """Return whether the venue restarted with this event, so that its ids may be any."""
     return type(event) is Gap and event.restart and not event.relisted
 
 
@@ -253,9 +319,17 @@ def raw_levels(levels: list[Level] | list[tuple[str, str]] | list[list[float]]) 
     return msgspec.Raw(_encoder.encode(levels))
 
 
+def as_text(event: Event) -> Event:
+    """Return an event as messages carry it: the same, but for levels in columns, which become text."""
+    if type(event) is not BookDelta or event.columns is msgspec.UNSET:
+        return event
+    bids, asks = raw_levels(event.bids), raw_levels(event.asks)
+    return msgspec.structs.replace(event, raw_bids=bids, raw_asks=asks, columns=msgspec.UNSET)
+
+
 def encode_event(event: Event) -> bytes:
-    """Encode an event as tagged JSON; ``decode_event`` gives it back equal."""
-    return _encoder.encode(event)
+    """Encode an event as tagged JSON; ``decode_event`` gives it back equal, columns of levels as text."""
+    return _encoder.encode(as_text(event))
 
 
 def decode_event(text: bytes | str) -> Event:

@@ -18,7 +18,7 @@ class Fold(Protocol[ViewT_co]):
     """
 
     def apply(self, event: Event) -> None:
-        """Take the next event of the topic.
+        """Apply the next event of the topic.
 
         Raises:
             EventError: An event of another symbol, or one that cannot follow the last.

@@ -112,7 +112,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return lots * self.lot_units / self.size_scale
 
     def check(self, price: float, size: float = 0.0) -> None:
-        """Look whether a price and a size are whole ticks and lots.
+        """Check that a price and a size are whole ticks and lots.
 
         Raises:
             OffStep: One of them is not: the venue has changed the step.
@@ -123,7 +123,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             raise OffStep(self.symbol, "size", size, self.lot_size)
 
     def same_steps(self, other: Instrument) -> bool:
-        """Tell whether prices and sizes are counted alike."""
+        """Return whether prices and sizes are counted alike."""
         return self.tick_size == other.tick_size and self.lot_size == other.lot_size
 
     def refined(self, found: OffStep) -> Instrument:
@@ -146,7 +146,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def off_step(value: float, scale: float, units: int) -> bool:
-    """Tell whether a number is no multiple of a step, beyond what a float of its size can show."""
+    """Return whether a number is no multiple of a step, beyond what a float of its size can show."""
     count = value * scale / units
     return abs(count - round(count)) > OFF_STEP + count * 1e-15
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate
 from math import gcd
@@ -13,10 +13,11 @@ import msgspec
 from orderfox_nb.core.book import Book, BookSide
 from orderfox_nb.core.formatting import plain
 from orderfox_nb.core.instrument import decimal_digits
+from orderfox_nb.core.numerals import decimal_number
 from orderfox_nb.errors import BadValue
 
-_LARGEST_ROUNDING: Final = Decimal(10) ** 15
-_SMALLEST_ROUNDING: Final = Decimal(10) ** -24
+_MAX_ROUNDING: Final = Decimal(10) ** 15
+_MIN_ROUNDING: Final = Decimal(10) ** -24
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,12 +52,9 @@ def parse_rounding(text: str) -> Decimal:
     Raises:
         BadValue: Not a positive decimal, or beyond what any price needs (24 digits, 10^-24 to 10^15).
     """
-    try:
-        rounding = Decimal(text.strip()) if len(text) <= 40 else Decimal("NaN")
-    except InvalidOperation:
-        rounding = Decimal("NaN")
-    in_range = rounding.is_finite() and _SMALLEST_ROUNDING <= rounding <= _LARGEST_ROUNDING
-    if not in_range or len(rounding.as_tuple().digits) > 24:
+    rounding = decimal_number(text.strip())
+    in_range = rounding is not None and _MIN_ROUNDING <= rounding <= _MAX_ROUNDING
+    if rounding is None or not in_range or len(rounding.as_tuple().digits) > 24:
         raise BadValue("rounding", text, "a positive decimal number")
     return plain(rounding)
 

@@ -24,7 +24,7 @@ class Lapse(msgspec.Struct, frozen=True):
     """0 while it lasts."""
     reason: str
     lost: int = -1
-    """How many events were missed, -1 where nobody can know; they may have been fetched since."""
+    """How many events were missed, -1 where it cannot be known; they may have been fetched since."""
 
 
 class LapseLog:

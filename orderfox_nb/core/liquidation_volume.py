@@ -22,7 +22,7 @@ from orderfox_nb.core.bucket_sums import BucketSums, add_order
 from orderfox_nb.core.digest import digest_of
 from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume, is_restart
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.core.liquidations import MICRO, Liquidations, notional_micro
+from orderfox_nb.core.liquidations import MICRO, LiquidationOrders, notional_micro
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, nests
 from orderfox_nb.core.volume_columns import MAX_BUCKETS, IntColumn, VolumeColumns, bucket_starts, moving_average
 from orderfox_nb.errors import BadValue, EventError
@@ -61,19 +61,17 @@ class LiquidationBuckets:
         self.version += 1
 
     def history(self, event: LiquidationVolume, known: Iterable[Liquidation]) -> None:
-        """Take sums from history: they replace what was there from their first bucket on.
+        """Apply sums from history: they replace what was there from their first bucket on.
 
         Args:
             event: The sums, everything before its ``time_us``.
             known: The orders that are kept one by one.
 
         Raises:
-            EventError: A timeframe that is none, or columns of different lengths.
+            EventError: A timeframe that is none.
         """
         if event.interval not in TIMEFRAME_US:
             raise EventError(f"liquidation volume at timeframe {event.interval!r}")
-        if not len(event.start_us) == len(event.buy) == len(event.sell) == len(event.count):
-            raise EventError("liquidation volume with columns of different lengths")
         rest = self._rest.setdefault(event.interval, BucketSums(event.interval, self._keep))
         rest.until_us = event.time_us
         if event.start_us:
@@ -99,7 +97,7 @@ class LiquidationBuckets:
         self.version += 1
 
     def with_history(self, event: LiquidationVolume, known: Iterable[Liquidation]) -> LiquidationBuckets:
-        """Return a copy that has taken sums from history, such as those of another timeframe or of a longer past.
+        """Return a copy with sums from history, such as those of another timeframe or of a longer past.
 
         Orders that have left the kept list since the history was asked stay in, to the minute.
 
@@ -220,7 +218,7 @@ class LiquidationState:
 
     def __init__(self, instrument: Instrument | None, *, keep: int = 1000) -> None:
         self.instrument = instrument
-        self.orders = Liquidations(instrument, keep=keep)
+        self.orders = LiquidationOrders(instrument, keep=keep)
         self.buckets = LiquidationBuckets()
 
     @property

@@ -38,12 +38,12 @@ def order_key(order: Liquidation) -> OrderKey:
     """Return what every source says alike of one order: symbol, time, side, size and limit price.
 
     Where the limit price is not known the average price stands for it. Numbers are rounded, since a history's are
-    floats that somebody computed.
+    computed floats.
     """
     return (order.symbol, order.time_us, order.side, round(order.size, 8), round(order.limit_price or order.price, 8))
 
 
-class Liquidations:
+class LiquidationOrders:
     """Fold of liquidation orders, in the order of their time.
 
     Args:
@@ -68,7 +68,7 @@ class Liquidations:
         return self._orders
 
     def apply(self, event: Event) -> None:
-        """Take an order; see the module for what is a repeat. Where the venue restarted all are forgotten.
+        """Apply an order; see the module for what is a repeat. Where the venue restarted all are forgotten.
 
         Raises:
             EventError: An order of another symbol.
@@ -88,7 +88,7 @@ class Liquidations:
             self._seen_history.clear()
 
     def add(self, order: Liquidation) -> tuple[Liquidation | None, Liquidation | None]:
-        """Take an order; return the order if it is new, and the one that left for it.
+        """Apply an order; return the order if it is new, and the one that left for it.
 
         Raises:
             EventError: An order of another symbol.
@@ -96,7 +96,7 @@ class Liquidations:
         if self.instrument is not None and order.symbol != self.instrument.symbol:
             raise EventError(f"liquidation of {order.symbol} among those of {self.instrument.symbol}")
         if order.size <= 0:
-            # A venue tells an order of which nothing was filled: nobody was liquidated by it.
+            # A venue may report an order with no fill: it liquidated no position.
             return None, None
         if len(self._orders) >= self.keep and order.time_us <= self._times[0]:
             return None, None

@@ -29,7 +29,7 @@ class Latest(Generic[LatestT]):
         self._older: LatestT | None = None
 
     def apply(self, event: Event) -> None:
-        """Take an event; one that is older than the last changes nothing, unless the venue restarted in between.
+        """Apply an event; one that is older than the last changes nothing, unless the venue restarted in between.
 
         Two in a row that came live and are older mean that the venue's clock has gone back: it is followed. Open
         interest is asked for, one answer after the other, so that the first one says it.

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 Integers: TypeAlias = NDArray[np.int64]
 
-_SMALLEST: Final = 1_024
-_LARGEST: Final = 65_536
+_MIN_WINDOW: Final = 1_024
+_MAX_WINDOW: Final = 65_536
 _INT64_ROOM: Final = 2**62
 _FAR_KEPT: Final = 256
-_FAR_MOST: Final = 16_384
+_MAX_FAR: Final = 16_384
 """A book grows by levels far outside its snapshot: beyond so many the farther half is dropped."""
 
 
@@ -30,14 +30,15 @@ class PriceLevels:
     """
 
     def __init__(self) -> None:
-        self._window: Integers = np.zeros(_SMALLEST, np.int64)
+        self._window: Integers = np.zeros(_MIN_WINDOW, np.int64)
         # Where the window holds a level: eight times less to read than the sizes when levels are looked for.
-        self._live: NDArray[np.bool_] = np.zeros(_SMALLEST, np.bool_)
+        self._live: NDArray[np.bool_] = np.zeros(_MIN_WINDOW, np.bool_)
+        self._view_window()
         self._start = 0
-        # No level of the window is before this index; the best one is looked for from here when somebody reads.
-        self._bound = _SMALLEST
+        # No level of the window is before this index; the search for the best one starts here.
+        self._bound = _MIN_WINDOW
         self._far: dict[int, int] = {}
-        self._far_most = _FAR_KEPT
+        self._max_far = _FAR_KEPT
         self._sorted_far: tuple[Integers, Integers] | None = None
         self._levels: tuple[Integers, Integers] | None = None
         self._all_levels = False
@@ -64,6 +65,30 @@ class PriceLevels:
             self._live[index] = lots.astype(np.bool_)
         else:
             self._update_far(keys, lots, index)
+
+    def update_few(self, prices: memoryview, sizes: memoryview, sign: int) -> bool:
+        """Set the absolute size of some levels one by one, a key being the price times the sign (1 or -1).
+
+        Faster than ``update`` for some tens of levels, as no arrays are made.
+
+        Returns:
+            Whether all were set: False where one is beyond the window or negative, so that ``update`` is needed.
+        """
+        window, live, start, bound = self._window_view, self._live_view, self._start, self._bound
+        end = len(window)
+        self._levels = None
+        self._count = -1
+        for price, lots in zip(prices, sizes, strict=True):
+            at = sign * price - start
+            if not 0 <= at < end or (price | lots) < 0:
+                self._bound = bound
+                return False
+            window[at] = lots
+            live[at] = lots > 0
+            if lots and at < bound:
+                bound = at
+        self._bound = bound
+        return True
 
     @property
     def best(self) -> int | None:
@@ -101,7 +126,7 @@ class PriceLevels:
         best = self.best
         if row == tick or best is None:
             return self.levels(limit)
-        if row >= _INT64_ROOM or (abs(best) + _LARGEST) * tick >= _INT64_ROOM:
+        if row >= _INT64_ROOM or (abs(best) + _MAX_WINDOW) * tick >= _INT64_ROOM:
             return self._rows_beyond_int64(tick=tick, row=row, limit=limit)
         # Row r ends with key floor(r * row / tick), the next begins after it: rows that end in the window are summed
         # where they lie. Near the best price hardly a row is empty, so as many as asked for are nearly always enough.
@@ -164,9 +189,13 @@ class PriceLevels:
             keys, lots = np.concatenate((keys, far_keys)), np.concatenate((lots, far_lots))
         return _frozen(keys), _frozen(lots)
 
+    def _view_window(self) -> None:
+        # Single items are set through these in half the time.
+        self._window_view, self._live_view = self._window.data, self._live.data
+
     def _find_best(self) -> None:
         live, at = self._live, self._bound
-        if at < len(live) and not live[at]:
+        if at < len(live) and not self._live_view[at]:
             ahead = int(live[at:].argmax())
             self._bound = at + ahead if live[at + ahead] else len(live)
         if self._far and self._bound > len(live) // 2:
@@ -189,7 +218,7 @@ class PriceLevels:
             elif self._far.pop(key, None) is not None:
                 self._sorted_far = None
         better = {key: size for key, size in better.items() if size}
-        if better or len(self._far) > self._far_most:
+        if better or len(self._far) > self._max_far:
             self._rebuild(better | self._all())
 
     def _all(self) -> dict[int, int]:
@@ -200,20 +229,21 @@ class PriceLevels:
     def _rebuild(self, levels: dict[int, int]) -> None:
         keys = np.array(sorted(levels), np.int64)
         # The smallest window that holds seven of eight levels, a quarter of it free before the best.
-        size = _SMALLEST
+        size = _MIN_WINDOW
         wanted = int(keys[len(keys) * 7 // 8] - keys[0]) if len(keys) else 0
-        while size < _LARGEST and size * 3 // 4 <= wanted:
+        while size < _MAX_WINDOW and size * 3 // 4 <= wanted:
             size *= 2
         self._start = int(keys[0]) - size // 4 if len(keys) else 0
         self._window, self._live = np.zeros(size, np.int64), np.zeros(size, np.bool_)
+        self._view_window()
         near = keys[: int(np.searchsorted(keys, self._start + size))]
         far = keys[len(near) :].tolist()
-        if len(far) > _FAR_MOST:
-            far = far[: _FAR_MOST // 2]
+        if len(far) > _MAX_FAR:
+            far = far[: _MAX_FAR // 2]
         self._window[near - self._start] = [levels[key] for key in near.tolist()]
         self._live[near - self._start] = True
         self._bound = size // 4 if len(near) else size
         self._far = {key: levels[key] for key in far}
-        self._far_most = min(_FAR_MOST, max(_FAR_KEPT, 2 * len(far)))
+        self._max_far = min(_MAX_FAR, max(_FAR_KEPT, 2 * len(far)))
         self._sorted_far = self._levels = None
         self._count = -1

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import (
-    BookSnapshot,
     Channel,
+    Coverage,
     Event,
     Gap,
-    Liquidation,
-    LiquidationVolume,
     MarketState,
-    OpenInterest,
     Status,
 )
 from orderfox_nb.core.lapses import Lapse, LapseLog
+from orderfox_nb.core.lateness import Lateness
 from orderfox_nb.core.timeframes import SECOND_US
 
-Coverage: TypeAlias = Literal["complete", "sampled"]
 History: TypeAlias = Literal["none", "complete", "missing"]
-
-STALE_AFTER_S: Final[dict[Channel, float | None]] = {
-    "book": 10,  # a diff each 100 ms while anything changes
-    "trades": None,  # a small symbol trades less than once a minute at night: its neighbours tell
-    "candles": None,  # klines are sent when there are trades
-    "liquidations": None,  # silence is the normal state
-    "mark": 1.75,  # each second; looked at four times a second, so noticed within two
-    "ticker": 60,
-    "open_interest": 60,  # asked for, not pushed
-}
-"""How long a channel may be silent before its data is called stale, in seconds; None: for ever."""
 
 _SKEW_US: Final = 2 * SECOND_US
 
@@ -49,30 +36,37 @@ class QualityState(Enum):
     DOWN = "down"
 
 
-class QualityView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The quality object of every message."""
+StateName: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [state.value for state in QualityState]})]
+"""The value of a ``QualityState``."""
 
-    state: str
+
+class QualityView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far the data of a message can be trusted."""
+
+    state: StateName
     coverage: Coverage
     since: int
     """When the state began, milliseconds."""
     session: Literal["", "closed"] = ""
-    """``closed``: the session of its market is closed, so that nothing is owed; left out else."""
+    """``closed``: the session of its market is closed, so no events are expected; left out else."""
     status: str = ""
     """Why a symbol is not traded, as a text for people: halted or delisted; left out else."""
 
 
-class Quality:
-    """State machine of one topic, by what its stream says and by its silence.
+class QualityTracker:
+    """State machine of one topic, driven by its events and by its silence.
 
     ``SKEWED`` is a jump of the venue's clock against the one in force: an event from the future, or one well before
     its predecessor. A constant offset is none.
+
+    A topic whose events arrive late is ``STALE`` too: later, by the venue's clock, than the earliest of them did. A
+    constant delay cannot be distinguished from a constant offset of two clocks, and is none.
 
     Only a ``Status`` of ``live``, which comes after the prelude, makes a topic live for the first time, and again after
     its connection was lost or its venue restarted: until then data is part of a prelude that may not be whole.
 
     Args:
-        channel: Decides how long silence is normal.
+        channel: Its row says how long silence is normal.
         lapses: Where lapses are kept; those of an earlier time of the same topic go on.
         recorded: Silence means nothing: a recording has its pauses, and not every channel.
         opened_us: When the topic was opened: since when it is syncing for the first time.
@@ -82,31 +76,35 @@ class Quality:
         self, channel: Channel, *, lapses: LapseLog | None = None, recorded: bool = False, opened_us: int = 0
     ) -> None:
         self.channel: Channel = channel
+        self._spec = spec = channel_spec(channel)
         self._opened_us = opened_us
         self.state = QualityState.SYNCING
-        self.coverage: Coverage = "sampled" if channel == "liquidations" else "complete"
+        self.coverage: Coverage = spec.coverage
         self.history: History = "none"
         self.since_us = 0
         self.reason = ""
         self.market: MarketState = ""
         self.lost = -1
-        """Events missed in the present state, -1 where nobody can know."""
+        """Events missed in the present state, -1 where it cannot be known."""
         self.lapses = LapseLog() if lapses is None else lapses
         """Lapses that have ended; ``intervals`` has the present one as well."""
-        self._silent_s = None if recorded else STALE_AFTER_S[channel]
+        self._silent_s = None if recorded else spec.silence_s
         self._connected = False
-        """Whether the last word of the connection was ``live``, so that a prelude is over."""
+        """Whether the last status of the connection was ``live``, so that a prelude is over."""
         self._has_snapshot = False
-        """Of a book: whether a snapshot came since the last loss."""
+        """Where the channel has snapshots: whether one came since the last loss."""
         self._heard = False
         self._heard_us = 0
         self._heard_local_us = 0
         self._skewed_local_us = 0
         self._newest_us = 0
         self._lead_us: int | None = None
+        self._lateness = None if recorded or spec.sparse or spec.polled else Lateness()
+        self._late = False
+        """Whether it is stale because its events arrive late: more of them do not change that."""
 
     def apply(self, event: Event) -> None:
-        """Take an event of the topic."""
+        """Apply an event of the topic."""
         if type(event) is Status:
             self._status(event)
         elif type(event) is Gap:
@@ -134,20 +132,19 @@ class Quality:
             case "stale":
                 self._enter(QualityState.STALE, status.time_us, status.reason, since_us=self._good_us(status.time_us))
             case "gap":
-                self._lose(status.time_us, status.reason, status.lost)
+                self._record_gap(status.time_us, status.reason, status.lost)
             case "skewed":
                 # Times on both sides of a jump cannot be compared.
                 self._newest_us, self._lead_us = 0, None
                 self._enter(QualityState.SKEWED, status.time_us, status.reason)
             case "connecting":
-                # A connection that is being mended is still down for whoever looks at it.
+                # A connection that is reconnecting is still down for its readers.
                 if self.state not in {QualityState.DOWN, QualityState.GAP}:
                     self._enter(QualityState.SYNCING, status.time_us, status.reason)
                 elif status.reason:
                     self.reason = status.reason
             case _:
-                # A book is live again only with a new snapshot.
-                if self.channel != "book" or self._has_snapshot:
+                if self._spec.snapshot is None or self._has_snapshot:
                     self._enter(QualityState.LIVE, status.time_us, "")
         self._heard = True
 
@@ -156,9 +153,11 @@ class Quality:
         if gap.restart:
             # A new prelude follows, and its times cannot be compared with those before.
             self._connected = False
+            if self._lateness is not None:
+                self._lateness.clear()
             self._newest_us, self._lead_us = 0, None
-        if self.channel != "liquidations" or gap.restart:
-            self._lose(gap.time_us, gap.reason, gap.lost)
+        if not self._spec.sparse or gap.restart:
+            self._record_gap(gap.time_us, gap.reason, gap.lost)
             return
         # Rare events: the next one may be hours away, and the stream is as good as before by now.
         start_us = gap.time_us
@@ -168,7 +167,7 @@ class Quality:
             break
         self.lapses.add(Lapse(QualityState.GAP.value, start_us, gap.time_us, gap.reason, gap.lost))
 
-    def _lose(self, time_us: int, reason: str, lost: int) -> None:
+    def _record_gap(self, time_us: int, reason: str, lost: int) -> None:
         if self.state is QualityState.GAP:
             lost = self.lost + lost if self.lost >= 0 and lost >= 0 else max(self.lost, lost)
             self.reason = reason
@@ -182,11 +181,11 @@ class Quality:
 
     def _data(self, event: Event) -> None:
         # What a venue is asked for carries no receipt: a past trade says nothing of the stream, these two do.
-        live = event.received_us > 0 or type(event) is BookSnapshot or type(event) is OpenInterest
+        is_snapshot = type(event) is self._spec.snapshot
+        live = event.received_us > 0 or is_snapshot or self._spec.polled
         if self.market == "halted" or (not live and self.state is not QualityState.SYNCING):
             return
-        if type(event) is Liquidation or type(event) is LiquidationVolume:
-            # Sent about a second late, and in no strict order: no measure of the clock.
+        if self._spec.sparse:
             pass
         elif self.state is QualityState.SKEWED:
             # Both times are under way for a while.
@@ -198,11 +197,13 @@ class Quality:
         else:
             self._newest_us = max(self._newest_us, event.time_us)
         self._heard = True
-        if type(event) is BookSnapshot:
+        if is_snapshot:
             self._has_snapshot = True
-        if not self._connected or self.state is QualityState.LIVE or self.state is QualityState.SKEWED:
+        if self._lateness is not None and event.received_us:
+            self._lateness.apply(event.time_us)
+        if not self._connected or self._late or self.state in {QualityState.LIVE, QualityState.SKEWED}:
             return
-        if self.channel != "book" or self._has_snapshot:
+        if self._spec.snapshot is None or self._has_snapshot:
             self._enter(QualityState.LIVE, event.time_us, "")
 
     def advance(self, now_us: int, local_us: int | None = None) -> None:
@@ -220,7 +221,7 @@ class Quality:
             self._heard = False
             self._heard_us = now_us
             self._heard_local_us = local_us
-        if self._leapt(now_us):
+        if self._clock_jumped(now_us):
             self._enter(QualityState.SKEWED, now_us, "the venue's clock jumped ahead")
         elif self.state is QualityState.SKEWED:
             # By our own clock: the venue's is what cannot be trusted.
@@ -232,10 +233,27 @@ class Quality:
             if silent_us > self._silent_s * SECOND_US:
                 reason = f"no message for {silent_us / SECOND_US:.3g} s"
                 self._enter(QualityState.STALE, now_us, reason, since_us=now_us - silent_us)
+        if self._lateness is not None and not self.market:
+            self._check_late(self._lateness, now_us, local_us)
         self.lapses.prune(now_us)
 
-    def _leapt(self, now_us: int) -> bool:
-        """Tell whether the newest event is further ahead of now than such events were: a constant lead is none."""
+    def _check_late(self, lateness: Lateness, now_us: int, local_us: int) -> None:
+        if self.state is QualityState.SKEWED:
+            lateness.clear()
+            return
+        newest_us = lateness.newest_us
+        late_us = lateness.check(now_us, local_us)
+        if late_us is None:
+            return
+        if late_us and (self._late or self.state is QualityState.LIVE):
+            reason = f"events arrive {late_us / SECOND_US:.1f} s late"
+            self._enter(QualityState.STALE, now_us, reason, since_us=newest_us)
+            self._late = True
+        elif self._late and not late_us:
+            self._enter(QualityState.LIVE, now_us, "")
+
+    def _clock_jumped(self, now_us: int) -> bool:
+        """Return whether the newest event is further ahead of now than such events were: a constant lead is none."""
         if not self._newest_us:
             return False
         lead_us = self._newest_us - now_us
@@ -261,6 +279,7 @@ class Quality:
             end_us = max(time_us, self.since_us)
             self.lapses.add(Lapse(self.state.value, self.since_us, end_us, self.reason, self.lost))
         self.state = state
+        self._late = False
         self._skewed_local_us = 0
         self.since_us = time_us if since_us is None else since_us
         self.reason = reason

@@ -1,7 +1,7 @@
 """Ids that go back: a message that is late, or a venue that restarted.
 
 A venue's ids and times go on together. A message that comes late or twice carries its own, old time with its old id; a
-venue that was started again, or was put back, sends low ids at the time of now.
+venue that restarted, or was set back, sends low ids with current timestamps.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ LATE_IN_A_ROW: Final = 64
 
 
 def proves_restart(time_us: int, newest_us: int) -> bool:
-    """Tell whether something with an old id is from after everything that had come before: no late message is."""
+    """Return whether something with an old id is from after everything that had come before: no late message is."""
     return time_us > newest_us + _APART_US

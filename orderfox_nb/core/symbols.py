@@ -8,6 +8,7 @@ from decimal import Decimal
 from math import log
 from typing import Final
 
+from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.formatting import plain
 from orderfox_nb.errors import UnknownSymbol
 
@@ -16,11 +17,17 @@ SUGGESTIONS: Final = 3
 PREFERRED_QUOTE: Final = "USDT"
 _QUOTES: Final = (PREFERRED_QUOTE, "USDC", "BUSD", "FDUSD", "USD")
 _SEPARATORS: Final = re.compile(r"[\s/_-]+")
-_LONGEST: Final = 40
+_MAX_LENGTH: Final = 40
+_NAME: Final = re.compile(rf"[^\s,?&#%/\\@]{{1,{_MAX_LENGTH}}}")
 _OPTIONS: Final = 7
-_LARGEST_OPTION: Final = Decimal(1_000)
+_MAX_OPTION: Final = Decimal(1_000)
 _ROW_SHARE: Final = 3e-4
 """Height of a ladder's row beside the price: 20 rows a side then reach 0.4 to 0.95 % from the best price."""
+
+
+def is_symbol_name(text: str) -> bool:
+    """Return whether a text can be a symbol's id: none of its characters has a meaning in a path, a key or a stream."""
+    return text != WHOLE_MARKET and _NAME.fullmatch(text) is not None and text.isprintable()
 
 
 def canonical(text: str) -> str:
@@ -70,7 +77,7 @@ def suggest(asked: str, symbols_by_volume: Sequence[str]) -> tuple[str, ...]:
         symbols_by_volume: The symbols there are, largest volume first.
     """
     wanted = canonical(asked)
-    if not wanted or len(wanted) > _LONGEST:
+    if not wanted or len(wanted) > _MAX_LENGTH:
         return ()
     found: list[tuple[float, int, str]] = []
     for rank, symbol in enumerate(symbols_by_volume):
@@ -90,9 +97,9 @@ def rounding_options(tick_size: Decimal, price: float | Decimal | None) -> list[
         price: The last one; the options go up to a tenth of it, to 1,000 where it is not known.
     """
     known = price is not None and price > 0
-    most = Decimal(str(price)) / 10 if known else _LARGEST_OPTION
+    largest = Decimal(str(price)) / 10 if known else _MAX_OPTION
     steps = [tick_size.scaleb(power) for power in range(_OPTIONS)]
-    return [plain(step) for step in steps if step == tick_size or step <= most]
+    return [plain(step) for step in steps if step == tick_size or step <= largest]
 
 
 def default_rounding(options: Sequence[Decimal]) -> Decimal:
@@ -109,9 +116,9 @@ def ladder_heights(tick_size: Decimal, price: float | Decimal | None) -> list[De
     """
     if price is None or price <= 0:
         return rounding_options(tick_size, price)
-    most = Decimal(str(price)) / 10
+    largest = Decimal(str(price)) / 10
     steps = [tick_size.scaleb(power) * factor for power in range(24) for factor in (1, 2, 5)]
-    return [plain(step) for step in steps if step == tick_size or step <= most]
+    return [plain(step) for step in steps if step == tick_size or step <= largest]
 
 
 def nearest_height(asked: Decimal, heights: Sequence[Decimal]) -> Decimal:
@@ -135,25 +142,25 @@ def _distance(wanted: str, symbol: str) -> float | None:
     if symbol.startswith(wanted):
         return 0.0
     base = next((symbol.removesuffix(quote) for quote in _QUOTES if symbol.endswith(quote)), symbol)
-    most = max(1, min(3, len(wanted) // 3))
-    nearest = min(_edits(wanted, symbol, most), _edits(wanted, base, most) + 0.5)
+    max_edits = max(1, min(3, len(wanted) // 3))
+    nearest = min(_edits(wanted, symbol, max_edits), _edits(wanted, base, max_edits) + 0.5)
     if wanted.startswith(symbol):
         return min(nearest, 1.0)
     if wanted in symbol or (len(base) > 2 and base in wanted):
         return min(nearest, 1.75)
-    return nearest if nearest <= most else None
+    return nearest if nearest <= max_edits else None
 
 
-def _edits(left: str, right: str, most: int) -> int:
-    """Count insertions, deletions, replacements and swaps of neighbours; anything above ``most`` is ``most + 1``."""
+def _edits(left: str, right: str, max_edits: int) -> int:
+    """Count insertions, deletions, replacements and swaps of neighbours, up to ``max_edits + 1``."""
     start = 0
     while start < min(len(left), len(right)) and left[start] == right[start]:
         start += 1
     left, right = left[start:], right[start:]
     while left and right and left[-1] == right[-1]:
         left, right = left[:-1], right[:-1]
-    if abs(len(left) - len(right)) > most:
-        return most + 1
+    if abs(len(left) - len(right)) > max_edits:
+        return max_edits + 1
     before, last = list[int](), list(range(len(right) + 1))
     for i, a in enumerate(left, 1):
         row = [i]
@@ -162,7 +169,7 @@ def _edits(left: str, right: str, most: int) -> int:
             if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
-        if min(row) > most:
-            return most + 1
+        if min(row) > max_edits:
+            return max_edits + 1
         before, last = last, row
     return last[-1]

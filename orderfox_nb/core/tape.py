@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
+
+import msgspec
 
 from orderfox_nb.core.digest import digest_of
 from orderfox_nb.core.events import Event, Trade, is_restart
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
 
-_trade_id = attrgetter("id")
+_place = attrgetter("sequence")
 
 
-class Tape:
-    """Fold of trades: deduplicated by id, so that REST history and the live stream merge in any order.
+class TapeState:
+    """Fold of trades: each once, so that REST history and the live stream merge in any order.
+
+    A venue's order decides. Where it gives none, ids identify equal trades, and what is shown is numbered by
+    the order of arrival: every trade of a view has a ``sequence``.
 
     Args:
         instrument: Whose trades.
@@ -26,9 +32,11 @@ class Tape:
         self.instrument = instrument
         self.keep = keep
         self.version = 0
-        # Ascending by id. Trimmed only at twice the length, so that a trade costs one append.
+        # Ascending by place. Trimmed only at twice the length, so that a trade costs one append.
         self._trades: list[Trade] = []
-        self._last_id = -1
+        self._last = -1
+        self._ids: dict[str, int] | None = None
+        """Places by id, where the venue gives none."""
 
     @property
     def last(self) -> Trade | None:
@@ -46,20 +54,30 @@ class Tape:
         if type(event) is not Trade:
             if is_restart(event):
                 self._trades.clear()
-                self._last_id = -1
+                self._last, self._ids = -1, None
                 self.version += 1
             return
         if event.symbol != self.instrument.symbol:
             raise EventError(f"trade of {event.symbol} in the tape of {self.instrument.symbol}")
         trades = self._trades
-        if event.id > self._last_id:
+        place = event.sequence
+        if place is None:
+            ids = self._ids = self._ids or {}
+            if event.id in ids:
+                return
+            place = ids[event.id] = self._last + 1
+            event = msgspec.structs.replace(event, sequence=place)
+        if place > self._last:
             trades.append(event)
-            self._last_id = event.id
+            self._last = place
             if len(trades) >= 2 * self.keep:
+                if self._ids:
+                    for old in trades[: -self.keep]:
+                        self._ids.pop(old.id, None)
                 del trades[: -self.keep]
         else:
-            at = bisect_left(trades, event.id, key=_trade_id)
-            known = at < len(trades) and trades[at].id == event.id
+            at = bisect_left(trades, place, key=_place)
+            known = at < len(trades) and trades[at].sequence == place
             if known or (at <= len(trades) - self.keep):
                 return
             trades.insert(at, event)
@@ -74,9 +92,9 @@ class Tape:
         count = min(count, self.keep)
         return self._trades[-count:] if count > 0 else []
 
-    def since(self, trade_id: int) -> list[Trade]:
-        """Return the kept trades after an id, oldest first."""
-        at = bisect_left(self._trades, trade_id + 1, key=_trade_id)
+    def since(self, place: int) -> list[Trade]:
+        """Return the kept trades after a place in their sequence, oldest first."""
+        at = bisect_left(self._trades, place + 1, key=_place)
         return self._trades[max(at, len(self._trades) - self.keep) :]
 
     def rate(self, now_us: int, window_s: float = 10.0) -> float:
@@ -93,13 +111,15 @@ class Tape:
         return recent / window_s
 
     def prelude(self) -> Sequence[Event]:
-        return self.view()
+        if self._ids is None:
+            return self.view()
+        return [msgspec.structs.replace(trade, sequence=None) for trade in self.view()]
 
     def digest(self) -> str:
         kept = self.view()
         instrument = self.instrument
         return digest_of(
-            (trade.id for trade in kept),
+            (zlib.crc32(trade.id.encode()) for trade in kept),
             (trade.time_us for trade in kept),
             (instrument.ticks(trade.price) for trade in kept),
             (instrument.lots(trade.size) * (1 if trade.aggressor == "buy" else -1) for trade in kept),

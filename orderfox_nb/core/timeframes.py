@@ -36,7 +36,7 @@ TIMEFRAME_US: Final[dict[str, int]] = {
 _FIRST_MONDAY_US: Final = 4 * DAY_US
 
 
-_ASKED: Final = re.compile(r"(\d{1,5})\s*(s|m|min|h|d|w|mon|M|H|D|W)")
+_ASKED: Final = re.compile(r"([0-9]{1,5})\s*(s|m|min|h|d|w|mon|M|H|D|W)")
 _UNIT_US: Final = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": WEEK_US, "M": 30 * DAY_US}
 _UNIT_NAMES: Final = {"min": "m", "mon": "M", "M": "M"}
 
@@ -88,7 +88,7 @@ def previous_bar_us(open_us: int, timeframe: str, bars: int = 1) -> int:
 
 
 def nests(source: str, target: str) -> bool:
-    """Tell whether every bar of the target is made of whole bars of the source (3d is in neither 1w nor 1M)."""
+    """Return whether every bar of the target is made of whole bars of the source (3d is in neither 1w nor 1M)."""
     if source == target:
         return True
     if target == "1M":

@@ -1,4 +1,4 @@
-"""Now and then a watched book is compared with what the venue says at the same update id."""
+"""Periodic comparison of watched books with a fresh snapshot at the same update id."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 EVERY_S: Final = 60.0
 """One book each minute: a snapshot of 1,000 levels costs 20 of 2,400 in weight."""
 
-PATIENCE_S: Final = 10.0
-"""How long the two books may take to come to the same update id; a quiet book says nothing that could be wrong."""
+COMPARE_TIMEOUT_S: Final = 10.0
+"""Timeout for the two books to reach the same update id."""
 
 
 class Auditor:
-    """Compares live books that somebody watches, in turn; a difference is counted, told, and healed by a resync.
+    """Compares watched books in turn; a difference is counted, logged, and repaired by a resync.
 
     Args:
         feed: Gives fresh snapshots, and rebuilds a book.
@@ -47,7 +47,7 @@ class Auditor:
         self.inconclusive = 0
 
     def statistics(self) -> Mapping[str, int]:
-        """Return how many audits there were, how many found a difference, and how many could tell nothing."""
+        """Return how many audits ran, how many found a difference, and how many were inconclusive."""
         return {
             "audits": self.audits,
             "audit_differences": self.differences,
@@ -55,7 +55,7 @@ class Auditor:
         }
 
     async def run(self) -> None:
-        """Audit for ever."""
+        """Audit one book after the other until cancelled."""
         while True:
             await self._clock.sleep(self._every_s)
             if (state := self._next()) is not None:
@@ -73,7 +73,7 @@ class Auditor:
         return min(books, key=lambda state: self._audited.get(state.topic.symbol, -1), default=None)
 
     async def audit(self, state: TopicState) -> int | None:
-        """Compare one book now: how many levels differ, None where nothing can be said."""
+        """Compare one book now; return how many levels differ, None if inconclusive."""
         self.audits += 1
         self._audited[state.topic.symbol] = self.audits
         differing = await self._compare(state)
@@ -94,8 +94,8 @@ class Auditor:
         state.tap(audit.apply)
         state.watch(changed.set)
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                while not audit.taken:
+            async with asyncio.timeout(COMPARE_TIMEOUT_S):
+                while not audit.deltas:
                     changed.clear()
                     await changed.wait()
                 while (snapshot := await self._feed.book(state.topic.symbol)) is not None:
@@ -103,7 +103,7 @@ class Auditor:
                         break
                 else:
                     return None
-                while not audit.spoiled and not state.ended:
+                while not audit.invalid and not state.ended:
                     if (differing := audit.differing(live)) is not None:
                         return differing
                     changed.clear()

@@ -1,7 +1,7 @@
-"""The symbols of a venue: one load however many ask, kept for 300 s, and never without an answer.
+"""The symbols of a venue: loads are shared, kept for 300 s, and there is always a list.
 
-When the venue cannot be asked the last known list (kept on disk) serves, else a short built-in one that is marked as
-demo; both are tried again, soon, until the list is real.
+If the venue cannot be reached, the last known list (kept on disk) is used, else a short built-in one that is marked as
+demo; both are retried soon, until the venue's own list arrives.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -22,31 +22,38 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.quality import QualityState, QualityView
 from orderfox_nb.core.symbols import canonical, resolve_symbol, rounding_options
 from orderfox_nb.desk.demo_symbols import demo_listings
+from orderfox_nb.desk.watched import Watchers
 from orderfox_nb.errors import FeedError, UnknownSymbol, VenueUnreachable
-from orderfox_nb.feeds.base import Explaining, Feed, Figured, Listing
+from orderfox_nb.feeds.base import ExplainsUnlisted, Feed, Listing, ReportsMissingFigures
+from orderfox_nb.views.contract import CacheStats
 
 _log = logging.getLogger(__name__)
 
 TTL_S: Final = 300
 RELOAD_S: Final = 2
 MAX_GONE: Final = 200
+MAX_SYMBOLS: Final = 5_000
+"""Rows of a list; no venue has as many."""
 RETRY_S: Final = 10
-"""How soon a list that is not the venue's own is tried again."""
+"""Retry interval while the list is not the venue's own."""
 
 _decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_row = msgspec.json.Decoder(Listing).decode
 
 
-class Catalogue:
-    """The venue's symbols by 24 h volume.
+class Catalogue(Watchers):
+    """The venue's symbols by 24 h volume; refreshed while they are watched.
 
     Args:
-        feed: Who is asked.
+        feed: Source of the list.
         path: Where the last known list is kept; None keeps none.
         clock: Measures ages.
     """
 
     def __init__(self, feed: Feed, path: Path | None = None, clock: Clock | None = None) -> None:
+        super().__init__()
+        self.error: BaseException | None = None
+        """None: there is always a list."""
         self._feed = feed
         self._path = path
         self._clock = clock or SystemClock()
@@ -56,13 +63,16 @@ class Catalogue:
         """Those of earlier lists, which may still be looked at."""
         self._source: Literal["none", "venue", "disk", "demo"] = "none"
         self._loaded_us = 0
-        self._taken_us = 0
+        self._fetched_us = 0
         self._tried_us = 0
         self._load: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._figured = False
         """Whether the list came with all figures that the venue has; one that lacks some is asked for again soon."""
         self._lists_without = 0
         """How many in a row lacked some."""
+        self._cut = False
+        """Whether the last list was longer than ``MAX_SYMBOLS``."""
         self._calls = 0
         self._failures = 0
         self._hits = 0
@@ -78,7 +88,7 @@ class Catalogue:
 
     @property
     def known(self) -> Sequence[Listing]:
-        """The list as it stands, empty before the first load; asks nobody."""
+        """The list as it stands, empty before the first load; sends no request."""
         return self._rows
 
     @property
@@ -90,10 +100,10 @@ class Catalogue:
     def quality(self) -> QualityView:
         """How far the list can be trusted: built in, an older one, or the venue's own; since when it is the list."""
         state = QualityState.DOWN if self.demo else QualityState.STALE if self.problem else QualityState.LIVE
-        return QualityView(state.value, "complete", self._taken_us // 1000)
+        return QualityView(state.value, "complete", self._fetched_us // 1000)
 
     def listing(self, symbol: str) -> Listing | None:
-        """Return what is known of a canonical symbol; asks nobody."""
+        """Return what is known of a canonical symbol; sends no request."""
         return self._by_symbol.get(symbol)
 
     async def rows(self) -> Sequence[Listing]:
@@ -124,7 +134,7 @@ class Catalogue:
         """
         listing = self.listing(text) or self.listing(canonical(text))
         if listing is not None:
-            # What is known stays known: nobody waits for the list to be loaded again.
+            # A known symbol is answered at once, without waiting for a reload.
             if not self._fresh():
                 self._start()
             return listing
@@ -137,12 +147,12 @@ class Catalogue:
                 raise VenueUnreachable(self._feed.venue, self.problem) from None
             symbol = canonical(text)
             if (reason := self._why_unlisted(symbol)) and (gone := self._gone.get(symbol)) is not None:
-                # Whoever has looked at it goes on looking at what is known of it, which says why.
+                # Existing readers keep the delisted symbol, and see the reason.
                 return gone
             raise UnknownSymbol(unknown.symbol, unknown.suggestions, reason=reason) from None
 
     def _why_unlisted(self, symbol: str) -> str:
-        return self._feed.why_unlisted(symbol) if isinstance(self._feed, Explaining) else ""
+        return self._feed.why_unlisted(symbol) if isinstance(self._feed, ExplainsUnlisted) else ""
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return the instrument of a canonical symbol.
@@ -168,7 +178,7 @@ class Catalogue:
         return await self.instrument(symbol)
 
     def record(self, symbol: str) -> Instrument | None:
-        """Return the instrument of a canonical symbol; asks nobody."""
+        """Return the instrument of a canonical symbol; sends no request."""
         listing = self._by_symbol.get(symbol)
         return None if listing is None else listing.instrument
 
@@ -185,38 +195,56 @@ class Catalogue:
         listing = self._by_symbol.get(symbol) or self._gone.get(symbol)
         return None if listing is None or listing.ticker is None else listing.ticker.last
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> CacheStats:
         """Return counts, ages and exchange calls."""
         age_s = (self._clock.now_us() - self._loaded_us) / 1e6 if self._loaded_us else None
-        return {
-            "symbols": len(self._rows),
-            "source": self._source,
-            "demo": self.demo,
-            "age_seconds": None if age_s is None else round(age_s, 3),
-            "ttl_seconds": TTL_S,
-            "expires_in_seconds": None if age_s is None else round(max(0.0, TTL_S - age_s), 3),
-            "exchange_calls": self._calls,
-            "failures": self._failures,
-            "cache_hits": self._hits,
-            "problem": self.problem,
-        }
+        return CacheStats(
+            symbols=len(self._rows),
+            source=self._source,
+            demo=self.demo,
+            age_seconds=None if age_s is None else round(age_s, 3),
+            ttl_seconds=TTL_S,
+            expires_in_seconds=None if age_s is None else round(max(0.0, TTL_S - age_s), 3),
+            exchange_calls=self._calls,
+            failures=self._failures,
+            cache_hits=self._hits,
+            problem=self.problem,
+        )
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        super().watch(changed)
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep_fresh(), name="symbol list kept fresh")
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        super().unwatch(changed)
+        if not self._watchers and self._keeper is not None:
+            self._keeper.cancel()
+            self._keeper = None
 
     async def close(self) -> None:
-        """Give up a load that runs."""
-        if self._load is not None:
-            self._load.cancel()
-            await asyncio.wait({self._load})
+        """Cancel a running load."""
+        tasks = {task for task in (self._load, self._keeper) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await self.rows()
+            await self._clock.sleep(RETRY_S)
 
     def _fresh(self) -> bool:
         now_us = self._clock.now_us()
         if self._source == "venue" and not self.problem and self._figured:
             return now_us - self._loaded_us < TTL_S * 1e6
-        # Figures that are missing for a moment come with the next list, those that nobody has never.
+        # Figures that are missing temporarily come with the next list; others never do.
         retry_s = min(TTL_S, RETRY_S * 2 ** min(max(0, self._lists_without - 1), 10))
         return self._source != "none" and now_us - self._tried_us < retry_s * 1e6
 
     async def _loaded(self) -> None:
-        """Join the load that runs, or start one; it goes on when whoever asked goes away."""
+        """Join the running load, or start one; it continues when its caller is cancelled."""
         await asyncio.shield(self._start())
 
     def _start(self) -> asyncio.Task[None]:
@@ -227,18 +255,18 @@ class Catalogue:
     async def _ask(self) -> None:
         self._calls += 1
         try:
-            rows = by_volume(await self._feed.listings())
+            rows = self._largest(by_volume(await self._feed.listings()))
             if not rows:
                 raise VenueUnreachable(self._feed.venue, "the venue lists no symbols")
         except FeedError as error:
             _log.warning("no symbol list: %s", error)
             await self._fail(str(error))
-        except Exception:  # noqa: BLE001 - there is an answer also where a feed stumbles over a list
+        except Exception:  # noqa: BLE001 - a list that a feed cannot parse must not end the catalogue
             _log.exception("no symbol list")
             await self._fail(f"{self._feed.venue}: its symbol list cannot be read")
         else:
-            self._take(rows, "venue")
-            lacking = isinstance(self._feed, Figured) and self._feed.lacks_figures
+            self._replace(rows, "venue")
+            lacking = isinstance(self._feed, ReportsMissingFigures) and self._feed.lacks_figures
             self._figured = not lacking and any(row.ticker is not None for row in rows)
             self._lists_without = 0 if self._figured else self._lists_without + 1
             self._loaded_us = self._clock.now_us()
@@ -246,6 +274,16 @@ class Catalogue:
             if self._path is not None:
                 await asyncio.to_thread(_write, self._path, rows)
         self._tried_us = self._clock.now_us()
+        self.signal()
+
+    def _largest(self, rows: list[Listing]) -> list[Listing]:
+        """Return the rows that are kept: every page receives all of them."""
+        if len(rows) > MAX_SYMBOLS and not self._cut:
+            _log.warning(
+                "%s lists %d symbols: the %d with the largest volume are kept", self._feed.venue, len(rows), MAX_SYMBOLS
+            )
+        self._cut = len(rows) > MAX_SYMBOLS
+        return rows[:MAX_SYMBOLS]
 
     async def _fail(self, problem: str) -> None:
         self._failures += 1
@@ -257,11 +295,11 @@ class Catalogue:
             return
         kept = await asyncio.to_thread(_read, self._path) if self._path is not None else ()
         if kept:
-            self._take(kept, "disk")
+            self._replace(kept, "disk")
         elif self._source == "none":
-            self._take(demo_listings(self._feed.venue), "demo")
+            self._replace(demo_listings(self._feed.venue), "demo")
 
-    def _take(self, rows: Sequence[Listing], source: Literal["venue", "disk", "demo"]) -> None:
+    def _replace(self, rows: Sequence[Listing], source: Literal["venue", "disk", "demo"]) -> None:
         self._rows = tuple(rows)
         before, self._by_symbol = self._by_symbol, {row.instrument.symbol: row for row in rows}
         known = self._gone | before
@@ -269,7 +307,7 @@ class Catalogue:
         for symbol in tuple(self._gone)[:-MAX_GONE]:
             del self._gone[symbol]
         self._source = source
-        self._taken_us = self._clock.now_us()
+        self._fetched_us = self._clock.now_us()
         self.version += 1
 
 
@@ -296,7 +334,7 @@ def _read(path: Path) -> Sequence[Listing]:
 def _write(path: Path, rows: Sequence[Listing]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own: two servers may share the folder. Whoever reads finds the old list or the whole new one.
+        # A unique name: two servers may share the folder. Readers find the old list or the complete new one.
         fresh = path.with_suffix(f".{os.getpid()}.new")
         try:
             fresh.write_bytes(msgspec.json.encode(rows))

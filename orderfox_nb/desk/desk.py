@@ -1,35 +1,53 @@
-"""One process's feed, hub, symbols and frames, wired together: the server and a notebook's engine each hold one."""
+"""One venue's feed, hub, symbols and frames, wired together; ``desk/desks.py`` has those of a process."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import msgspec
 
+from orderfox_nb import __version__
+from orderfox_nb.analytics.studies import input_topics
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Topic
-from orderfox_nb.core.quality import Quality
+from orderfox_nb.core.formatting import decimal_text
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.quality import QualityTracker
 from orderfox_nb.core.symbols import ladder_heights, nearest_height
-from orderfox_nb.desk.answers import Answer, Answers
+from orderfox_nb.desk.answers import Answers
 from orderfox_nb.desk.catalogue import Catalogue
-from orderfox_nb.desk.chart_recipes import CandlesRecipe, VolumeRecipe
 from orderfox_nb.desk.frames import FrameHub, FrameReader, Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
-from orderfox_nb.desk.keys import FrameKey, decimal_text
-from orderfox_nb.desk.market_recipes import LiquidationsRecipe, SymbolsRecipe, TickerRecipe
+from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.reader import EventReader
-from orderfox_nb.desk.recipes import BookRecipe, DepthRecipe, TradesRecipe
+from orderfox_nb.desk.recorder import Recorder
+from orderfox_nb.desk.streams.base import Sources
+from orderfox_nb.desk.streams.registry import STREAMS
+from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
-from orderfox_nb.feeds.base import Feed, Origin
+from orderfox_nb.feeds.base import Feed
+from orderfox_nb.views.contract import QualityAnswer, RecordingHealth, TopicHealth, TopicQuality, VenueHealth
 from orderfox_nb.views.quality import topic_quality
+
+
+class DeskHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Health of a desk."""
+
+    status: Literal["healthy", "degraded"] = "healthy"
+    working: bool = True
+    """Whether any topic has data, or none is open."""
+    problem: str = ""
+    topics: Sequence[TopicHealth] = ()
+    recording: RecordingHealth = RecordingHealth()
+    venues: Sequence[VenueHealth] = ()
 
 
 class Desk:
@@ -46,30 +64,33 @@ class Desk:
         self._feed = feed
         self._clock = clock or SystemClock()
         self.catalogue = Catalogue(feed, _list_path(feed.origin, settings.data_dir), self._clock)
-        self.hub = Hub(feed, linger_s=linger_s, clock=self._clock, instruments=self.catalogue)
+        self.recorder = Recorder(
+            settings.data_dir / "recordings",
+            self._clock,
+            now_us=self.now_us,
+            origin=lambda: feed.origin,
+            # What is played back is recorded already, and another server records what it sends.
+            max_bytes=0 if feed.origin.recorded or feed.origin.source.startswith("http") else settings.recording_bytes,
+            max_age_s=settings.recording_hours * 3600,
+            software=f"orderfox_nb {__version__}",
+        )
+        self.hub = Hub(
+            feed,
+            linger_s=linger_s,
+            clock=self._clock,
+            instruments=self.catalogue,
+            opened=self.recorder.opened,
+            closed=self.recorder.closed,
+        )
         self.history = VolumeHistory(feed, self._clock)
         self.answers = Answers(self.hub, self.catalogue, self.history)
-        now_us, history = self.now_us, self.history
-        options, listing = self.catalogue.rounding_options, self.catalogue.listing
-        self._recipes: dict[str, Callable[[FrameKey], Recipe]] = {
-            "book": lambda key: BookRecipe(key, now_us=now_us, options=options, price=self.catalogue.last_price),
-            "depth": lambda key: DepthRecipe(key, now_us=now_us),
-            "trades": lambda key: TradesRecipe(key, now_us=now_us),
-            "candles": lambda key: CandlesRecipe(key, now_us=now_us, history=history),
-            "liquidations": lambda key: LiquidationsRecipe(key, now_us=now_us, listing=listing),
-            "ticker": lambda key: TickerRecipe(key, now_us=now_us, listing=listing),
-            "symbols": lambda key: SymbolsRecipe(key, now_us=now_us, catalogue=self.catalogue),
-            "v1.liquidation_volume": lambda key: VolumeRecipe(
-                key, now_us=now_us, history=history, window=self.candle_window, clock=self._clock
-            ),
-        }
-        for public, widget in (("v1.orderbook", "book"), ("v1.trades", "trades"), ("v1.candles", "candles")):
-            self._recipes[public] = self._recipes[widget]
+        self._sources = Sources(self.catalogue, self.history, self._clock, self.now_us, self._served)
         self._frames = FrameHub(self.hub, clock=self._clock, recipe=self._recipe)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.hub)
+        self._stack.push_async_callback(self.recorder.close)
         self._stack.push_async_callback(self.catalogue.close)
         self._stack.push_async_callback(self.history.close)
         self._stack.push_async_callback(self._frames.close)
@@ -96,7 +117,7 @@ class Desk:
         return self.hub.now_us()
 
     @asynccontextmanager
-    async def frames(self, key: FrameKey) -> AsyncIterator[FrameReader]:
+    async def frames(self, key: FrameKey) -> AsyncGenerator[FrameReader]:
         """Read the frames of a key, newest first and nothing twice.
 
         Raises:
@@ -133,13 +154,14 @@ class Desk:
         return key
 
     def topics(self, key: FrameKey) -> Sequence[Topic]:
-        """Return what the frames of a resolved key are made from."""
-        return self._recipe(key).topics
+        """Return the channels' topics that are opened for the frames of a resolved key."""
+        follows = self._recipe(key).follows
+        return [topic for source in follows if isinstance(source, Topic) for topic in input_topics(source)]
 
     @asynccontextmanager
     async def events(
         self, topic: Topic, *, bound: int = DEFAULT_BOUND, overflow: Literal["gap", "close"] = "gap"
-    ) -> AsyncIterator[EventReader]:
+    ) -> AsyncGenerator[EventReader]:
         """Read a topic's numbered events: prelude first, then live through an inbox of ``bound`` events.
 
         Args:
@@ -154,50 +176,9 @@ class Desk:
         async with self.hub.events(topic, bound=bound, overflow=overflow) as reader:
             yield reader
 
-    async def symbols(self, texts: Sequence[str]) -> bytes:
-        """Return which symbols texts mean; see ``Answers.symbols``."""
-        return await self.answers.symbols(texts)
-
-    async def trades(self, symbol: str, *, limit: int = 100) -> Answer:
-        """Return the REST answer about the newest trades; see ``Answers.trades``."""
-        return await self.answers.trades(symbol, limit=limit)
-
-    async def candles(self, symbol: str, interval: str, *, limit: int = 500, end_ms: int | None = None) -> Answer:
-        """Return the REST answer about bars; see ``Answers.candles``."""
-        return await self.answers.candles(symbol, interval, limit=limit, end_ms=end_ms)
-
-    async def candle_columns(self, symbol: str, interval: str, *, limit: int = 500, end_ms: int | None = None) -> bytes:
-        """Return bars as the columns of a candle frame; see ``Answers.candle_columns``."""
-        return await self.answers.candle_columns(symbol, interval, limit=limit, end_ms=end_ms)
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Answer:
-        """Return the REST answer about past orders; see ``Answers.liquidations``."""
-        return await self.answers.liquidations(symbol, limit=limit)
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_ms: int | None = None, end_ms: int | None = None
-    ) -> bytes:
-        """Return the REST answer about liquidated volume; see ``Answers.liquidation_volume``."""
-        return await self.answers.liquidation_volume(symbol, interval, start_ms=start_ms, end_ms=end_ms)
-
-    def candle_window(self, symbol: str, interval: str) -> tuple[int, int] | None:
-        """Return the range of the widest candle window that is being served, None where there is none."""
-        found: tuple[int, int] | None = None
-        for stream in self._frames.active:
-            recipe = stream.recipe
-            if (
-                stream.press is not None
-                and isinstance(recipe, CandlesRecipe)
-                and (stream.key.symbol, recipe.interval) == (symbol, interval)
-                and (window := recipe.window()) is not None
-                and (found is None or window[0] < found[0])
-            ):
-                found = window
-        return found
-
     def topic(self, symbol: str, channel: str, interval: str = "") -> Topic:
         """Return a topic of this venue."""
-        return Topic(self.venue, symbol, channel, interval)  # type: ignore[arg-type]
+        return Topic(self.venue, symbol, channel, interval)
 
     def statistics(self) -> Mapping[str, int | float]:
         """Return counters of the feed, hub, frames and symbol list."""
@@ -207,67 +188,75 @@ class Desk:
             **self._frames.statistics(),
             "history_calls": self.history.calls,
             "history_failures": self.history.failures,
-            "catalogue_symbols": stats["symbols"],
-            "catalogue_calls": stats["exchange_calls"],
-            "catalogue_failures": stats["failures"],
+            "catalogue_symbols": stats.symbols,
+            "catalogue_calls": stats.exchange_calls,
+            "catalogue_failures": stats.failures,
         }
 
     @property
     def exchange_calls(self) -> int:
         """How many questions the feed has asked, of the venue and of the liquidation history."""
         counts = self._feed.statistics()
-        # A recording asks nobody but itself, for its symbols.
+        # A recording makes no requests to a venue.
         return int(counts.get("rest_calls", self.catalogue.calls) + counts.get("history_calls", 0))
 
-    def health(self) -> dict[str, Any]:
-        """Return what ``/health`` tells: status, source, one row a topic, and whether anything is ``working``."""
+    def health(self) -> DeskHealth:
+        """Return the health of the desk, with a row for each topic."""
         states = sorted(self.hub.topics, key=lambda state: state.topic)
-        topics = [
-            {
-                "topic": str(state.topic),
-                "state": (quality := state.quality.wire()).state,
-                "coverage": quality.coverage,
-                "reason": state.quality.reason,
-                "lag_ms": round(state.lag_us / 1000),
-                "subscribers": state.users,
-                "reconnects": state.reconnects,
-                "dropped": state.lost,
-                "lapses": len(state.quality.intervals()),
-                "lost": state.quality.lapses.lost,
-            }
-            for state in states
-        ]
-        bad = [row for row in topics if row["state"] not in {"live", "syncing"}]
+        topics = [topic_health(state) for state in states]
+        bad = [row for row in topics if row.state not in {"live", "syncing"}]
         origin = self.origin
-        # A symbol that the venue has halted is no trouble of this server.
+        # A halted symbol is not a fault of this server.
         ours = [row for row, state in zip(topics, states, strict=True) if state.quality.market != "halted"]
-        nothing_works = (bool(ours) and all(row["state"] == "down" for row in ours)) or (
+        nothing_works = (bool(ours) and all(row.state == "down" for row in ours)) or (
             not topics and bool(origin.problem)
         )
-        return {
-            "status": "degraded" if bad or origin.problem else "healthy",
-            "working": not nothing_works,
-            "source": origin.source,
-            "problem": origin.problem,
-            "topics": topics,
-        }
+        status: Literal["healthy", "degraded"] = "degraded" if bad or origin.problem else "healthy"
+        return DeskHealth(
+            status=status,
+            working=not nothing_works,
+            problem=origin.problem,
+            topics=topics,
+            recording=self.recorder.status(),
+            venues=[VenueHealth(self.venue, origin.source, status, origin.problem)],
+        )
 
-    async def quality(self, symbol: str) -> dict[str, Any]:
+    async def quality(self, symbol: str) -> QualityAnswer:
         """Return state and lapses of a symbol's topics, of the last 24 h; asking opens none.
 
         Raises:
             UnknownSymbol: The venue does not list the symbol.
         """
         resolved = (await self.catalogue.resolve(symbol)).instrument.symbol
-        rows: list[dict[str, Any]] = []
+        rows: list[TopicQuality] = []
         for topic, lapses in sorted(self.hub.lapses(resolved).items()):
             state = self.hub.state(topic)
-            quality = state.quality if state is not None else Quality(topic.channel, lapses=lapses)
+            quality = state.quality if state is not None else QualityTracker(topic.channel, lapses=lapses)
             rows.append(topic_quality(quality, topic=str(topic), open_now=state is not None))
-        return {"symbol": resolved, "time": self.now_us() // 1000, "topics": rows}
+        return QualityAnswer(resolved, self.now_us() // 1000, rows)
 
     def _recipe(self, key: FrameKey) -> Recipe:
-        return self._recipes[key.stream](key)
+        return STREAMS[key.stream].recipe(key, self._sources)
+
+    def _served(self) -> Iterable[Recipe]:
+        return [stream.recipe for stream in self._frames.active if stream.computed_frame is not None and stream.recipe]
+
+
+def topic_health(state: TopicState) -> TopicHealth:
+    """Return a topic's row of ``/health``."""
+    quality = state.quality.wire()
+    return TopicHealth(
+        topic=str(state.topic),
+        state=quality.state,
+        coverage=quality.coverage,
+        reason=state.quality.reason,
+        lag_ms=round(state.lag_us / 1000),
+        subscribers=state.users,
+        reconnects=state.reconnects,
+        dropped=state.lost,
+        lapses=len(state.quality.intervals()),
+        lost=state.quality.lapses.lost,
+    )
 
 
 def _list_path(origin: Origin, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """Frames of every distinct key: computed on change, encoded once, latest-wins for each reader.
 
-A key has one ``FrameStream``, whose task runs only while the key has readers. A press takes an immutable view of the
-folds; a delta and a full frame are pure functions of views, made when the first reader takes them and shared after.
+A key has one ``FrameStream``, whose task runs only while the key has readers. Computing a frame captures an immutable
+view of the folds; a delta and a full frame are pure functions of views, encoded for the first reader and then shared.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Protocol
 
@@ -20,7 +20,9 @@ from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.studies import State
 from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.desk.watched import Watchable
 from orderfox_nb.errors import OrderFoxError
 from orderfox_nb.views.stamp import Stamp
 
@@ -55,17 +57,22 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 class Recipe(Protocol):
     """How the frames of one key are made from the folds of its topics."""
 
-    topics: Sequence[Topic]
-    """What to hold open; a failure of the first one ends the frames, of the others not."""
-    poll_s: float
-    """How often to prepare again where no topic tells of a change, 0 for never."""
+    follows: Sequence[Topic | Watchable]
+    """What to follow: topics of channels and studies, which are held open, and whatever else can be watched.
 
-    async def prepare(self, states: Sequence[TopicState | None]) -> None:
-        """Take the states of the topics, None where one failed; called before the first press."""
+    A failure of the first one ends the frames, of the others not.
+    """
+
+    async def prepare(self, states: Sequence[State | None]) -> None:
+        """Receive the states of the topics, None where one failed; called before the first frame."""
+        ...
+
+    def request(self) -> None:
+        """Request what the next frame lacks, and note what it is to cover: the methods below only read."""
         ...
 
     def version(self) -> object:
-        """Return something that differs whenever a frame might."""
+        """Return a value that changes whenever a frame might."""
         ...
 
     def ready(self) -> bool:
@@ -77,7 +84,7 @@ class Recipe(Protocol):
         ...
 
     def stamp(self) -> Stamp:
-        """Return the time and quality of a frame; the press adds the numbers."""
+        """Return the time and quality of a frame; the stream adds the numbers."""
         ...
 
     def full(self, view: Any, stamp: Stamp) -> tuple[bytes, ...]:
@@ -85,14 +92,16 @@ class Recipe(Protocol):
         ...
 
     def delta(self, before: Any, view: Any, stamp: Stamp) -> tuple[bytes, ...] | None:
-        """Encode what changed between two views; None where only a full frame tells it."""
+        """Encode what changed between two views; None if only a full frame can."""
         ...
 
 
-class _Press:
-    """One computed frame, encoded for whoever takes it first."""
+class _ComputedFrame:
+    """One computed frame, encoded for its first reader and shared."""
 
-    def __init__(self, stream: FrameStream, recipe: Recipe, view: Any, stamp: Stamp, before: _Press | None) -> None:
+    def __init__(
+        self, stream: FrameStream, recipe: Recipe, view: Any, stamp: Stamp, before: _ComputedFrame | None
+    ) -> None:
         self.sequence = stream.sequence
         self.view = view
         self._stream = stream
@@ -124,24 +133,24 @@ class _Press:
 
 
 class FrameReader:
-    """A latest-wins reader of one key: iterate it, or take what is newest.
+    """A latest-wins reader of one key: iterate it, or call ``next_frame``.
 
-    The first frame is full; a delta follows only what this reader took last, else it gets the shared full frame.
+    The first frame is full; a delta follows only the frame that this reader got last, else it gets the full one.
     """
 
     def __init__(self, stream: FrameStream) -> None:
         self._stream = stream
         self._held: int | None = None
         self._wake = asyncio.Event()
-        self.taken = 0
-        """How many frames this reader took."""
+        self.delivered = 0
+        """How many frames this reader got."""
 
     @property
     def key(self) -> FrameKey:
         return self._stream.key
 
     def signal(self) -> None:
-        """Note that something newer may be there."""
+        """Wake the reader: a newer frame may be available."""
         self._wake.set()
 
     def resume(self) -> None:
@@ -150,16 +159,16 @@ class FrameReader:
         self._wake.set()
 
     def next_frame(self) -> Frame | None:
-        """Return the newest frame that was not taken, None where there is none.
+        """Return the newest frame not yet returned, None if there is none.
 
         Raises:
             OrderFoxError: The key sends no more.
         """
-        press = self._stream.press
-        if press is not None and press.sequence != self._held:
-            frame = press.frame(self._held)
-            self._held = press.sequence
-            self.taken += 1
+        computed_frame = self._stream.computed_frame
+        if computed_frame is not None and computed_frame.sequence != self._held:
+            frame = computed_frame.frame(self._held)
+            self._held = computed_frame.sequence
+            self.delivered += 1
             return frame
         if self._stream.error is not None:
             raise self._stream.error
@@ -192,11 +201,11 @@ class FrameStream:
         self.key = key
         self.recipe: Recipe | None = None
         """There while the key has readers: it holds the folds of its topics."""
-        self.press: _Press | None = None
+        self.computed_frame: _ComputedFrame | None = None
         self.sequence = 0
         self.computed = 0
         self.encoded = 0
-        """How many times a frame was encoded, however many took it."""
+        """How many frames were encoded, however many readers got them."""
         self.error: BaseException | None = None
         self.closed = False
         self.readers: set[FrameReader] = set()
@@ -209,7 +218,7 @@ class FrameStream:
     def join(self) -> FrameReader:
         """Add a reader; the first one starts the work."""
         if self._task is None or self._task.done():
-            self.press, self.error, self.closed = None, None, False
+            self.computed_frame, self.error, self.closed = None, None, False
             self.recipe = recipe = self._make(self.key)
             self._task = asyncio.create_task(self._run(recipe), name=f"frames {self.key.text}")
         reader = FrameReader(self)
@@ -232,23 +241,19 @@ class FrameStream:
             task.cancel()
             await asyncio.wait({task})
         if not self.readers and self._task is None:
-            # Its number is kept; the folds, a view and its text for each key that somebody once looked at would not be
-            # little.
-            self.press = self.recipe = None
+            # Keep the number only: the folds, a view and its text of every former key would add up.
+            self.computed_frame = self.recipe = None
 
     async def _run(self, recipe: Recipe) -> None:
         try:
             async with AsyncExitStack() as stack:
                 states = await self._open(recipe, stack)
                 await recipe.prepare(states)
-                if recipe.poll_s:
-                    poll = asyncio.create_task(self._poll(recipe), name=f"poll {self.key.text}")
-                    stack.push_async_callback(_cancelled, poll)
-                await self._press_on_change(recipe, states)
+                await self._compute_on_change(recipe, states)
         except OrderFoxError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - a bug in one key must not end the others
-            # Readers are told, and the key's next reader starts again.
+            # Readers get the error; the key's next reader starts again.
             _log.exception("the frames of %s failed", self.key.text)
             self.error = error
         finally:
@@ -258,28 +263,26 @@ class FrameStream:
             for reader in self.readers:
                 reader.signal()
 
-    async def _open(self, recipe: Recipe, stack: AsyncExitStack) -> list[TopicState | None]:
-        states: list[TopicState | None] = []
-        for place, topic in enumerate(recipe.topics):
-            try:
-                state = await stack.enter_async_context(self._hub.watch(topic))
-            except OrderFoxError:
-                if place == 0:
-                    raise
-                states.append(None)
-                continue
-            state.watch(self._changed.set)
-            stack.callback(state.unwatch, self._changed.set)
-            states.append(state)
+    async def _open(self, recipe: Recipe, stack: AsyncExitStack) -> list[State | None]:
+        states: list[State | None] = []
+        for place, source in enumerate(recipe.follows):
+            watched: Watchable
+            if isinstance(source, Topic):
+                try:
+                    watched = state = await stack.enter_async_context(self._hub.open(source))
+                except OrderFoxError:
+                    if place == 0:
+                        raise
+                    states.append(None)
+                    continue
+                states.append(state)
+            else:
+                watched = source
+            watched.watch(self._changed.set)
+            stack.callback(watched.unwatch, self._changed.set)
         return states
 
-    async def _poll(self, recipe: Recipe) -> None:
-        while True:
-            await self._clock.sleep(recipe.poll_s)
-            await recipe.prepare(())
-            self._changed.set()
-
-    async def _press_on_change(self, recipe: Recipe, states: Sequence[TopicState | None]) -> None:
+    async def _compute_on_change(self, recipe: Recipe, states: Sequence[State | None]) -> None:
         self._changed.set()
         version: object = None
         counted_by = _instruments(states)
@@ -291,29 +294,33 @@ class FrameStream:
                 raise states[0].error
             if (now_by := _instruments(states)) != counted_by:
                 # Another tick or lot size: the columns of a delta would not go together with what a page holds.
-                counted_by, version, self.press = now_by, None, None
+                counted_by, version, self.computed_frame = now_by, None, None
                 await recipe.prepare(states)
+            for state in states:
+                if isinstance(state, TopicState):
+                    state.check()
+            recipe.request()
             now = recipe.version()
             if now == version or not recipe.ready():
                 continue
             version = now
-            self._take(recipe)
-            # A grid, so that ten a second are ten: a press that came late does not push the next one back.
+            self._compute(recipe)
+            # A fixed grid gives ten a second: a late frame does not delay the next one.
             now_us = self._clock.now_us()
             late_us = now_us - due_us
             due_us = (due_us if late_us < _LATE_US else now_us) + INTERVAL_US
             await self._clock.sleep((due_us - now_us) / 1e6)
 
-    def _take(self, recipe: Recipe) -> None:
+    def _compute(self, recipe: Recipe) -> None:
         self.sequence += 1
         self.computed += 1
-        self.press = _Press(self, recipe, recipe.capture(), recipe.stamp(), self.press)
+        self.computed_frame = _ComputedFrame(self, recipe, recipe.capture(), recipe.stamp(), self.computed_frame)
         for reader in self.readers:
             reader.signal()
 
 
 class FrameHub:
-    """The frames of every key that is looked at, and of some that were lately.
+    """The frames of every key with readers, and of some that had readers lately.
 
     Args:
         hub: Holds the topics.
@@ -330,7 +337,7 @@ class FrameHub:
         self._streams: OrderedDict[FrameKey, FrameStream] = OrderedDict()
 
     @asynccontextmanager
-    async def open(self, key: FrameKey) -> AsyncIterator[FrameReader]:
+    async def open(self, key: FrameKey) -> AsyncGenerator[FrameReader]:
         """Read the frames of a key."""
         stream = self._streams.get(key)
         if stream is None:
@@ -372,10 +379,5 @@ class FrameHub:
             del self._streams[key]
 
 
-def _instruments(states: Sequence[TopicState | None]) -> list[Instrument | None]:
+def _instruments(states: Sequence[State | None]) -> list[Instrument | None]:
     return [None if state is None else state.instrument for state in states]
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})

@@ -1,4 +1,4 @@
-"""Past liquidation volume: asked of the feed once per topic and timeframe, told to the topic's fold.
+"""Past liquidation volume: requested once per topic and timeframe, applied to the topic's fold.
 
 What is within reach of a chart becomes part of the topic (its fold then holds history and live together, so that REST,
 sockets and frames agree); what lies further back is answered beside the fold.
@@ -20,8 +20,9 @@ from orderfox_nb.core.quality import History
 from orderfox_nb.core.timeframes import DAY_US, bar_open_us, next_bar_us, previous_bar_us
 from orderfox_nb.core.volume_columns import AVERAGE_WINDOW, VolumeColumns
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.errors import NoPast, OrderFoxError
 from orderfox_nb.feeds.base import Feed
+from orderfox_nb.feeds.past import Span, read_past, sums_of
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ REACH: Final = 1500
 _REACH_DAYS: Final = 400
 
 
-class _Asked(msgspec.Struct):
+class _HistoryRequest(msgspec.Struct):
     start_us: int
     """From when on the history is known, if it is."""
     restarts: int
@@ -56,30 +57,36 @@ class VolumeHistory:
     depend on who has asked before.
 
     Args:
-        feed: Who is asked.
+        feed: Source of the list.
         clock: Measures how soon a failure is tried again.
     """
 
     def __init__(self, feed: Feed, clock: Clock) -> None:
         self._feed = feed
         self._clock = clock
-        self._asked: WeakKeyDictionary[TopicState, dict[str, _Asked]] = WeakKeyDictionary()
+        self._asked: WeakKeyDictionary[TopicState, dict[str, _HistoryRequest]] = WeakKeyDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self.calls = 0
         self.failures = 0
 
-    def want(self, state: TopicState, interval: str, start_us: int) -> bool:
-        """Ask for the history from a time on, unless it is known; return whether there is nothing to wait for."""
+    def settled(self, state: TopicState, interval: str, start_us: int) -> bool:
+        """Return whether there is nothing to wait for: the history from a time on is known, or cannot be had now."""
+        asked = self._asked.get(state, {}).get(interval)
+        if asked is None or asked.task is not None or asked.restarts != state.restarts:
+            return False
+        known = asked.known and asked.start_us <= start_us
+        return known or 0 <= asked.failed_us > self._clock.now_us() - RETRY_S * 1e6
+
+    def request(self, state: TopicState, interval: str, start_us: int) -> None:
+        """Request the history from a time on, unless it is settled or on its way."""
+        if self.settled(state, interval, start_us):
+            return
         by_interval = self._asked.setdefault(state, {})
         asked = by_interval.get(interval)
         if asked is None or (asked.task is None and asked.restarts != state.restarts):
-            asked = by_interval[interval] = _Asked(self._reach_us(interval, days=_REACH_DAYS), state.restarts)
+            asked = by_interval[interval] = _HistoryRequest(self._reach_us(interval, days=_REACH_DAYS), state.restarts)
         if asked.task is not None:
-            return False
-        if asked.known and asked.start_us <= start_us:
-            return True
-        if 0 <= asked.failed_us > self._clock.now_us() - RETRY_S * 1e6:
-            return True
+            return
         from_us = asked.start_us
         if start_us < from_us:
             from_us = min(start_us, self._reach_us(interval))
@@ -87,9 +94,8 @@ class VolumeHistory:
         asked.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return False
 
-    def told(self, state: TopicState, interval: str, start_us: int) -> History:
+    def completeness(self, state: TopicState, interval: str, start_us: int) -> History:
         """Return whether the past from a time on is in the topic's fold: if not, its zeros mean nothing.
 
         A symbol has no past from before it was listed: what begins there is ``missing``, however much is known.
@@ -105,16 +111,16 @@ class VolumeHistory:
         Raises:
             BadValue: Too many buckets.
         """
-        fold: LiquidationState = state.fold  # type: ignore[assignment]
+        fold = state.fold_as(LiquidationState)
         if start_us >= self._reach_us(interval):
-            await self._wanted(state, interval, start_us)
-            return PastVolume(fold.at(interval, start_us, end_us), self.told(state, interval, start_us))
+            await self._wait_until_settled(state, interval, start_us)
+            return PastVolume(fold.at(interval, start_us, end_us), self.completeness(state, interval, start_us))
         # The last bucket is whole, as within reach, and the first ones have a past to be averaged over.
         until_us = min(self._feed.now_us(), next_bar_us(bar_open_us(end_us - 1, interval), interval))
         from_us = previous_bar_us(bar_open_us(start_us, interval), interval, AVERAGE_WINDOW)
         event = await self._event(state, interval, from_us, until_us)
         if event is None:
-            return PastVolume(fold.at(interval, start_us, end_us), self.told(state, interval, start_us))
+            return PastVolume(fold.at(interval, start_us, end_us), self.completeness(state, interval, start_us))
         known: History = "missing" if start_us < _listed_us(state, interval) else "complete"
         return PastVolume(fold.with_history(event).at(interval, start_us, end_us), known)
 
@@ -123,26 +129,27 @@ class VolumeHistory:
         reach_us = previous_bar_us(bar_open_us(now_us, interval), interval, REACH)
         return reach_us if days is None else max(reach_us, bar_open_us(now_us - days * DAY_US, interval))
 
-    async def _wanted(self, state: TopicState, interval: str, start_us: int) -> None:
+    async def _wait_until_settled(self, state: TopicState, interval: str, start_us: int) -> None:
         """Wait until the history from a time on is known, or not to be had."""
-        while not self.want(state, interval, start_us):
+        while not self.settled(state, interval, start_us):
+            self.request(state, interval, start_us)
             task = self._asked[state][interval].task
             if task is not None:
                 await asyncio.wait({task})
 
     async def close(self) -> None:
-        """Give up what is being asked."""
+        """Cancel running requests."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _ask(self, state: TopicState, interval: str, start_us: int, asked: _Asked) -> None:
+    async def _ask(self, state: TopicState, interval: str, start_us: int, asked: _HistoryRequest) -> None:
         try:
             event = await self._event(state, interval, start_us, self._feed.now_us())
             if asked.restarts != state.restarts:
-                # It is the past of a venue that is gone.
+                # The answer belongs to the venue's previous run.
                 return
             if event is None:
                 # What is known stays, and a longer past is not asked for with every frame.
@@ -157,27 +164,19 @@ class VolumeHistory:
     async def _event(self, state: TopicState, interval: str, start_us: int, until_us: int) -> LiquidationVolume | None:
         self.calls += 1
         start_us = max(bar_open_us(start_us, interval), _listed_us(state, interval))
+        topic = msgspec.structs.replace(state.topic, interval=interval)
+        span = Span(start_us=start_us, end_us=until_us)
+        if span.empty:
+            return sums_of(topic, until_us, ())
         try:
-            rows = (
-                await self._feed.liquidation_volume(state.topic.symbol, interval, start_us=start_us, end_us=until_us)
-                if start_us < until_us
-                else ()
-            )
+            sums, left = await read_past(self._feed.past, topic, LiquidationVolume, span)
+        except NoPast:
+            return None
         except OrderFoxError as error:
             self.failures += 1
             _log.warning("no liquidation history of %s at %s: %s", state.topic.symbol, interval, error)
             return None
-        if rows is None:
-            return None
-        return LiquidationVolume(
-            symbol=state.topic.symbol,
-            time_us=until_us,
-            interval=interval,
-            start_us=[row[0] for row in rows],
-            buy=[row[1] for row in rows],
-            sell=[row[2] for row in rows],
-            count=[row[3] for row in rows],
-        )
+        return None if left is not None else sums_of(topic, until_us, [row for event in sums for row in event.rows])
 
 
 def _listed_us(state: TopicState, interval: str) -> int:

@@ -9,35 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from orderfox_nb.analytics.studies import STUDIES
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Gap, Liquidation, Topic, Trade
+from orderfox_nb.core.channels import channel_spec, is_whole_market
+from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.lapses import LapseLog
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.desk.audit import EVERY_S, Auditor
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.relisting import Instruments, ListedOnce, Relisting
+from orderfox_nb.desk.studies import State, Studies
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import BadValue, EventError, OffStep, OrderFoxError
-from orderfox_nb.feeds.base import Auditable, Feed, Listing, Origin, Relisted
-from orderfox_nb.feeds.troubles import Troubles
+from orderfox_nb.desk.upstream import Upstreams
+from orderfox_nb.errors import BadValue, EventError
+from orderfox_nb.feeds.base import Auditable, Feed, Listing, ReportsRelisting
+from orderfox_nb.feeds.past import Past
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_BOUND: Final = 4096
 TICK_S: Final = 0.25
 _TICKS_A_SECOND: Final = 4
-"""What of a frame depends on time alone is looked at once a second, and so is a book that nobody reads."""
+"""Interval of checks that depend on time alone, and of checks of unread books."""
+_TICKS_CLOSELY: Final = 16 * _TICKS_A_SECOND
+"""Interval in which an unread book is brought up to date; its waiting changes are checked each second."""
 
 _LAPSES_KEPT: Final = 512
 """Topics whose lapses are remembered, the open ones among them."""
-REOPEN_S: Final = 1.0
-# A prelude of 1,500 bars passes in one piece; a recording read from a list cannot starve its readers.
-_EVENTS_PER_TURN: Final = 2000
 
 
 class Hub:
@@ -47,8 +51,10 @@ class Hub:
         feed: Where events come from.
         linger_s: How long a topic stays open after its last reader left.
         clock: Measures the linger and the tick.
-        instruments: Who knows the symbols; the feed's own listings, asked once, when not given.
+        instruments: Source of symbol records; by default the feed's listings, requested once.
         audit_every_s: Pause between two audits of books, where the feed allows them.
+        opened: Called with every topic that is opened, before its first event.
+        closed: Called with every topic that is closed.
     """
 
     def __init__(
@@ -59,6 +65,8 @@ class Hub:
         clock: Clock | None = None,
         instruments: Instruments | None = None,
         audit_every_s: float = EVERY_S,
+        opened: Callable[[TopicState], None] = lambda _state: None,
+        closed: Callable[[TopicState], None] = lambda _state: None,
     ) -> None:
         self._feed = feed
         self._linger_s = linger_s
@@ -68,26 +76,23 @@ class Hub:
             self._clock,
             lambda: self.topics,
             self._rebuild,
-            reported=isinstance(feed, Relisted) and feed.reports_relisting,
+            reported=isinstance(feed, ReportsRelisting) and feed.reports_relisting,
         )
+        self._upstreams = Upstreams(feed, self._clock, self._relisting)
         self._states: dict[Topic, TopicState] = {}
         self._pumps: dict[Topic, asyncio.Task[None]] = {}
         self._lingers: dict[Topic, asyncio.Task[None]] = {}
-        self._bars: dict[str, set[TopicState]] = {}
+        self._on_open, self._on_close = opened, closed
+        self._studies = Studies(self.watch, self.state)
         self._lapses: OrderedDict[Topic, LapseLog] = OrderedDict()
-        self._chores: list[asyncio.Task[None]] = []
+        self._maintenance: list[asyncio.Task[None]] = []
         self._auditor = (
             Auditor(feed, self._clock, lambda: self.topics, every_s=audit_every_s)
             if isinstance(feed, Auditable)
             else None
         )
-        self._troubles = Troubles(_log, self._clock)
-        self._crossed = 0
-        self._doubtful: set[Topic] = set()
         self._opened = 0
         self._failed = 0
-        self._events = 0
-        self._newest_us = 0
 
     @property
     def venue(self) -> str:
@@ -99,8 +104,8 @@ class Hub:
 
     def now_us(self) -> int:
         # A recording has no future: played as fast as it is read, it runs ahead of what its clock was asked last.
-        now_us = self._feed.now_us()
-        return max(now_us, self._newest_us) if self._feed.origin.recorded else now_us
+        now_us, newest_us = self._feed.now_us(), self._upstreams.newest_us
+        return newest_us if newest_us > now_us and self._feed.origin.recorded else now_us
 
     @property
     def topics(self) -> Sequence[TopicState]:
@@ -108,7 +113,7 @@ class Hub:
         return tuple(self._states.values())
 
     def lapses(self, symbol: str) -> Mapping[Topic, LapseLog]:
-        """Return the lapses of a symbol's topics, also of those that nobody reads now."""
+        """Return the lapses of a symbol's topics, also of those without readers."""
         now_us = self.now_us()
         found = {topic: log for topic, log in self._lapses.items() if topic.symbol == symbol}
         for log in found.values():
@@ -129,7 +134,7 @@ class Hub:
     @asynccontextmanager
     async def events(
         self, topic: Topic, *, bound: int = DEFAULT_BOUND, overflow: Literal["gap", "close"] = "gap"
-    ) -> AsyncIterator[EventReader]:
+    ) -> AsyncGenerator[EventReader]:
         """Read a topic's numbered events.
 
         Raises:
@@ -145,8 +150,8 @@ class Hub:
             await self._release(state)
 
     @asynccontextmanager
-    async def watch(self, topic: Topic) -> AsyncIterator[TopicState]:
-        """Hold a topic open and look at its state; ``TopicState.watch`` tells of changes.
+    async def watch(self, topic: Topic) -> AsyncGenerator[TopicState]:
+        """Hold a topic open and give its state; ``TopicState.watch`` reports changes.
 
         Raises:
             UnknownSymbol: The venue does not list the symbol.
@@ -158,36 +163,40 @@ class Hub:
         finally:
             await self._release(state)
 
+    @asynccontextmanager
+    async def open(self, topic: Topic) -> AsyncGenerator[State]:
+        """Hold a topic open, which may be a study's.
+
+        Raises:
+            BadValue: No such channel or study.
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked.
+        """
+        async with self._studies.open(topic) if topic.channel in STUDIES else self.watch(topic) as state:
+            yield state
+
+    def open_now(self, topic: Topic) -> State | None:
+        """Return an open topic, which may be a study's, or None."""
+        return self._studies.state(topic) or self._states.get(topic)
+
     async def listings(self) -> Sequence[Listing]:
         return await self._feed.listings()
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        return await self._feed.candles(symbol, interval, limit=limit, end_us=end_us)
-
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        return await self._feed.trades(symbol, limit=limit)
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        return await self._feed.liquidations(symbol, limit=limit)
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        return await self._feed.liquidation_volume(symbol, interval, start_us=start_us, end_us=end_us)
+    @property
+    def past(self) -> Past:
+        return self._feed.past
 
     def statistics(self) -> Mapping[str, int | float]:
         return {
             **self._feed.statistics(),
             **(self._auditor.statistics() if self._auditor is not None else {}),
-            "crossed_books": self._crossed,
+            "crossed_books": self._upstreams.crossed,
             "relisted_symbols": self._relisting.relisted,
             "hub_topics": len(self._states),
             "hub_readers": sum(state.users for state in self._states.values()),
             "hub_upstreams_opened": self._opened,
             "hub_upstreams_failed": self._failed,
-            "hub_events": self._events,
+            "hub_events": self._upstreams.events,
             "hub_events_dropped": sum(state.lost for state in self._states.values()),
         }
 
@@ -199,8 +208,8 @@ class Hub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            tasks = [*self._lingers.values(), *self._pumps.values(), *self._chores]
-            self._chores = []
+            tasks = [*self._lingers.values(), *self._pumps.values(), *self._maintenance]
+            self._maintenance = []
             await _cancel(tasks)
             await self._relisting.close()
             for state in self._states.values():
@@ -212,8 +221,9 @@ class Hub:
     async def _acquire(self, topic: Topic) -> TopicState:
         if topic.venue != self.venue:
             raise BadValue("venue", topic.venue, self.venue)
+        channel_spec(topic.channel)
         if topic not in self._states:
-            if topic.symbol == WHOLE_MARKET and topic.channel == "liquidations":
+            if is_whole_market(topic):
                 instrument = whole_market(topic.venue)
             else:
                 instrument = await self._relisting.instrument(topic.symbol)
@@ -235,20 +245,25 @@ class Hub:
             if old not in self._states and old != topic:
                 del self._lapses[old]
         state = TopicState(
-            topic, instrument, now_us=self.now_us, lapses=lapses, recorded=self.origin.recorded, doubt=self._doubted
+            topic,
+            instrument,
+            now_us=self.now_us,
+            lapses=lapses,
+            recorded=self.origin.recorded,
+            report_wrong=self._report_wrong,
         )
         self._states[topic] = state
         self._opened += 1
-        if topic.channel == "candles":
-            self._bars.setdefault(topic.symbol, set()).add(state)
+        self._studies.opened(state)
+        self._on_open(state)
         pump = asyncio.create_task(self._pump(state), name=f"hub {topic}")
         self._pumps[topic] = pump
         pump.add_done_callback(lambda done: self._pumps.pop(topic) if self._pumps.get(topic) is done else None)
-        if not self._chores:
-            self._chores.append(asyncio.create_task(self._advance(), name="hub tick"))
-            self._chores.append(asyncio.create_task(self._relisting.run(), name="hub relisting"))
+        if not self._maintenance:
+            self._maintenance.append(asyncio.create_task(self._advance(), name="hub tick"))
+            self._maintenance.append(asyncio.create_task(self._relisting.run(), name="hub relisting"))
             if self._auditor is not None:
-                self._chores.append(asyncio.create_task(self._auditor.run(), name="hub audit"))
+                self._maintenance.append(asyncio.create_task(self._auditor.run(), name="hub audit"))
 
     async def _release(self, state: TopicState) -> None:
         state.users -= 1
@@ -279,82 +294,38 @@ class Hub:
         topic = state.topic
         if self._states.get(topic) is state:
             del self._states[topic]
-        if (bars := self._bars.get(topic.symbol)) is not None:
-            bars.discard(state)
-            if not bars:
-                del self._bars[topic.symbol]
+            self._on_close(state)
         if not self._states:
             # A recording that is opened again begins at its beginning.
-            self._newest_us = 0
-            for chore in self._chores:
-                chore.cancel()
-            self._chores = []
+            self._upstreams.newest_us = 0
+            for task in self._maintenance:
+                task.cancel()
+            self._maintenance = []
 
     async def _pump(self, state: TopicState) -> None:
-        """Move a topic's events into its fold until the upstream ends; the only writer of the state."""
-        error: BaseException | None = None
-        try:
-            while not await self._pump_once(state):
-                await self._clock.sleep(REOPEN_S)
-        except OrderFoxError as failure:
-            error = failure
-        except Exception as failure:  # noqa: BLE001 - a bug in one topic must not end the others
-            _log.exception("the stream of %s failed", state.topic)
-            error = failure
+        error = await self._upstreams.run(state)
         if error is not None:
             # The next reader tries again with a new upstream; a list that ended stays as it is for late readers.
             self._failed += 1
             self._forget(state)
         state.end(error)
 
-    async def _pump_once(self, state: TopicState) -> bool:
-        turn = 0
-        self._doubtful.discard(state.topic)
-        async with aclosing(self._feed.stream(state.topic)) as events:
-            async for event in events:
-                if event.received_us and event.time_us > self._newest_us:
-                    self._newest_us = event.time_us
-                try:
-                    if isinstance(event, Gap) and event.relisted:
-                        # Another server has noticed it, whose list is new by now.
-                        await self._relisting.follow(state, event)
-                    else:
-                        state.apply(event)
-                except OffStep as found:
-                    state.apply(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(found)))
-                    await self._relisting.reload(state.topic.symbol, found)
-                    return False
-                except EventError as error:
-                    self._troubles.report(str(state.topic), f"{state.topic}: an event that cannot follow: {error}")
-                    state.apply(Gap(symbol=state.topic.symbol, time_us=event.time_us, reason=str(error)))
-                    return False
-                self._events += 1
-                if state.topic in self._doubtful:
-                    self._doubtful.discard(state.topic)
-                    return False
-                if isinstance(event, Trade):
-                    for bars in self._bars.get(event.symbol, ()):
-                        bars.move_bar(event)
-                turn += 1
-                if turn >= _EVENTS_PER_TURN:
-                    turn = 0
-                    await asyncio.sleep(0)
-        return True
-
     async def _advance(self) -> None:
         local_us, then_us, ticks = 1, self._clock.now_us(), 0
         while True:
             await self._clock.sleep(TICK_S)
-            # A process that was not run for a while has heard nothing: that is not the venue's silence.
+            # A process that was suspended received nothing: that is not silence of the venue.
             local_us += min(self._clock.now_us() - then_us, round(2 * TICK_S * 1e6))
             then_us = self._clock.now_us()
             ticks += 1
             now_us = self.now_us()
             for number, state in enumerate(tuple(self._states.values()), ticks):
-                # A look brings a book up to date, which costs more than all else here. Frames look for themselves.
+                # A check applies the book's pending deltas, the largest cost here. Frames check their own books.
                 try:
-                    if state.readers or number % _TICKS_A_SECOND == 0:
+                    if state.readers:
                         state.check()
+                    elif number % _TICKS_A_SECOND == 0:
+                        state.check(closely=number % _TICKS_CLOSELY == 0)
                     state.advance(now_us, local_us, signal=ticks % _TICKS_A_SECOND == 0)
                 except EventError:
                     # Of one topic; the others' silence must still be noticed.
@@ -362,22 +333,12 @@ class Hub:
 
     def _rebuild(self, state: TopicState, instrument: Instrument, reason: str) -> None:
         state.relist(instrument, reason)
-        if state.topic.channel == "book":
+        if state.spec.snapshot is not None:
             # Levels that fell on one tick have overwritten each other.
-            self._resync(state, reason)
+            self._upstreams.resync(state, reason)
 
-    def _resync(self, state: TopicState, reason: str) -> None:
-        if isinstance(self._feed, Auditable):
-            self._feed.resync(state.topic, reason)
-        else:
-            self._doubtful.add(state.topic)
-
-    def _doubted(self, state: TopicState, reason: str) -> None:
-        """Nobody shall take a wrong book for a right one: it is lost, and rebuilt."""
-        self._crossed += 1
-        _log.warning("%s: %s", state.topic, reason)
-        state.apply(Gap(symbol=state.topic.symbol, time_us=self.now_us(), reason=reason))
-        self._resync(state, reason)
+    def _report_wrong(self, state: TopicState, reason: str) -> None:
+        self._upstreams.report_crossed(state, reason, self.now_us())
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -19,7 +19,7 @@ class Numbered(NamedTuple):
 
 
 class Repeat(Numbered):
-    """What the topic's readers have been sent already: it counts for folds, not for who is told.
+    """What the topic's readers have been sent already: it counts for folds, not for readers.
 
     An order of liquidations that the fold knows, and all that a fold begins again with under another tick size.
     """
@@ -57,7 +57,7 @@ class EventReader:
             self._wake.set()
 
     def put(self, numbered: Numbered) -> None:
-        """Take the topic's next event; called by its pump."""
+        """Put the topic's next event; called by its pump."""
         self._restarted = self._restarted or is_restart(numbered.event)
         if self._lost:
             self._lost += 1
@@ -104,7 +104,7 @@ class EventReader:
         if self._overflow == "close":
             raise SlowReader(self.topic, lost)
         fresh = self._prelude()
-        # The prelude holds what was lost, as far as a fold keeps it: how many a reader misses nobody can know.
+        # The prelude holds what was lost, as far as a fold keeps it: how many a reader misses it cannot be known.
         sequence = fresh[-1].sequence if fresh else 0
         time_us = max((numbered.event.time_us for numbered in fresh), default=0)
         gap = Gap(

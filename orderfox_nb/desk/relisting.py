@@ -25,7 +25,7 @@ LIST_EVERY_S: Final = 60.0
 
 
 class Instruments(Protocol):
-    """Who knows the instrument of a symbol."""
+    """Gives the instrument of a symbol."""
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return the record of a symbol.
@@ -46,7 +46,7 @@ class Instruments(Protocol):
         ...
 
     def record(self, symbol: str) -> Instrument | None:
-        """Return the record that is known; asks nobody."""
+        """Return the record that is known; sends no request."""
         ...
 
     async def keep_fresh(self) -> None:
@@ -94,7 +94,7 @@ class Relisting:
     """Notices that the record of a symbol is another one than its topics are counted by.
 
     Args:
-        instruments: Who knows the records.
+        instruments: Source of the records.
         clock: Measures the pauses.
         topics: Returns every open topic.
         rebuild: Rebuilds a topic with another record, for a reason.
@@ -144,9 +144,11 @@ class Relisting:
                 since_s = 0.0
                 await self._instruments.keep_fresh()
             topics = self._topics()
-            for symbol in {state.topic.symbol for state in topics}:
-                folds = [state.fold for state in topics if state.topic.symbol == symbol]
-                books = [fold for fold in folds if isinstance(fold, Book)]
+            books_of: dict[str, list[Book]] = {state.topic.symbol: [] for state in topics}
+            for state in topics:
+                if isinstance(state.fold, Book):
+                    books_of[state.topic.symbol].append(state.fold)
+            for symbol, books in books_of.items():
                 self._refinements.drop_unneeded(symbol, books, self._clock.now_us())
             # A source that notices the change itself says so within the second.
             outdated = {state for state in self._topics() if self._changed(state) is not None}
@@ -222,7 +224,7 @@ class Relisting:
         await asyncio.wait({task})
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel running reloads."""
         tasks = [*self._reloads.values(), *self._loads.values()]
         for task in tasks:
             task.cancel()

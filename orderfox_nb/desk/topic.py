@@ -1,35 +1,30 @@
-"""One topic of this process: its only fold, its quality and whoever reads it."""
+"""One topic of this process: its only fold, its quality and its readers."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Status, StreamState, Topic, Trade, is_restart
-from orderfox_nb.core.fold import Fold
-from orderfox_nb.core.folds import fold_for
+from orderfox_nb.core.channels import channel_spec, fold_for
+from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Status, StreamState, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.lapses import LapseLog
 from orderfox_nb.core.liquidation_volume import LiquidationState
-from orderfox_nb.core.quality import Quality, QualityState
+from orderfox_nb.core.quality import QualityState, QualityTracker
 from orderfox_nb.desk.reader import EventReader, Numbered, Repeat
+from orderfox_nb.desk.watched import Watched
 
-DOWN_S: Final = 5.0
-"""How long a reader waits for the prelude of a topic whose connection is down."""
-
-_TOLD: Final[dict[QualityState, StreamState]] = {
+_STREAM_STATE: Final[dict[QualityState, StreamState]] = {
     QualityState.GAP: "gap",
     QualityState.STALE: "stale",
     QualityState.SKEWED: "skewed",
 }
-_BARS_MISSING: Final = frozenset({QualityState.SYNCING, QualityState.GAP, QualityState.DOWN})
 
 
-class TopicState:
+class TopicState(Watched[QualityTracker]):
     """A topic's fold, quality and readers; written on one loop, by the hub's pump and by what history brings.
 
     Args:
@@ -38,7 +33,7 @@ class TopicState:
         now_us: The venue's clock.
         lapses: Those of an earlier time of the topic, which go on.
         recorded: Whether it is played back, so that silence means nothing.
-        doubt: Called where the state cannot be true, with what is wrong with it.
+        report_wrong: Called with the reason when the state cannot be right.
     """
 
     def __init__(
@@ -49,46 +44,36 @@ class TopicState:
         now_us: Callable[[], int],
         lapses: LapseLog | None = None,
         recorded: bool = False,
-        doubt: Callable[[TopicState, str], None] = lambda _state, _reason: None,
+        report_wrong: Callable[[TopicState, str], None] = lambda _state, _reason: None,
     ) -> None:
-        self.topic = topic
-        self.instrument = instrument
-        self.fold: Fold[Any] = fold_for(topic, instrument)
+        self.spec = channel_spec(topic.channel)
         self.opened_us = now_us()
-        self.quality = Quality(topic.channel, lapses=lapses, recorded=recorded, opened_us=self.opened_us)
+        quality = QualityTracker(topic.channel, lapses=lapses, recorded=recorded, opened_us=self.opened_us)
+        super().__init__(topic, instrument, fold_for(topic, instrument), quality)
         self.sequence = 0
         """Number of the last event of the topic."""
-        self.revision = 0
-        """Counts whatever may change a frame: events, trades that move a bar, quality."""
         self.status: Status | None = None
-        """What was told last of the connection; what was told of the data is in the quality."""
+        """Last status of the connection; the state of the data is in the quality."""
         self.last_us = 0
         """Exchange time of the last event that was no status."""
         self.lag_us = 0
         """How old that event was when it came, by the venue's clock."""
         self.reconnects = 0
-        self.restarts = 0
-        """How often the venue restarted, so that the fold did."""
         self.dropped = 0
-        self.users = 0
-        """Readers of events and of frames."""
-        self.error: BaseException | None = None
-        self.ended = False
         self._prelude_read = False
         self._sent_again = False
         """Whether what comes is what the source knew before the steps changed: up to the end of its next prelude."""
         self._now_us = now_us
-        self._doubt = doubt
+        self._report_wrong = report_wrong
         self._readers: set[EventReader] = set()
-        self._watchers: set[Callable[[], None]] = set()
         self._taps: set[Callable[[Event], None]] = set()
 
     def apply(self, event: Event) -> None:
         """Fold an event and hand it to every reader.
 
         Raises:
-            EventError: The fold cannot take it; nobody has seen it.
-            OffStep: A price or size that is no multiple of the instrument's; nobody has seen it.
+            EventError: The fold cannot apply it; no reader got it.
+            OffStep: A price or size that is no multiple of the instrument's step; no reader got it.
         """
         # What was before may have had other steps, also where the source sends it again behind its gap.
         if event.received_us and not self._sent_again:
@@ -96,36 +81,38 @@ class TopicState:
                 self.instrument.check(event.price, event.size)
             elif type(event) is Candle:
                 self.instrument.check(event.close)
-        self._take(event)
+        self._apply(event)
 
-    def _take(self, event: Event, *, again: bool = False) -> None:
+    def _apply(self, event: Event, *, again: bool = False) -> None:
         repeated = self._fold(event) or again
         self.quality.apply(event)
         self.sequence += 1
-        if isinstance(event, Status):
+        if type(event) is Status:
             if event.state == "live" and self.status is not None and self.status.state == "down":
                 self.reconnects += 1
             if event.state in ("connecting", "live", "down"):
                 self.status = event
             self._prelude_read = self._prelude_read or event.ends_prelude
             self._sent_again = self._sent_again and not event.ends_prelude
-        elif is_restart(event):
-            self._prelude_read = False
-            self.last_us = 0
-            self.restarts += 1
-        elif not isinstance(event, Gap):
+        elif type(event) is Gap:
+            if event.restart:
+                self._prelude_read = False
+                self.last_us = 0
+                self.restarts += 1
+        else:
             self.last_us = event.time_us
             if event.received_us:
                 self.lag_us = self._now_us() - event.time_us
-        numbered = (Repeat if repeated else Numbered)(self.sequence, event)
-        for reader in self._readers:
-            reader.put(numbered)
+        if self._readers:
+            numbered = (Repeat if repeated else Numbered)(self.sequence, event)
+            for reader in self._readers:
+                reader.put(numbered)
         for tap in self._taps:
             tap(event)
         self.touch()
 
     def _fold(self, event: Event) -> bool:
-        """Fold an event; return whether it is an order that was known, which only the fold can tell from its twin."""
+        """Fold an event; return whether it is a known order, which only the fold can distinguish from an equal one."""
         fold = self.fold
         if type(event) is not Liquidation or not isinstance(fold, LiquidationState):
             fold.apply(event)
@@ -137,23 +124,23 @@ class TopicState:
     def relist(self, instrument: Instrument, reason: str) -> None:
         """Count by another tick and lot size from now on: the fold and every reader begin again with what is known.
 
-        A book begins empty, since levels that fell on one old tick have overwritten each other.
+        What is a snapshot and its changes begins empty: levels that fell on one old tick have overwritten each other.
         """
         past = [numbered.event for numbered in self.prelude() if not isinstance(numbered.event, Gap)]
         self.instrument = instrument
         self.fold = fold_for(self.topic, instrument)
         now_us = self._now_us()
-        self._take(Gap(symbol=self.topic.symbol, time_us=now_us, reason=reason, restart=True, relisted=True))
-        if not isinstance(self.fold, Book):
+        self._apply(Gap(symbol=self.topic.symbol, time_us=now_us, reason=reason, restart=True, relisted=True))
+        if self.spec.snapshot is None:
             for event in past:
-                self._take(event, again=True)
+                self._apply(event, again=True)
 
     def follow_relisting(self, instrument: Instrument, gap: Gap) -> None:
         """Count by another tick and lot size from a gap of the stream on, which sends what is known behind it."""
         self.instrument = instrument
         self.fold = fold_for(self.topic, instrument)
         self._sent_again = True
-        self._take(gap)
+        self._apply(gap)
 
     @property
     def whole(self) -> bool:
@@ -162,42 +149,7 @@ class TopicState:
         True from the first ``Status`` that ends a prelude, also while a connection is lost later, and False again from
         a restart of the venue to the end of the next prelude. A book is whole only while it is synced.
         """
-        return self._prelude_read and (not isinstance(self.fold, Book) or self.fold.synced)
-
-    async def until_whole(self, timeout_s: float, *, down_s: float = DOWN_S) -> bool:
-        """Wait until the fold is whole or the stream has ended; return whether it is whole.
-
-        Args:
-            timeout_s: How long to wait at most.
-            down_s: The same once the connection is down.
-        """
-        if self.whole or self.ended:
-            return self.whole
-        changed = asyncio.Event()
-        self.watch(changed.set)
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout_s) as limit:
-                while not self.whole and not self.ended:
-                    if self.quality.state is QualityState.DOWN:
-                        limit.reschedule(min(limit.when() or 0.0, loop.time() + down_s))
-                    changed.clear()
-                    await changed.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self.unwatch(changed.set)
-        return self.whole
-
-    def move_bar(self, trade: Event) -> None:
-        """Let a trade of the symbol's trades topic move the open bar until the venue's next kline.
-
-        While bars are missing, before the prelude is whole and in a gap or an outage, a trade would begin a bar of its
-        own behind the hole: it waits for the venue's bars.
-        """
-        if self.last_us and self.whole and self.quality.state not in _BARS_MISSING:
-            self.fold.apply(trade)
-            self.touch()
+        return self._prelude_read and self.spec.whole(self.fold)
 
     def advance(self, now_us: int, local_us: int, *, signal: bool = True) -> None:
         """Let time pass for the quality, and for whatever of a frame depends on time.
@@ -205,27 +157,22 @@ class TopicState:
         Args:
             now_us: The venue's time.
             local_us: Our time, without the time in which this process did not run.
-            signal: Tell the frames, also where the quality is as before.
+            signal: Notify frames even if the quality is unchanged.
         """
         before = self.quality.state
         self.quality.advance(now_us, local_us)
         if signal or self.quality.state is not before:
-            self._signal()
+            self.signal()
 
-    def check(self) -> None:
-        """Look whether it is a book whose best bid is at or above its best ask, which is told as wrong at once."""
+    def check(self, *, closely: bool = True) -> None:
+        """Report a book whose best bid is at or above its best ask as wrong.
+
+        Args:
+            closely: Bring it up to date also where the changes that wait cannot have crossed it.
+        """
         book = self.fold
-        if isinstance(book, Book) and book.synced and book.crossed:
-            self._doubt(self, f"crossed book: best bid {book.best_bid}, best ask {book.best_ask} in ticks")
-
-    def touch(self) -> None:
-        """Say that something changed."""
-        self.revision += 1
-        self._signal()
-
-    def _signal(self) -> None:
-        for changed in self._watchers:
-            changed()
+        if isinstance(book, Book) and book.synced and (closely or book.may_be_crossed) and book.crossed:
+            self._report_wrong(self, f"crossed book: best bid {book.best_bid}, best ask {book.best_ask} in ticks")
 
     def prelude(self) -> list[Numbered]:
         """Return the events that rebuild the fold and its quality; empty before the first event.
@@ -247,11 +194,11 @@ class TopicState:
             if self._prelude_read and not status.ends_prelude:
                 status = msgspec.structs.replace(status, whole=True)
             events.append(status)
-            if gap is None and (told := _TOLD.get(self.quality.state)) is not None:
+            if gap is None and (reported := _STREAM_STATE.get(self.quality.state)) is not None:
                 quality = self.quality
                 events.append(
                     msgspec.structs.replace(
-                        self.status, state=told, time_us=quality.since_us, reason=quality.reason, lost=quality.lost
+                        self.status, state=reported, time_us=quality.since_us, reason=quality.reason, lost=quality.lost
                     )
                 )
         if gap is not None:
@@ -271,24 +218,16 @@ class TopicState:
         self._readers.discard(reader)
         self.dropped += reader.dropped
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Call a function after every change; it must only take note."""
-        self._watchers.add(changed)
+    def tap(self, tap: Callable[[Event], None]) -> None:
+        """Call a function with every event once it is folded; it must not do work or raise."""
+        self._taps.add(tap)
 
-    def unwatch(self, changed: Callable[[], None]) -> None:
-        """Call it no more."""
-        self._watchers.discard(changed)
-
-    def tap(self, taken: Callable[[Event], None]) -> None:
-        """Call a function with every event once it is folded; it must only take note."""
-        self._taps.add(taken)
-
-    def untap(self, taken: Callable[[Event], None]) -> None:
-        """Call it no more."""
-        self._taps.discard(taken)
+    def untap(self, tap: Callable[[Event], None]) -> None:
+        """Stop calling it."""
+        self._taps.discard(tap)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Tell everybody that no more events come."""
+        """End every reader: no more events come."""
         self.ended = True
         self.error = error
         if error is not None:

@@ -1,4 +1,4 @@
-"""What every source of market data looks like.
+"""The interface of every source of market data.
 
 The stream contract, which ``tests/feeds/contract.py`` holds every Feed to:
 
@@ -9,20 +9,24 @@ The stream contract, which ``tests/feeds/contract.py`` holds every Feed to:
 5. closing the stream returns after its last socket and task are gone; the last reader's exit closes the upstream;
 6. an event never changes after it was yielded;
 7. a stream says when it is whole: ``Status`` of ``live`` comes after the last event of the prelude, and after that of
-   each new prelude (a restart of the venue, a connection that was lost). Until then nobody may show or return what came
-   as if it were all (``desk/topic.py``).
+   each new prelude (after a venue restart or a lost connection). Until then, received events must not be shown or
+   returned as if they were complete (``desk/topic.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Final, Protocol, Self, TypeAlias, runtime_checkable
 
 import msgspec
 
-from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, Ticker, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Event, Ticker, Topic
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.feeds.past import Past
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,27 +37,6 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     funding_rate: float | None = None
     kind: str = "PERPETUAL"
     """The venue's contract type: ``TRADIFI_PERPETUAL`` for metals and stocks, whose markets have sessions."""
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a feed's data comes from, for the badge on every screen."""
-
-    source: str
-    """As given in the settings, such as ``sim`` or ``binance``."""
-    venue: str
-    simulated: bool = False
-    """Invented by the embedded exchange."""
-    recorded: bool = False
-    """Played back from a recording."""
-    problem: str = ""
-    """Why there is no data, as a sentence that says what to do; empty when all is well."""
-    demo_symbols: bool = False
-    """The symbol list is the built-in one, since the venue could not be asked."""
-    epoch: str = ""
-    """Names the run of a venue whose past ends with it: under another name ids and times start again.
-
-    Empty where a venue has no runs, as the real one, and where the run is not known yet.
-    """
 
 
 class Feed(Protocol):
@@ -86,27 +69,9 @@ class Feed(Protocol):
         """
         ...
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        """Return bars that open at or before ``end_us`` (default now), oldest first, at most 1,500."""
-        ...
-
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        """Return the newest aggregate trades, oldest first, at most 1,000."""
-        ...
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        """Return past liquidation orders, oldest first; empty where the venue keeps none."""
-        ...
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        """Return past ``(bucket start, buy, sell, count)`` from ``start_us`` to before ``end_us``, ascending.
-
-        ``None`` where there is no history to ask, or it does not know; empty means that nothing was liquidated.
-        """
+    @property
+    def past(self) -> Past:
+        """What is known from before: one page for each request (``feeds/past.py``)."""
         ...
 
     def statistics(self) -> Mapping[str, int | float]:
@@ -120,9 +85,50 @@ class Feed(Protocol):
     ) -> None: ...
 
 
+Sink: TypeAlias = Callable[[Event], Awaitable[Any] | None]
+"""Handles one event at once; may return what must be awaited before the next one. What it raises ends the stream."""
+
+# A prelude of 1,500 bars passes in one piece; a recording read from a list cannot starve its readers.
+_EVENTS_PER_TURN: Final = 2_000
+
+
+async def deliver(feed: Feed, topic: Topic, sink: Sink) -> None:
+    """Pass the events of a topic to a sink until the stream ends: how a fold is fed, by every feed alike.
+
+    Raises:
+        FeedError: The stream cannot go on.
+        UnknownSymbol: The venue does not list the symbol.
+        Exception: What the sink has raised; the stream is closed by then.
+    """
+    if isinstance(feed, Delivering):
+        await feed.deliver(topic, sink)
+        return
+    turn = 0
+    async with aclosing(feed.stream(topic)) as events:
+        async for event in events:
+            if (waiting := sink(event)) is not None:
+                await waiting
+            turn += 1
+            if turn >= _EVENTS_PER_TURN:
+                turn = 0
+                await asyncio.sleep(0)
+
+
+@runtime_checkable
+class Delivering(Protocol):
+    """A feed that passes on all messages of a socket's read in one go, without a queue or a task for each stream.
+
+    Its streams have no ``relisted`` gap, the only event that a sink has to wait for.
+    """
+
+    async def deliver(self, topic: Topic, sink: Callable[[Event], object]) -> None:
+        """Do what ``deliver`` does; the events of the stream contract in their order."""
+        ...
+
+
 @runtime_checkable
 class Auditable(Protocol):
-    """A feed whose books can be compared with what the venue says now."""
+    """A feed whose books can be compared with the venue's current book."""
 
     async def book(self, symbol: str) -> BookSnapshot | None:
         """Return a fresh snapshot, None where the request budget is needed for other things.
@@ -133,31 +139,31 @@ class Auditable(Protocol):
         ...
 
     def resync(self, topic: Topic, reason: str) -> None:
-        """Let every open stream of a topic lose what it has and rebuild it."""
+        """Let every open stream of a topic discard its state and rebuild it."""
         ...
 
 
 @runtime_checkable
-class Relisted(Protocol):
-    """A feed that says whether a change of a tick or lot size is reported in its streams, by a ``relisted`` gap."""
+class ReportsRelisting(Protocol):
+    """A feed that declares whether its streams report a changed tick or lot size, by a ``relisted`` gap."""
 
     @property
     def reports_relisting(self) -> bool: ...
 
 
 @runtime_checkable
-class Figured(Protocol):
-    """A feed that knows whether its last symbol list came with all the figures that the venue has."""
+class ReportsMissingFigures(Protocol):
+    """A feed that knows whether its last symbol list had all the figures that the venue provides."""
 
     @property
     def lacks_figures(self) -> bool:
-        """Whether some of them were not answered: the list is asked for again soon."""
+        """Whether some figures are missing: the list is requested again soon."""
         ...
 
 
 @runtime_checkable
-class Explaining(Protocol):
-    """A feed that knows more of the symbols that it does not list."""
+class ExplainsUnlisted(Protocol):
+    """A feed that can explain why a symbol is not listed."""
 
     def why_unlisted(self, symbol: str) -> str:
         """Return why a symbol is not listed, as a text for people; empty where nothing is known."""

@@ -1,4 +1,4 @@
-"""The embedded exchange or a tape as a Feed: its process runs while anybody uses it."""
+"""The embedded exchange or a recording as a Feed: its process runs while it is in use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -14,11 +14,14 @@ from typing import Final, Self
 import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
-from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Event, Topic
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue, OrderFoxError, VenueUnreachable
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.past import Past, PastPage, Span
 from orderfox_nb.feeds.retry import backoff
+from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.lifecycle import Service
 
 _log = logging.getLogger(__name__)
@@ -28,17 +31,18 @@ _ASKED: Final = ("rest_calls", "rest_failures", "history_calls", "history_failur
 
 
 class EmbeddedFeed:
-    """A ``BinanceFeed`` on a child process that the first use starts and the last one's end, after a linger, stops.
+    """A feed on a child process that the first use starts and the last one's end, after a linger, stops.
 
     Args:
         options: Command line of the process, beside its port.
-        origin: What is told of the data.
+        origin: Describes the origin of the data.
         liquidation_url: Another history API than the process's own.
         linger_s: How long the process outlives its last use.
         clock_every_s: How often its time is asked for: it may run at another rate than ours, and hold still.
         speed: Seconds of its time in one of ours.
         epoch: Names the one run of which every process is a continuation, as what happens follows from the time.
             Without it each process is a run of its own.
+        feed: Reads the process, by the protocol that it speaks.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class EmbeddedFeed:
         clock_every_s: float = 10.0,
         speed: float = 1.0,
         epoch: str = "",
+        feed: Callable[..., VenueFeed] = BinanceFeed,
     ) -> None:
         self._options = list(options)
         self._origin = origin
@@ -60,20 +65,21 @@ class EmbeddedFeed:
         self._linger_s = LINGER_S if linger_s is None else linger_s
         self._clock_every_s = clock_every_s
         self._speed = speed
+        self._new_feed = feed
         self._service = Service(self._open, name="embedded exchange")
         self._changing = asyncio.Lock()
-        self._feed: BinanceFeed | None = None
+        self._feed: VenueFeed | None = None
         self._users = 0
         self._stopping: asyncio.Task[None] | None = None
         self._problem = ""
         self._starts = 0
         self._one_epoch = epoch
         self._epoch = epoch or _new_epoch()
-        """Of the process that runs, else of the next one: it is the right one before the process starts as well."""
+        """Epoch of the running process, else of the next one, so that it is correct before the process starts."""
         self._ahead_us = 0
-        """The venue's time less ours when the last process ended: between two it goes on from there."""
+        """The venue's time minus ours when the last process ended; used until the next process starts."""
         self._before: Counter[str] = Counter()
-        """What the feeds of earlier processes asked."""
+        """Request counters of the feeds of earlier processes."""
 
     @property
     def venue(self) -> str:
@@ -87,7 +93,7 @@ class EmbeddedFeed:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is running."""
         return self._feed is not None
 
     def now_us(self) -> int:
@@ -100,29 +106,24 @@ class EmbeddedFeed:
             async for event in events:
                 yield event
 
+    async def deliver(self, topic: Topic, sink: Callable[[Event], object]) -> None:
+        """Pass the events of a topic to a sink, as the process is read."""
+        if topic.venue != self.venue:
+            raise BadValue("venue", topic.venue, self.venue)
+        async with self._use() as feed:
+            await feed.deliver(topic, sink)
+
     async def listings(self) -> Sequence[Listing]:
         async with self._use() as feed:
             return await feed.listings()
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        async with self._use() as feed:
-            return await feed.candles(symbol, interval, limit=limit, end_us=end_us)
+    @property
+    def past(self) -> Past:
+        return self
 
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
+    async def page(self, topic: Topic, span: Span) -> PastPage:
         async with self._use() as feed:
-            return await feed.trades(symbol, limit=limit)
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        async with self._use() as feed:
-            return await feed.liquidations(symbol, limit=limit)
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        async with self._use() as feed:
-            return await feed.liquidation_volume(symbol, interval, start_us=start_us, end_us=end_us)
+            return await feed.past.page(topic, span)
 
     async def book(self, symbol: str) -> BookSnapshot | None:
         # A tape's book is the one of the moment that its reader has come to, which is the next one already.
@@ -155,14 +156,16 @@ class EmbeddedFeed:
             await self._service.stop()
 
     @asynccontextmanager
-    async def _open(self) -> AsyncGenerator[BinanceFeed]:
-        feed = BinanceFeed(origin=self._origin, clock=self._clock, clock_every_s=self._clock_every_s, speed=self._speed)
+    async def _open(self) -> AsyncGenerator[VenueFeed]:
+        feed = self._new_feed(
+            origin=self._origin, clock=self._clock, clock_every_s=self._clock_every_s, speed=self._speed
+        )
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._run(feed, started), name="embedded exchange process")
         try:
             await started
             async with feed:
-                # A tape's time is not ours: nobody shall see the wrong one.
+                # A recording's time differs from ours: read it before anything can use the clock.
                 await feed.ask_time()
                 self._feed = feed
                 try:
@@ -177,9 +180,9 @@ class EmbeddedFeed:
             task.cancel()
             await asyncio.wait({task})
 
-    async def _run(self, feed: BinanceFeed, started: asyncio.Future[None]) -> None:
+    async def _run(self, feed: VenueFeed, started: asyncio.Future[None]) -> None:
         """Keep a process running; the feed's streams find a new one by themselves."""
-        # Whoever reads a real venue does not load the simulation.
+        # Imported here so that reading a real venue does not load the simulation.
         from orderfox_nb.sim.process import SimProcess  # noqa: PLC0415
 
         for delay_s in backoff():
@@ -208,7 +211,7 @@ class EmbeddedFeed:
         return ["--start", str(self.now_us() // 1_000)]
 
     @asynccontextmanager
-    async def _use(self) -> AsyncGenerator[BinanceFeed]:
+    async def _use(self) -> AsyncGenerator[VenueFeed]:
         self._users += 1
         try:
             await self._keep()
@@ -226,7 +229,7 @@ class EmbeddedFeed:
                 self._stopping = asyncio.create_task(self._stop_later(), name="embedded exchange linger")
 
     async def _keep(self) -> None:
-        """End a linger that is under way."""
+        """End a linger in progress."""
         stopping, self._stopping = self._stopping, None
         if stopping is not None:
             stopping.cancel()
@@ -242,5 +245,5 @@ class EmbeddedFeed:
 
 
 def _new_epoch() -> str:
-    # Not counted: a server that is started again knows nothing of the runs before.
+    # Not counted: a restarted server knows nothing of earlier runs.
     return secrets.token_hex(6)

@@ -1,7 +1,7 @@
 """Requests to servers that may be broken or hostile: every answer has a limit in bytes, also once it is decompressed.
 
-A redirect is refused and not followed, since only the address in the settings was chosen by somebody. Time limits are
-the caller's, around the whole request: a body that drips is given up with it.
+Redirects are refused, not followed, because the user chose only the address in the settings. The caller sets a time
+limit around the whole request, which also ends a body that arrives too slowly.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _NOT_GZIP: Final = "its answer cannot be decompressed"
 
 
 class AnswerRefused(ConnectionLost):
-    """An answer that is given up before it is read to its end; its text is for a person."""
+    """An answer that is abandoned before its end; the error's text is readable."""
 
 
 class HttpAnswer(NamedTuple):
-    """What a server has answered."""
+    """The answer of a server."""
 
     status: int
     reason: str
@@ -76,7 +76,7 @@ async def fetch(
         try:
             body = await _read(response, limit)
         except AnswerRefused:
-            # Left open, the connection would be read on for the next request.
+            # If it stayed open, the connection would be reused for the next request.
             response.close()
             raise
         return HttpAnswer(response.status, short(response.reason or ""), response.headers, body)
@@ -94,7 +94,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if inflate is not None and inflate.eof:
             raise AnswerRefused(_NOT_GZIP)
         try:
-            # What lies beyond the limit is never decompressed.
+            # Data beyond the limit is never decompressed.
             body += chunk if inflate is None else inflate.decompress(chunk, limit + 1 - len(body))
         except zlib.error:
             raise AnswerRefused(_NOT_GZIP) from None
@@ -115,7 +115,7 @@ def _redirect(response: aiohttp.ClientResponse) -> str:
 
 
 def too_large(limit: int) -> str:
-    """Return what is told of an answer or a message beyond a limit in bytes."""
+    """Return the error text for an answer or a message that exceeds a limit in bytes."""
     size = f"{limit / 1e6:g} MB" if limit >= 1_000_000 else f"{limit / 1e3:g} kB"
     return f"it sent more than {size} at once, which is refused"
 

@@ -1,4 +1,4 @@
-"""A bounded queue whose overflow is told to the reader instead of slowing the writer."""
+"""A bounded queue that reports overflow to the reader instead of slowing the writer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Item = TypeVar("Item")
 
 
 class InboxClosed(Exception):
-    """The writer has closed the inbox and everything in it was read."""
+    """The writer has closed the inbox and all its items were read."""
 
 
 class Inbox(Generic[Item]):
     """One reader's queue.
 
-    When it is full, everything that waits is dropped and the reader gets one item that says so; nothing more is taken
-    until it has read that one. What became of the connection outlives that: of each kind (class) of notice the newest
-    stays, in order, since a reader that never hears of its subscription would wait for ever. An older one of the same
+    When it is full, all waiting items are dropped and the reader gets one item that reports this; no more items are
+    accepted until it has read that one. Connection notices are kept: of each kind (class) of notice the newest stays,
+    in order, since a reader that never receives its subscription notice would wait for ever. An older one of the same
     kind says nothing that the newest does not, and one kind never pushes out another, so that the bound of notices is
     the number of their classes. A writer that can wait (a socket's reader) may first ask for ``room()``.
 
@@ -39,6 +39,9 @@ class Inbox(Generic[Item]):
         self._error: BaseException | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writers: list[asyncio.Future[None]] = []
+        self.direct: Callable[[Item], bool] | None = None
+        """Called with an item that is put while nothing waits; returns False where the item must wait for ``get``.
+        An exception of it closes the inbox, so that ``get`` raises it."""
         self.dropped = 0
         """Items lost so far."""
 
@@ -47,13 +50,20 @@ class Inbox(Generic[Item]):
 
     @property
     def crowded(self) -> bool:
-        """More than half full, while its reader has not yet been given up."""
+        """Whether the inbox is more than half full, and neither overflowed nor closed."""
         return not self._lost and not self._closed and len(self._items) * 2 > self._bound
 
     def put(self, item: Item) -> None:
-        """Add an item; drops everything that waits when the inbox is full."""
+        """Add an item; drops all waiting items when the inbox is full."""
         if self._closed:
             return
+        if self.direct is not None and not (self._items or self._urgent or self._lost):
+            try:
+                if self.direct(item):
+                    return
+            except Exception as error:  # noqa: BLE001 - the reader's, which raises it
+                self.close(error)
+                return
         if self._lost:
             self._lost += 1
             return
@@ -122,7 +132,7 @@ class Inbox(Generic[Item]):
         return item
 
     async def room(self, timeout_s: float) -> None:
-        """Wait until the inbox is no longer crowded, at most so long."""
+        """Wait until the inbox is no longer crowded, at most the given time."""
         if not self.crowded:
             return
         waiter = asyncio.get_running_loop().create_future()
@@ -133,7 +143,7 @@ class Inbox(Generic[Item]):
             self._give_up()
 
     def close(self, error: BaseException | None = None) -> None:
-        """Take no more; the reader gets what waits and then the error or ``InboxClosed``."""
+        """Accept no more items; the reader gets the waiting ones and then the error or ``InboxClosed``."""
         self._closed = True
         self._error = error
         self._release_writers()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import Final, TypeVar
 
 import aiohttp
@@ -13,11 +12,12 @@ from msgspec import Struct
 
 from orderfox_nb.clock import Clock, SystemClock, in_time
 from orderfox_nb.core.events import Liquidation
+from orderfox_nb.core.numerals import MAX_AMOUNT, MAX_PRICE, MAX_TIME_MS
 from orderfox_nb.core.timeframes import DAY_US, bar_open_us, next_bar_us
 from orderfox_nb.errors import MalformedFrame, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.http import AnswerRefused, HttpAnswer, decode_json, fetch, new_session
+from orderfox_nb.feeds.problem_log import ProblemLog
 from orderfox_nb.feeds.transport import network_reason
-from orderfox_nb.feeds.troubles import Troubles
 
 Answer = TypeVar("Answer")
 
@@ -29,7 +29,7 @@ MAX_BYTES: Final = 8_000_000
 _MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 1_000
 _PROOF_DAYS: Final = 30
-"""How far back something is looked for, to tell a quiet time from one that the API does not know."""
+"""How far back to look for orders, to distinguish a quiet period from one that the API does not cover."""
 _MAX_SYMBOLS: Final = 5_000
 
 _ASKED: Final[Mapping[str, str]] = {
@@ -83,7 +83,7 @@ class LiquidationHistory:
         self._timeout_s = timeout_s
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
-        self._troubles = Troubles(_log, self._clock)
+        self._problem_log = ProblemLog(_log, self._clock)
         self._reach_us: dict[str, int] = {}
         """The oldest that the API is known to have of a symbol."""
         self.calls = 0
@@ -106,33 +106,43 @@ class LiquidationHistory:
         )
         return _liquidations(rows or [], symbol)
 
-    async def orders_between(self, symbol: str, start_us: int, end_us: int) -> list[Liquidation]:
-        """Return the orders of a time range, oldest first.
+    async def orders_before(self, symbol: str, end_us: int, *, limit: int = _PAGE_SIZE) -> list[Liquidation]:
+        """Return the newest orders before a time, oldest first.
+
+        Raises:
+            FeedError: The API cannot be asked.
+        """
+        answer = await self._page(symbol, 0, end_us, size=limit)
+        return _liquidations([] if answer is None else answer.data, symbol)
+
+    async def orders_between(self, symbol: str, start_us: int, end_us: int) -> tuple[list[Liquidation], bool]:
+        """Return the orders of a time range, oldest first, and whether there are no more: else the oldest are missing.
 
         Raises:
             FeedError: The API cannot be asked.
         """
         rows: list[_Order] = []
         for page in range(1, _MAX_PAGES + 1):
-            answer = await self._get(
-                "liquidation-orders",
-                _Page,
-                {
-                    "symbol": symbol,
-                    "start_timestamp": str(start_us // 1_000),
-                    "end_timestamp": str(end_us // 1_000),
-                    "page": str(page),
-                    "page_size": str(_PAGE_SIZE),
-                },
-            )
-            if answer is None:
-                break
-            if len(answer.data) > _PAGE_SIZE:
-                raise self._malformed("liquidation-orders", f"a page has {len(answer.data):,} orders")
-            rows += answer.data
-            if not answer.pagination.has_more:
-                break
-        return _liquidations(rows, symbol)
+            answer = await self._page(symbol, start_us, end_us, page=page)
+            rows += [] if answer is None else answer.data
+            if answer is None or not answer.pagination.has_more:
+                return _liquidations(rows, symbol), True
+        return _liquidations(rows, symbol), False
+
+    async def _page(
+        self, symbol: str, start_us: int, end_us: int, *, page: int = 1, size: int = _PAGE_SIZE
+    ) -> _Page | None:
+        parameters = {
+            "symbol": symbol,
+            "start_timestamp": str(start_us // 1_000),
+            "end_timestamp": str(-(-end_us // 1_000)),
+            "page": str(page),
+            "page_size": str(size),
+        }
+        answer = await self._get("liquidation-orders", _Page, parameters)
+        if answer is not None and len(answer.data) > size:
+            raise self._malformed("liquidation-orders", f"a page has {len(answer.data):,} orders")
+        return answer
 
     async def volume(
         self, symbol: str, interval: str, *, start_us: int, end_us: int
@@ -166,7 +176,7 @@ class LiquidationHistory:
         buckets: dict[int, tuple[float, float, int]] = {}
         for row in rows or []:
             size, time_us = row.cumulated_usd_size, row.timestamp * 1_000
-            if not first_us <= time_us < end_us or not isfinite(size) or size <= 0:
+            if not first_us <= time_us < end_us or not 0 < size < MAX_AMOUNT:
                 continue
             bucket_us = bar_open_us(time_us, interval)
             buy, sell, count = buckets.get(bucket_us, (0.0, 0.0, 0))
@@ -229,13 +239,13 @@ class LiquidationHistory:
         except (VenueUnreachable, VenueRefused):
             self.failures += 1
             raise
-        self._troubles.over(path)
+        self._problem_log.over(path)
         return answer
 
     def _malformed(self, path: str, problem: str) -> MalformedFrame:
         self.failures += 1
         error = MalformedFrame(_NAME, f"{path} of {self.url}: {problem}")
-        self._troubles.report(path, str(error))
+        self._problem_log.report(path, str(error))
         return error
 
     async def _read(self, path: str, parameters: Mapping[str, str]) -> HttpAnswer:
@@ -256,9 +266,9 @@ def _liquidations(rows: Sequence[_Order], symbol: str) -> list[Liquidation]:
         )
         for row in rows
         if row.symbol == symbol
-        and isfinite(row.order_filled_accumulated_quantity)
-        and row.order_filled_accumulated_quantity > 0
-        and isfinite(row.average_price)
-        and isfinite(row.price)
+        and 0 < row.order_filled_accumulated_quantity < MAX_AMOUNT
+        and 0 <= row.average_price < MAX_PRICE
+        and 0 <= row.price < MAX_PRICE
+        and 0 <= row.order_trade_time <= MAX_TIME_MS
     ]
     return sorted(orders, key=lambda order: order.time_us)

@@ -15,17 +15,22 @@ import msgspec
 from msgspec import Struct, field
 
 from orderfox_nb.clock import Clock, SystemClock, in_time
-from orderfox_nb.core.events import Candle, Event, Liquidation, Ticker, Topic, Trade
+from orderfox_nb.core.channels import CHANNELS
+from orderfox_nb.core.events import Event, Ticker, Topic
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.numerals import Amount, Price, Rate, TimeMs, whole_number
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.symbols import is_symbol_name
 from orderfox_nb.errors import BadValue, MalformedFrame, RateLimited, UnknownSymbol, VenueRefused, VenueUnreachable
-from orderfox_nb.feeds.asking import charge
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink
+from orderfox_nb.feeds.past import Past
+from orderfox_nb.feeds.problem_log import ProblemLog
+from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, is_venue_name
+from orderfox_nb.feeds.remote_past import RemotePast
 from orderfox_nb.feeds.remote_reading import RemoteReading
 from orderfox_nb.feeds.transport import network_reason
-from orderfox_nb.feeds.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +39,7 @@ Answer = TypeVar("Answer")
 _REQUEST_TIMEOUT_S: Final = 15.0
 _INBOX_BOUND: Final = 4_096
 _CONNECTIONS: Final = 100
-_CANDLES_WEIGHT: Final = 10
-_TRADES_WEIGHT: Final = 20
-"""What a question costs whoever asks it: as much as at the venue behind the server."""
-_MAX_DIGITS: Final = 6
+_MAX_RETRY_AFTER_S: Final = 86_400.0
 MAX_SYMBOLS_BYTES: Final = 16_000_000
 """Of the symbol list: 600 symbols have 0.5 MB."""
 MAX_BYTES: Final = 8_000_000
@@ -59,12 +61,13 @@ class RemoteFeed:
         self._session: aiohttp.ClientSession | None = None
         self._random = random
         self._links = [self._new_link()]
-        self._told_origin = _Origin()
+        self._past = RemotePast(self.venue, self._get, self.now_us)
+        self._reported_origin = _read_origin({})
         """Of the answer with the symbols: what is known before a socket is open."""
         self.lacks_figures = False
         """Whether the last symbol list came without any funding rate: the server could not have them then."""
         self._calls = 0
-        self._troubles = Troubles(_log, self._clock)
+        self._problem_log = ProblemLog(_log, self._clock)
 
     reports_relisting = True
     """The server notices it, and its list is new by then."""
@@ -76,16 +79,14 @@ class RemoteFeed:
 
     @property
     def origin(self) -> Origin:
-        told = self._link.origin
-        known = _Origin.read(told) if told else self._told_origin
+        reported = self._link.origin
+        known = _read_origin(reported) if reported else self._reported_origin
         problems = (link.problem for link in self._links if link.topics and link.problem)
-        return Origin(
+        return msgspec.structs.replace(
+            known,
             source=self._url,
             venue=known.venue or self.venue,
-            simulated=known.simulated,
-            recorded=known.recorded,
-            problem=next(problems, self._link.problem) or short(str(told.get("problem") or "")),
-            demo_symbols=known.demo_symbols,
+            problem=next(problems, self._link.problem) or short(str(reported.get("problem") or "")),
             epoch=next((link.epoch for link in self._links if link.topics and link.epoch), ""),
         )
 
@@ -97,7 +98,12 @@ class RemoteFeed:
             raise BadValue("venue", topic.venue, self.venue)
         inbox: Inbox[RemoteItem] = Inbox(_INBOX_BOUND, overflow=Dropped)
         link = self._link_for(topic)
-        reading = RemoteReading(topic, now_us=self.now_us, resume=lambda: link.resume(topic))
+        reading = RemoteReading(
+            topic,
+            now_us=self.now_us,
+            resume=lambda: link.resume(topic),
+            unbroken=lambda: self.origin.unbroken_trades,
+        )
         yield reading.status("connecting")
         async with link.read(topic, inbox):
             while True:
@@ -108,9 +114,9 @@ class RemoteFeed:
                     yield event
 
     async def listings(self) -> Sequence[Listing]:
-        rows, headers = await self._get_told("symbols", {}, list[msgspec.Raw])
+        rows, headers = await self._get_with_headers("symbols", {}, list[msgspec.Raw])
         with suppress(msgspec.MsgspecError):
-            self._told_origin = decode_json(headers.get("X-Origin", "{}"), _Origin)
+            self._reported_origin = _read_origin(decode_json(headers.get("X-Origin", "{}"), dict[str, Any]))
         if _state(headers.get("X-Quality", "")) == "down":
             raise VenueUnreachable(
                 self.venue, f"{self._url} has no symbols of its venue, only the built-in list; try again"
@@ -120,70 +126,9 @@ class RemoteFeed:
         self.lacks_figures = bool(known) and all(listing.funding_rate is None for listing in known)
         return known
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        charge(_CANDLES_WEIGHT)
-        parameters = {"timeframe": interval, "limit": str(limit)}
-        if end_us is not None:
-            parameters["end_time"] = str(end_us // 1_000)
-        rows = await self._get(f"candles/{symbol}", parameters, list[_CandleRow])
-        return [
-            Candle(
-                symbol=symbol,
-                time_us=row.timestamp * 1_000,
-                interval=interval,
-                open_us=row.timestamp * 1_000,
-                open=row.open,
-                high=row.high,
-                low=row.low,
-                close=row.close,
-                volume=row.volume,
-                closed=index < len(rows) - 1,
-            )
-            for index, row in enumerate(rows)
-        ]
-
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        charge(_TRADES_WEIGHT)
-        rows = await self._get(f"trades/{symbol}", {"limit": str(limit)}, list[_TradeRow])
-        return [
-            Trade(
-                symbol=symbol,
-                time_us=row.timestamp * 1_000,
-                id=row.id,
-                price=row.price,
-                size=row.amount,
-                aggressor="buy" if row.side.lower() == "buy" else "sell",
-            )
-            for row in sorted(rows, key=lambda row: row.id)
-        ]
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:  # noqa: ARG002 - a Feed
-        """Return none: the stream's prelude has them, and with the limit price, by which an order is known again.
-
-        The server's public rows are without it, so that no fold could tell them from other orders.
-        """
-        return ()
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        try:
-            answer = await self._get(
-                f"liquidation-volume/{symbol}/{interval}",
-                {"start_time": str(start_us // 1_000), "end_time": str(end_us // 1_000)},
-                _VolumeAnswer,
-            )
-        except (VenueUnreachable, VenueRefused):
-            return None
-        if answer.history != "complete":
-            return None
-        return [
-            (row.timestamp_ms * 1_000, row.buy_volume, row.sell_volume, row.count)
-            for row in answer.data
-            if row.buy_volume or row.sell_volume
-        ]
+    @property
+    def past(self) -> Past:
+        return self._past
 
     def statistics(self) -> Mapping[str, int | float]:
         total: dict[str, int | float] = {"rest_calls": self._calls}
@@ -224,9 +169,9 @@ class RemoteFeed:
         return RemoteLink(self._url, headers=self._headers, clock=self._clock, random=self._random)
 
     async def _get(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> Answer:
-        return (await self._get_told(path, parameters, kind))[0]
+        return (await self._get_with_headers(path, parameters, kind))[0]
 
-    async def _get_told(
+    async def _get_with_headers(
         self, path: str, parameters: Mapping[str, str], kind: type[Answer]
     ) -> tuple[Answer, Mapping[str, str]]:
         """Return an answer and its headers, which say of its quality and of its source."""
@@ -235,12 +180,12 @@ class RemoteFeed:
             self._session = new_session(connections=_CONNECTIONS, headers=self._headers)
         name = path.partition("/")[0]
         limit = MAX_SYMBOLS_BYTES if name == "symbols" else MAX_BYTES
-        asking = fetch(self._session, f"{self._url}/api/v1/{path}", parameters, max_bytes=limit)
+        request = fetch(self._session, f"{self._url}/api/v1/{path}", parameters, max_bytes=limit)
         try:
-            status, _, headers, body = await in_time(self._clock, _REQUEST_TIMEOUT_S, asking)
+            status, _, headers, body = await in_time(self._clock, _REQUEST_TIMEOUT_S, request)
             if status == 200:
                 answer: Answer = decode_json(body, kind)
-                self._troubles.over(name)
+                self._problem_log.over(name)
                 return answer, headers
             refused: _Refused = decode_json(body, _Refused)
         except AnswerRefused as error:
@@ -253,8 +198,8 @@ class RemoteFeed:
             raise UnknownSymbol(path.split("/")[1] if "/" in path else path)
         detail = short(refused.detail)
         if status == 429:
-            wait = headers.get("Retry-After", "")
-            retry_after_s = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < _MAX_DIGITS else 10.0
+            wait_s = whole_number(headers.get("Retry-After", ""))
+            retry_after_s = 10.0 if wait_s is None or wait_s < 0 else min(float(wait_s), _MAX_RETRY_AFTER_S)
             raise RateLimited(self.venue, f"{self._url}: {detail}", status=status, retry_after_s=retry_after_s)
         if status >= 500:
             raise VenueUnreachable(self.venue, detail)
@@ -262,32 +207,12 @@ class RemoteFeed:
 
     def _malformed(self, name: str, problem: str) -> MalformedFrame:
         error = MalformedFrame(self.venue, f"{name} of {self._url}: {problem}")
-        self._troubles.report(name, str(error))
+        self._problem_log.report(name, str(error))
         return error
 
 
 class _Quality(Struct, frozen=True):
     state: str = ""
-
-
-class _Origin(Struct, frozen=True):
-    """What a server tells of its source that holds wherever its data goes."""
-
-    venue: str = ""
-    simulated: bool = False
-    recorded: bool = False
-    demo_symbols: bool = False
-
-    @classmethod
-    def read(cls, told: Mapping[str, Any]) -> Self:
-        """Take what is there and of its type."""
-        venue = told.get("venue")
-        return cls(
-            venue=venue if isinstance(venue, str) else "",
-            simulated=told.get("simulated") is True,
-            recorded=told.get("recorded") is True,
-            demo_symbols=told.get("demo_symbols") is True,
-        )
 
 
 class _Refused(Struct, frozen=True):
@@ -302,56 +227,40 @@ class _SymbolRow(Struct, frozen=True, rename="camel"):
     tick_size: Decimal
     step_size: Decimal
     contract_type: str = "PERPETUAL"
-    onboard: int = field(name="onboardTime", default=0)
+    onboard: TimeMs = field(name="onboardTime", default=0)
     ticker: _TickerRow | None = None
-    funding_rate: float | None = None
+    funding_rate: Rate | None = None
 
 
 class _TickerRow(Struct, frozen=True):
-    timestamp: int
-    last: float
-    open: float
-    high: float
-    low: float
-    volume: float
-    quote_volume: float = field(name="quoteVolume")
+    timestamp: TimeMs
+    last: Price
+    open: Price
+    high: Price
+    low: Price
+    volume: Amount
+    quote_volume: Amount = field(name="quoteVolume")
 
 
-class _CandleRow(Struct, frozen=True):
-    timestamp: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-
-class _TradeRow(Struct, frozen=True):
-    id: int
-    price: float
-    amount: float
-    side: str
-    timestamp: int
-
-
-class _VolumeRow(Struct, frozen=True):
-    timestamp_ms: int
-    buy_volume: float
-    sell_volume: float
-    count: int = 0
-
-
-class _VolumeAnswer(Struct, frozen=True):
-    data: list[_VolumeRow]
-    history: str = "complete"
-    """Whether the server knows the past: where it does not, its zeros mean nothing."""
+def _read_origin(reported: Mapping[str, Any]) -> Origin:
+    """Read what a server reports about all of its data: the fields that are present and have the expected type."""
+    venue, absent = reported.get("venue"), reported.get("absent")
+    return Origin(
+        source="",
+        venue=venue if isinstance(venue, str) and is_venue_name(venue) else "",
+        simulated=reported.get("simulated") is True,
+        recorded=reported.get("recorded") is True,
+        demo_symbols=reported.get("demo_symbols") is True,
+        unbroken_trades=reported.get("unbroken_trades") is not False,
+        absent=tuple(name for name in CHANNELS if name in absent) if isinstance(absent, list) else (),
+    )
 
 
 def _state(quality: str) -> str:
-    """Return the state that a header ``X-Quality`` tells, empty where it tells none."""
+    """Return the state in an ``X-Quality`` header, empty if it has none."""
     try:
-        told: _Quality = decode_json(quality, _Quality)
-        return told.state
+        reported: _Quality = decode_json(quality, _Quality)
+        return reported.state
     except msgspec.MsgspecError:
         return ""
 
@@ -360,6 +269,8 @@ def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
     """Convert a row: None where it cannot be read, or its steps are none: one such row does not cost the list."""
     try:
         row: _SymbolRow = decode_json(bytes(text), _SymbolRow)
+        if not all(map(is_symbol_name, (row.id, row.base_asset, row.quote_asset))):
+            return None
         instrument = Instrument(
             venue=venue,
             symbol=row.id,
@@ -372,15 +283,15 @@ def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
         )
     except (msgspec.MsgspecError, ValueError, ArithmeticError):
         return None
-    told = row.ticker
-    ticker = told and Ticker(
+    reported = row.ticker
+    ticker = reported and Ticker(
         symbol=row.id,
-        time_us=told.timestamp * 1_000,
-        last=told.last,
-        open=told.open,
-        high=told.high,
-        low=told.low,
-        volume=told.volume,
-        quote_volume=told.quote_volume,
+        time_us=reported.timestamp * 1_000,
+        last=reported.last,
+        open=reported.open,
+        high=reported.high,
+        low=reported.low,
+        volume=reported.volume,
+        quote_volume=reported.quote_volume,
     )
     return Listing(instrument=instrument, ticker=ticker, funding_rate=row.funding_rate, kind=row.contract_type)

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 from msgspec import Struct
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Event, Topic, is_restart
+from orderfox_nb.core.numerals import TimeMs
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.wire import MAX_KEYS, WIRE
 from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.problem_log import ProblemLog
 from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, ConnectionLost, Socket, network_reason, open_socket
-from orderfox_nb.feeds.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
-WIRE: Final = 1
-MAX_TOPICS: Final = 63
-"""A server takes 64 keys on one socket (docs/live.md): one is left for a topic that is being resubscribed."""
+MAX_TOPICS: Final = MAX_KEYS - 1
+"""Of the keys that a server takes on one socket one is left for a topic that is being resubscribed."""
 MAX_MESSAGE_BYTES: Final = 8_000_000
 """Of a message: a book of 160,000 levels has 3 MB."""
 HELLO_S: Final = 10.0
@@ -33,7 +36,7 @@ _QUIET_S: Final = 45.0
 """The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
 
 
-class Lost(Struct, frozen=True):
+class LinkLost(Struct, frozen=True):
     """The socket is gone; another one is being tried, and a prelude comes with it."""
 
     reason: str
@@ -51,11 +54,11 @@ class Gone(Struct, frozen=True):
 
 
 class Serving(Struct, frozen=True):
-    """Which run of its venue (``Origin.epoch``) the server speaks of."""
+    """Which run of its venue (``Origin.epoch``) the server is serving."""
 
     epoch: str
     prelude: bool
-    """Whether a prelude follows by itself, as behind a ``hello``; else the server has told it in between."""
+    """Whether a prelude follows, as after a ``hello``; false if a status announced the new run between events."""
 
 
 class Dropped(Struct, frozen=True):
@@ -64,13 +67,13 @@ class Dropped(Struct, frozen=True):
     lost: int
 
 
-RemoteItem: TypeAlias = Event | Lost | Gone | Serving | Dropped
+RemoteItem: TypeAlias = Event | LinkLost | Gone | Serving | Dropped
 
 
 class _Hello(Struct, frozen=True, tag_field="type", tag="hello"):
     wire: int
     venue: str
-    time: int
+    time: TimeMs
     origin: dict[str, Any] = {}
 
 
@@ -90,6 +93,7 @@ class _Error(Struct, frozen=True, tag_field="type", tag="error"):
 
 
 class _Status(Struct, frozen=True, tag_field="type", tag="status"):
+    venue: str = ""
     origin: dict[str, Any] = {}
 
 
@@ -101,8 +105,23 @@ class _Kind(Struct, frozen=True):
     type: str
 
 
+_VENUE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_MAX_LIST: Final = 100
 _kind = msgspec.json.Decoder(_Kind)
+_ORIGIN: Final = frozenset(Origin.__struct_fields__)
 _UNREAD: Final = ("heartbeat", "pong", "frame", "response")
+
+
+def is_venue_name(text: str) -> bool:
+    """Return whether a text can be the name of a venue, which is a part of every key."""
+    return _VENUE.fullmatch(text) is not None
+
+
+def _bounded(value: object) -> object:
+    """Return what a server says of its source as short as such things are: it is kept, and shown."""
+    if isinstance(value, list):
+        return [_bounded(one) for one in cast("list[object]", value)[:_MAX_LIST]]
+    return short(value) if isinstance(value, str) else value if isinstance(value, bool) else ""
 
 
 class _Reading:
@@ -131,23 +150,23 @@ class RemoteLink:
         self._task: asyncio.Task[None] | None = None
         self._socket: Socket | None = None
         self._keys: dict[str, _Reading] = {}
-        """What is subscribed on this socket; what comes under another key is left over of an earlier subscription."""
+        """Subscriptions on this socket; messages under any other key are left over from an earlier subscription."""
         self._subscriptions = 0
         self._venue = ""
         self._commands: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self.origin: dict[str, Any] = {}
         self.epoch = ""
-        """The run of the server's venue; empty while nothing is read, since it may then end unheard."""
+        """The run of the server's venue; empty while no topic is read, since it may then end unnoticed."""
         self.problem = ""
         self.offset_us = 0
         self.reconnects = 0
         self.frames = 0
         self.malformed = 0
-        self._troubles = Troubles(_log, clock)
+        self._problem_log = ProblemLog(_log, clock)
 
     @property
     def topics(self) -> Collection[Topic]:
-        """What is read over this socket."""
+        """The topics read over this socket."""
         return self._readings.keys()
 
     @asynccontextmanager
@@ -213,7 +232,7 @@ class RemoteLink:
                     self._socket = None
             self.reconnects += 1
             self.problem = f"{self._url} cannot be reached ({reason}); still trying. Is the server running?"
-            self._notify(Lost(reason))
+            self._notify(LinkLost(reason))
             delay_s = next(delays)
             _log.info("%s lost (%s), trying again in %.1f s", self._url, reason, delay_s)
             await self._clock.sleep(delay_s)
@@ -231,10 +250,10 @@ class RemoteLink:
                     self.frames += 1
                     try:
                         if checked(_kind, text).type not in _UNREAD:
-                            await self._take(checked(_message, text))
+                            await self._handle(checked(_message, text))
                     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                         self.malformed += 1
-                        self._troubles.report("message", f"malformed message from {self._url}: {error}")
+                        self._problem_log.report("message", f"malformed message from {self._url}: {error}")
                     if self._venue:
                         limit.reschedule(loop.time() + _QUIET_S)
         except TimeoutError:
@@ -252,11 +271,11 @@ class RemoteLink:
             # The server takes 50 messages a second.
             await self._clock.sleep(0.025)
 
-    async def _take(self, message: _Message) -> None:
+    async def _handle(self, message: _Message) -> None:
         match message:
             case _Hello():
-                self._greet(message)
-            case _Status(origin):
+                self._handle_hello(message)
+            case _Status(venue, origin) if not venue or venue == self._venue:
                 before = self.epoch
                 self._learn(origin or self.origin)
                 if self.epoch != before:
@@ -267,13 +286,17 @@ class RemoteLink:
                 for inbox in self._of(key):
                     inbox.put_notice(Gone(short(reason)))
             case _Error(reason, key):
-                self._troubles.report("error", f"{self._url}: {short(reason)}")
+                self._problem_log.report("error", f"{self._url}: {short(reason)}")
                 for inbox in self._of(key):
                     inbox.put_notice(Gone(short(reason)))
+            case _Status():
+                pass  # of another venue of the server
 
-    def _greet(self, hello: _Hello) -> None:
+    def _handle_hello(self, hello: _Hello) -> None:
         if hello.wire != WIRE:
-            raise ConnectionError(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
+            raise ConnectionLost(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
+        if not is_venue_name(hello.venue):
+            raise ConnectionLost("its hello has no name of a venue")
         self._venue = hello.venue
         self._learn(hello.origin)
         self.offset_us = hello.time * 1_000 - self._clock.now_us()
@@ -296,16 +319,16 @@ class RemoteLink:
         return list(reading.inboxes) if reading is not None else []
 
     def _learn(self, origin: dict[str, Any]) -> None:
-        self.origin = origin
-        self.epoch = str(origin.get("epoch") or "")
+        self.origin = {name: _bounded(origin[name]) for name in _ORIGIN & origin.keys()}
+        self.epoch = str(self.origin.get("epoch") or "")
 
-    def _notify(self, notice: Lost | Serving) -> None:
+    def _notify(self, notice: LinkLost | Serving) -> None:
         for reading in self._readings.values():
             for inbox in reading.inboxes:
                 inbox.put_notice(notice)
 
     def _subscribe(self, topic: Topic) -> None:
-        """Ask for a topic from its prelude on, in the place of what is subscribed of it."""
+        """Subscribe to a topic from its prelude on, replacing its current subscription."""
         reading = self._readings[topic]
         before = reading.key
         self._subscriptions += 1
@@ -315,7 +338,7 @@ class RemoteLink:
         )
         self._keys[reading.key] = reading
         self._commands.put_nowait({"type": "subscribe", "key": reading.key})
-        # Only now: a server that nobody reads may end its venue's run.
+        # Subscribe first: a server without readers may end its venue's run.
         self._unsubscribe(before)
 
     def _unsubscribe(self, key: str) -> None:

@@ -7,12 +7,19 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from orderfox_nb.core.events import BookSnapshot, Candle, Event, Liquidation, LiquidationVolume, Status, Topic, Trade
+import msgspec
+
+from orderfox_nb.core.channels import channel_spec
+from orderfox_nb.core.events import Event, Liquidation, LiquidationVolume, Status, Topic
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.timeframes import bar_open_us
-from orderfox_nb.errors import BadValue, UnknownSymbol
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
+from orderfox_nb.feeds.base import Listing
+from orderfox_nb.feeds.past import Past, PastPage, Span, buckets_of, check_past, in_order, page_of, sums_of
 
 _EVENTS_PER_TURN: Final = 100
+_BUCKETS: Final = 1_500
+"""Of one page of sums."""
 
 
 class ReplayFeed:
@@ -74,41 +81,26 @@ class ReplayFeed:
     async def listings(self) -> Sequence[Listing]:
         return self._listings
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        bars: dict[int, Candle] = {}
-        for event in self._of(symbol):
-            if isinstance(event, Candle) and event.interval == interval and (end_us is None or event.open_us <= end_us):
-                bars[event.open_us] = event
-        return [bars[open_us] for open_us in sorted(bars)][-limit:]
+    @property
+    def past(self) -> Past:
+        return self
 
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        trades = {event.id: event for event in self._of(symbol) if isinstance(event, Trade)}
-        return [trades[number] for number in sorted(trades)][-limit:]
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        orders = [event for event in self._of(symbol) if isinstance(event, Liquidation)]
-        return sorted(orders, key=lambda order: order.time_us)[-limit:]
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        buckets: dict[int, tuple[float, float, int]] = {}
-        for event in self._of(symbol):
-            if isinstance(event, LiquidationVolume):
-                # Sums of a prelude cannot be told apart from the orders beside them: its fold can, this answer not.
-                return None
-            if isinstance(event, Liquidation) and start_us <= event.time_us < end_us:
-                bucket_us = bar_open_us(event.time_us, interval)
-                buy, sell, count = buckets.get(bucket_us, (0.0, 0.0, 0))
-                is_buy = event.side == "buy"
-                buckets[bucket_us] = (
-                    buy + event.notional * is_buy,
-                    sell + event.notional * (not is_buy),
-                    count + 1,
-                )
-        return [(bucket_us, *buckets[bucket_us]) for bucket_us in sorted(buckets)]
+    async def page(self, topic: Topic, span: Span) -> PastPage:
+        check_past(self.venue, topic, span)
+        summed = channel_spec(topic.channel).summed and bool(topic.interval)
+        kept = self._events.get(msgspec.structs.replace(topic, interval="") if summed else topic)
+        if kept is None:
+            symbols = sorted({known.symbol for known in self._events})
+            if topic.symbol not in symbols:
+                raise UnknownSymbol(topic.symbol, symbols)
+            raise NoPast(self.venue, f"no {topic} was recorded")
+        if summed and any(isinstance(event, LiquidationVolume) for event in kept):
+            # The sums of a prelude may include the orders beside them: a fold can separate them, this method cannot.
+            raise NoPast(self.venue, f"the recorded sums of {topic.symbol} may include its orders")
+        if not summed:
+            return page_of(in_order(kept), span)
+        part, following = buckets_of(span, topic.interval, now_us=self._now_us, most=_BUCKETS)
+        return PastPage((_sums(topic, part, kept),), following)
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"readers": self._readers, "events": self._played}
@@ -121,21 +113,30 @@ class ReplayFeed:
     ) -> None:
         return
 
-    def _of(self, symbol: str) -> Sequence[Event]:
-        return [event for topic, events in self._events.items() if topic.symbol == symbol for event in events]
+
+def _sums(topic: Topic, part: Span, events: Sequence[Event]) -> LiquidationVolume:
+    buckets: dict[int, tuple[float, float, int]] = {}
+    for event in events:
+        if isinstance(event, Liquidation) and part.holds(event):
+            bucket_us = bar_open_us(event.time_us, topic.interval)
+            buy, sell, count = buckets.get(bucket_us, (0.0, 0.0, 0))
+            is_buy = event.side == "buy"
+            buckets[bucket_us] = (buy + event.notional * is_buy, sell + event.notional * (not is_buy), count + 1)
+    return sums_of(topic, part.end_us or 0, [(bucket_us, *buckets[bucket_us]) for bucket_us in sorted(buckets)])
 
 
 def _with_prelude_end(topic: Topic, events: Sequence[Event]) -> Sequence[Event]:
     if any(isinstance(event, Status) and event.ends_prelude for event in events):
         return tuple(events)
-    if topic.channel == "book":
-        end = 1 + next((at for at, event in enumerate(events) if isinstance(event, BookSnapshot)), -1)
+    spec = channel_spec(topic.channel)
+    if spec.snapshot is not None:
+        end = 1 + next((at for at, event in enumerate(events) if type(event) is spec.snapshot), -1)
     else:
         end = next((at for at, event in enumerate(events) if event.received_us), len(events))
     live = Status(
         symbol=topic.symbol,
         time_us=max((event.time_us for event in events[:end]), default=0),
         state="live",
-        coverage="sampled" if topic.channel == "liquidations" else "complete",
+        coverage=spec.coverage,
     )
     return (*events[:end], live, *events[end:])

@@ -28,7 +28,7 @@ _PICOWS: Final = CLIENT != "websockets"
 _exceptions: Any = import_module(f"{CLIENT}.exceptions")
 
 SOCKET_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, TimeoutError, EOFError, _exceptions.WebSocketException)
-"""What connecting, sending and receiving may raise for a network's sake."""
+"""Network errors that connecting, sending and receiving may raise."""
 
 _BY_NUMBER: Final = {
     errno.ETIMEDOUT: "no answer in time",
@@ -43,16 +43,19 @@ _BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (socket.gaierror, "its host name is not known"),
     (TimeoutError, "no answer in time"),
     (aiohttp.InvalidURL, "not an address"),
+    (aiohttp.ClientResponseError, "its answer is not valid HTTP"),
+    (aiohttp.ClientPayloadError, "its answer was cut off"),
     (aiohttp.ServerDisconnectedError, "the connection was closed"),
+    (_exceptions.InvalidHandshake, "it does not answer as a WebSocket"),
     (_exceptions.ConnectionClosed, "the connection was closed"),
     (ConnectionError, "the connection was closed"),
     (EOFError, "the connection was closed"),
 )
-"""What an error of the network is called; the first that fits."""
+"""Names of network errors; the first match is used."""
 
 
 _library_log: Final = logging.getLogger(f"{__name__}.library")
-# Why a connection ended is logged by whoever opened it, once.
+# The code that opens a connection logs why it ended, once.
 _library_log.setLevel(logging.CRITICAL)
 
 _TOO_BIG: Final = 1009
@@ -60,7 +63,7 @@ _TOO_BIG: Final = 1009
 
 
 class ConnectionLost(ConnectionError):
-    """A connection that we give up; its text is for a person."""
+    """A connection that we abandon; the error's text is readable."""
 
 
 class Socket(Protocol):
@@ -76,7 +79,7 @@ if _PICOWS:
 else:
 
     class _Direct(import_module("websockets.asyncio.client").connect):
-        """Follows no redirect: only the address in the settings was chosen by somebody."""
+        """Follows no redirect: the user chose only the address in the settings."""
 
         def process_redirect(self, exc: Exception) -> Exception:
             return exc
@@ -107,7 +110,7 @@ async def open_socket(url: str, *, max_bytes: int, headers: dict[str, str] | Non
         ping_interval=20,
         ping_timeout=20,
     )
-    # The library's own limit begins when the connection is there.
+    # The library's own limit starts once the connection is established.
     async with asyncio.timeout(OPEN_TIMEOUT_S):
         socket = await connecting
     try:
@@ -124,7 +127,7 @@ def http_status(error: BaseException) -> int:
 
 
 def network_reason(error: BaseException) -> str:
-    """Return in words for a person why a connection failed or ended; the system's own text belongs in the log."""
+    """Return a readable reason why a connection failed or ended; the system's own text belongs in the log."""
     if isinstance(error, ConnectionLost):
         return str(error)
     if status := http_status(error):

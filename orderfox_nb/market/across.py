@@ -1,4 +1,4 @@
-"""A topic's events carried from the engine's thread to whatever loop the reader runs on."""
+"""Carries a topic's events from the engine's thread to the reader's event loop."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from orderfox_nb.core.events import Event, Gap, Topic, Trade, is_new_run, is_restart
+from orderfox_nb.core.trade_order import TradeOrder
 from orderfox_nb.desk.reader import Repeat
 from orderfox_nb.engine import Engine
 
@@ -20,7 +21,7 @@ MAX_WAITING: Final = 50_000
 
 
 class _Crossing:
-    """A bounded queue between two threads; the reader's loop is woken once for however many events wait."""
+    """A bounded queue between two threads; the reader's loop is woken once for all waiting events."""
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
@@ -34,7 +35,7 @@ class _Crossing:
         self._error: BaseException | None = None
 
     def put(self, events: list[Event]) -> None:
-        """Take events; called on the engine's thread."""
+        """Add events; called on the engine's thread."""
         with self._lock:
             first = not self._waiting
             self._waiting.extend(events)
@@ -46,7 +47,7 @@ class _Crossing:
             self._ring()
 
     def end(self, error: BaseException | None) -> None:
-        """Let the reader finish after what waits; called on the engine's thread."""
+        """Let the reader finish after the waiting events; called on the engine's thread."""
         with self._lock:
             self._ended = True
             self._error = error
@@ -58,7 +59,7 @@ class _Crossing:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def next_batch(self) -> list[Event]:
-        """Return what waits, in order; empty at the end."""
+        """Return the waiting events, in order; empty at the end."""
         while True:
             with self._lock:
                 events, self._waiting = list(self._waiting), deque()
@@ -112,7 +113,7 @@ async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only:
     desk = engine.desk
     try:
         start_us = desk.now_us()
-        last_id = -1
+        order = TradeOrder()
         async with desk.events(topic) as reader:
             while batch := await reader.batch():
                 events: list[Event] = []
@@ -122,13 +123,11 @@ async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only:
                         continue
                     if live_only and event.time_us < start_us and not isinstance(event, Gap):
                         continue
-                    # After an overflow the prelude repeats trades that were handed over.
+                    # After an overflow the prelude repeats trades that were already delivered.
                     if is_new_run(event):
-                        last_id = -1
-                    elif isinstance(event, Trade):
-                        if event.id <= last_id:
-                            continue
-                        last_id = event.id
+                        order.clear()
+                    elif isinstance(event, Trade) and not order.is_new(event):
+                        continue
                     events.append(event)
                 if events:
                     crossing.put(events)

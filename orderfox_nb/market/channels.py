@@ -1,13 +1,17 @@
-"""The channels of one symbol: what is known now as a DataFrame, what comes as an asynchronous iterator."""
+# pandas has no stubs; a symbol and its channels share the engine and what it holds.
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+"""The channels of one symbol: current data as a DataFrame, new events as an asynchronous iterator."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from orderfox_nb.core.events import Candle, Event, Liquidation, MarkPrice, OpenInterest, Topic, Trade
-from orderfox_nb.core.events import Channel as ChannelName
-from orderfox_nb.core.events import Ticker as TickerEvent
+import msgspec
+
+from orderfox_nb.analytics.studies import LIVE_CANDLES, Study
+from orderfox_nb.core.events import Candle, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
+from orderfox_nb.engine import Engine
 from orderfox_nb.market.across import across_threads
 from orderfox_nb.market.frames import (
     book_frame,
@@ -17,58 +21,64 @@ from orderfox_nb.market.frames import (
     liquidations_frame,
     mark_frame,
     open_interest_frame,
+    study_frame,
     trades_frame,
 )
+from orderfox_nb.market.held import HeldTopics
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orderfox_nb.market.connection import Symbol
-
 Item = TypeVar("Item", bound=Event)
 
 
-class Channel(Generic[Item]):
+class SymbolChannel(Generic[Item]):
     """One topic: what is known now as a DataFrame, what comes as an asynchronous iterator.
 
     The topic stays subscribed from the first use until ``Market.close()`` or the end of the process.
     """
 
+    name: ClassVar[str]
+    """Its row of ``core/channels.py``."""
+    viewed: ClassVar[str] = ""
+    """The study whose view ``df`` shows; empty for the channel's own."""
     kind: type[Item]
 
-    def __init__(self, symbol: Symbol, channel: ChannelName, interval: str = "") -> None:
+    def __init__(self, engine: Engine, held: HeldTopics, symbol: str, interval: str = "") -> None:
+        self._engine = engine
+        self._held = held
         self._symbol = symbol
-        self._channel = channel
         self._interval = interval
 
     @property
     def topic(self) -> Topic:
-        return self._symbol._engine.desk.topic(self._symbol.symbol, self._channel, self._interval)
+        return self._engine.desk.topic(self._symbol, self.name, self._interval)
 
     def _view(self) -> tuple[Any, dict[str, Any]]:
-        """Return the fold's view and what stands in ``df.attrs``, taken together on the engine's loop."""
-        return self._symbol._held.view(self.topic)
+        """Return the fold's view and the contents of ``df.attrs``, read together on the engine's loop."""
+        return self._held.view(msgspec.structs.replace(self.topic, channel=self.viewed or self.name))
 
     @property
     def quality(self) -> dict[str, Any]:
-        """State and coverage of the topic, and the lapses in which it could not be trusted."""
+        """State and coverage of the topic, and the lapses in which its data was unreliable."""
         return self._view()[1]["quality"]
 
     async def __aiter__(self) -> AsyncGenerator[Item, None]:
-        """Yield what comes from now on, on the caller's loop, also while that loop is the kernel's."""
-        async for event in across_threads(self._symbol._engine, self.topic, live_only=True):
+        """Yield new events on the caller's loop, which may be the kernel's."""
+        async for event in across_threads(self._engine, self.topic, live_only=True):
             if isinstance(event, self.kind):
                 yield event
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield everything: the prelude, then live events, gaps and states in band."""
-        async for event in across_threads(self._symbol._engine, self.topic, live_only=False):
+        """Yield all events: the prelude, then live events, gaps and states in order."""
+        async for event in across_threads(self._engine, self.topic, live_only=False):
             yield event
 
 
-class Trades(Channel[Trade]):
+class TradesChannel(SymbolChannel[Trade]):
     """Aggregate trades: ``df`` has the newest 1,000, ``async for trade in …`` yields new ones."""
 
+    name = "trades"
     kind = Trade
 
     @property
@@ -77,9 +87,11 @@ class Trades(Channel[Trade]):
         return trades_frame(*self._view())
 
 
-class Candles(Channel[Candle]):
+class CandlesChannel(SymbolChannel[Candle]):
     """Bars of one timeframe: ``df`` has the newest 1,500, ``async for candle in …`` yields the venue's updates."""
 
+    name = "candles"
+    viewed = LIVE_CANDLES
     kind = Candle
 
     @property
@@ -88,9 +100,10 @@ class Candles(Channel[Candle]):
         return candles_frame(*self._view())
 
 
-class Liquidations(Channel[Liquidation]):
+class LiquidationsChannel(SymbolChannel[Liquidation]):
     """Liquidated orders: ``df`` has the newest 1,000; ``df.attrs`` says that the stream is sampled where it is."""
 
+    name = "liquidations"
     kind = Liquidation
 
     @property
@@ -99,11 +112,13 @@ class Liquidations(Channel[Liquidation]):
         return liquidations_frame(*self._view())
 
 
-class OrderBook(Channel[Any]):
+class BookChannel(SymbolChannel[Any]):
     """The order book: ``df`` is the whole of it now, ``async for event in …`` yields a snapshot and what changes it."""
 
+    name = "book"
+
     def __aiter__(self) -> AsyncGenerator[Event, None]:
-        """Yield what ``events`` does: deltas mean nothing without their snapshot, nor over a gap that is not told."""
+        """Yield the same as ``events``: deltas are useless without their snapshot or across an unreported gap."""
         return self.events()
 
     @property
@@ -112,10 +127,11 @@ class OrderBook(Channel[Any]):
         return book_frame(*self._view())
 
 
-class Ticker(Channel[TickerEvent]):
+class TickerChannel(SymbolChannel[Ticker]):
     """The market of the last 24 h: ``df`` is one row, ``async for ticker in …`` yields each that the venue sends."""
 
-    kind = TickerEvent
+    name = "ticker"
+    kind = Ticker
 
     @property
     def df(self) -> pd.DataFrame:
@@ -123,9 +139,10 @@ class Ticker(Channel[TickerEvent]):
         return day_frame(*self._view())
 
 
-class Mark(Channel[MarkPrice]):
+class MarkChannel(SymbolChannel[MarkPrice]):
     """Mark price, index price and the coming funding: ``df`` is one row, ``async for mark in …`` yields each."""
 
+    name = "mark"
     kind = MarkPrice
 
     @property
@@ -134,9 +151,10 @@ class Mark(Channel[MarkPrice]):
         return mark_frame(*self._view())
 
 
-class Funding(Channel[MarkPrice]):
-    """The funding in force: ``df`` is one row, ``async for mark in …`` yields a mark price when it is another one."""
+class FundingChannel(SymbolChannel[MarkPrice]):
+    """The current funding: ``df`` is one row, ``async for mark in …`` yields a mark price when the funding changes."""
 
+    name = "mark"
     kind = MarkPrice
 
     @property
@@ -145,20 +163,44 @@ class Funding(Channel[MarkPrice]):
         return funding_frame(*self._view())
 
     async def __aiter__(self) -> AsyncGenerator[MarkPrice, None]:
-        """Yield the first mark price from now on, and then each whose funding is another one."""
-        told: tuple[float | None, int] | None = None
+        """Yield the next mark price, and then each one whose funding has changed."""
+        previous: tuple[float | None, int] | None = None
         async for event in super().__aiter__():
-            if told != (event.funding_rate, event.next_funding_us):
-                told = event.funding_rate, event.next_funding_us
+            if previous != (event.funding_rate, event.next_funding_us):
+                previous = event.funding_rate, event.next_funding_us
                 yield event
 
 
-class Interest(Channel[OpenInterest]):
+class InterestChannel(SymbolChannel[OpenInterest]):
     """Open contracts: ``df`` is one row, ``async for interest in …`` yields each answer of the venue."""
 
+    name = "open_interest"
     kind = OpenInterest
 
     @property
     def df(self) -> pd.DataFrame:
         """One row by time: open_interest in base quantity."""
         return open_interest_frame(*self._view())
+
+
+class StudyView:
+    """One study of a symbol: ``df`` is what it shows now.
+
+    Its topics stay subscribed from the first use until ``Market.close()`` or the end of the process.
+    """
+
+    def __init__(self, engine: Engine, held: HeldTopics, symbol: str, study: Study, interval: str) -> None:
+        self._held = held
+        self._study = study
+        self.topic = engine.desk.topic(symbol, study.name, interval)
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """State and coverage of the worst of its inputs, and the lapses of all."""
+        return self._held.view(self.topic)[1]["quality"]
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The study's columns by time, oldest first."""
+        view, attributes = self._held.view(self.topic)
+        return study_frame(self._study.columns(view), attributes)

@@ -1,3 +1,5 @@
+# pandas has no stubs.
+# pyright: reportMissingTypeStubs=false
 """A market in a notebook: ``market = connect()``, ``btc = market["BTCUSDT"]``, ``btc.trades.df``."""
 
 from __future__ import annotations
@@ -6,21 +8,24 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from orderfox_nb.analytics.studies import check_study
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.instrument import Instrument, whole_market
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.engine import Engine, shared_engine
 from orderfox_nb.errors import BadValue, VenueUnreachable
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.market.channels import (
-    Candles,
-    Funding,
-    Interest,
-    Liquidations,
-    Mark,
-    OrderBook,
-    Ticker,
-    Trades,
+    BookChannel,
+    CandlesChannel,
+    FundingChannel,
+    InterestChannel,
+    LiquidationsChannel,
+    MarkChannel,
+    StudyView,
+    TickerChannel,
+    TradesChannel,
 )
 from orderfox_nb.market.frames import symbols_frame
 from orderfox_nb.market.held import HeldTopics
@@ -84,7 +89,7 @@ class Market:
         catalogue = self._engine.desk.catalogue
         rows = self._engine.run(catalogue.rows())
         if catalogue.demo:
-            # The built-in names are for a page that has to show something.
+            # The built-in names are only for pages, which must not be empty.
             raise VenueUnreachable(self.origin.venue, catalogue.problem)
         return rows
 
@@ -98,8 +103,8 @@ class Market:
         return symbols_frame(self._rows(), self.origin)
 
     @property
-    def liquidations(self) -> Liquidations:
-        """The liquidations of all symbols together; ``df`` then tells the symbol of each."""
+    def liquidations(self) -> LiquidationsChannel:
+        """The liquidations of all symbols together; ``df`` then has the symbol of each."""
         return Symbol(self._engine, self._held, whole_market(self._engine.desk.venue)).liquidations
 
     @property
@@ -108,7 +113,7 @@ class Market:
         return self._engine.desk.origin
 
     def close(self) -> None:
-        """Let go of every topic; the engine stays for others and ends with the process."""
+        """Release every topic; the engine stays available to others and ends with the process."""
         self._held.close()
 
     def __enter__(self) -> Self:
@@ -130,15 +135,15 @@ class Symbol:
 
     def __init__(self, engine: Engine, held: HeldTopics, instrument: Instrument) -> None:
         self._engine = engine
-        self._held = held
         self._instrument = instrument
-        self.trades = Trades(self, "trades")
-        self.book = OrderBook(self, "book")
-        self.liquidations = Liquidations(self, "liquidations")
-        self.ticker = Ticker(self, "ticker")
-        self.mark = Mark(self, "mark")
-        self.funding = Funding(self, "mark")
-        self.open_interest = Interest(self, "open_interest")
+        topics = self._topics = (engine, held, instrument.symbol)
+        self.trades = TradesChannel(*topics)
+        self.book = BookChannel(*topics)
+        self.liquidations = LiquidationsChannel(*topics)
+        self.ticker = TickerChannel(*topics)
+        self.mark = MarkChannel(*topics)
+        self.funding = FundingChannel(*topics)
+        self.open_interest = InterestChannel(*topics)
 
     @property
     def instrument(self) -> Instrument:
@@ -149,7 +154,7 @@ class Symbol:
     def symbol(self) -> str:
         return self._instrument.symbol
 
-    def candles(self, timeframe: str = "1m") -> Candles:
+    def candles(self, timeframe: str = "1m") -> CandlesChannel:
         """Return the bars of a timeframe.
 
         Raises:
@@ -157,7 +162,15 @@ class Symbol:
         """
         if timeframe not in TIMEFRAME_US:
             raise BadValue("timeframe", timeframe, "one of " + " ".join(TIMEFRAME_US))
-        return Candles(self, "candles", timeframe)
+        return CandlesChannel(*self._topics, timeframe)
+
+    def study(self, name: str, timeframe: str = "") -> StudyView:
+        """Return a study, for those that need one at a timeframe.
+
+        Raises:
+            BadValue: No such study, or a timeframe that does not fit it.
+        """
+        return StudyView(*self._topics, check_study(name, timeframe), timeframe)
 
     def __repr__(self) -> str:
         return f"<Symbol {self._instrument.ui_name} of {self._engine.desk.venue}>"

@@ -1,23 +1,30 @@
+# pandas has no stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 """Views of folds as DataFrames. pandas is imported with the first one: a dashboard's kernel never needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import numpy as np
 
+from orderfox_nb.analytics.studies import Columns
 from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.book import BookLevels
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.feeds.base import Listing
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Item = TypeVar("Item", bound=Event)
+
 
 def origin_attributes(origin: Origin) -> dict[str, Any]:
-    """Return what stands in ``attrs`` of every frame."""
+    """Return the ``attrs`` that every frame has."""
     return {
         "venue": origin.venue,
         "source": origin.source,
@@ -27,15 +34,12 @@ def origin_attributes(origin: Origin) -> dict[str, Any]:
 
 
 def trades_frame(trades: Sequence[Trade], attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return trades by time, oldest first; those of one time by id.
-
-    A venue's times may go back a little where its ids ascend: ``id`` has the order in which it matched them.
-    """
+    """Return trades by time, oldest first; those of one time in the order in which the venue matched them."""
     trades = sorted(trades, key=lambda trade: trade.time_us)
     price = np.array([trade.price for trade in trades], np.float64)
     size = np.array([trade.size for trade in trades], np.float64)
     columns = {
-        "id": np.array([trade.id for trade in trades], np.int64),
+        "id": [trade.id for trade in trades],
         "price": price,
         "size": size,
         "aggressor": [trade.aggressor for trade in trades],
@@ -65,8 +69,14 @@ def liquidations_frame(orders: Sequence[Liquidation], attributes: dict[str, Any]
     return _by_time(columns, [order.time_us for order in oldest_first], attributes)
 
 
+def study_frame(columns: Columns, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return the columns of a study by their time, oldest first."""
+    rest = {name: column for name, column in columns.items() if name != "time_us"}
+    return _by_time(rest, columns["time_us"], attributes)
+
+
 def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
-    """Return the symbols by their ids, in the order that they came in; NaN where nothing is known."""
+    """Return the symbols by their ids, in the order given; NaN for unknown values."""
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
     tickers = [listing.ticker for listing in listings]
@@ -87,9 +97,9 @@ def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
     return frame
 
 
-def day_frame(ticker: Ticker | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return the market of the last 24 h as one row by its time, none where it is not known."""
-    known = () if ticker is None else (ticker,)
+def day_frame(ticker: Ticker | Sequence[Ticker] | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return the market of the last 24 h as a row by its time, none where it is not known."""
+    known = _known(ticker)
     columns = {
         "last": [event.last for event in known],
         "change": [event.last / event.open - 1 if event.open else float("nan") for event in known],
@@ -102,23 +112,32 @@ def day_frame(ticker: Ticker | None, attributes: dict[str, Any]) -> pd.DataFrame
     return _latest(columns, known, attributes)
 
 
-def mark_frame(mark: MarkPrice | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return mark and index price with the coming funding as one row by its time."""
-    known = () if mark is None else (mark,)
+def mark_frame(mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return mark and index price with the coming funding as a row by its time."""
+    known = _known(mark)
     columns = {"mark": [event.mark_price for event in known], "index": [event.index_price for event in known]}
     return _with_funding(_latest(columns, known, attributes), known)
 
 
-def funding_frame(mark: MarkPrice | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return the funding in force as one row by its time, none where the contract has no funding."""
-    known = () if mark is None or mark.funding_rate is None else (mark,)
+def funding_frame(mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any]) -> pd.DataFrame:
+    """Return the funding in force as a row by its time, none where the contract has no funding."""
+    known = [event for event in _known(mark) if event.funding_rate is not None]
     return _with_funding(_latest({}, known, attributes), known)
 
 
-def open_interest_frame(interest: OpenInterest | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return the open contracts as one row by its time."""
-    known = () if interest is None else (interest,)
+def open_interest_frame(
+    interest: OpenInterest | Sequence[OpenInterest] | None, attributes: dict[str, Any]
+) -> pd.DataFrame:
+    """Return the open contracts as a row by its time."""
+    known = _known(interest)
     return _latest({"open_interest": [event.open_interest for event in known]}, known, attributes)
+
+
+def _known(event: Item | Sequence[Item] | None) -> Sequence[Item]:
+    """Return a latest event, where there is one, as the list that a recording has of them."""
+    if event is None:
+        return ()
+    return (event,) if isinstance(event, msgspec.Struct) else event
 
 
 def _latest(columns: dict[str, list[float]], known: Sequence[Event], attributes: dict[str, Any]) -> pd.DataFrame:
@@ -164,7 +183,7 @@ def ticker_frame(frame: Mapping[str, Any], origin: Origin) -> pd.DataFrame:
 
 
 def quality_frame(topics: Mapping[Topic, Mapping[str, Any]], symbol: str) -> pd.DataFrame:
-    """Return the lapses of topics, oldest first; the end of one that lasts is NaT.
+    """Return the lapses of topics, oldest first; the end of a lapse that continues is NaT.
 
     Args:
         topics: Their quality, as ``df.attrs`` has it.
@@ -224,7 +243,7 @@ class Moments(dict[str, Any]):
     """
 
     def items(self) -> Any:
-        return {}.items()
+        return dict[str, Any]().items()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Moments:
         return Moments(self)

@@ -1,4 +1,4 @@
-"""Topics that stay subscribed from their first use on, so that the next look at them is of now and costs nothing."""
+"""Topics that stay subscribed from their first use on, so that the next read is current and costs nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from orderfox_nb.core.events import Topic
-from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.desk.studies import State
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
 from orderfox_nb.lifecycle import Service
@@ -17,17 +17,17 @@ READY_S = 30.0
 
 
 class HeldTopics:
-    """Holds topics open on the engine's loop.
+    """Keeps topics open on the engine's loop.
 
     Everything but the constructor and ``close`` runs there, so that no two threads ever touch one fold.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._held: dict[Topic, Service[TopicState]] = {}
+        self._held: dict[Topic, Service[State]] = {}
 
     def view(self, topic: Topic) -> tuple[Any, dict[str, Any]]:
-        """Return a topic's view and what describes it, waiting for its first data.
+        """Return a topic's view and its attributes, waiting for its first data.
 
         Raises:
             UnknownSymbol: The venue does not list the symbol.
@@ -36,7 +36,7 @@ class HeldTopics:
         return self._engine.run(self._view(topic), timeout_s=READY_S * 2)
 
     def close(self) -> None:
-        """Let go of every topic; without effect when the engine has ended."""
+        """Release every topic; has no effect once the engine has ended."""
         if self._engine.running:
             self._engine.run(self._close())
 
@@ -44,7 +44,7 @@ class HeldTopics:
         state = await self.hold(topic)
         return state.fold.view(), self._attributes(state)
 
-    async def hold(self, topic: Topic) -> TopicState:
+    async def hold(self, topic: Topic) -> State:
         """Subscribe to a topic, or stay subscribed, and wait until it is whole.
 
         One that does not become whole in time is returned where it has something to show: its quality says what it is.
@@ -52,7 +52,7 @@ class HeldTopics:
         desk = self._engine.desk
         service = self._held.get(topic)
         if service is None:
-            service = self._held[topic] = Service(lambda: desk.hub.watch(topic), name=f"held {topic}")
+            service = self._held[topic] = Service(lambda: desk.hub.open(topic), name=f"held {topic}")
         try:
             state = await service.start()
         except BaseException:
@@ -60,7 +60,7 @@ class HeldTopics:
             raise
         whole = await state.until_whole(READY_S)
         if state.error is not None:
-            # The stream ended with an error: the next look starts again.
+            # The stream ended with an error: the next read starts it again.
             self._held.pop(topic, None)
             await service.stop()
             raise state.error
@@ -74,7 +74,7 @@ class HeldTopics:
         for service in held:
             await service.stop()
 
-    def _attributes(self, state: TopicState) -> dict[str, Any]:
+    def _attributes(self, state: State) -> dict[str, Any]:
         origin = self._engine.desk.origin
         quality = state.quality
         return {

@@ -31,13 +31,13 @@ class OrderFoxApp(ExtensionApp):
     service: DeskService | None = None
 
     def initialize_handlers(self) -> None:
-        # A kernel's address is told by the server that started it, never by the one that this server runs in.
+        # A kernel gets its address from the server that started it, never from the environment of this server.
         for name in KERNEL_VARIABLES:
             os.environ.pop(name, None)
         try:
             settings: Any = read_settings()
         except SettingError as error:
-            # Somebody's JupyterLab has to start all the same: our routes answer 503 with this line.
+            # JupyterLab must start nevertheless: our routes answer 503 with this line.
             self.log.error("orderfox: %s", error)
             settings = error
         self.service = DeskService(settings, public=self.public, standalone=False)

@@ -47,12 +47,17 @@ def _either(sign: str) -> str:
 class ToBase(web.RequestHandler):
     """Leads ``/`` and the prefix without its slash to the dashboard.
 
-    A proxy that strips the prefix would send a redirected browser round and round, so a browser gets a page that
-    goes on by itself, or says what is wrong where the address is already right.
+    A proxy that strips the prefix would cause a redirect loop, so a browser gets a page that redirects in script,
+    or explains the problem if the address is already right.
     """
 
     def initialize(self, base_url: str) -> None:
         self._base_url = base_url
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+        for name, value in self.settings.get("headers", {}).items():
+            self.set_header(name, value)
 
     def get(self) -> None:
         """Redirect a program, and let a browser find out whether it is there already."""

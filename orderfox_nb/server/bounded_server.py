@@ -1,4 +1,6 @@
-"""An HTTP server that holds so many connections and no more, and knows whom its proxies speak for."""
+# Tornado's futures have no result type.
+# pyright: reportUnknownMemberType=false
+"""An HTTP server with bounded connections that resolves the clients of its trusted proxies."""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from orderfox_nb.server.clients import ForwardedRequest, TrustedProxies
 from orderfox_nb.server.connections import Connections, OccasionalLog
 
 STALLED_S: Final = 60.0
-"""A connection whose peer takes nothing of what is being sent to it for so long is closed."""
+"""A connection whose peer reads nothing for this long, while data is pending, is closed."""
 _SWEEP_S: Final = 5.0
 _ACCEPTED_AT_ONCE: Final = 128
 _CLOSED_AT_ONCE: Final = 16
@@ -29,7 +31,7 @@ _NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class CountedStream(IOStream):
-    """A connection that tells when it has ended, and since when its peer takes nothing.
+    """A connection that reports its end, and since when its peer has read nothing.
 
     Args:
         connection: The accepted socket.
@@ -118,24 +120,24 @@ class BoundedServer(HTTPServer):
                 if error.errno in _NO_ROOM:
                     self._log.warn("no connection can be accepted now: %s", error)
                     self._wait_for_room()
-                    # What ends frees a file, and the others go on.
+                    # Each closed connection frees a file descriptor; the others continue.
                     for _ in range(_CLOSED_AT_ONCE):
                         self._room.close_idle()
                     return
-                # The peer gave up while it waited, or a firewall says no.
+                # The peer gave up while waiting, or a firewall refused it.
                 continue
-            self._take(connection, address)
+            self._open(connection, address)
 
-    def _take(self, connection: socket.socket, address: Any) -> None:
+    def _open(self, connection: socket.socket, address: Any) -> None:
         # A Unix socket's peer has no address.
-        peer = address[0] if isinstance(address, tuple) else ""
+        peer = str(cast("tuple[object, ...]", address)[0]) if isinstance(address, tuple) else ""
         if not self._room.admits(peer):
             self._log.warn(
                 "client=%s has all of its %d connections in use (ORDERFOX_MAX_CLIENT_CONNECTIONS)",
                 peer,
                 self._room.per_client,
             )
-            _turn_away(connection, self._room.per_client)
+            _reject(connection, self._room.per_client)
             return
         stream = CountedStream(connection, self._ended, max_buffer_size=self.max_buffer_size)
         self._streams.add(stream)
@@ -179,7 +181,7 @@ class BoundedServer(HTTPServer):
 
 
 class _Waited(httputil.HTTPMessageDelegate):
-    """Tells when a request's head has come."""
+    """Reports when a request's head has arrived."""
 
     def __init__(self, delegate: httputil.HTTPMessageDelegate, come: Callable[[], None]) -> None:
         self._delegate = delegate
@@ -201,8 +203,8 @@ class _Waited(httputil.HTTPMessageDelegate):
         self._delegate.on_connection_close()
 
 
-def _turn_away(connection: socket.socket, limit: int) -> None:
-    """Say why, as far as the system takes it at once, and close."""
+def _reject(connection: socket.socket, limit: int) -> None:
+    """Send the reason, without waiting, and close."""
     detail = f"At most {limit} connections a client: close one and try again"
     body = msgspec.json.encode({"detail": detail, "status_code": 503})
     head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 10\r\n"

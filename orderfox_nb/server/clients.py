@@ -1,4 +1,4 @@
-"""Who one client is: an address, a network of IPv6, or whom a trusted proxy speaks for."""
+"""What counts as one client: an address, an IPv6 network, or an address forwarded by a trusted proxy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 from tornado import httputil
 
 from orderfox_nb.config import Network
+from orderfox_nb.core.numerals import whole_number
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +32,12 @@ def is_loopback(address: str) -> bool:
     return ip is None or ip.is_loopback
 
 
+UNREADABLE: Final = "0.0.0.0"  # noqa: S104  (a placeholder, nothing listens on it)
+"""Stands for clients whose proxy forwards no readable address: all of them are one client."""
+
+
 class TrustedProxies:
-    """Reads from a request's headers whom a proxy speaks for, where the proxy is one of those that are listed.
+    """Reads the client's address from the headers of listed proxies.
 
     Args:
         networks: Addresses of the proxies.
@@ -50,8 +55,8 @@ class TrustedProxies:
     def client(self, peer: str, forwarded: str) -> str:
         """Return the address that a request came from.
 
-        Each proxy appends whom it heard, and what stands before the first stranger may be invented: so this is the last
-        address that is no proxy of ours.
+        Each proxy appends its peer, and a client may forge the entries before: so this is the last address that is not
+        a trusted proxy.
 
         Args:
             peer: The other end of the connection.
@@ -63,7 +68,7 @@ class TrustedProxies:
                 break
             ip = _parsed(_without_port(text.strip()))
             if ip is None:
-                break
+                return UNREADABLE if forwarded.strip() else address
             address = str(ip)
         return address
 
@@ -119,7 +124,7 @@ class ForwardedRequest(httputil.HTTPMessageDelegate):
         self._reset()
 
     def _reset(self) -> None:
-        # The next request of the connection may be somebody else's.
+        # The next request of the connection may come from another client.
         self._context.remote_ip, self._context.protocol = self._own
 
 
@@ -135,7 +140,7 @@ def _without_port(text: str) -> str:
     if text.startswith("["):
         return text[1:].partition("]")[0]
     host, _, port = text.rpartition(":")
-    return host if port.isdecimal() and ":" not in host and host else text
+    return host if whole_number(port) is not None and ":" not in host and host else text
 
 
 def _last(text: str) -> str:

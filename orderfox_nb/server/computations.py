@@ -1,14 +1,13 @@
-"""How many different frames are computed, for one client and for all of them.
+"""Limits on distinct computed frames, for one client and in total.
 
-A frame is computed once for everybody who looks at the same thing, so readers are cheap and different things are not.
-Each key that is read is on the account of one client, the first of those who read it, and passes to the next when that
-one leaves: whoever looks at what is computed anyway is never refused.
+A frame is computed once for all its readers, so readers are cheap and distinct frames are not. Each key is charged to
+one client, its first reader, and to the next one when that leaves: a reader of a computed key is never refused.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 
 from orderfox_nb.desk.frames import INTERVAL_US
@@ -46,7 +45,7 @@ class Computations:
         """Check that a client may have a key computed.
 
         Raises:
-            TooManyFrames: Nobody reads it yet, and there are too many of this client's or in all.
+            TooManyFrames: It has no reader yet, and this client or all of them have too many.
         """
         if key in self._readers or trusted:
             return
@@ -61,7 +60,7 @@ class Computations:
             raise TooManyFrames("You change what is computed for you too often: try again in a second")
 
     @contextmanager
-    def reading(self, address: str, key: Hashable) -> Iterator[None]:
+    def reading(self, address: str, key: Hashable) -> Generator[None]:
         """Count a key of a client that was admitted, while it is read."""
         client = client_of(address)
         readers = self._readers.setdefault(key, {})

@@ -1,8 +1,8 @@
 """How many connections a server holds, and which one goes where there are too many.
 
-Whoever connects and says nothing costs a file and some memory, and at the system's limit of open files nobody is
-answered any more. So there is a limit below that one: at it the connection goes that has been idle for longest, and
-only where every one is in use the others wait in the system's queue.
+An idle connection costs a file descriptor and memory, and at the system's limit of open files no request is answered.
+So there is a lower limit: at it the connection that has been idle for longest is closed, and only if all are in use
+new ones wait in the system's queue.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _log = logging.getLogger(__name__)
 RESERVED_FILES: Final = 1024
 """For kernels, upstreams and files, beside the connections."""
 SPARED_S: Final = 1.0
-"""A connection that has just come, or has just been answered, has so long to ask before it may go."""
-_LEAST: Final = 32
+"""A new connection, or one that was just answered, is not closed for this long."""
+_MIN_CONNECTIONS: Final = 32
 _NOTE_EVERY_S: Final = 60.0
 
 
-class Connection(Protocol):
+class OpenConnection(Protocol):
     """What can be closed to make room."""
 
     def close(self) -> None:
@@ -61,11 +61,11 @@ class Connections:
         self.per_client = per_client
         self._exempt = exempt
         self._now_s = now_s
-        self._open: dict[Connection, str] = {}
+        self._open: dict[OpenConnection, str] = {}
         self._clients: Counter[str] = Counter()
         # Since when a connection waits for a request, in all and for each client, the longest idle one first.
-        self._idle: OrderedDict[Connection, float] = OrderedDict()
-        self._idle_of: dict[str, OrderedDict[Connection, float]] = {}
+        self._idle: OrderedDict[OpenConnection, float] = OrderedDict()
+        self._idle_of: dict[str, OrderedDict[OpenConnection, float]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -82,13 +82,13 @@ class Connections:
             return self._close_oldest(self._idle_of.get(client))
         return len(self._open) < self.overall or self.close_idle()
 
-    def add(self, connection: Connection, address: str) -> None:
-        """Count a connection that has said nothing yet."""
+    def add(self, connection: OpenConnection, address: str) -> None:
+        """Count a new connection."""
         client = self._open[connection] = client_of(address)
         self._clients[client] += 1
         self.set_idle(connection)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: OpenConnection) -> None:
         """Forget a connection that has ended."""
         if (client := self._open.get(connection)) is None:
             return
@@ -98,7 +98,7 @@ class Connections:
         if self._clients[client] <= 0:
             del self._clients[client]
 
-    def set_busy(self, connection: Connection) -> None:
+    def set_busy(self, connection: OpenConnection) -> None:
         """Note that a request is being answered, or that it is a WebSocket now."""
         if connection in self._idle and (client := self._open.get(connection)) is not None:
             del self._idle[connection]
@@ -106,7 +106,7 @@ class Connections:
             if not self._idle_of[client]:
                 del self._idle_of[client]
 
-    def set_idle(self, connection: Connection) -> None:
+    def set_idle(self, connection: OpenConnection) -> None:
         """Note that a connection waits for its next request."""
         if (client := self._open.get(connection)) is not None and connection not in self._idle:
             now_s = self._now_s()
@@ -117,7 +117,7 @@ class Connections:
         """Close the connection that has been idle for longest, and long enough; False where there is none."""
         return self._close_oldest(self._idle)
 
-    def _close_oldest(self, idle: OrderedDict[Connection, float] | None) -> bool:
+    def _close_oldest(self, idle: OrderedDict[OpenConnection, float] | None) -> bool:
         if (oldest := self._oldest(idle)) is None:
             return False
         # Its place is free now, whenever the system says that it has ended.
@@ -125,7 +125,7 @@ class Connections:
         oldest.close()
         return True
 
-    def _oldest(self, idle: OrderedDict[Connection, float] | None) -> Connection | None:
+    def _oldest(self, idle: OrderedDict[OpenConnection, float] | None) -> OpenConnection | None:
         connection, since_s = next(iter(idle.items())) if idle else (None, 0.0)
         return None if self._now_s() - since_s < SPARED_S else connection
 
@@ -139,14 +139,14 @@ class OccasionalLog:
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
-        self._said: dict[str, float] = {}
+        self._logged_s: dict[str, float] = {}
 
     def warn(self, message: str, *values: object) -> None:
         """Write a line, unless one of the same kind was written within the minute."""
         now_s = self._now_s()
-        said_s = self._said.get(message)
-        if said_s is None or now_s - said_s >= _NOTE_EVERY_S:
-            self._said[message] = now_s
+        logged_s = self._logged_s.get(message)
+        if logged_s is None or now_s - logged_s >= _NOTE_EVERY_S:
+            self._logged_s[message] = now_s
             _log.warning(message, *values)
 
 
@@ -170,7 +170,7 @@ def allowed_connections(wanted: int) -> int:
             _log.debug("the limit of %d open files could not be raised", soft, exc_info=True)
     if soft == infinity or soft >= needed:
         return wanted
-    room = min(wanted, max(soft - RESERVED_FILES, soft // 2, _LEAST))
+    room = min(wanted, max(soft - RESERVED_FILES, soft // 2, _MIN_CONNECTIONS))
     _log.warning(
         "the system allows this process %d open files, so it holds %d connections and not %d: raise it with ulimit -n",
         soft,

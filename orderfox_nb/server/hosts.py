@@ -1,7 +1,7 @@
-"""By which names a server may be addressed.
+"""The names by which a server may be addressed.
 
 A page of another site can give its own name this machine's address (DNS rebinding). To the browser that page and this
-server are then one origin, and only the ``Host`` header still tells which name was meant.
+server are then one origin, and only the ``Host`` header still shows which name was used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
 
-from orderfox_nb.server.handlers.base import MarketHandler, Refused
+from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
 
 if TYPE_CHECKING:
     from orderfox_nb.config import Settings
@@ -77,7 +77,9 @@ class Misdirected(MarketHandler):
     route = "other host"
 
     async def prepare(self) -> None:  # type: ignore[override]
-        raise Refused(421, f"This server is not called {self.request.host[:100]}: ORDERFOX_HOSTS must list that name")
+        raise RequestRefused(
+            421, f"This server is not called {self.request.host[:100]}: ORDERFOX_HOSTS must list that name"
+        )
 
 
 def served_names(settings: Settings, bound: str) -> set[str]:

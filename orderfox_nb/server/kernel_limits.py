@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -53,8 +53,8 @@ def bound_memory(manager: Any, megabytes: int) -> None:
         _log.debug("pid=%d memory not bounded", pid, exc_info=True)
 
 
-class SocketLimits:
-    """Counts what one page sends to its kernel and what it has not taken: says why its socket is to be closed."""
+class KernelSocketLimits:
+    """Counts what one page sends to its kernel and what it has not read yet; gives the reason to close its socket."""
 
     def __init__(self, now_s: Any) -> None:
         self._messages = RateLimit(burst=MESSAGES_AT_ONCE, per_s=MESSAGES_PER_S, now_s=now_s)
@@ -82,7 +82,7 @@ class SocketLimits:
         return True
 
     def sent(self, size: int) -> None:
-        """Note that the system has taken a message."""
+        """Note that a message was written to the network."""
         self._unsent -= size
 
 
@@ -98,7 +98,7 @@ class KernelAccounts:
         self._clients: dict[object, str] = {}
 
     @contextmanager
-    def page(self, address: str, running: Container[object]) -> Iterator[Callable[[str], None]]:
+    def page(self, address: str, running: Container[object]) -> Generator[Callable[[str], None]]:
         """Count a page that is being made; gives what is to be called with the id of its kernel.
 
         Args:
@@ -128,18 +128,18 @@ class KernelAccounts:
             self._clients.pop(making, None)
 
 
-class Turns:
-    """Lets so many at a time pass, and so many wait for it."""
+class StartSlots:
+    """Slots for concurrent starts, with a bounded number of waiters."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self._semaphore = asyncio.Semaphore(at_once)
-        self._most = at_once + waiting
+        self._max_inside = at_once + waiting
         self._inside = 0
 
     @property
     def full(self) -> bool:
         """Whether a further one would have to wait behind too many."""
-        return self._inside >= self._most
+        return self._inside >= self._max_inside
 
     async def __aenter__(self) -> None:
         self._inside += 1

@@ -1,4 +1,6 @@
-"""Kernels of the dashboard: what they are told, who may talk to them, and when they end."""
+# Voila's and Jupyter's handlers have no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+"""Kernels of the dashboard: their environment, access to them, and when they end."""
 
 from __future__ import annotations
 
@@ -10,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from tornado import web
-from tornado.websocket import WebSocketClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketProtocol
 from traitlets import Bool, Dict, Integer
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
+from orderfox_nb.server.frame_limit import counted
 from orderfox_nb.server.handlers.sockets import POLICY, TOO_SLOW
 from orderfox_nb.server.kernel_limits import (
     MAX_MESSAGE,
     ONE_THREAD,
     STARTS_AT_ONCE,
     KernelAccounts,
-    SocketLimits,
-    Turns,
+    KernelSocketLimits,
+    StartSlots,
     bound_memory,
 )
 
@@ -53,10 +56,12 @@ class DashboardKernels(AsyncMappingKernelManager):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"kernel_manager_class": f"{__name__}.{BoundedKernel.__name__}", **kwargs})
+        # Voila lets a page end its kernel, which the server does when the page is gone.
+        self.allowed_message_types = [kind for kind in self.allowed_message_types if kind != "shutdown_request"]
         self.starting: set[asyncio.Task[Any]] = set()
         """Tasks inside a start: ended there, a kernel would be left behind."""
         self.accounts = KernelAccounts(self.max_per_client)
-        self._turns = Turns(STARTS_AT_ONCE, self.max_kernels)
+        self._start_slots = StartSlots(STARTS_AT_ONCE, self.max_kernels)
         self._asked = 0
         self._processes: dict[str, int | None] = {}
         """The process that each kernel was started with."""
@@ -69,7 +74,7 @@ class DashboardKernels(AsyncMappingKernelManager):
         kwargs["env"] = {**ONE_THREAD, **(kwargs.get("env") or {}), **self.kernel_environment}
         self._asked += 1
         try:
-            async with self._turns:
+            async with self._start_slots:
                 kernel_id = await self._start(**kwargs)
         finally:
             self._asked -= 1
@@ -87,7 +92,7 @@ class DashboardKernels(AsyncMappingKernelManager):
         finally:
             self.starting.discard(task)
 
-    async def tend_pool(self) -> None:
+    async def maintain_pool(self) -> None:
         """Discard what was kept ready and has died or never started, and fill the pool again where there is room."""
         await self.discard_ended()
         running = set(self.list_kernel_ids())
@@ -99,9 +104,8 @@ class DashboardKernels(AsyncMappingKernelManager):
     async def discard_ended(self) -> None:
         """Take out of the pools what has died or never started.
 
-        When this returns, nothing that is still in them had ended: whoever takes one before the loop goes on gets
-        one that lives. A kernel that died is restarted under its name, and knows no widget of the page that was
-        made with it.
+        When this returns, no kernel left in them had ended: one taken before the loop continues is alive. A kernel that
+        died is restarted under its name, and knows no widget of the page that was made with it.
         """
         while ended := [
             (pool, task) for pool in self._ready_pools().values() for task in pool if self._has_ended(task)
@@ -163,9 +167,9 @@ def _kernel_of(task: asyncio.Task[Any]) -> str | None:
 
 
 class Reaper:
-    """Decides which kernels outlived their tab: a state machine over times that are handed in.
+    """Decides which kernels outlived their tab: a state machine over times that are passed in.
 
-    A page's last word does not always arrive, and idle culling spares a kernel with a live task. So a kernel ends
+    A page's leave message does not always arrive, and idle culling spares a kernel with a live task. So a kernel ends
     ``grace_s`` after its last socket closed (at once when its page said that it leaves), or ``unclaimed_s`` after it
     was taken from the pool and no page came.
     """
@@ -204,7 +208,7 @@ class Reaper:
         Args:
             now_s: Any steady clock.
             running: Every kernel there is.
-            preheated: Those that wait in the pool and that nobody used yet.
+            preheated: Kernels of the pool that were not used yet.
         """
         running = set(running)
         spared = set(preheated)
@@ -213,8 +217,8 @@ class Reaper:
             self._alone_since.setdefault(kernel, (now_s, self._unclaimed_s))
         return sorted(
             kernel
-            for kernel, (since, patience) in self._alone_since.items()
-            if kernel not in spared and now_s - since >= patience
+            for kernel, (since, timeout_s) in self._alone_since.items()
+            if kernel not in spared and now_s - since >= timeout_s
         )
 
 
@@ -229,7 +233,7 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         self._reaper = reaper
         self._now_s = now_s
         self._counted = ""
-        self._limits = SocketLimits(now_s)
+        self._limits = KernelSocketLimits(now_s)
         self._ended = False
 
     @property
@@ -245,6 +249,10 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
     def ping_timeout(self) -> float:  # type: ignore[override]
         return PING_S
 
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        frames, client = self._service.frames, self.request.remote_ip or ""
+        return counted(super().get_websocket_protocol(), now_s=self._now_s, refuses=lambda: frames.wait_s(client) > 0)
+
     def send_ping(self) -> None:
         if self.ping_callback is not None:
             self.ping_callback.stop()
@@ -253,7 +261,7 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         return self._service.admits_origin(origin or self.get_origin(), self.request.host)
 
     async def get(self, kernel_id: str) -> None:  # type: ignore[override]
-        # First of all: a page that is refused tries again without a subprotocol, which is not what is wrong.
+        # First: a page that is refused for another reason would retry without a subprotocol.
         if not self.check_origin():
             self.set_status(403)
             self.finish("403")
@@ -266,7 +274,7 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         await super().get(kernel_id)
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
-        # Nobody reads a page here, and Jupyter's needs files that Voila does not serve.
+        # No person reads this answer, and Jupyter's error page needs files that Voila does not serve.
         self.finish(f"{status_code}")
 
     def on_message(self, ws_message: Any) -> None:
@@ -313,7 +321,7 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
 
 
 class PageLeaves(web.RequestHandler):
-    """A page's last word. Voila's own handler refuses it for want of an XSRF token (voila #1458)."""
+    """A page's leave message. Voila's own handler refuses it for want of an XSRF token (voila #1458)."""
 
     def initialize(self, reaper: Reaper) -> None:
         self._reaper = reaper

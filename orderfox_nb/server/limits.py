@@ -1,12 +1,14 @@
-"""How much one client, and all of them together, may ask of a server."""
+"""Limits on requests, for one client and in total."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Final
 
+from orderfox_nb.core.events import Topic
 from orderfox_nb.errors import ClientLimited, TooManyFrames
 from orderfox_nb.server.clients import client_of, is_loopback
 
@@ -14,7 +16,7 @@ MAX_REQUESTS: Final = 256
 """Requests under way at once."""
 _MAX_CLIENTS: Final = 1024
 _OPENING_S: Final = 1.0
-"""So long it may take until a book that a client opens is one that is open; less than one stays open unread."""
+"""Within this time a topic that a client opens counts once; shorter than the linger of an unread topic."""
 
 
 class RateLimit:
@@ -38,12 +40,12 @@ class RateLimit:
         now_s = self._now_s()
         left, then_s = self._left.pop(client, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
-        taken = left >= permits
-        self._left[client] = (left - permits if taken else left, now_s)
-        # Who was not seen for longest has a full bucket again, or is one of more clients than are told apart.
+        granted = left >= permits
+        self._left[client] = (left - permits if granted else left, now_s)
+        # The client seen longest ago has a full bucket again, or there are more clients than are tracked.
         if len(self._left) > _MAX_CLIENTS:
             self._left.popitem(last=False)
-        return 0.0 if taken else (permits - left) / self._per_s
+        return 0.0 if granted else (permits - left) / self._per_s
 
 
 class ClientWeight:
@@ -71,38 +73,43 @@ class ClientWeight:
             raise ClientLimited(wait_s)
 
 
-class NewBooks:
-    """How many books that nobody has open a client may open: each costs a snapshot of the budget that all share.
+class NewTopics:
+    """Limits topics without readers that a client opens: most begin with requests on the venue's budget.
 
     Args:
-        per_minute: Books, all of them at once for a client that was quiet.
+        per_minute: Topics of each channel, all of them at once for a client that was quiet.
         loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
         now_s: Measures time.
     """
 
     def __init__(self, *, per_minute: int, loopback_limited: bool = False, now_s: Callable[[], float]) -> None:
         self._per_minute = per_minute
-        self._left = RateLimit(burst=per_minute, per_s=per_minute / 60, now_s=now_s)
+        self._left: dict[str, RateLimit] = {}
         self._loopback_limited = loopback_limited
         self._now_s = now_s
-        self._opening: OrderedDict[tuple[str, Hashable], float] = OrderedDict()
+        self._opening: OrderedDict[tuple[str, Topic], float] = OrderedDict()
 
-    def open(self, client: str, book: Hashable) -> None:
-        """Count a book that a client opens: once, however many of its panels ask for it at the same time.
+    def open(self, client: str, topic: Topic) -> None:
+        """Count a topic that a client opens: once, however many of its panels ask for it at the same time.
 
         Raises:
             TooManyFrames: The client has opened too many lately.
         """
         if not self._loopback_limited and is_loopback(client):
             return
-        now_s, opening = self._now_s(), (client_of(client), book)
+        now_s, opening = self._now_s(), (client_of(client), topic)
         while self._opening and now_s - next(iter(self._opening.values())) > _OPENING_S:
             self._opening.popitem(last=False)
         if opening in self._opening:
             return
-        if wait_s := self._left.wait_s(client):
+        left = self._left.get(topic.channel)
+        if left is None:
+            per_minute = self._per_minute
+            left = RateLimit(burst=per_minute, per_s=per_minute / 60, now_s=self._now_s)
+            self._left[topic.channel] = left
+        if wait_s := left.wait_s(client):
             raise TooManyFrames(
-                f"At most {self._per_minute} books that nobody else reads may be opened in a minute: "
+                f"At most {self._per_minute} {topic.channel} topics without other readers may be opened in a minute: "
                 f"try again in {max(1, round(wait_s))} s"
             )
         self._opening[opening] = now_s
@@ -110,11 +117,11 @@ class NewBooks:
             self._opening.popitem(last=False)
 
 
-class ClientMessages:
-    """How many messages a client may send over all of its sockets, beside what each socket allows.
+class ClientRate:
+    """How many of something a client may do in a second, over all of its connections.
 
     Args:
-        per_s: Messages a second, and so many at once.
+        per_s: A second, and so many at once.
         loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
         now_s: Measures time.
     """
@@ -124,14 +131,47 @@ class ClientMessages:
         self._left = RateLimit(burst=per_s, per_s=per_s, now_s=now_s)
         self._loopback_limited = loopback_limited
 
-    def exceeded(self, client: str) -> bool:
-        """Count a message of a client; returns whether it is one too many."""
+    def wait_s(self, client: str) -> float:
+        """Count one of a client; returns 0, or where it is one too many in how many seconds it may be done."""
         if not self._loopback_limited and is_loopback(client):
-            return False
-        return self._left.wait_s(client) > 0
+            return 0.0
+        return self._left.wait_s(client)
 
 
-class Places:
+class EventReaders:
+    """How many streams of events a client may read: each has a queue of its own, and is encoded for its reader alone.
+
+    Args:
+        per_client: How many of one client.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+    """
+
+    def __init__(self, *, per_client: int, loopback_limited: bool = False) -> None:
+        self._per_client = per_client
+        self._loopback_limited = loopback_limited
+        self._reading: Counter[str] = Counter()
+
+    @contextmanager
+    def reading(self, address: str, *, trusted: bool = False) -> Generator[None]:
+        """Count a stream of a client while it is read.
+
+        Raises:
+            TooManyFrames: It reads as many as one may.
+        """
+        client = client_of(address)
+        limited = not trusted and (self._loopback_limited or not is_loopback(address))
+        if limited and self._reading[client] >= self._per_client:
+            raise TooManyFrames(f"At most {self._per_client} streams of events a client: close one and try again")
+        self._reading[client] += 1
+        try:
+            yield
+        finally:
+            self._reading[client] -= 1
+            if self._reading[client] <= 0:
+                del self._reading[client]
+
+
+class SocketSlots:
     """How many sockets are open, in all and of each client.
 
     Args:
@@ -145,16 +185,16 @@ class Places:
         self.per_client = per_client
         self._loopback_limited = loopback_limited
         self._clients: Counter[str] = Counter()
-        self._taken = 0
+        self._reserved = 0
 
     def reserve(self, address: str) -> str:
         """Reserve a place; returns why there is none, empty when there is one."""
         client = client_of(address)
-        if self._taken >= self.overall:
+        if self._reserved >= self.overall:
             return f"This server has all of its {self.overall} sockets in use: try again later"
         if self._clients[client] >= self.per_client and not self.exempts(address):
             return f"At most {self.per_client} sockets a client: close one and try again"
-        self._taken += 1
+        self._reserved += 1
         self._clients[client] += 1
         return ""
 
@@ -165,7 +205,7 @@ class Places:
     def release(self, address: str) -> None:
         """Give a place back."""
         client = client_of(address)
-        self._taken -= 1
+        self._reserved -= 1
         self._clients[client] -= 1
         if self._clients[client] <= 0:
             del self._clients[client]

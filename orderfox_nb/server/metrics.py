@@ -52,7 +52,7 @@ class Metrics:
 
         Args:
             statistics: The desk's counters, ``None`` while no desk is open.
-            topics: The open topics, whose quality is told one by one.
+            topics: The open topics; each has metrics of its quality.
         """
         return generate_latest(self._registry) + _as_text(statistics or {}, topics)
 

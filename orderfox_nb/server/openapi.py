@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes' own parameters and the models of their answers."""
+"""The OpenAPI document, made from the routes' own parameters and the structs of their answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb import __version__
-from orderfox_nb.server.handlers.parameters import Parameter
-from orderfox_nb.server.models import ErrorAnswer
+from orderfox_nb.desk.parameters import Parameter
+from orderfox_nb.views.contract import ErrorAnswer
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ERRORS: Final = {
@@ -20,35 +20,33 @@ _ERRORS: Final = {
     "404": "No such symbol or route",
     "405": "Not this method",
     "413": "A body that is too large",
-    "429": "Too many writes: Retry-After tells when to come again",
+    "429": "Too many writes: retry after Retry-After seconds",
     "503": "The venue cannot be reached",
 }
 _ABOUT: Final = """Market data of crypto perpetuals: symbols, order book, trades, candles, liquidations.
 
 Every message carries `quality` (state, coverage, since when) and `sequence`. The same data is pushed by WebSockets:
 
-| path | query | messages |
-|---|---|---|
-| `/api/v1/ws/orderbook/{symbol}` | `limit`, `rounding`, `tz` | `orderbook_update`; takes `{"type":"update_params"}` |
-| `/api/v1/ws/trades/{symbol}` | `delta` | `trades_update` |
-| `/api/v1/ws/candles/{symbol}/{timeframe}` | `container_width` | `historical_candles`, `candle_update` |
-| `/api/v1/ws/liquidations/{symbol}` | `container_width` | `liquidation_order` |
-| `/api/v1/ws/liquidations/{symbol}?timeframe=1m` | `container_width`, `orders` | `liquidation_volume` |
+{sockets}
 
-With `orders=true` the last one sends `liquidation_order` too.
-Every socket also sends `status`, `error` and `heartbeat` messages, and answers `{"type":"ping"}`.
+Every socket takes `venue` in its query, sends `status`, `error` and `heartbeat` messages too, and answers
+`{{"type":"ping"}}`.
 """
 _TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "token <the server's token>"}
 
 
 def document(
-    base_url: str, routes: Iterable[tuple[str, type[Any]]], set_by: Mapping[type[Any], Sequence[Parameter]]
+    base_url: str,
+    routes: Iterable[tuple[str, type[Any]]],
+    sockets: Iterable[tuple[str, type[Any]]],
+    set_by: Mapping[type[Any], Sequence[Parameter]],
 ) -> bytes:
     """Return the document's JSON text.
 
     Args:
         base_url: Prefix of every path.
         routes: Patterns and handlers of the REST routes.
+        sockets: Patterns and handlers of the WebSockets; those about a symbol are described.
         set_by: Parameters of a handler that the server's settings decide.
     """
     routes = list(routes)
@@ -65,13 +63,26 @@ def document(
             "info": {
                 "title": "OrderFox",
                 "version": __version__,
-                "description": _ABOUT,
+                "description": _ABOUT.format(sockets=_socket_table(sockets)),
             },
             "servers": [{"url": base_url.rstrip("/") or "/"}],
             "paths": paths,
             "components": {"schemas": components, "securitySchemes": {"token": _TOKEN}},
         }
     )
+
+
+def _socket_table(sockets: Iterable[tuple[str, type[Any]]]) -> str:
+    """Describe each WebSocket in a row: the document's format has no place for them."""
+    rows = ["| path | query | messages | |", "|---|---|---|---|"]
+    for pattern, handler in sockets:
+        if not hasattr(handler, "declared"):
+            continue
+        query = ", ".join(f"`{rule.name}`" for rule in handler.query)
+        messages = ", ".join(f"`{name}`" for name in handler.messages)
+        about = (handler.__doc__ or "").split("\n", 1)[0].replace("``", "`")
+        rows.append(f"| `{pattern.partition('(')[0]}/{{symbol}}` | {query} | {messages} | {about} |")
+    return "\n".join(rows)
 
 
 def readable(pattern: str, parameters: Iterable[Parameter]) -> str:
@@ -96,7 +107,7 @@ def _operation(handler: Any, set_by: Sequence[Parameter], answers: dict[Any, Any
     operation: dict[str, Any] = {
         "operationId": handler.route,
         "summary": (handler.__doc__ or "").split("\n", 1)[0],
-        "parameters": [parameter_schema(rule) for rule in (*handler.path, *set_by, *handler.query)],
+        "parameters": [parameter_schema(rule) for rule in (*handler.path, *set_by, *handler.query, *handler.shared)],
         "responses": responses,
     }
     if handler.method != "get":
@@ -115,7 +126,7 @@ def parameter_schema(rule: Parameter) -> dict[str, Any]:
         schema["minimum"] = rule.low
     if rule.high is not None and not rule.lowers:
         schema["maximum"] = rule.high
-    if rule.default is not None:
+    if rule.default is not None and rule.default != rule.word:
         schema["default"] = rule.default
     description = rule.description
     if rule.lowers:

@@ -1,3 +1,5 @@
+# Voila's handlers have no types, and mixins change what they inherit.
+# pyright: reportIncompatibleMethodOverride=false, reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 """What ``orderfox serve`` serves of Voila: its page, the files that the page loads, and nothing else.
 
 Voila's own table also serves logins, whatever lab extensions and templates happen to be installed, and error pages that
@@ -20,7 +22,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.voila_identity_provider import VoilaIdentityProvider
 
 from orderfox_nb.errors import TooManyKernels
-from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, Turns
+from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, StartSlots
 from orderfox_nb.server.kernels import PageKernels
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ _READS: Final = ("GET", "HEAD")
 
 
 class ViewerIdentity(VoilaIdentityProvider):
-    """Everybody is the same viewer: no login, and so no cookie."""
+    """All viewers share one identity: no login, and so no cookie."""
 
     def get_user(self, handler: Any) -> User:  # noqa: ARG002
         return User("viewer")
@@ -51,7 +53,7 @@ class ViewerIdentity(VoilaIdentityProvider):
 
 
 class PlainErrors(tornado.web.RequestHandler):
-    """Reads only, and says of an error its status and nothing of this installation."""
+    """Read-only; errors show their status and nothing about this installation."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -92,7 +94,7 @@ class PlainFiles(PlainErrors):
         try:
             return super().validate_absolute_path(root, absolute_path)  # type: ignore[misc]
         except tornado.web.HTTPError:
-            # A folder, or a link that leads elsewhere: which of them is nobody's business.
+            # A folder, or a link that leads elsewhere: the answer does not say which.
             raise tornado.web.HTTPError(404) from None
 
 
@@ -127,13 +129,13 @@ class KernelModel(PlainErrors, KernelHandler):
 
 
 class DashboardPage(PlainErrors, TornadoVoilaHandler):
-    """The notebook as a page, run in a kernel of its own: few at a time, or the server would serve nobody meanwhile."""
+    """The notebook as a page, run in a kernel of its own: few at a time, or the server would be blocked meanwhile."""
 
     _kernels: PageKernels | None = None
 
     async def get(self, path: str = "") -> None:  # type: ignore[override]
-        """Run the notebook when it is this page's turn."""
-        turns = self.settings.setdefault("orderfox_page_turns", Turns(STARTS_AT_ONCE, MAX_WAITING))
+        """Run the notebook once a slot is free."""
+        turns = self.settings.setdefault("orderfox_page_turns", StartSlots(STARTS_AT_ONCE, MAX_WAITING))
         if turns.full:
             self.set_header("Retry-After", "5")
             raise tornado.web.HTTPError(503, f"{MAX_WAITING} pages are being made already: try again in some seconds")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.server.base_url import base_pattern
 from orderfox_nb.server.handlers import docs, live, market, streams, system
 from orderfox_nb.server.handlers.base import NoRoute
+from orderfox_nb.server.handlers.symbol_socket import SymbolSocket, stream_socket
 from orderfox_nb.server.service import DeskService
 
 _SYMBOL: Final = r"([^/]+(?:/[^/]+)?)"
@@ -15,18 +17,18 @@ _TIMEFRAME: Final = r"([^/]+)"
 _SYMBOL_THEN_TIMEFRAME: Final = r"([^/]+?(?:/[^/]+?)??)(?:/([0-9]+[A-Za-z]+))?"
 
 REST: Final[list[tuple[str, type[Any]]]] = [
-    (r"/api/v1/health", system.Health),
-    (r"/api/v1/metrics", system.MetricsText),
-    (r"/api/v1/openapi\.json", system.OpenApi),
-    (r"/api/v1/symbols", market.Symbols),
-    (r"/api/v1/symbol-cache-stats", market.SymbolCacheStats),
-    (r"/api/v1/refresh-symbols", market.RefreshSymbols),
-    (rf"/api/v1/orderbook/{_SYMBOL}", market.OrderBook),
-    (rf"/api/v1/trades/{_SYMBOL}", market.Trades),
-    (rf"/api/v1/candles/{_SYMBOL}", market.Candles),
-    (rf"/api/v1/quality/{_SYMBOL}", market.Quality),
-    (rf"/api/v1/liquidations/{_SYMBOL}", market.Liquidations),
-    (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumes),
+    (r"/api/v1/health", system.HealthRoute),
+    (r"/api/v1/metrics", system.MetricsRoute),
+    (r"/api/v1/openapi\.json", system.OpenApiRoute),
+    (r"/api/v1/symbols", market.SymbolsRoute),
+    (r"/api/v1/symbol-cache-stats", market.SymbolCacheRoute),
+    (r"/api/v1/refresh-symbols", market.RefreshSymbolsRoute),
+    (rf"/api/v1/orderbook/{_SYMBOL}", market.OrderBookRoute),
+    (rf"/api/v1/trades/{_SYMBOL}", market.TradesRoute),
+    (rf"/api/v1/candles/{_SYMBOL}", market.CandlesRoute),
+    (rf"/api/v1/quality/{_SYMBOL}", market.QualityRoute),
+    (rf"/api/v1/liquidations/{_SYMBOL}", market.LiquidationsRoute),
+    (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumeRoute),
 ]
 
 SOCKETS: Final[list[tuple[str, type[Any]]]] = [
@@ -39,8 +41,8 @@ SOCKETS: Final[list[tuple[str, type[Any]]]] = [
 
 PAGES: Final[list[tuple[str, type[Any]]]] = [(r"/api/v1/docs(?:/([a-z.-]+))?", docs.ApiDocs)]
 TOP_LEVEL: Final[list[tuple[str, type[Any]]]] = [
-    (r"/health", system.Health),
-    (r"/metrics", system.MetricsText),
+    (r"/health", system.HealthRoute),
+    (r"/metrics", system.MetricsRoute),
     (r"/docs", docs.ToApiDocs),
 ]
 CATCH_ALL: Final[list[tuple[str, type[Any]]]] = [(r"/api/v1(?:/.*)?", NoRoute)]
@@ -52,18 +54,26 @@ def routes(base_url: str, service: DeskService, *, top_level: bool, catch_all: b
     Args:
         base_url: Prefix of every path.
         service: What the handlers share.
-        top_level: Also ``/health``, ``/metrics`` and ``/docs``: only where nobody else's routes are.
-        catch_all: Also an answer to whatever else is asked under ``/api/v1``.
+        top_level: Also ``/health``, ``/metrics`` and ``/docs``: only where no other application's routes are.
+        catch_all: Also answer every other path under ``/api/v1``.
     """
-    table = [*REST, *SOCKETS, *PAGES, *(TOP_LEVEL if top_level else []), *(CATCH_ALL if catch_all else [])]
+    table = [*REST, *sockets(), *PAGES, *(TOP_LEVEL if top_level else []), *(CATCH_ALL if catch_all else [])]
     return [_rule(base_url, path, handler, service) for path, handler in table]
 
 
 def catch_all(base_url: str, service: DeskService) -> list[tuple[str, Any, Any]]:
-    """Return the answer to whatever else is asked under ``/api/v1``, to be added after everybody's routes."""
+    """Return the rule that answers every other path under ``/api/v1``, to be added after all other routes."""
     return [_rule(base_url, path, handler, service) for path, handler in CATCH_ALL]
 
 
+def sockets() -> list[tuple[str, type[Any]]]:
+    """Return every WebSocket: those above, and one for each public stream that needs no class of its own."""
+    served = {handler.declared.name for _, handler in SOCKETS if issubclass(handler, SymbolSocket)}
+    plain = [stream for stream in STREAMS.values() if stream.public and stream.name not in served]
+    handlers = [stream_socket(stream) for stream in plain]
+    return [*SOCKETS, *((rf"/api/v1/{handler.route}(?:/{_SYMBOL})?", handler) for handler in handlers)]
+
+
 def _rule(base_url: str, path: str, handler: type[Any], service: DeskService) -> tuple[str, Any, Any]:
-    described = {"routes": REST} if handler is system.OpenApi else {}
+    described = {"routes": REST, "sockets": sockets()} if handler is system.OpenApiRoute else {}
     return base_pattern(base_url) + path.removeprefix("/"), handler, {"service": service, **described}

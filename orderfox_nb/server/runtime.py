@@ -17,7 +17,7 @@ from typing import Any, Final
 try:
     import fcntl
 except ImportError:
-    # Windows does not let a folder go while somebody has a file of it open.
+    # Windows does not remove a folder while one of its files is open.
     fcntl = None
 
 _log = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class RuntimeFolder:
 def stop_on_signals(stop: Callable[[], object], last: Callable[[], object], *, within_s: float = STOP_WITHIN_S) -> None:
     """Have SIGTERM and SIGINT stop the server, and end the process where that takes too long.
 
-    A loop that is rendering a page does not hear a signal for seconds, and a thread that waits for a name server holds
-    the interpreter's end. Kernels and the embedded exchange end by themselves with this process.
+    A loop that renders a page does not handle a signal for seconds, and a thread that waits for a name server delays
+    the interpreter's exit. Kernels and the embedded exchange end by themselves with this process.
 
     Args:
         stop: Asks the server to stop, from any thread.

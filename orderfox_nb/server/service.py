@@ -1,4 +1,4 @@
-"""What the handlers of one server share: settings, access rules, counters, sockets and one Desk, opened when needed."""
+"""What the handlers of a server share: settings, access rules, counters, sockets and its desks, opened when needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.desks import Desks
 from orderfox_nb.errors import SettingError
-from orderfox_nb.feeds.asking import Charge
+from orderfox_nb.feeds.charges import Charge
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.server.clients import TrustedProxies
 from orderfox_nb.server.computations import Computations
 from orderfox_nb.server.connections import Connections, allowed_connections
-from orderfox_nb.server.limits import ClientMessages, ClientWeight, NewBooks, Places, RateLimit
+from orderfox_nb.server.limits import ClientRate, ClientWeight, EventReaders, NewTopics, RateLimit, SocketSlots
 from orderfox_nb.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class OpenSocket(Protocol):
 
 
 class DeskService:
-    """One server's desk and the rules for reaching it; everything runs on the server's own loop.
+    """One server's desks and the rules for reaching it; everything runs on the server's own loop.
 
     Nothing is opened before the first reader asks: an extension that is installed and not used costs nothing.
 
@@ -54,9 +55,9 @@ class DeskService:
         public: Whether anybody may read market data.
         standalone: Whether there is no identity but our own token (``orderfox serve``).
         heartbeat_s: A socket that was quiet for so long gets a heartbeat.
-        patience_s: A reader of events that takes nothing for so long is closed.
+        stall_timeout_s: A reader of events that reads nothing for this long is closed.
         loopback_limited: Whether the limit of sockets a client counts for this machine itself.
-        open_: Opens the desk; the one of the settings when not given.
+        open_: Opens the desks; those of the settings when not given.
     """
 
     def __init__(
@@ -66,23 +67,23 @@ class DeskService:
         public: bool,
         standalone: bool,
         heartbeat_s: float = 15.0,
-        patience_s: float = 10.0,
+        stall_timeout_s: float = 10.0,
         loopback_limited: bool = False,
-        open_: Callable[[Settings], AbstractAsyncContextManager[Desk]] | None = None,
+        open_: Callable[[Settings], AbstractAsyncContextManager[Desks]] | None = None,
     ) -> None:
         self.problem = settings if isinstance(settings, SettingError) else None
         self.settings = load_safe_settings() if isinstance(settings, SettingError) else settings
         self.public = public
         self.standalone = standalone
         self.heartbeat_s = heartbeat_s
-        self.patience_s = patience_s
+        self.stall_timeout_s = stall_timeout_s
         self.token = self.settings.server_token.get_secret_value() or secrets.token_urlsafe(32)
         """Opens every route to the kernels that this server started."""
         self.metrics = Metrics()
         self.sockets: set[OpenSocket] = set()
-        self.places = Places(
+        self.slots = SocketSlots(
             overall=self.settings.max_sockets,
-            # Whoever is logged in is trusted, and behind a hub all of them have the hub's address.
+            # Logged-in users are trusted, and behind a hub all of them have the hub's address.
             per_client=self.settings.max_client_sockets if standalone else self.settings.max_sockets,
             loopback_limited=loopback_limited,
         )
@@ -94,16 +95,21 @@ class DeskService:
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )
-        self.new_books = NewBooks(
-            per_minute=self.settings.max_client_books,
+        self.new_topics = NewTopics(
+            per_minute=self.settings.max_client_topics,
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )
-        self.messages = ClientMessages(
-            per_s=self.settings.max_client_messages,
+        rate = partial(
+            ClientRate,
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )
+        self.messages = rate(per_s=self.settings.max_client_messages)
+        self.frames = rate(per_s=self.settings.max_client_messages)
+        """WebSocket frames of clients that are no messages."""
+        self.reads = rate(per_s=self.settings.max_client_requests)
+        self.event_readers = EventReaders(per_client=self.settings.max_client_events, loopback_limited=loopback_limited)
         self.computations = Computations(
             overall=self.settings.max_keys,
             per_client=self.settings.max_client_keys if standalone else self.settings.max_keys,
@@ -113,9 +119,9 @@ class DeskService:
         self.requests = 0
         """REST requests under way."""
         self._refused_origins: set[str] = set()
-        self._desk: Desk | None = None
-        open_desk_ = open_ or open_desk
-        self._service = Service(lambda: self._opened(open_desk_), name="orderfox desk")
+        self._desks: Desks | None = None
+        open_all = open_ or open_desks
+        self._service = Service(lambda: self._opened(open_all), name="orderfox desks")
 
     def bounds(self) -> dict[str, Any]:
         """Return what a server that stands alone is bounded by: its connections, and the proxies it believes."""
@@ -123,7 +129,7 @@ class DeskService:
         connections = Connections(
             overall=allowed_connections(self.settings.max_connections),
             per_client=self.settings.max_client_connections,
-            exempt=lambda address: proxies.trusts(address) or self.places.exempts(address),
+            exempt=lambda address: proxies.trusts(address) or self.slots.exempts(address),
         )
         return {"connections": connections, "proxies": proxies}
 
@@ -163,12 +169,21 @@ class DeskService:
         )
 
     @property
-    def opened(self) -> Desk | None:
-        """The desk, if somebody has asked for it yet."""
-        return self._desk
+    def opened(self) -> Desks | None:
+        """The desks, if somebody has asked for one yet."""
+        return self._desks
 
-    async def desk(self) -> Desk:
-        """Return the desk, opened by the first call.
+    async def desk(self, venue: str | None = None) -> Desk:
+        """Return the desk of a venue, the first one for none.
+
+        Raises:
+            BadValue: No such venue.
+            SettingError: The settings cannot be used.
+        """
+        return (await self.desks()).of(venue)
+
+    async def desks(self) -> Desks:
+        """Return the desks, opened by the first call.
 
         Raises:
             SettingError: The settings cannot be used.
@@ -178,7 +193,7 @@ class DeskService:
         return await self._service.start()
 
     async def stop(self) -> None:
-        """Close every socket, then the desk; safe to call twice."""
+        """Close every socket, then the desks; safe to call twice."""
         sockets = tuple(self.sockets)
         for socket in sockets:
             socket.close(1001, "server stops")
@@ -190,28 +205,28 @@ class DeskService:
         await self._service.stop()
 
     @asynccontextmanager
-    async def _opened(self, open_: Callable[[Settings], AbstractAsyncContextManager[Desk]]) -> AsyncIterator[Desk]:
-        async with open_(self.settings) as desk:
-            self._desk = desk
+    async def _opened(self, open_: Callable[[Settings], AbstractAsyncContextManager[Desks]]) -> AsyncGenerator[Desks]:
+        async with open_(self.settings) as desks:
+            self._desks = desks
             _log.info("desk=open source=%s", self.settings.source)
             try:
-                yield desk
+                yield desks
             finally:
-                self._desk = None
+                self._desks = None
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
-    """Open the desk of the settings.
+async def open_desks(settings: Settings) -> AsyncGenerator[Desks]:
+    """Open the desks of the settings.
 
     Raises:
         SettingError: The source cannot be used.
     """
     # Here and below: an extension that nobody uses does not pay for the feeds.
-    from orderfox_nb.feeds.catalog import open_feed  # noqa: PLC0415
+    from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
 
-    async with Desk(open_feed(settings.parsed_source(), settings), settings) as desk:
-        yield desk
+    async with Desks(open_feeds(settings.source, settings), settings) as desks:
+        yield desks
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -220,10 +235,10 @@ def read_settings(**overrides: object) -> Settings:
     Raises:
         SettingError: A value that cannot be used; names the variable.
     """
-    from orderfox_nb.feeds.catalog import open_feed  # noqa: PLC0415
+    from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
 
     settings = load_settings(**overrides)
-    open_feed(settings.parsed_source(), settings)
+    Desks(open_feeds(settings.source, settings), settings)
     return settings
 
 

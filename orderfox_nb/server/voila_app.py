@@ -1,3 +1,5 @@
+# Voila's application has no types.
+# pyright: reportIncompatibleMethodOverride=false, reportMissingTypeStubs=false, reportPrivateUsage=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 """``orderfox serve``: the dashboard for anybody, with the endpoints beside it on the same port and loop."""
 
 from __future__ import annotations
@@ -142,7 +144,7 @@ class OrderFoxVoila(Voila):
 
     def initialize(self, argv: list[str] | None = None) -> None:
         super().initialize(argv if argv is not None else [])
-        # It tells of a listen() that is not used here, and that a notebook which nobody signed is not trusted.
+        # It logs a listen() that is not used here, and that an unsigned notebook is not trusted.
         self.log.setLevel(logging.ERROR)
 
     def init_handlers(self) -> list[Any]:
@@ -261,7 +263,7 @@ class OrderFoxVoila(Voila):
             del RequestInfoSocketHandler._cache[kernel_id]
         if self.pages is not None:
             return  # the one kernel that may run is its rendering's
-        await manager.tend_pool()
+        await manager.maintain_pool()
         for kernel_id in self._reaper.due(
             time.monotonic(), running=manager.list_kernel_ids(), preheated=preheated_kernels(manager)
         ):

@@ -1,8 +1,6 @@
-"""The minute in progress grown from its trades, and every timeframe put together from minutes and hours."""
+"""The bars of one symbol in every timeframe: the history, and the minute in progress with its trades so far."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,56 +9,24 @@ from orderfox_nb.core.timeframes import (
     HOUR_US,
     MINUTE_US,
     TIMEFRAME_US,
-    WEEK_US,
     bar_open_us,
     next_bar_us,
     previous_bar_us,
 )
-from orderfox_nb.sim.facts import KlineRow, TickerRow, TradeFact
-
-if TYPE_CHECKING:
-    from orderfox_nb.sim.history import History
-
-# Columns of a table of bars, int64.
-OPEN_US, OPEN, HIGH, LOW, CLOSE, LOTS, QUOTE, TRADES, TAKER_LOTS, TAKER_QUOTE = range(10)
-_FIRST_MONDAY_US: Final = 4 * DAY_US
-
-
-def bar_opens(times_us: np.ndarray, timeframe: str) -> np.ndarray:
-    """Return the start of the bar that holds each time; ``bar_open_us`` for many."""
-    if timeframe == "1M":
-        months = times_us.astype("datetime64[us]").astype("datetime64[M]")
-        return months.astype("datetime64[us]").astype(np.int64)
-    offset = _FIRST_MONDAY_US if timeframe == "1w" else 0
-    length = WEEK_US if timeframe == "1w" else TIMEFRAME_US[timeframe]
-    return times_us - (times_us - offset) % length
-
-
-def aggregate(rows: np.ndarray, timeframe: str) -> np.ndarray:
-    """Put bars together to longer ones.
-
-    Args:
-        rows: Table of bars in time order, columns as named above.
-        timeframe: Not shorter than the rows'.
-    """
-    if not len(rows):
-        return rows
-    opens = bar_opens(rows[:, OPEN_US], timeframe)
-    first = np.flatnonzero(np.concatenate(([True], opens[1:] != opens[:-1])))
-    last = np.append(first[1:], len(rows)) - 1
-    bars = np.empty((len(first), 10), np.int64)
-    bars[:, OPEN_US] = opens[first]
-    bars[:, OPEN] = rows[first, OPEN]
-    bars[:, HIGH] = np.maximum.reduceat(rows[:, HIGH], first)
-    bars[:, LOW] = np.minimum.reduceat(rows[:, LOW], first)
-    bars[:, CLOSE] = rows[last, CLOSE]
-    bars[:, LOTS:] = np.add.reduceat(rows[:, LOTS:], first, axis=0)
-    return bars
-
-
-def kline_row(bar: list[int], timeframe: str) -> KlineRow:
-    """Make the row of one bar."""
-    return KlineRow(bar[OPEN_US], next_bar_us(bar[OPEN_US], timeframe), *bar[OPEN:])
+from orderfox_nb.sim.bar_table import (
+    LOTS,
+    OPEN,
+    OPEN_US,
+    add_trade,
+    aggregate,
+    bar_row,
+    day_row,
+    extended,
+    flat_bar,
+    merged,
+)
+from orderfox_nb.sim.facts import BarRow, DayRow, TradeFact
+from orderfox_nb.sim.history import History
 
 
 class Bars:
@@ -76,34 +42,21 @@ class Bars:
         self.first_us = history.first_us
         latest = history.last_trade(start_us)
         self._last_close = latest.price if latest is not None else int(history.minutes(0, start_us)[0, OPEN])
-        self._minute = self._flat(start_us - start_us % MINUTE_US)
+        self._minute = flat_bar(start_us - start_us % MINUTE_US, self._last_close)
         self._current: dict[str, tuple[int, int, np.ndarray]] = {}
-        self._day: tuple[int, np.ndarray] = (-1, np.empty((0, 10), np.int64))
+        self._day: tuple[int, list[int]] = (-1, [])
         for trade in history.latest_trades(1_000_000, start_us=self._minute[OPEN_US], end_us=start_us):
             self.add(trade)
 
     def add(self, trade: TradeFact) -> None:
         """Add the next trade to the bar of its minute."""
         self._roll(trade.time_us)
-        bar, ticks, lots = self._minute, trade.price, trade.lots
-        if bar[TRADES] == 0:
-            bar[OPEN] = bar[HIGH] = bar[LOW] = ticks
-        elif ticks > bar[HIGH]:
-            bar[HIGH] = ticks
-        elif ticks < bar[LOW]:
-            bar[LOW] = ticks
-        bar[CLOSE] = self._last_close = ticks
-        quote = ticks * lots
-        bar[LOTS] += lots
-        bar[QUOTE] += quote
-        bar[TRADES] += len(trade.fills)
-        if not trade.buyer_is_maker:
-            bar[TAKER_LOTS] += lots
-            bar[TAKER_QUOTE] += quote
+        add_trade(self._minute, trade)
+        self._last_close = trade.price
 
     def rows(
         self, timeframe: str, *, now_us: int, start_us: int | None, end_us: int | None, limit: int
-    ) -> list[KlineRow]:
+    ) -> list[BarRow]:
         """Return bars that open within the bounds, oldest first, the one in progress last."""
         self._roll(now_us)
         last = bar_open_us(now_us if end_us is None else min(now_us, max(end_us, 0)), timeframe)
@@ -118,9 +71,9 @@ class Bars:
         if first > last or limit < 1:
             return []
         table = self._table(timeframe, first, next_bar_us(last, timeframe))
-        return [kline_row(bar, timeframe) for bar in table.tolist()]
+        return [bar_row(bar, timeframe) for bar in table.tolist()]
 
-    def current(self, timeframe: str, *, now_us: int) -> KlineRow:
+    def current(self, timeframe: str, *, now_us: int) -> BarRow:
         """Return the bar in progress."""
         self._roll(now_us)
         minute = self._minute
@@ -130,38 +83,23 @@ class Bars:
             closed = self._table(timeframe, open_us, minute[OPEN_US])
             cached = self._current[timeframe] = (open_us, minute[OPEN_US], closed)
         if not len(cached[2]):
-            return kline_row([open_us, *minute[OPEN:]], timeframe)
-        bar = cached[2][0].tolist()
-        bar[HIGH], bar[LOW], bar[CLOSE] = max(bar[HIGH], minute[HIGH]), min(bar[LOW], minute[LOW]), minute[CLOSE]
-        bar[LOTS:] = [so_far + now for so_far, now in zip(bar[LOTS:], minute[LOTS:], strict=True)]
-        return kline_row(bar, timeframe)
+            return bar_row([open_us, *minute[OPEN:]], timeframe)
+        return bar_row(extended(cached[2][0].tolist(), minute), timeframe)
 
-    def ticker(self, *, now_us: int, last_lots: int, last_trade_id: int) -> TickerRow:
+    def ticker(self, *, now_us: int, last_lots: int, last_trade_id: int) -> DayRow:
         """Return the last 24 hours, to the minute."""
         self._roll(now_us)
         minute = self._minute
         start_us = minute[OPEN_US] - DAY_US + MINUTE_US
         if self._day[0] != start_us:
             rows = self._table("1m", max(start_us, self.first_us), minute[OPEN_US])
-            sums = rows[:, LOTS:].sum(axis=0)
-            first = int(rows[0, OPEN]) if len(rows) else minute[OPEN]
-            high = int(rows[:, HIGH].max()) if len(rows) else minute[HIGH]
-            low = int(rows[:, LOW].min()) if len(rows) else minute[LOW]
-            self._day = (start_us, np.array([start_us, first, high, low, 0, *sums], np.int64))
-        day = self._day[1].tolist()
-        trades = day[TRADES] + minute[TRADES]
-        return TickerRow(
-            open_us=start_us,
+            day = merged(rows) if len(rows) else [start_us, *minute[OPEN:LOTS], 0, 0, 0, 0, 0]
+            self._day = (start_us, day)
+        return day_row(
+            [start_us, *extended(self._day[1], minute)[OPEN:]],
             close_us=now_us,
-            open=day[OPEN],
-            high=max(day[HIGH], minute[HIGH]),
-            low=min(day[LOW], minute[LOW]),
             last=self._last_close,
             last_lots=last_lots,
-            lots=day[LOTS] + minute[LOTS],
-            quote=day[QUOTE] + minute[QUOTE],
-            trades=trades,
-            first_trade_id=last_trade_id - trades + 1,
             last_trade_id=last_trade_id,
         )
 
@@ -173,7 +111,8 @@ class Bars:
 
     def _table(self, timeframe: str, start_us: int, stop_us: int) -> np.ndarray:
         """Return the bars of [start, stop) up to now as a table; both must be bounds of bars, or of minutes."""
-        history, parts = self._history, []
+        history = self._history
+        parts: list[np.ndarray] = []
         minute = self._minute
         over_us = min(stop_us, minute[OPEN_US])
         minutes_from = start_us
@@ -188,8 +127,4 @@ class Bars:
 
     def _roll(self, now_us: int) -> None:
         if now_us >= self._minute[OPEN_US] + MINUTE_US:
-            self._minute = self._flat(now_us - now_us % MINUTE_US)
-
-    def _flat(self, open_us: int) -> list[int]:
-        price = self._last_close
-        return [open_us, price, price, price, price, 0, 0, 0, 0, 0]
+            self._minute = flat_bar(now_us - now_us % MINUTE_US, self._last_close)

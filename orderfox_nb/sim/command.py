@@ -14,12 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from orderfox_nb.core.numerals import decimal_number, whole_number
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.listings import LARGEST
 from orderfox_nb.sim.process import UNTIL_STDIN_CLOSES
 from orderfox_nb.sim.server.app import SimServer
-from orderfox_nb.sim.server.source import Source
+from orderfox_nb.sim.server.source import ServedSource
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,14 +53,15 @@ def _refuse(options: argparse.Namespace, reason: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="orderfox sim", description="The embedded exchange on a port of its own.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default %(default)s)")
-    parser.add_argument("--port", type=int, default=8900, help="0 for a free one (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same market at the same time")
+    parser.add_argument("--port", type=_integer, default=8900, help="0 for a free one (default %(default)s)")
+    parser.add_argument("--seed", type=_integer, default=7, help="the same seed gives the same market at the same time")
     parser.add_argument("--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"1 to {LARGEST}")
     parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
     parser.add_argument(
         "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times as many as on a usual day (default 1)"
     )
-    parser.add_argument("--start", type=int, default=0, metavar="MS", help="time at which it begins, ms (default now)")
+    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="protocol to serve")
+    parser.add_argument("--start", type=_integer, default=0, metavar="MS", help="start time, ms (default now)")
     parser.add_argument("--tape", type=Path, help="recorded frames to play instead: a receive time and a frame a line")
     parser.add_argument("--liquidations", type=Path, help="recorded liquidations to play beside the tape, jsonl")
     parser.add_argument("--tick", default="", help="tick size of the tape's symbol (default: inferred)")
@@ -67,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(options: argparse.Namespace) -> Exchange | Source:
+def _source(options: argparse.Namespace) -> Exchange | ServedSource:
     if options.tape is None:
         if options.speed == float("inf"):
             raise ValueError("--speed max is for a tape")
@@ -77,9 +80,11 @@ def _source(options: argparse.Namespace) -> Exchange | Source:
             start_us=options.start * 1_000 or time.time_ns() // 1_000,
             liquidation_rate=options.liquidation_rate,
         )
-    from orderfox_nb.sim.tape import Tape  # noqa: PLC0415  # only a tape needs its parser
+    if options.market == "spot":
+        raise ValueError("--market spot is not for a tape")
+    from orderfox_nb.sim.tape import TapeExchange  # noqa: PLC0415  # only a tape needs its parser
 
-    return Tape.open(
+    return TapeExchange.open(
         options.tape,
         liquidations=options.liquidations,
         tick_size=options.tick,
@@ -88,7 +93,7 @@ def _source(options: argparse.Namespace) -> Exchange | Source:
     )
 
 
-async def _serve(source: Exchange | Source, options: argparse.Namespace) -> None:
+async def _serve(source: Exchange | ServedSource, options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,14 +101,14 @@ async def _serve(source: Exchange | Source, options: argparse.Namespace) -> None
             loop.add_signal_handler(number, stopped.set)
     if options.until_stdin_closes:
         _when_stdin_closes(lambda: loop.call_soon_threadsafe(stopped.set))
-    # What is there now stays: the collector need not look at it again, and pauses are shorter.
+    # Everything allocated so far stays: excluding it from collections shortens their pauses.
     gc.collect()
     gc.freeze()
     speed = 1.0 if options.speed == float("inf") else options.speed
-    async with SimServer(source, host=options.host, port=options.port, speed=speed) as server:
+    async with SimServer(source, host=options.host, port=options.port, speed=speed, market=options.market) as server:
         sys.stdout.write(json.dumps({"port": server.port, "http_url": server.http_url, "ws_url": server.ws_url}) + "\n")
         sys.stdout.flush()
-        waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(server.failed())]
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait()), asyncio.create_task(server.failed())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
@@ -122,9 +127,16 @@ def _when_stdin_closes(then: Callable[[], object]) -> None:
     threading.Thread(target=watch, name="sim-stdin", daemon=True).start()
 
 
+def _integer(text: str) -> int:
+    value = whole_number(text)
+    if value is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return value
+
+
 def _within(low: int, high: int) -> Callable[[str], int]:
     def number(text: str) -> int:
-        value = int(text)
+        value = _integer(text)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(f"{value} is not from {low} to {high}")
         return value
@@ -137,7 +149,7 @@ def _speed(text: str) -> float:
 
 
 def _factor(text: str, *, also: str = "") -> float:
-    value = float(text)
-    if not 0 < value <= 1_000:
+    value = decimal_number(text)
+    if value is None or not 0 < value <= 1_000:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 up to 1000{also}")
-    return value
+    return float(value)

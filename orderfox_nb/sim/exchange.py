@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orderfox_nb.sim.listings import Listing, listings
-from orderfox_nb.sim.market import Market
+from orderfox_nb.sim.listings import ListedContract, listings
+from orderfox_nb.sim.market import SymbolMarket
 
 
 class Exchange:
@@ -12,20 +12,20 @@ class Exchange:
     Args:
         seed: Of every random draw.
         symbols: How many to list, the largest by volume.
-        start_us: When it begins to run; what was before is there as well, and the same whenever it begins.
-        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
+        start_us: Start of trading. The past before it exists too, and does not depend on it.
+        liquidation_rate: Factor on the frequency of liquidations of an ordinary day.
     """
 
     def __init__(self, seed: int = 7, symbols: int = 24, *, start_us: int, liquidation_rate: float = 1.0) -> None:
         self.seed = seed
-        self.listings: tuple[Listing, ...] = listings(symbols, start_us=start_us)
+        self.listings: tuple[ListedContract, ...] = listings(symbols, start_us=start_us)
         self._markets = {
-            listing.symbol: Market(listing, seed=seed, start_us=start_us, liquidation_rate=liquidation_rate)
+            listing.symbol: SymbolMarket(listing, seed=seed, start_us=start_us, liquidation_rate=liquidation_rate)
             for listing in self.listings
         }
 
     @property
-    def markets(self) -> tuple[Market, ...]:
+    def markets(self) -> tuple[SymbolMarket, ...]:
         """Every market, largest first."""
         return tuple(self._markets.values())
 
@@ -34,7 +34,7 @@ class Exchange:
         """When trading opened."""
         return self.markets[0].start_us
 
-    def market(self, symbol: str) -> Market:
+    def market(self, symbol: str) -> SymbolMarket:
         """Return a symbol's market.
 
         Raises:
@@ -43,6 +43,6 @@ class Exchange:
         return self._markets[symbol]
 
     def advance(self, now_us: int) -> None:
-        """Simulate every market up to a time; ``Market.advance`` hands over the facts, which wait until then."""
+        """Simulate every market up to a time; ``SymbolMarket.advance`` hands over the facts, which wait until then."""
         for market in self._markets.values():
             market.run(now_us)

@@ -1,4 +1,4 @@
-"""What happens at the embedded exchange, in integers: prices in ticks, sizes in lots, times in microseconds."""
+"""Events and rows of the embedded exchange, in integers: prices in ticks, sizes in lots, times in microseconds."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class LevelFact(msgspec.Struct, frozen=True, gc=False):
 class LiquidationFact(msgspec.Struct, frozen=True, gc=False):
     """An IOC limit order by which the exchange closed a position.
 
-    It traded at ``time_us`` and is told at ``event_us``, when its window of one second has passed and it is known
-    whether the public stream shows it.
+    It traded at ``time_us`` and is reported at ``event_us``, when its window of one second has passed, which
+    decides whether the public stream shows it.
     """
 
     time_us: int
@@ -70,12 +70,10 @@ class MarkFact(msgspec.Struct, frozen=True, gc=False):
 Fact: TypeAlias = TradeFact | LevelFact | LiquidationFact | MarkFact
 
 
-class KlineRow(msgspec.Struct, frozen=True, gc=False):
-    """One bar; prices in ticks, volumes in lots, quote volumes in ticks times lots."""
+class BarFigures(msgspec.Struct, frozen=True, gc=False):
+    """What is traded in a bar; prices in ticks, volumes in lots, quote volumes in ticks times lots."""
 
     open_us: int
-    close_us: int
-    """Start of the next bar."""
     open: int
     high: int
     low: int
@@ -87,8 +85,15 @@ class KlineRow(msgspec.Struct, frozen=True, gc=False):
     taker_quote: int
 
 
+class BarRow(BarFigures, frozen=True, gc=False):
+    """One bar of a timeframe."""
+
+    close_us: int
+    """Start of the next bar."""
+
+
 class PriceRow(msgspec.Struct, frozen=True, gc=False):
-    """One bar of a price that nobody trades at, in quote currency, or of the premium index, a ratio."""
+    """One bar of a reference price, in quote currency, or of the premium index, a ratio."""
 
     open_us: int
     close_us: int
@@ -99,8 +104,8 @@ class PriceRow(msgspec.Struct, frozen=True, gc=False):
     close: float
 
 
-class TickerRow(msgspec.Struct, frozen=True, gc=False):
-    """Rolling 24 h statistics, to the minute; units as in ``KlineRow``."""
+class DayRow(msgspec.Struct, frozen=True, gc=False):
+    """Rolling 24 h statistics, to the minute; units as in ``BarRow``."""
 
     open_us: int
     close_us: int

@@ -1,7 +1,7 @@
-"""The resting orders of one symbol: what makers want to do, drawn a second at a time.
+"""The order flow of one symbol's makers, drawn a second at a time.
 
-How much they do follows the trades of the second. Everything is drawn with numpy for the whole second, then handed over
-by step. What becomes of it depends on the book and is the session's part.
+The activity follows the trades of the second. Everything is drawn with numpy for the whole second, then used step by
+step. How orders are placed depends on the book, see ``makers``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.matching import ASK, BID
 
 STEP_US: Final = 50_000
 STEPS: Final = 20
 """Steps in a second."""
 LAST_MOMENT_US: Final = 2_000
-"""Trades leave room at the end of a step for the levels that they changed."""
+"""Reserved at the end of a step for level changes; no trade falls into it."""
 DAY_S: Final = 86_400
 
 # Distance from the opposite best price in bp: edges, resting notional per bp and side (USDT), mean order notional,
@@ -39,23 +39,23 @@ _MIN_ACTIVITY: Final = 0.25
 _MAX_ACTIVITY: Final = 50.0
 
 
-def lot_notional(listing: Listing) -> float:
+def lot_notional(listing: ListedContract) -> float:
     """Return the ordinary value of a lot in quote currency."""
     return listing.price * float(listing.lot_size)
 
 
-def mean_fill_notional(listing: Listing) -> float:
+def mean_fill_notional(listing: ListedContract) -> float:
     """Return the ordinary value of a single trade in quote currency."""
     return 0.9 * listing.daily_notional / DAY_S / (_TAKERS * listing.share**0.5 * _FILLS)
 
 
 class Second(msgspec.Struct):
-    """What makers want in one second, each list by step."""
+    """The order flow of one second, each list by step."""
 
     placements: list[list[tuple[int, int, int, int]]]
     """Side, ticks behind the best possible price, lots, lifetime in steps."""
     uniforms: list[float]
-    """For what the session decides by itself, 8 a step."""
+    """Random numbers for the makers' other decisions, 8 a step."""
 
 
 class Flow:
@@ -64,11 +64,11 @@ class Flow:
     Args:
         listing: What is traded.
         seed: Of the draws, with the start.
-        start_s: Second at which it begins: no two runs have the same opening.
+        start_s: Start in seconds; part of the seed, so that each start has its own opening.
         price_ticks: Price at the start.
     """
 
-    def __init__(self, listing: Listing, *, seed: int, start_s: int, price_ticks: int) -> None:
+    def __init__(self, listing: ListedContract, *, seed: int, start_s: int, price_ticks: int) -> None:
         self._random = np.random.default_rng([seed, 1, start_s, *listing.symbol.encode()])
         share = listing.share
         self.pace = share**0.5
@@ -85,9 +85,9 @@ class Flow:
     def _set_bins(self) -> None:
         edges, density, order, lifetime = _EDGES_BP, _DENSITY, _ORDER, _LIFETIME_S
         # Coarse ticks need a wider range for a book of the same number of levels.
-        wanted_bp = min(_MAX_LEVELS * self.tick_bp, _FARTHEST_BP)
-        if wanted_bp > edges[-1]:
-            edges = np.append(edges, wanted_bp)
+        range_bp = min(_MAX_LEVELS * self.tick_bp, _FARTHEST_BP)
+        if range_bp > edges[-1]:
+            edges = np.append(edges, range_bp)
             density = np.append(density, 0.8e6)
             order = np.append(order, 26e3)
             lifetime = np.append(lifetime, 1_200.0)
@@ -136,7 +136,7 @@ class Flow:
         bins = np.searchsorted(self._cumulative, random.random(count), side="right")
         np.minimum(bins, len(self._cumulative) - 1, out=bins)
         placements: list[list[tuple[int, int, int, int]]] = [[] for _ in range(STEPS)]
-        steps = random.integers(0, STEPS, count).tolist()
+        steps: list[int] = random.integers(0, STEPS, count).tolist()
         for step, placed in zip(steps, self._placed(bins, random.integers(0, 2, count), hurry=hurry), strict=True):
             placements[step].append(placed)
         return Second(placements=placements, uniforms=random.random(8 * STEPS).tolist())

@@ -1,25 +1,25 @@
-"""What one symbol's market does at any time, made from the seed when asked for: bars, trades and liquidations.
+"""Bars, trades and liquidations of one symbol at any time, computed from the seed on demand.
 
-The future is there as well: whoever asks bounds the answer by now.
+The future can be computed as well: callers limit their requests to the present.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import numpy as np
 
 from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US
-from orderfox_nb.sim.bars import OPEN_US, aggregate
-from orderfox_nb.sim.blocks import BLOCK_US, Block, PricePath
+from orderfox_nb.sim.bar_table import OPEN_US, aggregate, no_bars
+from orderfox_nb.sim.block import BLOCK_US
 from orderfox_nb.sim.facts import LiquidationFact, TradeFact
-from orderfox_nb.sim.liquidations import SHOWN, Liquidations
-from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.trades import Trades
+from orderfox_nb.sim.liquidations import SHOWN, LiquidationPast
+from orderfox_nb.sim.listings import ListedContract
+from orderfox_nb.sim.price_path import PricePath
+from orderfox_nb.sim.trades import TradePast
 
 _KEPT_BLOCKS: Final = 6
 
@@ -27,14 +27,14 @@ Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 
 
-def _alone(
+def _locked(
     method: Callable[Concatenate[History, Arguments], Answer],
 ) -> Callable[Concatenate[History, Arguments], Answer]:
-    """Let one thread at a time into the history."""
+    """Admit one thread at a time."""
 
     @wraps(method)
     def locked(self: History, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        with self._lock:
+        with self.lock:
             return method(self, *args, **kwargs)
 
     return locked
@@ -46,60 +46,62 @@ class History:
     Args:
         listing: What is traded.
         seed: The same seed gives the same at the same time.
-        liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
+        liquidation_rate: Factor on the frequency of liquidations of an ordinary day.
     """
 
-    def __init__(self, listing: Listing, *, seed: int, liquidation_rate: float = 1.0) -> None:
+    def __init__(self, listing: ListedContract, *, seed: int, liquidation_rate: float = 1.0) -> None:
         self.tick_size = float(listing.tick_size)
         self.first_us = listing.onboard_us
         self._path = PricePath(listing, seed=seed)
-        self._blocks: OrderedDict[int, Block] = OrderedDict()
+        self._block = lru_cache(maxsize=_KEPT_BLOCKS)(self._path.block)
         self._hours: dict[int, np.ndarray] = {}
-        self._liquidations = Liquidations(listing, seed=seed, rate=liquidation_rate, block=self._block)
-        self._trades = Trades(listing, seed=seed, path=self._path, block=self._block, liquidations=self._liquidations)
-        self._lock = threading.RLock()
+        self._liquidations = LiquidationPast(listing, seed=seed, rate=liquidation_rate, block=self._block)
+        self._trades = TradePast(
+            listing, seed=seed, path=self._path, block=self._block, liquidations=self._liquidations
+        )
+        self.lock = threading.RLock()
 
     @property
     def ordinary_aggregates(self) -> float:
         """Aggregate trades of an ordinary second."""
         return self._path.block_aggregates / (BLOCK_US / 1e6)
 
-    @_alone
+    @_locked
     def minutes(self, start_us: int, stop_us: int) -> np.ndarray:
         """Return one-minute bars that open in [start, stop)."""
         return self._cut(lambda number: self._block(number).rows, start_us, stop_us)
 
-    @_alone
+    @_locked
     def hours(self, start_us: int, stop_us: int) -> np.ndarray:
         """Return one-hour bars that open in [start, stop)."""
         return self._cut(self._block_hours, start_us, stop_us)
 
-    @_alone
+    @_locked
     def minute_trades(self, open_us: int) -> list[TradeFact]:
         """Return the trades of a minute, oldest first; the minute's bar is their sum."""
         return self._trades.minute(open_us // MINUTE_US)
 
-    @_alone
+    @_locked
     def last_trade(self, end_us: int) -> TradeFact | None:
         """Return the last trade before a time, None before the listing."""
         return self._trades.last_before(end_us)
 
-    @_alone
+    @_locked
     def latest_trades(self, limit: int, *, start_us: int = 0, end_us: int) -> list[TradeFact]:
         """Return the latest aggregate trades of [start, end), oldest first."""
         return self._trades.until(end_us, limit, start_us=start_us)
 
-    @_alone
+    @_locked
     def trades_since(self, limit: int, *, start_us: int = 0, from_agg_id: int = -1, end_us: int) -> list[TradeFact]:
         """Return the first aggregate trades from a time and an id on, before an end, oldest first."""
         return self._trades.since(start_us, limit, end_us=end_us, from_agg_id=from_agg_id)
 
-    @_alone
+    @_locked
     def trades_since_single(self, limit: int, trade_id: int, *, end_us: int) -> list[TradeFact]:
         """Return the first aggregate trades from the one that holds a single trade on, oldest first."""
         return self._trades.since_trade(trade_id, limit, end_us=end_us)
 
-    @_alone
+    @_locked
     def liquidations(
         self, start_us: int, end_us: int, limit: int | None = None, *, public: bool = True
     ) -> list[LiquidationFact]:
@@ -117,13 +119,13 @@ class History:
             number -= 1
         return found
 
-    @_alone
+    @_locked
     def liquidation_sums(self, bucket_us: int, start_us: int, end_us: int) -> dict[tuple[int, str], float]:
         """Sum the notional of public liquidations in [start, end) by bucket, aligned to the start, and side."""
         first_us = max(start_us, self.first_us)
         sums: dict[tuple[int, str], float] = {}
         if bucket_us % HOUR_US == 0 and start_us % HOUR_US == 0:
-            # Whole hours are kept as sums, the one that is not over is summed again.
+            # Sums of whole hours are cached; the hour in progress is summed again.
             hour_us = max(first_us, end_us - end_us % HOUR_US)
             self._add_sums(sums, bucket_us, start_us, first_us, hour_us, hourly=True)
             first_us = hour_us
@@ -131,12 +133,12 @@ class History:
         return sums
 
     def prepare(self, start_us: int, end_us: int, *, liquidations: bool = False) -> None:
-        """Make the hours since a time, and the sums of liquidations where asked for; meant for another thread.
+        """Compute the hours since a time, and on request the sums of liquidations; meant for another thread.
 
-        Years of minutes take up to a second. What is made here is kept, and the lock is free between blocks.
+        Years of minutes take up to a second. The results are cached, and the lock is free between blocks.
         """
         for number in range(max(start_us, self.first_us) // BLOCK_US, end_us // BLOCK_US + 1):
-            with self._lock:
+            with self.lock:
                 self._block_hours(number)
                 if liquidations:
                     self._liquidations.sums(number, hourly=True)
@@ -169,7 +171,7 @@ class History:
             low, high = np.searchsorted(rows[:, OPEN_US], [start_us, stop_us])
             parts.append(rows[low:high])
         if not parts:
-            return np.empty((0, 10), np.int64)
+            return no_bars()
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _block_hours(self, number: int) -> np.ndarray:
@@ -177,13 +179,3 @@ class History:
         if hours is None:
             hours = self._hours[number] = aggregate(self._block(number).rows, "1h")
         return hours
-
-    def _block(self, number: int) -> Block:
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._blocks[number] = self._path.block(number)
-            while len(self._blocks) > _KEPT_BLOCKS:
-                self._blocks.popitem(last=False)
-        else:
-            self._blocks.move_to_end(number)
-        return block

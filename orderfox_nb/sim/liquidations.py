@@ -1,23 +1,23 @@
-"""Forced closing of positions: when, how large, and which of them the public stream shows.
+"""Liquidations: when, how large, and which of them the public stream shows.
 
-They are drawn by block of minutes from the bars alone, before the trades, among which they then are. So sums over years
-need no trades.
+They are drawn by block of minutes from the bars alone, before the trades, which then include them. Sums over years
+therefore need no trades.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US, SECOND_US
-from orderfox_nb.sim.bars import CLOSE, HIGH, LOTS, LOW, OPEN, OPEN_US, TAKER_LOTS
-from orderfox_nb.sim.blocks import Block
+from orderfox_nb.sim.bar_table import CLOSE, HIGH, LOTS, LOW, OPEN, OPEN_US, TAKER_LOTS
+from orderfox_nb.sim.block import Block
 from orderfox_nb.sim.facts import LiquidationFact
-from orderfox_nb.sim.listings import Listing
-from orderfox_nb.sim.minute_trades import ORDINARY, within_step
+from orderfox_nb.sim.listings import ListedContract
+from orderfox_nb.sim.minute import ORDINARY, within_step
 
 _QUIET_RATE: Final = 0.0095
 """Liquidations a second of the largest symbol while nothing moves."""
@@ -27,34 +27,34 @@ _SHORTS: Final = 0.64
 _MEDIAN_NOTIONAL: Final = 260.0
 _SIGMA_NOTIONAL: Final = 1.85
 _MAX_LEVELS_A_SIDE: Final = 0.15
-"""No more of a minute's volume of a side is forced: the bar does not depend on how many liquidations are asked for."""
+"""Largest share of a minute's volume of one side that is forced: bars do not depend on the liquidation rate."""
 _SPREAD: Final = 1.5
 _CASCADES: Final = 0.6
-"""Share of a minute's liquidations that come on one another's heels."""
-_HEELS: Final = 0.4 / 60
-"""Part of a minute within which they do."""
+"""Share of a minute's liquidations that follow one another closely."""
+_FOLLOWING: Final = 0.4 / 60
+"""Mean distance of such followers, as a share of a minute."""
 _PIECES: Final = 0.5
 """Share that is filled in more than one piece; of large ones more."""
 _KEPT_BLOCKS: Final = 8
-TOLD_AFTER_US: Final = SECOND_US
-"""By then its second is over and it is known whether an order is public."""
-_ON_ITS_WAY_US: Final = 12_000
+REPORTED_AFTER_US: Final = SECOND_US
+"""By then the order's second is over, which decides whether it is public."""
+_LATENCY_US: Final = 12_000
 
 # Columns of a table of orders, int64.
 TIME_US, SOLD, SIZE, LAST, LIMIT, PRICE, SHOWN = range(7)
 
 
-class Liquidations:
+class LiquidationPast:
     """The liquidations of one symbol, all of them and the public ones.
 
     Args:
         listing: What is traded.
         seed: The same seed and rate give the same orders at the same times.
-        rate: They happen so many times as often as they do on a usual day.
+        rate: Factor on the frequency of an ordinary day.
         block: Returns the minutes of a block.
     """
 
-    def __init__(self, listing: Listing, *, seed: int, rate: float, block: Callable[[int], Block]) -> None:
+    def __init__(self, listing: ListedContract, *, seed: int, rate: float, block: Callable[[int], Block]) -> None:
         self._seed = [seed, 7, *listing.symbol.encode()]
         self._rate = rate * 60 * _QUIET_RATE * listing.share**_RATE_EXPONENT
         self._median = _MEDIAN_NOTIONAL * (1.6 if listing.rank == 0 else 1.0)
@@ -62,18 +62,12 @@ class Liquidations:
         self._tick_size = listing.tick_size
         self._value = float(listing.tick_size * listing.lot_size)
         self._block = block
-        self._blocks: OrderedDict[int, np.ndarray] = OrderedDict()
+        self.rows = lru_cache(maxsize=_KEPT_BLOCKS)(self._rows)
         self._hourly: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
-    def rows(self, number: int) -> np.ndarray:
+    def _rows(self, number: int) -> np.ndarray:
         """Return the orders of a block as a table in time order, columns as named above."""
-        found = self._blocks.get(number)
-        if found is None:
-            random = np.random.default_rng([*self._seed, number])
-            found = self._blocks[number] = self._made(self._block(number), random)
-            while len(self._blocks) > _KEPT_BLOCKS:
-                self._blocks.popitem(last=False)
-        return found
+        return self._made(self._block(number), np.random.default_rng([*self._seed, number]))
 
     def between(self, number: int, start_us: int, end_us: int) -> np.ndarray:
         """Return the orders of a block in [start, end)."""
@@ -86,7 +80,7 @@ class Liquidations:
         return [
             LiquidationFact(
                 time_us=time_us,
-                event_us=time_us + TOLD_AFTER_US + _ON_ITS_WAY_US,
+                event_us=time_us + REPORTED_AFTER_US + _LATENCY_US,
                 side="sell" if sold else "buy",
                 lots_original=lots,
                 lots_filled=lots,
@@ -119,28 +113,30 @@ class Liquidations:
             return np.empty((0, 7), np.int64)
         moves = (bars[:, CLOSE] - bars[:, OPEN]) / bars[:, OPEN]
         sharp = moves / (moves.std() + 1e-9)
-        rates = self._rate * (0.5 + np.minimum(30.0, 0.4 * sharp**2 + 0.05 * sharp**4))
-        # One sets off others.
+        rates: np.ndarray = self._rate * (0.5 + np.minimum(30.0, 0.4 * sharp**2 + 0.05 * sharp**4))
+        # Liquidations come in clusters.
         rates *= random.standard_gamma(_SPREAD, len(bars)) / _SPREAD
-        # A bar has its own number of trades, and some of them are ordinary ones.
+        # The bar fixes the number of trades, and some of them must be ordinary.
         counts = np.minimum(random.poisson(rates), block.aggregates - ORDINARY)
         at = np.repeat(np.arange(len(bars)), counts)
         size = len(at)
         shares = random.random(size)
-        begun = random.random(len(bars))[at]
+        leaders = random.random(len(bars))[at]
         together = random.random(size) < _CASCADES
-        shares[together] = begun[together] + random.standard_exponential(int(together.sum())) * _HEELS
+        shares[together] = leaders[together] + random.standard_exponential(int(together.sum())) * _FOLLOWING
         shares = np.minimum(0.998, 0.002 + 0.996 * shares)
         times = bars[at, OPEN_US] + within_step((shares * MINUTE_US).astype(np.int64))
         order = np.argsort(times, kind="stable")
         times, at, shares = times[order], at[order], shares[order]
 
         sells = random.random(size) > 1 / (1 + np.exp(-(np.log(_SHORTS / (1 - _SHORTS)) + 1.5 * sharp[at])))
-        low, high = bars[at, LOW], bars[at, HIGH]
+        low: np.ndarray = bars[at, LOW]
+        high: np.ndarray = bars[at, HIGH]
         prices = self._prices(block, at, shares, random)
         # Where there are two prices, buyers pay the higher one.
         prices = np.where(high - low <= 1, np.where(sells, low, high), prices)
-        side_lots = np.where(sells, bars[at, LOTS] - bars[at, TAKER_LOTS], bars[at, TAKER_LOTS])
+        taker: np.ndarray = bars[at, TAKER_LOTS]
+        side_lots: np.ndarray = np.where(sells, bars[at, LOTS] - taker, taker)
         most = np.maximum(1, (_MAX_LEVELS_A_SIDE * side_lots / counts[at]).astype(np.int64))
         sizes = random.standard_normal(size)
         notional = np.exp(_SIGMA_NOTIONAL * sizes) * self._median
@@ -157,7 +153,10 @@ class Liquidations:
     def _prices(block: Block, at: np.ndarray, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return prices on the way from open to close by high and low, in ticks within the bar."""
         bars, turns = block.rows, block.turns[at]
-        open_, high, low, close = (bars[at, column] for column in (OPEN, HIGH, LOW, CLOSE))
+        open_: np.ndarray = bars[at, OPEN]
+        high: np.ndarray = bars[at, HIGH]
+        low: np.ndarray = bars[at, LOW]
+        close: np.ndarray = bars[at, CLOSE]
         rising = close > open_
         first, second = np.where(rising, low, high), np.where(rising, high, low)
         one, two = turns[:, 0], turns[:, 1]

@@ -61,7 +61,7 @@ LARGEST: Final = 42
 _YOUNGEST_US: Final = 90 * DAY_US
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
+class ListedContract(msgspec.Struct, frozen=True, kw_only=True):
     """One perpetual and what its market is like."""
 
     symbol: str
@@ -95,23 +95,23 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 _LARGEST_NOTIONAL: Final = 28e9
 
 
-def listings(symbols: int, *, start_us: int) -> tuple[Listing, ...]:
+def listings(symbols: int, *, start_us: int) -> tuple[ListedContract, ...]:
     """Return the largest symbols, by volume.
 
-    A simulation may start before a symbol was listed in earnest: it is then taken to be 90 days old.
+    Where the simulation starts before the real listing, the symbol counts as 90 days old.
 
     Raises:
         ValueError: More symbols than there are, or none.
     """
     if not 1 <= symbols <= LARGEST:
         raise ValueError(f"{symbols} symbols, must be 1 to {LARGEST}")
-    found: list[Listing] = []
+    found: list[ListedContract] = []
     for rank, line in enumerate(_ROWS.split("\n")[1 : symbols + 1]):
         symbol, tick, lot, price, millions, volatility, listed = line.split()
         onboard_us = int(datetime.fromisoformat(listed).replace(tzinfo=UTC).timestamp()) * 1_000_000
         latest_us = (start_us - _YOUNGEST_US) // DAY_US * DAY_US
         found.append(
-            Listing(
+            ListedContract(
                 symbol=symbol,
                 base=symbol.removesuffix("USDT"),
                 quote="USDT",

@@ -1,7 +1,7 @@
 """A limit order book with price-time priority.
 
 A level is a dict of order id to lots, which keeps its insertion order: the oldest order is filled first, and any order
-can be withdrawn in constant time. The best prices come from heaps whose dead entries are dropped when they surface.
+can be withdrawn in constant time. The best prices come from heaps; entries of removed levels are dropped at the top.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Fills = list[tuple[int, list[int]]]
 """Price level and the lots of each fill there, best price first."""
 
 
-class OrderBook:
+class MatchingBook:
     """Resting orders of one symbol. Sides are ``BID`` and ``ASK``, prices in ticks, sizes in lots."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class OrderBook:
         self.sizes: tuple[dict[int, int], dict[int, int]] = ({}, {})
         """Lots by price level, bids and asks."""
         self.changed: tuple[dict[int, None], dict[int, None]] = ({}, {})
-        """Levels touched since whoever reads them cleared this, in the order of the first touch."""
+        """Levels changed since the reader last cleared this, in the order of their first change."""
         self._queues: tuple[dict[int, dict[int, int]], dict[int, dict[int, int]]] = ({}, {})
         self._heaps: tuple[list[int], list[int]] = ([], [])
         self._orders: dict[int, int] = {}
@@ -69,16 +69,16 @@ class OrderBook:
         Returns:
             The fills, and the id of the resting order (0 where nothing was left).
         """
-        fills = self.take(side, lots, ticks)
+        fills = self.match(side, lots, ticks)
         left = lots - sum(sum(level) for _, level in fills)
         return fills, self.place(side, ticks, left) if left else 0
 
-    def take(self, side: int, lots: int, limit: int) -> Fills:
-        """Trade at once against the other side, no worse than a limit; the remainder is dropped.
+    def match(self, side: int, lots: int, limit: int) -> Fills:
+        """Trade at once against the other side, no worse than a limit; the remainder is discarded.
 
         Args:
             side: Side of the taker.
-            lots: What it wants.
+            lots: Size of the order.
             limit: Worst price; ``NO_ASK`` or ``NO_BID`` for a market order.
         """
         other = 1 - side

@@ -1,25 +1,20 @@
 """The trades of one minute, drawn so that they sum up to its bar exactly.
 
-The bar comes first and the trades are made to fit it: so a bar of years ago costs nothing but itself, its trades can be
-made whenever somebody asks for them, and both are always the same.
+The bar comes first and the trades are made to fit it. A bar of years ago therefore costs nothing but itself, its trades
+can be computed on demand, and both are always the same.
 """
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 import numpy as np
 
 from orderfox_nb.core.timeframes import MINUTE_US, SECOND_US
 from orderfox_nb.sim.facts import TradeFact
-from orderfox_nb.sim.flow import LAST_MOMENT_US, STEP_US
+from orderfox_nb.sim.minute import Minute, pin_lots, within_step
 from orderfox_nb.sim.trade_sizes import exact_sizes, fills_of, parts_of
 
-MIN_AGGREGATES: Final = 12
-"""A minute has so many aggregate trades at least: open, high, low, close, and some of each side to make sums fit."""
-ORDINARY: Final = 10
-"""Of these are no liquidations."""
 _SECONDS: Final = 60
 _MIN_OF_A_SIDE: Final = 3
 _SIDE_CHANGES: Final = 0.24
@@ -28,49 +23,6 @@ _BURST_RATE: Final = 1 / 75
 _MEMORY: Final = 0.93 ** np.arange(40)
 _WANDERING: Final = 0.42
 """How far the price wanders off the way between two pins, beside the range of the bar."""
-
-
-Lots = TypeVar("Lots", int, np.ndarray)
-
-
-class Minute(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A bar and what is fixed of its trades; prices in ticks, sizes in lots, quote amounts in ticks times lots."""
-
-    open_us: int
-    open: int
-    high: int
-    low: int
-    close: int
-    lots: int
-    quote: int
-    trades: int
-    taker_lots: int
-    taker_quote: int
-    aggregates: int
-    """Number of aggregate trades."""
-    first_trade_id: int
-    first_agg_id: int
-    opened_by_buyer: bool
-    closed_by_buyer: bool
-    turns: tuple[float, float]
-    """When the first and the second of high and low come, as shares of the minute."""
-    jumps: float
-    """Moves of the price in an ordinary minute."""
-
-
-def pin_lots(lots: Lots, side_lots: Lots) -> tuple[Lots, Lots, Lots]:
-    """Return the sizes of the trades that make a bar's open, its high or low, and its close.
-
-    Args:
-        lots: Of the bar.
-        side_lots: Of the side that makes the high (buyers) or the low (sellers).
-    """
-    return 1 + (lots >> 11), 1 + (side_lots >> 9), 1 + (lots >> 10)
-
-
-def within_step(times_us: np.ndarray) -> np.ndarray:
-    """Move times out of the last moment of their step, which belongs to the levels that changed."""
-    return times_us - np.maximum(0, times_us % STEP_US - (STEP_US - LAST_MOMENT_US))
 
 
 def minute_trades(minute: Minute, liquidations: np.ndarray, random: np.random.Generator) -> list[TradeFact]:
@@ -139,7 +91,8 @@ def _times(count: int, forced_us: np.ndarray, random: np.random.Generator) -> tu
     edges = np.concatenate(([0.0], np.cumsum(activity)))
     # Orders cluster on few moments: what reacts, reacts at once.
     moments = min(count, 1 + int(4.0 * count**0.75))
-    at = np.interp(np.sort(random.random(moments)) * edges[-1], edges, np.arange(_SECONDS + 1.0))
+    begins = np.sort(random.random(moments)) * float(edges[-1])
+    at: np.ndarray = np.interp(begins, edges, np.arange(_SECONDS + 1.0))
     chosen = np.sort(random.integers(0, moments, count))
     times = np.minimum(MINUTE_US - 1_000, at[chosen] * SECOND_US).astype(np.int64)
     if len(forced_us):

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
+
+import msgspec
 
 from orderfox_nb.errors import VenueUnreachable
+from orderfox_nb.sim.endpoints import Endpoints
 
 UNTIL_STDIN_CLOSES: Final = "--until-stdin-closes"
 
 
-class SimProcess:
+class _Started(msgspec.Struct):
+    """The first line that the child writes."""
+
+    port: int | None = None
+    error: str | None = None
+
+
+class SimProcess(Endpoints):
     """Runs ``python -m orderfox_nb.sim`` on a free port of loopback.
 
-    The child has a pipe to this process as its standard input and ends when that closes, so it cannot outlive its
-    parent, however that ends.
+    The child's standard input is a pipe from this process, and it ends when that closes: it cannot outlive its parent,
+    however that ends.
 
     Args:
         options: Command line of ``orderfox sim``, such as ``["--seed", "7"]``.
-        start_timeout_s: How long it may take to listen.
-        stop_timeout_s: After that long it is killed.
+        start_timeout_s: Limit for the start until it listens.
+        stop_timeout_s: Limit for a clean stop, after which it is killed.
 
     Raises:
         VenueUnreachable: On entering, when the child ends or says nothing; carries what it wrote.
@@ -38,22 +47,8 @@ class SimProcess:
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._process: asyncio.subprocess.Process | None = None
+        self.host = "127.0.0.1"
         self.port = 0
-
-    @property
-    def http_url(self) -> str:
-        """Base of REST addresses."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def ws_url(self) -> str:
-        """Base of stream addresses, before ``/public`` and ``/market``."""
-        return f"ws://127.0.0.1:{self.port}"
-
-    @property
-    def liquidation_url(self) -> str:
-        """Base of the liquidation history."""
-        return f"{self.http_url}/api"
 
     @property
     def pid(self) -> int:
@@ -71,14 +66,14 @@ class SimProcess:
             "-m",
             "orderfox_nb.sim",
             "--host",
-            "127.0.0.1",
+            self.host,
             "--port",
             "0",
             UNTIL_STDIN_CLOSES,
             *self._options,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            # Standard error stays the parent's: a pipe that nobody empties would stop a child that complains a lot.
+            # Standard error stays the parent's: a pipe that is not read would block a child that logs a lot.
             # A Ctrl-C in the terminal is for the parent, which then closes the pipe.
             start_new_session=os.name == "posix",
         )
@@ -101,13 +96,13 @@ class SimProcess:
                 line = await process.stdout.readline()
         except TimeoutError:
             raise VenueUnreachable("sim", f"the simulation did not start in {self._start_timeout_s:g} s") from None
-        told: Any = {}
-        with contextlib.suppress(ValueError):
-            told = json.loads(line)
-        if not isinstance(told, dict) or "port" not in told:
-            reason = told.get("error") if isinstance(told, dict) else None
-            raise VenueUnreachable("sim", f"the simulation did not start: {reason or 'it ended'}")
-        return int(told["port"])
+        try:
+            answer = msgspec.json.decode(line, type=_Started)
+        except msgspec.DecodeError:
+            answer = _Started()
+        if answer.port is None:
+            raise VenueUnreachable("sim", f"the simulation did not start: {answer.error or 'it ended'}")
+        return answer.port
 
     async def _end(self) -> None:
         process = self._process

@@ -1,4 +1,4 @@
-"""Index and mark price, funding and open interest of one symbol: what the exchange computes beside its book."""
+"""Index and mark price, funding and open interest of one symbol: what the exchange computes beside its order book."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US
 from orderfox_nb.sim.bars import Bars
-from orderfox_nb.sim.facts import FundingRow, KlineRow, MarkFact, PriceKind, PriceRow, RatioKind
-from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.facts import BarRow, FundingRow, MarkFact, PriceKind, PriceRow, RatioKind
+from orderfox_nb.sim.listings import ListedContract
 
 FUNDING_US: Final = 8 * HOUR_US
 _INTEREST: Final = 0.0001
@@ -32,7 +32,7 @@ _BASIS: Final = ((173.0, 8e-6), (1_210.0, 1.6e-5), (9_700.0, 3e-5))
 _PREMIUM: Final = ((7.3, 6e-6), (41.0, 1.4e-5), (307.0, 2.2e-5))
 
 
-# Middle and phase of the share of those who are long.
+# Middle and phase of the long share.
 _LONG: Final[dict[RatioKind, tuple[float, float]]] = {
     "accounts": (0.58, 0.0),
     "top accounts": (0.6, 0.7),
@@ -48,7 +48,7 @@ class Reference:
         seed: The same seed gives the same at the same time.
     """
 
-    def __init__(self, listing: Listing, *, seed: int) -> None:
+    def __init__(self, listing: ListedContract, *, seed: int) -> None:
         fixed = np.random.default_rng([seed, 5, *listing.symbol.encode()])
         self._phases: list[float] = (fixed.random(8) * 2 * pi).tolist()
         self._open_lots = 0.55 * listing.daily_notional / (listing.price * float(listing.lot_size))
@@ -72,7 +72,7 @@ class Reference:
         """Return how far the last price is above the mark price."""
         return self._waves(_PREMIUM, at_us)
 
-    def price_row(self, kind: PriceKind, row: KlineRow, *, now_us: int, tick_size: float) -> PriceRow:
+    def price_row(self, kind: PriceKind, row: BarRow, *, now_us: int, tick_size: float) -> PriceRow:
         """Return the bar of a reference price that belongs to a bar of trades."""
         end_us = min(row.close_us, now_us)
         if kind == "premium":

@@ -99,7 +99,7 @@ def _at_the_mean(count: int, weights: np.ndarray, *, total: int, mean: int, rest
 
 
 def shared(weights: np.ndarray, total: int) -> np.ndarray:
-    """Share a whole number by weights: whole numbers whose sum it is, each within one of its due."""
+    """Share a whole number by weights: whole numbers whose sum it is, each within one of its exact share."""
     bounds = np.floor(np.cumsum(weights) * (total / weights.sum())).astype(np.int64)
     bounds[-1] = total
     return np.diff(bounds, prepend=0)
@@ -114,7 +114,7 @@ def parts_of(lots: np.ndarray, *, total: int) -> np.ndarray:
     left = wanted - int(extra.sum())
     room = spare - extra
     if left:
-        # Rounding of a running sum of whole numbers gives nobody more than there is room for.
+        # Rounding a running sum of whole numbers never exceeds the room of a trade.
         given = np.cumsum(room) * left // int(room.sum())
         extra += np.diff(given, prepend=0)
     return extra + 1

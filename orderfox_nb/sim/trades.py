@@ -1,64 +1,54 @@
-"""Every trade of one symbol since its listing, by time and by id, made when somebody asks."""
+"""Every trade of one symbol since its listing, by time and by id, computed on demand."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
 from orderfox_nb.core.timeframes import MINUTE_US
-from orderfox_nb.sim.bars import OPEN_US
-from orderfox_nb.sim.blocks import BLOCK_MINUTES, Block, PricePath
+from orderfox_nb.sim.bar_table import OPEN_US
+from orderfox_nb.sim.block import BLOCK_MINUTES, Block
 from orderfox_nb.sim.facts import TradeFact
-from orderfox_nb.sim.liquidations import LAST, PRICE, SIZE, SOLD, TIME_US, Liquidations
-from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.liquidations import LAST, PRICE, SIZE, SOLD, TIME_US, LiquidationPast
+from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.minute_trades import minute_trades
+from orderfox_nb.sim.price_path import PricePath
 
 _KEPT_MINUTES: Final = 64
 _time = attrgetter("time_us")
 
 
-class Trades:
+class TradePast:
     """The trades of one symbol.
 
     Args:
         listing: What is traded.
         seed: The same seed gives the same trades.
-        path: Knows in which block an id is.
+        path: Finds the block of an id.
         block: Returns the minutes of a block.
         liquidations: Orders that are among them.
     """
 
     def __init__(
         self,
-        listing: Listing,
+        listing: ListedContract,
         *,
         seed: int,
         path: PricePath,
         block: Callable[[int], Block],
-        liquidations: Liquidations,
+        liquidations: LiquidationPast,
     ) -> None:
         self._seed = [seed, 8, *listing.symbol.encode()]
         self._first = listing.onboard_us // MINUTE_US
         self._path = path
         self._block = block
         self._liquidations = liquidations
-        self._minutes: OrderedDict[int, list[TradeFact]] = OrderedDict()
-
-    def minute(self, number: int) -> list[TradeFact]:
-        """Return the trades of a minute, counted since 1970, oldest first; none before the listing."""
-        found = self._minutes.get(number)
-        if found is None:
-            found = self._minutes[number] = self._made(number) if number >= self._first else []
-            while len(self._minutes) > _KEPT_MINUTES:
-                self._minutes.popitem(last=False)
-        else:
-            self._minutes.move_to_end(number)
-        return found
+        self.minute = lru_cache(maxsize=_KEPT_MINUTES)(self._made)
 
     def last_before(self, end_us: int) -> TradeFact | None:
         """Return the last trade before a time."""
@@ -111,6 +101,9 @@ class Trades:
         return int(made.rows[max(0, index), OPEN_US]) // MINUTE_US
 
     def _made(self, number: int) -> list[TradeFact]:
+        """Make the trades of a minute, counted since 1970, oldest first; none before the listing."""
+        if number < self._first:
+            return []
         open_us = number * MINUTE_US
         block = self._block(number // BLOCK_MINUTES)
         minute = block.minute(number - int(block.rows[0, OPEN_US]) // MINUTE_US)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ from orderfox_nb.core.lapses import Lapse
 from orderfox_nb.core.quality import History, QualityView
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.core.volume_columns import VolumeColumns
+from orderfox_nb.views.contract import CandleRow, CandleUpdate, HistoricalCandles, PriceFormat, SymbolData, TimeRange
 from orderfox_nb.views.quality import lapse_rows
 from orderfox_nb.views.stamp import Stamp, encode, number
 
@@ -33,7 +34,7 @@ class CandleView(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_history: History = "none"
     """Whether what was liquidated before this process looked is among the volume."""
     lapses: Sequence[Lapse] | None = None
-    """When the bars could not be trusted; None where that was told before, or is not shown."""
+    """When the bars could not be trusted; None if sent before, or not shown."""
     liquidation_lapses: Sequence[Lapse] | None = None
 
 
@@ -107,27 +108,20 @@ def candle_columns(
     return columns
 
 
-def public_candles(bars: BarColumns) -> list[dict[str, Any]]:
+def public_candles(bars: BarColumns) -> list[CandleRow]:
     """Return bars as the contract's objects, oldest first."""
-    columns = [getattr(bars, name).tolist() for name in _PRICES]
+    return [CandleRow(*row) for row in _bar_rows(bars)]
+
+
+def _bar_rows(bars: BarColumns) -> Iterable[tuple[int, int, float, float, float, float, float]]:
     opens: list[int] = bars.open_us.tolist()
-    return [
-        {
-            "timestamp": open_us // 1000,
-            "time": open_us // 1_000_000,
-            "open": open_,
-            "high": high,
-            "low": low,
-            "close": close,
-            "volume": volume,
-        }
-        for open_us, open_, high, low, close, volume in zip(opens, *columns, strict=True)
-    ]
+    milliseconds, seconds = ([open_us // unit for open_us in opens] for unit in (1000, 1_000_000))
+    return zip(milliseconds, seconds, *(getattr(bars, name).tolist() for name in _PRICES), strict=True)
 
 
-def price_format(instrument: Instrument) -> dict[str, Any]:
+def price_format(instrument: Instrument) -> PriceFormat:
     """Return how a chart shows the instrument's prices."""
-    return {"type": "price", "precision": instrument.price_digits, "minMove": number(instrument.tick_size)}
+    return PriceFormat(precision=instrument.price_digits, min_move=number(instrument.tick_size))
 
 
 def historical_candles(view: CandleView, stamp: Stamp, *, instrument: Instrument, interval: str) -> bytes:
@@ -136,22 +130,16 @@ def historical_candles(view: CandleView, stamp: Stamp, *, instrument: Instrument
     start_us = int(bars.open_us[0]) if len(bars) else stamp.time_us
     end_us = int(bars.open_us[-1]) if len(bars) else stamp.time_us
     return encode(
-        {
-            "type": "historical_candles",
-            "symbol": instrument.symbol,
-            "timeframe": interval,
-            "data": public_candles(bars),
-            "count": len(bars),
-            "time_range": {
-                "start_ms": start_us // 1000,
-                "end_ms": end_us // 1000,
-                "start": start_us // 1_000_000,
-                "end": end_us // 1_000_000,
-            },
-            "symbolData": {"priceFormat": price_format(instrument)},
-            "quality": stamp.quality,
-            "sequence": stamp.sequence,
-        }
+        HistoricalCandles(
+            symbol=instrument.symbol,
+            timeframe=interval,
+            data=public_candles(bars),
+            count=len(bars),
+            time_range=TimeRange(start_us // 1000, end_us // 1000, start_us // 1_000_000, end_us // 1_000_000),
+            symbol_data=SymbolData(price_format(instrument)),
+            quality=stamp.quality,
+            sequence=stamp.sequence,
+        )
     )
 
 
@@ -160,7 +148,7 @@ def candle_updates(
 ) -> tuple[bytes, ...] | None:
     """Encode each changed bar as the contract's message, the newest one where only the quality changed.
 
-    Returns None where single bars do not tell the change, or where they would be a flood: after a restart of the venue
+    Returns None where single bars cannot show the change, or would be a flood: after a restart of the venue
     or a gap. The reader then gets the whole window once.
     """
     rows = changed_rows(before, view)
@@ -168,21 +156,20 @@ def candle_updates(
         return None
     bars = view.bars
     chosen: list[int] = rows.tolist() or [len(bars) - 1]
-    candles = public_candles(
+    candles = _bar_rows(
         msgspec.structs.replace(bars, **{name: getattr(bars, name)[chosen] for name in bars.__struct_fields__})
     )
     return tuple(
         encode(
-            {
-                "type": "candle_update",
-                "symbol": instrument.symbol,
-                "timeframe": interval,
-                **candle,
-                "closed": bool(bars.closed[row]),
-                "stream_timestamp": stamp.time,
-                "quality": stamp.quality,
-                "sequence": stamp.sequence,
-            }
+            CandleUpdate(
+                *candle,
+                symbol=instrument.symbol,
+                timeframe=interval,
+                closed=bool(bars.closed[row]),
+                stream_timestamp=stamp.time,
+                quality=stamp.quality,
+                sequence=stamp.sequence,
+            )
         )
         for row, candle in zip(chosen, candles, strict=True)
     )

@@ -6,16 +6,27 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from orderfox_nb.core.depth import Depth, DepthSide
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.core.ladder import row_price_units
-from orderfox_nb.views.public_book import LadderFrame
+from orderfox_nb.core.ladder import Ladder, row_price_units
 
 
-def book_columns(view: LadderFrame, *, instrument: Instrument, options: Sequence[Decimal]) -> dict[str, Any]:
+class LadderView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frame of a book shows."""
+
+    ladder: Ladder
+    best_bid: int | None
+    """Units of 10^-price_digits of the instrument."""
+    best_ask: int | None
+    averages: Sequence[Sequence[float]]
+    """Average prices of bids and asks from the best price to each row."""
+
+
+def book_columns(view: LadderView, *, instrument: Instrument, options: Sequence[Decimal]) -> dict[str, Any]:
     """Return rows as whole numbers, best first."""
     ladder, units = view.ladder, instrument.lot_units
 
@@ -24,7 +35,7 @@ def book_columns(view: LadderFrame, *, instrument: Instrument, options: Sequence
 
     # Two digits more than the tick: an average lies between ticks.
     digits = instrument.price_digits + 2
-    averages = [[round(price, digits) for price in side] for side in view.averages] or [[], []]
+    averages = [[round(price, digits) for price in side] for side in view.averages]
     return {
         "symbol": instrument.symbol,
         "rounding": decimal_text(ladder.rounding),

@@ -7,8 +7,6 @@ from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache
 
-import msgspec
-
 from orderfox_nb.core.formatting import (
     MAX_PLAIN,
     MIN_PLAIN,
@@ -19,6 +17,7 @@ from orderfox_nb.core.formatting import (
 )
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import Ladder, row_price_units
+from orderfox_nb.views.contract import DepthInfo, OrderBookHead
 from orderfox_nb.views.stamp import Stamp, encode, number
 
 
@@ -42,28 +41,28 @@ def orderbook_update(
         zone: Of the formatted time.
     """
     head = encode(
-        {
-            "type": "orderbook_update",
-            "symbol": instrument.symbol,
-            "timestamp": time_us // 1000,
-            "time_formatted": format_time(time_us, zone),
-            "limit": ladder.requested,
-            "rounding": number(ladder.rounding),
-            "rounding_options": _numbers_of(tuple(options)),
-            "aggregated": ladder.rounding > instrument.tick_size,
-            "market_depth_info": {
-                "actual_levels": min(len(ladder.bid_keys), len(ladder.ask_keys)),
-                "requested_levels": ladder.requested,
-                "is_market_depth_limited": ladder.depth_limited,
-                "has_insufficient_raw_data": min(ladder.raw_bids, ladder.raw_asks) < ladder.requested,
-                "raw_bids_count": ladder.raw_bids,
-                "raw_asks_count": ladder.raw_asks,
-            },
-            "quality": stamp.quality,
-            "sequence": stamp.sequence,
-        }
+        OrderBookHead(
+            symbol=instrument.symbol,
+            timestamp=time_us // 1000,
+            time_formatted=format_time(time_us, zone),
+            limit=ladder.requested,
+            rounding=number(ladder.rounding),
+            rounding_options=_numbers_of(tuple(options)),
+            aggregated=ladder.rounding > instrument.tick_size,
+            market_depth_info=DepthInfo(
+                actual_levels=min(len(ladder.bid_keys), len(ladder.ask_keys)),
+                requested_levels=ladder.requested,
+                is_market_depth_limited=ladder.depth_limited,
+                has_insufficient_raw_data=min(ladder.raw_bids, ladder.raw_asks) < ladder.requested,
+                raw_bids_count=ladder.raw_bids,
+                raw_asks_count=ladder.raw_asks,
+            ),
+            quality=stamp.quality,
+            sequence=stamp.sequence,
+        )
     )
-    # Rows are written as text: numbers of a known form, several times as fast as objects through an encoder.
+    # Each row is a ``contract.BookRow``, written as text: numbers of a known form, several times as fast as objects
+    # through an encoder.
     return head[:-1] + _rows(ladder, instrument).encode()
 
 
@@ -108,7 +107,7 @@ def _form(price: str, size: str, total: str, bids: int, asks: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _numbers_of(options: tuple[Decimal, ...]) -> list[int | float]:
+def _numbers_of(options: tuple[Decimal, ...]) -> list[float]:
     return [number(option) for option in options]
 
 
@@ -118,15 +117,3 @@ def _numbers(units: list[int], digits: int) -> list[float]:
         return units  # type: ignore[return-value]
     scale = 10**digits
     return [count / scale for count in units]
-
-
-class LadderFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of a book shows."""
-
-    ladder: Ladder
-    time_us: int
-    best_bid: int | None
-    """Units of 10^-price_digits of the instrument."""
-    best_ask: int | None
-    averages: Sequence[Sequence[float]] = ()
-    """Average prices of bids and asks from the best price to each row; empty where nobody shows them."""

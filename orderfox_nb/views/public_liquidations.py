@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from orderfox_nb.core.events import Liquidation
@@ -21,26 +22,27 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidations import MICRO, notional_micro
 from orderfox_nb.core.quality import History
 from orderfox_nb.core.volume_columns import UNKNOWN_AVERAGE, VolumeColumns
+from orderfox_nb.views.contract import LiquidationOrder, LiquidationRow, LiquidationVolumeUpdate, VolumeBucket
 from orderfox_nb.views.stamp import Stamp, encode
 
 _AVERAGE_DIGITS: Final = 6
 """An average price has more digits than the tick size; beyond these is the noise of binary fractions."""
 
 
-def public_order(order: Liquidation, instrument: Instrument) -> dict[str, Any]:
+def public_order(order: Liquidation, instrument: Instrument) -> LiquidationRow:
     """Return a liquidation order as the contract's object."""
-    return {
-        "symbol": order.symbol,
-        "side": order.side.upper(),
-        "quantity": decimal_text(instrument.exact_size(instrument.lots(order.size))),
-        "quantityFormatted": format_amount(order.size, instrument.size_digits),
-        "priceUsdt": micro_text(notional_micro(order)),
-        "priceUsdtFormatted": format_notional(order.notional),
-        "timestamp": order.time_us // 1000,
-        "displayTime": format_time(order.time_us),
-        "avgPrice": decimal_text(round(order.price, instrument.price_digits + _AVERAGE_DIGITS)),
-        "baseAsset": instrument.base,
-    }
+    return LiquidationRow(
+        symbol=order.symbol,
+        side="BUY" if order.side == "buy" else "SELL",
+        quantity=decimal_text(instrument.exact_size(instrument.lots(order.size))),
+        quantity_formatted=format_amount(order.size, instrument.size_digits),
+        price_usdt=micro_text(notional_micro(order)),
+        price_usdt_formatted=format_notional(order.notional),
+        timestamp=order.time_us // 1000,
+        display_time=format_time(order.time_us),
+        avg_price=decimal_text(round(order.price, instrument.price_digits + _AVERAGE_DIGITS)),
+        base_asset=instrument.base,
+    )
 
 
 def liquidation_orders(orders: Sequence[Liquidation], stamp: Stamp, *, instrument: Instrument) -> bytes:
@@ -53,16 +55,19 @@ def liquidation_order(order: Liquidation, stamp: Stamp, *, instrument: Instrumen
     return _message(public_order(order, instrument), stamp, instrument)
 
 
-def _message(data: Any, stamp: Stamp, instrument: Instrument, *, initial: bool = False) -> bytes:
-    message = {
-        "type": "liquidation_order",
-        "symbol": instrument.symbol,
-        "data": data,
-        "timestamp": format_iso(stamp.time_us),
-        "quality": stamp.quality,
-        "sequence": stamp.sequence,
-    }
-    return encode({**message, "initial": True} if initial else message)
+def _message(
+    data: LiquidationRow | list[LiquidationRow], stamp: Stamp, instrument: Instrument, *, initial: bool = False
+) -> bytes:
+    return encode(
+        LiquidationOrder(
+            symbol=instrument.symbol,
+            data=data,
+            timestamp=format_iso(stamp.time_us),
+            quality=stamp.quality,
+            sequence=stamp.sequence,
+            initial=initial or UNSET,
+        )
+    )
 
 
 def micro_text(micro: int) -> str:
@@ -72,31 +77,31 @@ def micro_text(micro: int) -> str:
     return f"-{text}" if micro < 0 else text
 
 
-def public_volume(volume: VolumeColumns, rows: NDArray[np.intp] | None = None) -> list[dict[str, Any]]:
+def public_volume(volume: VolumeColumns, rows: NDArray[np.intp] | None = None) -> list[VolumeBucket]:
     """Return buckets as the contract's objects, oldest first; only some of them by their ``rows``."""
     chosen: Any = slice(None) if rows is None else rows
     columns = (volume.start_us, volume.buy_micro, volume.sell_micro, volume.count, volume.average_micro)
     lists: list[list[int]] = [column[chosen].tolist() for column in columns]
-    return [
-        {
-            "time": start_us // 1_000_000,
-            "timestamp_ms": start_us // 1000,
-            **_sum("buy_volume", buy),
-            **_sum("sell_volume", sell),
-            **_sum("total_volume", buy + sell),
-            **_sum("delta_volume", buy - sell),
-            "count": count,
-            **(_NO_AVERAGE if average == UNKNOWN_AVERAGE else _sum("ma_value", average)),
-        }
-        for start_us, buy, sell, count, average in zip(*lists, strict=True)
-    ]
+    return [_bucket(*row) for row in zip(*lists, strict=True)]
 
 
-_NO_AVERAGE: Final = {"ma_value": None, "ma_value_formatted": None}
-
-
-def _sum(name: str, micro: int) -> dict[str, str]:
-    return {name: micro_text(micro), f"{name}_formatted": format_volume(micro / MICRO)}
+def _bucket(start_us: int, buy: int, sell: int, count: int, average: int) -> VolumeBucket:
+    known = average != UNKNOWN_AVERAGE
+    return VolumeBucket(
+        time=start_us // 1_000_000,
+        timestamp_ms=start_us // 1000,
+        buy_volume=micro_text(buy),
+        sell_volume=micro_text(sell),
+        total_volume=micro_text(buy + sell),
+        delta_volume=micro_text(buy - sell),
+        buy_volume_formatted=format_volume(buy / MICRO),
+        sell_volume_formatted=format_volume(sell / MICRO),
+        total_volume_formatted=format_volume((buy + sell) / MICRO),
+        delta_volume_formatted=format_volume((buy - sell) / MICRO),
+        count=count,
+        ma_value=micro_text(average) if known else None,
+        ma_value_formatted=format_volume(average / MICRO) if known else None,
+    )
 
 
 def liquidation_volume(
@@ -119,17 +124,16 @@ def liquidation_volume(
         rows: The buckets that changed; the message is then an update.
     """
     return encode(
-        {
-            "type": "liquidation_volume",
-            "symbol": symbol,
-            "timeframe": interval,
-            "data": public_volume(volume, rows),
-            "is_update": rows is not None,
-            "timestamp": format_iso(stamp.time_us),
-            "quality": stamp.quality,
-            "history": history,
-            "sequence": stamp.sequence,
-        }
+        LiquidationVolumeUpdate(
+            symbol=symbol,
+            timeframe=interval,
+            data=public_volume(volume, rows),
+            is_update=rows is not None,
+            timestamp=format_iso(stamp.time_us),
+            quality=stamp.quality,
+            history=history,
+            sequence=stamp.sequence,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from orderfox_nb.core.formatting import format_volume
 from orderfox_nb.core.symbols import default_rounding, rounding_options
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.views.candles import price_format
+from orderfox_nb.views.contract import DayTicker, SymbolRow
 from orderfox_nb.views.stamp import encode, number
 
 
@@ -18,43 +19,43 @@ def symbols(rows: Sequence[Listing]) -> bytes:
     return encode([public_symbol(row) for row in rows])
 
 
-def public_symbol(row: Listing) -> dict[str, Any]:
+def public_symbol(row: Listing) -> SymbolRow:
     """Return a listing as the contract's object."""
     instrument, ticker = row.instrument, row.ticker
     volume = ticker.quote_volume if ticker is not None else 0.0
     options = rounding_options(instrument.tick_size, ticker.last if ticker is not None else None)
-    return {
-        "id": instrument.symbol,
-        "symbol": instrument.unified,
-        "baseAsset": instrument.base,
-        "quoteAsset": instrument.quote,
-        "uiName": instrument.ui_name,
-        "contractType": row.kind,
-        "volume24h": volume,
-        "volume24hFormatted": format_volume(volume),
-        "pricePrecision": instrument.price_digits,
-        "amountPrecision": instrument.size_digits,
-        "tickSize": number(instrument.tick_size),
-        "stepSize": number(instrument.lot_size),
-        "priceFormat": price_format(instrument),
-        "roundingOptions": [number(option) for option in options],
-        "defaultRounding": number(default_rounding(options)),
-        "ticker": None if ticker is None else _public_ticker(ticker),
-        "fundingRate": row.funding_rate,
-        "onboardTime": instrument.onboard_us // 1000,
-    }
+    return SymbolRow(
+        id=instrument.symbol,
+        symbol=instrument.unified,
+        base_asset=instrument.base,
+        quote_asset=instrument.quote,
+        ui_name=instrument.ui_name,
+        contract_type=row.kind,
+        volume24h=volume,
+        volume24h_formatted=format_volume(volume),
+        price_precision=instrument.price_digits,
+        amount_precision=instrument.size_digits,
+        tick_size=number(instrument.tick_size),
+        step_size=number(instrument.lot_size),
+        price_format=price_format(instrument),
+        rounding_options=[number(option) for option in options],
+        default_rounding=number(default_rounding(options)),
+        ticker=None if ticker is None else _public_ticker(ticker),
+        funding_rate=row.funding_rate,
+        onboard_time=instrument.onboard_us // 1000,
+    )
 
 
-def _public_ticker(ticker: Ticker) -> dict[str, Any]:
-    return {
-        "timestamp": ticker.time_us // 1000,
-        "last": ticker.last,
-        "open": ticker.open,
-        "high": ticker.high,
-        "low": ticker.low,
-        "volume": ticker.volume,
-        "quoteVolume": ticker.quote_volume,
-    }
+def _public_ticker(ticker: Ticker) -> DayTicker:
+    return DayTicker(
+        timestamp=ticker.time_us // 1000,
+        last=ticker.last,
+        open=ticker.open,
+        high=ticker.high,
+        low=ticker.low,
+        volume=ticker.volume,
+        quote_volume=ticker.quote_volume,
+    )
 
 
 def symbol_columns(rows: Sequence[Listing], *, demo: bool) -> dict[str, Any]:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from orderfox_nb.core.events import Channel
+from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.lapses import Lapse
-from orderfox_nb.core.quality import Quality, QualityState
+from orderfox_nb.core.quality import QualityState, QualityTracker
+from orderfox_nb.views.contract import LapseRow, TopicQuality
 
 MAX_IN_FRAMES: Final = 200
 
-_CHANNELS: Final[dict[Channel, str]] = {
-    "book": "Order book",
-    "trades": "Trades",
-    "candles": "Candles",
-    "liquidations": "Liquidations",
-    "mark": "Mark price",
-    "ticker": "Ticker",
-    "open_interest": "Open interest",
-}
 _STATES: Final = {
     QualityState.SYNCING: "loading",
     QualityState.LIVE: "live again",
@@ -30,7 +22,7 @@ _STATES: Final = {
 }
 
 
-def status_text(quality: Quality, *, symbol: str, ended: bool = False) -> str:
+def status_text(quality: QualityTracker, *, symbol: str, ended: bool = False) -> str:
     """Return a topic's state as a sentence for a person, with its reason where there is one.
 
     Args:
@@ -40,7 +32,7 @@ def status_text(quality: Quality, *, symbol: str, ended: bool = False) -> str:
     """
     state = "ended" if ended else _STATES[quality.state]
     reason = f" ({quality.reason})" if quality.reason else ""
-    return f"{_CHANNELS[quality.channel]} of {symbol}: {state}{reason}"
+    return f"{channel_spec(quality.channel).title} of {symbol}: {state}{reason}"
 
 
 def lapse_rows(lapses: Sequence[Lapse]) -> list[list[Any]]:
@@ -51,37 +43,37 @@ def lapse_rows(lapses: Sequence[Lapse]) -> list[list[Any]]:
     ]
 
 
-def lapse_objects(lapses: Sequence[Lapse]) -> list[dict[str, Any]]:
+def lapse_objects(lapses: Sequence[Lapse]) -> list[LapseRow]:
     """Return lapses as the objects of the REST answer, oldest first."""
     return [
-        {
-            "state": lapse.state,
-            "start": lapse.start_us // 1000,
-            "end": lapse.end_us // 1000 or None,
-            "reason": lapse.reason,
-            "lost": None if lapse.lost < 0 else lapse.lost,
-        }
+        LapseRow(
+            state=lapse.state,
+            start=lapse.start_us // 1000,
+            end=lapse.end_us // 1000 or None,
+            reason=lapse.reason,
+            lost=None if lapse.lost < 0 else lapse.lost,
+        )
         for lapse in lapses
     ]
 
 
-def topic_quality(quality: Quality, *, topic: str, open_now: bool) -> dict[str, Any]:
+def topic_quality(quality: QualityTracker, *, topic: str, open_now: bool) -> TopicQuality:
     """Return a topic's state with its lapses of the last 24 h.
 
     Args:
         quality: The topic's.
         topic: Its name.
-        open_now: Whether anybody reads it: a topic that nobody reads has lapses and no state.
+        open_now: Whether it has readers: a topic without readers has lapses and no state.
     """
-    return {
-        "topic": topic,
-        "channel": quality.channel,
-        "state": quality.state.value if open_now else None,
-        "coverage": quality.coverage,
-        "history": quality.history,
-        "since": quality.wire().since if open_now else None,
-        "reason": quality.reason,
-        "lapses": lapse_objects(quality.intervals() if open_now else list(quality.lapses)),
-        "lapses_total": quality.lapses.added,
-        "lost_total": quality.lapses.lost,
-    }
+    return TopicQuality(
+        topic=topic,
+        channel=quality.channel,
+        state=quality.state.value if open_now else None,
+        coverage=quality.coverage,
+        history=quality.history,
+        since=quality.wire().since if open_now else None,
+        reason=quality.reason,
+        lapses=lapse_objects(quality.intervals() if open_now else list(quality.lapses)),
+        lapses_total=quality.lapses.added,
+        lost_total=quality.lapses.lost,
+    )

@@ -10,6 +10,7 @@ import msgspec
 from orderfox_nb.core.events import Trade
 from orderfox_nb.core.formatting import format_amount, format_price, format_time
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.views.contract import TradeRow, TradesUpdate
 from orderfox_nb.views.stamp import Stamp, encode
 
 PUBLIC_TRADES = 100
@@ -29,8 +30,8 @@ def new_trades(before: TapeView, view: TapeView) -> Sequence[Trade] | None:
     """Return the trades after those of an earlier view; None where a late one came between them."""
     if not before.trades:
         return view.trades
-    last_id = before.trades[-1].id
-    known = sum(trade.id <= last_id for trade in view.trades)
+    newest = before.trades[-1]
+    known = next((at for at in range(len(view.trades), 0, -1) if view.trades[at - 1] == newest), 0)
     if known == 0:
         # So many came that none of the earlier is left: what is shown is all of it.
         return None
@@ -48,7 +49,7 @@ def tape_columns(trades: Sequence[Trade], rate: float, instrument: Instrument) -
         "price_digits": instrument.price_digits,
         "size_digits": instrument.size_digits,
         "trades": [
-            [trade.id for trade in trades],
+            [trade.sequence for trade in trades],
             [trade.time_us // 1000 for trade in trades],
             [ticks(trade.price) * tick_units for trade in trades],
             [lots(trade.size) * lot_units for trade in trades],
@@ -58,18 +59,18 @@ def tape_columns(trades: Sequence[Trade], rate: float, instrument: Instrument) -
     }
 
 
-def public_trade(trade: Trade, instrument: Instrument) -> dict[str, Any]:
+def public_trade(trade: Trade, instrument: Instrument) -> TradeRow:
     """Return one trade as the contract's object."""
-    return {
-        "id": str(trade.id),
-        "price": trade.price,
-        "amount": trade.size,
-        "side": trade.aggressor,
-        "timestamp": trade.time_us // 1000,
-        "price_formatted": format_price(trade.price, instrument.price_digits),
-        "amount_formatted": format_amount(trade.size, instrument.size_digits),
-        "time_formatted": format_time(trade.time_us),
-    }
+    return TradeRow(
+        id=trade.id,
+        price=trade.price,
+        amount=trade.size,
+        side=trade.aggressor,
+        timestamp=trade.time_us // 1000,
+        price_formatted=format_price(trade.price, instrument.price_digits),
+        amount_formatted=format_amount(trade.size, instrument.size_digits),
+        time_formatted=format_time(trade.time_us),
+    )
 
 
 def trades_update(trades: Sequence[Trade], stamp: Stamp, *, instrument: Instrument, initial: bool) -> bytes:
@@ -82,13 +83,12 @@ def trades_update(trades: Sequence[Trade], stamp: Stamp, *, instrument: Instrume
         initial: Whether it is the first of a reader.
     """
     return encode(
-        {
-            "type": "trades_update",
-            "symbol": instrument.symbol,
-            "trades": [public_trade(trade, instrument) for trade in reversed(trades)],
-            "initial": initial,
-            "timestamp": stamp.time,
-            "quality": stamp.quality,
-            "sequence": stamp.sequence,
-        }
+        TradesUpdate(
+            symbol=instrument.symbol,
+            trades=[public_trade(trade, instrument) for trade in reversed(trades)],
+            initial=initial,
+            timestamp=stamp.time,
+            quality=stamp.quality,
+            sequence=stamp.sequence,
+        )
     )

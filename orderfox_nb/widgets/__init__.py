@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orderfox_nb.widgets.candle_chart import CandleChart
-from orderfox_nb.widgets.dashboard import Dashboard
-from orderfox_nb.widgets.depth_chart import DepthChart
-from orderfox_nb.widgets.header import MarketHeader, QualityBadge, SymbolPicker
-from orderfox_nb.widgets.order_book import OrderBook
-from orderfox_nb.widgets.tables import Liquidations, Tape
+from orderfox_nb.widgets.chart.candle_chart import CandleChart
+from orderfox_nb.widgets.chart.depth_chart import DepthChart
+from orderfox_nb.widgets.page.dashboard import Dashboard
+from orderfox_nb.widgets.panels.header import MarketHeader, QualityBadge, SymbolPicker
+from orderfox_nb.widgets.panels.order_book import OrderBook
+from orderfox_nb.widgets.panels.tables import Liquidations, Tape
 
 __all__ = [
     "CandleChart",

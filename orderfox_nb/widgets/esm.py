@@ -6,12 +6,13 @@ the files stay plain ES modules that editors and linters understand, and are put
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./(?P<name>[\w.]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(?P<name>\.{1,2}/[\w./]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
 
@@ -20,8 +21,8 @@ def module_text(name: str) -> str:
     """Return a module with everything that it imports, as one text with one default export.
 
     Args:
-        name: File beside this one, such as ``order_book.js``. Names are shared by the files of one text: no two may
-            declare the same one.
+        name: File below this folder, such as ``panels/order_book.js``. Names are shared by the files of one text: no
+            two may declare the same one.
     """
     ordered: list[str] = []
     _collect(name, ordered, ())
@@ -31,7 +32,7 @@ def module_text(name: str) -> str:
 @cache
 def style_text(*names: str) -> str:
     """Return style sheets one after another, the tokens first."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("theme.css", *names))
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("page/theme.css", *names))
 
 
 def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
@@ -40,7 +41,7 @@ def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
     if name in ordered:
         return
     for match in _IMPORT.finditer((_HERE / name).read_text(encoding="utf-8")):
-        _collect(match["name"], ordered, (*above, name))
+        _collect(posixpath.normpath(f"{posixpath.dirname(name)}/{match['name']}"), ordered, (*above, name))
     ordered.append(name)
 
 

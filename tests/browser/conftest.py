@@ -8,42 +8,25 @@ import json
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 import psutil
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, async_playwright
+from playwright.async_api import ConsoleMessage, Page, Request, async_playwright, expect
 from playwright.async_api import Error as PageError
 
+from tests.browser.chromium import Chromium
 from tests.server.conftest import TOKEN, Child
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parents[1] / "notebooks"
-# The popup of the address bar is a page of its own in every window: a second of CPU for what nobody sees. The others
-# are those of Playwright's list, which the option replaces.
-UNUSED = [
-    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
-    *("AimEnabled", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
-    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying"),
-    *("OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning"),
-]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # A scroll is where it ends at once, and a test need not wait for an animation.
-    "--disable-smooth-scrolling",
-    f"--disable-features={','.join(UNUSED)}",
-]
-
+Seen = TypeVar("Seen")
 LINK = """
 globalThis[Object.getOwnPropertySymbols(globalThis).find((one) => String(one).includes("orderfox.link.v1"))]
 """
@@ -70,7 +53,21 @@ BARS = """() => [...document.querySelectorAll(".of-balance i")].filter((one) => 
 """How many balances of two sides are drawn."""
 
 
-async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = 60) -> None:
+PATIENCE_S = 120
+"""How long a page is waited for: one of fifteen panels takes 30 s where two share two cores, 100 s where four do."""
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+STATE = """() => ({
+    widgets: document.querySelectorAll(".of").length,
+    ready: document.querySelectorAll(".bqplot.of-ready").length,
+    panels: [...document.querySelectorAll(".of [data-state], .of[data-state]")]
+        .map((one) => `${one.className}: ${JSON.stringify(one.dataset)}`),
+    text: document.body.innerText.slice(0, 3000),
+})"""
+"""What a page shows, in short."""
+
+
+async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = PATIENCE_S) -> None:
     """Wait until a function or an expression of the page is true, also over a reload.
 
     Asked from outside, since the page's policy forbids text as code to whoever waits inside.
@@ -84,6 +81,38 @@ async def until(page: Page, condition: str, argument: object = None, *, timeout_
             await asyncio.sleep(0.05)
 
 
+async def eventually(
+    read: Callable[[], Awaitable[Seen]], check: Callable[[Seen], object], *, timeout_s: float = PATIENCE_S
+) -> Seen:
+    """Read until a check passes what was read, and return that; what failed last is the error.
+
+    For what is only true once a page has painted: the market moves on between two questions, so a check gets all that
+    it compares from one ``evaluate()``.
+    """
+    failed: Exception = AssertionError("the page does not answer")
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    seen = await read()
+                    check(seen)
+                    return seen
+                except (AssertionError, PageError) as error:
+                    failed = error
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise failed from None
+
+
+async def settled(page: Page, expression: str, wanted: object, argument: object = None) -> None:
+    """Wait until an expression of the page has a value."""
+
+    def check(seen: object) -> None:
+        assert seen == wanted, expression
+
+    await eventually(lambda: page.evaluate(expression, argument), check)
+
+
 class Screen:
     """A page with our widgets on it, and what it did wrong."""
 
@@ -91,13 +120,23 @@ class Screen:
         self.page = page
         self.errors: list[str] = []
         self.foreign: list[str] = []
+        self.said: deque[str] = deque(maxlen=30)
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self._failed(str(error)))
         page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
+        if "Unsatisfied version" not in message.text:  # of the modules that Voila shares with JupyterLab
+            self.said.append(f"{message.type}: {message.text[:300]}")
         if message.type == "error":
-            self.errors.append(f"{message.text} {message.location.get('url', '')}")
+            self._failed(f"{message.text} {message.location.get('url', '')}")
+
+    def _failed(self, text: str) -> None:
+        self.said.append(f"error: {text[:300]}")
+        # anywidget says so of a widget that is not there within two seconds, which is a matter of the machine: the
+        # widget comes all the same, and one that does not come is missed by what a test waits for.
+        if "[anywidget] Failed to initialize model." not in text:
+            self.errors.append(text)
 
     def _request(self, request: Request) -> None:
         url = urlparse(request.url)
@@ -112,14 +151,14 @@ class Screen:
         """Return how often panels were painted."""
         return {panel: int((await self.data(panel)).get("frames", 0)) for panel in panels}
 
-    async def wait_live(self, *panels: str, timeout_s: float = 60) -> None:
+    async def wait_live(self, *panels: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until panels show live data."""
         for panel in panels or tuple(PANELS):
             await self.page.wait_for_selector(
                 f'{PANELS[panel]}[data-state="live"]', state="attached", timeout=timeout_s * 1000
             )
 
-    async def wait_data(self, panel: str, timeout_s: float = 60, **wanted: str) -> None:
+    async def wait_data(self, panel: str, timeout_s: float = PATIENCE_S, **wanted: str) -> None:
         """Wait until a panel's data attributes have values."""
         await until(
             self.page,
@@ -129,7 +168,7 @@ class Screen:
             timeout_s=timeout_s,
         )
 
-    async def wait_frames(self, panel: str, more: int, timeout_s: float = 60) -> None:
+    async def wait_frames(self, panel: str, more: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a panel was painted some times more."""
         least = (await self.frames(panel))[panel] + more
         await until(
@@ -164,13 +203,45 @@ class Screen:
             return found;
         }""")
 
+    async def wait_pixels(self, **least: int) -> None:
+        """Wait until the chart's canvas has more pixels of colours than these."""
+
+        def check(pixels: dict[str, Any]) -> None:
+            assert all(pixels[name] > count for name, count in least.items()), pixels
+
+        await eventually(self.pixels, check)
+
+    async def record_states(self, panel: str) -> None:
+        """Note from now on each state that a panel shows, for ``saw_state``: one may last for a moment."""
+        await self.page.evaluate(
+            """(where) => {
+                const panel = document.querySelector(where);
+                const name = where === ".of-badge" ? "worst" : "state";
+                globalThis.ofStates = [];
+                new MutationObserver(() => ofStates.push(panel.dataset[name])).observe(panel, { attributes: true });
+            }""",
+            PANELS[panel],
+        )
+
+    async def saw_state(self, state: str) -> None:
+        """Wait until the recorded panel has shown a state."""
+        await until(self.page, "(state) => ofStates.includes(state)", state)
+
+    async def describe(self) -> str:
+        """Return what the page shows and logged, for the report of a test that failed."""
+        state: object = "the page does not answer"
+        with contextlib.suppress(PageError, TimeoutError):
+            async with asyncio.timeout(10):
+                state = json.dumps(await self.page.evaluate(STATE), indent=1)
+        return "\n".join([f"The page was at {self.page.url}", str(state), *self.said])
+
     def check_clean(self) -> None:
         """Check that the page logged no error and asked no other host."""
         assert self.errors == []
         assert self.foreign == []
 
 
-def written(path: Path, timeout_s: float = 60) -> bytes:
+def written(path: Path, timeout_s: float = PATIENCE_S) -> bytes:
     """Wait until the file of a picture is whole and return what it holds."""
     deadline = time.monotonic() + timeout_s
     while not path.exists() or not path.read_bytes().endswith(b"IEND\xaeB`\x82"):
@@ -205,30 +276,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-class Chromium:
-    """The browser of a worker's tests: launched with the first page, and again where it has crashed."""
-
-    def __init__(self, playwright: Playwright, path: str) -> None:
-        self._playwright = playwright
-        self._path = path
-        self._browser: Browser | None = None
-
-    @property
-    def contexts(self) -> list[BrowserContext]:
-        """What is open in it."""
-        return self._browser.contexts if self._browser is not None and self._browser.is_connected() else []
-
-    async def new_context(self, **options: Any) -> BrowserContext:
-        """Open a profile of its own, with nothing of another one's storage and caches."""
-        if self._browser is None or not self._browser.is_connected():
-            self._browser = await self._playwright.chromium.launch(executable_path=self._path, args=ARGUMENTS)
-        return await self._browser.new_context(**options)
-
-    async def close(self) -> None:
-        if self._browser is not None:
-            await self._browser.close()
-
-
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Chromium]:
     async with async_playwright() as playwright:
@@ -255,24 +302,30 @@ async def leaves_nothing(browser: Chromium) -> AsyncIterator[None]:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-    pages = [page.url for context in browser.contexts for page in context.pages]
-    for context in browser.contexts:
-        await context.close()
+    pages = [page for context in browser.contexts for page in context.pages]
+    for page in pages:
+        await page.close()
     assert not pages, "a page is still open"
     assert not left, "a task is still running"
 
 
 @pytest.fixture
 def open_screen(browser: Chromium) -> OpenScreen:
-    """Opens a page in a profile of its own."""
+    """Opens a page in a profile that holds nothing but what Chromium caches."""
 
     @asynccontextmanager
     async def open_screen(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> AsyncIterator[Screen]:
-        context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark", **options)
-        async with context:
+        async with browser.profile(
+            viewport={"width": width, "height": height}, color_scheme="dark", **options
+        ) as context:
             screen = Screen(await context.new_page())
+            screen.page.set_default_timeout(PATIENCE_S * 1000)
             await screen.page.goto(url)
-            yield screen
+            try:
+                yield screen
+            except BaseException as error:
+                error.add_note(await screen.describe())
+                raise
 
     return open_screen
 

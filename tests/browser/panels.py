@@ -23,4 +23,4 @@ async def frame(screen: Screen, stream: str, symbol: str = "BTCUSDT") -> dict[st
 
 
 async def wait_for(screen: Screen, condition: str, arg: object = None) -> None:
-    await until(screen.page, condition, arg, timeout_s=60)
+    await until(screen.page, condition, arg)

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import websockets
 
-from tests.browser.conftest import LINK, Screen
+from tests.browser.conftest import LINK, PATIENCE_S, Screen, eventually
 from tests.server.conftest import TOKEN
 
 COLUMNS = {
@@ -53,12 +53,15 @@ async def check_same_state(screen: Screen, address: str) -> None:
             if (held.size > 400) held.delete(held.keys().next().value);
         }};
     }}""")
-    keys = await screen.link("[...link.byKey.keys()]")
+
+    def of_all_columns(keys: list[str]) -> None:
+        assert sorted(name for key in keys for name in COLUMNS if f"/{name}?" in key) == sorted(COLUMNS)
+
+    keys = await eventually(lambda: screen.link("[...link.byKey.keys()]"), of_all_columns)
     wanted = {key for key in keys if any(f"/{name}?" in key for name in COLUMNS)}
-    assert len(wanted) == len(COLUMNS)
     path = address.replace("http", "ws").rstrip("/") + f"/api/v1/ws/live?token={TOKEN}"
     equal: set[str] = set()
-    async with asyncio.timeout(60), websockets.connect(path, max_size=None) as socket:
+    async with asyncio.timeout(PATIENCE_S), websockets.connect(path, max_size=None) as socket:
         for key in wanted:
             await socket.send(json.dumps({"type": "subscribe", "key": key}))
         async for text in socket:
@@ -81,20 +84,23 @@ async def check_same_state(screen: Screen, address: str) -> None:
 async def check_no_gap(screen: Screen) -> None:
     """Check that each bar follows the one before it."""
     bars = "[...link.entries.values()].find((one) => one.request.stream === 'candles').frame.bars[0]"
-    times = await screen.link(bars)
-    assert len(times) == 400
-    assert {after - before for before, after in itertools.pairwise(times)} == {60}
+
+    def without_a_gap(times: list[int]) -> None:
+        assert len(times) == 400
+        assert {after - before for before, after in itertools.pairwise(times)} == {60}
+
+    await eventually(lambda: screen.link(bars), without_a_gap)
 
 
 def readers(address: str) -> int:
     """Return how many readers of frames the server has."""
-    with urlopen(address.rstrip("/") + f"/api/v1/metrics?token={TOKEN}", timeout=10) as answer:
+    with urlopen(address.rstrip("/") + f"/api/v1/metrics?token={TOKEN}", timeout=PATIENCE_S) as answer:
         text = answer.read().decode()
     found = re.search(r"^orderfox_desk_frame_readers (\S+)", text, re.MULTILINE)
     return int(float(found[1])) if found else 0
 
 
 async def wait_readers(address: str, wanted: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await asyncio.to_thread(readers, address) != wanted:  # noqa: ASYNC110 - another process counts them
             await asyncio.sleep(0.1)

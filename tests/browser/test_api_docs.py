@@ -18,10 +18,10 @@ async def test_page_about_the_api_shows_every_route_and_tries_one_without_anothe
     async with open_screen(served + "docs") as screen:
         page = screen.page
         for path in ("/api/v1/symbols", "/api/v1/orderbook/{symbol}", "/api/v1/refresh-symbols"):
-            await expect(page.locator(f'[data-path="{path}"]')).to_be_visible(timeout=60_000)
+            await expect(page.locator(f'[data-path="{path}"]')).to_be_visible()
         await page.locator('[data-path="/api/v1/health"]').click()
         await page.get_by_role("button", name="Try it out").click()
         await page.get_by_role("button", name="Execute").click()
         answer = page.locator(".live-responses-table .response-col_status")
-        await expect(answer.last).to_have_text(re.compile("200"), timeout=60_000)
+        await expect(answer.last).to_have_text(re.compile("200"))
         screen.check_clean()

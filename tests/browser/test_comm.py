@@ -32,7 +32,7 @@ def plain_voila(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 async def test_without_a_server_of_ours_the_kernel_carries_the_same_frames(plain_voila: str, open_screen: OpenScreen):
     async with open_screen(plain_voila) as screen:
-        await screen.wait_live("chart", "book", "tape", timeout_s=60)
+        await screen.wait_live("chart", "book", "tape")
         assert await screen.link("link.transport.kind") == "comm"
         await until(screen.page, "document.querySelector('.of-badge-text').textContent.includes('through the kernel')")
         await screen.wait_frames("book", 10)
@@ -40,6 +40,6 @@ async def test_without_a_server_of_ours_the_kernel_carries_the_same_frames(plain
         await screen.wait_data("book", rounding="100")
         await screen.page.click(".of-timeframe >> text=5m")
         await screen.wait_data("chart", interval="5m")
-        assert (await screen.pixels())["bid"] > 200
+        await screen.wait_pixels(bid=200)
         # Voila's own template asks for an icon font; our widgets need nothing of it, nor of any other host.
         assert [url for url in screen.foreign if "fortawesome" not in url] == []

@@ -121,7 +121,7 @@ async def test_both_users_pages_take_frames_from_their_own_server_and_not_throug
                 await screen.page.goto(f"{home}lab/tree/{name}?reset")
                 await notebook.wait_ready()
                 await notebook.run(0)
-            await screen.wait_live("badge", "book", timeout_s=90)
+            await screen.wait_live("badge", "book")
             await screen.wait_frames("book", 5)
             assert await screen.link("link.transport.kind") == "socket"
             assert set(frames.live) == {f"user/{user}/api/v1/ws/live"}

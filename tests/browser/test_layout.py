@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.conftest import OpenScreen, until
+from tests.browser.conftest import OpenScreen, eventually, until
 from tests.server.conftest import TOKEN, Child
 
 pytestmark = pytest.mark.browser
@@ -156,7 +156,12 @@ DRAWN = """([cell, kind]) => {
     const area = document.querySelectorAll(".jp-OutputArea-output")[cell];
     return area.querySelector(`.of-${kind}-chart .bqplot.of-ready`)?.checkVisibility();
 }"""
-READY = "(count) => document.querySelectorAll('.bqplot.of-ready').length === count"
+# bqplot draws what is in the window.
+READY = """(count) => {
+    const shown = [...document.querySelectorAll(".bqplot")].filter((one) => one.checkVisibility());
+    shown.find((one) => !one.classList.contains("of-ready"))?.scrollIntoView();
+    return document.querySelectorAll(".bqplot.of-ready").length >= count;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -179,31 +184,47 @@ def boxes(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     child.end()
 
 
+NAMES = """() => [0, 1, 2].map((cell) => {
+    const area = document.querySelectorAll(".jp-OutputArea-output")[cell];
+    return [...area.querySelectorAll(".of-symbol, .of-scope-select")]
+        .filter((one) => one.checkVisibility()).map((one) => one.value ?? one.innerText)
+        .filter(Boolean);
+})"""
+
+
+def roomy(sizes: list[list[int]], count: int) -> None:
+    """Check that so many panels are shown, and that none of them is too small to be read."""
+    assert len(sizes) == count
+    assert min(wide for wide, _ in sizes) >= 260, sizes
+    assert min(high for _, high in sizes) >= 160, sizes
+
+
+def named(names: list[list[str]]) -> None:
+    """Check that each panel names its symbol."""
+    assert names == [
+        ["BTCUSDT", "BTCUSDT", "symbol"],
+        ["ETHUSDT", "BTCUSDT", "BTCUSDT", "BTCUSDT", "symbol", "BTCUSDT"],
+        ["BTCUSDT", "BTCUSDT", "ETHUSDT", "BTCUSDT"],
+    ]
+
+
 async def test_a_panel_in_any_box_has_room_and_its_symbol_and_waits_for_a_closed_tab(
     boxes: str, open_screen: OpenScreen
 ):
     async with open_screen(boxes, width=1440, height=900) as screen:
         page = screen.page
         # Two in the grid and one in each box with a chart; those in closed tabs have no figure yet.
-        await until(page, READY, 5, timeout_s=60)
+        for count in range(1, 6):
+            await until(page, READY, count)
+        assert await page.locator(".bqplot.of-ready").count() == 5
         for cell, count in enumerate((3, 5, 3, 2, 3)):
-            sizes = await page.evaluate(SIZES, cell)
-            assert len(sizes) == count
-            assert min(wide for wide, _ in sizes) >= 260, (cell, sizes)
-            assert min(high for _, high in sizes) >= 160, (cell, sizes)
+            # A row has its size once what stands in it has come.
+            await eventually(
+                lambda cell=cell: page.evaluate(SIZES, cell), lambda sizes, count=count: roomy(sizes, count)
+            )
         for cell in (0, 3):  # they grow to the whole of a row
-            assert sum(wide for wide, _ in await page.evaluate(SIZES, cell)) >= 1340
-        names = await page.evaluate("""() => [0, 1, 2].map((cell) => {
-            const area = document.querySelectorAll(".jp-OutputArea-output")[cell];
-            return [...area.querySelectorAll(".of-symbol, .of-scope-select")]
-                .filter((one) => one.checkVisibility()).map((one) => one.value ?? one.innerText)
-                .filter(Boolean);
-        })""")
-        assert names == [
-            ["BTCUSDT", "BTCUSDT", "symbol"],
-            ["ETHUSDT", "BTCUSDT", "BTCUSDT", "BTCUSDT", "symbol", "BTCUSDT"],
-            ["BTCUSDT", "BTCUSDT", "ETHUSDT", "BTCUSDT"],
-        ]
+            await until(page, f"(cell) => ({SIZES})(cell).reduce((sum, [wide]) => sum + wide, 0) >= 1340", cell)
+        await eventually(lambda: page.evaluate(NAMES), named)
         for cell, title, kind in (
             (5, "candles", "candle"),
             (5, "depth", "depth"),

@@ -14,6 +14,7 @@ from tests.browser.conftest import (
     StartServed,
     free_port,
     kernel_process,
+    settled,
     until,
 )
 from tests.browser.state import check_no_gap, check_same_state, wait_readers
@@ -21,7 +22,7 @@ from tests.browser.state import check_no_gap, check_same_state, wait_readers
 pytestmark = pytest.mark.browser
 
 
-async def test_a_cut_socket_ends_in_the_server_s_state(served: str, open_screen: OpenScreen):
+async def test_a_cut_socket_is_shown_at_once_and_ends_in_the_server_s_state(served: str, open_screen: OpenScreen):
     sockets: list[WebSocketRoute] = []
 
     def through(socket: WebSocketRoute) -> None:
@@ -33,9 +34,13 @@ async def test_a_cut_socket_ends_in_the_server_s_state(served: str, open_screen:
         await screen.page.goto(served)
         await screen.wait_live()
         await check_same_state(screen, served)
+        await screen.record_states("book")
         await sockets[0].close()
-        await until(screen.page, f"{LINK.strip()}.state === 'reconnecting'")
+        await screen.saw_state("reconnecting")
         await screen.wait_live()
+        await screen.wait_frames("tape", 3)
+        assert await screen.link("link.counters.connections") == 2
+        await settled(screen.page, f"{LINK.strip()}.state", "open")
         await check_same_state(screen, served)
         await check_no_gap(screen)
 
@@ -44,23 +49,17 @@ async def test_a_lost_network_is_shown_at_once_and_ends_with_its_return(served: 
     async with open_screen(served) as screen:
         await screen.wait_live()
         await screen.page.context.set_offline(True)
-        await screen.page.wait_for_selector('.of-book[data-state="reconnecting"]', state="attached", timeout=60_000)
-        await until(
-            screen.page, "getComputedStyle(document.querySelector('.of-book .of-body')).opacity < 1", timeout_s=60
-        )
+        await screen.page.wait_for_selector('.of-book[data-state="reconnecting"]', state="attached")
+        await until(screen.page, "getComputedStyle(document.querySelector('.of-book .of-body')).opacity < 1")
         # It has tried again meanwhile, and in vain.
         await until(screen.page, f"{LINK.strip()}.attempt >= 3")
         await screen.page.context.set_offline(False)
-        await screen.wait_live(timeout_s=60)
+        await screen.wait_live()
         await check_same_state(screen, served)
 
 
-@pytest.mark.parametrize("kernels", [False, True])
-async def test_a_server_that_was_restarted_is_found_again_and_a_dead_kernel_told(
-    start_served: StartServed, open_screen: OpenScreen, kernels: bool
-):
-    port = str(free_port())
-    options = ("--port", port, "--source", "sim?seed=7&symbols=3", *(["--kernel-per-viewer"] if kernels else []))
+async def test_a_server_that_was_restarted_is_found_again(start_served: StartServed, open_screen: OpenScreen):
+    options = ("--port", str(free_port()), "--source", "sim?seed=7&symbols=3")
     child, address = start_served(*options)
     async with open_screen(address) as screen:
         await screen.wait_live()
@@ -71,21 +70,45 @@ async def test_a_server_that_was_restarted_is_found_again_and_a_dead_kernel_told
         await screen.wait_frames("book", 3)
         await check_same_state(screen, address)
         await check_no_gap(screen)
-        if not kernels:
-            # Nothing of the page was in the former server: it goes on as it is.
-            assert await screen.link("link.sessions.known.values().map(({ state }) => state).toArray()") == ["idle"]
-            assert not await screen.page.evaluate("document.querySelector('.of-dead:popover-open')")
-            await screen.page.keyboard.press("2")
-            await screen.wait_data("chart", interval="5m")
-            return
-        # Its kernel ended with the former server.
-        await screen.page.wait_for_selector(".of-dead:popover-open", timeout=60_000)
+        # Nothing of the page was in the former server: it goes on as it is.
+        states = f"[...({LINK.strip()}).sessions.known.values()].map(({{ state }}) => state)"
+        await settled(screen.page, states, ["idle"])
+        assert not await screen.page.evaluate("document.querySelector('.of-dead:popover-open')")
         await screen.page.keyboard.press("2")
         await screen.wait_data("chart", interval="5m")
-        await screen.page.click(".of-dead button")
+
+
+async def test_a_kernel_that_ends_alone_or_with_its_server_is_told_and_everything_goes_on(
+    start_served: StartServed, open_screen: OpenScreen
+):
+    options = ("--port", str(free_port()), "--source", "sim?seed=7&symbols=3", "--kernel-per-viewer")
+    child, address = start_served(*options)
+    async with open_screen(address) as screen:
+
+        async def goes_on(key: str, interval: str) -> None:
+            """Choose a timeframe without a kernel, and get another kernel by the button that says so."""
+            await screen.page.wait_for_selector(".of-dead:popover-open")
+            await screen.wait_frames("book", 5)
+            await screen.page.keyboard.press(key)
+            await screen.wait_data("chart", interval=interval)
+            await screen.page.click(".of-dead button")
+            await until(screen.page, "!document.querySelector('.of-dead:popover-open')")
+            await screen.wait_live()
+            await screen.wait_data("chart", interval=interval)
+
         await screen.wait_live()
-        await screen.wait_data("chart", interval="5m")
-        await until(screen.page, "!document.querySelector('.of-dead:popover-open')")
+        kernel_process(await screen.link("link.sessions.pump.widget_manager.kernel.id")).kill()
+        await goes_on("3", "15m")
+        child.end()
+        await screen.page.wait_for_selector('.of-chart[data-state="reconnecting"]', state="attached")
+        start_served(*options)
+        await screen.wait_live()
+        # The bars that are checked are those of one minute.
+        await screen.page.keyboard.press("1")
+        await screen.wait_data("chart", interval="1m")
+        await check_same_state(screen, address)
+        await check_no_gap(screen)
+        await goes_on("2", "5m")
 
 
 async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_new_one(
@@ -95,29 +118,20 @@ async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_ne
     async with open_screen(address) as screen:
         await screen.wait_live()
         (exchange,) = (one for one in child.ps.children(recursive=True) if "orderfox_nb.sim" in one.cmdline())
+        await screen.record_states("chart")
         exchange.kill()
-        await screen.page.wait_for_selector('.of-chart[data-state="down"]', state="attached")
+        await screen.saw_state("down")
         await screen.wait_live()
         await check_same_state(screen, address)
         await check_no_gap(screen)
         # It restarted with bars that came one by one: the window did not run ahead of them.
-        newest = "1000 * link.entries.values().find(({ request }) => request.stream === 'candles').frame.bars[0].at(-1)"
-        data, newest_ms = await screen.data("chart"), await screen.link(newest)
-        assert int(data["from"]) < newest_ms < int(data["to"]) < newest_ms + 600_000
-
-
-async def test_a_dead_kernel_is_told_and_everything_goes_on(start_served: StartServed, open_screen: OpenScreen):
-    _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3", "--kernel-per-viewer")
-    async with open_screen(address) as screen:
-        await screen.wait_live()
-        kernel_process(await screen.link("link.sessions.pump.widget_manager.kernel.id")).kill()
-        await screen.page.wait_for_selector(".of-dead:popover-open", timeout=60_000)
-        await screen.wait_frames("book", 5)
-        await screen.page.keyboard.press("3")
-        await screen.wait_data("chart", interval="15m")
-        await screen.page.click(".of-dead button")
-        await screen.wait_live()
-        await screen.wait_data("chart", interval="15m")
+        newest = f"""() => {{
+            const entries = [...{LINK.strip()}.entries.values()];
+            const {{ bars }} = entries.find(({{ request }}) => request.stream === "candles").frame;
+            const newest = 1000 * bars[0].at(-1), {{ from, to }} = document.querySelector(".of-chart").dataset;
+            return from < newest && newest < to && to < newest + 600_000;
+        }}"""
+        await until(screen.page, newest)
 
 
 async def test_a_server_at_its_limit_says_so_and_takes_the_page_later(
@@ -129,23 +143,22 @@ async def test_a_server_at_its_limit_says_so_and_takes_the_page_later(
         async with websockets.connect(path) as first:
             await first.recv()
             await screen.page.goto(address)
-            await screen.page.wait_for_selector('.of-book[data-state="refused"]', state="attached", timeout=60_000)
+            await screen.page.wait_for_selector('.of-book[data-state="refused"]', state="attached")
             same = "link.detail && document.querySelector('.of-problem').innerText === link.detail"
             await until(screen.page, f"() => {{ const link = {LINK.strip()}; return {same}; }}")
-        await screen.wait_live("book", timeout_s=60)
+        await screen.wait_live("book")
 
 
-async def test_closing_a_page_ends_its_subscriptions(start_served: StartServed, open_screen: OpenScreen):
-    _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3")
-    async with open_screen(address) as screen:
+async def test_closing_a_page_ends_its_subscriptions(served: str, open_screen: OpenScreen):
+    async with open_screen(served) as screen:
         await screen.wait_live()
         count = await screen.link("link.byKey.size")
-        await wait_readers(address, count)
+        await wait_readers(served, count)
         await screen.page.evaluate("document.querySelector('.of-area-liquidations').style.display = 'none'")
-        await wait_readers(address, count - 1)
+        await wait_readers(served, count - 1)
         await screen.page.evaluate("document.querySelector('.of-area-liquidations').style.display = ''")
-        await wait_readers(address, count)
-    await wait_readers(address, 0)
+        await wait_readers(served, count)
+    await wait_readers(served, 0)
 
 
 async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
@@ -155,11 +168,10 @@ async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
     nobody = f"http://127.0.0.1:{free_port()}"
     _, address = start_served("--port", "0", "--source", "binance", BINANCE_API_BASE_URL=nobody)
     async with open_screen(address) as screen:
-        await until(
-            screen.page, "document.querySelector('.of-problem')?.textContent.includes('--source sim')", timeout_s=60
-        )
-        assert await screen.page.inner_text(".of-source") == "BINANCE"
+        await until(screen.page, "document.querySelector('.of-problem')?.textContent.includes('--source sim')")
+        await settled(screen.page, "document.querySelector('.of-source').innerText", "BINANCE")
         assert await screen.page.locator(".of-problem").is_visible()
-        assert await screen.page.evaluate(TOLD, "--source sim") == ["of-problem"], "once, and not in every panel"
+        # Once, and not in every panel.
+        await settled(screen.page, TOLD, ["of-problem"], "--source sim")
         assert await screen.page.evaluate(BARS) == 0, "no bar where there are no data"
         assert await screen.link("link.hello.origin.simulated") is False

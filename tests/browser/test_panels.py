@@ -128,7 +128,7 @@ async def test_liquidations_of_the_market_stay_when_another_symbol_is_chosen(ser
 
 async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400, reduced_motion="reduce") as screen:
-        await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached", timeout=60_000)
+        await screen.page.wait_for_selector('.of-depth[data-state="live"]', state="attached")
         await screen.page.wait_for_selector(".of-depth-chart .of-ready")
         depth = await frame(screen, "depth")
         for side, sign in (("bids", -1), ("asks", 1)):
@@ -193,7 +193,7 @@ async def test_depth_tells_nothing_of_a_symbol_whose_first_frame_is_to_come(pane
     async with open_screen("about:blank", height=1400) as screen:
         await screen.page.route_web_socket("**/ws/live", without_ether)
         await screen.page.goto(panels)
-        await screen.page.wait_for_selector(".of-depth-chart .of-ready", timeout=60_000)
+        await screen.page.wait_for_selector(".of-depth-chart .of-ready")
         await screen.page.focus(".of-depth-chart .bqplot")
         await screen.page.keyboard.press("ArrowLeft")
         await screen.page.wait_for_selector(".of-depth-tip:not([hidden])")
@@ -247,7 +247,8 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
         await screen.wait_live("badge", "book")
         await screen.page.hover(".of-badge")
         tip = ".of-quality-tip:popover-open[data-lapses]"
-        await screen.page.wait_for_selector(tip)
+        # Not known before the server has answered.
+        await screen.page.wait_for_selector(f'{tip}:not([data-lapses=""])')
         # The server may know of lapses of its own: it runs on a busy machine.
         text, known = await screen.page.eval_on_selector(tip, "(tip) => [tip.innerText, Number(tip.dataset.lapses)]")
         assert "invented" in text

@@ -30,7 +30,7 @@ def button(name):
 VBox([*shown.values(), HBox([button(name) for name in shown])])
 """
 
-COUNT = """async (data) => {
+COUNT = """async ([data, prices]) => {
     const image = new Image();
     image.src = `data:image/png;base64,${data}`;
     await image.decode();
@@ -39,22 +39,29 @@ COUNT = """async (data) => {
     const context = canvas.getContext("2d");
     context.drawImage(image, 0, 0);
     const style = getComputedStyle(document.documentElement);
-    const count = (token, from, to) => {
+    // The heights at which pixels of a colour stand, one per pixel, from top to bottom.
+    const heights = (token, from = 0, to = image.height) => {
         const wanted = parseInt(style.getPropertyValue(`--of-${token}`).trim().slice(1), 16);
-        const top = Math.round(image.height * from);
-        const pixels = context.getImageData(0, top, image.width, Math.round(image.height * to) - top).data;
-        let found = 0;
+        const pixels = context.getImageData(0, from, image.width, to - from).data;
+        const found = [];
         for (let at = 0; at < pixels.length; at += 4) {
             const part = (shift, byte) => Math.abs(pixels[at + byte] - ((wanted >> shift) & 255));
-            if (Math.max(part(16, 0), part(8, 1), part(0, 2)) < 12) found++;
+            const near = Math.max(part(16, 0), part(8, 1), part(0, 2)) < 12;
+            if (near) found.push(from + Math.floor(at / 4 / image.width));
         }
         return found;
     };
     return {
-        width: image.width, height: image.height, warning: count("warning", 0, 30 / image.height),
-        text: count("text", 0.1, 1), bids: [count("bid", 0.1, 0.45), count("bid", 0.58, 0.9)],
-        asks: [count("ask", 0.1, 0.45), count("ask", 0.58, 0.9)], bid: count("bid", 0, 1), ask: count("ask", 0, 1),
+        width: image.width, height: image.height, warning: heights("warning", 0, 30).length,
+        text: heights("text", 60).length, bids: heights("bid", ...prices), asks: heights("ask", ...prices),
     };
+}"""
+
+# Where the picture of a widget shows prices: the rows of a ladder, else all of it. Its title is 30 px high.
+PRICES = """(where) => {
+    const widget = document.querySelector(where);
+    const prices = (widget.querySelector(".of-steps") ?? widget).getBoundingClientRect();
+    return [prices.top, prices.bottom].map((edge) => Math.round(edge - widget.getBoundingClientRect().top) + 30);
 }"""
 
 
@@ -94,16 +101,17 @@ async def test_a_picture_shows_what_the_screen_does_of_a_panel_and_of_a_chart(
         for name, where in {"book": ".of-book", "depth": ".of-depth-chart"}.items():
             await screen.page.click(f"button >> text=picture of {name}")
             data = await asyncio.to_thread(written, folder / f"{name}.png")
-            seen[name] = await screen.page.evaluate(COUNT, base64.b64encode(data).decode())
             box = await screen.page.locator(where).bounding_box()
             assert box
+            prices = await screen.page.evaluate(PRICES, where)
+            seen[name] = await screen.page.evaluate(COUNT, [base64.b64encode(data).decode(), prices])
             assert abs(seen[name]["width"] - box["width"]) <= 1
             assert abs(seen[name]["height"] - box["height"] - 30) <= 1
             assert seen[name]["warning"] > 20, "it says that the market is simulated"
         book = seen["book"]
         assert book["text"] > 300
-        assert book["asks"][0] > 100
-        assert book["bids"][1] > 100
-        assert book["asks"][1] == book["bids"][0] == 0, "asks stand above, bids below"
-        assert min(seen["depth"]["bid"], seen["depth"]["ask"]) > 100
+        for side in ("asks", "bids"):
+            assert min(len(book[side]), len(seen["depth"][side])) > 100
+        # The middle price between them has the colour of either.
+        assert book["asks"][-1] < book["bids"][0], "asks stand above, bids below"
         screen.check_clean()

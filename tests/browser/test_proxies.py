@@ -19,7 +19,7 @@ PREFIX = "/user/a@b.c/"
 
 async def said(screen: Screen) -> str:
     """Wait until the page says what is wrong."""
-    await screen.page.wait_for_selector("#of-trouble", timeout=60_000)
+    await screen.page.wait_for_selector("#of-trouble")
     return await screen.page.inner_text("#of-trouble")
 
 

@@ -37,7 +37,7 @@ class Body(msgspec.Struct):
 
 
 def test_recorded_book_has_no_gap_and_no_cross_and_ends_at_the_venues_best(recordings: Path):
-    sync, book = BookSync("futures"), Book(BTC)
+    sync, book = BookSync(), Book(BTC)
     applied = 0
     with gzip.open(recordings / "usdm_btcusdt_20240808.gz") as lines:
         for line in lines:

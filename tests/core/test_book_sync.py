@@ -21,7 +21,7 @@ def ids(events: list[BookSnapshot | BookDelta] | None) -> list[int]:
 
 
 def test_deltas_wait_until_a_snapshot_joins_them():
-    sync = BookSync("futures")
+    sync = BookSync()
     assert [sync.delta(d) for d in (delta(0, 10), delta(10, 20), delta(20, 30))] == [None, None, None]
     assert not sync.synced
     assert ids(sync.snapshot(snapshot(15, {}, {}))) == [15, 20, 30]
@@ -31,7 +31,7 @@ def test_deltas_wait_until_a_snapshot_joins_them():
 
 
 def test_snapshot_older_than_the_buffer_is_refused_and_a_newer_one_taken():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.delta(delta(100, 110))
     assert sync.snapshot(snapshot(99, {}, {})) is None
     assert not sync.synced
@@ -39,13 +39,13 @@ def test_snapshot_older_than_the_buffer_is_refused_and_a_newer_one_taken():
 
 
 def test_snapshot_exactly_at_the_previous_id_joins():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.delta(delta(100, 110, first_id=104))
     assert ids(sync.snapshot(snapshot(100, {}, {}))) == [100, 110]
 
 
 def test_snapshot_newer_than_all_deltas_waits_for_the_one_that_straddles_it():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.delta(delta(0, 10))
     assert ids(sync.snapshot(snapshot(25, {}, {}))) == [25]
     assert sync.delta(delta(10, 20)) is None
@@ -54,13 +54,13 @@ def test_snapshot_newer_than_all_deltas_waits_for_the_one_that_straddles_it():
 
 
 def test_delta_that_skips_past_the_snapshot_is_a_gap():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(25, {}, {}))
     assert isinstance(sync.delta(delta(26, 30)), Gap)
 
 
 def test_missing_delta_gives_a_gap_and_the_next_snapshot_heals_it():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(10, {}, {}))
     sync.delta(delta(10, 20))
     gap = sync.delta(delta(30, 40))
@@ -73,7 +73,7 @@ def test_missing_delta_gives_a_gap_and_the_next_snapshot_heals_it():
 
 
 def test_hole_in_the_buffer_needs_a_snapshot_from_after_it():
-    sync = BookSync("futures")
+    sync = BookSync()
     for d in (delta(0, 10), delta(20, 30)):
         sync.delta(d)
     assert sync.snapshot(snapshot(5, {}, {})) is None
@@ -81,7 +81,7 @@ def test_hole_in_the_buffer_needs_a_snapshot_from_after_it():
 
 
 def test_repeated_delta_is_dropped_and_the_chain_goes_on():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(10, {}, {}))
     second = delta(10, 20)
     assert sync.delta(second) is second
@@ -91,7 +91,7 @@ def test_repeated_delta_is_dropped_and_the_chain_goes_on():
 
 
 def test_ids_that_go_back_for_good_are_a_gap_and_no_silence():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(10_000, {}, {}))
     sync.delta(delta(9_999, 10_001))
     answers = [sync.delta(delta(n, n + 1)) for n in range(200)]
@@ -100,7 +100,7 @@ def test_ids_that_go_back_for_good_are_a_gap_and_no_silence():
 
 
 def test_ids_that_went_back_while_waiting_are_told_and_start_a_new_buffer():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.delta(delta(9_990, 10_000))
     answers = [sync.delta(delta(n, n + 1)) for n in range(100)]
     (told,) = [answer for answer in answers if answer is not None]
@@ -111,7 +111,7 @@ def test_ids_that_went_back_while_waiting_are_told_and_start_a_new_buffer():
 
 @pytest.mark.parametrize("synced", [True, False])
 def test_an_old_id_from_after_all_that_came_is_told_at_once(synced: bool):
-    sync = BookSync("futures")
+    sync = BookSync()
     if synced:
         sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=20_000_000))
@@ -127,7 +127,7 @@ def test_an_old_id_from_after_all_that_came_is_told_at_once(synced: bool):
 
 
 def test_a_venue_that_restarted_while_the_connection_was_lost_is_told():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=20_000_000))
     sync.reset()
@@ -136,7 +136,7 @@ def test_a_venue_that_restarted_while_the_connection_was_lost_is_told():
 
 
 def test_a_snapshot_of_the_venue_that_was_before_is_refused_until_the_ids_have_come_so_far():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=20_000_000))
     assert isinstance(sync.delta(delta(5, 10, time_us=40_000_000)), Gap)
@@ -150,7 +150,7 @@ def test_a_snapshot_of_the_venue_that_was_before_is_refused_until_the_ids_have_c
 
 def test_a_chain_that_is_proven_is_not_doubted_once_its_clock_has_come_as_far_as_the_one_before():
     """The venue restarted while the connection was lost, and its clock was put back."""
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=100_000_000))
     sync.reset()
@@ -160,14 +160,14 @@ def test_a_chain_that_is_proven_is_not_doubted_once_its_clock_has_come_as_far_as
 
 
 def test_a_stream_that_lags_behind_its_snapshot_for_long_has_not_restarted():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(1_000, {}, {}))
     assert [sync.delta(delta(n, n + 1)) for n in range(800, 900)] == [None] * 100
     assert isinstance(sync.delta(delta(995, 1_005)), BookDelta)
 
 
 def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_has_not_restarted():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.delta(delta(799, 800, time_us=90_000_000))
     sync.reset()
     sync.snapshot(snapshot(1_000, {}, {}, time_us=88_000_000))
@@ -180,7 +180,7 @@ def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_
 
 
 def test_a_snapshot_alone_of_a_venue_that_restarted_is_replaced_by_the_first_update_that_is_younger():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(9_990, {}, {}, time_us=20_000_000))
     assert sync.delta(delta(5, 10, time_us=20_900_000)) is None
     assert isinstance(sync.delta(delta(10, 20, time_us=21_100_000)), Gap)
@@ -188,7 +188,7 @@ def test_a_snapshot_alone_of_a_venue_that_restarted_is_replaced_by_the_first_upd
 
 
 def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(10, {}, {}))
     sync.delta(delta(10, 20))
     assert sync.snapshot(snapshot(15, {}, {})) is None
@@ -199,17 +199,8 @@ def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():
     assert sync.last_id == 40
 
 
-def test_spot_chains_by_consecutive_ids():
-    sync = BookSync("spot")
-    for first, last in ((1, 10), (11, 20)):
-        assert sync.delta(delta(-1, last, first_id=first)) is None
-    assert ids(sync.snapshot(snapshot(10, {}, {}))) == [10, 20]
-    assert isinstance(sync.delta(delta(-1, 30, first_id=21)), BookDelta)
-    assert isinstance(sync.delta(delta(-1, 40, first_id=32)), Gap)
-
-
 def test_buffer_is_bounded_and_keeps_the_newest():
-    sync = BookSync("futures")
+    sync = BookSync()
     for n in range(BUFFERED_DELTAS + 50):
         sync.delta(delta(n, n + 1))
     assert sync.buffered == BUFFERED_DELTAS
@@ -218,7 +209,7 @@ def test_buffer_is_bounded_and_keeps_the_newest():
 
 
 def test_reset_forgets_the_connection_before():
-    sync = BookSync("futures")
+    sync = BookSync()
     sync.snapshot(snapshot(10, {}, {}))
     sync.reset()
     assert not sync.synced
@@ -227,7 +218,7 @@ def test_reset_forgets_the_connection_before():
 
 
 def test_large_deltas_that_wait_for_a_snapshot_are_bounded_by_their_text():
-    sync = BookSync("futures")
+    sync = BookSync()
     large = msgspec.Raw(b"[" + b" " * (BUFFERED_BYTES // 10) + b"]")
     for number in range(100):
         assert sync.delta(msgspec.structs.replace(delta(number, number + 1), raw_bids=large)) is None
@@ -257,7 +248,7 @@ def test_whatever_is_lost_or_repeated_a_synced_book_equals_the_venues(lost: set[
         assert isinstance(state, BookSnapshot)
         states.append(state)
 
-    sync, book, asked = BookSync("futures"), Book(BTC), True
+    sync, book, asked = BookSync(), Book(BTC), True
     for n, d in enumerate(deltas):
         for _ in range(0 if n in lost else 2 if n in twice else 1):
             answer = sync.delta(d)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from orderfox_nb.core.bars import resample
-from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.candles import CandleState
 from orderfox_nb.core.events import Liquidation, Trade
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.liquidations import MICRO
-from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.tape import TapeState
 from orderfox_nb.core.timeframes import TIMEFRAME_US, bar_open_us, next_bar_us
 from tests.core.facts import BTC, applied
 
@@ -37,7 +37,8 @@ def market_trades(recordings: Path) -> list[Trade]:
                         symbol="BTCUSDT",
                         time_us=fields["T"] * 1000,
                         received_us=int(received_ns) // 1000,
-                        id=fields["t"],
+                        id=str(fields["t"]),
+                        sequence=fields["t"],
                         price=float(fields["p"]),
                         size=float(fields["q"]),
                         aggressor="sell" if fields["m"] else "buy",
@@ -48,7 +49,7 @@ def market_trades(recordings: Path) -> list[Trade]:
 
 def test_bars_of_the_recorded_trades_equal_the_derived_klines(recordings: Path, market_trades: list[Trade]):
     rows = json.loads((recordings / "fapi_v1_klines_BTCUSDT_1m_20240808_from_trades.json").read_text())
-    columns = applied(Candles(BTC, "1m"), market_trades).view()
+    columns = applied(CandleState(BTC, "1m"), market_trades).view()
     assert columns.open_us.tolist() == [row[0] * 1000 for row in rows]
     for name, place in (("open", 1), ("high", 2), ("low", 3), ("close", 4), ("volume", 5), ("quote_volume", 7)):
         assert getattr(columns, name).tolist() == [float(row[place]) for row in rows], name
@@ -57,16 +58,16 @@ def test_bars_of_the_recorded_trades_equal_the_derived_klines(recordings: Path, 
 
 
 def test_five_recorded_minutes_are_one_bar(market_trades: list[Trade]):
-    minutes = applied(Candles(BTC, "1m"), market_trades).view()
-    five = applied(Candles(BTC, "5m"), market_trades).view()
+    minutes = applied(CandleState(BTC, "1m"), market_trades).view()
+    five = applied(CandleState(BTC, "5m"), market_trades).view()
     resampled = resample(minutes, "1m", "5m")
     for name in resampled.__struct_fields__:
         assert getattr(resampled, name).tolist() == getattr(five, name).tolist(), name
 
 
 def test_the_recorded_tape_holds_the_newest_trades_without_a_hole(market_trades: list[Trade]):
-    tape = applied(Tape(BTC), market_trades)
-    ids = [trade.id for trade in tape.view()]
+    tape = applied(TapeState(BTC), market_trades)
+    ids = [trade.sequence or 0 for trade in tape.view()]
     assert len(ids) == 1000
     assert tape.view() == tuple(market_trades[-1000:])
     assert ids == sorted(set(ids))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderfox_nb.core.channels import CHANNELS
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Event, Gap, OpenInterest, Status, raw_levels
 from orderfox_nb.core.lapses import MAX_LAPSES, Lapse, LapseLog
-from orderfox_nb.core.quality import STALE_AFTER_S, Quality, QualityState, QualityView
+from orderfox_nb.core.quality import QualityState, QualityTracker, QualityView
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, SECOND_US
 from tests.core.facts import MONTH_US, liquidation, trade
 
@@ -46,9 +48,9 @@ def delta(second: int = 0) -> BookDelta:
     )
 
 
-def after(channel: Channel, *steps: Event | int) -> Quality:
+def after(channel: Channel, *steps: Event | int) -> QualityTracker:
     """Apply events, and let time pass up to a second where a number stands."""
-    quality = Quality(channel)
+    quality = QualityTracker(channel)
     for step in steps:
         if isinstance(step, int):
             quality.advance(MONTH_US + step * SECOND_US)
@@ -59,7 +61,7 @@ def after(channel: Channel, *steps: Event | int) -> Quality:
 
 def test_a_topic_begins_by_syncing():
     opened_us = 1_700_000_040_000_000
-    assert Quality("book", opened_us=opened_us).wire() == QualityView("syncing", "complete", opened_us // 1000)
+    assert QualityTracker("book", opened_us=opened_us).wire() == QualityView("syncing", "complete", opened_us // 1000)
 
 
 def test_a_book_is_live_with_its_snapshot():
@@ -68,7 +70,7 @@ def test_a_book_is_live_with_its_snapshot():
     assert after("book", snapshot(), status("live")).state is QualityState.LIVE
 
 
-@pytest.mark.parametrize("channel", list(STALE_AFTER_S))
+@pytest.mark.parametrize("channel", list(CHANNELS))
 def test_a_prelude_is_not_live_before_its_stream_says_so(channel: Channel):
     prelude = [snapshot(), liquidation(MONTH_US), trade(1, MONTH_US), trade(2, MONTH_US - HOUR_US), 1, 2]
     quality = after(channel, status("connecting"), *prelude)
@@ -79,7 +81,7 @@ def test_a_prelude_is_not_live_before_its_stream_says_so(channel: Channel):
 
 
 @pytest.mark.parametrize("trouble", [status("down", 5), gap(5, restart=True)])
-@pytest.mark.parametrize("channel", list(STALE_AFTER_S))
+@pytest.mark.parametrize("channel", list(CHANNELS))
 def test_a_new_prelude_is_not_live_before_its_stream_says_so(channel: Channel, trouble: Event):
     quality = after(channel, snapshot(), status("live"), trouble)
     state = quality.state
@@ -124,9 +126,9 @@ def test_history_does_not_make_a_dead_topic_live():
     assert quality.state is QualityState.DOWN
 
 
-@pytest.mark.parametrize("channel", [channel for channel, limit in STALE_AFTER_S.items() if limit])
+@pytest.mark.parametrize("channel", [spec.name for spec in CHANNELS.values() if spec.silence_s])
 def test_silence_beyond_a_channels_rhythm_is_stale(channel: Channel):
-    limit = STALE_AFTER_S[channel]
+    limit = CHANNELS[channel].silence_s
     assert limit is not None
     quality = after(channel, status("live"), snapshot(), 0, int(limit) - 1)
     assert quality.state is QualityState.LIVE
@@ -149,7 +151,7 @@ def test_open_interest_that_is_asked_for_keeps_its_topic_live():
 
 
 def test_liquidations_are_never_stale_by_silence_and_sampled():
-    quality = Quality("liquidations")
+    quality = QualityTracker("liquidations")
     assert quality.coverage == "sampled"
     quality.apply(status("live", coverage="sampled", history="missing"))
     for hour in range(30):
@@ -227,7 +229,7 @@ def test_silence_counts_only_when_it_is_long_on_both_clocks():
 
 
 def test_silence_of_a_recording_means_nothing():
-    quality = Quality("mark", recorded=True)
+    quality = QualityTracker("mark", recorded=True)
     quality.apply(status("live"))
     for second in (0, 100):
         quality.advance(MONTH_US + second * SECOND_US)
@@ -241,10 +243,85 @@ def test_a_jump_of_the_clock_that_the_stream_tells_is_skew_until_it_runs_on():
     assert quality.state is QualityState.LIVE
 
 
+def streamed(
+    quality: QualityTracker, seconds: Iterable[int], *, late_s: float = 0, offset_s: float = 0, speed: int = 1
+) -> QualityTracker:
+    """Send a trade four times a second, each so late by the venue's clock, and let time pass."""
+    for second in seconds:
+        for quarter in range(4):
+            now_us = MONTH_US + speed * (second * SECOND_US + quarter * 250_000)
+            sent_us = now_us - round((late_s - offset_s) * SECOND_US)
+            quality.apply(trade(now_us // 250_000, sent_us))
+            quality.advance(now_us, second * SECOND_US + quarter * 250_000)
+    return quality
+
+
+def test_events_that_arrive_late_are_stale_with_their_lag_and_heal():
+    quality = streamed(after("trades", status("live")), range(30), late_s=0.1)
+    assert quality.state is QualityState.LIVE
+    streamed(quality, range(41, 45), late_s=10.8)
+    assert (quality.state, quality.reason) == (QualityState.STALE, "events arrive 10.7 s late")
+    quality.apply(status("connecting", 45))
+    quality.apply(status("live", 45))
+    streamed(quality, range(45, 48), late_s=10.8)
+    assert quality.state is QualityState.STALE
+    streamed(quality, range(60, 62), late_s=0.2)
+    assert (quality.state, quality.reason) == (QualityState.LIVE, "")
+    late = [lapse for lapse in quality.lapses if lapse.state == "stale"]
+    assert [lapse.reason for lapse in late] == ["events arrive 10.7 s late"] * 2
+    assert quality.intervals() == list(quality.lapses)
+
+
+@pytest.mark.parametrize("channel", ["liquidations", "open_interest"])
+def test_events_of_no_rhythm_are_never_late(channel: Channel):
+    quality = streamed(after(channel, status("live")), range(10))
+    assert streamed(quality, range(10, 20), late_s=30).state is QualityState.LIVE
+
+
+def test_a_constant_lag_is_an_offset_of_the_clock():
+    assert streamed(after("trades", status("live")), range(60), late_s=10.8).state is QualityState.LIVE
+
+
+@pytest.mark.parametrize("offset_s", [-3600, -30, -9, 9, 30, 3600])
+def test_a_clock_that_jumps_is_skewed_and_never_late(offset_s: int):
+    """The time that the venue is asked for follows by a quarter of a minute later: the events come first."""
+    quality = streamed(after("trades", status("live")), range(20))
+    streamed(quality, range(20, 35), offset_s=offset_s)
+    quality.apply(status("skewed", 35 + offset_s, reason="the venue's clock jumped"))
+    for second in range(35, 60):
+        at_us = MONTH_US + (second + offset_s) * SECOND_US
+        quality.apply(trade(10**9 + second, at_us))
+        quality.advance(at_us, second * SECOND_US)
+    assert quality.state is QualityState.LIVE
+    assert {lapse.state for lapse in quality.lapses} == {"skewed"}
+
+
+def test_a_process_that_was_paused_is_late_once_and_nothing_is_stale():
+    quality = streamed(after("trades", status("live")), range(10))
+    for _ in range(3):
+        quality.apply(trade(7, MONTH_US + 10 * SECOND_US))
+        quality.advance(MONTH_US + 60 * SECOND_US, 10_500_000)
+    streamed(quality, range(61, 65))
+    assert quality.state is QualityState.LIVE
+    assert not list(quality.lapses)
+
+
+def test_time_that_passes_fast_is_measured_by_our_clock():
+    quality = streamed(after("trades", status("live")), range(10), speed=20)
+    assert streamed(quality, range(10, 20), late_s=20 * 0.4, speed=20).state is QualityState.LIVE
+    assert streamed(quality, range(32, 36), late_s=20 * 9, speed=20).state is QualityState.STALE
+
+
+def test_a_recording_is_never_late():
+    quality = QualityTracker("trades", recorded=True)
+    quality.apply(status("live"))
+    assert streamed(streamed(quality, range(10)), range(10, 20), late_s=100).state is QualityState.LIVE
+
+
 def test_lapses_are_kept_for_a_day_and_their_sums_longer():
     log = LapseLog()
     for hour in range(30):
-        quality = Quality("book", lapses=log)
+        quality = QualityTracker("book", lapses=log)
         for event in (
             snapshot(hour * 3600),
             status("live", hour * 3600),

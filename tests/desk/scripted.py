@@ -23,8 +23,10 @@ from orderfox_nb.core.events import (
     raw_levels,
 )
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.errors import FeedError, UnknownSymbol
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.errors import FeedError, NoPast, UnknownSymbol
+from orderfox_nb.feeds.base import Listing
+from orderfox_nb.feeds.past import Past, PastPage, Span, check_past, page_of, sums_of
 
 VENUE = "scripted"
 BTC = Instrument(
@@ -138,27 +140,26 @@ class ScriptedFeed:
             raise self.listing_error
         return self.rows
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        bars = [bar for bar in self.past_candles if end_us is None or bar.open_us <= end_us]
-        return bars[-limit:]
+    @property
+    def past(self) -> Past:
+        return self
 
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        if self.past_error is not None:
+    async def page(self, topic: Topic, span: Span) -> PastPage:
+        check_past(VENUE, topic, span)
+        if topic.channel == "liquidations" and topic.interval:
+            start_us, end_us = span.start_us or 0, span.end_us or 0
+            self.history_calls.append((topic.symbol, topic.interval, start_us, end_us))
+            if self.history is None:
+                raise NoPast(VENUE, "no history")
+            return PastPage((sums_of(topic, end_us, [row for row in self.history if start_us <= row[0] < end_us]),))
+        if topic.channel == "trades" and self.past_error is not None:
             raise self.past_error
-        return self.past_trades[-limit:]
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        return self.past_liquidations[-limit:]
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        self.history_calls.append((symbol, interval, start_us, end_us))
-        if self.history is None:
-            return None
-        return [row for row in self.history if start_us <= row[0] < end_us]
+        kept: dict[str, Sequence[Event]] = {
+            "trades": self.past_trades,
+            "candles": self.past_candles,
+            "liquidations": self.past_liquidations,
+        }
+        return page_of(kept[topic.channel], span)
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"feed_listings": self.listing_calls}
@@ -216,7 +217,8 @@ def trade(time_us: int, number: int, price: float = 50_000.0, size: float = 0.5,
         symbol=symbol,
         time_us=time_us,
         received_us=time_us,
-        id=number,
+        id=str(number),
+        sequence=number,
         price=price,
         size=size,
         aggressor="buy" if number % 2 else "sell",

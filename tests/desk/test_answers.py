@@ -8,7 +8,7 @@ import pytest
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Gap, MarkPrice, OpenInterest, Topic
-from orderfox_nb.desk.keys import frame_key
+from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
 from tests.desk.scripted import VENUE, ScriptedFeed, live, ticker, trade
 from tests.desk.test_frames import (
@@ -34,8 +34,8 @@ async def test_trades_of_the_past_and_live_ones_are_merged_by_id_newest_first(tm
     async with desk_of(feed, tmp_path) as desk, desk.frames(frame_key(VENUE, "BTCUSDT", "trades")):
         feed.put(TRADES, live(START_US), *(trade(START_US + n, n) for n in range(50, 81)))
         await passes(clock, 0.2)
-        rows = json.loads((await desk.trades("btc/usdt", limit=70)).text)
-        newest = json.loads((await desk.trades("btc/usdt", limit=5)).text)
+        rows = json.loads((await desk.answers.trades("btc/usdt", limit=70)).text)
+        newest = json.loads((await desk.answers.trades("btc/usdt", limit=5)).text)
     assert [row["id"] for row in rows] == [str(n) for n in range(80, 10, -1)]
     assert [row["id"] for row in newest] == ["80", "79", "78", "77", "76"]
 
@@ -47,7 +47,7 @@ async def test_candles_are_answered_oldest_first_from_the_venue_or_the_live_fold
     feed.past_candles = [bar(open_us, 50_001.0) for open_us in opens]
     feed.preludes[BARS] = [bar(open_us, 50_002.0) for open_us in opens]
     async with desk_of(feed, tmp_path) as desk:
-        rows = json.loads((await desk.candles("BTCUSDT", "1m", limit=3)).text)
+        rows = json.loads((await desk.answers.candles("BTCUSDT", "1m", limit=3)).text)
         assert rows[-1] == {
             "timestamp": START_US // 1000,
             "time": START_US // 1_000_000,
@@ -58,15 +58,15 @@ async def test_candles_are_answered_oldest_first_from_the_venue_or_the_live_fold
             "volume": 1.0,
         }
         assert [row["time"] for row in rows] == [open_us // 1_000_000 for open_us in opens[-3:]]
-        past = json.loads((await desk.candles("BTCUSDT", "1m", limit=3, end_ms=opens[5] // 1000 + 1)).text)
+        past = json.loads((await desk.answers.candles("BTCUSDT", "1m", limit=3, end_ms=opens[5] // 1000 + 1)).text)
         assert [row["time"] for row in past] == [open_us // 1_000_000 for open_us in opens[3:6]]
         async with desk.frames(frame_key(VENUE, "BTCUSDT", "candles")):
             await passes(clock, 0.2)
-            assert json.loads((await desk.candles("BTCUSDT", "1m", limit=3)).text)[-1]["close"] == 50_002.0
+            assert json.loads((await desk.answers.candles("BTCUSDT", "1m", limit=3)).text)[-1]["close"] == 50_002.0
         with pytest.raises(BadValue, match="timeframe"):
-            await desk.candles("BTCUSDT", "7m", limit=3)
+            await desk.answers.candles("BTCUSDT", "7m", limit=3)
         with pytest.raises(UnknownSymbol):
-            await desk.candles("NOPE", "1m", limit=3)
+            await desk.answers.candles("NOPE", "1m", limit=3)
 
 
 async def test_older_bars_come_as_columns_with_their_liquidations(tmp_path: Path):
@@ -77,7 +77,7 @@ async def test_older_bars_come_as_columns_with_their_liquidations(tmp_path: Path
     feed.history = [(opens[4], 10.0, 5.0, 2)]
     feed.preludes[LIQUIDATIONS] = [live(START_US)]
     async with desk_of(feed, tmp_path) as desk:
-        columns = json.loads(await desk.candle_columns("BTCUSDT", "1m", limit=10, end_ms=START_US // 1000))
+        columns = json.loads(await desk.answers.candle_columns("BTCUSDT", "1m", limit=10, end_ms=START_US // 1000))
     assert columns["bars"][0] == columns["liquidations"][0] == [open_us // 1_000_000 for open_us in opens]
     assert columns["liquidations"][1] == [0.0] * 4 + [10.0] + [0.0] * 5
     assert columns["liquidations"][4] == [0] * 4 + [2] + [0] * 5
@@ -90,7 +90,7 @@ async def test_liquidations_of_the_past_and_live_ones_are_answered_once_newest_f
     async with desk_of(feed, tmp_path) as desk, desk.events(LIQUIDATIONS):
         feed.put(LIQUIDATIONS, liquidation(START_US + 1, "buy", 0.5, 50_000.0), *feed.past_liquidations)
         await passes(clock, 0.1)
-        rows = json.loads((await desk.liquidations("BTCUSDT", limit=10)).text)
+        rows = json.loads((await desk.answers.liquidations("BTCUSDT", limit=10)).text)
     assert [row["side"] for row in rows] == ["BUY", "SELL"]
     assert rows[0] == {
         "symbol": "BTCUSDT",
@@ -115,10 +115,10 @@ async def test_a_list_says_how_far_it_can_be_trusted(tmp_path: Path):
         feed.put(TRADES, live(START_US), trade(START_US, 6), Gap(symbol="BTCUSDT", time_us=START_US, reason="cut"))
         await passes(clock, 0.2)
         # The tape has a hole: the venue is asked, and what it answers is whole.
-        assert (await desk.trades("BTCUSDT", limit=6)).quality.state == "live"
+        assert (await desk.answers.trades("BTCUSDT", limit=6)).quality.state == "live"
         feed.past_error = VenueUnreachable(VENUE, "cut off")
-        assert (await desk.trades("BTCUSDT", limit=6)).quality.state == "gap"
-        orders = await desk.liquidations("BTCUSDT", limit=6)
+        assert (await desk.answers.trades("BTCUSDT", limit=6)).quality.state == "gap"
+        orders = await desk.answers.liquidations("BTCUSDT", limit=6)
         assert (json.loads(orders.text), orders.quality.state, orders.quality.coverage) == ([], "live", "sampled")
 
 
@@ -167,8 +167,7 @@ async def test_health_tells_each_topic(tmp_path: Path):
     async with desk_of(feed, tmp_path) as desk, desk.frames(frame_key(VENUE, "BTCUSDT", "trades")):
         feed.put(TRADES, live(START_US), trade(START_US - 5_000, 1))
         await passes(clock, 0.1)
-        health = desk.health()
-        assert health["topics"] == [
+        assert msgspec.to_builtins(desk.health().topics) == [
             {
                 "topic": f"{VENUE}/BTCUSDT/trades",
                 "state": "live",
@@ -182,4 +181,4 @@ async def test_health_tells_each_topic(tmp_path: Path):
                 "lost": 0,
             }
         ]
-        assert (health["status"], health["working"]) == ("healthy", True)
+        assert (desk.health().status, desk.health().working) == ("healthy", True)

@@ -5,11 +5,12 @@ import json
 from decimal import InvalidOperation
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from orderfox_nb.clock import ManualClock, settle
-from orderfox_nb.desk.catalogue import Catalogue
-from orderfox_nb.desk.keys import frame_key
+from orderfox_nb.desk.catalogue import MAX_SYMBOLS, Catalogue
+from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
 from orderfox_nb.views.public_symbols import symbols
 from tests.desk.scripted import VENUE, ScriptedFeed
@@ -39,7 +40,7 @@ async def test_list_is_asked_for_again_after_three_hundred_seconds_and_on_refres
     assert feed.listing_calls == 2
     await catalogue.refresh()
     assert feed.listing_calls == 3
-    assert catalogue.stats()["age_seconds"] == 0
+    assert catalogue.stats().age_seconds == 0
 
 
 async def test_symbol_is_found_in_any_case_and_suggested_when_not():
@@ -60,7 +61,7 @@ async def test_last_known_list_on_disk_serves_when_the_venue_is_away(tmp_path: P
     catalogue = Catalogue(feed, path, clock)
     assert [row.instrument.symbol for row in await catalogue.rows()] == ["BTCUSDT", "ETHUSDT"]
     assert not catalogue.demo
-    assert catalogue.stats()["source"] == "disk"
+    assert catalogue.stats().source == "disk"
     assert catalogue.problem == "scripted: away"
     assert (await catalogue.resolve("btcusdt")).instrument.symbol == "BTCUSDT"
     with pytest.raises(VenueUnreachable, match="away"):
@@ -77,13 +78,9 @@ async def test_demo_list_is_marked_and_tried_again_until_it_is_real(tmp_path: Pa
         assert rows[0].instrument.symbol == "BTCUSDT"
         assert desk.origin.demo_symbols
         assert desk.origin.problem == "scripted: away"
-        assert desk.health() | {"topics": []} == {
-            "status": "degraded",
-            "working": False,
-            "source": VENUE,
-            "problem": "scripted: away",
-            "topics": [],
-        }
+        health = desk.health()
+        assert (health.status, health.working, health.problem) == ("degraded", False, "scripted: away")
+        assert health.topics == []
         with pytest.raises(VenueUnreachable):
             await desk.catalogue.resolve("PEPEUSDT")
         feed.listing_error = None
@@ -92,7 +89,7 @@ async def test_demo_list_is_marked_and_tried_again_until_it_is_real(tmp_path: Pa
         await clock.advance(11)
         await desk.catalogue.rows()
         assert not desk.origin.demo_symbols
-        assert desk.health()["status"] == "healthy"
+        assert desk.health().status == "healthy"
 
 
 async def test_refresh_that_fails_says_so_and_keeps_the_list():
@@ -114,6 +111,22 @@ async def test_a_list_that_no_feed_can_read_is_a_problem_and_no_failure():
     assert (catalogue.demo, catalogue.problem) == (True, "scripted: its symbol list cannot be read")
     with pytest.raises(VenueUnreachable, match="cannot be read"):
         await catalogue.refresh()
+
+
+async def test_of_a_list_without_measure_the_largest_are_kept(caplog: pytest.LogCaptureFixture):
+    feed = ScriptedFeed(ManualClock())
+    ((eth, btc), instrument) = feed.rows, feed.rows[0].instrument
+    many = [
+        msgspec.structs.replace(eth, instrument=msgspec.structs.replace(instrument, symbol=f"A{number}"), ticker=None)
+        for number in range(2 * MAX_SYMBOLS)
+    ]
+    feed.rows = [*many, btc, eth]
+    catalogue = Catalogue(feed, clock=feed.clock)
+    rows = await catalogue.rows()
+    assert len(rows) == MAX_SYMBOLS
+    assert [row.instrument.symbol for row in rows[:2]] == ["BTCUSDT", "ETHUSDT"]
+    await catalogue.refresh()
+    assert sum("10002 symbols" in record.getMessage() for record in caplog.records) == 1
 
 
 async def test_file_that_is_no_list_is_passed_over(tmp_path: Path):

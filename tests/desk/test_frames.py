@@ -13,7 +13,7 @@ from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Candle, Liquidation, Status, Topic
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frames import FrameReader
-from orderfox_nb.desk.keys import frame_key, parse_key
+from orderfox_nb.desk.streams.registry import frame_key, parse_key
 from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
 from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, snapshot, trade
 
@@ -151,7 +151,7 @@ async def test_fifty_readers_with_fifty_parameters_get_ten_frames_a_second(tmp_p
             for reader in readers:
                 reader.next_frame()
         # The first frame comes at once, then ten a second for ten seconds.
-        assert {reader.taken for reader in readers} <= {100, 101}
+        assert {reader.delivered for reader in readers} <= {100, 101}
         assert feed.opened == {BOOK: 1}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orderfox_nb.clock import ManualClock, settle
-from orderfox_nb.desk.keys import frame_key, parse_key
+from orderfox_nb.desk.streams.registry import frame_key, parse_key
 from tests.desk.scripted import VENUE, ScriptedFeed
 from tests.desk.test_frames import (
     BOOK,
@@ -44,7 +44,7 @@ async def test_desk_that_is_only_entered_opens_nothing(tmp_path: Path):
     async with desk_of(feed, tmp_path) as desk:
         await settle()
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert desk.health()["status"] == "healthy"
+        assert desk.health().status == "healthy"
     assert feed.listing_calls == 0
     assert feed.opened == {}
     assert not feed.entered

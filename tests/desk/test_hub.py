@@ -8,7 +8,8 @@ import pytest
 
 from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.core.events import BookSnapshot, Gap, MarkPrice, Status, Topic, Trade
-from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.tape import TapeState
+from orderfox_nb.desk.desk import topic_health
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.errors import SlowReader, UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
@@ -40,7 +41,7 @@ async def test_fifty_readers_of_one_topic_cost_one_upstream():
         feed.put(TRADES, trade(1, 1), trade(2, 2))
         streams = [hub.stream(TRADES) for _ in range(50)]
         first = await asyncio.gather(*(anext(stream) for stream in streams))
-        assert {event.id for event in first if isinstance(event, Trade)} == {1}
+        assert {event.sequence for event in first if isinstance(event, Trade)} == {1}
         assert feed.opened == {TRADES: 1}
         await asyncio.gather(*(stream.aclose() for stream in streams))
         assert feed.closed == {TRADES: 1}
@@ -58,7 +59,7 @@ async def test_late_reader_gets_the_prelude_and_then_every_live_event():
             seen = [await anext(late) for _ in range(11)]
             feed.put(TRADES, trade(11, 11))
             seen.append(await anext(late))
-        assert [event.id for event in seen if isinstance(event, Trade)] == list(range(1, 12))
+        assert [event.sequence for event in seen if isinstance(event, Trade)] == list(range(1, 12))
         assert isinstance(seen[10], Status)
 
 
@@ -83,14 +84,14 @@ async def test_a_slow_reader_is_told_that_the_venue_restarted_with_what_it_lost(
     async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(TRADES, bound=8) as reader:
         feed.put(TRADES, live(1), *(trade(n, n) for n in range(101, 104)))
         await settle()
-        tape = Tape(BTC)
+        tape = TapeState(BTC)
         for _, event in await reader.batch():
             tape.apply(event)
         feed.put(TRADES, restart, *(trade(n, n) for n in range(1, 21)))
         await settle()
         for _, event in await reader.batch():
             tape.apply(event)
-        assert [held.id for held in tape.view()] == list(range(1, 21))
+        assert [held.sequence for held in tape.view()] == list(range(1, 21))
         # It is told once.
         feed.put(TRADES, *(trade(n, n) for n in range(21, 41)))
         await settle()
@@ -126,16 +127,16 @@ async def test_slow_reader_gets_a_gap_and_a_fresh_prelude_and_slows_nobody():
     ):
         feed.put(TRADES, *(trade(n, n) for n in range(1, 101)))
         await settle()
-        assert [numbered.event.id for numbered in await quick.batch()] == list(range(1, 101))  # type: ignore[union-attr]
+        assert [numbered.event.sequence for numbered in await quick.batch()] == list(range(1, 101))  # type: ignore[union-attr]
         feed.put(TRADES, trade(101, 101))
         gap, *prelude = await slow.batch()
         assert isinstance(gap.event, Gap)
-        model = Tape(BTC)
+        model = TapeState(BTC)
         for _, event in prelude:
             model.apply(event)
         (sequence, last) = (await slow.batch())[0]
         assert isinstance(last, Trade)
-        assert (sequence, last.id) == (101, 101)
+        assert (sequence, last.sequence) == (101, 101)
         model.apply(last)
         state = hub.state(TRADES)
         assert state is not None
@@ -223,8 +224,35 @@ async def test_long_recording_reaches_a_reader_whole():
     feed.preludes[TRADES] = [trade(n, n) for n in range(1, 20_001)]
     async with Hub(feed, linger_s=0, clock=clock) as hub:
         feed.end(TRADES)
-        seen = [event.id async for event in hub.stream(TRADES) if isinstance(event, Trade)]
+        seen = [event.sequence async for event in hub.stream(TRADES) if isinstance(event, Trade)]
     assert seen == list(range(1, 20_001))
+
+
+async def test_events_that_arrive_late_turn_a_topic_stale_until_they_are_in_time():
+    clock = ManualClock()
+    feed = ScriptedFeed(clock)
+    number = 0
+
+    async def arrive(seconds: float, late_s: float) -> None:
+        nonlocal number
+        for _ in range(round(4 * seconds)):
+            number += 1
+            feed.put(TRADES, trade(clock.now_us() - round(late_s * 1e6), number))
+            await settle()
+            await clock.advance(0.25)
+
+    async with Hub(feed, linger_s=0, clock=clock) as hub, hub.watch(TRADES) as state:
+        feed.put(TRADES, live(clock.now_us()))
+        await arrive(10, 0.1)
+        assert topic_health(state).state == "live"
+        await clock.advance(11)
+        await arrive(3, 10.8)
+        late = topic_health(state)
+        assert (late.state, late.reason, late.lag_ms) == ("stale", "events arrive 10.7 s late", 10_800)
+        assert [lapse.reason for lapse in state.quality.intervals()] == [late.reason]
+        await clock.advance(11)
+        await arrive(1, 0.2)
+        assert (topic_health(state).state, topic_health(state).reason) == ("live", "")
 
 
 async def test_silence_turns_a_topic_stale_by_the_venues_clock():

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from orderfox_nb.desk.keys import FrameKey, bar_count, frame_key, parse_key
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.streams.registry import frame_key, parse_key
+from orderfox_nb.desk.streams.v1_candles import bar_count
 from orderfox_nb.errors import BadValue
 from orderfox_nb.views.stamp import encode, rekeyed
 
@@ -43,6 +45,11 @@ def test_canonical_text_of_a_key_reads_back_as_the_key():
         "sim/BTCUSDT/book?rounding=-1",
         "sim/BTCUSDT/book?rounding=nan",
         "sim/BTCUSDT/book?rounding=inf",
+        "sim/BTCUSDT/book?rounding=١٠",
+        "sim/BTCUSDT/book?rounding=１",
+        "sim/BTCUSDT/book?rounding=1_0",
+        "sim/BTCUSDT/candles?bars=２００",
+        "sim/BTCUSDT/depth?range=１",
         "sim/BTCUSDT/candles?interval=7m",
         "sim/BTCUSDT/candles?bars=1e3",
         "sim/BTCUSDT/v1.orderbook?tz=Mars/Olympus",

@@ -8,7 +8,7 @@ import pytest
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Topic
-from orderfox_nb.desk.keys import frame_key, parse_key
+from orderfox_nb.desk.streams.registry import frame_key, parse_key
 from orderfox_nb.errors import BadValue, UnknownSymbol
 from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, trade
 from tests.desk.test_frames import (
@@ -95,7 +95,7 @@ async def test_every_stream_of_a_dashboard_sends_ten_frames_a_second_where_there
         await clock.advance(1.0)
         for reader in readers:
             assert reader.next_frame() is not None
-        before = [reader.taken for reader in readers]
+        before = [reader.delivered for reader in readers]
         for step in range(200):
             now_us = clock.now_us()
             feed.put(BOOK, delta(now_us, 101 + step, [(49_999.9, 1.0 + step)], []))
@@ -104,7 +104,7 @@ async def test_every_stream_of_a_dashboard_sends_ten_frames_a_second_where_there
             await clock.advance(0.05)
             for reader in readers:
                 reader.next_frame()
-        counts = {stream: reader.taken - was for stream, reader, was in zip(streams, readers, before, strict=True)}
+        counts = {stream: reader.delivered - was for stream, reader, was in zip(streams, readers, before, strict=True)}
         assert counts == dict.fromkeys(streams, 100)
 
 

@@ -163,4 +163,4 @@ async def test_a_trade_between_two_ticks_brings_the_new_record_before_it_is_show
                 told += [event for _, event in await reader.batch()]
             assert next(event for event in told if isinstance(event, Gap)).reason.endswith("of BTCUSDT")
             assert tape.instrument.tick_size == finer.tick_size
-            assert [row.id for row in tape.fold.view()] == [1]
+            assert [row.sequence for row in tape.fold.view()] == [1]

@@ -12,7 +12,7 @@ from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.core.events import Gap, Topic
 from orderfox_nb.core.timeframes import DAY_US
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.keys import frame_key
+from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Listing
 from tests.desk.scripted import VENUE, ScriptedFeed, live
@@ -56,7 +56,7 @@ def columns(message: dict[str, Any]) -> dict[int, tuple[float, float, int, float
 
 async def rest(desk: Desk, *, start_us: int | None = None, end_us: int | None = None) -> dict[str, Any]:
     return json.loads(
-        await desk.liquidation_volume(
+        await desk.answers.liquidation_volume(
             "BTCUSDT",
             "1m",
             start_ms=None if start_us is None else start_us // 1000,
@@ -217,11 +217,11 @@ async def test_a_range_up_to_now_is_not_longer_for_the_open_bucket_and_its_answe
         day = await rest(desk, start_us=clock.now_us() - DAY_US)
         assert len(day["data"]) == 1_441
         for interval, count in (("1m", 400), ("1d", 365)):
-            answer = json.loads(await desk.liquidation_volume("BTCUSDT", interval))
+            answer = json.loads(await desk.answers.liquidation_volume("BTCUSDT", interval))
             assert len(answer["data"]) == count
             assert answer["start_time"] == answer["data"][0]["timestamp_ms"]
             bounds = {"start_ms": answer["start_time"], "end_ms": answer["end_time"]}
-            assert json.loads(await desk.liquidation_volume("BTCUSDT", interval, **bounds)) == answer
+            assert json.loads(await desk.answers.liquidation_volume("BTCUSDT", interval, **bounds)) == answer
         with pytest.raises(BadValue, match="at most 1 days"):
             await rest(desk, start_us=clock.now_us() - DAY_US - 1_000)
 

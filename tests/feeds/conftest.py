@@ -11,8 +11,8 @@ import pytest
 
 from orderfox_nb.core.events import Event
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from tests.feeds.scripted_venue import ScriptedVenue
 from tests.feeds.stages import Eager
-from tests.feeds.venue import ScriptedVenue
 
 
 @pytest.fixture

@@ -16,17 +16,31 @@ from typing import Any, Self
 import numpy as np
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.candles import Candles
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Event, Gap, Status, Topic, Trade, encode_event
-from orderfox_nb.core.folds import fold_for
+from orderfox_nb.core.candles import CandleState
+from orderfox_nb.core.channels import fold_for
+from orderfox_nb.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Candle,
+    Event,
+    Gap,
+    Liquidation,
+    Status,
+    Topic,
+    Trade,
+    encode_event,
+)
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.liquidation_volume import LiquidationState
-from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.tape import TapeState
 from orderfox_nb.core.timeframes import MINUTE_US
-from orderfox_nb.feeds.base import Feed
+from orderfox_nb.errors import NoPast
+from orderfox_nb.feeds.base import Feed, deliver
+from orderfox_nb.feeds.past import Fact, Span, read_past
 
 START_US = 1_795_000_000_000_000
 CHANNELS = ("book", "trades", "candles", "liquidations", "mark", "ticker")
+SPOT_CHANNELS = ("book", "trades", "candles", "ticker")
 
 
 async def _nothing() -> None:
@@ -53,16 +67,21 @@ class Stage:
     lose: Callable[[str], None] | None = None
     cut: Callable[[], None] | None = None
     ends: bool = False
-    own: tuple[str, ...] = ("binance", "fetch", "hub", "remote")
+    own: tuple[str, ...] = ("venue", "fetch", "hub", "remote")
 
     def topic(self, channel: Any) -> Topic:
         return Topic(self.feed.venue, self.instrument.symbol, channel, "1m" if channel == "candles" else "")
 
 
 class Reader:
-    """Reads a topic in a task of its own into a list and a fold."""
+    """Reads a topic in a task of its own into a list and a fold.
 
-    def __init__(self, stage: Stage, channel: str) -> None:
+    Args:
+        delivered: Read as the hub does: each event is passed on as it arrives.
+    """
+
+    def __init__(self, stage: Stage, channel: str, *, delivered: bool = False) -> None:
+        self._delivered = delivered
         self._stage = stage
         self.topic = stage.topic(channel)
         self.events: list[Event] = []
@@ -83,12 +102,18 @@ class Reader:
             raise error
 
     async def _read(self) -> None:
+        if self._delivered:
+            await deliver(self._stage.feed, self.topic, self._handle)
+            return
         async with aclosing(self._stage.feed.stream(self.topic)) as stream:
             async for event in stream:
-                self.events.append(event)
-                self.texts.append(encode_event(event))
-                self.fold.apply(event)
-                self._arrived.set()
+                self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        self.events.append(event)
+        self.texts.append(encode_event(event))
+        self.fold.apply(event)
+        self._arrived.set()
 
     async def until(self, condition: Callable[[], bool], *, within_s: float = 60) -> None:
         """Let the venue's time pass until something is so."""
@@ -139,6 +164,14 @@ def _shown(fold: LiquidationState) -> list[tuple[int, str, float]]:
     return [(order.time_us, order.side, round(order.notional, 4)) for order in fold.view()[:20]]
 
 
+async def known_of(stage: Stage, channel: str, kind: type[Fact], limit: int) -> list[Fact]:
+    """Return the newest events of a past, none where the feed keeps none."""
+    try:
+        return (await read_past(stage.feed.past, stage.topic(channel), kind, Span(limit=limit)))[0]
+    except NoPast:
+        return []
+
+
 class StreamContract:
     """What holds for every stream of every feed."""
 
@@ -151,11 +184,10 @@ class StreamContract:
             assert rebuilt.digest() == reader.fold.digest()
 
     async def test_a_stream_says_that_it_is_live_when_its_prelude_is_whole(self, stage: Stage, channel: str) -> None:
-        feed, symbol = stage.feed, stage.instrument.symbol
         # What is there before the stream is opened must be there when it says that it is whole.
-        trades = [trade.id for trade in await feed.trades(symbol, limit=1000)]
-        bars = [bar.open_us for bar in await feed.candles(symbol, "1m", limit=1500)]
-        orders = await feed.liquidations(symbol, limit=20)
+        trades = [trade.sequence or 0 for trade in await known_of(stage, "trades", Trade, 1_000)]
+        bars = [bar.open_us for bar in await known_of(stage, "candles", Candle, 1_500)]
+        orders = await known_of(stage, "liquidations", Liquidation, 20)
         for late in (False, True):
             async with AsyncExitStack() as stack:
                 if late:
@@ -170,13 +202,13 @@ class StreamContract:
                 match fold:
                     case Book():
                         assert fold.synced
-                    case Tape():
-                        known = {trade.id for trade in fold.view()}
+                    case TapeState():
+                        known = {trade.sequence or 0 for trade in fold.view()}
                         assert known
                         # What a list answers as past is also what it has yet to play.
                         due = (number for number in trades if not stage.ends or number <= max(known))
                         assert {number for number in due if number > max(known) - fold.keep} <= known
-                    case Candles():
+                    case CandleState():
                         known = fold.view().open_us.tolist()
                         assert known
                         assert {open_us for open_us in bars if open_us > max(known) - 1500 * MINUTE_US} <= {*known}
@@ -192,7 +224,7 @@ class StreamContract:
             if channel != "liquidations":
                 before = len(reader.facts)
                 await reader.until(lambda: len(reader.facts) > before + 2)
-            ids = [trade.id for trade in reader.of(Trade)]
+            ids = [trade.sequence or 0 for trade in reader.of(Trade)]
             assert ids == list(range(ids[0], ids[0] + len(ids))) if ids else channel != "trades"
             bars = [candle.open_us for candle in reader.of(Candle)]
             assert bars == sorted(bars)
@@ -213,7 +245,7 @@ class StreamContract:
     async def test_two_readers_build_the_same_fold(self, stage: Stage, channel: str) -> None:
         async with Reader(stage, channel) as first:
             await first.until(lambda: first.built)
-            async with Reader(stage, channel) as late:
+            async with Reader(stage, channel, delivered=True) as late:
                 await late.until(lambda: late.built)
                 await late.until(lambda: agree(first, late))
 
@@ -231,7 +263,7 @@ class FaultContract:
 
     async def test_loss_is_made_good_or_told_and_never_silent(self, stage: Stage, channel: str) -> None:
         assert stage.lose is not None
-        async with Reader(stage, channel) as reader, Reader(stage, channel) as other:
+        async with Reader(stage, channel) as reader, Reader(stage, channel, delivered=True) as other:
             await reader.until(lambda: reader.built)
             await other.until(lambda: other.built)
             before = len(reader.facts)
@@ -244,13 +276,13 @@ class FaultContract:
                 assert isinstance(after[0], BookSnapshot)
             if channel == "trades":
                 assert not reader.of(Gap)
-                ids = [trade.id for trade in reader.of(Trade)]
+                ids = [trade.sequence or 0 for trade in reader.of(Trade)]
                 assert ids == list(range(ids[0], ids[0] + len(ids)))
             await reader.until(lambda: agree(reader, other))
 
     async def test_a_cut_connection_is_told_and_heals(self, stage: Stage, channel: str) -> None:
         assert stage.cut is not None
-        async with Reader(stage, channel) as reader:
+        async with Reader(stage, channel, delivered=True) as reader:
             await reader.until(lambda: reader.built)
             stage.cut()
             await reader.until(lambda: any(status.state == "down" for status in reader.of(Status)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
@@ -18,10 +19,12 @@ from tornado.netutil import bind_sockets
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.desk.desk import Desk
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.hub import Hub
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.base import Feed, Listing
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.replay import ReplayFeed
 from orderfox_nb.server.routes import routes
@@ -39,10 +42,11 @@ class Eager(Random):
 
 
 @asynccontextmanager
-async def binance_on_the_embedded_exchange() -> AsyncIterator[Stage]:
-    """The Binance feed on an exchange in this process whose time the test passes."""
-    async with SimServer(Exchange(seed=7, symbols=2, start_us=START_US), manual=True) as server:
-        feed = BinanceFeed(
+async def binance_on_the_embedded_exchange(*, market: Literal["futures", "spot"] = "futures") -> AsyncIterator[Stage]:
+    """The Binance feed, or that of its spot host, on an exchange in this process whose time the test passes."""
+    exchange = Exchange(seed=7, symbols=2, start_us=START_US)
+    async with SimServer(exchange, manual=True, market=market) as server:
+        feed = (SpotFeed if market == "spot" else BinanceFeed)(
             http_url=server.http_url,
             ws_url=server.ws_url,
             origin=Origin(source="sim", venue="sim", simulated=True),
@@ -111,39 +115,43 @@ def over_hub(
 
 
 @asynccontextmanager
+async def served_over(feed: Feed) -> AsyncIterator[str]:
+    """A server of this package on a feed that is entered already; gives its URL."""
+
+    @asynccontextmanager
+    async def open_(settings: Settings) -> AsyncIterator[Desks]:
+        async with Desks([feed], settings, linger_s=0) as desks:
+            yield desks
+
+    with TemporaryDirectory() as folder:
+        service = DeskService(load_settings(data_dir=Path(folder)), public=True, standalone=True, open_=open_)
+        app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+        app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
+        listeners = bind_sockets(0, "127.0.0.1")
+        server = HTTPServer(app)
+        server.add_sockets(listeners)
+        try:
+            yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
+        finally:
+            server.stop()
+            await service.stop()
+            await server.close_all_connections()
+
+
+@asynccontextmanager
 async def remote_over_a_server() -> AsyncIterator[Stage]:
     """A server of this package on the Binance feed, read by another process's feed."""
-    async with binance_on_the_embedded_exchange() as below:
-
-        @asynccontextmanager
-        async def open_(settings: Settings) -> AsyncIterator[Desk]:
-            async with Desk(below.feed, settings, linger_s=0) as desk:
-                yield desk
-
-        with TemporaryDirectory() as folder:
-            service = DeskService(load_settings(data_dir=Path(folder)), public=True, standalone=True, open_=open_)
-            app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
-            app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
-            listeners = bind_sockets(0, "127.0.0.1")
-            server = HTTPServer(app)
-            server.add_sockets(listeners)
-            try:
-                async with RemoteFeed(f"http://127.0.0.1:{listeners[0].getsockname()[1]}", random=Eager()) as feed:
-                    yield replace(
-                        below,
-                        feed=feed,
-                        lose=None,
-                        cut=None,
-                        own=("remote",),
-                    )
-            finally:
-                server.stop()
-                await service.stop()
-                await server.close_all_connections()
+    async with (
+        binance_on_the_embedded_exchange() as below,
+        served_over(below.feed) as url,
+        RemoteFeed(url, random=Eager()) as feed,
+    ):
+        yield replace(below, feed=feed, lose=None, cut=None, own=("remote",))
 
 
 STAGES: dict[str, Callable[[], Any]] = {
     "binance": binance_on_the_embedded_exchange,
+    "spot": partial(binance_on_the_embedded_exchange, market="spot"),
     "replay": replay_of_a_list,
     "hub over binance": over_hub(binance_on_the_embedded_exchange),
     "hub over replay": over_hub(replay_of_a_list),

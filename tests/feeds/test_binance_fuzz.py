@@ -26,7 +26,7 @@ from orderfox_nb.feeds.binance.messages import (
     stream_name,
 )
 from orderfox_nb.feeds.binance.protocol import to_events
-from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, SymbolRow
+from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, ExchangeInfoRow
 
 pytestmark = pytest.mark.feeds
 
@@ -191,7 +191,8 @@ def test_levels_that_cannot_be_read_unsync_the_book_and_the_next_snapshot_heals_
 
 
 @pytest.mark.parametrize(
-    "model", [DepthBody, list[KlineRow], list[AggTradeRow], ExchangeInfo, SymbolRow, list[TickerRow], list[PremiumRow]]
+    "model",
+    [DepthBody, list[KlineRow], list[AggTradeRow], ExchangeInfo, ExchangeInfoRow, list[TickerRow], list[PremiumRow]],
 )
 @given(body=st.binary(max_size=200) | ANYTHING.map(msgspec.json.encode))
 @settings(max_examples=40)

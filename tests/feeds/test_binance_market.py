@@ -22,10 +22,11 @@ from orderfox_nb.core.events import (
     Ticker,
     Topic,
 )
-from orderfox_nb.errors import BadValue, UnknownSymbol
+from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.past import PastPage, Span, read_past
 from tests.feeds.conftest import next_of
-from tests.feeds.venue import ScriptedVenue
+from tests.feeds.scripted_venue import ScriptedVenue
 
 pytestmark = pytest.mark.feeds
 OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]
@@ -35,6 +36,7 @@ OPEN_MS = 1_700_000_040_000
 CANDLES = Topic("binance", "BTCUSDT", "candles", "1m")
 CANDLE_STREAM = "btcusdt@kline_1m"
 LIQUIDATIONS = Topic("binance", "BTCUSDT", "liquidations")
+HOURLY = Topic("binance", "BTCUSDT", "liquidations", "1h")
 ORDER_STREAM = "btcusdt@forceOrder"
 PREMIUM = {
     "symbol": "BTCUSDT",
@@ -235,16 +237,20 @@ async def test_liquidations_open_with_past_sums_and_orders_and_an_order_that_bot
         assert venue.calls("liquidation-orders")[0]["limit"] == "50"
 
 
-async def test_no_past_liquidations_is_quiet_and_not_broken(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+async def test_a_history_that_knows_nothing_of_a_symbol_is_missing_and_not_zero(
+    venue: ScriptedVenue, feed_on: OpenOn
+) -> None:
     venue.answers["premiumIndex"] = PREMIUM
     async with (
         feed_on(venue, liquidation_url=f"{venue.http_url}/api") as feed,
         aclosing(feed.stream(LIQUIDATIONS)) as stream,
     ):
         await next_of(stream, Status)
-        assert (await next_of(stream, Status)).history == "complete"
-        assert await feed.liquidations("BTCUSDT") == []
-        assert await feed.liquidation_volume("BTCUSDT", "1h", start_us=0, end_us=3_600_000_000) is None
+        status = await next_of(stream, Status, LiquidationVolume)
+        assert (status.state, status.history) == ("live", "missing")
+        assert await feed.past.page(LIQUIDATIONS, Span()) == PastPage([])
+        with pytest.raises(NoPast, match="does not know"):
+            await feed.past.page(HOURLY, Span(start_us=0, end_us=3_600_000_000))
 
 
 async def test_a_quiet_time_is_told_from_one_that_the_history_does_not_know(
@@ -268,9 +274,13 @@ async def test_a_quiet_time_is_told_from_one_that_the_history_does_not_know(
 
         async def volume(start_ms: int, hours: int) -> Any:
             end_ms = start_ms + hours * hour_ms
-            return await feed.liquidation_volume("BTCUSDT", "1h", start_us=start_ms * 1000, end_us=end_ms * 1000)
+            span = Span(start_us=start_ms * 1000, end_us=end_ms * 1000)
+            (sums,), left = await read_past(feed.past, HOURLY, LiquidationVolume, span)
+            assert left is None
+            return list(sums.rows)
 
-        assert await volume(kept_from_ms - 5 * day_ms, 24) is None, "before everything that it keeps"
+        with pytest.raises(NoPast):
+            await volume(kept_from_ms - 5 * day_ms, 24)  # before everything that it keeps
         assert await volume(kept_from_ms + 2 * day_ms, 24) == [], "between two orders"
         assert await volume(only_ms, 2) == [(only_ms * 1000, 0.0, 5.0, 1)]
         asked = len(venue.calls("liquidations"))
@@ -290,7 +300,8 @@ async def test_a_history_that_fails_is_told_and_live_orders_go_on(venue: Scripte
         assert (status.state, status.history) == ("live", "missing")
         await venue.send(ORDER_STREAM, forced(3_000))
         assert (await next_of(stream, Liquidation)).time_us == 3_000_000
-        assert await feed.liquidation_volume("BTCUSDT", "1h", start_us=0, end_us=3_600_000_000) is None
+        with pytest.raises(VenueUnreachable):
+            await feed.past.page(HOURLY, Span(start_us=0, end_us=3_600_000_000))
 
 
 async def test_liquidations_of_a_hole_come_from_the_history_and_each_once(

@@ -37,7 +37,7 @@ def test_every_real_frame_of_2026_is_understood(recordings: Path) -> None:
             assert event.received_us == 7
             seen.setdefault(type(event), event)
     assert set(seen) == {Trade, MarkPrice, Candle, Liquidation, BookDelta}
-    assert (seen[Trade].id, seen[Trade].price, seen[Trade].aggressor) == (3404749954, 64990.9, "sell")
+    assert (seen[Trade].sequence, seen[Trade].price, seen[Trade].aggressor) == (3404749954, 64990.9, "sell")
     assert (seen[Candle].open_us, seen[Candle].trades, seen[Candle].closed) == (1786173300000000, 194, True)
     assert (seen[Liquidation].size, seen[Liquidation].price, seen[Liquidation].side) == (5.0, 0.1355, "sell")
     assert seen[BookDelta].bids[0] == (63921.5, 0.31)
@@ -75,7 +75,7 @@ def test_unknown_fields_are_ignored_wherever_they_are() -> None:
         },
     }
     (event,) = events_of(frame)
-    assert (event.id, event.aggressor, event.time_us) == (5, "buy", 9_000)
+    assert (event.sequence, event.aggressor, event.time_us) == (5, "buy", 9_000)
 
 
 @pytest.mark.parametrize("price", ["nan", "inf", "-inf", "abc", ""])

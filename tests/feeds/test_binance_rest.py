@@ -24,11 +24,11 @@ from orderfox_nb.errors import (
     VenueUnreachable,
 )
 from orderfox_nb.feeds.binance.feed import BinanceFeed
-from orderfox_nb.feeds.binance.problems import Problems
 from orderfox_nb.feeds.binance.rest import BinanceRest
-from orderfox_nb.feeds.binance.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
+from orderfox_nb.feeds.venue.problems import Problems
+from orderfox_nb.feeds.venue.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
 from tests.feeds.conftest import next_of
-from tests.feeds.venue import ScriptedVenue, book
+from tests.feeds.scripted_venue import ScriptedVenue, book
 
 pytestmark = pytest.mark.feeds
 OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]
@@ -136,7 +136,7 @@ async def test_nothing_is_sent_while_the_venue_has_told_us_to_wait(
     venue: ScriptedVenue, status: int, retry_after: int
 ) -> None:
     clock = ManualClock()
-    rest = BinanceRest(venue.http_url, venue="binance", clock=clock, patience_s=0.01)
+    rest = BinanceRest(venue.http_url, venue="binance", clock=clock, budget_timeout_s=0.01)
     venue.answers["time"] = deque(
         [
             web.json_response(

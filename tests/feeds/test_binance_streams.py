@@ -15,7 +15,7 @@ from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap, Status, Topic,
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from tests.feeds.conftest import next_of
-from tests.feeds.venue import ScriptedVenue, book, depth, past_trades, trade
+from tests.feeds.scripted_venue import ScriptedVenue, book, depth, past_trades, trade
 
 pytestmark = pytest.mark.feeds
 OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]
@@ -89,7 +89,7 @@ async def test_trades_open_with_the_past_and_each_comes_once_in_the_order_of_ids
 
     venue.answers["aggTrades"] = newest
     async with feed_on(venue) as feed, aclosing(feed.stream(TRADES)) as stream:
-        ids = [(await next_of(stream, Trade, Gap)).id for _ in range(11)]
+        ids = [(await next_of(stream, Trade, Gap)).sequence for _ in range(11)]
         assert ids == list(range(1, 12))
 
 
@@ -105,7 +105,7 @@ async def test_missing_trades_are_fetched_by_id_so_that_nobody_notices(venue: Sc
             await next_of(stream, Trade)
         await venue.send(TRADE_STREAM, trade(20))
         await venue.send(TRADE_STREAM, trade(21))
-        ids = [(await next_of(stream, Trade, Gap)).id for _ in range(11)]
+        ids = [(await next_of(stream, Trade, Gap)).sequence for _ in range(11)]
         assert ids == list(range(11, 22))
 
 
@@ -119,7 +119,7 @@ async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(
         await venue.send(TRADE_STREAM, trade(8))
         gap = await next_of(stream, Trade, Gap)
         assert gap.lost == 4
-        assert (await next_of(stream, Trade)).id == 8
+        assert (await next_of(stream, Trade)).sequence == 8
 
 
 async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_and_the_tape_starts_again(
@@ -131,11 +131,11 @@ async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first
             await next_of(stream, Trade)
         await venue.send(TRADE_STREAM, trade(1_002))
         await venue.send(TRADE_STREAM, trade(1_004))
-        assert (await next_of(stream, Trade, Gap)).id == 1_004, "a late one is no alarm"
+        assert (await next_of(stream, Trade, Gap)).sequence == 1_004, "a late one is no alarm"
         await venue.send(TRADE_STREAM, trade(5) | {"T": trade(1_004)["T"] + 1_001})
         gap = await next_of(stream, Trade, Gap)
         assert (type(gap), gap.restart) == (Gap, True)
-        assert [(await next_of(stream, Trade, Gap)).id for _ in range(5)] == [1, 2, 3, 4, 5]
+        assert [(await next_of(stream, Trade, Gap)).sequence for _ in range(5)] == [1, 2, 3, 4, 5]
         assert (await next_of(stream, Status)).state == "live"
 
 
@@ -159,7 +159,7 @@ async def test_update_ids_that_go_back_at_the_time_of_now_are_told_with_the_firs
         assert (await next_of(books, BookSnapshot, Gap)).update_id == 102
         assert (await next_of(books, BookDelta, Gap)).last_id == 105
         assert (await next_of(trades, Trade, Gap)).restart
-        assert [(await next_of(trades, Trade, Gap)).id for _ in range(4)] == [1, 2, 3, 4]
+        assert [(await next_of(trades, Trade, Gap)).sequence for _ in range(4)] == [1, 2, 3, 4]
 
 
 async def test_an_unknown_symbol_ends_the_stream_with_that_error(venue: ScriptedVenue, feed_on: OpenOn) -> None:
@@ -180,7 +180,7 @@ async def test_a_malformed_frame_is_counted_and_told_and_the_stream_goes_on(
         status = await next_of(stream, Status)
         assert "malformed" in status.reason
         await venue.send(TRADE_STREAM, trade(2))
-        assert (await next_of(stream, Trade)).id == 2
+        assert (await next_of(stream, Trade)).sequence == 2
         assert feed.statistics()["malformed"] == 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.feeds.contract import CHANNELS, FaultContract, Stage, StreamContract
+from tests.feeds.contract import CHANNELS, SPOT_CHANNELS, FaultContract, Stage, StreamContract
 from tests.feeds.stages import FAULTY_STAGES, STAGES
 
 pytestmark = pytest.mark.feeds
@@ -18,13 +18,19 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("stage", STAGES, indirect=True)
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "spot"], indirect=True)
 @pytest.mark.parametrize("channel", CHANNELS)
 class TestEveryStream(StreamContract):
     pass
 
 
-@pytest.mark.parametrize("stage", FAULTY_STAGES, indirect=True)
+@pytest.mark.parametrize("stage", ["spot"], indirect=True)
+@pytest.mark.parametrize("channel", SPOT_CHANNELS)
+class TestEveryStreamOfSpot(StreamContract, FaultContract):
+    test_loss_is_made_good_or_told_and_never_silent = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("stage", [*FAULTY_STAGES, "spot"], indirect=True)
 @pytest.mark.parametrize("channel", ["book", "trades"])
 class TestLostFrames(FaultContract):
     test_a_cut_connection_is_told_and_heals = None  # type: ignore[assignment]

@@ -15,7 +15,7 @@ from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Gap, Status, Topic, Trade
 from orderfox_nb.errors import FeedError, MalformedFrame, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds import remote_link, transport
-from orderfox_nb.feeds.binance.connection import MAX_FRAME_BYTES
+from orderfox_nb.feeds.binance.dialect import MAX_FRAME_BYTES
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance.protocol import MAX_SIDE_BYTES
 from orderfox_nb.feeds.binance.rest import BinanceRest
@@ -23,9 +23,9 @@ from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 from orderfox_nb.feeds.remote import RemoteFeed
 from tests.feeds.conftest import next_of
 from tests.feeds.hostile import MEMORY_BOUND, Attack, Hostile, memory
+from tests.feeds.scripted_venue import ScriptedVenue, book, depth, past_trades, trade
 from tests.feeds.stages import Eager
-from tests.feeds.test_binance_sockets import passing
-from tests.feeds.venue import ScriptedVenue, book, depth, past_trades, trade
+from tests.feeds.venue.test_sockets import passing
 
 pytestmark = pytest.mark.feeds
 OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]
@@ -160,7 +160,7 @@ async def test_a_giant_frame_ends_its_socket_alone_and_the_book_heals(venue: Scr
         passing(clock),
     ):
         assert (await next_of(books, BookSnapshot)).update_id == 10
-        assert (await next_of(trades, Trade)).id == 1
+        assert (await next_of(trades, Trade)).sequence == 1
         before = memory()
         level = ["1.0", "1.0"]
         giant = json.dumps({"stream": DEPTH_STREAM, "data": depth(11, 12, 10, bids=[level] * (MAX_FRAME_BYTES // 8))})
@@ -172,7 +172,7 @@ async def test_a_giant_frame_ends_its_socket_alone_and_the_book_heals(venue: Scr
         assert (down.state, down.reason) == ("down", "it sent a message that is too large, which is refused")
         assert memory() - before < MEMORY_BOUND
         await venue.send(TRADE_STREAM, trade(4))
-        assert (await next_of(trades, Trade)).id in (2, 3, 4)
+        assert (await next_of(trades, Trade)).sequence in (2, 3, 4)
         assert (await next_of(books, BookSnapshot)).update_id == 30
 
 
@@ -248,10 +248,50 @@ async def _redirects(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await writer.drain()
 
 
+async def _headers_without_an_end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"".join(b"X-%d: %s\r\n" % (number, b"a" * 1_000) for number in range(64)))
+        await writer.drain()
+
+
+async def _one_header_without_an_end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+    while True:
+        writer.write(b"a" * 65_536)
+        await writer.drain()
+
+
+@pytest.mark.parametrize("serve", [_headers_without_an_end, _one_header_without_an_end])
+@pytest.mark.parametrize("kind", ["binance", "history", "another server"])
+async def test_an_answer_whose_headers_do_not_end_is_given_up_and_told(serve: Serve, kind: str) -> None:
+    clock = ManualClock()
+    async with listening(serve) as port:
+        url = f"http://127.0.0.1:{port}"
+        rest = BinanceRest(url, venue="binance", clock=clock)
+        api = LiquidationHistory(f"{url}/api", clock=clock)
+        async with RemoteFeed(url, clock=clock) as feed:
+            asks: dict[str, Ask] = {
+                "binance": rest.symbols,
+                "history": lambda: api.orders("BTCUSDT"),
+                "another server": feed.listings,
+            }
+            before = memory()
+            with pytest.raises(VenueUnreachable, match="its answer is not valid HTTP"):
+                await asks[kind]()
+            assert memory() - before < MEMORY_BOUND
+        await rest.close()
+        await api.close()
+
+
 @pytest.mark.parametrize(
     ("serve", "reason"),
-    [(_never, "no answer in time"), (_redirects, "it redirects (HTTP 302), which is not followed")],
-    ids=["never", "redirect"],
+    [
+        (_never, "no answer in time"),
+        (_redirects, "it redirects (HTTP 302), which is not followed"),
+        (_headers_without_an_end, "it does not answer as a WebSocket"),
+    ],
+    ids=["never", "redirect", "headers"],
 )
 @pytest.mark.parametrize("kind", ["venue", "server"])
 async def test_a_handshake_that_never_ends_or_leads_elsewhere_is_given_up_and_told(

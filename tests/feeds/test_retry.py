@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.errors import RateLimited, UnknownSymbol, VenueBlocked, VenueRefused, VenueUnreachable
-from orderfox_nb.feeds.binance.pace import CALM_S, ResyncBucket, ResyncPace
-from orderfox_nb.feeds.binance.sockets import GOOD_AGE_S
 from orderfox_nb.feeds.retry import backoff, is_transient
 from orderfox_nb.feeds.transport import ConnectionLost, network_reason
+from orderfox_nb.feeds.venue.pace import CALM_S, ResyncBucket, ResyncPace
+from orderfox_nb.feeds.venue.sockets import GOOD_AGE_S
 from tests.reliability.rig import STEP_S, Rig, on_quiet_loop, open_rig
 
 pytestmark = pytest.mark.feeds
@@ -41,11 +41,11 @@ def test_only_what_may_pass_by_itself_is_tried_again() -> None:
 def test_each_delay_is_from_the_upper_half_of_a_bound_that_grows_up_to_the_most(
     first_s: float, times: float, factor: float, seed: int
 ) -> None:
-    most_s = first_s * times
+    max_s = first_s * times
     bound_s = first_s
-    for delay_s in islice(backoff(first_s=first_s, most_s=most_s, factor=factor, random=Random(seed)), 40):
+    for delay_s in islice(backoff(first_s=first_s, max_s=max_s, factor=factor, random=Random(seed)), 40):
         assert bound_s / 2 <= delay_s <= bound_s
-        bound_s = min(bound_s * factor, most_s)
+        bound_s = min(bound_s * factor, max_s)
 
 
 def test_the_bound_doubles_from_half_a_second_to_thirty() -> None:

@@ -11,20 +11,24 @@ import msgspec
 import psutil
 import pytest
 
+from orderfox_nb.cli import main
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic, Trade
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import (
     SettingError,
 )
-from orderfox_nb.feeds.base import Origin
 from orderfox_nb.feeds.binance.feed import BinanceFeed
-from orderfox_nb.feeds.binance.venue_clock import VenueClock
-from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.inbox import Inbox, InboxClosed
+from orderfox_nb.feeds.past import Span, read_past
 from orderfox_nb.feeds.remote import RemoteFeed
+from orderfox_nb.feeds.sources import MAX_SYMBOLS, SOURCES, open_feed
+from orderfox_nb.feeds.venue.venue_clock import VenueClock
+from orderfox_nb.sim import command
+from orderfox_nb.sim.listings import LARGEST
 from tests.feeds.conftest import next_of
 
 pytestmark = pytest.mark.feeds
@@ -52,6 +56,9 @@ def test_each_source_is_the_feed_of_its_kind() -> None:
         "sim?symbols=1000",
         "sim?speed=max",
         "sim?speed=0",
+        "sim?speed=٢",
+        "sim?symbols=３",
+        "sim?seed=1_0",
         "sim?seed=x",
         "sim?symbol=4",
         "sim?symbol=",
@@ -72,13 +79,50 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     assert len(str(refused.value)) < 400
 
 
-def test_the_help_for_a_bad_source_offers_what_there_is() -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "ccxt:okx",
+            "one of sim, binance, binance-spot, tape:<file>, recording:<folder> or http://<server>, with ?options",
+        ),
+        ("Binance", "; did you mean binance?"),
+        ("binance_spot", "; did you mean binance-spot?"),
+        ("http:nowhere", "or http://<server>, with ?options"),
+        ("sim?symbol=4", "no symbol); did you mean symbols?"),
+        ("sim?markets=spot", "(there is no markets); did you mean market?"),
+        ("sim?market=options", "market: one of futures, spot"),
+        ("sim?symbols=43", "symbols: from 1 to 42"),
+        ("binance?speed=2", "no options (there is no speed)"),
+    ],
+)
+def test_the_error_of_a_bad_source_offers_what_there_is(text: str, expected: str) -> None:
     with pytest.raises(SettingError) as refused:
-        load_settings(ORDERFOX_SOURCE="ccxt:okx")
-    offered = refused.value.expected
-    assert offered == "one of sim, binance, tape:<file> or http://<server>, with ?options"
-    for source in ("sim", "binance", "http://127.0.0.1:8000"):
-        open_feed(source, load_settings())
+        open_feed(text, load_settings())
+    assert refused.value.expected.endswith(expected)
+
+
+def test_help_and_readme_have_every_source_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["| source | what it is | options (default) |", "|---|---|---|"]
+    for kind in SOURCES:
+        options = [f"`{item.name}` ({item.default}): {item.help}, {item.expected}" for item in kind.options]
+        rows.append(f"| `{kind.form}` | {kind.help} | {'<br>'.join(options) or 'none'} |")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(rows) in readme
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for kind in SOURCES:
+        assert f"{kind.form} {kind.help}" in lines
+        for option in kind.options:
+            assert f"{option.name}={option.default} {option.help} ({option.expected})" in lines
+
+
+def test_the_exchange_alone_has_the_options_and_defaults_of_its_source() -> None:
+    sim = next(kind for kind in SOURCES if kind.name == "sim")
+    parsed = vars(command._parser().parse_args([]))
+    assert {option.name: option.read(option.default) for option in sim.options}.items() <= parsed.items()
+    assert MAX_SYMBOLS == LARGEST
 
 
 def simulations() -> set[int]:
@@ -129,25 +173,26 @@ async def test_a_simulation_after_a_pause_has_the_past_that_it_showed(
     feed, others = open_feed(source, load_settings()), simulations()
     assert isinstance(feed, EmbeddedFeed)
     async with feed:
-        before, times = feed.origin.epoch, []
+        before = feed.origin.epoch
         runs: list[tuple[list[Trade], list[Candle]]] = []
         for _ in range(2):
             async with aclosing(feed.stream(Topic("sim", "BTCUSDT", "book"))) as stream:
                 await next_of(stream, BookSnapshot, within_s=60)
-                times.append(feed.now_us())
-                trades = await feed.trades("BTCUSDT", limit=1_000)
-                runs.append((list(trades), list(await feed.candles("BTCUSDT", "1m", limit=1_000))))
+                trades, _ = await read_past(feed.past, Topic("sim", "BTCUSDT", "trades"), Trade, Span(limit=1_000))
+                minutes = Topic("sim", "BTCUSDT", "candles", "1m")
+                bars, _ = await read_past(feed.past, minutes, Candle, Span(limit=1_000))
+                runs.append((trades, bars))
                 running = [psutil.Process(pid) for pid in simulations() - others]
             _, alive = await asyncio.to_thread(psutil.wait_procs, running, 20)
             assert not alive
             assert feed.origin.epoch == before
         assert feed.statistics()["process_starts"] == 2
-        assert times[0] < times[1], "time goes on"
         (old_trades, old_bars), (new_trades, new_bars) = runs
-        # The same one where nobody has traded meanwhile.
-        assert old_trades[0].id <= new_trades[0].id
-        shared = {trade.id: trade for trade in new_trades}
-        both = [(trade, shared[trade.id]) for trade in old_trades if trade.id in shared]
+        # Time goes on; it is the same trade where nobody has traded meanwhile.
+        assert (old_trades[0].sequence or 0) <= (new_trades[0].sequence or 0)
+        assert old_bars[-1].open_us <= new_bars[-1].open_us
+        shared = {trade.sequence: trade for trade in new_trades}
+        both = [(trade, shared[trade.sequence]) for trade in old_trades if trade.sequence in shared]
         assert all((a.time_us, a.price, a.size) == (b.time_us, b.price, b.size) for a, b in both)
         kept = {bar.open_us: bar for bar in new_bars}
         over = [(bar, kept[bar.open_us]) for bar in old_bars[:-1] if bar.open_us in kept]
@@ -300,3 +345,37 @@ def test_a_venues_clock_keeps_its_rate_over_a_jump_and_holds_still_with_its_tape
     steady.observe(90_000_000, asked_us=2_000_000, answered_us=2_000_000)  # the tape has ended
     clock._now_us = 9_000_000
     assert steady.now_us() == 90_000_000
+
+
+async def test_an_item_reaches_a_direct_reader_at_once_and_in_order() -> None:
+    inbox: Inbox[str] = Inbox(9, overflow=lambda lost: f"lost {lost}")
+    read: list[str] = []
+    holding = False
+
+    def handle(item: str) -> bool:
+        if item == "broken":
+            raise ValueError(item)
+        if not holding:
+            read.append(item)
+        return not holding
+
+    inbox.direct = handle
+    inbox.put("1")
+    assert read == ["1"], "without a turn of the loop"
+    holding = True
+    inbox.put("2")
+    holding = False
+    # What waits is read before: also an urgent item that came later.
+    inbox.put("3")
+    inbox.put_first("urgent")
+    inbox.put("4")
+    assert read == ["1"]
+    assert [await inbox.get() for _ in range(4)] == ["urgent", "2", "3", "4"]
+    inbox.put("5")
+    assert read == ["1", "5"]
+    # What the reader raises is its own, not the writer's.
+    inbox.put("broken")
+    inbox.put("6")
+    assert read == ["1", "5"]
+    with pytest.raises(ValueError, match="broken"):
+        await inbox.get()

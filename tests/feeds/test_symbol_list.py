@@ -17,7 +17,7 @@ from orderfox_nb.desk.catalogue import RETRY_S, Catalogue
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.views.public_symbols import symbols
-from tests.feeds.venue import ScriptedVenue
+from tests.feeds.scripted_venue import ScriptedVenue
 
 pytestmark = pytest.mark.feeds
 OpenOn = Callable[..., AbstractAsyncContextManager[BinanceFeed]]

@@ -38,7 +38,7 @@ def feed() -> ScriptedFeed:
 @pytest.fixture
 def market(feed: ScriptedFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
     """A market on a scripted feed, which really runs on the engine's thread."""
-    monkeypatch.setattr(engines, "open_feed", lambda *_: feed)
+    monkeypatch.setattr(engines, "open_feeds", lambda *_: [feed])
     engine = Engine(load_settings(ORDERFOX_URL="", BACKEND_URL="", ORDERFOX_DATA_DIR=str(tmp_path))).start()
     try:
         yield Market(engine)
@@ -88,7 +88,7 @@ def test_trades_are_by_time_and_those_of_one_time_by_id() -> None:
     times = [5, 3, 4, 4, 9, 8]
     frame = trades_frame([trade_at(NOW_US + time, 10 + at) for at, time in enumerate(times)], ATTRIBUTES)
     assert frame.index.is_monotonic_increasing
-    assert frame["id"].tolist() == [11, 12, 13, 10, 15, 14]
+    assert frame["id"].tolist() == ["11", "12", "13", "10", "15", "14"]
 
 
 def test_a_contract_without_funding_has_a_mark_price_and_no_row_of_funding() -> None:

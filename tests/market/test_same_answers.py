@@ -17,13 +17,14 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import Settings, load_settings
-from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.desks import Desks
 from orderfox_nb.engine import Engine
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.market.connection import Market
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
-from orderfox_nb.widgets import SymbolPicker, kernel_data
+from orderfox_nb.widgets import SymbolPicker
+from orderfox_nb.widgets.kernel import data as kernel_data
 
 pytestmark = pytest.mark.widgets
 
@@ -46,12 +47,12 @@ ATTEMPTS = 20
 
 
 @asynccontextmanager
-async def _served(desk: Desk, folder: Path) -> AsyncIterator[str]:
+async def _served(desks: Desks, folder: Path) -> AsyncIterator[str]:
     """A server of this package on a desk, on the desk's own loop."""
 
     @asynccontextmanager
-    async def open_(_: Settings) -> AsyncIterator[Desk]:
-        yield desk
+    async def open_(_: Settings) -> AsyncIterator[Desks]:
+        yield desks
 
     service = DeskService(load_settings(data_dir=folder), public=True, standalone=True, open_=open_)
     app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
@@ -88,7 +89,7 @@ def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Market]]:
             engine = stack.enter_context(_engine(source, folder))
             made.append(stack.enter_context(Market(engine)))
             if number < 2:
-                service = Service(lambda desk=engine.desk, folder=folder: _served(desk, folder), name="served")
+                service = Service(lambda desks=engine.desks, folder=folder: _served(desks, folder), name="served")
                 source = engine.run(service.start())
                 stack.callback(lambda engine=engine, service=service: engine.run(service.stop()))
         yield made

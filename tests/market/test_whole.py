@@ -9,21 +9,25 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.core.candles import Candles
+from orderfox_nb.analytics.studies import LIVE_CANDLES, input_topics, study_of
+from orderfox_nb.core.candles import CandleState
+from orderfox_nb.core.channels import fold_for
 from orderfox_nb.core.events import BookSnapshot, Channel, Event, Gap, Status, StreamState, Topic, raw_levels
-from orderfox_nb.core.folds import fold_for
 from orderfox_nb.core.quality import QualityState
 from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US
 from orderfox_nb.desk.reader import EventReader
+from orderfox_nb.desk.studies import State, StudyState
 from orderfox_nb.desk.topic import TopicState
+from tests.conftest import examples
 from tests.core.facts import BTC, MONTH_US, kline, liquidation, trade
 
 pytestmark = pytest.mark.core
 
 BARS: Final = 30
+TRADES: Final = Topic("sim", "BTCUSDT", "trades")
 NOW_US: Final = MONTH_US + BARS * MINUTE_US
 CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "candles", "liquidations")
 STEPS = st.sampled_from(
@@ -70,19 +74,27 @@ class Venue:
         return status("down" if step == "down" else "live")
 
 
-def all_of(events: Sequence[Event], state: TopicState) -> bool:
+def candles_with(candles: TopicState, trades: TopicState) -> StudyState:
+    """Return the study of bars that live trades move."""
+    topic = Topic("sim", "BTCUSDT", LIVE_CANDLES, "1m")
+    study = StudyState(topic, study_of(LIVE_CANDLES), [candles])
+    study.join(trades)
+    return study
+
+
+def all_of(events: Sequence[Event], state: State) -> bool:
     """Tell whether a fold has everything of some events."""
-    fold = fold_for(state.topic, BTC)
+    fold = fold_for(input_topics(state.topic)[0], BTC)
     for event in events:
         fold.apply(event)
-    if isinstance(state.fold, Candles):
+    if isinstance(state.fold, CandleState):
         # Live trades may have moved the newest bar.
         starts = state.fold.view().open_us
         return bool(np.array_equal(starts[:BARS], fold.view().open_us) and (np.diff(starts) == MINUTE_US).all())
     return state.fold.digest() == fold.digest()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(channel=st.sampled_from(CHANNELS), steps=st.lists(STEPS, min_size=BARS, max_size=8 * BARS))
 def test_at_any_moment_of_a_prelude_a_topic_is_whole_or_marked_through_any_number_of_servers(
     channel: Channel, steps: list[str]
@@ -94,6 +106,9 @@ async def _through_servers(channel: Channel, steps: list[str]) -> None:
     venue = Venue(channel)
     topic = Topic("sim", "BTCUSDT", channel, "1m" if channel == "candles" else "")
     states = [TopicState(topic, BTC, now_us=lambda: NOW_US) for _ in range(3)]
+    # Live trades move the bars of the study that a chart shows, and not those that are handed on.
+    trades = [TopicState(TRADES, BTC, now_us=lambda: NOW_US) for _ in states]
+    studies = [candles_with(*both) for both in zip(states, trades, strict=True)] if channel == "candles" else []
     readers: list[EventReader | None] = [None, None]
     on_the_way: list[deque[Event]] = [deque(), deque()]
     number = 1_000
@@ -101,19 +116,19 @@ async def _through_servers(channel: Channel, steps: list[str]) -> None:
         kind, _, at = step.partition(" ")
         if kind == "trade" and channel == "candles":
             number += 1
-            for state in states:
-                state.move_bar(trade(number, NOW_US + number))
+            for state in trades:
+                state.apply(trade(number, NOW_US + number))
         elif kind == "join":
             readers[int(at)] = readers[int(at)] or states[int(at)].read(bound=4096, overflow="gap")
         elif kind == "pass":
             await _pass(readers[int(at)], on_the_way[int(at)], states[int(at) + 1])
         elif (event := venue.event(kind)) is not None:
             states[0].apply(event)
-        for state in states:
+        for state in [*states, *studies]:
             shown = state.quality.state
             assert state.whole or shown is not QualityState.LIVE, "half a prelude was called live"
             assert not state.whole or all_of(venue.past, state), "half a prelude was called whole"
-            if isinstance(state.fold, Candles) and (opens := state.fold.view().open_us.tolist()):
+            if isinstance(state.fold, CandleState) and (opens := state.fold.view().open_us.tolist()):
                 assert opens == list(range(opens[0], opens[-1] + 1, MINUTE_US)), "a trade began a bar behind a hole"
 
 
@@ -159,16 +174,18 @@ async def test_a_topic_that_was_whole_when_its_connection_broke_says_so_to_late_
 
 async def test_a_live_trade_begins_no_bar_before_the_past_is_whole_nor_behind_a_gap() -> None:
     state = TopicState(Topic("sim", "BTCUSDT", "candles", "1m"), BTC, now_us=lambda: NOW_US)
-    fold = state.fold
-    assert isinstance(fold, Candles)
+    trades = TopicState(TRADES, BTC, now_us=lambda: NOW_US)
+    study = candles_with(state, trades)
+    fold = study.fold_as(CandleState)
     bars = past_of("candles")
     state.apply(bars[0])
-    state.move_bar(trade(1, NOW_US + HOUR_US))
+    trades.apply(trade(1, NOW_US + HOUR_US))
     assert len(fold.view()) == 1
     for event in [*bars[1:], status("live")]:
         state.apply(event)
-    state.move_bar(trade(2, NOW_US + 1))
+    trades.apply(trade(2, NOW_US + 1))
     assert len(fold.view()) == BARS + 1
     state.apply(Gap(symbol="BTCUSDT", time_us=NOW_US, reason="bars were missed"))
-    state.move_bar(trade(3, NOW_US + HOUR_US))
+    trades.apply(trade(3, NOW_US + HOUR_US))
     assert len(fold.view()) == BARS + 1
+    assert len(state.fold_as(CandleState).view()) == BARS

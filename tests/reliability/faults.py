@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from orderfox_nb.core.events import Channel
 from orderfox_nb.desk.topic import TopicState
-from tests.reliability.rig import CHANNELS, Rig, live, open_rig
+from tests.reliability.rig import CHANNELS, SPOT_CHANNELS, MarketKind, Rig, live, open_rig
 from tests.reliability.truth import differences
 
 REST: Final[dict[Channel, str]] = {
@@ -34,6 +34,7 @@ class Case:
         lasts_s: How long it lasts; 0 for one that strikes and is over.
         strike: Brings it about.
         at_second: Of the minute, at which it strikes; -1 for any.
+        market: Which of the venue's hosts is struck.
     """
 
     fault: str
@@ -43,9 +44,10 @@ class Case:
     healed_s: float
     lasts_s: float = 0.0
     at_second: int = -1
+    market: MarketKind = "futures"
 
     def __str__(self) -> str:
-        return f"{self.fault}-{self.channel}"
+        return f"{self.fault}-{self.channel}" + ("-spot" if self.market == "spot" else "")
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,16 @@ def answers(kind: str, *, needed: str = "cut", **options: Any) -> Strike:
     """Spoil answers of the channel's REST path, and make them needed."""
 
     def strike(rig: Rig, channel: Channel) -> None:
-        _add(rig, kind, **({"path": REST[channel], "count": 2} | options))
+        _add(rig, kind, **({"path": _rest_path(rig, channel), "count": 2} | options))
         if needed:
             _add(rig, needed, stream=rig.stream(channel), count=1 if needed == "cut" else 20)
 
     return strike
+
+
+def _rest_path(rig: Rig, channel: Channel) -> str:
+    path = REST[channel]
+    return path.replace("/fapi/v1", "/api/v3") if rig.channels is SPOT_CHANNELS else path
 
 
 def stale_snapshot(rig: Rig, channel: Channel) -> None:
@@ -91,7 +98,8 @@ def stale_snapshot(rig: Rig, channel: Channel) -> None:
 
 def refused(rig: Rig, channel: Channel) -> None:
     """Cut the socket and refuse two new ones."""
-    _add(rig, "status", path="/public" if channel == "book" else "/market", status=451, count=2)
+    root = "" if rig.channels is SPOT_CHANNELS else "/public" if channel == "book" else "/market"
+    _add(rig, "status", path=f"{root}/stream", status=451, count=2)
     _add(rig, "cut", stream=rig.stream(channel))
 
 
@@ -105,9 +113,11 @@ async def measure(case: Case) -> Figures:
     Raises:
         AssertionError: It was not seen, told where nothing was lost, or not healed, each within its bound.
     """
-    async with open_rig() as rig:
-        states = await rig.open(*(rig.topic(channel) for channel in CHANNELS))
-        state = states[CHANNELS.index(case.channel)]
+    # Spot sends its bars each two seconds.
+    every_us = 2_000_000 if case.market == "spot" else 1_000_000
+    async with open_rig(market=case.market) as rig:
+        states = await rig.open(*(rig.topic(channel) for channel in rig.channels))
+        state = states[rig.channels.index(case.channel)]
         await rig.run(_CALM_S)
         if case.at_second >= 0:
             await rig.run((case.at_second - rig.clock.now_us() / 1e6) % 60)
@@ -124,7 +134,7 @@ async def measure(case: Case) -> Figures:
             over_s = passed_s - case.lasts_s
             if over_s >= 0 and live(state) and (case.seen_s is None or seen_s is not None):
                 healed_s = healed_s or max(over_s, 0.0)
-                if rig.clock.now_us() % 1_000_000 == 0 and over_s > _CALM_S and _equal(rig, states):
+                if rig.clock.now_us() % every_us == 0 and over_s > _CALM_S and _equal(rig, states):
                     break
             else:
                 healed_s = 0.0
@@ -208,6 +218,34 @@ def _cases() -> list[Case]:
         ("slow history", answers("delay", needed="drop", seconds=30.0)),
     ):
         add("liquidations", name, strike, 100.0, 120.0)
+    return cases + _spot_cases()
+
+
+def _spot_cases() -> list[Case]:
+    """What is of the dialect: the chain of the book, one socket for all, klines each two seconds, other paths."""
+    cases: list[Case] = []
+
+    def add(channel: Channel, fault: str, strike: Strike, seen_s: float | None, healed_s: float, **more: Any) -> None:
+        cases.append(Case(fault, channel, strike, seen_s, healed_s, market="spot", **more))
+
+    frozen: dict[Channel, float] = {"book": 6.5, "trades": 4.0, "candles": 7.0}
+    for channel in SPOT_CHANNELS:
+        add(channel, "duplicate", frames("duplicate", 3), None, 0.5)
+        add(channel, "cut", socket("cut"), 0.1, 4.0)
+        add(channel, "refused socket", refused, 0.1, 6.0)
+        if channel in frozen:
+            add(channel, "freeze", frames("freeze", -1), frozen[channel], 4.0, lasts_s=frozen[channel] + 4)
+    add("book", "half-open socket", socket("half_open"), 9.0, 12.0)
+    for fault in ("drop", "reorder", "malformed"):
+        add("book", fault, frames(fault), 0.3, 1.0)
+        add("trades", fault, frames(fault), 0.6, 1.0)
+    add("book", "stale snapshot", stale_snapshot, 0.1, 4.0)
+    add("candles", "malformed", frames("malformed"), 2.1, 3.0)
+    for channel in ("book", "trades", "candles"):
+        needed = "drop" if channel == "trades" else "cut"
+        for status in (429, 503):
+            strike = answers("status", needed=needed, status=status, seconds=7)
+            add(channel, f"REST {status}", strike, 1.2, 30.0)
     return cases
 
 

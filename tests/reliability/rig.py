@@ -11,15 +11,18 @@ import selectors
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Channel, Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.feeds.binance.dialect import BinanceDialect
 from orderfox_nb.feeds.binance.feed import BinanceFeed
-from orderfox_nb.feeds.binance.protocol import stream_of
+from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
+from orderfox_nb.feeds.binance_spot.feed import SpotFeed
+from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Fault, Limits, SimServer
 
@@ -39,6 +42,8 @@ CHANNELS: Final[tuple[Channel, ...]] = (
     "ticker",
     "open_interest",
 )
+SPOT_CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "candles", "ticker")
+MarketKind: TypeAlias = Literal["futures", "spot"]
 
 
 class _CountingSelector(selectors.DefaultSelector):
@@ -86,8 +91,17 @@ def quiet_loop() -> QuietLoop:
 class Venue:
     """An exchange and its server, one after another at the same port."""
 
-    def __init__(self, clock: ManualClock, *, symbols: int, liquidation_rate: float, limits: Limits | None) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        *,
+        symbols: int,
+        liquidation_rate: float,
+        limits: Limits | None,
+        market: MarketKind = "futures",
+    ) -> None:
         self._clock = clock
+        self.market: MarketKind = market
         self._symbols = symbols
         self._liquidation_rate = liquidation_rate
         self._limits = limits
@@ -102,7 +116,9 @@ class Venue:
         self.exchange = Exchange(
             seed, self._symbols, start_us=self._clock.now_us(), liquidation_rate=self._liquidation_rate
         )
-        self.server = SimServer(self.exchange, port=self._port, manual=True, clock=self._clock, limits=self._limits)
+        self.server = SimServer(
+            self.exchange, port=self._port, manual=True, clock=self._clock, limits=self._limits, market=self.market
+        )
         await self.server.__aenter__()
         self._port = self.server.port
         self.up = True
@@ -122,12 +138,14 @@ class Rig:
         clock: Drives all of them.
     """
 
-    def __init__(self, venue: Venue, feed: BinanceFeed, hub: Hub, clock: ManualClock) -> None:
+    def __init__(self, venue: Venue, feed: VenueFeed, hub: Hub, clock: ManualClock) -> None:
         self._venue = venue
         self.feed = feed
         self.hub = hub
         self.clock = clock
         self._stack = AsyncExitStack()
+        self.dialect = SpotDialect() if venue.market == "spot" else BinanceDialect()
+        self.channels = SPOT_CHANNELS if venue.market == "spot" else CHANNELS
 
     @property
     def exchange(self) -> Exchange:
@@ -146,7 +164,7 @@ class Rig:
         return state
 
     def stream(self, channel: Channel, symbol: str = SYMBOL) -> str:
-        return stream_of(self.topic(channel, symbol))
+        return self.dialect.stream_of(self.topic(channel, symbol))
 
     async def open(self, *topics: Topic) -> list[TopicState]:
         """Hold topics open and let them become live."""
@@ -208,6 +226,7 @@ async def open_rig(
     history: bool = True,
     liquidation_rate: float = 20.0,
     limits: Limits | None = None,
+    market: MarketKind = "futures",
     **options: Any,
 ) -> AsyncIterator[Rig]:
     """Start all of it.
@@ -219,11 +238,11 @@ async def open_rig(
         options: For the feed.
     """
     clock = ManualClock(START_US)
-    venue = Venue(clock, symbols=symbols, liquidation_rate=liquidation_rate, limits=limits)
+    venue = Venue(clock, symbols=symbols, liquidation_rate=liquidation_rate, limits=limits, market=market)
     await venue.begin(seed)
     server = venue.server
     try:
-        feed = BinanceFeed(
+        feed = (SpotFeed if market == "spot" else BinanceFeed)(
             http_url=server.http_url,
             ws_url=server.ws_url,
             clock=clock,

@@ -132,7 +132,7 @@ def test_missing_trades_are_told_with_their_number_and_fetched():
         (lapse,) = trades.quality.intervals()
         assert (lapse.state, lapse.lost) == ("gap", 3)
         assert 0 < lapse.end_us - lapse.start_us < 3_000_000
-        ids = [trade.id for trade in trades.fold.view()]
+        ids = [trade.sequence or 0 for trade in trades.fold.view()]
         assert ids == list(range(ids[0], ids[-1] + 1))
 
     play(scene, symbols=2)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.candles import CandleState
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.market_state import Latest
-from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.tape import TapeState
 from orderfox_nb.core.timeframes import MINUTE_US, bar_open_us
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.feeds.binance.latest import POLL_S
+from orderfox_nb.feeds.venue.latest import POLL_S
 from orderfox_nb.sim.facts import LiquidationFact
-from orderfox_nb.sim.market import Market
+from orderfox_nb.sim.market import SymbolMarket
 from orderfox_nb.sim.server.numbers import Numbers
 from tests.reliability.rig import START_US, Rig
 
@@ -27,9 +27,9 @@ def differences(rig: Rig, state: TopicState) -> list[str]:
     fold: Any = state.fold
     if isinstance(fold, Book):
         return _book(fold, market)
-    if isinstance(fold, Tape):
+    if isinstance(fold, TapeState):
         return _tape(fold, market)
-    if isinstance(fold, Candles):
+    if isinstance(fold, CandleState):
         return _candles(fold, market)
     if isinstance(fold, LiquidationState):
         return _liquidations(fold, market, rig)
@@ -37,7 +37,7 @@ def differences(rig: Rig, state: TopicState) -> list[str]:
     return _latest(fold, market, rig)
 
 
-def _book(book: Book, market: Market) -> list[str]:
+def _book(book: Book, market: SymbolMarket) -> list[str]:
     found: list[str] = []
     # Its id is of the exchange's time, and goes on where no level changes.
     _, *truth = market.depth(100_000)
@@ -55,10 +55,16 @@ def _book(book: Book, market: Market) -> list[str]:
     return found
 
 
-def _tape(tape: Tape, market: Market) -> list[str]:
+def _tape(tape: TapeState, market: SymbolMarket) -> list[str]:
     instrument = tape.instrument
     held = [
-        (trade.id, instrument.ticks(trade.price), instrument.lots(trade.size), trade.aggressor, trade.time_us // 1_000)
+        (
+            trade.sequence,
+            instrument.ticks(trade.price),
+            instrument.lots(trade.size),
+            trade.aggressor,
+            trade.time_us // 1_000,
+        )
         for trade in tape.view()
     ]
     real = [
@@ -70,7 +76,7 @@ def _tape(tape: Tape, market: Market) -> list[str]:
     return [f"tape: {len(set(real) - set(held))} missing, {len(set(held) - set(real))} wrong of {len(real)}"]
 
 
-def _candles(candles: Candles, market: Market) -> list[str]:
+def _candles(candles: CandleState, market: SymbolMarket) -> list[str]:
     held, instrument = candles.view(), candles.instrument
     rows = market.klines(candles.interval, limit=len(held))
     if held.open_us.tolist() != [row.open_us for row in rows]:
@@ -99,7 +105,7 @@ def _candles(candles: Candles, market: Market) -> list[str]:
     return found
 
 
-def _liquidations(state: LiquidationState, market: Market, rig: Rig) -> list[str]:
+def _liquidations(state: LiquidationState, market: SymbolMarket, rig: Rig) -> list[str]:
     instrument = rig.instrument(market.symbol)
     listing = market.listing
     numbers = Numbers(tick_size=listing.tick_size, lot_size=listing.lot_size)
@@ -141,7 +147,7 @@ def _liquidations(state: LiquidationState, market: Market, rig: Rig) -> list[str
     return found
 
 
-def _latest(fold: Latest[Any], market: Market, rig: Rig) -> list[str]:
+def _latest(fold: Latest[Any], market: SymbolMarket, rig: Rig) -> list[str]:
     last = fold.view()
     if last is None:
         return ["nothing"]

@@ -25,7 +25,7 @@ from tornado import web
 from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import Settings, load_settings
-from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.desks import Desks
 from orderfox_nb.server.bounded_server import BoundedServer
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
@@ -92,17 +92,18 @@ async def served(
     standalone: bool = True,
     base: str = "/",
     heartbeat_s: float = 15.0,
-    patience_s: float = 10.0,
+    stall_timeout_s: float = 10.0,
     loopback_limited: bool = False,
     send_buffer: int | None = None,
+    http: dict[str, Any] | None = None,
     **variables: Any,
 ) -> AsyncIterator[Served]:
     feed = ScriptedFeed()
 
     @asynccontextmanager
-    async def open_(settings: Settings) -> AsyncIterator[Desk]:
-        async with Desk(feed, settings, linger_s=0) as desk:
-            yield desk
+    async def open_(settings: Settings) -> AsyncIterator[Desks]:
+        async with Desks([feed], settings, linger_s=0) as desks:
+            yield desks
 
     given: Any = settings or load_settings(ORDERFOX_TOKEN=TOKEN, **variables)
     service = DeskService(
@@ -110,7 +111,7 @@ async def served(
         public=public,
         standalone=standalone,
         heartbeat_s=heartbeat_s,
-        patience_s=patience_s,
+        stall_timeout_s=stall_timeout_s,
         loopback_limited=loopback_limited,
         open_=open_,
     )
@@ -119,7 +120,7 @@ async def served(
     listeners = bind_sockets(0, "127.0.0.1")
     if send_buffer is not None:
         listeners[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-    server = BoundedServer(app, **service.bounds())
+    server = BoundedServer(app, **service.bounds(), **(http or {}))
     server.add_sockets(listeners)
     try:
         async with ClientSession() as session:

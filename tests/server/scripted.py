@@ -21,8 +21,10 @@ from orderfox_nb.core.events import (
     raw_levels,
 )
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.timeframes import MINUTE_US
-from orderfox_nb.feeds.base import Listing, Origin
+from orderfox_nb.feeds.base import Listing
+from orderfox_nb.feeds.past import Past, PastPage, Span, page_of, sums_of
 
 VENUE = "scripted"
 START_US = 1_700_000_040_000_000
@@ -72,6 +74,7 @@ class ScriptedFeed:
         self.opened = 0
         self.calls = 0
         self.time_us = START_US
+        self.sums: list[tuple[int, float, float, int]] = []
 
     def now_us(self) -> int:
         return self.time_us
@@ -121,21 +124,21 @@ class ScriptedFeed:
         self.calls += 1
         return LISTINGS
 
-    async def candles(
-        self, symbol: str, interval: str, *, limit: int = 500, end_us: int | None = None
-    ) -> Sequence[Candle]:
-        return bars(symbol, interval, limit, self.time_us if end_us is None else end_us)
+    @property
+    def past(self) -> Past:
+        return self
 
-    async def trades(self, symbol: str, *, limit: int = 100) -> Sequence[Trade]:
-        return [trade(symbol, number, self.time_us) for number in range(1, 151)][-limit:]
-
-    async def liquidations(self, symbol: str, *, limit: int = 50) -> Sequence[Liquidation]:
-        return [liquidation(symbol, number, self.time_us) for number in range(3)][-limit:]
-
-    async def liquidation_volume(
-        self, symbol: str, interval: str, *, start_us: int, end_us: int
-    ) -> Sequence[tuple[int, float, float, int]] | None:
-        return [(start_us - start_us % MINUTE_US + MINUTE_US, 1000.0, 500.0, 2)]
+    async def page(self, topic: Topic, span: Span) -> PastPage:
+        symbol, time_us = topic.symbol, self.time_us
+        if topic.channel == "candles":
+            return PastPage(bars(symbol, topic.interval, span.limit or 500, (span.end_us or time_us + 1) - 1))
+        if topic.interval:
+            first_us = (span.start_us or 0) // MINUTE_US * MINUTE_US + MINUTE_US
+            rows = self.sums or [(first_us, 1000.0, 500.0, 2)]
+            return PastPage((sums_of(topic, span.end_us or time_us, rows),))
+        if topic.channel == "trades":
+            return page_of([trade(symbol, number, time_us) for number in range(1, 151)], span)
+        return page_of([liquidation(symbol, number, time_us) for number in range(3)], span)
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"rest_calls": self.calls}
@@ -154,7 +157,8 @@ def trade(symbol: str, number: int, time_us: int) -> Trade:
     return Trade(
         symbol=symbol,
         time_us=time_us + number,
-        id=number,
+        id=str(number),
+        sequence=number,
         price=50_000.0 + number % 7 * 0.1,
         size=0.001 * (1 + number % 5),
         aggressor="buy" if number % 2 else "sell",

@@ -98,11 +98,7 @@ async def test_orders_and_volume_come_over_one_socket_where_both_are_asked_for(s
 
 async def test_average_is_null_before_the_first_bucket_that_is_known(server: Served) -> None:
     first_us = server.feed.time_us - 5 * MINUTE_US
-
-    async def history(*_: object, **__: object) -> list[tuple[int, float, float, int]]:
-        return [(first_us, 1000.0, 500.0, 2)]
-
-    server.feed.liquidation_volume = history  # type: ignore[method-assign]
+    server.feed.sums = [(first_us, 1000.0, 500.0, 2)]
     start_ms = server.feed.time_us // 1000 - 600_000
     path = f"api/v1/liquidation-volume/BTCUSDT/1m?start_time={start_ms}"
     status, answer = await server.ask(path)

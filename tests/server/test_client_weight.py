@@ -16,7 +16,8 @@ from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
 
 from orderfox_nb.config import Settings, load_settings
-from orderfox_nb.desk.desk import Desk
+from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.desks import Desks
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
@@ -39,10 +40,10 @@ async def serving(folder: Path, **variables: str) -> AsyncIterator[tuple[str, De
         venue = await stack.enter_async_context(SimServer(Exchange(7, 3, start_us=start_us), manual=True))
 
         @asynccontextmanager
-        async def open_(settings: Settings) -> AsyncIterator[Desk]:
+        async def open_(settings: Settings) -> AsyncIterator[Desks]:
             feed = BinanceFeed(http_url=venue.http_url, ws_url=venue.ws_url)
-            async with Desk(feed, settings, linger_s=0) as desk:
-                yield desk
+            async with Desks([feed], settings, linger_s=0) as desks:
+                yield desks
 
         service = DeskService(
             load_settings(data_dir=folder, ORDERFOX_TOKEN=TOKEN, **variables),
@@ -66,7 +67,7 @@ def client_at(address: str) -> ClientSession:
 
 async def test_300_requests_of_old_candles_cost_neither_other_clients_nor_books_anything(tmp_path: Path) -> None:
     async with (
-        serving(tmp_path) as (url, service, venue),
+        serving(tmp_path, ORDERFOX_MAX_CLIENT_REQUESTS="1000") as (url, service, venue),
         client_at("127.0.0.2") as greedy,
         client_at("127.0.0.3") as bystander,
     ):
@@ -80,6 +81,8 @@ async def test_300_requests_of_old_candles_cost_neither_other_clients_nor_books_
             return f"candles/BTCUSDT?timeframe=1m&limit={BARS}&end_time={end_ms}"
 
         assert (await asked(bystander, "symbols"))[0] == 200
+        # However long it takes here, it is one moment for the limits.
+        service.now_s = lambda: 0.0
         flood = [asyncio.ensure_future(asked(greedy, old(number))) for number in range(300)]
         # Meanwhile: another one's old bars, and a book that nobody had open.
         assert (await asked(bystander, old(1)))[0] == 200
@@ -132,10 +135,10 @@ async def test_a_pages_older_bars_are_charged_as_those_of_rest(tmp_path: Path) -
         assert statuses == [200] * 9 + [429]
 
 
-async def test_a_client_opens_so_many_new_books_and_reads_those_that_are_open(tmp_path: Path) -> None:
+async def test_a_client_opens_so_many_new_topics_and_reads_those_that_are_open(tmp_path: Path) -> None:
     """Snapshots of books draw on what is reserved for all books: one client's shall not take another's."""
     async with (
-        serving(tmp_path, ORDERFOX_MAX_CLIENT_BOOKS="2") as (url, service, _),
+        serving(tmp_path, ORDERFOX_MAX_CLIENT_TOPICS="2") as (url, service, _),
         client_at("127.0.0.2") as greedy,
         client_at("127.0.0.3") as bystander,
         greedy.ws_connect(url.replace("http", "ws", 1) + "ws/live") as many,
@@ -154,7 +157,7 @@ async def test_a_client_opens_so_many_new_books_and_reads_those_that_are_open(tm
         for key in ("BTCUSDT/book?rows=10", "BTCUSDT/depth", "BTCUSDT/book?rows=20", "ETHUSDT/book"):
             assert "message" not in await answer(many, f"binance/{key}"), key
         refused = {"type": "gone", "key": "binance/SOLUSDT/book"}
-        sentence = "At most 2 books that nobody else reads may be opened in a minute: try again in 30 s"
+        sentence = "At most 2 book topics without other readers may be opened in a minute: try again in 30 s"
         assert await answer(many, refused["key"]) == {**refused, "message": sentence}
         events = "binance/SOLUSDT/events?channel=book"
         assert await answer(many, events) == {**refused, "key": events, "message": sentence}
@@ -162,11 +165,13 @@ async def test_a_client_opens_so_many_new_books_and_reads_those_that_are_open(tm
             assert (await public.receive_json(timeout=60))["message"] == sentence
             await public.receive(timeout=60)
             assert public.close_code == 1013
+        # Each channel has its own: the trades of a symbol need no book.
+        assert "message" not in await answer(many, "binance/SOLUSDT/trades")
         # Nobody else is concerned, and what others have open costs nothing.
         assert "message" not in await answer(one, "binance/SOLUSDT/book")
         assert "message" not in await answer(many, "binance/SOLUSDT/book?rows=50")
         assert service.opened is not None
-        assert len(service.opened.hub.topics) == 3
+        assert len(service.opened.topics) == 4
         # A minute later there is room again.
         service.now_s = lambda: 61.0
-        service.new_books.open("127.0.0.2", "another")
+        service.new_topics.open("127.0.0.2", Topic("binance", "another", "book"))

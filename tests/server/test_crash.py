@@ -85,7 +85,7 @@ async def test_port_is_free_at_once_and_nothing_outlives_the_server(
         children = child.ps.children(recursive=True)
         assert children_of(child, "orderfox_nb.sim") == 1
         child.process.send_signal(getattr(signal, name))
-        child.process.wait(5)
+        child.process.wait(60)
         # The same port, while those who were connected still linger.
         port = str(urlparse(address).port)
         # Kernels' connection files hold the keys that open them: whoever was killed left them behind.

@@ -7,15 +7,18 @@ import contextlib
 import itertools
 import json
 import socket as sockets
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from orderfox_nb.core.events import Topic
+from orderfox_nb.server.frame_limit import MAX_FRAMES_PER_S
 from orderfox_nb.server.handlers.sockets import COSTLY_PER_S, MAX_LEFT_OUT, MAX_MESSAGES_PER_S, UNSENT, text_frame
-from orderfox_nb.server.limits import MAX_REQUESTS, Places, RateLimit
+from orderfox_nb.server.limits import MAX_REQUESTS, RateLimit, SocketSlots
 from tests.server.conftest import TOKEN, Serve, Served, until
 from tests.server.scripted import VENUE
 from tests.server.test_streams import closed_with, receive
@@ -52,7 +55,7 @@ def test_clients_that_are_told_apart_are_bounded() -> None:
 
 
 def test_places_are_counted_for_each_client_but_this_machine() -> None:
-    places = Places(overall=4, per_client=1)
+    places = SocketSlots(overall=4, per_client=1)
     assert places.reserve("192.0.2.1") == ""
     assert "a client" in places.reserve("192.0.2.1")
     assert [places.reserve("127.0.0.1"), places.reserve("::1"), places.reserve("")] == ["", "", ""]
@@ -171,6 +174,92 @@ async def test_sockets_of_one_client_share_its_rate_of_messages(serve: Serve) ->
             await seen_as("203.0.113.9", Authorization=f"token {TOKEN}"),
         ):
             assert [answer["type"] for answer in await answers(other, each)] == ["pong"] * each
+
+
+@pytest.mark.parametrize("kind", ["pings", "empty fragments"])
+async def test_frames_that_are_no_messages_are_limited_too(held: Served, kind: str) -> None:
+    """Pings and fragments pass the limit of messages, and a flood of them took the server's whole core."""
+
+    async def pieces(number: int) -> AsyncIterator[str]:
+        for _ in range(number):
+            yield ""
+
+    async with connect(held.ws_url + LIVE) as beside, connect(held.ws_url + LIVE) as flooding:
+        await receive(beside)
+        await receive(flooding)
+        with contextlib.suppress(ConnectionClosed):
+            if kind == "pings":
+                for _ in range(MAX_FRAMES_PER_S):
+                    await flooding.ping()
+            else:
+                await flooding.send(pieces(MAX_FRAMES_PER_S))
+        assert flooding.state is State.OPEN, "as many as a second has are let through"
+        with pytest.raises(ConnectionClosed):  # noqa: PT012  (which of them it is depends on the network)
+            async with asyncio.timeout(60):
+                if kind == "pings":
+                    while True:
+                        await flooding.ping()
+                await flooding.send(pieces(100_000))
+                await flooding.wait_closed()
+                await flooding.ping()
+        await beside.send('{"type": "ping"}')
+        assert (await receive(beside, "pong"))["type"] == "pong"
+
+
+async def test_frames_of_one_client_are_counted_over_its_sockets(serve: Serve) -> None:
+    async with serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_MESSAGES="100") as server:
+        server.service.now_s = lambda: 0.0
+        async with connect(server.ws_url + LIVE) as one, connect(server.ws_url + LIVE) as two:
+            for _ in range(60):
+                await (await one.ping())
+            with pytest.raises(ConnectionClosed):  # noqa: PT012  (which of them it is depends on the network)
+                for _ in range(60):
+                    await (await two.ping())
+            # Whoever has the token is trusted.
+            headers = {"Authorization": f"token {TOKEN}"}
+            async with connect(server.ws_url + LIVE, additional_headers=headers) as trusted:
+                await (await trusted.ping())
+
+
+async def test_streams_of_events_are_counted_for_each_client(serve: Serve) -> None:
+    """Each has a queue and is encoded for its reader alone, also where many read one topic."""
+    async with (
+        serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_EVENTS="2") as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        one, two = [await stack.enter_async_context(connect(server.ws_url + LIVE)) for _ in range(2)]
+        for socket in (one, two):
+            await receive(socket)
+
+        async def subscribed(socket: ClientConnection, name: str) -> dict[str, Any]:
+            key = f"{VENUE}/BTCUSDT/events?channel=mark&subscription={name}"
+            await socket.send(json.dumps({"type": "subscribe", "key": key}))
+            while (message := await receive(socket)).get("key") != key:
+                pass
+            return message
+
+        assert (await subscribed(one, "a"))["type"] == "event"
+        assert (await subscribed(two, "b"))["type"] == "event"
+        refused = await subscribed(two, "c")
+        assert refused["type"] == "gone"
+        assert refused["message"] == "At most 2 streams of events a client: close one and try again"
+        await one.close()
+        while (await subscribed(two, "d"))["type"] == "gone":
+            pass
+
+
+async def test_questions_over_rest_are_limited_for_each_client(serve: Serve) -> None:
+    async with serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_REQUESTS="3") as server:
+        server.service.now_s = lambda: 0.0
+        statuses = [(await server.ask("api/v1/health"))[0] for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        async with server.session.get(server.url + "api/v1/health") as response:
+            assert (await response.json())["detail"] == "At most 3 requests a second"
+            assert response.headers["Retry-After"] == "1"
+        headers = {"Authorization": f"token {TOKEN}"}
+        assert (await server.ask("api/v1/health", headers=headers))[0] == 200
+        server.service.now_s = lambda: 1.0
+        assert (await server.ask("api/v1/health"))[0] == 200
 
 
 async def test_changes_of_parameters_are_limited(held: Served) -> None:

@@ -49,7 +49,7 @@ async def live_frame(socket: ClientConnection, key: str) -> dict[str, Any]:
 async def test_hello_says_version_venue_and_origin(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/live") as socket:
         hello = await receive(socket)
-    assert (hello["wire"], hello["version"], hello["venue"]) == (1, __version__, VENUE)
+    assert (hello["wire"], hello["version"], hello["venue"]) == (2, __version__, VENUE)
     assert hello["origin"] == {
         "source": "scripted",
         "venue": VENUE,
@@ -57,6 +57,8 @@ async def test_hello_says_version_venue_and_origin(server: Served) -> None:
         "recorded": False,
         "problem": "",
         "demo_symbols": False,
+        "unbroken_trades": True,
+        "absent": [],
         "epoch": "",
     }
     assert hello["time"] == server.feed.time_us // 1000

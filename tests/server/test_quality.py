@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from orderfox_nb.core.events import Gap, Status, Topic, Trade
-from orderfox_nb.server import models
+from orderfox_nb.views import contract
 from tests.server.conftest import Served, until
 from tests.server.scripted import START_US, VENUE, trade
 from tests.server.test_live import live_frame, page, receive
@@ -27,7 +27,7 @@ def arrived(number: int, time_us: int) -> Trade:
 async def quality(server: Served) -> dict[str, Any]:
     status, answer = await server.ask("api/v1/quality/btc/usdt")
     assert status == 200
-    msgspec.convert(answer, models.QualityAnswer, strict=True)
+    msgspec.convert(answer, contract.QualityAnswer, strict=True)
     return {row["topic"]: row for row in answer["topics"]}
 
 

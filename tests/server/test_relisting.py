@@ -18,11 +18,12 @@ from tornado import web
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.candles import CandleState
 from orderfox_nb.core.events import Channel, Topic
-from orderfox_nb.core.tape import Tape
+from orderfox_nb.core.tape import TapeState
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.keys import frame_key
+from orderfox_nb.desk.desks import Desks
+from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.remote import RemoteFeed
@@ -74,8 +75,8 @@ class Venue:
         found: list[str] = []
         book, tape, candles = states["book"].fold, states["trades"].fold, states["candles"].fold
         assert isinstance(book, Book)
-        assert isinstance(tape, Tape)
-        assert isinstance(candles, Candles)
+        assert isinstance(tape, TapeState)
+        assert isinstance(candles, CandleState)
         answer = await self.asked("depth", limit=500)  # half of what a snapshot reaches
         for side, told in (("bid", answer["bids"]), ("ask", answer["asks"])):
             instrument = states["book"].instrument
@@ -87,7 +88,7 @@ class Venue:
             if held != [(Decimal(price), Decimal(size)) for price, size in told]:
                 found.append(f"{side}s {held[:3]} are not {told[:3]}")
         trades = await self.asked("aggTrades", limit=200)
-        if [(t.id, t.price, t.size) for t in tape.newest(200)] != [
+        if [(t.sequence, t.price, t.size) for t in tape.newest(200)] != [
             (row["a"], float(row["p"]), float(row["q"])) for row in trades
         ]:
             found.append("trades")
@@ -151,17 +152,17 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
 @asynccontextmanager
 async def serving(feed: BinanceFeed, folder: Path) -> AsyncIterator[tuple[str, Desk]]:
     """A server of this package on a feed; yields its address and its desk."""
-    async with Desk(feed, load_settings(data_dir=folder), linger_s=0) as desk:
+    async with Desks([feed], load_settings(data_dir=folder), linger_s=0) as desks:
 
         @asynccontextmanager
-        async def open_(_: Settings) -> AsyncIterator[Desk]:
-            yield desk
+        async def open_(_: Settings) -> AsyncIterator[Desks]:
+            yield desks
 
         service = DeskService(load_settings(data_dir=folder), public=True, standalone=True, open_=open_)
         app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
         app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
         async with served_by(app) as url:
-            yield url, desk
+            yield url, desks.first
         await service.stop()
 
 
@@ -241,4 +242,4 @@ async def test_a_tick_that_changes_while_it_is_watched_leaves_every_channel_equa
         ]
         assert trouble == []
         row = next(row for row in await first.catalogue.rows() if row.instrument.symbol == SYMBOL)
-        assert public_symbol(row)["tickSize"] == 0.1
+        assert public_symbol(row).tick_size == 0.1

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from tornado import web
 from tornado.httpserver import HTTPServer
@@ -16,12 +17,13 @@ from tornado.websocket import WebSocketHandler
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Channel, Event, Status, Topic
+from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import FeedError, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.feeds.catalog import open_feed
 from orderfox_nb.feeds.remote import RemoteFeed
+from orderfox_nb.feeds.sources import open_feed
 from tests.server.conftest import TOKEN, Served, until
 from tests.server.scripted import LISTINGS, START_US, listing
 
@@ -32,8 +34,31 @@ OURS = {"Authorization": f"token {TOKEN}"}
 
 async def test_past_liquidations_of_another_server_are_listed_once(server: Served) -> None:
     async with Desk(RemoteFeed(server.url), load_settings(), linger_s=0) as desk:
-        rows = json.loads((await desk.liquidations("BTCUSDT", limit=10)).text)
+        rows = json.loads((await desk.answers.liquidations("BTCUSDT", limit=10)).text)
     assert [row["quantity"] for row in rows] == ["2.5", "1.5", "0.5"]
+
+
+async def test_origin_of_another_server_is_passed_on_whole(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = Origin(
+        source="theirs",
+        venue="their-venue",
+        simulated=True,
+        recorded=True,
+        unbroken_trades=False,
+        absent=("liquidations", "mark"),
+    )
+    monkeypatch.setattr(server.feed, "origin", theirs)
+    ours = msgspec.structs.replace(theirs, source=server.url.rstrip("/"))
+    async with RemoteFeed(server.url) as feed:
+        assert feed.origin.unbroken_trades
+        await feed.listings()  # said with an answer over REST
+        assert feed.origin == ours
+    topic = Topic("remote", "BTCUSDT", "trades")
+    async with RemoteFeed(server.url) as feed, aclosing(feed.stream(topic)) as stream, asyncio.timeout(30):
+        async for event in stream:
+            if isinstance(event, Status) and event.state == "live":
+                break
+        assert feed.origin == ours
 
 
 async def test_more_topics_than_a_socket_carries_are_read_over_several(

@@ -18,9 +18,11 @@ from tornado.websocket import WebSocketHandler
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.events import Channel, Event, Gap, Status, Topic, Trade, encode_event
-from orderfox_nb.desk.desk import Desk
-from orderfox_nb.feeds.base import Feed, Origin
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.desks import Desks
+from orderfox_nb.feeds.base import Feed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
+from orderfox_nb.feeds.past import Span, read_past
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
@@ -96,9 +98,9 @@ async def serving(feed: Feed, folder: Path, *, port: int = 0) -> AsyncIterator[t
     """A server of this package on a feed, at the port of one before if that is given; yields address and port."""
 
     @asynccontextmanager
-    async def open_(settings: Settings) -> AsyncIterator[Desk]:
-        async with Desk(feed, settings, linger_s=0) as desk:
-            yield desk
+    async def open_(settings: Settings) -> AsyncIterator[Desks]:
+        async with Desks([feed], settings, linger_s=0) as desks:
+            yield desks
 
     service = DeskService(load_settings(data_dir=folder), public=True, standalone=True, open_=open_)
     app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
@@ -148,10 +150,12 @@ async def test_after_a_demo_server_was_restarted_all_that_is_told_is_of_its_new_
                 await until(lambda: all(heard.restarts for heard in every))
                 await until(lambda: all(heard.live for heard in every) and len(trades.since_restart(Trade)) > 200)
                 assert feed.origin.epoch not in ("", epoch)
-                real = {row.id: _to_the_ms(row) for row in await feed.trades("BTCUSDT", limit=1000)}
+                newest, _ = await read_past(feed.past, Topic("remote", "BTCUSDT", "trades"), Trade, Span(limit=1000))
+                real = {row.id: _to_the_ms(row) for row in newest}
                 now = trades.since_restart(Trade)
-                assert now[0].id <= before[-1].id, "the new venue's ids are as low as those of the one before"
-                assert [row.id for row in now] == list(range(now[0].id, now[0].id + len(now)))
+                first_now, last_before = now[0].sequence or 0, before[-1].sequence or 0
+                assert first_now <= last_before, "the new venue's ids are as low as those of the one before"
+                assert [row.sequence for row in now] == list(range(first_now, first_now + len(now)))
                 assert not set(map(_to_the_ms, before)) & set(map(_to_the_ms, now))
                 compared = [row for row in now if row.id in real]
                 assert len(compared) > 100
@@ -159,7 +163,7 @@ async def test_after_a_demo_server_was_restarted_all_that_is_told_is_of_its_new_
                 assert [len(heard.restarts) for heard in every] == [1, 1, 1]
 
 
-def _to_the_ms(row: Trade) -> tuple[int, int, float, float]:
+def _to_the_ms(row: Trade) -> tuple[str, int, float, float]:
     """What REST tells of a trade."""
     return row.id, row.time_us // 1_000, row.price, row.size
 
@@ -178,7 +182,7 @@ async def test_a_restart_in_an_outage_is_told_once_and_before_the_prelude(server
         (told,) = heard.restarts
         assert all(isinstance(event, (Status, Gap)) for event in heard.events[at:told])
         if channel == "trades":
-            ids = [row.id for row in heard.since_restart(Trade)]
+            ids = [row.sequence for row in heard.since_restart(Trade)]
             assert ids == list(range(1, 151)), "the whole prelude, whose ids were known of the venue before"
 
 
@@ -194,7 +198,7 @@ async def test_a_link_that_comes_back_to_the_same_venue_tells_no_restart(
         cut(server)
         await until(came_back(heard, at))
         assert not heard.restarts
-        ids = [row.id for row in heard.of(Trade)]
+        ids = [row.sequence for row in heard.of(Trade)]
         assert ids == sorted(set(ids)), "trades go on by id"
 
 
@@ -240,7 +244,7 @@ async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often
     restart_venue(server, "" if in_band else "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, aclosing(feed.stream(topic_of("trades"))) as events:
         async for event in events:
-            if isinstance(event, Trade) and event.id == 150:
+            if isinstance(event, Trade) and event.sequence == 150:
                 break
         frames = feed.statistics()["frames"]
 
@@ -265,10 +269,10 @@ async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often
         async with asyncio.timeout(60):
             async for event in events:
                 read.append(event)
-                if isinstance(event, Trade) and event.id == 150:
+                if isinstance(event, Trade) and event.sequence == 150:
                     break
         assert [isinstance(event, Gap) and event.restart for event in read].count(True) == 1
-        assert {event.id for event in read if isinstance(event, Trade)} <= set(range(1, 151))
+        assert {event.sequence for event in read if isinstance(event, Trade)} <= set(range(1, 151))
 
 
 async def test_a_reader_that_comes_after_a_restart_is_told_of_none(server: Served) -> None:
@@ -299,7 +303,7 @@ async def test_a_restart_behind_two_servers_is_told_by_both(server: Served, tmp_
         await until(came_back(heard, at))
         await until(lambda: feed.origin.epoch == between.origin.epoch == "two")
         assert len(heard.restarts) == 1
-        assert [row.id for row in heard.since_restart(Trade)] == list(range(1, 151))
+        assert [row.sequence for row in heard.since_restart(Trade)] == list(range(1, 151))
 
 
 async def test_what_is_left_of_an_earlier_subscription_is_no_part_of_the_next(server: Served) -> None:
@@ -308,7 +312,7 @@ async def test_what_is_left_of_an_earlier_subscription_is_no_part_of_the_next(se
 
     class Late(WebSocketHandler):
         def open(self) -> None:
-            self.write_message({"type": "hello", "wire": 1, "venue": "scripted", "time": START_US // 1_000})
+            self.write_message({"type": "hello", "wire": 2, "venue": "scripted", "time": START_US // 1_000})
 
         def on_message(self, message: str | bytes) -> None:
             command = msgspec.json.decode(message)
@@ -329,7 +333,7 @@ async def test_what_is_left_of_an_earlier_subscription_is_no_part_of_the_next(se
         for _ in range(2):
             async with Heard(feed, "trades") as heard:
                 await until(lambda heard=heard: len(heard.of(Trade)) == 3)
-                assert [row.id for row in heard.of(Trade)] == [1, 2, 3]
+                assert [row.sequence for row in heard.of(Trade)] == [1, 2, 3]
         assert told == ["subscribe", "subscribe", "unsubscribe", "subscribe"]
 
 

@@ -15,12 +15,12 @@ import pytest
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.parameters import Parameter, limit, time_ms
 from orderfox_nb.errors import SettingError, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.server import models
-from orderfox_nb.server.handlers.parameters import Parameter, limit, time_ms
 from orderfox_nb.server.openapi import readable
 from orderfox_nb.server.routes import REST
+from orderfox_nb.views import contract
 from tests.server.conftest import Child, Serve, Served
 from tests.server.scripted import START_US, VENUE
 
@@ -45,6 +45,11 @@ NOW_MS = START_US // 1000
         ("orderbook/BTCUSDT?limit=many", 400, "limit"),
         ("orderbook/BTCUSDT?limit=1.5", 400, "limit"),
         ("orderbook/BTCUSDT?limit=", 400, "limit"),
+        ("orderbook/BTCUSDT?limit=%D9%A5", 400, "limit '٥'"),
+        ("orderbook/BTCUSDT?rounding=%D9%A1%D9%A0", 400, "rounding '١٠'"),
+        ("orderbook/BTCUSDT?rounding=%EF%BC%91", 400, "rounding '１'"),
+        ("orderbook/BTCUSDT?rounding=1_0", 400, "rounding"),
+        ("candles/BTCUSDT?end_time=%EF%BC%91", 400, "end_time"),
         ("orderbook/BTCUSDT?rounding=0", 400, "rounding"),
         ("orderbook/BTCUSDT?rounding=-0.1", 400, "rounding"),
         ("orderbook/BTCUSDT?rounding=NaN", 400, "rounding"),
@@ -104,7 +109,7 @@ async def test_methods_that_nobody_knows_make_no_series_of_their_own(server: Ser
 
 
 async def test_body_that_is_too_large_is_413(server: Served) -> None:
-    status, answer = await server.ask("api/v1/refresh-symbols", method="POST", data=b"x" * 1_000_001)
+    status, answer = await server.ask("api/v1/refresh-symbols", method="POST", data=b"x" * 16_385)
     assert (status, answer["status_code"]) == (413, 413)
 
 
@@ -131,7 +136,7 @@ async def test_a_list_tells_its_limit_and_its_quality_in_headers(
             assert response.status == 200
             assert response.headers["X-Limit"] == in_force
             assert len(await response.json()) <= int(in_force)
-            quality = msgspec.json.decode(response.headers["X-Quality"], type=models.Quality)
+            quality = msgspec.json.decode(response.headers["X-Quality"], type=contract.QualityView)
             assert (quality.state, quality.coverage) == ("live", coverage)
             assert quality.since >= NOW_MS
     async with server.session.get(f"{server.url}api/v1/{path}/NOPE") as response:
@@ -156,7 +161,7 @@ async def typed(server: Served, path: str, model: Any) -> Any:
 
 
 async def test_symbols_come_by_volume_with_all_that_a_chart_needs(server: Served) -> None:
-    rows = await typed(server, "symbols", list[models.SymbolRow])
+    rows = await typed(server, "symbols", list[contract.SymbolRow])
     assert [row.id for row in rows] == ["BTCUSDT", "ETHUSDT", "BTCUSDC"]
     first = rows[0]
     assert (first.symbol, first.ui_name, first.volume24h_formatted) == ("BTC/USDT:USDT", "BTC/USDT", "12.59B")
@@ -169,11 +174,13 @@ async def unreachable() -> Sequence[Listing]:
 
 
 async def test_a_list_of_symbols_that_is_not_the_venues_own_is_marked(server: Served) -> None:
-    async def marked(desk: Desk) -> tuple[models.Quality, int]:
+    async def marked(desk: Desk) -> tuple[contract.QualityView, int]:
         async with server.session.get(server.url + "api/v1/symbols") as response:
             assert "X-Limit" not in response.headers
             assert response.headers["X-Quality"] == msgspec.json.encode(desk.catalogue.quality).decode()
-            return msgspec.json.decode(response.headers["X-Quality"], type=models.Quality), len(await response.json())
+            return msgspec.json.decode(response.headers["X-Quality"], type=contract.QualityView), len(
+                await response.json()
+            )
 
     desk = await server.service.desk()
     listings, began_ms = server.feed.listings, time.time_ns() // 1_000_000
@@ -196,29 +203,29 @@ async def test_a_list_of_symbols_that_is_not_the_venues_own_is_marked(server: Se
 async def test_symbols_are_loaded_once_and_again_on_request(server: Served) -> None:
     for _ in range(3):
         await server.ask("api/v1/symbols")
-    stats = await typed(server, "symbol-cache-stats", models.CacheStats)
+    stats = await typed(server, "symbol-cache-stats", contract.CacheStats)
     assert (stats.exchange_calls, stats.symbols, stats.ttl_seconds) == (1, 3, 300)
     headers = {"Authorization": f"token {server.service.token}"}
     _, answer = await server.ask("api/v1/refresh-symbols", method="POST", headers=headers)
-    assert msgspec.convert(answer, models.Refreshed).exchange_calls == 2
+    assert msgspec.convert(answer, contract.Refreshed).exchange_calls == 2
     assert server.feed.calls == 2
 
 
 async def test_order_book_is_the_message_of_the_socket(server: Served) -> None:
-    book = await typed(server, "orderbook/BTCUSDT?limit=999&rounding=0.25", models.OrderBookAnswer)
+    book = await typed(server, "orderbook/BTCUSDT?limit=999&rounding=0.25", contract.OrderBookAnswer)
     assert (book.limit, book.rounding) == (50, 0.25)
     assert book.bids[0].price == 49_990.0
     assert book.asks[-1].price == 50_000.0
 
 
 async def test_trades_come_newest_first(server: Served) -> None:
-    rows = await typed(server, "trades/BTCUSDT?limit=5", list[models.TradeRow])
+    rows = await typed(server, "trades/BTCUSDT?limit=5", list[contract.TradeRow])
     assert [row.id for row in rows] == ["150", "149", "148", "147", "146"]
-    assert len(await typed(server, "trades/BTCUSDT?limit=99999", list[models.TradeRow])) == 150
+    assert len(await typed(server, "trades/BTCUSDT?limit=99999", list[contract.TradeRow])) == 150
 
 
 async def test_candles_come_oldest_first(server: Served) -> None:
-    rows = await typed(server, "candles/BTCUSDT?limit=10", list[models.CandleRow])
+    rows = await typed(server, "candles/BTCUSDT?limit=10", list[contract.CandleRow])
     assert len(rows) == 10
     times = [row.time for row in rows]
     assert times == sorted(times)
@@ -226,10 +233,10 @@ async def test_candles_come_oldest_first(server: Served) -> None:
 
 
 async def test_liquidations_come_newest_first(server: Served) -> None:
-    rows = await typed(server, "liquidations/BTCUSDT", list[models.LiquidationRow])
+    rows = await typed(server, "liquidations/BTCUSDT", list[contract.LiquidationRow])
     assert [row.quantity for row in rows] == ["2.5", "1.5", "0.5"]
     assert rows[0].side == "SELL"
-    assert rows[0].priceUsdtFormatted == "125,005"
+    assert rows[0].price_usdt_formatted == "125,005"
 
 
 async def test_liquidation_volume_is_contiguous_and_the_same_twice(server: Served) -> None:
@@ -239,7 +246,7 @@ async def test_liquidation_volume_is_contiguous_and_the_same_twice(server: Serve
         f"liquidation-volume/BTCUSDT/1m?start_time={start}&end_time={end}",
         f"liquidation-volume/BTCUSDT/1m?start={start}&end={end}",
     ]
-    answers = [await typed(server, path, models.LiquidationVolumeAnswer) for path in paths]
+    answers = [await typed(server, path, contract.LiquidationVolumeAnswer) for path in paths]
     assert answers[0] == answers[1]
     times = [bucket.timestamp_ms for bucket in answers[0].data]
     assert times == list(range(start, end, 60_000))
@@ -247,11 +254,11 @@ async def test_liquidation_volume_is_contiguous_and_the_same_twice(server: Serve
 
 
 async def test_health_opens_nothing_and_then_tells_of_topics(server: Served) -> None:
-    before = await typed(server, "health", models.HealthAnswer)
+    before = await typed(server, "health", contract.HealthAnswer)
     assert (before.status, before.topics) == ("healthy", [])
     assert server.feed.opened == server.feed.entered == server.feed.calls == 0
     await server.ask("api/v1/orderbook/BTCUSDT")
-    after = await typed(server, "health", models.HealthAnswer)
+    after = await typed(server, "health", contract.HealthAnswer)
     assert after.exchange_calls == 1
 
 
@@ -300,7 +307,7 @@ async def test_document_names_every_route_and_its_parameters(server: Served) -> 
     assert set(document["paths"]) == {readable(pattern, handler.path) for pattern, handler in REST}
     assert "/api/v1/liquidation-volume/{symbol}/{timeframe}" in document["paths"]
     parameters = document["paths"]["/api/v1/candles/{symbol}"]["get"]["parameters"]
-    assert [rule["name"] for rule in parameters] == ["symbol", "timeframe", "limit", "end_time"]
+    assert [rule["name"] for rule in parameters] == ["symbol", "timeframe", "limit", "end_time", "venue"]
     assert document["paths"]["/api/v1/refresh-symbols"]["post"]["security"] == [{"token": []}]
     for pattern, handler in REST:
         for operation in document["paths"][readable(pattern, handler.path)].values():

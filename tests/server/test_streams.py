@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from orderfox_nb.core.events import BookDelta, Status, Topic, raw_levels
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.server import models
 from orderfox_nb.server.handlers.sockets import cut_reason, parse_message
+from orderfox_nb.views import contract
 from tests.server.conftest import Serve, Served
 from tests.server.scripted import LISTINGS, VENUE, trade
 
@@ -105,6 +105,9 @@ async def test_both_path_forms_open_the_stream_under_the_canonical_symbol(server
         ("orderbook/BTCUSDT?limit=-1", "limit"),
         ("orderbook/BTCUSDT?limit=many", "limit"),
         ("orderbook/BTCUSDT?limit=", "limit"),
+        ("orderbook/BTCUSDT?limit=%D9%A5", "limit"),
+        ("orderbook/BTCUSDT?rounding=%D9%A1%D9%A0", "rounding"),
+        ("candles/BTCUSDT?container_width=%EF%BC%95%EF%BC%90%EF%BC%90", "container_width"),
         ("orderbook/BTCUSDT?rounding=0", "rounding"),
         ("orderbook/BTCUSDT?rounding=-1", "rounding"),
         ("orderbook/BTCUSDT?rounding=NaN", "rounding"),
@@ -164,6 +167,7 @@ async def test_every_socket_answers_pings_and_survives_nonsense(server: Served, 
             '{"type":"subscribe","key":"scripted/\\udfff/events?channel=book"}',
             '{"type":"request","id":1,"what":"candles","symbol":"\\ud800","interval":"1m"}',
             '{"type":"update_params","rounding":"\\ud800"}',
+            '{"type":"update_params","rounding":"\\u0661\\u0660"}',
         ):
             await socket.send(nonsense)
             assert (await receive(socket, "error"))["message"]
@@ -189,7 +193,7 @@ async def test_quiet_socket_gets_heartbeats(serve: Serve, path: str) -> None:
 async def test_book_has_the_form_of_the_contract(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT?limit=3&rounding=0.25&tz=Asia/Tokyo") as socket:
         text = await socket.recv()
-    book = msgspec.json.decode(text, type=models.OrderBookAnswer)
+    book = msgspec.json.decode(text, type=contract.OrderBookAnswer)
     assert [row.price for row in book.bids] == sorted((row.price for row in book.bids), reverse=True)
     assert [row.price for row in book.asks] == sorted((row.price for row in book.asks), reverse=True)
     assert book.asks[-1].price == 50_000.0
@@ -297,7 +301,7 @@ async def test_trades_message_replaces_the_table(server: Served) -> None:
         later = await receive(socket)
         assert later["initial"] is False
         assert [row["id"] for row in later["trades"]] == [str(number) for number in range(151, 51, -1)]
-        msgspec.convert(later["trades"], list[models.TradeRow])
+        msgspec.convert(later["trades"], list[contract.TradeRow])
 
 
 async def test_delta_trades_come_once_each_and_none_is_left_out(server: Served) -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from orderfox_nb.core.events import Gap, Status
-from orderfox_nb.server import models
+from orderfox_nb.views import contract
 from tests.server.conftest import Serve, Served, until
 from tests.server.scripted import liquidation
 from tests.server.test_streams import BOOK, LIQUIDATIONS, closed_with, moved_book, receive
@@ -26,7 +26,7 @@ async def test_volume_covers_the_range_of_the_candles_beside_it(server: Served) 
         async with connect(url + "liquidations/BTCUSDT?timeframe=1m") as socket:
             volume = await receive(socket)
         assert volume["type"] == "liquidation_volume"
-        msgspec.convert(volume["data"], list[models.VolumeBucket])
+        msgspec.convert(volume["data"], list[contract.VolumeBucket])
         assert volume["is_update"] is False
         assert [bucket["time"] for bucket in volume["data"]] == [bar["time"] for bar in history["data"]]
 
@@ -56,7 +56,7 @@ async def test_three_readers_each_receive_every_liquidation(server: Served) -> N
             first = await receive(socket)
             assert first["initial"] is True
             assert [order["quantity"] for order in first["data"]] == ["2.5", "1.5", "0.5"]
-            msgspec.convert(first["data"], list[models.LiquidationRow])
+            msgspec.convert(first["data"], list[contract.LiquidationRow])
         for number in range(3, 103):
             server.feed.emit(LIQUIDATIONS, liquidation("BTCUSDT", number, server.feed.time_us))
         for socket in (one, two, three):
@@ -101,7 +101,7 @@ async def test_orders_that_a_feed_tells_again_after_a_gap_are_not_sent_again(ser
 async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
     serve: Serve,
 ) -> None:
-    async with serve(send_buffer=4096, patience_s=0.2) as server:
+    async with serve(send_buffer=4096, stall_timeout_s=0.2) as server:
         url = server.ws_url + "api/v1/ws/liquidations/BTCUSDT"
         async with connect(url, max_queue=1) as stalled, connect(url) as reader:
             await receive(reader)

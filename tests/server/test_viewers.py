@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from orderfox_nb.server.viewer.pages import CHECK_S, RETRY_S, Pages, asks_kernels, rendering_key
+from orderfox_nb.server.viewer.pages import CHECK_S, RETRY_S, Pages, has_kernel_per_viewer, rendering_key
 from orderfox_nb.server.viewer.renderer import RenderingFailed, public_reason
 from orderfox_nb.server.viewer.rendering import Page, Rendering
 from tests.server.conftest import NOTEBOOK, Child
@@ -140,11 +140,11 @@ def check_states(page: str) -> None:
 def test_notebook_s_own_metadata_asks_for_kernels(tmp_path: Path) -> None:
     notebook = tmp_path / "own.ipynb"
     write_notebook(notebook, "1", orderfox={"kernel_per_viewer": True})
-    assert asks_kernels(notebook)
+    assert has_kernel_per_viewer(notebook)
     write_notebook(notebook, "1", orderfox={})
-    assert not asks_kernels(notebook)
+    assert not has_kernel_per_viewer(notebook)
     notebook.write_text("no notebook")
-    assert not asks_kernels(notebook)
+    assert not has_kernel_per_viewer(notebook)
 
 
 def test_key_follows_the_notebook_and_the_source(tmp_path: Path) -> None:

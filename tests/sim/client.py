@@ -1,4 +1,4 @@
-"""A bare client of the venue's protocol: it only reads what comes."""
+"""A minimal client of the venue's protocol."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Socket:
                 return frame
             self.frames.append(frame)
 
-    async def taken(self) -> list[Any]:
+    async def received(self) -> list[Any]:
         """Return the frames up to now: everything that the server sent before it answers a request."""
         await self.ask("LIST_SUBSCRIPTIONS", request_id=999)
         frames, self.frames = self.frames, []

@@ -85,7 +85,7 @@ async def test_ccxt_reads_series_of_the_past(venue: Any) -> None:
     assert len(await soon(venue.fetch_open_interest_history(BTC, "1h", limit=5))) == 5
 
 
-async def test_ccxt_calls_an_unknown_symbol_a_bad_one(venue: Any) -> None:
+async def test_ccxt_rejects_an_unknown_symbol(venue: Any) -> None:
     from ccxt.base.errors import BadSymbol
 
     with pytest.raises(BadSymbol):

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US, TIMEFRAME_US, bar_open_us, next_bar_us
-from orderfox_nb.sim.facts import KlineRow, LiquidationFact, TradeFact
+from orderfox_nb.sim.facts import BarRow, LiquidationFact, TradeFact
 from orderfox_nb.sim.listings import listings
-from orderfox_nb.sim.market import Market
+from orderfox_nb.sim.market import SymbolMarket
 
 pytestmark = pytest.mark.sim
 
@@ -19,28 +19,27 @@ START_US = 1_790_000_030_000_000
 SECOND_US = 1_000_000
 
 
-def opened(symbol: str = "BTCUSDT", *, start_us: int = START_US, seed: int = 7) -> Market:
+def opened(symbol: str = "BTCUSDT", *, start_us: int = START_US, seed: int = 7) -> SymbolMarket:
     listed = {listing.symbol: listing for listing in listings(24, start_us=start_us)}
-    return Market(listed[symbol], seed=seed, start_us=start_us)
+    return SymbolMarket(listed[symbol], seed=seed, start_us=start_us)
 
 
 @pytest.fixture(scope="module")
-def market() -> Market:
+def market() -> SymbolMarket:
     """A market three minutes after its start."""
     market = opened("LINKUSDT")
     market.advance(START_US + 200 * SECOND_US)
     return market
 
 
-def summed(rows: list[KlineRow], timeframe: str) -> list[KlineRow]:
-    """Put bars together in the plainest way."""
-    groups: dict[int, list[KlineRow]] = {}
+def summed(rows: list[BarRow], timeframe: str) -> list[BarRow]:
+    """Merge bars in the simplest way."""
+    groups: dict[int, list[BarRow]] = {}
     for row in rows:
         groups.setdefault(bar_open_us(row.open_us, timeframe), []).append(row)
     return [
-        KlineRow(
+        BarRow(
             open_us,
-            next_bar_us(open_us, timeframe),
             group[0].open,
             max(row.high for row in group),
             min(row.low for row in group),
@@ -50,6 +49,7 @@ def summed(rows: list[KlineRow], timeframe: str) -> list[KlineRow]:
             sum(row.trades for row in group),
             sum(row.taker_lots for row in group),
             sum(row.taker_quote for row in group),
+            next_bar_us(open_us, timeframe),
         )
         for open_us, group in groups.items()
     ]
@@ -59,7 +59,7 @@ def summed(rows: list[KlineRow], timeframe: str) -> list[KlineRow]:
     ("timeframe", "parts"),
     [("3m", "1m"), ("5m", "1m"), ("15m", "5m"), ("1h", "15m"), ("4h", "1h"), ("1d", "4h"), ("1w", "1d"), ("1M", "1d")],
 )
-def test_long_bar_is_the_sum_of_its_short_ones(market: Market, timeframe: str, parts: str) -> None:
+def test_long_bar_is_the_sum_of_its_short_ones(market: SymbolMarket, timeframe: str, parts: str) -> None:
     long = market.klines(timeframe, limit=8)
     short = market.klines(parts, start_us=long[0].open_us, limit=1_500)
     assert summed(short, timeframe) == long
@@ -67,11 +67,11 @@ def test_long_bar_is_the_sum_of_its_short_ones(market: Market, timeframe: str, p
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAME_US)
-def test_bars_follow_each_other_without_a_hole(market: Market, timeframe: str) -> None:
+def test_bars_follow_each_other_without_a_hole(market: SymbolMarket, timeframe: str) -> None:
     rows = market.klines(timeframe, limit=1_500)
     listed_us = market.listing.onboard_us
-    wanted = 1_500 if TIMEFRAME_US[timeframe] <= DAY_US else (market.now_us - listed_us) // TIMEFRAME_US[timeframe]
-    assert len(rows) >= min(wanted, 1_500) - 1
+    expected = 1_500 if TIMEFRAME_US[timeframe] <= DAY_US else (market.now_us - listed_us) // TIMEFRAME_US[timeframe]
+    assert len(rows) >= min(expected, 1_500) - 1
     assert all(row.close_us == after.open_us for row, after in itertools.pairwise(rows))
     for row in rows:
         assert row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high
@@ -80,7 +80,7 @@ def test_bars_follow_each_other_without_a_hole(market: Market, timeframe: str) -
         assert row.low > 0
 
 
-def test_a_window_of_the_past_is_the_same_from_both_ends(market: Market) -> None:
+def test_a_window_of_the_past_is_the_same_from_both_ends(market: SymbolMarket) -> None:
     end_us = bar_open_us(START_US, "1h") - 40 * DAY_US
     last = market.klines("1m", end_us=end_us, limit=700)
     first = market.klines("1m", start_us=last[0].open_us, limit=700)
@@ -88,7 +88,7 @@ def test_a_window_of_the_past_is_the_same_from_both_ends(market: Market) -> None
     assert last[-1].open_us == end_us
 
 
-def test_bars_begin_with_the_listing(market: Market) -> None:
+def test_bars_start_at_the_listing(market: SymbolMarket) -> None:
     row = market.klines("1m", start_us=0, limit=1)[0]
     assert row.open_us == market.listing.onboard_us
     assert market.klines("1M", start_us=0, limit=1)[0].open_us <= row.open_us
@@ -102,7 +102,7 @@ def test_current_bar_is_the_last_of_the_bars(timeframe: str) -> None:
         assert market.current_kline(timeframe) == market.klines(timeframe, limit=3)[-1]
 
 
-def test_live_bar_goes_on_from_the_history_and_grows_from_the_trades() -> None:
+def test_live_bar_continues_the_history_and_grows_from_the_trades() -> None:
     market = opened()
     minute_us = bar_open_us(START_US, "1m")
     before = market.klines("1m", limit=2)
@@ -129,7 +129,7 @@ def test_start_at_a_whole_block_has_a_past_too() -> None:
     assert len(market.aggregate_trades(1_000, start_us=start_us - HOUR_US)) == 1_000
 
 
-def test_long_bars_go_on_over_the_bound_of_a_block() -> None:
+def test_long_bars_continue_over_the_bound_of_a_block() -> None:
     bound_us = START_US - START_US % (8 * DAY_US)
     market = opened("XRPUSDT", start_us=bound_us - 30 * SECOND_US)
     before = market.aggregate_trades(50)
@@ -149,7 +149,7 @@ def test_minute_without_a_trade_yet_is_flat() -> None:
     assert {rows[-1].open, rows[-1].high, rows[-1].low, rows[-1].close} == {rows[-2].close}
 
 
-def test_trade_ids_go_on_from_the_history_without_a_hole() -> None:
+def test_trade_ids_continue_the_history_without_a_hole() -> None:
     market = opened("SOLUSDT")
     before = market.aggregate_trades(1_000)
     market.advance(START_US + 20 * SECOND_US)

@@ -44,19 +44,19 @@ def test_the_latest_of_a_second_is_the_public_one(minutes: Run) -> None:
         assert fact.sampled == (fact is latest[symbol, fact.time_us // SECOND_US])
 
 
-def test_an_order_is_told_when_its_second_is_over(minutes: Run) -> None:
+def test_an_order_is_reported_when_its_second_is_over(minutes: Run) -> None:
     _, liquidations, _ = minutes
     assert all(fact.event_us // SECOND_US > fact.time_us // SECOND_US for _, fact in liquidations)
 
 
-def test_truth_and_history_hold_what_the_stream_has_told_and_no_more(minutes: Run) -> None:
+def test_truth_and_history_hold_exactly_what_the_stream_has_reported(minutes: Run) -> None:
     exchange, liquidations, _ = minutes
     market = exchange.markets[0]
-    told = [fact for symbol, fact in liquidations if symbol == market.symbol]
-    assert market.liquidations_truth(START_US, market.now_us) == told
-    assert market.liquidation_orders(START_US, market.now_us) == [fact for fact in told if fact.sampled]
-    middle = told[len(told) // 2]
-    after = [fact for fact in told if fact.time_us > middle.time_us]
+    reported = [fact for symbol, fact in liquidations if symbol == market.symbol]
+    assert market.liquidations_truth(START_US, market.now_us) == reported
+    assert market.liquidation_orders(START_US, market.now_us) == [fact for fact in reported if fact.sampled]
+    middle = reported[len(reported) // 2]
+    after = [fact for fact in reported if fact.time_us > middle.time_us]
     assert market.liquidations_truth(middle.time_us + 1, market.now_us) == after
 
 

@@ -10,7 +10,7 @@ import pytest
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.facts import Fact, LevelFact, LiquidationFact, MarkFact, TradeFact
 from orderfox_nb.sim.listings import LARGEST, listings
-from orderfox_nb.sim.market import Market
+from orderfox_nb.sim.market import SymbolMarket
 
 pytestmark = pytest.mark.sim
 
@@ -22,7 +22,7 @@ def opened(symbols: int = 1, seed: int = 7, start_us: int = START_US) -> Exchang
     return Exchange(seed, symbols, start_us=start_us)
 
 
-def facts_of(market: Market, *, until_s: float, each_s: float) -> list[Fact]:
+def facts_of(market: SymbolMarket, *, until_s: float, each_s: float) -> list[Fact]:
     facts: list[Fact] = []
     now_us, end_us = START_US, START_US + int(until_s * SECOND_US)
     while now_us < end_us:
@@ -31,7 +31,7 @@ def facts_of(market: Market, *, until_s: float, each_s: float) -> list[Fact]:
     return facts
 
 
-def test_facts_do_not_depend_on_how_often_they_are_asked_for() -> None:
+def test_facts_do_not_depend_on_the_pace_of_calls() -> None:
     often = facts_of(opened(3).market("SOLUSDT"), until_s=12, each_s=0.037)
     seldom = facts_of(opened(24).market("SOLUSDT"), until_s=12, each_s=5)
     assert often == seldom
@@ -107,8 +107,8 @@ def test_facts_belong_to_their_step_and_trades_are_in_time_order() -> None:
     for step in range(1, 200):
         now_us = market.start_us + step * step_us
         for fact in market.advance(now_us):
-            told_us = fact.event_us if isinstance(fact, LiquidationFact) else fact.time_us
-            assert now_us - step_us - 60_000 <= told_us < now_us
+            reported_us = fact.event_us if isinstance(fact, LiquidationFact) else fact.time_us
+            assert now_us - step_us - 60_000 <= reported_us < now_us
             if isinstance(fact, TradeFact):
                 assert fact.time_us >= last_us
                 last_us = fact.time_us

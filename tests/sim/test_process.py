@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from orderfox_nb.errors import VenueUnreachable
+from orderfox_nb.sim.command import main
 from orderfox_nb.sim.process import SimProcess
 
 pytestmark = pytest.mark.sim
@@ -57,10 +58,18 @@ async def test_the_child_ends_when_its_parent_is_killed() -> None:
     await gone(child)
 
 
-async def test_a_child_that_cannot_start_says_why() -> None:
+async def test_a_child_that_cannot_start_reports_the_reason() -> None:
     with pytest.raises(VenueUnreachable, match="nowhere"):
         async with SimProcess(["--tape", "/nowhere/to/be/found"]):
             pass
+
+
+@pytest.mark.parametrize("option", ["--port=٨", "--seed=1_0", "--start=１", "--symbols=３", "--speed=٢"])
+def test_digits_of_other_scripts_are_no_number(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([option])
+    assert refused.value.code == 2
+    assert option.partition("=")[2] in capsys.readouterr().err
 
 
 async def test_a_wrong_option_is_one_line_and_exit_code_2() -> None:

@@ -1,9 +1,9 @@
-"""The past is a function of the seed and of the time: after any pause and in another process it is the same one."""
+"""The past is a function of the seed and the time: it is the same after any pause and in another process."""
 
 from __future__ import annotations
 
 import itertools
-import json
+import os
 import subprocess
 import sys
 
@@ -15,7 +15,7 @@ from orderfox_nb.core.timeframes import DAY_US, HOUR_US, MINUTE_US, SECOND_US, T
 from orderfox_nb.sim.facts import Fact, LiquidationFact, MarkFact, TradeFact
 from orderfox_nb.sim.history import History
 from orderfox_nb.sim.listings import LARGEST, listings
-from orderfox_nb.sim.market import Market
+from orderfox_nb.sim.market import SymbolMarket
 
 pytestmark = pytest.mark.sim
 
@@ -24,16 +24,16 @@ SYMBOLS = {listing.symbol: listing for listing in listings(LARGEST, start_us=STA
 RATE = 20.0
 
 
-def opened(symbol: str, start_us: int, *, seed: int = 7) -> Market:
-    return Market(SYMBOLS[symbol], seed=seed, start_us=start_us, liquidation_rate=RATE)
+def opened(symbol: str, start_us: int, *, seed: int = 7) -> SymbolMarket:
+    return SymbolMarket(SYMBOLS[symbol], seed=seed, start_us=start_us, liquidation_rate=RATE)
 
 
-def ran(market: Market, seconds: float) -> list[Fact]:
+def ran(market: SymbolMarket, seconds: float) -> list[Fact]:
     return market.advance(market.now_us + int(seconds * SECOND_US))
 
 
-def shown(market: Market, end_us: int) -> list[object]:
-    """Return what a market says of the time before another one."""
+def shown(market: SymbolMarket, end_us: int) -> list[object]:
+    """Return the answers of a market about the time before an end."""
     bars = [
         [row for row in market.klines(timeframe, end_us=end_us, limit=limit) if row.close_us <= end_us]
         for timeframe, length_us in TIMEFRAME_US.items()
@@ -56,22 +56,22 @@ def shown(market: Market, end_us: int) -> list[object]:
     runs_s=st.lists(st.integers(1, 40), min_size=2, max_size=3),
     pauses_s=st.lists(st.integers(0, 900), min_size=3, max_size=3),
 )
-def test_what_was_shown_before_a_pause_is_there_after_it(symbol: str, runs_s: list[int], pauses_s: list[int]) -> None:
+def test_the_past_is_the_same_after_a_pause(symbol: str, runs_s: list[int], pauses_s: list[int]) -> None:
     start_us = START_US
-    told: list[Fact] = []
+    reported: list[Fact] = []
     answers: list[tuple[int, list[object]]] = []
     for run_s, pause_s in zip(runs_s, pauses_s, strict=False):
         market = opened(symbol, start_us)
-        told += ran(market, run_s)
+        reported += ran(market, run_s)
         now_us = market.now_us
         answers.append((now_us, shown(market, now_us)))
         for end_us, answer in answers:
             assert shown(market, end_us) == answer
         start_us = now_us + pause_s * SECOND_US
-    trades = [fact for fact in told if isinstance(fact, TradeFact)]
+    trades = [fact for fact in reported if isinstance(fact, TradeFact)]
     kept = market.aggregate_trades(1_000_000, start_us=START_US)
     assert [trade for trade in kept if trade in set(trades)] == trades
-    forced = [fact for fact in told if isinstance(fact, LiquidationFact)]
+    forced = [fact for fact in reported if isinstance(fact, LiquidationFact)]
     assert set(forced) <= set(market.liquidations_truth(START_US - 2 * SECOND_US, market.now_us))
 
 
@@ -88,7 +88,7 @@ def test_two_markets_of_one_seed_agree_from_then_on(later_s: int) -> None:
     ]
 
 
-def test_update_ids_go_on_after_a_pause() -> None:
+def test_update_ids_continue_after_a_pause() -> None:
     market = opened("ENAUSDT", START_US)
     ran(market, 30)
     after = opened("ENAUSDT", market.now_us + SECOND_US)
@@ -104,25 +104,32 @@ def test_another_seed_has_another_past_and_other_ids() -> None:
 
 def test_two_processes_agree() -> None:
     code = (
-        "import sys, json\n"
+        "import sys, hashlib\n"
         "from orderfox_nb.sim.exchange import Exchange\n"
         "start_us, end_us = int(sys.argv[1]), int(sys.argv[2])\n"
-        "market = Exchange(7, 3, start_us=start_us).markets[2]\n"
-        "market.advance(end_us)\n"
-        "rows = [market.klines(each, limit=100) for each in ('1m', '1h')]\n"
-        "trades = market.aggregate_trades(500)\n"
-        "print(json.dumps([str(rows), str(trades), str(market.mark())]))\n"
+        "exchange = Exchange(7, 3, start_us=start_us, liquidation_rate=20)\n"
+        "market = exchange.markets[2]\n"
+        "facts = market.advance(end_us)\n"
+        "bars = [market.klines(each, limit=100) for each in ('1m', '1h')]\n"
+        "past = [bars, market.aggregate_trades(500), market.mark(), market.liquidation_orders(0, end_us, 100)]\n"
+        "for part in (past, [exchange.listings, facts, market.depth(1_000)]):\n"
+        "    print(len(facts), hashlib.sha256(repr(part).encode()).hexdigest())\n"
     )
     end_us = START_US + 100 * SECOND_US
-    said = [
-        json.loads(
-            subprocess.run(
-                [sys.executable, "-c", code, str(start_us), str(end_us)], check=True, capture_output=True, timeout=100
-            ).stdout
-        )
-        for start_us in (START_US, START_US + 77 * SECOND_US)
-    ]
-    assert said[0] == said[1]
+
+    def digests(start_us: int, hash_seed: str) -> list[str]:
+        command = [sys.executable, "-c", code, str(start_us), str(end_us)]
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=100)
+        return ran.stdout.splitlines()
+
+    first = digests(START_US, "1")
+    assert int(first[1].split()[0]) > 1_000
+    assert digests(START_US, "2") == first
+    # A later start has the same past and a book of its own.
+    later = digests(START_US + 77 * SECOND_US, "1")
+    assert later[0].split()[1] == first[0].split()[1]
+    assert later[1] != first[1]
 
 
 @settings(max_examples=40, deadline=None)

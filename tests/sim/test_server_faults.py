@@ -23,7 +23,7 @@ async def test_a_dropped_frame_breaks_the_chain_once(client: Client, server: Sim
     await server.advance(1)
     server.add_fault("drop", stream=DEPTH)
     await server.advance(2)
-    assert chain_breaks(await socket.taken()) == 1
+    assert chain_breaks(await socket.received()) == 1
     assert server.statistics()["faults"] == {"drop": 1}
     assert not server.faults
 
@@ -32,7 +32,7 @@ async def test_a_duplicated_frame_comes_twice(client: Client, server: SimServer)
     socket = await client.socket("/market/ws/btcusdt@aggTrade")
     server.add_fault("duplicate", symbol="BTCUSDT", count=2)
     await server.advance(3)
-    ids = [frame["a"] for frame in await socket.taken()]
+    ids = [frame["a"] for frame in await socket.received()]
     assert ids[0] == ids[1]
     assert ids[2] == ids[3]
     assert len(ids) == len(set(ids)) + 2
@@ -42,7 +42,7 @@ async def test_a_reordered_frame_comes_after_the_next(client: Client, server: Si
     socket = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("reorder")
     await server.advance(1)
-    first, second, third, *_ = [frame["u"] for frame in await socket.taken()]
+    first, second, third, *_ = [frame["u"] for frame in await socket.received()]
     assert second < first < third
 
 
@@ -51,25 +51,25 @@ async def test_a_fault_of_one_connection_spares_the_others(client: Client, serve
     other = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("freeze", connection=1, count=-1)
     await server.advance(1)
-    assert await one.taken() == []
-    assert len(await other.taken()) >= 9
+    assert await one.received() == []
+    assert len(await other.received()) >= 9
 
 
 async def test_one_channel_freezes_while_the_socket_lives(client: Client, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}/btcusdt@bookTicker")
     fault = server.add_fault("freeze", stream=DEPTH, count=-1)
     await server.advance(1)
-    assert {frame["e"] for frame in await socket.taken()} == {"bookTicker"}
+    assert {frame["e"] for frame in await socket.received()} == {"bookTicker"}
     server.faults.remove(fault.id)
     await server.advance(1)
-    assert {frame["e"] for frame in await socket.taken()} == {"bookTicker", "depthUpdate"}
+    assert {frame["e"] for frame in await socket.received()} == {"bookTicker", "depthUpdate"}
 
 
-async def test_a_malformed_frame_is_no_json(client: Client, server: SimServer) -> None:
+async def test_a_malformed_frame_is_not_json(client: Client, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("malformed")
     await server.advance(0.5)
-    frames = await socket.taken()
+    frames = await socket.received()
     assert isinstance(frames[0], str)
     assert all(isinstance(frame, dict) for frame in frames[1:])
 
@@ -78,7 +78,7 @@ async def test_delayed_frames_come_late_and_in_order(client: Client, server: Sim
     socket = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("delay", seconds=0.2)
     await server.advance(1)
-    frames = await socket.taken()
+    frames = await socket.received()
     assert chain_breaks(frames) == 0
     assert len(frames) >= 9
 
@@ -89,7 +89,7 @@ async def test_a_cut_connection_has_no_close_frame(client: Client, server: SimSe
     server.add_fault("cut", stream=DEPTH)
     assert await public.closed() == 1006
     await server.advance(1)
-    assert await market.taken()
+    assert await market.received()
 
 
 async def test_a_stale_snapshot_is_older_than_the_diffs(client: Client, server: SimServer) -> None:
@@ -98,7 +98,7 @@ async def test_a_stale_snapshot_is_older_than_the_diffs(client: Client, server: 
     await server.advance(1)
     socket = await client.socket(f"/public/ws/{DEPTH}")
     await server.advance(1)
-    first = (await socket.taken())[0]
+    first = (await socket.received())[0]
     for _ in range(2):
         assert (await client.get("/fapi/v1/depth", symbol="BTCUSDT", limit=10))["lastUpdateId"] < first["U"]
     fresh = await client.get("/fapi/v1/depth", symbol="BTCUSDT", limit=10)
@@ -113,12 +113,12 @@ async def test_the_clock_jumps_and_stays_there(client: Client, server: SimServer
     server.add_fault("clock_jump", seconds=90)
     assert (await client.get("/fapi/v1/time"))["serverTime"] == before + 90_000
     await server.advance(1)
-    first, second = [frame["E"] for frame in await socket.taken()]
+    first, second = [frame["E"] for frame in await socket.received()]
     assert second - first == 91_000
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, -1003), (418, -1003), (451, 0), (500, None), (503, None)])
-async def test_rest_answers_with_the_status_asked_for(
+async def test_rest_answers_with_the_requested_status(
     client: Client, server: SimServer, status: int, code: int | None
 ) -> None:
     server.add_fault("status", path="/fapi/v1/depth", status=status, seconds=7)
@@ -145,13 +145,13 @@ async def test_the_liquidation_history_can_fail(client: Client, server: SimServe
     assert (await client.ask("/api/liquidation-orders", symbol="BTCUSDT", limit=5))[0] == 200
 
 
-async def test_faults_are_asked_for_over_the_wire(client: Client, server: SimServer) -> None:
+async def test_faults_are_added_over_http(client: Client, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     status, fault = await client.post("/sim/faults", {"kind": "drop", "stream": DEPTH, "count": 3})
     assert (status, fault["count"]) == (200, 3)
     assert [each["id"] for each in await client.get("/sim/faults")] == [fault["id"]]
     await server.advance(1)
-    assert len(await socket.taken()) == 7
+    assert len(await socket.received()) == 7
     for nonsense in ({"kind": "earthquake"}, {"kind": "drop", "colour": 1}, {"kind": "drop", "count": "many"}, 5):
         status, body = await client.post("/sim/faults", nonsense)
         assert status == 400

@@ -41,7 +41,7 @@ async def test_more_streams_in_the_address_than_allowed_close_it() -> None:
         assert await connection.closed() == 1008
 
 
-async def test_a_connection_ends_when_its_day_is_over() -> None:
+async def test_a_connection_ends_after_24_hours() -> None:
     limits = Limits(connection_s=0.2)
     async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
         connection = await client.socket("/public/ws/btcusdt@trade")
@@ -49,7 +49,7 @@ async def test_a_connection_ends_when_its_day_is_over() -> None:
         assert not server.connections
 
 
-async def test_the_server_pings_and_drops_who_does_not_answer() -> None:
+async def test_the_server_pings_and_drops_a_client_that_does_not_answer() -> None:
     limits = Limits(ping_s=0.05, pong_s=0.2)
     async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
         connection = await client.socket("/public/ws")
@@ -76,7 +76,7 @@ async def test_a_ping_of_the_client_is_answered(client: Client) -> None:
     assert (message.type, bytes(message.data)) == (aiohttp.WSMsgType.PONG, b"here")
 
 
-async def test_a_socket_that_does_not_read_is_dropped_and_stops_nobody() -> None:
+async def test_a_socket_that_does_not_read_is_dropped_and_blocks_no_other() -> None:
     limits = Limits(queued_bytes=1_000_000, stalled_s=0.05)
     async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
         raw = socket.create_connection(("127.0.0.1", server.port))
@@ -96,5 +96,5 @@ async def test_a_socket_that_does_not_read_is_dropped_and_stops_nobody() -> None
             if stuck not in server.connections:
                 break
         assert stuck not in server.connections
-        assert len(await good.taken()) > 10
+        assert len(await good.received()) > 10
         writer.transport.abort()

@@ -76,7 +76,7 @@ async def test_rest_refuses_with_the_venues_codes(client: Client, path: str, que
     assert body["msg"]
 
 
-async def test_rest_tells_an_unknown_path(client: Client) -> None:
+async def test_rest_reports_an_unknown_path(client: Client) -> None:
     status, body, _ = await client.ask("/fapi/v1/nothing")
     assert (status, body["code"]) == (404, -5000)
 
@@ -101,7 +101,7 @@ async def test_depth_is_sorted_best_first_and_not_crossed(client: Client) -> Non
     assert bids[0] < asks[0]
 
 
-async def test_trades_and_aggregate_trades_tell_the_same(client: Client, server: SimServer) -> None:
+async def test_trades_and_aggregate_trades_agree(client: Client, server: SimServer) -> None:
     await server.advance(5)
     aggregates = await client.get("/fapi/v1/aggTrades", symbol="BTCUSDT", limit=20)
     singles = await client.get("/fapi/v1/trades", symbol="BTCUSDT", limit=1000)

@@ -35,7 +35,7 @@ async def test_fields_come_in_the_order_of_the_venue(client: Client, server: Sim
         "/market/ws/btcusdt@aggTrade/btcusdt@kline_1m/btcusdt@markPrice@1s/btcusdt@ticker/btcusdt@miniTicker"
     )
     await server.advance(4)
-    frames = await public.taken() + await market.taken()
+    frames = await public.received() + await market.received()
     assert kinds(frames) == set(FIELDS)
     for frame in frames:
         assert " ".join(frame) == FIELDS[frame["e"]]
@@ -46,7 +46,7 @@ async def test_fields_come_in_the_order_of_the_venue(client: Client, server: Sim
 async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: Client, server: SimServer) -> None:
     socket = await client.socket("/market/stream?streams=!forceOrder@arr/btcusdt@forceOrder/ethusdt@forceOrder")
     await server.advance(90)
-    frames = await socket.taken()
+    frames = await socket.received()
     everything = [frame["data"] for frame in frames if frame["stream"] == "!forceOrder@arr"]
     whole = [frame for frame in everything if frame["o"]["st"] == 1]
     single = [frame["data"] for frame in frames if frame["stream"] != "!forceOrder@arr"]
@@ -65,7 +65,7 @@ async def test_the_whole_market_carries_coin_margined_orders_too() -> None:
     async with SimServer(exchange, manual=True) as server, Client(server) as client:
         socket = await client.socket("/market/ws/!forceOrder@arr")
         await server.advance(60)
-        orders = [frame["o"] for frame in await socket.taken()]
+        orders = [frame["o"] for frame in await socket.received()]
     foreign = [order for order in orders if order["st"] == 2]
     assert foreign
     assert {order["ps"] + "_PERP" for order in foreign} == {order["s"] for order in foreign}
@@ -80,10 +80,10 @@ async def test_a_root_delivers_its_own_streams_and_acknowledges_the_others(clien
     private = await client.socket(f"/private/ws/{both}")
     assert await old.ask("SUBSCRIBE", both.split("/"), 5) == {"result": None, "id": 5}
     await server.advance(3)
-    assert kinds(await public.taken()) == {"depthUpdate"}
-    assert kinds(await market.taken()) == {"aggTrade"}
-    assert kinds(await old.taken()) == {"depthUpdate"}
-    assert await private.taken() == []
+    assert kinds(await public.received()) == {"depthUpdate"}
+    assert kinds(await market.received()) == {"aggTrade"}
+    assert kinds(await old.received()) == {"depthUpdate"}
+    assert await private.received() == []
 
 
 async def test_subscriptions_change_on_a_live_connection(client: Client, server: SimServer) -> None:
@@ -91,15 +91,15 @@ async def test_subscriptions_change_on_a_live_connection(client: Client, server:
     assert await socket.ask("SUBSCRIBE", ["btcusdt@bookTicker", "nope@nothing", "0"], 3) == {"result": None, "id": 3}
     assert await socket.ask("LIST_SUBSCRIPTIONS") == {"result": ["btcusdt@bookTicker", "nope@nothing", "0"], "id": 1}
     await server.advance(1)
-    frames = await socket.taken()
+    frames = await socket.received()
     assert {frame["stream"] for frame in frames} == {"btcusdt@bookTicker"}
     assert await socket.ask("GET_PROPERTY", ["combined"]) == {"result": True, "id": 1}
     assert await socket.ask("SET_PROPERTY", ["combined", False]) == {"result": None, "id": 1}
     await server.advance(1)
-    assert kinds(await socket.taken()) == {"bookTicker"}
+    assert kinds(await socket.received()) == {"bookTicker"}
     assert await socket.ask("UNSUBSCRIBE", ["btcusdt@bookTicker"]) == {"result": None, "id": 1}
     await server.advance(1)
-    assert await socket.taken() == []
+    assert await socket.received() == []
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_subscriptions_change_on_a_live_connection(client: Client, server:
         ('{"method":"GET_PROPERTY","params":[],"id":1}', 2),
     ],
 )
-async def test_bad_requests_are_told_and_the_connection_lives(client: Client, text: str, code: int) -> None:
+async def test_bad_requests_get_an_error_and_the_connection_stays_open(client: Client, text: str, code: int) -> None:
     socket = await client.socket("/public/ws")
     answer = await socket.answer(text)
     assert answer["code"] == code
@@ -130,7 +130,7 @@ async def test_bad_requests_are_told_and_the_connection_lives(client: Client, te
 async def test_upper_case_symbols_stay_silent(client: Client, server: SimServer) -> None:
     socket = await client.socket("/public/ws/BTCUSDT@bookTicker")
     await server.advance(1)
-    assert await socket.taken() == []
+    assert await socket.received() == []
 
 
 @pytest.mark.parametrize("speed", ["", "@0ms", "@100ms", "@250ms", "@500ms"])
@@ -142,7 +142,7 @@ async def test_diffs_of_every_speed_rebuild_the_book(client: Client, server: Sim
     await server.advance(3.2)
     book = {side: dict(snapshot[name]) for side, name in (("b", "bids"), ("a", "asks"))}
     previous = 0
-    frames = [frame for frame in await socket.taken() if frame["u"] >= snapshot["lastUpdateId"]]
+    frames = [frame for frame in await socket.received() if frame["u"] >= snapshot["lastUpdateId"]]
     for frame in frames:
         if previous:
             assert frame["pu"] == previous
@@ -170,14 +170,14 @@ async def test_a_snapshot_without_any_diff_yet_joins_the_next_one(client: Client
     socket = await client.socket("/public/ws/btcusdt@depth@0ms")
     snapshot = await client.get("/fapi/v1/depth", symbol="BTCUSDT", limit=5)
     await server.advance(1)
-    first = (await socket.taken())[0]
+    first = (await socket.received())[0]
     assert first["U"] <= snapshot["lastUpdateId"] <= first["u"]
 
 
 async def test_partial_books_are_the_best_levels(client: Client, server: SimServer) -> None:
     socket = await client.socket("/public/stream?streams=btcusdt@depth5@100ms/btcusdt@depth20")
     await server.advance(1)
-    frames = await socket.taken()
+    frames = await socket.received()
     assert {(frame["stream"], len(frame["data"]["b"]), len(frame["data"]["a"])) for frame in frames} == {
         ("btcusdt@depth5@100ms", 5, 5),
         ("btcusdt@depth20", 20, 20),
@@ -190,7 +190,7 @@ async def test_partial_books_are_the_best_levels(client: Client, server: SimServ
 async def test_bars_are_sent_while_they_change_and_once_closed(client: Client, server: SimServer) -> None:
     socket = await client.socket("/market/ws/btcusdt@kline_1m")
     await server.advance(125)
-    frames = [frame["k"] for frame in await socket.taken()]
+    frames = [frame["k"] for frame in await socket.received()]
     closed = [bar for bar in frames if bar["x"]]
     assert len(closed) == 2
     rows = await client.get("/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=5)
@@ -208,14 +208,14 @@ async def test_whole_market_streams_carry_every_symbol(client: Client, server: S
     socket = await client.socket("/market/ws/!ticker@arr/!miniTicker@arr/!markPrice@arr@1s")
     books = await client.socket("/public/ws/!bookTicker")
     await server.advance(2)
-    arrays = await socket.taken()
+    arrays = await socket.received()
     assert {frame[0]["e"] for frame in arrays} == {"24hrTicker", "24hrMiniTicker", "markPriceUpdate"}
     assert all([each["s"] for each in frame] == ["BTCUSDT", "ETHUSDT", "BTCUSD_PERP"] for frame in arrays)
     assert all([each["st"] for each in frame] == [1, 1, 2] for frame in arrays)
-    assert {frame["s"] for frame in await books.taken()} == {"BTCUSDT", "ETHUSDT"}
+    assert {frame["s"] for frame in await books.received()} == {"BTCUSDT", "ETHUSDT"}
 
 
-async def test_the_same_seed_gives_the_same_frames_whoever_else_is_connected() -> None:
+async def test_the_same_seed_gives_the_same_frames_with_and_without_other_clients() -> None:
     async def played(*others: str) -> list[Any]:
         async with SimServer(Exchange(7, 2, start_us=START_US), manual=True) as server, Client(server) as client:
             for other in others:
@@ -224,7 +224,7 @@ async def test_the_same_seed_gives_the_same_frames_whoever_else_is_connected() -
             await server.advance(1.0)
             await client.get("/fapi/v1/depth", symbol="ETHUSDT")
             await server.advance(2.0)
-            return await socket.taken()
+            return await socket.received()
 
     alone = await played()
     assert len(alone) > 20

@@ -10,8 +10,8 @@ import pytest
 
 from orderfox_nb.clock import settle
 from orderfox_nb.sim.server import SimServer
-from orderfox_nb.sim.tape import Tape
-from orderfox_nb.sim.tape_liquidations import read_liquidations
+from orderfox_nb.sim.tape import TapeExchange
+from orderfox_nb.sim.tape.liquidations import read_liquidations
 from tests.sim.client import Client, Socket
 
 pytestmark = pytest.mark.sim
@@ -93,27 +93,27 @@ def rebuilt(snapshot: Any, diffs: list[Any]) -> tuple[dict[str, str], dict[str, 
 
 
 async def depth_frames(socket: Socket) -> list[Any]:
-    return [frame for frame in await socket.taken() if frame["e"] == "depthUpdate"]
+    return [frame for frame in await socket.received() if frame["e"] == "depthUpdate"]
 
 
 async def test_tape_waits_for_the_first_depth_subscription(recording: Path) -> None:
-    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
         market = await client.socket("/market/ws/abcusdt@aggTrade")
         await server.advance(5)
         assert (await client.get("/fapi/v1/time"))["serverTime"] == BASE_MS
-        assert await market.taken() == []
+        assert await market.received() == []
         public = await client.socket("/public/ws/abcusdt@depth@100ms")
         await server.advance(5)
         assert [frame["u"] for frame in await depth_frames(public)] == [100, 110, 120]
         assert (await client.get("/fapi/v1/time"))["serverTime"] == BASE_MS + 5_000
 
 
-async def test_tape_makes_up_no_mark_price_funding_or_open_interest(recording: Path) -> None:
-    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+async def test_tape_invents_no_mark_price_funding_or_open_interest(recording: Path) -> None:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
         socket = await client.socket("/market/stream?streams=abcusdt@markPrice@1s/!markPrice@arr/abcusdt@ticker")
         await client.socket("/public/ws/abcusdt@depth")
         await server.advance(5)
-        assert {frame["stream"] for frame in await socket.taken()} == {"abcusdt@ticker"}
+        assert {frame["stream"] for frame in await socket.received()} == {"abcusdt@ticker"}
         premium = await client.get("/fapi/v1/premiumIndex?symbol=ABCUSDT")
         assert (premium["markPrice"], premium["lastFundingRate"], premium["nextFundingTime"]) == ("", "", 0)
         assert (await client.get("/fapi/v1/openInterest?symbol=ABCUSDT"))["openInterest"] == ""
@@ -123,7 +123,7 @@ async def test_tape_makes_up_no_mark_price_funding_or_open_interest(recording: P
 async def test_tape_forwards_recorded_diffs_unchanged_at_any_speed(recording: Path) -> None:
     texts = [line.split(" ", 1)[1] for line in lines() if "depthUpdate" in line]
     recorded = [json.dumps(json.loads(text)["data"], separators=(",", ":")) for text in texts]
-    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
         sockets = [await client.socket(f"/public/ws/abcusdt@depth{speed}") for speed in ("", "@0ms", "@500ms")]
         await server.advance(100)
         for socket in sockets:
@@ -132,7 +132,7 @@ async def test_tape_forwards_recorded_diffs_unchanged_at_any_speed(recording: Pa
 
 @pytest.mark.parametrize("before_s", [0.0, 0.01, 0.3, 60.0, 100.0])
 async def test_snapshot_at_any_moment_joins_the_diffs(recording: Path, before_s: float) -> None:
-    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
         socket = await client.socket("/public/ws/abcusdt@depth")
         await server.advance(before_s)
         snapshot = await client.get("/fapi/v1/depth", symbol="ABCUSDT", limit=5)
@@ -146,9 +146,9 @@ async def test_snapshot_at_any_moment_joins_the_diffs(recording: Path, before_s:
         assert rebuilt(snapshot, await depth_frames(late))[:2] == whole[:2]
 
 
-async def test_tape_infers_tick_and_lot_or_takes_those_given(recording: Path) -> None:
+async def test_tape_infers_tick_and_lot_or_uses_those_given(recording: Path) -> None:
     for given_tick, given_lot, tick, lot in (("", "", 0.05, 0.5), ("0.01", "0.1", 0.01, 0.1)):
-        tape = Tape.open(recording, tick_size=given_tick, lot_size=given_lot)
+        tape = TapeExchange.open(recording, tick_size=given_tick, lot_size=given_lot)
         async with SimServer(tape, manual=True) as server, Client(server) as client:
             (contract,) = (await client.get("/fapi/v1/exchangeInfo"))["symbols"]
             assert contract["symbol"] == "ABCUSDT"
@@ -157,11 +157,11 @@ async def test_tape_infers_tick_and_lot_or_takes_those_given(recording: Path) ->
 
 
 async def test_tape_derives_aggregates_and_bars_from_market_trades_alone(recording: Path) -> None:
-    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
         market = await client.socket("/market/ws/abcusdt@aggTrade/abcusdt@kline_1m")
         await client.socket("/public/ws/abcusdt@depth")
         await server.advance(100)
-        frames = await market.taken()
+        frames = await market.received()
         aggregates = [frame for frame in frames if frame["e"] == "aggTrade"]
         assert [(each["f"], each["l"], float(each["q"]), each["m"]) for each in aggregates] == [
             (1, 2, 1.5, False),
@@ -180,13 +180,13 @@ async def test_tape_derives_aggregates_and_bars_from_market_trades_alone(recordi
         assert float((await client.get("/fapi/v1/ticker/24hr", symbol="ABCUSDT"))["lastPrice"]) == 10.1
 
 
-async def test_tape_holds_still_at_its_end_and_stays_connected(recording: Path) -> None:
-    async with SimServer(Tape.open(recording), manual=True) as server, Client(server) as client:
+async def test_tape_stops_at_its_end_and_stays_connected(recording: Path) -> None:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
         socket = await client.socket("/public/ws/abcusdt@depth")
         await server.advance(1_000)
         await depth_frames(socket)
         await server.advance(1_000)
-        assert await socket.taken() == []
+        assert await socket.received() == []
         assert (await client.get("/fapi/v1/time"))["serverTime"] == BASE_MS + 70_100
         assert len(server.connections) == 1
 
@@ -194,22 +194,22 @@ async def test_tape_holds_still_at_its_end_and_stays_connected(recording: Path) 
 async def test_tape_reads_gzip(tmp_path: Path) -> None:
     path = tmp_path / "abc.gz"
     path.write_bytes(gzip.compress("\n".join(lines()).encode()))
-    assert [listing.symbol for listing in Tape.open(path).listings] == ["ABCUSDT"]
+    assert [listing.symbol for listing in TapeExchange.open(path).listings] == ["ABCUSDT"]
 
 
 async def test_tape_without_frames_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.write_text("nothing here\n")
     with pytest.raises(ValueError, match="no recorded frame"):
-        Tape.open(path)
+        TapeExchange.open(path)
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"e":"trade"}', '{"e":"forceOrder","E":1,"o":{"T":1}}'])
-async def test_a_file_that_holds_no_liquidations_is_refused(recording: Path, tmp_path: Path, text: str) -> None:
+async def test_a_file_without_liquidations_is_refused(recording: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "force.jsonl"
     path.write_text(text + "\n")
     with pytest.raises(ValueError, match="no forceOrder frame"):
-        Tape.open(recording, liquidations=path)
+        TapeExchange.open(recording, liquidations=path)
 
 
 async def test_recorded_forced_orders_of_the_same_time_stay_as_they_are(recordings: Path) -> None:
@@ -226,12 +226,15 @@ async def test_liquidations_of_another_day_are_moved_to_the_tape(recording: Path
     ]
     path = tmp_path / "force.jsonl"
     path.write_text("\n".join(json.dumps(event) for event in events))
-    async with SimServer(Tape.open(recording, liquidations=path), manual=True) as server, Client(server) as client:
+    async with (
+        SimServer(TapeExchange.open(recording, liquidations=path), manual=True) as server,
+        Client(server) as client,
+    ):
         socket = await client.socket("/market/stream?streams=!forceOrder@arr/abcusdt@forceOrder")
         await client.socket("/public/ws/abcusdt@depth")
         assert (await client.ask("/api/liquidation-orders", symbol="ABCUSDT", limit=9))[0] == 404
         await server.advance(10)
-        frames = [(frame["stream"], frame["data"]["o"]["s"], frame["data"]["E"]) for frame in await socket.taken()]
+        frames = [(frame["stream"], frame["data"]["o"]["s"], frame["data"]["E"]) for frame in await socket.received()]
         assert sorted(frames) == [
             ("!forceOrder@arr", "ABCUSDT", BASE_MS + 1_000),
             ("!forceOrder@arr", "OTHERUSDT", BASE_MS + 2_000),
@@ -242,7 +245,7 @@ async def test_liquidations_of_another_day_are_moved_to_the_tape(recording: Path
 
 
 async def test_at_full_speed_a_slow_reader_loses_nothing(recordings: Path) -> None:
-    tape = Tape.open(recordings / "usdm_btcusdt_20240808.gz", paced_by_readers=True)
+    tape = TapeExchange.open(recordings / "usdm_btcusdt_20240808.gz", paced_by_readers=True)
     async with SimServer(tape) as server, Client(server) as client:
         fast = await client.socket("/public/ws/btcusdt@bookTicker")
         slow = await client.socket("/public/ws/btcusdt@depth@100ms/btcusdt@trade")
@@ -270,7 +273,7 @@ async def read_slowly(socket: Socket, client: Client) -> tuple[Any, list[Any], i
     trades = 0
     while len(diffs) < 6_551:
         frame = await socket.receive(20)
-        # Gives way to whoever reads faster, several times a frame.
+        # Yields to the faster reader, several times a frame.
         await settle(3)
         if frame["e"] == "trade":
             trades += 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.core.candles import Candles
+from orderfox_nb.core.candles import CandleState
 from orderfox_nb.core.quality import QualityView
 from orderfox_nb.views.candles import CandleView, candle_updates, changed_rows, historical_candles
 from orderfox_nb.views.stamp import Stamp
@@ -21,7 +21,7 @@ STAMP = Stamp(time_us=START_US, sequence=7, quality=QualityView("live", "complet
 
 
 def test_history_and_updates_of_candles_follow_the_contract():
-    candles = Candles(BTC, "1m")
+    candles = CandleState(BTC, "1m")
     candles.apply(bar(START_US - MINUTE_US, 50_001.0))
     before = CandleView(bars=candles.columns(200))
     history = json.loads(historical_candles(before, STAMP, instrument=BTC, interval="1m"))
@@ -78,7 +78,7 @@ def test_history_and_updates_of_candles_follow_the_contract():
 
 
 def test_update_says_closed_only_once_the_venue_has_said_its_last_word():
-    candles = Candles(BTC, "1m")
+    candles = CandleState(BTC, "1m")
     candles.apply(bar(START_US - MINUTE_US, 50_001.0))
     before = CandleView(bars=candles.columns(200))
     # The first trade of the next minute, ahead of the last kline of this one.
@@ -97,7 +97,7 @@ def test_update_says_closed_only_once_the_venue_has_said_its_last_word():
 
 
 def test_bar_that_comes_in_between_needs_a_full_frame():
-    candles = Candles(BTC, "1m")
+    candles = CandleState(BTC, "1m")
     candles.apply(bar(START_US - 2 * MINUTE_US, 50_001.0))
     candles.apply(bar(START_US, 50_001.0))
     before = CandleView(bars=candles.columns(200))
@@ -107,7 +107,7 @@ def test_bar_that_comes_in_between_needs_a_full_frame():
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 50), st.booleans()), min_size=1, max_size=80))
 def test_changed_bars_folded_into_an_earlier_view_are_the_later_view(steps: list[tuple[int, int, bool]]):
-    candles = Candles(BTC, "1m", keep=10)
+    candles = CandleState(BTC, "1m", keep=10)
     held: dict[int, float] = {}
     before: CandleView | None = None
     for at, close, look in steps:

@@ -12,7 +12,7 @@ import traitlets
 from bqplot import LinearScale, Lines
 
 from orderfox_nb.widgets import CandleChart
-from orderfox_nb.widgets.series import series_times
+from orderfox_nb.widgets.chart.series import series_times
 
 pytestmark = pytest.mark.widgets
 

@@ -59,7 +59,7 @@ def running() -> Iterator[Kernel]:
 @pytest.fixture
 def kernel(running: Kernel) -> Kernel:
     running.run(None, "%reset -f\nfrom ipywidgets import HBox, Output, Widget\nWidget.close_all()")
-    running.run(None, "from orderfox_nb.widgets import *\nfrom orderfox_nb.widgets.pump import page_pump")
+    running.run(None, "from orderfox_nb.widgets import *\nfrom orderfox_nb.widgets.kernel.pump import page_pump")
     return running
 
 

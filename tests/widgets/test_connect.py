@@ -56,7 +56,7 @@ def test_trades_are_a_frame_by_time_with_ascending_ids(btc: Symbol):
     frame: Any = btc.trades.df
     assert 1 <= len(frame) <= 1000
     assert list(frame.columns) == ["id", "price", "size", "aggressor", "notional"]
-    assert (frame["id"].diff().dropna() == 1).all()
+    assert (frame["id"].astype(int).diff().dropna() == 1).all()
     assert frame.index.is_monotonic_increasing
     assert str(frame.index.tz) == "UTC"
     assert set(frame["aggressor"]) <= {"buy", "sell"}
@@ -106,7 +106,7 @@ async def test_trades_are_iterated_on_the_callers_own_loop(btc: Symbol):
         async for trade in btc.trades:
             threads.add(threading.current_thread().name)
             assert isinstance(trade, Trade)
-            ids.append(trade.id)
+            ids.append(int(trade.id))
             if len(ids) == 5:
                 break
     assert threads == {threading.current_thread().name}
@@ -120,7 +120,7 @@ async def test_nothing_is_lost_while_the_callers_loop_is_blocked(btc: Symbol):
             if not ids:
                 # What a long computation in a cell does.
                 time.sleep(0.7)  # noqa: ASYNC251
-            ids.append(trade.id)
+            ids.append(int(trade.id))
             if len(ids) == 8:
                 break
     assert ids == list(range(ids[0], ids[0] + 8))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orderfox_nb.engine import Engine
-from orderfox_nb.widgets.pumping import Pumping
+from orderfox_nb.widgets.kernel.pumping import Pumping
 
 pytestmark = pytest.mark.widgets
 

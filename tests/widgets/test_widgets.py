@@ -12,8 +12,8 @@ from ipywidgets import Widget
 
 from orderfox_nb import widgets
 from orderfox_nb.widgets import CandleChart, Dashboard, Liquidations, OrderBook, SymbolPicker, Tape
-from orderfox_nb.widgets.charts import import_bqplot
-from orderfox_nb.widgets.pump import page_pump
+from orderfox_nb.widgets.chart.charts import import_bqplot
+from orderfox_nb.widgets.kernel.pump import page_pump
 
 pytestmark = pytest.mark.widgets
 

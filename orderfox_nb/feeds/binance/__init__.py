@@ -1,1 +1,1 @@
-"""Binance USD-M futures: wire messages, sequence rules and sockets."""
+"""Binance USD-M futures: wire messages, names and REST."""

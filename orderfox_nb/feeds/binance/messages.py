@@ -1,21 +1,23 @@
 """What Binance sends, as typed structs: unknown fields are ignored, numbers in strings become numbers.
 
 Names are ours, ``rename`` holds the venue's letters. Times are milliseconds. The two sides of a book stay raw JSON text
-until somebody reads the book.
+until the book is read.
 """
 
 from __future__ import annotations
 
 import re
-from math import isfinite
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
+from orderfox_nb.core.numerals import Amount, Number, Price, Rate, TimeMs
 from orderfox_nb.feeds.http import checked
 
-PerhapsNumber: TypeAlias = float | Literal[""]
+PerhapsPrice: TypeAlias = Price | Literal[""]
+PerhapsAmount: TypeAlias = Amount | Literal[""]
+PerhapsRate: TypeAlias = Rate | Literal[""]
 """A number, or nothing where the venue has none."""
 
 
@@ -37,12 +39,12 @@ class AggTrade(
     """Fills of one taker order at one price."""
 
     symbol: str
-    id: int
-    price: float
-    size: float
-    time: int
+    id: Number
+    price: Price
+    size: Amount
+    time: TimeMs
     buyer_is_maker: bool
-    last_fill_id: int = -1
+    last_fill_id: Number = -1
     st: int = 1
 
 
@@ -65,13 +67,13 @@ class DepthUpdate(
     """Changed levels with their new sizes."""
 
     symbol: str
-    event_time: int
-    first_id: int
-    last_id: int
+    event_time: TimeMs
+    first_id: Number
+    last_id: Number
     bids: Raw
     asks: Raw
-    previous_id: int = -1
-    time: int = 0
+    previous_id: Number | None = None
+    time: TimeMs = 0
     st: int = 1
 
 
@@ -95,25 +97,25 @@ class Bar(
 ):
     """The bar inside a kline event."""
 
-    open_time: int
+    open_time: TimeMs
     interval: str
-    open: float
-    close: float
-    high: float
-    low: float
-    volume: float
-    trades: int
+    open: Price
+    close: Price
+    high: Price
+    low: Price
+    volume: Amount
+    trades: Number
     closed: bool
-    quote_volume: float
-    taker_buy_volume: float
-    last_fill_id: int = -1
+    quote_volume: Amount
+    taker_buy_volume: Amount
+    last_fill_id: Number = -1
 
 
 class Kline(Struct, frozen=True, tag_field="e", tag="kline", rename={"symbol": "s", "event_time": "E", "bar": "k"}):
     """A bar as it is now."""
 
     symbol: str
-    event_time: int
+    event_time: TimeMs
     bar: Bar
     st: int = 1
 
@@ -135,15 +137,15 @@ class MarkPriceUpdate(
     """Mark and index price; the funding rate is an empty text where there is none."""
 
     symbol: str
-    event_time: int
-    mark_price: float
-    index_price: float
-    funding_rate: PerhapsNumber
-    next_funding_time: int
+    event_time: TimeMs
+    mark_price: Price
+    index_price: Price
+    funding_rate: PerhapsRate
+    next_funding_time: TimeMs
     st: int = 1
 
 
-class DayTicker(
+class DayTickerRow(
     Struct,
     frozen=True,
     tag_field="e",
@@ -162,13 +164,13 @@ class DayTicker(
     """Rolling 24 h statistics."""
 
     symbol: str
-    event_time: int
-    last: float
-    open: float
-    high: float
-    low: float
-    volume: float
-    quote_volume: float
+    event_time: TimeMs
+    last: Price
+    open: Price
+    high: Price
+    low: Price
+    volume: Amount
+    quote_volume: Amount
     st: int = 1
 
 
@@ -188,22 +190,22 @@ class ForcedOrder(
 
     symbol: str
     side: str
-    limit_price: float
-    filled: float
-    time: int
-    average_price: float = 0.0
+    limit_price: Price
+    filled: Amount
+    time: TimeMs
+    average_price: Price = 0.0
     st: int = 1
 
 
 class ForceOrder(Struct, frozen=True, tag_field="e", tag="forceOrder", rename={"event_time": "E", "order": "o"}):
     """A liquidation."""
 
-    event_time: int
+    event_time: TimeMs
     order: ForcedOrder
     st: int = 1
 
 
-Payload: TypeAlias = AggTrade | DepthUpdate | Kline | MarkPriceUpdate | DayTicker | ForceOrder
+Payload: TypeAlias = AggTrade | DepthUpdate | Kline | MarkPriceUpdate | DayTickerRow | ForceOrder
 
 
 class CommandError(Struct, frozen=True):
@@ -225,7 +227,7 @@ class StreamFrame(Struct, frozen=True):
 
 
 class StreamName(Struct, frozen=True):
-    """Only the name: what can still be told of a frame whose event is malformed."""
+    """Only the stream name: all that can be read of a frame whose event is malformed."""
 
     stream: str
 
@@ -258,26 +260,26 @@ def stream_name(text: str | bytes) -> str:
 class DepthBody(Struct, frozen=True, rename={"last_update_id": "lastUpdateId", "event_time": "E", "time": "T"}):
     """``/fapi/v1/depth``."""
 
-    last_update_id: int
+    last_update_id: Number
     bids: Raw
     asks: Raw
-    event_time: int = 0
-    time: int = 0
+    event_time: TimeMs = 0
+    time: TimeMs = 0
 
 
 class KlineRow(Struct, frozen=True, array_like=True):
     """One row of ``/fapi/v1/klines``."""
 
-    open_time: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    close_time: int
-    quote_volume: float
-    trades: int
-    taker_buy_volume: float
+    open_time: TimeMs
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Amount
+    close_time: TimeMs
+    quote_volume: Amount
+    trades: Number
+    taker_buy_volume: Amount
 
 
 class AggTradeRow(
@@ -287,55 +289,50 @@ class AggTradeRow(
 ):
     """One row of ``/fapi/v1/aggTrades``."""
 
-    id: int
-    price: float
-    size: float
-    time: int
+    id: Number
+    price: Price
+    size: Amount
+    time: TimeMs
     buyer_is_maker: bool
-    last_fill_id: int = -1
+    last_fill_id: Number = -1
 
 
 class TickerRow(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/ticker/24hr``."""
 
     symbol: str
-    last_price: float
-    open_price: float
-    high_price: float
-    low_price: float
-    volume: float
-    quote_volume: float
-    close_time: int = 0
-
-    def __post_init__(self) -> None:
-        figures = (self.last_price, self.open_price, self.high_price, self.low_price, self.volume, self.quote_volume)
-        if not all(map(isfinite, figures)):
-            raise ValueError("a figure that is not finite")
+    last_price: Price
+    open_price: Price
+    high_price: Price
+    low_price: Price
+    volume: Amount
+    quote_volume: Amount
+    close_time: TimeMs = 0
 
 
 class PremiumRow(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/premiumIndex``; delivery contracts have an empty funding rate, a recording knows no price either."""
 
     symbol: str
-    mark_price: PerhapsNumber
-    index_price: PerhapsNumber
-    last_funding_rate: PerhapsNumber
-    next_funding_time: int
-    time: int
+    mark_price: PerhapsPrice
+    index_price: PerhapsPrice
+    last_funding_rate: PerhapsRate
+    next_funding_time: TimeMs
+    time: TimeMs
 
 
 class OpenInterestBody(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/openInterest``; empty where it is not known."""
 
     symbol: str
-    open_interest: PerhapsNumber
-    time: int = 0
+    open_interest: PerhapsAmount
+    time: TimeMs = 0
 
 
 class ServerTime(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/time``."""
 
-    server_time: int
+    server_time: TimeMs
 
 
 class RefusedBody(Struct, frozen=True):

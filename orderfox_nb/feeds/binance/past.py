@@ -1,25 +1,25 @@
-"""What REST knows of the past, as events."""
+"""What REST knows, as events: Binance's ``VenueRest``."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
 
+import msgspec
+
+from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import (
     BookSnapshot,
-    Candle,
-    Event,
-    LiquidationVolume,
+    Channel,
     MarkPrice,
     OpenInterest,
     Ticker,
-    Trade,
+    Topic,
 )
-from orderfox_nb.core.timeframes import MINUTE_US, TIMEFRAME_US, bar_open_us
-from orderfox_nb.errors import FeedError
+from orderfox_nb.errors import FeedError, NoPast
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.feeds.binance.liquidations import CLOCK_DOUBT_US, PRELUDE_MINUTES, PRELUDE_ORDERS
+from orderfox_nb.feeds.binance.markets import BinanceMarkets
 from orderfox_nb.feeds.binance.protocol import (
     candle_from,
     mark_from,
@@ -28,17 +28,17 @@ from orderfox_nb.feeds.binance.protocol import (
     ticker_from,
     trade_from,
 )
-from orderfox_nb.feeds.binance.rest import MAX_CANDLES, MAX_TRADES, BinanceRest
+from orderfox_nb.feeds.binance.rest import MAX_TRADES, BinanceRest
 from orderfox_nb.feeds.binance.symbol_list import instruments_from
-from orderfox_nb.feeds.binance.weights import ROUTINE
-from orderfox_nb.feeds.liquidation_history import LiquidationHistory
+from orderfox_nb.feeds.past import PastPage, Span, id_number
+from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
 
 _log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 
 
-class Past:
+class BinanceVenueRest:
     """Asks over REST and answers with events, oldest first.
 
     Args:
@@ -48,22 +48,51 @@ class Past:
     """
 
     def __init__(self, rest: BinanceRest, *, venue: str, now_us: Callable[[], int]) -> None:
-        self._rest = rest
+        self.requests = rest
         self._venue = venue
-        self._now_us = now_us
+        self.now_us = now_us
+        self.markets = BinanceMarkets(rest, now_us=now_us)
         self.lacks_figures = False
         """Whether figures of the last symbol list were not answered."""
 
+    @property
+    def url(self) -> str:
+        """Root of the REST host."""
+        return self.requests.url
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self.requests.url = url
+
+    @property
+    def budget(self) -> WeightBudget:
+        """Request weight."""
+        return self.requests.budget
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Return counters of calls and weight."""
+        return self.requests.statistics()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.requests.close()
+
+    async def time_us(self) -> int:
+        """Return the venue's time."""
+        return await self.requests.time_ms() * 1_000
+
     async def listings(self) -> list[Listing]:
-        """Return every perpetual in trading, with its last 24 h and funding rate where those are known.
+        """Return every market in trading, with its last 24 h and funding rate where those are known.
 
         Raises:
             FeedError: The venue's symbols cannot be asked for. Without their figures they are a list as well.
         """
-        symbols = await self._rest.symbols()
+        symbols = await self.requests.symbols()
         self.lacks_figures = False
-        tickers = {row.symbol: ticker_from(row) for row in await self._figures(self._rest.tickers())}
-        marks = {row.symbol: mark_from(row) for row in await self._figures(self._rest.premiums())}
+        tickers = {row.symbol: ticker_from(row) for row in await self._figures(self.requests.tickers())}
+        # Spot markets have no mark price.
+        premiums = await self._figures(self.requests.premiums()) if "premiumIndex*" in self.requests.api.weights else ()
+        marks = {row.symbol: mark_from(row) for row in premiums}
         return [
             Listing(
                 instrument=instrument,
@@ -71,7 +100,7 @@ class Past:
                 funding_rate=mark.funding_rate if (mark := marks.get(instrument.symbol)) is not None else None,
                 kind=kind,
             )
-            for instrument, kind in instruments_from(symbols, venue=self._venue, odd=self._rest.rows)
+            for instrument, kind in instruments_from(symbols, venue=self._venue, odd=self.requests.rows)
         ]
 
     async def _figures(self, asked: Awaitable[list[Row]]) -> list[Row]:
@@ -84,100 +113,122 @@ class Past:
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 1,000 levels a side."""
-        return (snapshot_from(symbol, await self._rest.depth(symbol)),)
+        return (snapshot_from(symbol, await self.requests.depth(symbol)),)
 
-    async def trades(self, symbol: str, *, limit: int = MAX_TRADES, priority: int = ROUTINE) -> list[Trade]:
-        """Return the newest trades."""
-        rows = await self._rest.aggregate_trades(symbol, limit=limit, priority=priority)
-        return [trade_from(symbol, row) for row in rows]
-
-    async def trades_between(self, symbol: str, first_id: int, last_id: int) -> list[Trade]:
-        """Return the trades from one id up to and including another, as far as the venue still has them."""
-        trades: list[Trade] = []
-        while first_id <= last_id:
-            rows = await self._rest.aggregate_trades(
-                symbol, limit=min(MAX_TRADES, last_id - first_id + 1), from_id=first_id
-            )
-            trades += [trade_from(symbol, row) for row in rows if first_id <= row.id <= last_id]
-            if not rows or rows[-1].id < first_id:
-                break
-            first_id = rows[-1].id + 1
-        return trades
-
-    async def candles(
-        self,
-        symbol: str,
-        interval: str,
-        *,
-        limit: int = MAX_CANDLES,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        priority: int = ROUTINE,
-    ) -> list[Candle]:
-        """Return bars that open from ``start_us`` to ``end_us``, at most 1,500.
-
-        A bar is closed where a later one follows. The last one of an answer is taken for closed only where the past was
-        asked for: what time it is at the venue may be known wrong for a while, and a bar that is taken for closed too
-        early is never looked at again.
-        """
-        rows = await self._rest.klines(
-            symbol,
-            interval,
-            limit=limit,
-            start_ms=None if start_us is None else start_us // 1_000,
-            end_ms=None if end_us is None else end_us // 1_000,
-            priority=priority,
-        )
-        now_us = self._now_us()
-        return [
-            candle_from(
-                symbol,
-                interval,
-                row,
-                now_us=now_us,
-                closed=number < len(rows) or (end_us is not None and row.close_time * 1_000 < now_us),
-            )
-            for number, row in enumerate(rows, start=1)
-        ]
-
-    async def candles_since(self, symbol: str, interval: str, start_us: int | None) -> list[Candle]:
-        """Return the bars that open at or after a time, the newest 1,500 of them, or simply the newest."""
-        if start_us is not None:
-            bars_since = (self._now_us() - start_us) // TIMEFRAME_US[interval] + 2
-            if bars_since < MAX_CANDLES:
-                return await self.candles(symbol, interval, limit=max(2, bars_since), start_us=start_us)
-        return await self.candles(symbol, interval)
-
-    async def liquidations(self, history: LiquidationHistory, symbol: str) -> Sequence[Event]:
-        """Return the sums by minute up to now and the newest orders, which are in the sums as well."""
-        until_us = self._now_us()
-        start_us = bar_open_us(until_us, "1m") - PRELUDE_MINUTES * MINUTE_US
-        rows = await history.volume(symbol, "1m", start_us=start_us, end_us=until_us) or ()
-        volume = LiquidationVolume(
-            symbol=symbol,
-            time_us=until_us,
-            interval="1m",
-            start_us=[row[0] for row in rows],
-            buy=[row[1] for row in rows],
-            sell=[row[2] for row in rows],
-            count=[row[3] for row in rows],
-        )
-        return (volume, *await history.orders(symbol, limit=PRELUDE_ORDERS))
-
-    async def liquidations_since(self, history: LiquidationHistory, symbol: str, start_us: int) -> Sequence[Event]:
-        """Return the orders from a time up to now, whatever the venue's clock may have done meanwhile."""
-        return await history.orders_between(symbol, start_us, self._now_us() + CLOCK_DOUBT_US)
+    async def page(self, topic: Topic, span: Span, *, priority: int = ROUTINE) -> PastPage:
+        """Return a page of a channel in ``PAGERS``."""
+        if (pager := PAGERS.get(topic.channel)) is None:
+            raise NoPast(self._venue, f"the past of {topic.channel} is not kept")
+        return await pager(self, topic, span, priority)
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding, nothing where they are not known."""
-        mark = mark_from(await self._rest.premium(symbol))
+        mark = mark_from(await self.requests.premium(symbol))
         return () if mark is None else (mark,)
 
     async def ticker(self, symbol: str) -> Sequence[Ticker]:
         """Return the 24 h statistics."""
-        return (ticker_from(await self._rest.ticker(symbol)),)
+        return (ticker_from(await self.requests.ticker(symbol)),)
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
         """Return the open contracts, nothing where they are not known."""
-        interest = open_interest_from(await self._rest.open_interest(symbol), now_us=self._now_us())
+        interest = open_interest_from(await self.requests.open_interest(symbol), now_us=self.now_us())
         return () if interest is None else (interest,)
+
+
+def binance_rest(
+    url: str,
+    *,
+    venue: str,
+    clock: Clock,
+    now_us: Callable[[], int],
+    report: Callable[[BaseException | None], None],
+) -> BinanceVenueRest:
+    """Make the REST of a venue that speaks as Binance's USD-M futures do."""
+    return BinanceVenueRest(BinanceRest(url, venue=venue, clock=clock, report=report), venue=venue, now_us=now_us)
+
+
+async def trades_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
+    """Return a page of trades, whose ids have no holes: each page after the first is requested by its ids."""
+    limit, end_us = min(span.limit or MAX_TRADES, MAX_TRADES), span.end_us
+    before = None if span.before_id is None else id_number(span.before_id)
+    first = None if span.from_id is None else id_number(span.from_id)
+    if first is None and before is not None and not span.forward:
+        limit = min(limit, before)
+        first = before - limit
+    elif first is not None and before is not None:
+        limit = min(limit, before - first)
+    if limit < 1:
+        return PastPage()
+    rows = await rest.requests.aggregate_trades(
+        topic.symbol,
+        limit=limit,
+        from_id=first,
+        start_ms=start_ms(span) if first is None else None,
+        end_ms=end_ms(span) if not span.forward and first is None else None,
+        priority=priority,
+    )
+    trades = [
+        trade_from(topic.symbol, row)
+        for row in rows
+        if (first is None or row.id >= first) and (before is None or row.id < before)
+    ]
+    following = None
+    if len(rows) == limit and trades:
+        if not span.forward:
+            following = Span(before_id=trades[0].id, limit=span.limit) if rows[0].id > 0 else None
+        elif (before is None or rows[-1].id + 1 < before) and (end_us is None or trades[-1].time_us < end_us):
+            following = msgspec.structs.replace(span, start_us=None, from_id=str(rows[-1].id + 1))
+    return PastPage([trade for trade in trades if span.holds(trade)], following)
+
+
+async def candles_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
+    """Return a page of bars.
+
+    A bar is closed where a later one follows. The last one of an answer is taken for closed only where more may
+    follow it: what time it is at the venue may be known wrong for a while, and a bar that is taken for closed too
+    early is never looked at again.
+    """
+    limit = min(span.limit or rest.requests.api.max_candles, rest.requests.api.max_candles)
+    rows = await rest.requests.klines(
+        topic.symbol,
+        topic.interval,
+        limit=limit,
+        start_ms=start_ms(span),
+        end_ms=end_ms(span),
+        priority=priority,
+    )
+    following = None
+    if len(rows) == limit:
+        if not span.forward:
+            following = msgspec.structs.replace(span, end_us=rows[0].open_time * 1_000)
+        else:
+            following = msgspec.structs.replace(span, start_us=rows[-1].close_time * 1_000 + 1_000)
+    now_us, followed = rest.now_us(), span.end_us is not None or (span.forward and following is not None)
+    bars = [
+        candle_from(
+            topic.symbol,
+            topic.interval,
+            row,
+            now_us=now_us,
+            closed=number < len(rows) or (followed and row.close_time * 1_000 < now_us),
+        )
+        for number, row in enumerate(rows, start=1)
+    ]
+    return PastPage(bars, None if following is None or following.empty else following)
+
+
+def start_ms(span: Span) -> int | None:
+    """Return the first millisecond of a span."""
+    return None if span.start_us is None else -(-span.start_us // 1_000)
+
+
+def end_ms(span: Span) -> int | None:
+    """Return the last millisecond before the end, as the venue's ends are inside."""
+    return None if span.end_us is None else (span.end_us - 1) // 1_000
+
+
+Pager: TypeAlias = Callable[[BinanceVenueRest, Topic, Span, int], Awaitable[PastPage]]
+
+PAGERS: Final[dict[Channel, Pager]] = {"trades": trades_page, "candles": candles_page}
+"""The channels whose past REST knows."""

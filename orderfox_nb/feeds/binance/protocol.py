@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import isfinite
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
+
+from orderfox_nb.core.channels import is_whole_market
 from orderfox_nb.core.events import (
-    WHOLE_MARKET,
     BookDelta,
     BookSnapshot,
     Candle,
@@ -26,7 +27,7 @@ from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.binance.messages import (
     AggTrade,
     AggTradeRow,
-    DayTicker,
+    DayTickerRow,
     DepthBody,
     DepthUpdate,
     ForcedOrder,
@@ -36,10 +37,10 @@ from orderfox_nb.feeds.binance.messages import (
     MarkPriceUpdate,
     OpenInterestBody,
     Payload,
-    PerhapsNumber,
     PremiumRow,
     TickerRow,
 )
+from orderfox_nb.feeds.binance.symbol_list import ExchangeInfoRow
 
 Root: TypeAlias = Literal["public", "market"]
 
@@ -66,14 +67,15 @@ def stream_of(topic: Topic) -> str:
     """Return the stream that carries a topic, empty where it must be asked for over REST.
 
     Raises:
-        BadValue: A timeframe that the venue does not have.
+        BadValue: A channel or timeframe that the venue does not have.
     """
     symbol = topic.symbol.lower()
-    if topic.channel == "liquidations" and topic.symbol == WHOLE_MARKET:
+    if is_whole_market(topic):
         return "!forceOrder@arr"
     if topic.channel == "candles" and topic.interval not in TIMEFRAME_US:
         raise BadValue("timeframe", topic.interval, f"one of {' '.join(TIMEFRAME_US)}")
-    suffix = _SUFFIXES[topic.channel]
+    if (suffix := _SUFFIXES.get(topic.channel)) is None:
+        raise BadValue("channel", topic.channel, "one that this venue has: " + ", ".join(_SUFFIXES))
     return f"{symbol}@{suffix}{topic.interval}" if suffix else ""
 
 
@@ -83,33 +85,68 @@ def root_of(stream: str) -> Root:
     return "public" if kind.startswith(_PUBLIC) else "market"
 
 
-def depth_weight(limit: int) -> int:
-    """Return the cost of a depth snapshot."""
-    return 2 if limit <= 50 else 5 if limit <= 100 else 10 if limit <= 500 else 20
+class Api(Struct, frozen=True, kw_only=True):
+    """Where one of Binance's hosts answers, and what that costs.
+
+    Steps are ``(up to this limit, weight)``, ascending.
+    """
+
+    prefix: str
+    weights: Mapping[str, int]
+    """By path; one that ends in ``*`` is without a symbol."""
+    depth: Sequence[tuple[int, int]]
+    klines: Sequence[tuple[int, int]]
+    max_candles: int
+    """Of one request."""
+    weight_limit: int
+    """Per minute, until the venue reports its own limit."""
+    row: type[ExchangeInfoRow] = ExchangeInfoRow
+    """A symbol of its list."""
+
+    def step(self, path: Literal["depth", "klines"], limit: int) -> int:
+        """Return the cost of so many rows."""
+        steps = self.depth if path == "depth" else self.klines
+        return next((weight for up_to, weight in steps if limit <= up_to), steps[-1][1])
 
 
-def klines_weight(limit: int) -> int:
-    """Return the cost of a request of bars."""
-    return 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
+FUTURES: Final = Api(
+    prefix="/fapi/v1",
+    weights={
+        "exchangeInfo": 1,
+        "tradingSchedule": 5,
+        "time": 1,
+        "aggTrades": 20,
+        "ticker/24hr": 1,
+        "ticker/24hr*": 40,
+        "premiumIndex": 1,
+        "premiumIndex*": 10,
+        "openInterest": 1,
+    },
+    depth=((50, 2), (100, 5), (500, 10), (1_000, 20)),
+    klines=((99, 1), (499, 2), (1_000, 5), (1_500, 10)),
+    max_candles=1_500,
+    weight_limit=2_400,
+)
 
 
 def is_coin_margined(message: Payload) -> bool:
-    """Tell whether an event is of the COIN-M market: the mark may be beside or inside the order."""
+    """Return whether an event is of the COIN-M market: the marker may be beside or inside the order."""
     if isinstance(message, ForceOrder):
         return COIN_MARGINED in (message.st, message.order.st)
     return message.st == COIN_MARGINED
 
 
-def to_events(payload: Payload | list[ForceOrder], received_us: int) -> Iterator[Event]:
+def to_events(payload: Payload | list[ForceOrder], received_us: int) -> list[Event]:
     """Convert the events of a frame, leaving COIN-M ones out, and orders of liquidations that nothing was filled of.
 
     Raises:
         ValueError: A price or size that is no finite number.
     """
-    for message in payload if isinstance(payload, list) else (payload,):
-        if is_coin_margined(message) or (isinstance(message, ForceOrder) and message.order.filled == 0):
-            continue
-        yield _to_event(message, received_us)
+    if isinstance(payload, list):
+        return [event for message in payload for event in to_events(message, received_us)]
+    if is_coin_margined(payload) or (isinstance(payload, ForceOrder) and payload.order.filled == 0):
+        return []
+    return [_to_event(payload, received_us)]
 
 
 def _to_event(message: Payload, received_us: int) -> Event:
@@ -124,7 +161,8 @@ def _to_event(message: Payload, received_us: int) -> Event:
             raw_asks=message.asks,
             first_id=message.first_id,
             last_id=message.last_id,
-            previous_id=message.previous_id,
+            # Spot sends none: its ids have no holes.
+            previous_id=message.first_id - 1 if message.previous_id is None else message.previous_id,
         )
     if isinstance(message, AggTrade):
         return _trade(message.symbol, message, received_us)
@@ -137,8 +175,8 @@ def _to_event(message: Payload, received_us: int) -> Event:
             symbol=message.symbol,
             time_us=message.event_time * 1_000,
             received_us=received_us,
-            mark_price=_finite(message.mark_price),
-            index_price=_finite(message.index_price),
+            mark_price=message.mark_price,
+            index_price=message.index_price,
             funding_rate=_known(message.funding_rate),
             next_funding_us=message.next_funding_time * 1_000,
         )
@@ -150,9 +188,10 @@ def _trade(symbol: str, row: AggTrade | AggTradeRow, received_us: int) -> Trade:
         symbol=symbol,
         time_us=row.time * 1_000,
         received_us=received_us,
-        id=row.id,
-        price=_finite(row.price),
-        size=_finite(row.size),
+        id=str(row.id),
+        sequence=row.id,
+        price=row.price,
+        size=row.size,
         # The maker's side is the other one: a maker who buys was hit by a seller.
         aggressor="sell" if row.buyer_is_maker else "buy",
         last_fill_id=row.last_fill_id,
@@ -167,14 +206,14 @@ def _candle(message: Kline, received_us: int) -> Candle:
         received_us=received_us,
         interval=bar.interval,
         open_us=bar.open_time * 1_000,
-        open=_finite(bar.open),
-        high=_finite(bar.high),
-        low=_finite(bar.low),
-        close=_finite(bar.close),
-        volume=_finite(bar.volume),
-        quote_volume=_finite(bar.quote_volume),
+        open=bar.open,
+        high=bar.high,
+        low=bar.low,
+        close=bar.close,
+        volume=bar.volume,
+        quote_volume=bar.quote_volume,
         trades=bar.trades,
-        taker_buy_volume=_finite(bar.taker_buy_volume),
+        taker_buy_volume=bar.taker_buy_volume,
         closed=bar.closed,
         last_fill_id=bar.last_fill_id,
     )
@@ -182,30 +221,30 @@ def _candle(message: Kline, received_us: int) -> Candle:
 
 def _liquidation(order: ForcedOrder, received_us: int) -> Liquidation:
     side: Side = "buy" if order.side == "BUY" else "sell"
-    limit_price = _finite(order.limit_price)
+    limit_price = order.limit_price
     return Liquidation(
         symbol=order.symbol,
         # The event's own time runs a second behind the order's since 2026.
         time_us=order.time * 1_000,
         received_us=received_us,
         side=side,
-        size=_finite(order.filled),
-        price=_finite(order.average_price) or limit_price,
+        size=order.filled,
+        price=order.average_price or limit_price,
         limit_price=limit_price,
     )
 
 
-def _day_ticker(message: DayTicker, received_us: int) -> Ticker:
+def _day_ticker(message: DayTickerRow, received_us: int) -> Ticker:
     return Ticker(
         symbol=message.symbol,
         time_us=message.event_time * 1_000,
         received_us=received_us,
-        last=_finite(message.last),
-        open=_finite(message.open),
-        high=_finite(message.high),
-        low=_finite(message.low),
-        volume=_finite(message.volume),
-        quote_volume=_finite(message.quote_volume),
+        last=message.last,
+        open=message.open,
+        high=message.high,
+        low=message.low,
+        volume=message.volume,
+        quote_volume=message.quote_volume,
     )
 
 
@@ -282,11 +321,5 @@ def open_interest_from(body: OpenInterestBody, *, now_us: int) -> OpenInterest |
     return OpenInterest(symbol=body.symbol, time_us=body.time * 1_000 or now_us, open_interest=contracts)
 
 
-def _finite(number: float) -> float:
-    if not isfinite(number):
-        raise ValueError(f"{number} is no price or size")
-    return number
-
-
-def _known(number: PerhapsNumber) -> float | None:
-    return number if number != "" and isfinite(number) else None
+def _known(number: float | Literal[""]) -> float | None:
+    return None if number == "" else number

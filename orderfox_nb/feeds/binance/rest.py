@@ -1,4 +1,4 @@
-"""Binance's REST: typed answers, one budget, errors that say what happened."""
+"""Binance's REST API: typed answers, one budget, descriptive errors."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import msgspec
 from msgspec import Raw
 
 from orderfox_nb.clock import Clock, in_time
+from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.errors import (
     FeedError,
     MalformedFrame,
     RateLimited,
+    SymbolRefused,
     UnknownSymbol,
     VenueBlocked,
     VenueRefused,
     VenueUnreachable,
 )
-from orderfox_nb.feeds.asking import charge
-from orderfox_nb.feeds.binance.fetches import INVALID_SYMBOL
 from orderfox_nb.feeds.binance.messages import (
     AggTradeRow,
     DepthBody,
@@ -34,29 +34,35 @@ from orderfox_nb.feeds.binance.messages import (
     ServerTime,
     TickerRow,
 )
-from orderfox_nb.feeds.binance.problems import BLOCKED
-from orderfox_nb.feeds.binance.protocol import depth_weight, klines_weight
+from orderfox_nb.feeds.binance.protocol import FUTURES, Api
 from orderfox_nb.feeds.binance.symbol_list import (
     ExchangeInfo,
+    ExchangeInfoRow,
     MarketSchedule,
     Rows,
-    SymbolRow,
     TradingSchedule,
-    TradingSession,
+    TradingSessionRow,
     odd_names,
     rate_limits,
 )
-from orderfox_nb.feeds.binance.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
+from orderfox_nb.feeds.charges import charge
 from orderfox_nb.feeds.http import AnswerRefused, HttpAnswer, decode_json, fetch, new_session, short
+from orderfox_nb.feeds.problem_log import ProblemLog
 from orderfox_nb.feeds.transport import network_reason
-from orderfox_nb.feeds.troubles import Troubles
+from orderfox_nb.feeds.venue.problems import BLOCKED
+from orderfox_nb.feeds.venue.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
 
 _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
 _LANES: Final = 8
-"""Requests under way at once: so many can be refused before the first refusal stops the others."""
+"""Concurrent requests: this many can be refused before the first refusal stops the others."""
+
+SYMBOL_CLOSED: Final = -4141
+"""The code of an answer about a symbol that is closed."""
+INVALID_SYMBOL: Final = -1121
+"""And about one that is not listed: where it was listed before, it may be again."""
 
 MAX_SMALL_BYTES: Final = 64_000
 """Of the answer about one thing, such as the time."""
@@ -75,7 +81,6 @@ _ONE_OR_ALL: Final = ("ticker/24hr", "premiumIndex")
 _ASKED_LANES: Final = 4
 """And of them single questions of clients: a book never stands in line behind all of them."""
 
-MAX_CANDLES: Final = 1_500
 MAX_TRADES: Final = 1_000
 
 
@@ -83,43 +88,46 @@ class BinanceRest:
     """Requests to one venue; opens its first connection with the first of them.
 
     Args:
-        url: Root of the REST host, without ``/fapi``.
+        url: Root of the REST host, without the path.
+        api: Which of Binance's hosts it is.
         venue: Name for errors.
         clock: What waiting is measured by.
         timeout_s: For one request, once it may be sent.
-        report: Told the outcome of each request: its error, or ``None``.
-        patience_s: How long a request may wait for its weight; snapshots of streams wait as long as it takes.
+        report: Called with the outcome of each request: its error, or ``None``.
+        budget_timeout_s: How long a request may wait for its weight; snapshots of streams wait as long as it takes.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        api: Api = FUTURES,
         venue: str,
         clock: Clock,
         timeout_s: float = 10.0,
-        patience_s: float = 20.0,
+        budget_timeout_s: float = 20.0,
         report: Callable[[BaseException | None], None] = lambda _: None,
     ) -> None:
         self.url = url
+        self.api = api
         self._venue = venue
         self._clock = clock
         self._timeout_s = timeout_s
-        self._patience_s = patience_s
+        self._budget_timeout_s = budget_timeout_s
         self._report = report
         self._session: aiohttp.ClientSession | None = None
-        self.budget = WeightBudget(venue, clock)
+        self.budget = WeightBudget(venue, clock, limit=api.weight_limit)
         self._lanes = asyncio.Semaphore(_LANES)
         self._asked_lanes = asyncio.Semaphore(_ASKED_LANES)
         self.rows = Rows()
-        self.learned: Callable[[list[SymbolRow], frozenset[str] | None], None] = lambda _rows, _odd: None
+        self.learned: Callable[[list[ExchangeInfoRow], frozenset[str] | None], None] = lambda _rows, _odd: None
         """Called with the rows of every symbol list, and the names of those that cannot be read: None where even a name
         cannot be."""
         self.listed: Callable[[str], bool] = lambda _: False
-        """Tells whether the venue has ever listed a symbol."""
+        """Returns whether the venue has ever listed a symbol."""
         self.calls = 0
         self.failures = 0
-        self._troubles = Troubles(_log, clock)
+        self._problem_log = ProblemLog(_log, clock)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -128,34 +136,34 @@ class BinanceRest:
             await self._session.close()
             self._session = None
 
-    async def symbols(self) -> list[SymbolRow]:
+    async def symbols(self) -> list[ExchangeInfoRow]:
         """Return all symbols whose rows can be read; learns the budget's limit along with them."""
-        info = await self._get("exchangeInfo", ExchangeInfo, weight=1)
+        info = await self.get("exchangeInfo", ExchangeInfo)
         for limit in rate_limits(info.rate_limits, self.rows):
-            if limit.rate_limit_type == "REQUEST_WEIGHT" and limit.interval == "MINUTE" and limit.limit > 0:
-                self.budget.limit = limit.limit // max(1, limit.interval_num)
-        rows = self.rows.read("exchangeInfo", info.symbols, SymbolRow)
+            if limit.rate_limit_type == "REQUEST_WEIGHT" and limit.interval == "MINUTE":
+                self.budget.limit = max(1, limit.limit // limit.interval_num)
+        rows = self.rows.read("exchangeInfo", info.symbols, self.api.row)
         self.learned(rows, odd_names(info.symbols, rows))
         return rows
 
-    async def trading_sessions(self) -> dict[str, list[TradingSession]]:
+    async def trading_sessions(self) -> dict[str, list[TradingSessionRow]]:
         """Return the sessions of the markets under traditional contracts, by market such as ``EQUITY``."""
-        schedule = await self._get("tradingSchedule", TradingSchedule, weight=5, priority=BACKGROUND)
-        found: dict[str, list[TradingSession]] = {}
+        schedule = await self.get("tradingSchedule", TradingSchedule, priority=BACKGROUND)
+        found: dict[str, list[TradingSessionRow]] = {}
         for name, raw in schedule.market_schedules.items():
             for market in self.rows.read(f"tradingSchedule {name}", [raw], MarketSchedule):
-                found[name] = self.rows.read(f"tradingSchedule sessions of {name}", market.sessions, TradingSession)
+                found[name] = self.rows.read(f"tradingSchedule sessions of {name}", market.sessions, TradingSessionRow)
         return found
 
     async def time_ms(self) -> int:
         """Return the venue's time in milliseconds."""
-        return (await self._get("time", ServerTime, weight=1, priority=BACKGROUND)).server_time
+        return (await self.get("time", ServerTime, priority=BACKGROUND)).server_time
 
     async def depth(self, symbol: str, *, limit: int = 1_000) -> DepthBody:
         """Return the book; waits for its weight without a bound, since a stream cannot go on without it."""
         parameters = {"symbol": symbol, "limit": str(limit)}
-        return await self._get(
-            "depth", DepthBody, parameters, weight=depth_weight(limit), priority=URGENT, patience_s=None
+        return await self.get(
+            "depth", DepthBody, parameters, weight=self.api.step("depth", limit), priority=URGENT, budget_timeout_s=None
         )
 
     async def klines(
@@ -168,42 +176,52 @@ class BinanceRest:
         end_ms: int | None = None,
         priority: int = ROUTINE,
     ) -> list[KlineRow]:
-        """Return bars, oldest first, at most 1,500."""
+        """Return bars, oldest first, at most ``api.max_candles``."""
         parameters = {"symbol": symbol, "interval": interval, "limit": str(limit)}
         if start_ms is not None:
             parameters["startTime"] = str(start_ms)
         if end_ms is not None:
             parameters["endTime"] = str(end_ms)
-        return await self._get("klines", list[KlineRow], parameters, weight=klines_weight(limit), priority=priority)
+        return await self.get(
+            "klines", list[KlineRow], parameters, weight=self.api.step("klines", limit), priority=priority
+        )
 
     async def aggregate_trades(
-        self, symbol: str, *, limit: int = MAX_TRADES, from_id: int | None = None, priority: int = ROUTINE
+        self,
+        symbol: str,
+        *,
+        limit: int = MAX_TRADES,
+        from_id: int | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        priority: int = ROUTINE,
     ) -> list[AggTradeRow]:
-        """Return the newest trades, or those from an id on; oldest first, at most 1,000."""
-        parameters = {"symbol": symbol, "limit": str(limit)}
-        if from_id is not None:
-            parameters["fromId"] = str(from_id)
-        return await self._get("aggTrades", list[AggTradeRow], parameters, weight=20, priority=priority)
+        """Return the newest trades up to a time, or those from an id or a time on; oldest first, at most 1,000."""
+        bounds = {"fromId": from_id, "startTime": start_ms, "endTime": end_ms}
+        parameters = {name: str(value) for name, value in bounds.items() if value is not None}
+        return await self.get(
+            "aggTrades", list[AggTradeRow], {"symbol": symbol, "limit": str(limit), **parameters}, priority=priority
+        )
 
     async def tickers(self) -> list[TickerRow]:
         """Return the 24 h statistics of every symbol whose row can be read."""
-        return self.rows.read("ticker/24hr", await self._get("ticker/24hr", list[Raw], weight=40), TickerRow)
+        return self.rows.read("ticker/24hr", await self.get("ticker/24hr", list[Raw]), TickerRow)
 
     async def ticker(self, symbol: str) -> TickerRow:
         """Return the 24 h statistics of one symbol."""
-        return await self._get("ticker/24hr", TickerRow, {"symbol": symbol}, weight=1)
+        return await self.get("ticker/24hr", TickerRow, {"symbol": symbol})
 
     async def premiums(self) -> list[PremiumRow]:
         """Return mark price and funding of every symbol whose row can be read."""
-        return self.rows.read("premiumIndex", await self._get("premiumIndex", list[Raw], weight=10), PremiumRow)
+        return self.rows.read("premiumIndex", await self.get("premiumIndex", list[Raw]), PremiumRow)
 
     async def premium(self, symbol: str) -> PremiumRow:
         """Return mark price and funding of one symbol."""
-        return await self._get("premiumIndex", PremiumRow, {"symbol": symbol}, weight=1)
+        return await self.get("premiumIndex", PremiumRow, {"symbol": symbol})
 
     async def open_interest(self, symbol: str) -> OpenInterestBody:
         """Return the open contracts of one symbol."""
-        return await self._get("openInterest", OpenInterestBody, {"symbol": symbol}, weight=1, priority=BACKGROUND)
+        return await self.get("openInterest", OpenInterestBody, {"symbol": symbol}, priority=BACKGROUND)
 
     def statistics(self) -> Mapping[str, int | float]:
         """Return counters of calls and weight."""
@@ -216,32 +234,38 @@ class BinanceRest:
             "weight_limit": self.budget.limit,
         }
 
-    async def _get(
+    async def get(
         self,
         path: str,
         kind: type[Answer],
         parameters: Mapping[str, str] | None = None,
         *,
-        weight: int,
+        weight: int = 0,
         priority: int = ROUTINE,
-        patience_s: float | None = -1.0,
+        budget_timeout_s: float | None = -1.0,
     ) -> Answer:
         """Send a request when the budget allows it.
 
         Raises:
             FeedError: It was not answered as asked.
             UnknownSymbol: The venue does not know the symbol.
-            ClientLimited: Whoever asks it has asked for too much lately.
+            ClientLimited: The client has used up its recent allowance.
         """
+        parameters = parameters or {}
+        every = "*" if path in _ONE_OR_ALL and "symbol" not in parameters else ""
+        weight = weight or self.api.weights.get(f"{path}{every}", 0)
+        if not weight:
+            raise VenueRefused(self._venue, f"this market has no {path}")
         if priority == ASKED:
             charge(weight)
-        parameters = parameters or {}
-        timeout_s = self._patience_s if patience_s is not None and patience_s < 0 else patience_s
+        timeout_s = (
+            self._budget_timeout_s if budget_timeout_s is not None and budget_timeout_s < 0 else budget_timeout_s
+        )
         while True:
             await self.budget.acquire(weight, priority=priority, timeout_s=timeout_s)
             async with self._asked_lanes if priority == ASKED else nullcontext(), self._lanes:
                 if self.budget.paused_s > 0:
-                    # The venue has told another request to stop while this one stood in line.
+                    # The venue stopped another request while this one was queued.
                     self.budget.refund(weight)
                     continue
                 return await self._ask(path, kind, parameters, weight)
@@ -253,11 +277,11 @@ class BinanceRest:
         except (FeedError, UnknownSymbol) as error:
             self.failures += 1
             if isinstance(error, MalformedFrame):
-                self._troubles.report(path, str(error))
+                self._problem_log.report(path, str(error))
             self._report(error)
             raise
         self._report(None)
-        self._troubles.over(path)
+        self._problem_log.over(path)
         return answer
 
     async def _send(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
@@ -283,7 +307,7 @@ class BinanceRest:
         limit = MAX_BYTES.get(path, MAX_SMALL_BYTES)
         if path in _ONE_OR_ALL and "symbol" in parameters:
             limit = MAX_SMALL_BYTES
-        return await fetch(self._session, f"{self.url}/fapi/v1/{path}", parameters, max_bytes=limit)
+        return await fetch(self._session, f"{self.url}{self.api.prefix}/{path}", parameters, max_bytes=limit)
 
     def _refusal(self, answer: HttpAnswer, symbol: str) -> FeedError | UnknownSymbol:
         try:
@@ -302,11 +326,13 @@ class BinanceRest:
             return VenueUnreachable(self._venue, f"HTTP {status} from {self.url} ({reason})")
         if refused.code == INVALID_SYMBOL and not self.listed(symbol):
             return UnknownSymbol(symbol)
-        return VenueRefused(self._venue, f"HTTP {status}: {reason}", status=status, code=refused.code)
+        kind = SymbolRefused if refused.code in (SYMBOL_CLOSED, INVALID_SYMBOL) else VenueRefused
+        return kind(self._venue, f"HTTP {status}: {reason}", status=status, code=refused.code)
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    value = whole_number(text or "")
+    return None if value is None or value < 0 else value
 
 
 def _seconds(text: str | None, *, default: float) -> float:

@@ -1,4 +1,4 @@
-"""The venue's list of symbols, in which each row stands for itself.
+"""The venue's list of symbols, whose rows are read independently.
 
 A list has some hundred rows, of which one may be odd for a while: a symbol that is being listed, a contract of a new
 kind. An odd row is left out, counted and logged once; what only decorates a row is left out of the row.
@@ -9,23 +9,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.numerals import MAX_TIME_MS, TimeMs
+from orderfox_nb.core.symbols import is_symbol_name
 from orderfox_nb.feeds.http import checked, decode_json
 
 _log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 
-PERPETUALS: Final = ("PERPETUAL", "TRADIFI_PERPETUAL")
+SPOT: Final = "SPOT"
+SHOWN: Final = ("PERPETUAL", "TRADIFI_PERPETUAL", SPOT)
+"""Kinds of markets that are listed."""
 
 
-class SymbolRow(Struct, frozen=True, rename="camel"):
-    """A symbol of ``/fapi/v1/exchangeInfo``."""
+class ExchangeInfoRow(Struct, frozen=True, rename="camel", kw_only=True):
+    """A symbol of ``exchangeInfo``."""
 
     symbol: str
     status: str
@@ -38,6 +42,12 @@ class SymbolRow(Struct, frozen=True, rename="camel"):
     margin_asset: Any = None
 
 
+class SpotRow(ExchangeInfoRow, frozen=True, rename="camel"):
+    """A symbol of the spot host, which has no contract type."""
+
+    contract_type: str = SPOT
+
+
 class ExchangeInfo(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/exchangeInfo``; its rows are read one by one."""
 
@@ -45,20 +55,20 @@ class ExchangeInfo(Struct, frozen=True, rename="camel"):
     rate_limits: Raw = Raw(b"[]")
 
 
-class RateLimit(Struct, frozen=True, rename="camel"):
+class RateLimitRow(Struct, frozen=True, rename="camel"):
     """A limit of ``/fapi/v1/exchangeInfo``."""
 
     rate_limit_type: str
     interval: str
-    interval_num: int
-    limit: int
+    interval_num: Annotated[int, Meta(ge=1, le=1_440)]
+    limit: Annotated[int, Meta(ge=1, le=10**9)]
 
 
-class TradingSession(Struct, frozen=True, rename="camel"):
+class TradingSessionRow(Struct, frozen=True, rename="camel"):
     """A session of ``/fapi/v1/tradingSchedule``; times are milliseconds."""
 
-    start_time: int
-    end_time: int
+    start_time: TimeMs
+    end_time: TimeMs
     type: str
 
 
@@ -81,10 +91,10 @@ class _Filter(Struct, frozen=True, rename="camel"):
 
 
 class Rows:
-    """Reads lists whose rows stand for themselves."""
+    """Reads lists row by row: one malformed row does not affect the others."""
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self.left_out = 0
         """Rows that could not be read, of the last answer of each path."""
 
@@ -103,8 +113,8 @@ class Rows:
 
     def leave_out(self, path: str, count: int, problem: str) -> None:
         """Count the odd rows of an answer; they are logged when they become more."""
-        before = self._told.get(path, 0)
-        self._told[path] = count
+        before = self._reported.get(path, 0)
+        self._reported[path] = count
         self.left_out += count - before
         if count > before:
             _log.warning("%s: %d rows are left out, the first for: %s", path, count, problem)
@@ -114,7 +124,7 @@ class _Named(Struct, frozen=True):
     symbol: str
 
 
-def odd_names(raw: Sequence[Raw], rows: Sequence[SymbolRow]) -> frozenset[str] | None:
+def odd_names(raw: Sequence[Raw], rows: Sequence[ExchangeInfoRow]) -> frozenset[str] | None:
     """Return the names of the symbols whose rows cannot be read, None where one has not even a name."""
     if len(rows) == len(raw):
         return frozenset()
@@ -126,31 +136,33 @@ def odd_names(raw: Sequence[Raw], rows: Sequence[SymbolRow]) -> frozenset[str] |
     return frozenset(row.symbol for row in named) - read
 
 
-def rate_limits(raw: Raw, rows: Rows) -> list[RateLimit]:
+def rate_limits(raw: Raw, rows: Rows) -> list[RateLimitRow]:
     """Return the limits that can be read, none where they are no list."""
     try:
         limits: list[Raw] = decode_json(bytes(raw), list[Raw])
     except msgspec.MsgspecError:
         return []
-    return rows.read("exchangeInfo limits", limits, RateLimit)
+    return rows.read("exchangeInfo limits", limits, RateLimitRow)
 
 
-def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
-    """Convert a symbol: ``None`` where it is no perpetual in trading.
+def instrument_from(row: ExchangeInfoRow, *, venue: str) -> Instrument | None:
+    """Convert a symbol: ``None`` where it is no perpetual or spot market in trading.
 
     Raises:
-        ValueError: A perpetual in trading that has no name or no steps, or such as are none.
+        ValueError: One in trading that has no name or no steps, or such as are none.
     """
-    if row.status != "TRADING" or row.contract_type not in PERPETUALS:
+    if row.status != "TRADING" or row.contract_type not in SHOWN:
         return None
     if not (row.symbol and row.base_asset and row.quote_asset):
         raise ValueError("a symbol without a name")
+    if not all(map(is_symbol_name, (row.symbol, row.base_asset, row.quote_asset))):
+        raise ValueError("a name that is none of a symbol")
     settle = row.margin_asset if isinstance(row.margin_asset, str) and row.margin_asset else row.quote_asset
-    listed_ms = row.onboard_date if isinstance(row.onboard_date, int) and row.onboard_date > 0 else 0
+    listed_ms = row.onboard_date if isinstance(row.onboard_date, int) and 0 < row.onboard_date <= MAX_TIME_MS else 0
     return Instrument(
         venue=venue,
         symbol=row.symbol,
-        unified=f"{row.base_asset}/{row.quote_asset}:{settle}",
+        unified=f"{row.base_asset}/{row.quote_asset}" + (f":{settle}" if row.contract_type != SPOT else ""),
         base=row.base_asset,
         quote=row.quote_asset,
         tick_size=_step(row, "PRICE_FILTER", "tick_size"),
@@ -159,8 +171,8 @@ def instrument_from(row: SymbolRow, *, venue: str) -> Instrument | None:
     )
 
 
-def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> list[tuple[Instrument, str]]:
-    """Convert every perpetual in trading, with its contract type, leaving out those that have no steps."""
+def instruments_from(rows: Sequence[ExchangeInfoRow], *, venue: str, odd: Rows) -> list[tuple[Instrument, str]]:
+    """Convert every market in trading, with its kind, leaving out those that have no steps."""
     found: list[tuple[Instrument, str]] = []
     problem, count = "", 0
     for row in rows:
@@ -168,7 +180,7 @@ def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> lis
             instrument = instrument_from(row, venue=venue)
         except (ValueError, ArithmeticError) as error:
             count += 1
-            problem = problem or f"{row.symbol}: {error}"
+            problem = problem or f"{row.symbol[:40]!r}: {error}"
             continue
         if instrument is not None:
             found.append((instrument, row.contract_type))
@@ -176,12 +188,12 @@ def instruments_from(rows: Sequence[SymbolRow], *, venue: str, odd: Rows) -> lis
     return found
 
 
-def _step(row: SymbolRow, rule: str, field: str) -> Decimal:
+def _step(row: ExchangeInfoRow, rule: str, field: str) -> Decimal:
     for text in row.filters:
         try:
             found: _Filter = decode_json(bytes(text), _Filter)
         except msgspec.MsgspecError:
-            # Another rule of the symbol, which nobody here reads.
+            # Another filter of the symbol, which is not used here.
             continue
         step = getattr(found, field)
         if found.filter_type == rule and isinstance(step, str | int | float):

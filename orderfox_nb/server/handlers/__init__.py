@@ -1,1 +1,1 @@
-"""Thin handlers: they check what is asked, ask the desk, and write bytes."""
+"""Thin handlers: they check the request, call the desk, and write bytes."""

@@ -1,4 +1,6 @@
-"""Who may ask, how errors look, and what is logged: the same for every route."""
+# Tornado's futures have no result type, and Jupyter's mixins narrow its methods.
+# pyright: reportIncompatibleMethodOverride=false, reportUnknownMemberType=false
+"""Access, errors and logging, the same for every route."""
 
 from __future__ import annotations
 
@@ -29,19 +31,23 @@ from orderfox_nb.errors import (
     SettingError,
     UnknownSymbol,
 )
-from orderfox_nb.feeds.asking import asking_for
+from orderfox_nb.feeds.charges import charging
 from orderfox_nb.server.limits import MAX_REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orderfox_nb.server.handlers.parameters import Parameter
+    from orderfox_nb.desk.desk import Desk
+    from orderfox_nb.desk.parameters import Parameter
     from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger("orderfox_nb.server.requests")
 
 AUTH_RESOURCE: Final = "orderfox"
-MAX_BODY: Final = 1_000_000
+MAX_BODY: Final = 16_384
+"""No route needs a body. What is sent is held until it has ended, for every connection of a client at once."""
+_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""Of an answer that is data, and may quote what was asked."""
 _READS: Final = ("GET", "HEAD")
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -55,7 +61,7 @@ _DETAILS: Final = {
 }
 
 
-class Refused(web.HTTPError):
+class RequestRefused(web.HTTPError):
     """An answer that is an error, with the sentence that the client reads."""
 
     def __init__(self, status: int, detail: str, *, retry_after_s: float | None = None) -> None:
@@ -64,28 +70,28 @@ class Refused(web.HTTPError):
         self.retry_after_s = retry_after_s
 
 
-def refusal(error: OrderFoxError) -> Refused:
+def refusal(error: OrderFoxError) -> RequestRefused:
     """Choose the status of an error of ours."""
     match error:
         case UnknownSymbol():
-            return Refused(404, str(error))
+            return RequestRefused(404, str(error))
         case ClientLimited():
-            return Refused(429, str(error), retry_after_s=error.retry_after_s)
+            return RequestRefused(429, str(error), retry_after_s=error.retry_after_s)
         case RateLimited():
-            return Refused(503, str(error), retry_after_s=error.retry_after_s)
+            return RequestRefused(503, str(error), retry_after_s=error.retry_after_s)
         case BadValue() | InputError():
-            return Refused(400, str(error))
+            return RequestRefused(400, str(error))
         case FeedError() | SettingError():
-            return Refused(503, str(error))
+            return RequestRefused(503, str(error))
         case _:
-            return Refused(503, "The desk cannot answer now")
+            return RequestRefused(503, "The desk cannot answer now")
 
 
 class MarketHandler(JupyterHandler):
     """Base of all our handlers.
 
-    As an extension a request needs Jupyter's identity and its authorizer's consent; standing alone there is no
-    identity, reading is public and writing needs our token. The token that kernels are given opens everything.
+    As an extension a request needs Jupyter's identity and authorization. Standalone there is no identity: reading is
+    public and writing needs our token. The token passed to kernels grants everything.
     """
 
     auth_resource = AUTH_RESOURCE
@@ -98,9 +104,14 @@ class MarketHandler(JupyterHandler):
     def initialize(self, service: DeskService) -> None:  # type: ignore[override]
         self.service = service
 
+    @property
+    def content_security_policy(self) -> str:
+        """What a browser may do with the answer where somebody opens it as a page."""
+        return _POLICY
+
     def set_default_headers(self) -> None:
         super().set_default_headers()
-        # A refusal too says whose it is: a page must not take it for a server without our extension.
+        # Refusals carry the header too: a page must not mistake one for a server without our extension.
         self.set_header("X-OrderFox", "1")
 
     async def prepare(self) -> None:  # type: ignore[override]
@@ -109,15 +120,18 @@ class MarketHandler(JupyterHandler):
         self.set_header("X-Request-ID", self.correlation)
         method = self.request.method or ""
         if method != "OPTIONS" and method not in self.allowed():
-            raise Refused(405, f"{method} is not allowed here: use {', '.join(self.allowed())}")
+            raise RequestRefused(405, f"{method} is not allowed here: use {', '.join(self.allowed())}")
         if len(self.request.body) > MAX_BODY:
-            raise Refused(413, _DETAILS[413])
+            raise RequestRefused(413, _DETAILS[413])
         self.set_cors_headers()
         if method == "OPTIONS":
             return
         await self._admit(method)
-        if method not in _READS and (wait_s := self.service.writes.wait_s(self.request.remote_ip or "")):
-            raise Refused(429, "Too many writes: wait a little", retry_after_s=wait_s)
+        client = self.request.remote_ip or ""
+        if method not in _READS and (wait_s := self.service.writes.wait_s(client)):
+            raise RequestRefused(429, "Too many writes: wait a little", retry_after_s=wait_s)
+        if method in _READS and self._limited and (wait_s := self.service.reads.wait_s(client)):
+            raise RequestRefused(429, f"At most {self.service.reads.per_s} requests a second", retry_after_s=wait_s)
         if self.service.problem is not None:
             raise refusal(self.service.problem)
 
@@ -125,34 +139,39 @@ class MarketHandler(JupyterHandler):
         if self._has_our_token():
             # Neither a foreign page nor a form can send this header: origin and XSRF need no check.
             self._token_authenticated = True
-            self._become("server")
+            self._authenticate_as("server")
         elif method in _READS and self.service.public:
-            # Whoever stands alone has looked at the host before (``server/hosts.py``); this is Jupyter's own rule.
+            # A standalone server has checked the host already (``server/hosts.py``); this is Jupyter's own rule.
             if not self.service.standalone and not self.check_host():
-                raise Refused(403, "This server is not called so: see ServerApp.allow_remote_access")
-            self._become("viewer")
+                raise RequestRefused(403, "This server is not called so: see ServerApp.allow_remote_access")
+            self._authenticate_as("viewer")
         elif self.service.standalone:
-            raise Refused(401, _DETAILS[401])
+            raise RequestRefused(401, _DETAILS[401])
         else:
             try:
                 await JupyterHandler.prepare(self, _redirect_to_login=False)  # type: ignore[misc]
             except web.HTTPError as error:
                 if error.status_code == 404:
-                    # Jupyter's word for a page of another site.
-                    raise Refused(403, "This origin may not write: send the server's token") from None
+                    # Jupyter's status for a page of another site.
+                    raise RequestRefused(403, "This origin may not write: send the server's token") from None
                 raise
             user = self.current_user
             action = HTTP_METHOD_TO_AUTH_ACTION[method]
             if user is None or not await ensure_async(
                 self.authorizer.is_authorized(self, user, action, self.auth_resource)
             ):
-                raise Refused(403, _DETAILS[403])
+                raise RequestRefused(403, _DETAILS[403])
+
+    @property
+    def _limited(self) -> bool:
+        """Whether this client has limits of its own: behind a login all may have one address, and are trusted."""
+        return self.service.standalone and not self._has_our_token()
 
     def _has_our_token(self) -> bool:
         match = _AUTHORIZATION.fullmatch(self.request.headers.get("Authorization", "").strip())
         return match is not None and hmac.compare_digest(match[1].encode(), self.service.token.encode())
 
-    def _become(self, name: str) -> None:
+    def _authenticate_as(self, name: str) -> None:
         self.current_user = self._jupyter_current_user = User(name)
 
     @classmethod
@@ -163,7 +182,7 @@ class MarketHandler(JupyterHandler):
 
     @allow_unauthenticated
     def options(self, *_args: str) -> None:
-        """Answer a browser's question before it sends a request from another origin."""
+        """Answer a browser's preflight request."""
         self.set_header("Allow", ", ".join(self.allowed()))
         self.set_status(204)
         self.finish()
@@ -187,7 +206,7 @@ class MarketHandler(JupyterHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None, None))[1]
-        if isinstance(error, Refused):
+        if isinstance(error, RequestRefused):
             detail = error.detail
             if error.retry_after_s is not None:
                 self.set_header("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
@@ -209,14 +228,14 @@ class MarketHandler(JupyterHandler):
         self.finish(text)
 
     def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
-        # A refused request is told by its own line; a failure needs its trace.
+        # A refused request has its own log line; a failure needs its trace.
         if not isinstance(value, web.HTTPError):
             _log.error("id=%s failed", self.correlation, exc_info=value)
 
     def _log(self) -> None:
         status = self.get_status()
         seconds = self.request.request_time()
-        # Whoever makes up methods shall not make up time series.
+        # Unknown methods must not create time series.
         method = self.request.method if self.request.method in (*_METHODS, "OPTIONS") else "other"
         self.service.metrics.requests.labels(self.route, method, status).inc()
         self.service.metrics.seconds.labels(self.route).observe(seconds)
@@ -234,6 +253,8 @@ class RestHandler(MarketHandler):
     method = "get"
     path: Sequence[Parameter] = ()
     query: Sequence[Parameter] = ()
+    shared: Sequence[Parameter] = ()
+    """Of the query too: what routes of one kind have in common."""
     model: Any = None
     """Type of the answer."""
     content = "application/json"
@@ -243,16 +264,24 @@ class RestHandler(MarketHandler):
     async def _answered(self, *args: str) -> None:
         service = self.service
         if service.requests >= MAX_REQUESTS:
-            raise Refused(503, "This server has too many requests under way: try again", retry_after_s=1)
+            raise RequestRefused(503, "This server has too many requests under way: try again", retry_after_s=1)
         service.requests += 1
         try:
-            with asking_for(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
+            with charging(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
                 text = await self.answer(*args)
         except OrderFoxError as error:
             raise refusal(error) from error
         finally:
             service.requests -= 1
         self.write_json(text)
+
+    async def desk(self) -> Desk:
+        """Return the desk of the venue that is asked about, the first one where none is.
+
+        Raises:
+            BadValue: No such venue.
+        """
+        return await self.service.desk(self.get_query_argument("venue", None))
 
     async def answer(self, *args: str) -> bytes:
         """Return the JSON text of the answer.
@@ -274,7 +303,7 @@ class ReadHandler(RestHandler):
 
 
 class NoRoute(MarketHandler):
-    """Answers whatever is asked for and is not there.
+    """Answers requests to unknown paths.
 
     A preflight request is answered as everywhere: without it a browser hides the 404 from its page.
     """
@@ -285,7 +314,7 @@ class NoRoute(MarketHandler):
         self.correlation = secrets.token_hex(8)
         self.set_cors_headers()
         if self.request.method != "OPTIONS":
-            raise Refused(404, f"No such route: {self.request.path[:100]}")
+            raise RequestRefused(404, f"No such route: {self.request.path[:100]}")
 
     @classmethod
     def allowed(cls) -> list[str]:

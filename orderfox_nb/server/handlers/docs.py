@@ -1,3 +1,5 @@
+# Tornado's futures have no result type.
+# pyright: reportUnknownMemberType=false
 """The API as a page to browse and to try: Swagger UI on the server's own OpenAPI document, from no other host."""
 
 from __future__ import annotations
@@ -7,11 +9,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from orderfox_nb.server.handlers.base import MarketHandler, Refused
+from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
 
 _OURS: Final = Path(__file__).parents[1] / "api_docs"
 _TYPES: Final = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
 _SWAGGER_UI: Final = ("swagger-ui.css", "swagger-ui-bundle.js")
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _CACHED_S: Final = 3600
 
 
@@ -20,9 +26,14 @@ class ApiDocs(MarketHandler):
 
     route = "docs"
 
+    @property
+    def content_security_policy(self) -> str:
+        """The page's own files, and styles that Swagger UI sets on its elements."""
+        return _POLICY
+
     async def get(self, name: str | None = None) -> None:
         if name not in (None, "start.js", *_SWAGGER_UI):
-            raise Refused(404, f"No such route: {self.request.path[:100]}")
+            raise RequestRefused(404, f"No such route: {self.request.path[:100]}")
         path = _swagger_ui() / name if name in _SWAGGER_UI else _OURS / (name or "index.html")
         self.set_header("Content-Type", _TYPES[path.suffix])
         self.set_header("Cache-Control", f"private, max-age={_CACHED_S}" if name in _SWAGGER_UI else "no-cache")
@@ -47,5 +58,5 @@ def _swagger_ui() -> Path:
     """Return the folder of Swagger UI's files; of the package that carries them nothing is imported."""
     spec = find_spec("flask_swagger_ui")
     if spec is None or spec.origin is None:
-        raise Refused(404, "The page needs Swagger UI: pip install flask-swagger-ui")
+        raise RequestRefused(404, "The page needs Swagger UI: pip install flask-swagger-ui")
     return Path(spec.origin).parent / "dist"

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
 
-from orderfox_nb.core.ladder import parse_rounding
-from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.answers import Answer
-from orderfox_nb.desk.keys import VOLUME_TIMEFRAMES, FrameKey, frame_key
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.parameters import (
+    ROUNDING,
+    SYMBOL,
+    TIMEFRAME,
+    VENUE,
+    VOLUME_TIMEFRAME,
+    ZONE,
+    Parameter,
+    limit,
+    read_given,
+    time_ms,
+)
+from orderfox_nb.desk.streams import v1_orderbook
+from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import VenueUnreachable
-from orderfox_nb.feeds.asking import charge
+from orderfox_nb.feeds.charges import charge
 from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
-from orderfox_nb.server.handlers.parameters import SYMBOL, Parameter, limit, time_ms
-from orderfox_nb.server.models import (
+from orderfox_nb.server.service import DeskService
+from orderfox_nb.views.contract import (
     CacheStats,
     CandleRow,
     LiquidationRow,
@@ -28,7 +40,6 @@ from orderfox_nb.server.models import (
     SymbolRow,
     TradeRow,
 )
-from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_symbols import symbols
 
 FIRST_FRAME_S: Final = 10.0
@@ -36,7 +47,9 @@ BOOK_WEIGHT: Final = 20
 
 
 class MarketRoute(ReadHandler):
-    """A route with checked parameters."""
+    """A route with checked parameters, about one of the venues."""
+
+    shared = (VENUE,)
 
     def values(self) -> dict[str, Any]:
         """Check the query.
@@ -63,13 +76,13 @@ class LimitedRoute(ListRoute):
 
     headers: ClassVar[Mapping[str, str]] = {"X-Limit": "The limit in force", **ListRoute.headers}
 
-    def told_of(self, answer: Answer, *, limit: int) -> bytes:
+    def limited_answer(self, answer: Answer, *, limit: int) -> bytes:
         """Set the headers of a limited list and return its text."""
         self.set_header("X-Limit", str(limit))
         return self.encoded(answer)
 
 
-class Symbols(ListRoute):
+class SymbolsRoute(ListRoute):
     """Every symbol, by 24 h volume."""
 
     route = "symbols"
@@ -80,7 +93,7 @@ class Symbols(ListRoute):
     }
 
     async def answer(self, *_args: str) -> bytes:
-        desk = await self.service.desk()
+        desk = await self.desk()
         catalogue = desk.catalogue
         rows = await catalogue.rows()
         # A header is ASCII, and a source may be a file of any name.
@@ -88,20 +101,21 @@ class Symbols(ListRoute):
         return self.encoded(Answer(symbols(rows), catalogue.quality))
 
 
-class SymbolCacheStats(MarketRoute):
+class SymbolCacheRoute(MarketRoute):
     """Counts and ages of the symbol list."""
 
     route = "symbol-cache-stats"
     model = CacheStats
 
     async def answer(self, *_args: str) -> bytes:
-        return msgspec.json.encode((await self.service.desk()).catalogue.stats())
+        return msgspec.json.encode((await self.desk()).catalogue.stats())
 
 
-class RefreshSymbols(RestHandler):
+class RefreshSymbolsRoute(RestHandler):
     """Ask the venue for its symbols now."""
 
     route = "refresh-symbols"
+    shared = (VENUE,)
     method = "post"
     model = Refreshed
 
@@ -109,9 +123,9 @@ class RefreshSymbols(RestHandler):
         await self._answered()
 
     async def answer(self, *_args: str) -> bytes:
-        catalogue = (await self.service.desk()).catalogue
-        rows = await catalogue.refresh()
-        return msgspec.json.encode({"refreshed": True, "symbols": len(rows), **catalogue.stats()})
+        catalogue = (await self.desk()).catalogue
+        await catalogue.refresh()
+        return msgspec.json.encode(Refreshed(refreshed=True, **msgspec.structs.asdict(catalogue.stats())))
 
 
 def book_limit(service: DeskService) -> Parameter:
@@ -120,24 +134,23 @@ def book_limit(service: DeskService) -> Parameter:
     return limit(min(20, highest), highest, "Rows a side")
 
 
-class OrderBook(MarketRoute):
+def book_rules(service: DeskService) -> Sequence[Parameter]:
+    """Return the parameters of the public book with the limit of the settings."""
+    return tuple(book_limit(service) if rule.name == "limit" else rule for rule in v1_orderbook.STREAM.parameters)
+
+
+class OrderBookRoute(MarketRoute):
     """The grouped book, as the socket sends it; the settings give its ``book_limit``."""
 
     route = "orderbook"
     path = (SYMBOL,)
-    query = (
-        Parameter(name="rounding", kind="number", above=0, description="Height of a row, raised to the tick size"),
-        Parameter(name="tz", description="IANA zone of formatted times", example="Europe/Berlin"),
-    )
+    query = (ROUNDING, ZONE)
     model = OrderBookAnswer
 
     async def answer(self, *args: str) -> bytes:
-        wanted: dict[str, Any] = {"limit": book_limit(self.service).read(self.get_query_argument("limit", None))}
-        if (rounding := self.get_query_argument("rounding", None)) is not None:
-            wanted["rounding"] = parse_rounding(rounding)
-        if (zone := self.get_query_argument("tz", None)) is not None:
-            wanted["tz"] = zone
-        desk = await self.service.desk()
+        given = read_given(book_rules(self.service), lambda name: self.get_query_argument(name, None))
+        wanted = {"limit": book_limit(self.service).default, **given}
+        desk = await self.desk()
         return await self.first(frame_key(desk.venue, args[0], "v1.orderbook", wanted), asked=args[0])
 
     async def first(self, key: FrameKey, *, asked: str) -> bytes:
@@ -146,10 +159,10 @@ class OrderBook(MarketRoute):
         Raises:
             VenueUnreachable: There was none in time.
         """
-        desk = await self.service.desk()
+        desk = await self.desk()
         symbol = (await desk.catalogue.resolve(asked)).instrument.symbol
         if desk.hub.state(desk.topic(symbol, "book")) is None:
-            # A book that nobody reads begins with a snapshot.
+            # A book without readers begins with a snapshot.
             charge(BOOK_WEIGHT)
         try:
             async with asyncio.timeout(FIRST_FRAME_S), desk.frames(key) as reader:
@@ -160,7 +173,7 @@ class OrderBook(MarketRoute):
         raise VenueUnreachable(desk.venue, "no data came in time, try again")
 
 
-class Trades(LimitedRoute):
+class TradesRoute(LimitedRoute):
     """The newest trades, newest first."""
 
     route = "trades"
@@ -170,11 +183,11 @@ class Trades(LimitedRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        answer = await (await self.service.desk()).trades(args[0], limit=values["limit"])
-        return self.told_of(answer, limit=values["limit"])
+        answer = await (await self.desk()).answers.trades(args[0], limit=values["limit"])
+        return self.limited_answer(answer, limit=values["limit"])
 
 
-class Quality(MarketRoute):
+class QualityRoute(MarketRoute):
     """State of a symbol's topics and every interval of the last 24 h in which they could not be trusted."""
 
     route = "quality"
@@ -182,16 +195,16 @@ class Quality(MarketRoute):
     model = QualityAnswer
 
     async def answer(self, *args: str) -> bytes:
-        return msgspec.json.encode(await (await self.service.desk()).quality(args[0]))
+        return msgspec.json.encode(await (await self.desk()).quality(args[0]))
 
 
-class Candles(LimitedRoute):
+class CandlesRoute(LimitedRoute):
     """Bars, oldest first."""
 
     route = "candles"
     path = (SYMBOL,)
     query = (
-        Parameter(name="timeframe", default="1m", choices=tuple(TIMEFRAME_US), description="Length of a bar"),
+        TIMEFRAME,
         limit(500, 1500, "How many bars"),
         time_ms("end_time", "Bars that open at or before, milliseconds"),
     )
@@ -199,13 +212,13 @@ class Candles(LimitedRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        answer = await (await self.service.desk()).candles(
+        answer = await (await self.desk()).answers.candles(
             args[0], values["timeframe"], limit=values["limit"], end_ms=values["end_time"]
         )
-        return self.told_of(answer, limit=values["limit"])
+        return self.limited_answer(answer, limit=values["limit"])
 
 
-class Liquidations(LimitedRoute):
+class LiquidationsRoute(LimitedRoute):
     """Past liquidation orders, newest first."""
 
     route = "liquidations"
@@ -215,15 +228,15 @@ class Liquidations(LimitedRoute):
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
-        answer = await (await self.service.desk()).liquidations(args[0], limit=values["limit"])
-        return self.told_of(answer, limit=values["limit"])
+        answer = await (await self.desk()).answers.liquidations(args[0], limit=values["limit"])
+        return self.limited_answer(answer, limit=values["limit"])
 
 
-class LiquidationVolumes(MarketRoute):
+class LiquidationVolumeRoute(MarketRoute):
     """Liquidated volume by bucket, contiguous over the range."""
 
     route = "liquidation-volume"
-    path = (SYMBOL, Parameter(name="timeframe", place="path", choices=VOLUME_TIMEFRAMES, example="5m"))
+    path = (SYMBOL, msgspec.structs.replace(VOLUME_TIMEFRAME, place="path", default=None))
     model = LiquidationVolumeAnswer
     query = (
         time_ms("start_time", "Start of the range, milliseconds"),
@@ -237,4 +250,4 @@ class LiquidationVolumes(MarketRoute):
         timeframe = self.path[1].read(args[1])
         start = values["start_time"] if values["start_time"] is not None else values["start"]
         end = values["end_time"] if values["end_time"] is not None else values["end"]
-        return await (await self.service.desk()).liquidation_volume(args[0], timeframe, start_ms=start, end_ms=end)
+        return await (await self.desk()).answers.liquidation_volume(args[0], timeframe, start_ms=start, end_ms=end)

@@ -1,4 +1,6 @@
-"""What every WebSocket of ours does alike: greeting errors, heartbeats, pings, bounded writing, a clean end."""
+# Tornado's futures have no result type.
+# pyright: reportUnknownMemberType=false
+"""What all WebSockets share: early errors, heartbeats, pings, bounded writes, a clean close."""
 
 from __future__ import annotations
 
@@ -7,22 +9,23 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from jupyter_server.base.websocket import WebSocketMixin
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol
 
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frames import FrameReader
 from orderfox_nb.desk.keys import FrameKey
-from orderfox_nb.desk.reader import SlowReader
+from orderfox_nb.desk.reader import EventReader, SlowReader
 from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, TooManyFrames
-from orderfox_nb.server.handlers.base import MarketHandler, Refused
+from orderfox_nb.server.frame_limit import counted
+from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
 from orderfox_nb.server.limits import RateLimit
 
 _log = logging.getLogger("orderfox_nb.server.sockets")
@@ -33,7 +36,7 @@ TRY_LATER: Final = 1013
 POLICY: Final = 1008
 MAX_MESSAGE_LENGTH: Final = 4096
 PING_S: Final = 30.0
-"""How often the network is tried; a peer that does not answer for as long is gone."""
+"""Interval of pings; a peer that does not answer for as long is disconnected."""
 MAX_MESSAGES_PER_S: Final = 50
 MAX_LEFT_OUT: Final = 500
 """A reader that goes on beyond its rate for so many messages is closed."""
@@ -58,8 +61,8 @@ class Stalled(OrderFoxError):
 class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ignore[misc]
     """Base of our WebSockets.
 
-    ``serve`` runs in one task for as long as the socket is open; whatever it raises is told to the reader in a message
-    and in the closing code. Writes wait for the reader's socket, so nothing piles up behind a reader that stalls, and
+    ``serve`` runs in one task for as long as the socket is open; whatever it raises is sent to the reader in a message
+    and in the close code. Writes wait for the reader's socket, so nothing piles up behind a reader that stalls, and
     its messages are not read meanwhile.
     """
 
@@ -83,7 +86,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     async def prepare(self) -> None:  # type: ignore[override]
         await MarketHandler.prepare(self)
         if self.request.method == "GET" and self.request.headers.get("Upgrade", "").lower() != "websocket":
-            raise Refused(400, "This is a WebSocket endpoint: connect with ws:// or wss://")
+            raise RequestRefused(400, "This is a WebSocket endpoint: connect with ws:// or wss://")
 
     def check_origin(self, origin: str | None = None) -> bool:  # type: ignore[override]
         if self.service.standalone:
@@ -98,6 +101,14 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     async def get(self, *args: Any, **kwargs: Any) -> None:
         await WebSocketHandler.get(self, *args, **kwargs)
 
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        client, service = self.request.remote_ip or "", self.service
+        return counted(
+            super().get_websocket_protocol(),
+            now_s=service.now_s,
+            refuses=lambda: self._limited and service.frames.wait_s(client) > 0,
+        )
+
     def open(self, *args: str | None, **_kwargs: Any) -> None:  # type: ignore[override]
         self.set_nodelay(True)
         loop = asyncio.get_running_loop()
@@ -109,8 +120,8 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._left_out = 0
         limit_unsent(self.ws_connection)
         self._client = self.request.remote_ip or ""
-        if full := self.service.places.reserve(self._client):
-            self._task = asyncio.create_task(self._turn_away(full), name=f"refused {self.correlation}")
+        if full := self.service.slots.reserve(self._client):
+            self._task = asyncio.create_task(self._reject(full), name=f"refused {self.correlation}")
             return
         self._placed = True
         self.service.sockets.add(self)
@@ -131,16 +142,16 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """Act on a message of the reader that is no ping.
 
         Raises:
-            OrderFoxError: The message cannot be acted on; the reader is told and the socket goes on.
+            OrderFoxError: The message cannot be handled; the reader gets the error and the socket stays open.
         """
-        await self.complain(f"Unknown message type {str(message.get('type'))[:40]!r}")
+        await self.send_problem(f"Unknown message type {str(message.get('type'))[:40]!r}")
 
-    async def send(self, text: bytes, *, patience_s: float | None = None) -> None:
+    async def send(self, text: bytes, *, timeout_s: float | None = None) -> None:
         """Write one text message and wait until the network took it.
 
         Args:
             text: The message.
-            patience_s: How long it may take; for ever where nothing waits behind it but the newest frame.
+            timeout_s: How long it may take; without a limit where only the newest frame waits behind it.
 
         Raises:
             WebSocketClosedError: The reader has left.
@@ -154,21 +165,21 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
             raise WebSocketClosedError
         try:
             # Tornado's own write makes a task of each message; nearly always the network has it at once.
-            taken = stream.write(text_frame(text))
-            if not taken.done():
+            written = stream.write(text_frame(text))
+            if not written.done():
                 self._writing += 1
                 try:
-                    await asyncio.wait((taken,), timeout=patience_s)
+                    await asyncio.wait((written,), timeout=timeout_s)
                 finally:
                     self._writing -= 1
-                if not taken.done():
-                    raise Stalled(patience_s)
-            taken.result()
+                if not written.done():
+                    raise Stalled(timeout_s)
+            written.result()
         except StreamClosedError:
             raise WebSocketClosedError from None
 
     @contextlib.asynccontextmanager
-    async def frames(self, desk: Desk, key: FrameKey, *, admitted: bool = False) -> AsyncIterator[FrameReader]:
+    async def frames(self, desk: Desk, key: FrameKey, *, admitted: bool = False) -> AsyncGenerator[FrameReader]:
         """Read the frames of a key on this reader's account.
 
         Args:
@@ -201,27 +212,38 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self.service.computations.admit(self._client, key, trusted=self._has_our_token())
 
     def admit_topic(self, desk: Desk, topic: Topic) -> None:
-        """Check that this reader may have a topic opened, where it is a book that nobody reads.
+        """Check that this reader may open a topic that has no readers.
 
         Raises:
             TooManyFrames: Its client has opened too many lately.
         """
-        new_book = topic.channel == "book" and desk.hub.state(topic) is None
-        if new_book and self.service.standalone and not self._has_our_token():
-            self.service.new_books.open(self._client, topic)
+        if desk.hub.state(topic) is None and self._limited:
+            self.service.new_topics.open(self._client, topic)
+
+    @contextlib.asynccontextmanager
+    async def events(self, desk: Desk, topic: Topic) -> AsyncGenerator[EventReader]:
+        """Read the events of a topic on this reader's account.
+
+        Raises:
+            OrderFoxError: They cannot be sent, or not to this reader.
+        """
+        self.admit_topic(desk, topic)
+        with self.service.event_readers.reading(self._client, trusted=not self._limited):
+            async with desk.events(topic) as reader:
+                yield reader
 
     async def pace(self) -> None:
         """Wait after a frame where this reader's client has more of them than its share."""
         if (pause_s := self.service.computations.pause_s(self._client)) and not self._has_our_token():
             await asyncio.sleep(pause_s)
 
-    async def say(self, **fields: Any) -> None:
+    async def send_message(self, **fields: Any) -> None:
         """Write one message of fields."""
         await self.send(msgspec.json.encode(fields))
 
-    async def complain(self, text: str, **fields: Any) -> None:
-        """Tell the reader what is wrong; the socket goes on."""
-        await self.say(type="error", message=text, **fields)
+    async def send_problem(self, text: str, **fields: Any) -> None:
+        """Send an error message; the socket stays open."""
+        await self.send_message(type="error", message=text, **fields)
 
     async def on_message(self, message: str | bytes) -> None:  # type: ignore[override]
         # Awaited by tornado before it reads on: a reader that does not take its answers is not read either.
@@ -233,14 +255,14 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                 return
             parsed = parse_message(message)
             if parsed is None:
-                await self.complain("Expected a JSON object")
+                await self.send_problem("Expected a JSON object")
             elif parsed.get("type") == "ping":
                 await self.send(b'{"type":"pong"}')
             else:
                 try:
                     await self.handle_message(parsed)
                 except OrderFoxError as error:
-                    await self.complain(str(error))
+                    await self.send_problem(str(error))
 
     def on_close(self) -> None:
         super().on_close()
@@ -251,7 +273,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._task.cancel()
         if not self._placed:
             return
-        self.service.places.release(self._client)
+        self.service.slots.release(self._client)
         self.service.sockets.discard(self)
         self.service.metrics.sockets.labels(self.route).dec()
         self.service.metrics.messages.labels(self.route).inc(self._messages)
@@ -280,13 +302,13 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
                     await self._refuse(BAD_INPUT, str(error))
                 except (FeedError, TooManyFrames) as error:
                     await self._refuse(TRY_LATER, str(error))
-        except Exception:  # noqa: BLE001  (nobody awaits this task: it is told and the socket closed)
+        except Exception:  # noqa: BLE001  (no caller awaits this task: log it and close the socket)
             _log.exception("id=%s socket=%s failed", self.correlation, self.route)
             self.close(1011, f"the server failed, see {self.correlation} in its log")
 
     async def _refuse(self, code: int, text: str) -> None:
         if code != TOO_SLOW:
-            await self.complain(text)
+            await self.send_problem(text)
         self.close(code, cut_reason(text))
 
     def _heartbeat(self) -> None:
@@ -306,22 +328,21 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """Count a message; returns the rate beyond which it is, else nothing."""
         if self._rate.wait_s():
             return f"{MAX_MESSAGES_PER_S} messages in a second"
-        # Behind a login all may have one address, and are trusted.
         messages = self.service.messages
-        if self.service.standalone and messages.exceeded(self._client) and not self._has_our_token():
+        if self._limited and messages.wait_s(self._client):
             return f"{messages.per_s} messages in a second over all sockets of a client"
         return ""
 
     async def _leave_out(self, exceeded: str) -> None:
-        """Tell once, not for each message: the answers to a flood are no flood."""
+        """Report once, not for each message: answers to a flood must not be a flood."""
         self._left_out += 1
         if self._left_out == 1:
             _log.info("id=%s remote=%s more than %s", self.correlation, self._client, exceeded)
-            await self.complain(f"More than {exceeded}: some were left out")
+            await self.send_problem(f"More than {exceeded}: some were left out")
         elif self._left_out > MAX_LEFT_OUT:
             self.close(POLICY, f"more than {exceeded}")
 
-    async def _turn_away(self, why: str) -> None:
+    async def _reject(self, why: str) -> None:
         self.service.metrics.refused.inc()
         with contextlib.suppress(WebSocketClosedError):
             await self._refuse(TRY_LATER, why)
@@ -337,7 +358,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
 
 def limit_unsent(connection: Any) -> None:
-    """Keep the system from queueing for a slow reader, where it can be told (Linux, macOS)."""
+    """Keep the system from queueing for a slow reader, where it allows that (Linux, macOS)."""
     if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None and connection is not None:
         with contextlib.suppress(OSError, AttributeError):
             connection.stream.socket.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
@@ -358,13 +379,13 @@ def parse_message(message: str | bytes) -> dict[str, Any] | None:
     try:
         if isinstance(message, bytes):
             message = message.decode()
-        parsed = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
+        parsed: object = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
         if "\\u" in message:
             # Half a surrogate pair can be escaped and is no text: what quotes it could not be sent.
             json.dumps(parsed, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, ArithmeticError):
         return None
-    return parsed if isinstance(parsed, dict) else None
+    return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else None
 
 
 def _no_constant(name: str) -> None:

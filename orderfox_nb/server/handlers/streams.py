@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from tornado.web import HTTPError
+import msgspec
 from tornado.websocket import WebSocketClosedError
 
-from orderfox_nb.core.events import Channel, Liquidation, Topic, Trade, is_new_run
+from orderfox_nb.core.events import Liquidation, Topic, Trade, is_new_run
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.core.ladder import parse_rounding
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.symbols import default_rounding
+from orderfox_nb.core.trade_order import TradeOrder
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.keys import FrameKey, bar_count, frame_key, volume_timeframe
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.parameters import ROUNDING, TIMEFRAME, VOLUME_TIMEFRAME, Parameter
 from orderfox_nb.desk.reader import Repeat
-from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.desk.streams import v1_candles, v1_liquidation_volume, v1_orderbook, v1_trades
+from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.server.handlers.market import book_limit
-from orderfox_nb.server.handlers.parameters import Parameter
-from orderfox_nb.server.handlers.sockets import MarketSocket
+from orderfox_nb.server.handlers.market import book_limit, book_rules
+from orderfox_nb.server.handlers.symbol_socket import StreamSocket, SymbolSocket
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
-from orderfox_nb.views.quality import status_text
 from orderfox_nb.views.stamp import Stamp, number
 from orderfox_nb.views.trades import PUBLIC_TRADES, trades_update
 
@@ -40,119 +40,38 @@ _WIDTH: Final = Parameter(
 _ORDERS: Final = Parameter(
     name="orders", kind="boolean", description="Whether each order is sent; by default only without a timeframe"
 )
-_TROUBLE: Final = ("stale", "gap", "skewed", "down")
+_DELTA: Final = Parameter(name="delta", kind="boolean", default=False, description="Only new trades after the first")
 
 
-class SymbolSocket(MarketSocket):
-    """A socket about one symbol, in the path or in the query."""
-
-    channel: Channel
-
-    async def serve(self, *args: str | None) -> None:
-        desk = await self.service.desk()
-        asked = next((arg for arg in args[:1] if arg), None) or self.value("symbol")
-        if asked is None:
-            raise BadValue("symbol", "", "a symbol such as BTCUSDT")
-        options = self.options()
-        listing = await desk.catalogue.resolve(asked)
-        topic = Topic(desk.venue, listing.instrument.symbol, self.channel, options.get("interval", ""))
-        self.admit_topic(desk, topic)
-        async with desk.hub.watch(topic) as state:
-            status = asyncio.create_task(self._report_status(state), name=f"status {topic}")
-            try:
-                await self.stream(desk, listing, options)
-            finally:
-                status.cancel()
-                await asyncio.wait({status})
-
-    def options(self) -> dict[str, Any]:
-        """Check the query.
-
-        Raises:
-            BadValue: One of its values cannot be used.
-        """
-        raise NotImplementedError
-
-    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
-        """Send the symbol's messages until the socket closes."""
-        raise NotImplementedError
-
-    def value(self, name: str) -> str | None:
-        """Return the last value of a query parameter.
-
-        Raises:
-            BadValue: It is no text.
-        """
-        try:
-            return self.get_query_argument(name, None)
-        except HTTPError:
-            raise BadValue(name, self.request.query_arguments[name][-1], "text in UTF-8") from None
-
-    async def forward(self, desk: Desk, key: FrameKey) -> None:
-        """Send every frame of a key, the newest where this reader is slow."""
-        async with self.frames(desk, key) as reader:
-            async for frame in reader:
-                for text in frame.messages:
-                    await self.send(text)
-                await self.pace()
-
-    async def send_event(self, text: bytes) -> None:
-        """Write a message that no later one replaces: a reader that does not take it is closed."""
-        await self.send(text, patience_s=self.service.patience_s)
-
-    async def _report_status(self, state: TopicState) -> None:
-        """Send a status message whenever the upstream fails or recovers; silence means that it is well."""
-        changed = asyncio.Event()
-        reported = "live"
-
-        def check() -> None:
-            now = state.quality.wire().state
-            if now != reported and (now in _TROUBLE or now == "live"):
-                changed.set()
-
-        state.watch(check)
-        try:
-            check()
-            with contextlib.suppress(WebSocketClosedError):
-                while True:
-                    await changed.wait()
-                    changed.clear()
-                    reported = state.quality.wire().state
-                    text = status_text(state.quality, symbol=state.topic.symbol, ended=state.ended)
-                    await self.say(type="status", symbol=state.topic.symbol, state=reported, message=text)
-        finally:
-            state.unwatch(check)
-
-
-class OrderBookSocket(SymbolSocket):
-    """``orderbook_update`` at once, then at each change, at most ten a second."""
+class OrderBookSocket(StreamSocket):
+    """``orderbook_update`` at once, then at each change, at most ten a second; takes ``update_params``."""
 
     route = "ws/orderbook"
-    channel = "book"
+    declared = v1_orderbook.STREAM
+    query = declared.parameters
+    messages = declared.messages
+    changeable: Sequence[str] = ("limit", "rounding")
     key: FrameKey | None = None
 
     def initialize(self, service: DeskService) -> None:  # type: ignore[override]
         super().initialize(service)
-        self._began = asyncio.Event()
+        self._started = asyncio.Event()
 
-    def options(self) -> dict[str, Any]:
-        wanted: dict[str, Any] = {"limit": book_limit(self.service).read(self.value("limit"))}
-        if (rounding := self.value("rounding")) is not None:
-            wanted["rounding"] = parse_rounding(rounding)
-        if (zone := self.value("tz")) is not None:
-            wanted["tz"] = zone
-        frame_key("any", "*", "v1.orderbook", wanted)
-        return {"key": wanted}
+    def rules(self) -> Sequence[Parameter]:
+        return book_rules(self.service)
 
-    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+    def read_options(self) -> dict[str, Any]:
+        return {"limit": book_limit(self.service).default, **super().read_options()}
+
+    async def send_stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
         self._desk, self._listing = desk, listing
         self._switched = asyncio.Event()
-        self.key = self._key(options["key"])
-        self._began.set()
+        self.key = self.frame_key(desk, listing.instrument.symbol, options)
+        self._started.set()
         # What follows was admitted with the message that asked for it.
         for admitted in itertools.chain((False,), itertools.repeat(True)):
             frames = asyncio.create_task(
-                self._forward_while_wanted(desk, self.key, admitted), name=f"frames {self.correlation}"
+                self._forward_until_replaced(desk, self.key, admitted), name=f"frames {self.correlation}"
             )
             switch = asyncio.create_task(self._switched.wait())
             try:
@@ -171,16 +90,15 @@ class OrderBookSocket(SymbolSocket):
             await super().handle_message(message)
             return
         self.check_cost("update_params")
-        wanted = dict((await self._current()).parameters)
-        if message.get("limit") is not None:
-            wanted["limit"] = str(book_limit(self.service).read(_number_text("limit", message["limit"])))
-        if message.get("rounding") is not None:
-            wanted["rounding"] = str(parse_rounding(_number_text("rounding", message["rounding"])))
-        key = self._key(wanted)
+        wanted: dict[str, object] = dict((await self._current()).parameters)
+        for rule in self.rules():
+            if rule.name in self.changeable and (given := message.get(rule.name)) is not None:
+                wanted[rule.name] = rule.read_json(given)
+        key = self.frame_key(self._desk, self._listing.instrument.symbol, wanted)
         if key != self.key:
             self.admit_key(await self.computed_key(self._desk, key))
         self.key = key
-        await self.say(
+        await self.send_message(
             type="params_updated",
             limit=key.integer("limit"),
             rounding=number(self._rounding_in_force(key)),
@@ -188,8 +106,8 @@ class OrderBookSocket(SymbolSocket):
         )
         self._switched.set()
 
-    async def _forward_while_wanted(self, desk: Desk, key: FrameKey, admitted: bool) -> None:
-        """Send the frames of a key while it is in force: none of them follows the answer that tells of another."""
+    async def _forward_until_replaced(self, desk: Desk, key: FrameKey, admitted: bool) -> None:
+        """Send the frames of a key while it is in force: none of them follows the answer that announces another key."""
         async with self.frames(desk, key, admitted=admitted) as reader:
             async for frame in reader:
                 if key == self.key:
@@ -199,28 +117,25 @@ class OrderBookSocket(SymbolSocket):
     async def _current(self) -> FrameKey:
         """Return the key in force.
 
-        A reader may speak before its symbol is known: its message waits, and so does what follows.
+        A message may arrive before the symbol is known: it waits, and so do the following ones.
 
         Raises:
-            WebSocketClosedError: There will be none; why is told by the task that looked for it.
+            WebSocketClosedError: There will be none; the task that resolved the symbol reports why.
         """
         assert self._task is not None
-        began = asyncio.create_task(self._began.wait())
+        started = asyncio.create_task(self._started.wait())
         try:
-            await asyncio.wait({began, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({started, self._task}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            began.cancel()
+            started.cancel()
         if self.key is None:
             raise WebSocketClosedError
         return self.key
 
-    def _key(self, wanted: Mapping[str, object]) -> FrameKey:
-        return frame_key(self._desk.venue, self._listing.instrument.symbol, "v1.orderbook", wanted)
-
     def _rounding_in_force(self, key: FrameKey) -> Decimal:
         symbol = self._listing.instrument.symbol
         instrument = counted_by(self._desk, Topic(self._desk.venue, symbol, "book"), self._listing)
-        if key["rounding"] == "auto":
+        if key["rounding"] == ROUNDING.word:
             return default_rounding(self._desk.catalogue.rounding_options(instrument))
         return max(Decimal(key["rounding"]), instrument.tick_size)
 
@@ -230,34 +145,32 @@ class TradesSocket(SymbolSocket):
 
     route = "ws/trades"
     channel = "trades"
+    query = (_DELTA,)
+    declared = v1_trades.STREAM
+    messages = declared.messages
 
-    def options(self) -> dict[str, Any]:
-        return {"delta": Parameter(name="delta", kind="boolean", default=False).read(self.value("delta"))}
-
-    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+    async def send_stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
         symbol = listing.instrument.symbol
         if not options["delta"]:
-            await self.forward(desk, frame_key(desk.venue, symbol, "v1.trades"))
+            await self.forward(desk, frame_key(desk.venue, symbol, self.declared.name))
             return
         topic = Topic(desk.venue, symbol, "trades")
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
-            last_id, initial = -1, True
+            order, initial = TradeOrder(), True
             while batch := await reader.batch():
-                began = max((at for at, (_, event) in enumerate(batch) if is_new_run(event)), default=-1)
-                if began >= 0:
+                started = max((at for at, (_, event) in enumerate(batch) if is_new_run(event)), default=-1)
+                if started >= 0:
                     # The venue's ids may be any from here on.
-                    last_id = -1
-                trades = [event for _, event in batch[began + 1 :] if isinstance(event, Trade) and event.id > last_id]
+                    order.clear()
+                events = (event for _, event in batch[started + 1 :])
+                trades = [event for event in events if isinstance(event, Trade) and order.is_new(event)]
                 if not trades and not initial:
                     continue
                 if initial:
                     state = desk.hub.state(topic)
                     if not trades and (state is None or state.quality.wire().state == "syncing"):
                         continue
-                    last_id = trades[-1].id if trades else -1
                     trades = trades[-PUBLIC_TRADES:]
-                else:
-                    last_id = trades[-1].id
                 stamp = stamp_of(desk, topic, batch[-1].sequence)
                 await self.send_event(
                     trades_update(trades, stamp, instrument=counted_by(desk, topic, listing), initial=initial)
@@ -272,14 +185,17 @@ class CandlesSocket(SymbolSocket):
     route = "ws/candles"
     channel = "candles"
 
-    def options(self) -> dict[str, Any]:
-        interval = next((part for part in self.path_args[1:] if part), None) or self.value("timeframe") or "1m"
-        count = bar_count(_WIDTH.read(self.value("container_width")))
-        frame_key("any", "*", "v1.candles", {"interval": interval})
-        return {"interval": interval, "count": count}
+    query = (TIMEFRAME, _WIDTH)
+    declared = v1_candles.STREAM
+    messages = declared.messages
 
-    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
-        await self.forward(desk, frame_key(desk.venue, listing.instrument.symbol, "v1.candles", options))
+    def read_options(self) -> dict[str, Any]:
+        given = next((part for part in self.path_args[1:] if part), None) or self.value("timeframe")
+        count = v1_candles.bar_count(_WIDTH.read(self.value("container_width")))
+        return {"interval": TIMEFRAME.read(given), "count": count}
+
+    async def send_stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+        await self.forward(desk, frame_key(desk.venue, listing.instrument.symbol, self.declared.name, options))
 
 
 class LiquidationsSocket(SymbolSocket):
@@ -292,25 +208,27 @@ class LiquidationsSocket(SymbolSocket):
     route = "ws/liquidations"
     channel = "liquidations"
 
-    def options(self) -> dict[str, Any]:
-        timeframe = self.value("timeframe")
-        if timeframe is not None:
-            volume_timeframe("timeframe", timeframe)
-        orders = _ORDERS.read(self.value("orders"))
+    query = (msgspec.structs.replace(VOLUME_TIMEFRAME, default=None), _WIDTH, _ORDERS)
+    declared = v1_liquidation_volume.STREAM
+    messages = ("liquidation_order", *declared.messages)
+
+    def read_options(self) -> dict[str, Any]:
+        given = super().read_options()
+        timeframe, orders = given["timeframe"], given["orders"]
         if timeframe is None and orders is False:
             raise BadValue("orders", "false", "true, or a timeframe beside it: else there is nothing to send")
         return {
             "timeframe": timeframe,
-            "count": bar_count(_WIDTH.read(self.value("container_width"))),
+            "count": v1_candles.bar_count(given["container_width"]),
             "orders": timeframe is None if orders is None else orders,
         }
 
-    async def stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
+    async def send_stream(self, desk: Desk, listing: Listing, options: dict[str, Any]) -> None:
         if options["timeframe"] is None:
             await self._orders(desk, listing)
             return
         parameters = {"interval": options["timeframe"], "count": options["count"]}
-        key = frame_key(desk.venue, listing.instrument.symbol, "v1.liquidation_volume", parameters)
+        key = frame_key(desk.venue, listing.instrument.symbol, self.declared.name, parameters)
         if not options["orders"]:
             await self.forward(desk, key)
             return
@@ -330,7 +248,7 @@ class LiquidationsSocket(SymbolSocket):
                     initial = False
                     continue
                 for numbered in batch:
-                    # After a gap the past is told again: what a reader has it does not get twice.
+                    # After a gap the past is repeated: a reader gets no order twice.
                     if isinstance(numbered.event, Liquidation) and not isinstance(numbered, Repeat):
                         stamp = stamp_of(desk, topic, numbered.sequence)
                         order = liquidation_order(numbered.event, stamp, instrument=counted_by(desk, topic, listing))
@@ -341,8 +259,7 @@ def _known_orders(desk: Desk, topic: Topic) -> Sequence[Liquidation] | None:
     """Return the orders so far, oldest first; None while the past is still on its way."""
     state = desk.hub.state(topic)
     assert state is not None, "a topic that is read is open"
-    fold: LiquidationState = state.fold  # type: ignore[assignment]
-    orders = fold.orders.oldest_first
+    orders = state.fold_as(LiquidationState).orders.oldest_first
     down = state.status is not None and state.status.state == "down"
     return orders if state.whole or (down and orders) else None
 
@@ -355,7 +272,7 @@ def stamp_of(desk: Desk, topic: Topic, sequence: int) -> Stamp:
 
 
 @contextlib.asynccontextmanager
-async def beside(work: Any, *, name: str) -> AsyncIterator[None]:
+async def beside(work: Any, *, name: str) -> AsyncGenerator[None]:
     """Run a second stream of the same socket; its failure ends the socket as the first one's would."""
     owner = asyncio.current_task()
     assert owner is not None
@@ -371,12 +288,6 @@ async def beside(work: Any, *, name: str) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _number_text(name: str, value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise BadValue(name, value, "a number")
-    return str(value)
 
 
 def counted_by(desk: Desk, topic: Topic, listing: Listing) -> Instrument:

@@ -1,3 +1,5 @@
+# Tornado's futures have no result type.
+# pyright: reportUnknownMemberType=false
 """Health, metrics and the description of the interface."""
 
 from __future__ import annotations
@@ -9,68 +11,74 @@ from typing import Any, TypeAlias
 import msgspec
 
 from orderfox_nb import __version__
+from orderfox_nb.desk.desk import DeskHealth
 from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
-from orderfox_nb.server.handlers.market import OrderBook, book_limit
+from orderfox_nb.server.handlers.market import OrderBookRoute, book_limit
 from orderfox_nb.server.metrics import CONTENT_TYPE
-from orderfox_nb.server.models import HealthAnswer
 from orderfox_nb.server.openapi import document
 from orderfox_nb.server.service import DeskService
+from orderfox_nb.views.contract import HealthAnswer, RecordingHealth
 
 Routes: TypeAlias = Sequence[tuple[str, type[Any]]]
 
 
-class Health(ReadHandler):
+class HealthRoute(ReadHandler):
     """Whether the data is there: 200 while something works, else 503. Asking opens nothing."""
 
     route = "health"
     model = HealthAnswer
 
     async def answer(self, *_args: str) -> bytes:
-        desk = self.service.opened
-        found = desk.health() if desk is not None else {}
-        if not found.get("working", True):
+        desks = self.service.opened
+        if desks is not None:
+            found = desks.health()
+        else:
+            found = DeskHealth(
+                recording=RecordingHealth(state="idle" if self.service.settings.recording_bytes else "off")
+            )
+        answer = HealthAnswer(
+            status=found.status,
+            timestamp=time.time_ns() // 1_000_000,
+            version=__version__,
+            source=self.service.settings.source,
+            problem=found.problem,
+            venues=found.venues,
+            topics=found.topics,
+            recording=found.recording,
+            exchange_calls=desks.exchange_calls if desks is not None else 0,
+        )
+        if not found.working:
             self.set_status(503)
-        answer = {
-            "status": found.get("status", "healthy"),
-            "timestamp": time.time_ns() // 1_000_000,
-            "service": "orderfox",
-            "version": __version__,
-            "source": self.service.settings.source,
-            "problem": found.get("problem", ""),
-            "topics": found.get("topics", []),
-            "exchange_calls": desk.exchange_calls if desk is not None else 0,
-            "database": "none",
-        }
-        if self.get_status() == 503:
-            answer |= {"detail": answer["problem"] or "No topic has data", "status_code": 503}
+            answer.detail, answer.status_code = answer.problem or "No topic has data", 503
         return msgspec.json.encode(answer)
 
 
-class MetricsText(RestHandler):
+class MetricsRoute(RestHandler):
     """Counters as Prometheus text."""
 
     route = "metrics"
     content = "text/plain"
 
     async def get(self, *_args: str) -> None:
-        desk = self.service.opened
+        desks = self.service.opened
         self.set_header("Content-Type", CONTENT_TYPE)
-        if desk is None:
+        if desks is None:
             self.finish(self.service.metrics.text(None))
         else:
-            self.finish(self.service.metrics.text(desk.statistics(), desk.hub.topics))
+            self.finish(self.service.metrics.text(desks.statistics(), desks.topics))
 
     head = get
 
 
-class OpenApi(ReadHandler):
-    """The description of every route, made from the models."""
+class OpenApiRoute(ReadHandler):
+    """The description of every route, made from the structs of the contract."""
 
     route = "openapi"
 
-    def initialize(self, service: DeskService, routes: Routes = ()) -> None:  # type: ignore[override]
+    def initialize(self, service: DeskService, routes: Routes = (), sockets: Routes = ()) -> None:  # type: ignore[override]
         super().initialize(service)
-        self._routes = routes
+        self._routes, self._sockets = routes, sockets
 
     async def answer(self, *_args: str) -> bytes:
-        return document(self.settings.get("base_url", "/"), self._routes, {OrderBook: [book_limit(self.service)]})
+        base_url = self.settings.get("base_url", "/")
+        return document(base_url, self._routes, self._sockets, {OrderBookRoute: [book_limit(self.service)]})

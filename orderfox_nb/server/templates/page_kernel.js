@@ -10,8 +10,9 @@
   let parsed = null;
   let numbers = 0;
 
-  /** The states as the kernel told them: `{model id: {model_name, model_module, model_module_version, state}}`. */
-  const states = () => (parsed ??= JSON.parse(textOf("of-widget-states")).states);
+  const sent = () => (parsed ??= JSON.parse(textOf("of-widget-states")));
+  /** The states that the kernel sent: `{model id: {model_name, model_module, model_module_version, state}}`. */
+  const states = () => sent().states;
   globalThis[Symbol.for("orderfox.page_kernel.v1")] = { states };
 
   const message = (parent, channel, type, content) => ({
@@ -48,6 +49,16 @@
     // The states are text already: what the kernel wrote goes on unread.
     const whole = text.replace(`"${PLACE}"`, () => textOf("of-widget-states"));
     return buffers.length ? framed(whole, buffers) : whole;
+  };
+
+  /** The state of one widget. A page that was too busy to receive all of them within four seconds asks for each. */
+  const stateMessage = (request) => {
+    const id = request.content.comm_id;
+    const all = JSON.parse(textOf("of-widget-buffers") || "[]");
+    const own = sent().buffer_paths.map((path, at) => ({ path, at })).filter(({ path }) => path[0] === id);
+    const data = { method: "update", state: states()[id].state, buffer_paths: own.map(({ path }) => path.slice(2)) };
+    const text = JSON.stringify(message(request, "iopub", "comm_msg", { comm_id: id, data }));
+    return own.length ? framed(text, own.map(({ at }) => bytesOf(all[at]))) : text;
   };
 
   const REPLIES = {
@@ -91,7 +102,7 @@
     }
 
     send(data) {
-      if (typeof data !== "string") return; // a change with binary parts: there is nobody who would hear of it
+      if (typeof data !== "string") return; // a change with binary parts: no kernel would receive it
       const request = JSON.parse(data);
       queueMicrotask(() => this.answer(request));
     }
@@ -105,19 +116,21 @@
       } else if (type === "comm_open" && content.target_name === CONTROL) {
         this.control = content.comm_id;
       } else if (type === "comm_msg" && content.comm_id === this.control) {
-        if (content.data.method === "request_states") this.giveText(statesMessage(request));
+        if (content.data.method === "request_states") this.deliver(statesMessage(request));
+      } else if (type === "comm_msg" && content.data?.method === "request_state") {
+        if (content.comm_id in states()) this.deliver(stateMessage(request));
       } else if (type === "comm_msg" && content.data?.method === "custom" && content.data.content?.event === "click") {
         refusePress(); // what ipywidgets' buttons send
       }
-      // A model waits for this before it tells its next change.
+      // A model waits for this before it sends its next change.
       this.give(message(request, "iopub", "status", { execution_state: "idle" }));
     }
 
     give(answer) {
-      this.giveText(JSON.stringify(answer));
+      this.deliver(JSON.stringify(answer));
     }
 
-    giveText(data) {
+    deliver(data) {
       if (this.readyState === WebSocket.OPEN) this.onmessage?.(new MessageEvent("message", { data }));
     }
 

@@ -1,4 +1,4 @@
-"""The page of now: rendered again when what it is made of has changed, one rendering at a time."""
+"""The current page: rendered again when its sources have changed, one rendering at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 CHECK_S: Final = 1.0
 RETRY_S: Final = 15.0
-"""A page that could not be rendered is tried again after so long, when somebody asks for it."""
+"""A failed rendering is retried after this time, on request."""
 _PACKAGE: Final = Path(orderfox_nb.__file__).parent
 _SUFFIXES: Final = frozenset({".py", ".js", ".css", ".j2"})
 
@@ -39,21 +39,21 @@ def rendering_key(notebook: Path, source: str) -> Hashable:
     return own, len(files), max(one.st_mtime_ns for one in files), _versions(), source
 
 
-def asks_kernels(notebook: Path) -> bool:
+def has_kernel_per_viewer(notebook: Path) -> bool:
     """Return whether a notebook's metadata says ``{"orderfox": {"kernel_per_viewer": true}}``."""
     try:
-        told = msgspec.json.decode(notebook.read_bytes(), type=_Notebook)
+        parsed = msgspec.json.decode(notebook.read_bytes(), type=_Notebook)
     except (OSError, msgspec.DecodeError):
-        return False  # what is wrong with it is told where it is rendered
-    return told.metadata.orderfox.kernel_per_viewer
+        return False  # the rendering reports what is wrong
+    return parsed.metadata.orderfox.kernel_per_viewer
 
 
-class _Wishes(msgspec.Struct):
+class _OrderfoxMetadata(msgspec.Struct):
     kernel_per_viewer: bool = False
 
 
 class _Metadata(msgspec.Struct):
-    orderfox: _Wishes = msgspec.field(default_factory=_Wishes)
+    orderfox: _OrderfoxMetadata = msgspec.field(default_factory=_OrderfoxMetadata)
 
 
 class _Notebook(msgspec.Struct):
@@ -89,7 +89,7 @@ class Pages:
         self._now_s = now_s
         self._checked_s = float("-inf")
         self._rendered: Hashable = None
-        self._begun_s = float("-inf")
+        self._started_s = float("-inf")
         self._newest: Rendering | None = None
         self._whole: Page | None = None
         self._failure = ""  # of the last rendering that has ended
@@ -111,9 +111,9 @@ class Pages:
         assert self._newest is not None
         if self._whole is None:
             return self._newest
-        return self._told(self._whole, self._failure) if self._failure else self._whole
+        return self._with_notice(self._whole, self._failure) if self._failure else self._whole
 
-    def _told(self, page: Page, failure: str) -> Page:
+    def _with_notice(self, page: Page, failure: str) -> Page:
         text = f"{failure_text(failure)}. What stands here is the page before that change."
         if self._noticed is None or self._noticed[0] != page.tag + text:
             self._noticed = page.tag + text, noticed_page(page, text)
@@ -121,11 +121,11 @@ class Pages:
 
     def _render_if_changed(self, now_s: float) -> None:
         key = self._key()
-        again = bool(self._failure) and now_s - self._begun_s >= RETRY_S
+        again = bool(self._failure) and now_s - self._started_s >= RETRY_S
         if self._closing or (self._newest is not None and key == self._rendered and not again):
             return
-        self._rendered, self._begun_s = key, now_s
-        _log.info("rendering=begun")
+        self._rendered, self._started_s = key, now_s
+        _log.info("rendering=started")
         self._newest = Rendering(self._make(), timeout_s=self._timeout_s)
 
     async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:

@@ -1,3 +1,5 @@
+# Voila's renderer has no types.
+# pyright: reportArgumentType=false, reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 """Runs the notebook once, through Voila's own renderer, and takes what its widgets are along with the page."""
 
 from __future__ import annotations
@@ -6,7 +8,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from markupsafe import Markup
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -15,9 +17,6 @@ from voila.notebook_renderer import NotebookRenderer
 from voila.utils import ENV_VARIABLE, get_page_config
 
 from orderfox_nb.server.viewer.states import States, read_states
-
-if TYPE_CHECKING:
-    from orderfox_nb.server.voila_app import OrderFoxVoila
 
 PAGE_KERNEL: Final = "viewer"
 """What a page without a kernel calls its own (templates/page_kernel.js)."""
@@ -42,7 +41,8 @@ class PageRenderer(NotebookRenderer):
 
     kernel_id = ""
 
-    def __init__(self, app: OrderFoxVoila) -> None:
+    def __init__(self, app: Any) -> None:
+        # The running Voila application, which imports this module.
         self._app = app
         self._states = States()
         voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
@@ -97,7 +97,7 @@ class PageRenderer(NotebookRenderer):
         app = self._app
         environment = {
             **os.environ,
-            # What makes widgets may know that nobody will answer for them (widgets/dashboard.py).
+            # Widgets may need to know that no kernel will answer for them (widgets/page/dashboard.py).
             "ORDERFOX_PAGE_FOR_ALL": "1",
             ENV_VARIABLE.VOILA_PREHEAT: "True",
             ENV_VARIABLE.VOILA_BASE_URL: app.base_url,

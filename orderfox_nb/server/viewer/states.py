@@ -1,4 +1,6 @@
-"""The state of every widget that a notebook declared, as its kernel tells it to a page."""
+# jupyter_client's messages have no types.
+# pyright: reportUnknownVariableType=false
+"""The state of every widget that a notebook declared, as its kernel sends it to a page."""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ async def read_states(client: Any) -> States:
             return _packed(content["data"], message["buffers"])
         answered = message["parent_header"].get("msg_id") == request["header"]["msg_id"]
         if answered and message["msg_type"] == "status" and content["execution_state"] == "idle":
-            return States()  # a notebook without widgets has nobody who answers
+            return States()  # a notebook without widgets has no comm that answers
 
 
 def _packed(data: dict[str, Any], buffers: list[Any]) -> States:

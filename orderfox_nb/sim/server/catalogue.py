@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.server.contracts import UNLISTED, Contract, Contracts
 from orderfox_nb.sim.server.numbers import Numbers, fixed
 
@@ -26,12 +26,12 @@ _ORDER_TYPES: Final = (
 
 
 def exchange_info(
-    listings: Sequence[Listing], numbers: Mapping[str, Numbers], contracts: Contracts, *, now_ms: int
+    listings: Sequence[ListedContract], numbers: Mapping[str, Numbers], contracts: Contracts, *, now_ms: int
 ) -> bytes:
     """Encode ``exchangeInfo``.
 
     A market of several symbols also has one delisted perpetual and one quarterly contract, as the venue always does:
-    a client that shows either has not looked at ``status`` or ``contractType``.
+    a client that shows either does not check ``status`` or ``contractType``.
     """
     symbols = [
         _contract(listing, numbers[listing.symbol], contract)
@@ -61,7 +61,7 @@ def exchange_info(
     )
 
 
-def _contract(listing: Listing, numbers: Numbers, contract: Contract) -> dict[str, Any]:
+def _contract(listing: ListedContract, numbers: Numbers, contract: Contract) -> dict[str, Any]:
     price, size = numbers.price, numbers.size
     step = contract.step_size or size(1)
     lots = {"minQty": step, "maxQty": size(10_000_000), "stepSize": step}

@@ -1,4 +1,4 @@
-"""One socket of a client: its queue, and what becomes of it when nobody reads."""
+"""One socket of a client, with its bounded queue."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.sim.server.limits import Limits
-from orderfox_nb.sim.server.names import Root, StreamName, parse_stream
+from orderfox_nb.sim.server.names import Root, ServedStream, parse_stream
+from orderfox_nb.sim.server.spot import parse_spot_stream
 from orderfox_nb.sim.server.subscriptions import Subscriptions
 
 
-class Connection:
+class StreamConnection:
     """A websocket with a bounded queue of frames and one task that writes them.
 
-    A socket that does not read fills its own queue and is then dropped; nobody else waits for it.
+    A socket that is not read fills its own queue and is then dropped; no other connection waits for it.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Connection:
         self.opened_s = time.monotonic()
         self.frames = 0
         self.stalled = False
-        """Did not read for so long that a tape no longer waits for it."""
+        """Has not read for so long that a tape no longer waits for it."""
         self._socket = socket
         self._limits = limits
         self._clock = clock
@@ -52,11 +53,12 @@ class Connection:
         self._ponged_s = self.opened_s
         self.closing = False
         self.half_open = False
-        """Nothing goes through, though nobody has closed it."""
+        """Open without any traffic."""
 
-    def delivered(self) -> dict[str, StreamName]:
+    def delivered(self) -> dict[str, ServedStream]:
         """Return the streams that this connection receives, by name."""
-        found = ((text, parse_stream(text)) for text in self.subscriptions.names)
+        parse = parse_spot_stream if self.root == "spot" else parse_stream
+        found = ((text, parse(text)) for text in self.subscriptions.names)
         return {text: name for text, name in found if name is not None and name.delivered_under(self.root)}
 
     def send(self, payload: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
@@ -72,7 +74,7 @@ class Connection:
         self._drained.clear()
 
     def hold(self, seconds: float) -> None:
-        """Let everything that is queued from now on wait."""
+        """Delay everything that is queued from now on."""
         self._resume_us = max(self._resume_us, self._clock.now_us() + round(seconds * 1e6))
 
     def cut(self) -> None:
@@ -81,7 +83,7 @@ class Connection:
         self._queue.clear()
         self._drained.set()
         self._ready.set()
-        request = self._socket._req  # aiohttp has no public way to abort a websocket
+        request = self._socket._req  # pyright: ignore[reportPrivateUsage]  # aiohttp has no public way to abort a websocket
         if request is not None and request.transport is not None:
             request.transport.abort()
 
@@ -118,7 +120,7 @@ class Connection:
         self._drained.set()
 
     def incoming(self, message: WSMessage) -> bool:
-        """Take note of a message; ``False`` when it is one too many in a second."""
+        """Count a message; ``False`` when it exceeds the limit of a second."""
         if message.type is WSMsgType.PONG:
             self._ponged_s = time.monotonic()
         now_us = self._clock.now_us()
@@ -141,7 +143,7 @@ class Connection:
             await asyncio.sleep(max(0.01, min(self._pinged_s + limits.ping_s, end_s) - now))
 
     def statistics(self) -> dict[str, object]:
-        """Return what ``/sim/statistics`` tells of a connection."""
+        """Return the counters of a connection for ``/sim/statistics``."""
         return {
             "connection": self.number,
             "root": self.root,

@@ -1,4 +1,4 @@
-"""What the venue says of a contract beside its prices: its status, its kind, and when its underlying trades."""
+"""Contracts beside their prices: status, kind, and the trading sessions of the underlying."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Final
 import msgspec
 
 UNLISTED: Final = "UNLISTED"
-"""Of a symbol that is in no list any more; no status of the venue's."""
+"""A symbol that is no longer in any list; not a status of the venue."""
 _DAY_MS: Final = 86_400_000
 _MARKETS: Final = ("EQUITY", "COMMODITY")
 
 
 class Contract(msgspec.Struct, kw_only=True):
-    """One contract as ``exchangeInfo`` tells of it."""
+    """One contract as ``exchangeInfo`` lists it."""
 
     status: str = "TRADING"
     contract_type: str = "PERPETUAL"
@@ -23,7 +23,7 @@ class Contract(msgspec.Struct, kw_only=True):
 
 
 class Contracts:
-    """The contracts that are not as usual, and which of the two traditional markets are closed."""
+    """The contracts that differ from the default, and which of the two traditional markets are closed."""
 
     def __init__(self) -> None:
         self._contracts: dict[str, Contract] = {}

@@ -1,4 +1,4 @@
-"""Faults on request: what a venue does on a bad day, one named case at a time."""
+"""Faults on request: what can go wrong at a venue, one named case at a time."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _REST_KINDS = frozenset({"status", "malformed", "delay", "stale_snapshot"})
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One fault, its scope, and how often it strikes.
+    """One fault, its scope, and how often it applies.
 
-    A fault with a ``path`` strikes REST requests, every other one frames of streams (``status`` and
-    ``stale_snapshot`` are of REST by nature). Scopes left empty match everything. ``clock_jump``, ``cut``,
-    ``half_open`` and ``contract`` strike at once. Seconds are of the server's clock.
+    A fault with a ``path`` applies to REST requests, any other to frames of streams (``status`` and
+    ``stale_snapshot`` always apply to REST). Scopes left empty match everything. ``clock_jump``, ``cut``,
+    ``half_open`` and ``contract`` apply at once. Seconds are of the server's clock.
 
     - ``drop``, ``duplicate``: a frame is left out, sent twice;
     - ``reorder``: a frame is sent after the next one of its stream;
     - ``delay``: a frame, and all behind it on its connection, waits ``seconds``; a REST answer waits so long;
     - ``freeze``: the stream stays silent while the socket lives (``count`` frames, or for ever with -1);
     - ``malformed``: the text is cut in the middle of its JSON;
-    - ``cut``: the connection is gone without a close frame;
-    - ``half_open``: the connection stays, but nothing goes through it any more, in either direction;
-    - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was asked for;
+    - ``cut``: the connection is dropped without a close frame;
+    - ``half_open``: the connection stays open without any traffic, in either direction;
+    - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was added;
     - ``clock_jump``: the server's time and every event time jump by ``seconds`` and stay there;
     - ``status``: REST answers with ``status`` (429, 418, 451, 5xx) and ``Retry-After: seconds``; with a ``path``
       such as ``/market/stream`` a new socket is refused with it;
@@ -74,14 +74,14 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._issued = 0
-        self.struck: dict[str, int] = {}
-        """How often each kind has struck."""
+        self.applied: dict[str, int] = {}
+        """How often each kind has been applied."""
 
     def __len__(self) -> int:
         return len(self._faults)
 
     def add(self, kind: Kind | Fault, **options: Any) -> Fault:
-        """Ask for a fault.
+        """Add a fault.
 
         Raises:
             TypeError: No such option.
@@ -107,7 +107,7 @@ class Faults:
         return list(self._faults)
 
     def for_frame(self, stream: str, symbol: str, connection: int) -> Fault | None:
-        """Take the fault that strikes a frame, if any."""
+        """Return the fault that applies to a frame, if any, and count it."""
         for fault in self._faults:
             if (
                 fault.kind in _STREAM_KINDS
@@ -116,29 +116,29 @@ class Faults:
                 and (not fault.symbol or fault.symbol.upper() == symbol)
                 and (not fault.connection or fault.connection == connection)
             ):
-                return self._strike(fault)
+                return self._use(fault)
         return None
 
     def for_request(self, path: str, symbol: str) -> Fault | None:
-        """Take the fault that strikes a REST request, if any."""
+        """Return the fault that applies to a REST request, if any, and count it."""
         for fault in self._faults:
             if fault.kind not in _REST_KINDS or (not fault.path and fault.kind not in ("status", "stale_snapshot")):
                 continue
             if fault.kind == "stale_snapshot" and not path.endswith("/depth"):
                 continue
             if path.startswith(fault.path) and (not fault.symbol or fault.symbol.upper() == symbol):
-                return self._strike(fault)
+                return self._use(fault)
         return None
 
-    def take(self, kind: Kind) -> Fault | None:
-        """Take the first fault of a kind that strikes neither a frame nor a request."""
+    def consume(self, kind: Kind) -> Fault | None:
+        """Return the first fault of a kind that applies to neither frames nor requests, and count it."""
         for fault in self._faults:
             if fault.kind == kind:
-                return self._strike(fault)
+                return self._use(fault)
         return None
 
-    def _strike(self, fault: Fault) -> Fault:
-        self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
+    def _use(self, fault: Fault) -> Fault:
+        self.applied[fault.kind] = self.applied.get(fault.kind, 0) + 1
         if fault.count > 0:
             fault.count -= 1
             if fault.count == 0:

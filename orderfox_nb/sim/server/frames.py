@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from orderfox_nb.sim.facts import KlineRow, LiquidationFact, MarkFact, TickerRow, TradeFact
+from orderfox_nb.sim.facts import BarRow, DayRow, LiquidationFact, MarkFact, TradeFact
 from orderfox_nb.sim.server.numbers import Numbers
 
 
@@ -56,7 +56,7 @@ def depth_update(
 
 
 def kline(
-    symbol: str, interval: str, row: KlineRow, numbers: Numbers, *, ids: tuple[int, int], closed: bool, event_ms: int
+    symbol: str, interval: str, row: BarRow, numbers: Numbers, *, ids: tuple[int, int], closed: bool, event_ms: int
 ) -> bytes:
     """Encode ``kline``; ``ids`` are the first and last trade's, -1 where there was none."""
     price, size, quote = numbers.priced(row.close_us), numbers.size, numbers.quote
@@ -90,7 +90,7 @@ def book_ticker(
     ).encode()
 
 
-def ticker(symbol: str, row: TickerRow, numbers: Numbers, event_ms: int) -> bytes:
+def ticker(symbol: str, row: DayRow, numbers: Numbers, event_ms: int) -> bytes:
     """Encode ``24hrTicker``."""
     text = ticker_text(row, numbers)
     return (
@@ -102,7 +102,7 @@ def ticker(symbol: str, row: TickerRow, numbers: Numbers, event_ms: int) -> byte
     ).encode()
 
 
-def mini_ticker(symbol: str, row: TickerRow, numbers: Numbers, event_ms: int) -> bytes:
+def mini_ticker(symbol: str, row: DayRow, numbers: Numbers, event_ms: int) -> bytes:
     """Encode ``24hrMiniTicker``."""
     price = numbers.price
     return (
@@ -122,7 +122,7 @@ def force_order(symbol: str, fact: LiquidationFact, numbers: Numbers, event_ms: 
     ).encode()
 
 
-def ticker_text(row: TickerRow, numbers: Numbers) -> Mapping[str, str]:
+def ticker_text(row: DayRow, numbers: Numbers) -> Mapping[str, str]:
     """Write the figures of a 24 h ticker under the names of the REST answer, in its order."""
     change = row.last - row.open
     return {
@@ -142,7 +142,7 @@ def ticker_text(row: TickerRow, numbers: Numbers) -> Mapping[str, str]:
 def coin_margined(payload: bytes, symbol: str) -> bytes:
     """Turn a payload into the same of the coin-margined contract of its base: ``st`` 2, sizes in contracts.
 
-    Since the merge of June 2026 the streams over the whole market carry both; who takes them for USD-M is wrong.
+    Since the merge of June 2026 the streams over the whole market carry both; a client must distinguish them.
     """
     base = symbol.removesuffix("USDT").encode()
     return (

@@ -1,8 +1,7 @@
-"""What stands before every REST answer: faults, the budget of weight, and the venue's form of errors."""
+"""Checks before every REST answer: faults, the weight budget, and the venue's form of errors."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -10,9 +9,10 @@ import msgspec
 from aiohttp import web
 
 from orderfox_nb.clock import Clock
+from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.sim.server.faults import Fault, Faults
 from orderfox_nb.sim.server.limits import Limits
-from orderfox_nb.sim.server.weights import Refused, WeightMeter
+from orderfox_nb.sim.server.weights import OverBudget, WeightMeter
 
 _USED: Final = "X-MBX-USED-WEIGHT-1M"
 _BLOCKED: Final = (
@@ -86,7 +86,7 @@ class Gate:
                 if fault.kind == "delay":
                     await self._clock.sleep(fault.seconds)
                 elif fault.kind == "status":
-                    return struck(fault, headers)
+                    return fault_response(fault, headers)
             try:
                 body = answer(request)
                 if fault is not None and fault.kind == "stale_snapshot":
@@ -118,7 +118,7 @@ class Gate:
         """Return the weight that an address has used in this minute."""
         return self._meter.used(address, self._clock_us())
 
-    def _refusal(self, refused: Refused, address: str, headers: dict[str, str]) -> web.Response:
+    def _refusal(self, refused: OverBudget, address: str, headers: dict[str, str]) -> web.Response:
         headers["Retry-After"] = str(refused.retry_after_s)
         if refused.status == 418:
             message = (
@@ -147,9 +147,9 @@ def integer(request: web.Request, name: str, default: int, *, low: int = -(2**62
     text = request.query.get(name, "")
     if not text:
         return default
-    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+    value = whole_number(text)
+    if value is None:
         raise VenueError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
-    value = int(text)
     if not low <= value <= high:
         raise VenueError(-1130, f"Data sent for parameter '{name}' is not valid.")
     return value
@@ -168,7 +168,12 @@ def time_bounds(request: web.Request) -> tuple[int | None, int | None]:
     return start_ms * 1000 if start_ms >= 0 else None, end_ms * 1000 + 999 if end_ms >= 0 else None
 
 
-def struck(fault: Fault, headers: dict[str, str]) -> web.Response:
+def one_or_all(one: int, all_: int) -> Callable[[web.Request], int]:
+    """Return a weight that depends on whether the request names a symbol."""
+    return lambda request: one if "symbol" in request.query else all_
+
+
+def fault_response(fault: Fault, headers: dict[str, str]) -> web.Response:
     """Answer with the status of a fault."""
     if fault.seconds or fault.status in (418, 429):
         headers["Retry-After"] = str(max(1, round(fault.seconds)))

@@ -12,17 +12,18 @@ import msgspec
 from aiohttp import web
 
 from orderfox_nb.clock import Clock
+from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.sim.facts import LiquidationFact
-from orderfox_nb.sim.listings import Listing
+from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.server.faults import Faults
-from orderfox_nb.sim.server.source import Source
+from orderfox_nb.sim.server.source import ServedSource
 
 
 class LiquidationApi:
     """Liquidations of the past, of the public sample that the stream shows."""
 
-    def __init__(self, source: Source, faults: Faults, clock: Clock) -> None:
+    def __init__(self, source: ServedSource, faults: Faults, clock: Clock) -> None:
         self._source = source
         self._faults = faults
         self._clock = clock
@@ -34,8 +35,8 @@ class LiquidationApi:
         return [web.get("/api/liquidations", self._volume), web.get("/api/liquidation-orders", self._orders)]
 
     async def _volume(self, request: web.Request) -> web.Response:
-        if (struck := await self._struck(request)) is not None:
-            return struck
+        if (failure := await self._fault_response(request)) is not None:
+            return failure
         listing = self._listing(request)
         timeframe = request.query.get("timeframe", "")
         start_ms, end_ms = _number(request, "start_timestamp"), _number(request, "end_timestamp")
@@ -61,8 +62,8 @@ class LiquidationApi:
         )
 
     async def _orders(self, request: web.Request) -> web.Response:
-        if (struck := await self._struck(request)) is not None:
-            return struck
+        if (failure := await self._fault_response(request)) is not None:
+            return failure
         listing = self._listing(request)
         start_ms, end_ms = _number(request, "start_timestamp"), _number(request, "end_timestamp")
         if listing is None:
@@ -76,7 +77,8 @@ class LiquidationApi:
         page = max(1, _number(request, "page") or 1)
         size = min(1_000, max(1, _number(request, "page_size") or 100))
         start_us, end_us = self._clamped(listing, start_ms, end_ms)
-        newest_first = market.liquidation_orders(start_us, end_us)[::-1]
+        # One more than the page shows whether there are more.
+        newest_first = market.liquidation_orders(start_us, end_us, page * size + 1)[::-1]
         rows = [_order(fact, listing) for fact in newest_first[(page - 1) * size : page * size]]
         if not rows:
             return _nothing()
@@ -88,7 +90,7 @@ class LiquidationApi:
         }
         return _answer({"data": rows, "pagination": pagination})
 
-    async def _struck(self, request: web.Request) -> web.Response | None:
+    async def _fault_response(self, request: web.Request) -> web.Response | None:
         self.requests += 1
         fault = self._faults.for_request(request.path, request.query.get("symbol", ""))
         if fault is None:
@@ -100,20 +102,20 @@ class LiquidationApi:
             return web.Response(text='[{"symbol":', content_type="application/json")
         return _error(fault.status, "fault on request")
 
-    def _listing(self, request: web.Request) -> Listing | None:
+    def _listing(self, request: web.Request) -> ListedContract | None:
         return self._listings.get(request.query.get("symbol", ""))
 
-    def _clamped(self, listing: Listing, start_ms: int, end_ms: int) -> tuple[int, int]:
+    def _clamped(self, listing: ListedContract, start_ms: int, end_ms: int) -> tuple[int, int]:
         from_us = self._source.liquidations_from_us(listing.symbol)
         return max(from_us, start_ms * 1000), min(end_ms * 1000, self._source.now_us())
 
 
 def _aligned(start_us: int, asked_us: int, length_us: int) -> int:
-    """Return the start of the asked-for bucket at or after the beginning of the history."""
+    """Return the start of the requested bucket that holds the start of the history."""
     return asked_us - (asked_us - start_us) // length_us * length_us
 
 
-def _order(fact: LiquidationFact, listing: Listing) -> dict[str, Any]:
+def _order(fact: LiquidationFact, listing: ListedContract) -> dict[str, Any]:
     lot, tick = float(listing.lot_size), float(listing.tick_size)
     return {
         "symbol": listing.symbol,
@@ -132,7 +134,8 @@ def _order(fact: LiquidationFact, listing: Listing) -> dict[str, Any]:
 
 def _number(request: web.Request, name: str) -> int | None:
     text = request.query.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 16 else None
+    value = whole_number(text)
+    return None if value is None or not 0 <= value < 10**16 else value
 
 
 def _answer(rows: Any) -> web.Response:

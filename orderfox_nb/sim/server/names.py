@@ -10,8 +10,11 @@ import msgspec
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 
-Root: TypeAlias = Literal["public", "market", "private", ""]
-"""``""`` is the root of before April 2026: it acknowledges everything and delivers what ``public`` does."""
+Root: TypeAlias = Literal["public", "market", "private", "spot", ""]
+"""``spot`` is the one root of the spot host.
+
+``""`` is the root of before April 2026: it acknowledges everything and delivers what ``public`` does.
+"""
 
 WHOLE_MARKET: Final = "!"
 
@@ -28,8 +31,8 @@ _WHOLE: Final = {
 }
 
 
-class StreamName(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream that the venue knows."""
+class ServedStream(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream that the venue serves."""
 
     text: str
     kind: str
@@ -38,7 +41,7 @@ class StreamName(msgspec.Struct, frozen=True, kw_only=True):
     interval: str = ""
     levels: int = 0
     every_ms: int = 0
-    """How often it is sent at most, 0 as things happen."""
+    """Shortest time between frames, 0 for every event."""
 
     @property
     def root(self) -> Root:
@@ -46,15 +49,15 @@ class StreamName(msgspec.Struct, frozen=True, kw_only=True):
 
     def delivered_under(self, root: Root) -> bool:
         """Return whether a connection to a root receives it."""
-        return self.root == (root or "public")
+        return root == "spot" or self.root == (root or "public")
 
 
 @lru_cache(maxsize=8_192)
-def parse_stream(text: str) -> StreamName | None:
+def parse_stream(text: str) -> ServedStream | None:
     """Read a stream's name; ``None`` for a name that the venue acknowledges and never serves."""
     if text in _WHOLE:
         kind, every_ms = _WHOLE[text]
-        return StreamName(text=text, kind=kind, symbol=WHOLE_MARKET, every_ms=every_ms)
+        return ServedStream(text=text, kind=kind, symbol=WHOLE_MARKET, every_ms=every_ms)
     symbol, _, rest = text.partition("@")
     # Not every symbol is ASCII: perpetuals are also named in Chinese.
     if not rest or not re.fullmatch(r"\w{1,40}", symbol) or symbol != symbol.lower():
@@ -62,17 +65,19 @@ def parse_stream(text: str) -> StreamName | None:
     return _of_symbol(text, symbol.upper(), rest)
 
 
-def _of_symbol(text: str, symbol: str, rest: str) -> StreamName | None:
+def _of_symbol(text: str, symbol: str, rest: str) -> ServedStream | None:
     if rest in _PLAIN:
         every_ms = 2_000 if rest in ("ticker", "miniTicker") else 0
-        return StreamName(text=text, kind=rest, symbol=symbol, every_ms=every_ms)
+        return ServedStream(text=text, kind=rest, symbol=symbol, every_ms=every_ms)
     if rest in ("markPrice", "markPrice@1s"):
-        return StreamName(text=text, kind="markPrice", symbol=symbol, every_ms=1_000 if rest.endswith("1s") else 3_000)
+        return ServedStream(
+            text=text, kind="markPrice", symbol=symbol, every_ms=1_000 if rest.endswith("1s") else 3_000
+        )
     if rest.startswith("kline_") and (interval := rest.removeprefix("kline_")) in TIMEFRAME_US:
-        return StreamName(text=text, kind="kline", symbol=symbol, interval=interval, every_ms=250)
+        return ServedStream(text=text, kind="kline", symbol=symbol, interval=interval, every_ms=250)
     if match := _DEPTH.fullmatch(rest):
         levels, speed = match.groups()
-        return StreamName(
+        return ServedStream(
             text=text,
             kind="partial" if levels else "depth",
             symbol=symbol,

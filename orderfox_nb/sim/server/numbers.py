@@ -1,4 +1,4 @@
-"""Integers to the decimal text that the venue sends."""
+"""Converts integers to the decimal text that the venue sends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Numbers:
     """How one symbol's prices, sizes and quote amounts are written.
 
     The venue writes prices with its ``pricePrecision``, which can have more digits than the tick (BTCUSDT: 61800.20 on
-    a tick of 0.10): who formats by it instead of by the tick shows digits that do not exist.
+    a tick of 0.10): a client that formats by it instead of by the tick shows digits that do not exist.
     """
 
     def __init__(self, *, tick_size: Decimal, lot_size: Decimal) -> None:
@@ -39,13 +39,13 @@ class Numbers:
         self.size = lru_cache(maxsize=16_384)(self._size)
 
     def refine(self, factor: int, since_us: int) -> None:
-        """Write prices on a tick that is so many times as fine from a time on: 1 is the tick of the listing."""
+        """Write prices on a finer tick from a time on, by a factor on the tick of the listing."""
         self._periods.append((since_us, factor))
         self.price.cache_clear()
 
     @property
     def factor(self) -> int:
-        """How many times as fine as that of the listing the tick is now."""
+        """Factor by which the current tick is finer than the listing's."""
         return self._periods[-1][1] if self._periods else 1
 
     @property

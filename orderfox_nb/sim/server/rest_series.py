@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
 
+from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.sim.facts import KlineRow, PriceKind, PriceRow, RatioKind
+from orderfox_nb.sim.facts import BarRow, PriceKind, PriceRow, RatioKind
+from orderfox_nb.sim.served_market import ServedMarket
+from orderfox_nb.sim.server import spot
 from orderfox_nb.sim.server.gate import Gate, VenueError, integer, time_bounds
 from orderfox_nb.sim.server.numbers import Numbers
-from orderfox_nb.sim.server.source import ServedMarket, Source
+from orderfox_nb.sim.server.selection import Selection, missing
 from orderfox_nb.sim.server.weights import klines_weight
 
 _PERIODS: Final = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
@@ -19,25 +22,27 @@ _MAX_BARS: Final = 1_500
 _CONTRACTS: Final = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER")
 
 Selected = tuple[str, ServedMarket, Numbers]
-Row = Callable[[str, ServedMarket, Numbers, KlineRow], dict[str, Any] | None]
+Row = Callable[[str, ServedMarket, Numbers, BarRow], dict[str, Any] | None]
 
 
 class SeriesRest:
     """Bars and statistics.
 
     Args:
-        source: What is served.
-        gate: Counts weights, strikes with faults, writes errors.
-        numbers: How each symbol's prices and sizes are written.
+        selection: Finds the symbols of a request.
+        gate: Counts weights, applies faults, writes errors.
     """
 
-    def __init__(self, source: Source, gate: Gate, numbers: Mapping[str, Numbers]) -> None:
-        self._source = source
+    def __init__(self, selection: Selection, gate: Gate, *, spot: bool = False) -> None:
+        self._spot = spot
+        self._source = selection.source
         self._gate = gate
-        self._numbers = numbers
+        self._numbers = selection.numbers
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
+        if self._spot:
+            return [web.get("/api/v3/klines", self._gate.guard(self._klines, 2))]
         bars: list[tuple[str, Callable[[web.Request], Any]]] = [
             ("klines", self._klines),
             ("continuousKlines", self._continuous_klines),
@@ -65,7 +70,7 @@ class SeriesRest:
         name = "pair" if by_pair else "symbol"
         symbol = request.query.get(name, "")
         if not symbol:
-            raise _missing(name)
+            raise missing(name)
         if symbol not in self._numbers:
             raise VenueError(-4144, "Invalid pair.") if by_pair else VenueError(-1121, "Invalid symbol.")
         return symbol, self._source.market(symbol), self._numbers[symbol]
@@ -98,7 +103,7 @@ class SeriesRest:
                 quote(row.taker_quote),
                 "0",
             )
-            for row in market.klines(*_range(request))
+            for row in market.klines(*_range(request, spot.MAX_BARS if self._spot else _MAX_BARS))
         ]
 
     def _price_klines(self, kind: PriceKind) -> Callable[[web.Request], Any]:
@@ -128,7 +133,7 @@ class SeriesRest:
         return answer
 
     @staticmethod
-    def _open_interest(symbol: str, market: ServedMarket, numbers: Numbers, bar: KlineRow) -> dict[str, Any] | None:
+    def _open_interest(symbol: str, market: ServedMarket, numbers: Numbers, bar: BarRow) -> dict[str, Any] | None:
         lots = market.open_interest(bar.open_us)
         if lots is None:
             return None
@@ -140,7 +145,7 @@ class SeriesRest:
 
     @staticmethod
     def _ratio(kind: RatioKind) -> Row:
-        def row(symbol: str, market: ServedMarket, _: Numbers, bar: KlineRow) -> dict[str, Any] | None:
+        def row(symbol: str, market: ServedMarket, _: Numbers, bar: BarRow) -> dict[str, Any] | None:
             share = market.long_share(kind, bar.open_us)
             if share is None:
                 return None
@@ -155,7 +160,7 @@ class SeriesRest:
         return row
 
     @staticmethod
-    def _taker_ratio(_symbol: str, _market: ServedMarket, numbers: Numbers, bar: KlineRow) -> dict[str, Any] | None:
+    def _taker_ratio(_symbol: str, _market: ServedMarket, numbers: Numbers, bar: BarRow) -> dict[str, Any] | None:
         sold = bar.lots - bar.taker_lots
         return {
             "buySellRatio": f"{bar.taker_lots / sold if sold else 0.0:.4f}",
@@ -164,7 +169,7 @@ class SeriesRest:
         }
 
     @staticmethod
-    def _basis(symbol: str, market: ServedMarket, numbers: Numbers, bar: KlineRow) -> dict[str, Any] | None:
+    def _basis(symbol: str, market: ServedMarket, numbers: Numbers, bar: BarRow) -> dict[str, Any] | None:
         period = next(each for each in _PERIODS if TIMEFRAME_US[each] == bar.close_us - bar.open_us)
         bars = market.price_klines("index", period, bar.open_us, bar.open_us, 1)
         if not bars:
@@ -181,27 +186,23 @@ class SeriesRest:
         }
 
 
-def _range(request: web.Request) -> tuple[str, int | None, int | None, int]:
+def _range(request: web.Request, most: int = _MAX_BARS) -> tuple[str, int | None, int | None, int]:
     interval = request.query.get("interval", "")
     if not interval:
-        raise _missing("interval")
+        raise missing("interval")
     if interval not in TIMEFRAME_US:
         raise VenueError(-1120, "Invalid interval.")
-    limit = integer(request, "limit", 500, low=1, high=_MAX_BARS)
+    limit = integer(request, "limit", 500, low=1, high=most)
     return interval, *time_bounds(request), limit
 
 
 def _contract(request: web.Request) -> str:
     contract = request.query.get("contractType", "")
     if not contract:
-        raise _missing("contractType")
+        raise missing("contractType")
     if contract not in _CONTRACTS:
         raise VenueError(-1130, "Data sent for parameter 'contractType' is not valid.")
     return contract
-
-
-def _missing(name: str) -> VenueError:
-    return VenueError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
 def _price_row(row: PriceRow) -> tuple[Any, ...]:
@@ -211,4 +212,5 @@ def _price_row(row: PriceRow) -> tuple[Any, ...]:
 
 def _weight(request: web.Request) -> int:
     text = request.query.get("limit", "500")
-    return klines_weight(int(text)) if text.isdecimal() and len(text) < 6 else 1
+    limit = whole_number(text)
+    return 1 if limit is None or not 0 < limit < 100_000 else klines_weight(limit)

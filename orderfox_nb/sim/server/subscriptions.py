@@ -1,10 +1,10 @@
-"""What one connection asks for: the venue's live subscription protocol, without its socket."""
+"""The subscriptions of one connection: the venue's live subscription protocol, without the socket."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -23,7 +23,7 @@ class Subscriptions:
     """The streams of one connection, and the answers to its requests.
 
     Args:
-        names: Streams asked for in the URL.
+        names: Streams named in the URL.
         combined: Whether frames are wrapped with their stream's name.
         limit: How many streams one connection may have.
     """
@@ -35,7 +35,7 @@ class Subscriptions:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name, known or not, in the order asked for."""
+        """Every name, served or not, in the order of subscription."""
         return tuple(self._names)
 
     @property
@@ -44,20 +44,18 @@ class Subscriptions:
 
     def answer(self, text: str | bytes) -> bytes:
         """Apply a request and return the answer to send."""
-        request: Any = None
+        request: dict[str, Any] = {}
         try:
             request = _parsed(text)
             result = self._apply(request)
         except _Refusal as refusal:
             answer: dict[str, Any] = {"code": refusal.code, "msg": refusal.message}
-            if isinstance(request, dict) and _is_id(request.get("id")):
+            if _is_id(request.get("id")):
                 answer["id"] = request["id"]
             return msgspec.json.encode(answer)
         return msgspec.json.encode({"result": result, "id": request.get("id")})
 
-    def _apply(self, request: Any) -> Any:
-        if not isinstance(request, dict):
-            raise _Refusal(2, "Invalid request: request must be an object")
+    def _apply(self, request: dict[str, Any]) -> Any:
         method = request.get("method")
         if method is None:
             raise _Refusal(2, "Invalid request: missing field `method` at line 1 column 1")
@@ -66,9 +64,10 @@ class Subscriptions:
             raise _Refusal(2, f"Invalid request: unknown variant `{method}`, expected one of {expected}")
         if request.get("id") is not None and not _is_id(request["id"]):
             raise _Refusal(2, "Invalid request: request ID must be an unsigned integer")
-        params = request.get("params", [])
+        params: Any = request.get("params", [])
         if not isinstance(params, list):
             raise _Refusal(2, "Invalid request: params must be a list")
+        params = cast("list[Any]", params)
         if method == "LIST_SUBSCRIPTIONS":
             return list(self._names)
         if method in ("SET_PROPERTY", "GET_PROPERTY"):
@@ -104,17 +103,20 @@ class Subscriptions:
         return None
 
 
-def _parsed(text: str | bytes) -> Any:
+def _parsed(text: str | bytes) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        request = json.loads(text)
     except json.JSONDecodeError as error:
         raise _Refusal(3, f"Invalid JSON: expected value at line {error.lineno} column {error.colno}") from None
     except (UnicodeDecodeError, RecursionError):
         raise _Refusal(3, "Invalid JSON: expected value at line 1 column 1") from None
+    if not isinstance(request, dict):
+        raise _Refusal(2, "Invalid request: request must be an object")
+    return cast("dict[str, Any]", request)
 
 
 def _is_id(value: Any) -> bool:
-    # The venue says unsigned integer and takes strings as well; a bool is an int only to Python.
+    # The venue documents an unsigned integer and also accepts strings; a bool is an int only in Python.
     if isinstance(value, str):
         return len(value) <= 36
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_ID

@@ -1,18 +1,18 @@
-"""From streams to the connections that asked for them: each payload is encoded once."""
+"""Delivers streams to the connections that subscribed to them; each payload is encoded once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
 
-from orderfox_nb.sim.server.connections import Connection
+from orderfox_nb.sim.server.connections import StreamConnection
 from orderfox_nb.sim.server.faults import Fault, Faults
 from orderfox_nb.sim.server.limits import Limits
-from orderfox_nb.sim.server.names import StreamName
+from orderfox_nb.sim.server.names import ServedStream
 
 
 class Switchboard:
-    """Who listens to what, and the faults on the way there.
+    """The subscribed connections of each stream, and the faults on the way to them.
 
     Args:
         opened: Called when a stream gets its first listener.
@@ -24,32 +24,32 @@ class Switchboard:
         faults: Faults,
         limits: Limits,
         *,
-        opened: Callable[[StreamName], None],
-        closed: Callable[[StreamName], None],
+        opened: Callable[[ServedStream], None],
+        closed: Callable[[ServedStream], None],
     ) -> None:
         self._faults = faults
         self._limits = limits
         self._opened = opened
         self._closed = closed
-        self._listeners: dict[str, dict[int, Connection]] = {}
-        self._names: dict[str, StreamName] = {}
+        self._listeners: dict[str, dict[int, StreamConnection]] = {}
+        self._names: dict[str, ServedStream] = {}
         self._held_back: dict[tuple[int, str], bytes] = {}
-        self.connections: dict[int, Connection] = {}
+        self.connections: dict[int, StreamConnection] = {}
         self.published = 0
 
-    def join(self, connection: Connection) -> None:
-        """Take a new connection with the streams of its URL."""
+    def join(self, connection: StreamConnection) -> None:
+        """Add a connection with the streams of its URL."""
         self.connections[connection.number] = connection
         self.update(connection)
 
-    def leave(self, connection: Connection) -> None:
-        """Let a connection go with all of its streams."""
+    def leave(self, connection: StreamConnection) -> None:
+        """Remove a connection with all of its streams."""
         self.connections.pop(connection.number, None)
         for text in [text for text, listeners in self._listeners.items() if connection.number in listeners]:
             self._detach(text, connection)
 
-    def update(self, connection: Connection) -> None:
-        """Bring the listeners in line with what a connection is subscribed to."""
+    def update(self, connection: StreamConnection) -> None:
+        """Update the listeners to the subscriptions of a connection."""
         wanted = connection.delivered()
         for text in [text for text, them in self._listeners.items() if connection.number in them]:
             if text not in wanted:
@@ -61,7 +61,7 @@ class Switchboard:
                 self._opened(name)
             listeners[connection.number] = connection
 
-    def publish(self, name: StreamName, payload: bytes) -> None:
+    def publish(self, name: ServedStream, payload: bytes) -> None:
         """Send a payload to every listener of its stream."""
         listeners = self._listeners.get(name.text)
         if not listeners:
@@ -102,17 +102,17 @@ class Switchboard:
         if late:
             await asyncio.wait(late)
 
-    def cut(self, connections: Iterable[Connection] | None = None) -> None:
+    def cut(self, connections: Iterable[StreamConnection] | None = None) -> None:
         """Drop connections, by default all of them."""
         for connection in list(connections if connections is not None else self.connections.values()):
             connection.cut()
 
-    def part(self, connections: Iterable[Connection]) -> None:
-        """Let nothing go through connections any more, while they stay open."""
+    def silence(self, connections: Iterable[StreamConnection]) -> None:
+        """Stop all traffic of connections that stay open."""
         for connection in connections:
             connection.half_open = True
 
-    def _detach(self, text: str, connection: Connection) -> None:
+    def _detach(self, text: str, connection: StreamConnection) -> None:
         listeners = self._listeners[text]
         del listeners[connection.number]
         self._held_back.pop((connection.number, text), None)
@@ -120,17 +120,17 @@ class Switchboard:
             del self._listeners[text]
             self._closed(self._names.pop(text))
 
-    def _send_with_faults(self, connection: Connection, name: StreamName, frame: bytes) -> None:
+    def _send_with_faults(self, connection: StreamConnection, name: ServedStream, frame: bytes) -> None:
         fault = self._faults.for_frame(name.text, name.symbol, connection.number)
         held_back = self._held_back.pop((connection.number, name.text), None)
         if fault is not None:
-            self._strike(fault, connection, name, frame)
+            self._apply(fault, connection, name, frame)
         else:
             connection.send(frame)
         if held_back is not None:
             connection.send(held_back)
 
-    def _strike(self, fault: Fault, connection: Connection, name: StreamName, frame: bytes) -> None:
+    def _apply(self, fault: Fault, connection: StreamConnection, name: ServedStream, frame: bytes) -> None:
         match fault.kind:
             case "duplicate":
                 connection.send(frame)

@@ -13,7 +13,7 @@ from orderfox_nb.sim.server.limits import Limits
 _MINUTE_US: Final = 60_000_000
 _FUNDING_WINDOW_US: Final = 300_000_000
 DEPTH_WEIGHT: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
-"""The only limits that ``depth`` takes."""
+"""The only limits that ``depth`` accepts, with their weights."""
 
 
 def klines_weight(limit: int) -> int:
@@ -25,7 +25,7 @@ def klines_weight(limit: int) -> int:
     return 5 if limit <= 1_000 else 10
 
 
-class Refused(msgspec.Struct, frozen=True):
+class OverBudget(msgspec.Struct, frozen=True):
     """A request over the budget."""
 
     status: int
@@ -50,7 +50,7 @@ class WeightMeter:
         self._limits = limits
         self._addresses: dict[str, _Address] = {}
 
-    def charge(self, address: str, weight: int, now_us: int) -> Refused | None:
+    def charge(self, address: str, weight: int, now_us: int) -> OverBudget | None:
         """Charge a request; ``None`` when it is within the budget."""
         entry = self._entry(address, now_us)
         if now_us < entry.banned_until_us:
@@ -60,7 +60,7 @@ class WeightMeter:
             return None
         return self._refuse(entry, now_us)
 
-    def charge_funding(self, address: str, now_us: int) -> Refused | None:
+    def charge_funding(self, address: str, now_us: int) -> OverBudget | None:
         """Charge a ``fundingRate`` call, which has a budget of its own."""
         entry = self._entry(address, now_us)
         calls = entry.funding
@@ -83,13 +83,13 @@ class WeightMeter:
             entry.refusals = 0
         return entry
 
-    def _refuse(self, entry: _Address, now_us: int) -> Refused:
+    def _refuse(self, entry: _Address, now_us: int) -> OverBudget:
         entry.refusals += 1
         if entry.refusals > self._limits.ban_after_refusals:
             entry.banned_until_us = now_us + round(self._limits.ban_s * 1e6)
             return _banned(entry, now_us)
-        return Refused(429, ceil((_MINUTE_US - now_us % _MINUTE_US) / 1e6))
+        return OverBudget(429, ceil((_MINUTE_US - now_us % _MINUTE_US) / 1e6))
 
 
-def _banned(entry: _Address, now_us: int) -> Refused:
-    return Refused(418, ceil((entry.banned_until_us - now_us) / 1e6), entry.banned_until_us)
+def _banned(entry: _Address, now_us: int) -> OverBudget:
+    return OverBudget(418, ceil((entry.banned_until_us - now_us) / 1e6), entry.banned_until_us)

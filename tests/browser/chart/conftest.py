@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import WebSocketRoute
 
-from tests.browser.conftest import LINK, OpenScreen, Screen, until
+from tests.browser.conftest import LINK, OpenScreen, Screen, eventually, until
 from tests.server.conftest import TOKEN, Child
 
 CELL = """
@@ -134,6 +134,19 @@ class Charts:
         assert 0 < width < box["width"]
         return box["x"], box["y"] + 8, width, box["height"] - 34
 
+    async def hold(self) -> None:
+        """Move the first chart's window away from the newest bar, so that a new minute does not move it."""
+        start, end = await self.window()
+        await self.page.locator(".of-candle-chart .bqplot").first.focus()
+        await self.page.keyboard.press("ArrowLeft")
+        await self.wait("data.to < wanted", end - (end - start) * 0.05)
+        await self.painted()
+
+    async def painted(self) -> None:
+        """Wait until the first chart shows all that was done to it."""
+        frames = int((await self.data())["frames"])
+        await self.wait("Number(data.frames) >= wanted", frames + 3)
+
     async def point(self, time_s: float, share: float, chart: int = 0) -> None:
         """Move the mouse to a time and a share of the plot's height."""
         left, top, width, height = await self.plot(chart)
@@ -169,6 +182,29 @@ class Charts:
             }""",
             [token, chart, canvas, list(rows)],
         )
+
+    async def wait_ink(
+        self, tokens: str, least: int, chart: int = 0, canvas: str = "under", rows: tuple[float, float] = (0, 1)
+    ) -> None:
+        """Wait until a canvas has more pixels than some of a colour, or of several together."""
+
+        async def count() -> int:
+            return sum([await self.ink(token, chart, canvas, rows) for token in tokens.split()])
+
+        def enough(found: int) -> None:
+            assert found > least, (tokens, rows)
+
+        await eventually(count, enough)
+
+    async def wait_no_ink(
+        self, token: str, chart: int = 0, canvas: str = "under", rows: tuple[float, float] = (0, 1)
+    ) -> None:
+        """Wait until a canvas has no pixel of a colour."""
+
+        def none(found: int) -> None:
+            assert found == 0, (token, rows)
+
+        await eventually(lambda: self.ink(token, chart, canvas, rows), none)
 
 
 OpenCharts = Callable[..., AbstractAsyncContextManager[Charts]]

@@ -10,20 +10,21 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chart.conftest import OpenCharts
-from tests.browser.conftest import written
+from tests.browser.conftest import until, written
 
 pytestmark = pytest.mark.browser
 
 
 async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open_charts: OpenCharts):
     async with open_charts() as charts:
-        assert await charts.ink("overlay2") == 0
+        await charts.wait_no_ink("overlay2")
         await charts.choose("ema20", True)
         await charts.choose("vwap", True)
         await charts.wait("overlays.includes('EMA 20') && overlays.includes('VWAP')")
         # The day's average needs the day from its start: the bars before the window are loaded.
         await charts.wait("Number(data.first) % 86400 === 0 || !overlays.includes('since')")
-        assert await charts.ink("overlay2") > 50
+        await charts.wait_ink("overlay2", 50)
+        await charts.hold()
         bars = (await charts.frame())["bars"]
         await charts.point(bars[0][-40] + 30, 0.3)
         await charts.wait("legend.includes('V ')")
@@ -42,18 +43,18 @@ async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open
         assert value == pytest.approx(average, abs=0.11)
         await charts.choose("ema20", False)
         await charts.wait("!overlays.includes('EMA')")
-        assert await charts.ink("overlay2") == 0
+        await charts.wait_no_ink("overlay2")
         panes, below = (0.7, 0.92), (0.8, 0.92)
-        assert await charts.ink("warning", rows=panes) > 100
+        await charts.wait_ink("warning", 100, rows=panes)
         await charts.choose("show_liquidation_average", False)
-        assert await charts.ink("warning", rows=panes) == 0
-        assert await charts.ink("bid", rows=below) + await charts.ink("ask", rows=below) > 5
+        await charts.wait_no_ink("warning", rows=panes)
+        await charts.wait_ink("bid ask", 5, rows=below)
         await charts.choose("show_volume", False)
         await charts.choose("show_liquidations", False)
         # What the price has not, nothing has: the lowest part of the plot is empty now.
-        assert await charts.ink("line", rows=below) == 0
+        await charts.wait_no_ink("line", rows=below)
         await charts.choose("show_liquidations", True)
-        assert await charts.ink("line", rows=below) > 100
+        await charts.wait_ink("line", 100, rows=below)
         # The day's average lies somewhere between the day's prices, not always near those of the last two hours.
         await charts.page.locator(".of-candle-chart .bqplot").first.focus()
         for _ in range(20):
@@ -62,7 +63,7 @@ async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open
             width = int((await charts.data())["to"]) - int((await charts.data())["from"])
             await charts.page.keyboard.press("-")
             await charts.wait("data.to - data.from > wanted", width)
-        assert await charts.ink("overlay1") > 50
+        await charts.wait_ink("overlay1", 50)
         assert charts.screen.errors == []
 
 
@@ -75,12 +76,14 @@ async def test_python_adds_a_series_takes_a_picture_and_sets_symbol_and_timefram
         assert await charts.page.locator(".of-overlay-legend b").count() == 0
         line = charts.page.locator(".of-candle-chart .bqplot").first.locator("path.line").first
         await line.wait_for(state="attached")
-        box = await line.bounding_box()
-        left, top, width, height = await charts.plot()
-        assert box
-        assert left < box["x"]
-        assert box["x"] + box["width"] <= left + width + 1
-        assert top <= box["y"] <= top + height
+        inside = """() => {
+            const figure = document.querySelector(".of-candle-chart .bqplot");
+            const line = figure.querySelector("path.line").getBoundingClientRect();
+            const plot = figure.querySelector(".plotarea_background").getBoundingClientRect();
+            return plot.left < line.left && line.right <= plot.right + 1
+                && plot.top <= line.top && line.top <= plot.bottom;
+        }"""
+        await until(charts.page, inside)
 
         await charts.page.click("button >> text=picture")
         data = await asyncio.to_thread(written, picture_path)
@@ -93,8 +96,8 @@ async def test_python_adds_a_series_takes_a_picture_and_sets_symbol_and_timefram
         await charts.page.click("button >> text=ether")
         await charts.wait("data.symbol === 'ETHUSDT'")
         await charts.wait("data.to - wanted < 10 * 60000 && data.close < 10000", (await charts.window(1))[1] - 10**6)
-        assert await charts.ink("bid", rows=(0, 0.7)) > 100
-        assert await charts.ink("bid", rows=(0, 0.7)) + await charts.ink("ask", rows=(0, 0.7)) > 400
+        await charts.wait_ink("bid", 100, rows=(0, 0.7))
+        await charts.wait_ink("bid ask", 400, rows=(0, 0.7))
         await charts.page.click("button >> text=hour")
         await charts.wait("data.interval === '2h' && Number(data.bars) >= 200")
         assert await charts.page.locator(".of-timeframe.of-chosen").first.inner_text() == "2h"

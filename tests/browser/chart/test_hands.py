@@ -5,25 +5,27 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.chart.conftest import OpenCharts
+from tests.browser.conftest import eventually
 
 pytestmark = pytest.mark.browser
 
 
 async def test_a_pointer_shows_its_bar_in_every_chart_and_what_was_liquidated_in_it(open_charts: OpenCharts):
     async with open_charts() as charts:
+        await charts.hold()
         bars, fives = (await charts.frame())["bars"], (await charts.frame("5m"))["bars"]
-        moment = fives[0][-5] + 120
+        moment = fives[0][-10] + 120
         minute = bars[0].index(moment)
         await charts.point(moment + 30, 0.3)
         await charts.wait("legend.includes('V ')")
         await charts.wait("legend.includes('V ')", chart=1)
-        for chart, columns, at in ((0, bars, minute), (1, fives, len(fives[0]) - 5)):
+        for chart, columns, at in ((0, bars, minute), (1, fives, len(fives[0]) - 10)):
             prices = [f"{letter} {columns[number][at]:,.1f}" for number, letter in enumerate("OHLC", 1)]
             assert (await charts.text(".of-ohlc", chart)).startswith(" ".join(prices))
-            assert await charts.ink("muted", chart, "over") > 20, "the crosshair"
+            await charts.wait_ink("muted", 20, chart, "over")  # the crosshair
         await charts.page.mouse.move(5, 5)
         await charts.wait("legend.includes('closes in')", chart=1)
-        assert await charts.ink("muted", 1, "over", rows=(0.8, 0.9)) == 0
+        await charts.wait_no_ink("muted", 1, "over", rows=(0.8, 0.9))
 
         start, end = await charts.window()
         times, shorts, longs, _, counts = (await charts.frame())["liquidations"]
@@ -51,6 +53,7 @@ async def test_keys_do_what_the_mouse_does_and_a_new_tick_disturbs_nothing(open_
             await charts.page.keyboard.press("ArrowLeft")
         # A tenth of the window each: it stands still after the fifth.
         await charts.wait("Number(data.to) < wanted", start[1] - (start[1] - start[0]) * 0.45)
+        await charts.painted()
         moved = await charts.window()
         assert moved[1] - moved[0] == pytest.approx(start[1] - start[0], abs=5)
         frames = int((await charts.data())["frames"])
@@ -96,13 +99,21 @@ async def test_a_resize_of_the_page_leaves_the_window_where_the_viewer_put_it(op
             await charts.page.keyboard.press("ArrowLeft")
         # A tenth of the window each: it stands still after the fifth.
         await charts.wait("Number(data.to) < wanted", begun[1] - (begun[1] - begun[0]) * 0.45)
+        await charts.painted()
         start, end = await charts.window()
         width = (await charts.plot())[2]
         await charts.page.set_viewport_size({"width": 800, "height": 950})
         await charts.wait("data.to - data.from < wanted", (end - start) * 0.9)
-        after = await charts.window()
-        assert after[1] == pytest.approx(end, abs=5)
-        assert (after[1] - after[0]) / (await charts.plot())[2] == pytest.approx((end - start) / width, rel=0.01)
+
+        async def seen() -> tuple[tuple[int, int], float]:
+            return await charts.window(), (await charts.plot())[2]
+
+        def stays(seen: tuple[tuple[int, int], float]) -> None:
+            (first, last), wide = seen
+            assert last == pytest.approx(end, abs=5)
+            assert (last - first) / wide == pytest.approx((end - start) / width, rel=0.01)
+
+        await eventually(seen, stays)
         await charts.wait("data.to - data.from < wanted", (newest[1] - newest[0]) * 0.9, chart=1)
         assert (await charts.window(1))[1] >= newest[1], "one that nobody moved stays at the newest bar"
 
@@ -122,6 +133,7 @@ async def test_two_fingers_zoom_one_moves_sideways_and_leaves_scrolling_to_the_p
         await fingers("touchMove", (middle - 100, line), (middle + 100, line))
         await charts.wait("data.to - data.from < wanted", (start[1] - start[0]) * 0.55)
         await fingers("touchEnd")
+        await charts.painted()
         near = await charts.window()
         assert sum(near) / 2 == pytest.approx(sum(start) / 2, abs=2 * 60_000), "the time between the fingers stays"
 
@@ -131,11 +143,11 @@ async def test_two_fingers_zoom_one_moves_sideways_and_leaves_scrolling_to_the_p
         await charts.wait("Number(data.from) < wanted", near[0] - 60_000)
         await fingers("touchEnd")
 
+        await charts.painted()
         there = await charts.window()
         await fingers("touchStart", (middle, line))
         for moved in (20, 60, 120):
             await fingers("touchMove", (middle, line - moved))
         await fingers("touchEnd")
-        frames = int((await charts.data())["frames"])
-        await charts.wait("Number(data.frames) >= wanted", frames + 3)
+        await charts.painted()
         assert await charts.window() == there

@@ -38,6 +38,7 @@ async def test_older_bars_are_loaded_when_panned_left_and_the_progress_is_shown(
         await charts.page.locator(".of-candle-chart .bqplot").first.focus()
         await charts.page.keyboard.press("Home")
         await charts.wait("progress.includes('loading older candles')")
+        await charts.painted()
         window = await charts.window()
         holding = False
         for one in held:
@@ -75,10 +76,10 @@ async def test_a_time_that_was_not_live_is_shaded_and_told_under_the_pointer(ope
 
     async with open_charts(route) as charts:
         await charts.wait("data.lapses === '0'")
-        assert await charts.ink("warning", rows=(0, 0.05)) == 0
+        await charts.wait_no_ink("warning", rows=(0, 0.05))
         state = "gap"
         await charts.wait("data.lapses === '1'")
-        assert await charts.ink("warning", rows=(0, 0.05)) > 10
+        await charts.wait_ink("warning", 10, rows=(0, 0.05))
         await charts.point(began[0] / 1000 + 150, 0.3)
         await charts.wait("tip.startsWith('gap')")
         tip = await charts.text(".of-chart-tip")
@@ -87,7 +88,7 @@ async def test_a_time_that_was_not_live_is_shaded_and_told_under_the_pointer(ope
         assert "12 events are missing" in tip
         await charts.choose("show_lapses", False)
         await charts.wait("data.lapses === '0'")
-        assert await charts.ink("warning", rows=(0, 0.05)) == 0
+        await charts.wait_no_ink("warning", rows=(0, 0.05))
 
 
 async def test_a_lost_connection_is_shaded_while_it_lasts_and_leaves_no_hole(open_charts: OpenCharts):

@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.conftest import OpenScreen, Screen, until
+from tests.browser.conftest import PATIENCE_S, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child, wait_for_port
 
 DASHBOARD = "from orderfox_nb.widgets import Dashboard\n\ndesk = Dashboard()\ndesk"
@@ -115,9 +115,9 @@ class Notebook:
 
     async def wait_ready(self) -> None:
         """Wait until the notebook is shown and its kernel has nothing to do."""
-        await self.cell(0).wait_for(timeout=60_000)
-        await self.front.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=60_000)
-        await self.page.wait_for_selector("#jp-main-statusbar >> text=/Python 3 .* Idle/", timeout=60_000)
+        await self.cell(0).wait_for()
+        await self.front.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        await self.page.wait_for_selector("#jp-main-statusbar >> text=/Python 3 .* Idle/")
 
     async def select(self, number: int) -> None:
         """Select a cell without writing into it."""
@@ -136,7 +136,7 @@ class Notebook:
         """Run a cell and wait until it has begun."""
         await self.select(number)
         prompt = self.cell(number).locator(".jp-InputPrompt")
-        for _ in range(5):
+        for _ in range(6):
             await prompt.evaluate("""(prompt) => {
                 globalThis.ofRan = false;
                 const changes = { childList: true, subtree: true, characterData: true };
@@ -145,14 +145,14 @@ class Notebook:
             await self.page.keyboard.press("Control+Enter")
             # JupyterLab forgets what it is asked in the moment in which its kernel connects.
             with contextlib.suppress(TimeoutError):
-                await until(self.page, "globalThis.ofRan", timeout_s=4)
+                await until(self.page, "globalThis.ofRan", timeout_s=10)
                 return
         raise AssertionError(f"cell {number} does not run")
 
     async def run(self, number: int) -> None:
         """Run a cell and wait until it is done."""
         await self.start(number)
-        await expect(self.cell(number).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=60_000)
+        await expect(self.cell(number).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"))
 
     async def answer(self, number: int) -> str:
         """Run a cell and return the text of what it gives."""
@@ -169,7 +169,7 @@ class Notebook:
         await self.menu("Kernel", "Restart Kernel…")
         await self.dialog("Restart")
 
-    async def wait_kernel(self, text: str, *, timeout_s: float = 60) -> None:
+    async def wait_kernel(self, text: str, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the dashboard says something of its kernel, or nothing."""
         await until(
             self.page,

@@ -14,7 +14,7 @@ async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(op
         screen, page = notebook.screen, notebook.page
         busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
         await notebook.run(0)
-        await screen.wait_live("chart", "book", "tape", timeout_s=60)
+        await screen.wait_live("chart", "book", "tape")
         await notebook.start(1)
         await page.wait_for_selector(busy)
 

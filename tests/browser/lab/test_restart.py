@@ -67,7 +67,7 @@ async def test_a_kernel_that_ends_in_another_way_is_told_too(open_notebook: Open
             else:
                 await notebook.post(f"kernels/{kernel}/restart")
             # The server looks every three seconds whether its kernels live.
-            await expect(book.locator(".of-state"), way).to_have_text(ENDED, timeout=60_000)
+            await expect(book.locator(".of-state"), way).to_have_text(ENDED)
             await notebook.screen.wait_frames("book", 5)
             await expect(book).to_have_attribute("data-state", "live")
             if way == "killed":
@@ -87,7 +87,7 @@ async def test_after_a_restart_and_a_refresh_every_output_says_to_run_its_cell(o
         await page.reload()
         await notebook.wait_ready()
         for cell in range(3):
-            await expect(notebook.output(cell)).to_contain_text("run the cell to see it", timeout=60_000)
+            await expect(notebook.output(cell)).to_contain_text("run the cell to see it")
         still = notebook.output(2).locator("img")
         assert (await still.get_attribute("alt") or "").startswith("SIMULATED · BTCUSDT · ")
         assert await still.evaluate("(still) => still.complete && still.naturalWidth > 0")
@@ -126,7 +126,7 @@ async def test_where_the_kernel_carries_the_frames_they_go_on_with_the_next_one(
             books = [notebook.output(cell).locator(".of-book") for cell in (0, 1)]
             for cell in (0, 1):
                 await notebook.run(cell)
-                await expect(books[cell]).to_have_attribute("data-state", "live", timeout=60_000)
+                await expect(books[cell]).to_have_attribute("data-state", "live")
             assert await notebook.screen.link("link.transport.kind") == "comm"
             badge = notebook.output(0).locator(".of-badge-text")
             await expect(badge).to_have_text(re.compile(r"^live · .*\d (ms|s) .*· through the kernel$"))
@@ -137,7 +137,7 @@ async def test_where_the_kernel_carries_the_frames_they_go_on_with_the_next_one(
             await expect(badge).to_have_text("kernel ended")
             await notebook.run(0)
             for book in books:
-                await expect(book).to_have_attribute("data-state", "live", timeout=60_000)
+                await expect(book).to_have_attribute("data-state", "live")
             await expect(badge).to_have_text(re.compile("^live"))
             await expect(books[0].locator(".of-state")).to_have_text("")
             await expect(books[1].locator(".of-state")).to_have_text(ENDED)

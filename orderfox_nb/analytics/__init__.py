@@ -1,0 +1,1 @@
+"""Studies: folds over several channels of a symbol."""

@@ -1,0 +1,114 @@
+"""The desks of one process, one for each venue; they share nothing, so that a venue that fails costs no other one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.config import Settings
+from orderfox_nb.desk.desk import Desk, DeskHealth
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.errors import BadValue, SettingError
+from orderfox_nb.feeds.base import Feed
+from orderfox_nb.views.contract import RecordingHealth
+
+
+class Desks:
+    """Routes by venue; entering it opens no socket, the first reader of a venue does.
+
+    Args:
+        feeds: One a venue. The first one's is meant where no venue is named.
+        settings: As for ``Desk``.
+        clock: As for ``Desk``.
+        linger_s: As for ``Desk``.
+
+    Raises:
+        SettingError: Two sources of one venue.
+    """
+
+    def __init__(
+        self, feeds: Sequence[Feed], settings: Settings, clock: Clock | None = None, *, linger_s: float = 5.0
+    ) -> None:
+        venues = [feed.venue for feed in feeds]
+        if twice := [venue for venue, count in Counter(venues).items() if count > 1]:
+            raise SettingError("ORDERFOX_SOURCE", settings.source, f"each venue once ({twice[0]} is there twice)")
+        self.all: Sequence[Desk] = [Desk(feed, settings, clock, linger_s=linger_s) for feed in feeds]
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for desk in self.all:
+                await stack.enter_async_context(desk)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def first(self) -> Desk:
+        """The desk that is meant where no venue is named."""
+        return self.all[0]
+
+    def of(self, venue: str | None) -> Desk:
+        """Return the desk of a venue, the first one for none.
+
+        Raises:
+            BadValue: No such venue.
+        """
+        if not venue:
+            return self.first
+        for desk in self.all:
+            if desk.venue == venue:
+                return desk
+        names = [desk.venue for desk in self.all]
+        raise BadValue("venue", venue, names[0] if len(names) == 1 else f"one of {', '.join(names)}")
+
+    @property
+    def topics(self) -> Sequence[TopicState]:
+        """Every open topic."""
+        return [state for desk in self.all for state in desk.hub.topics]
+
+    @property
+    def exchange_calls(self) -> int:
+        """How many questions the feeds have asked."""
+        return sum(desk.exchange_calls for desk in self.all)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Return the sums of the desks' counters."""
+        total: dict[str, int | float] = {}
+        for desk in self.all:
+            for name, count in desk.statistics().items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    def health(self) -> DeskHealth:
+        """Return how the desks are together: they work as long as one does."""
+        found = [desk.health() for desk in self.all]
+        return DeskHealth(
+            status="degraded" if any(one.status == "degraded" for one in found) else "healthy",
+            working=any(one.working for one in found),
+            problem="; ".join(one.problem for one in found if one.problem),
+            topics=[row for one in found for row in one.topics],
+            venues=[row for one in found for row in one.venues],
+            recording=_recording_of([one.recording for one in found]),
+        )
+
+
+def _recording_of(found: Sequence[RecordingHealth]) -> RecordingHealth:
+    """Return the recorders together: the one that needs attention most, with the sums of all."""
+    order = ("stopped", "recording", "idle", "off")
+    return msgspec.structs.replace(
+        min(found, key=lambda one: order.index(one.state)),
+        bytes=max(one.bytes for one in found),
+        topics=sum(one.topics for one in found),
+        events=sum(one.events for one in found),
+    )

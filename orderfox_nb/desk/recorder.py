@@ -1,0 +1,283 @@
+"""Records every open topic: what the hub folds is on disk within a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Event, Topic
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.recording.journal import SCHEMA_VERSION, FileHead
+from orderfox_nb.recording.ring import prune, writing
+from orderfox_nb.recording.writer import Batch, Writer
+from orderfox_nb.views.contract import RecordingHealth
+
+_log = logging.getLogger(__name__)
+
+FLUSH_S: Final = 1.0
+"""At most so much is lost where the process is killed."""
+SNAPSHOT_KEY_S: Final = 60.0
+"""Between two keyframes of a channel whose state is large and changes as a whole: the book."""
+KEY_S: Final = 300.0
+"""Between two keyframes of the other channels, which are mostly the same."""
+_PRUNE_S: Final = 30.0
+_RETRY_S: Final = 60.0
+_MAX_PENDING: Final = 500_000
+"""Lines that wait for the disk."""
+_MIN_FREE_BYTES: Final = 500_000_000
+_BACK_US: Final = 5_000_000
+"""A clock that falls by more belongs to another run of the venue, which is another recording."""
+
+
+class _Recorded(msgspec.Struct):
+    state: TopicState
+    tap: Callable[[Event], None]
+    due_us: int
+
+
+class Recorder:
+    """Writes what is folded to a journal; a disk that cannot take it stops the recorder and nothing else.
+
+    Args:
+        root: Folder of all recordings.
+        clock: Measures the pauses.
+        now_us: The venue's time, which the lines are stamped with.
+        origin: Where the data comes from.
+        max_bytes: Of all recordings together; 0 records nothing.
+        max_age_s: Older files are deleted.
+        software: Name and version of what writes.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock,
+        *,
+        now_us: Callable[[], int],
+        origin: Callable[[], Origin],
+        max_bytes: int,
+        max_age_s: float,
+        software: str,
+    ) -> None:
+        self._root = root
+        self._clock = clock
+        self._now_us = now_us
+        self._origin = origin
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._software = software
+        self._keys: dict[Topic, _Recorded] = {}
+        self._writer: Writer | None = None
+        self._epoch = ""
+        self._lock = ExitStack()
+        self._locked: Path | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._append_task: asyncio.Future[int] | None = None
+        self._problem = ""
+        self._retry_us = 0
+        self._pruned_us = 0
+        self._bytes = 0
+        self._events = 0
+
+    def opened(self, state: TopicState) -> None:
+        """Record a topic from its first event on; called before the first one is folded."""
+        if self._max_bytes <= 0:
+            return
+        if (writer := self._open_writer()) is not None:
+            writer.opened(state.topic, state.instrument, self._now_us())
+        tap = partial(self._event, state)
+        self._keys[state.topic] = _Recorded(state, tap, self._clock.now_us() + round(_key_s(state) * 1e6))
+        state.tap(tap)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="recorder")
+
+    def closed(self, state: TopicState) -> None:
+        """Record that nothing more comes of a topic."""
+        if (key := self._keys.pop(state.topic, None)) is None:
+            return
+        state.untap(key.tap)
+        if self._writer is not None and state.topic in self._writer:
+            self._writer.closed(state.topic, self._now_us())
+
+    def status(self) -> RecordingHealth:
+        """Return how the recorder is."""
+        writing_now = bool(self._keys) and self._writer is not None
+        return RecordingHealth(
+            state="off"
+            if self._max_bytes <= 0
+            else "stopped"
+            if self._problem
+            else "recording"
+            if writing_now
+            else "idle",
+            problem=self._problem,
+            recording=self._writer.folder.name if self._writer is not None else "",
+            bytes=self._bytes,
+            topics=len(self._keys),
+            events=self._events,
+        )
+
+    async def close(self) -> None:
+        """Write what is left and end the recording."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if self._append_task is not None:
+            # A thread cannot be cancelled, and what is left must stand behind what it writes.
+            await asyncio.gather(self._append_task, return_exceptions=True)
+        # The recording ends: none of its topics was closed before it.
+        for key in self._keys.values():
+            key.state.untap(key.tap)
+        self._keys.clear()
+        if self._writer is not None and self._writer.pending:
+            await self._write(self._writer, self._writer.cut(self._now_us()))
+        self._writer = None
+        self._lock.close()
+
+    def _event(self, state: TopicState, event: Event) -> None:
+        writer = self._writer
+        if writer is None or state.topic not in writer:
+            return
+        try:
+            writer.event(state.topic, state.instrument, event, self._now_us())
+        except Exception:  # noqa: BLE001 - the event is folded, and what comes next must be too
+            _log.exception("an event of %s cannot be recorded", state.topic)
+            self._stop("the recorder failed: see the log of the server")
+            return
+        self._events += 1
+        if writer.pending > _MAX_PENDING:
+            self._stop(f"the disk does not keep up: {writer.pending} events wait for it")
+
+    async def _run(self) -> None:
+        """Write once a second until nobody reads anything."""
+        while self._keys or (self._writer is not None and self._writer.pending):
+            await self._clock.sleep(FLUSH_S)
+            try:
+                await self.flush()
+            except Exception:  # noqa: BLE001
+                # A fault of the recorder is not one of the data, which goes on.
+                _log.exception("the recorder failed")
+                self._stop("the recorder failed: see the log of the server")
+
+    async def flush(self) -> None:
+        """Write what was gathered, with the keyframes that are due."""
+        now_us = self._clock.now_us()
+        if self._problem and now_us >= self._retry_us:
+            self._problem = ""
+        if self._writer is not None and self._is_other_run(self._writer):
+            self._end()
+        writer = self._open_writer() if self._keys else self._writer
+        if writer is None or not (self._keys or writer.pending):
+            return
+        self._key(writer, now_us)
+        await self._write(writer, writer.cut(self._now_us()))
+        if now_us - self._pruned_us >= _PRUNE_S * 1e6:
+            self._pruned_us = now_us
+            await self._prune()
+
+    def _key(self, writer: Writer, now_us: int) -> None:
+        """Take keyframes that are due, a few at a time: that of a large book takes milliseconds."""
+        due = sorted((key for key in self._keys.values() if key.due_us <= now_us), key=lambda key: key.due_us)
+        for key in due[: max(4, len(self._keys) // 30)]:
+            state = key.state
+            if state.sequence:
+                prelude = [numbered.event for numbered in state.prelude()]
+                writer.keyframe(state.topic, state.instrument, prelude, self._now_us())
+            key.due_us = now_us + round(_key_s(state) * 1e6)
+
+    async def _write(self, writer: Writer, batch: Batch) -> None:
+        try:
+            self._append_task = asyncio.ensure_future(asyncio.to_thread(self._append, batch))
+            writer.written(await asyncio.shield(self._append_task))
+        except OSError as error:
+            if writer is self._writer:
+                self._stop(f"recordings cannot be written: {error.strerror or error}")
+
+    def _append(self, batch: Batch) -> int:
+        folder = batch.path.parent
+        if self._locked != folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock.enter_context(writing(folder))
+            self._locked = folder
+        return batch.write()
+
+    async def _prune(self) -> None:
+        spare = self._writer.folder if self._writer is not None else None
+        try:
+            pruned = await asyncio.to_thread(
+                prune,
+                self._root,
+                max_bytes=self._max_bytes,
+                max_age_s=self._max_age_s,
+                now_s=self._clock.now_us() / 1e6,
+                spare=spare,
+            )
+            free = (await asyncio.to_thread(shutil.disk_usage, self._root)).free
+        except OSError as error:
+            self._stop(f"recordings cannot be written: {error.strerror or error}")
+            return
+        self._bytes = pruned.bytes_kept
+        if free < _MIN_FREE_BYTES:
+            self._stop(f"the disk has only {free / 1e6:.0f} MB left: recording needs {_MIN_FREE_BYTES / 1e6:.0f} MB")
+
+    def _open_writer(self) -> Writer | None:
+        """Return the writer, opened if it can be."""
+        if self._problem:
+            return None
+        if self._writer is None:
+            origin, now_us = self._origin(), self._now_us()
+            self._epoch = origin.epoch
+            created = datetime.fromtimestamp(now_us / 1e6, UTC)
+            name = f"{origin.venue}-{created:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+            head = FileHead(
+                version=SCHEMA_VERSION,
+                recording=name,
+                number=0,
+                venue=origin.venue,
+                source=origin.source,
+                simulated=origin.simulated,
+                unbroken_trades=origin.unbroken_trades,
+                absent=origin.absent,
+                epoch=origin.epoch,
+                created_us=now_us,
+                software=self._software,
+            )
+            self._writer = Writer(self._root / name, head)
+            # What is open already begins with a keyframe.
+            for key in self._keys.values():
+                key.due_us = 0
+        return self._writer
+
+    def _is_other_run(self, writer: Writer) -> bool:
+        origin = self._origin()
+        if not self._epoch and origin.epoch:
+            self._epoch = origin.epoch
+        return origin.epoch != self._epoch or self._now_us() + _BACK_US < writer.stamp_us
+
+    def _stop(self, problem: str) -> None:
+        _log.warning("%s", problem)
+        self._problem = problem
+        self._retry_us = self._clock.now_us() + round(_RETRY_S * 1e6)
+        self._end()
+
+    def _end(self) -> None:
+        """End this recording; another one begins with the next flush."""
+        self._writer = None
+        self._lock.close()
+        self._locked = None
+
+
+def _key_s(state: TopicState) -> float:
+    return KEY_S if state.spec.snapshot is None else SNAPSHOT_KEY_S

@@ -1,0 +1,89 @@
+"""Records topics of a feed into a folder until a time has passed: what ``orderfox record`` does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from orderfox_nb import __version__
+from orderfox_nb.clock import SystemClock
+from orderfox_nb.core.channels import CHANNELS
+from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.recorder import Recorder
+from orderfox_nb.errors import BadValue, RecordingError, UnknownSymbol
+from orderfox_nb.feeds.base import Feed
+from orderfox_nb.views.contract import RecordingHealth
+
+_UNBOUNDED_BYTES = 1 << 60
+_UNBOUNDED_S = 1e9
+_POLL_S = 1.0
+
+
+async def record(
+    feed: Feed,
+    folder: Path,
+    *,
+    symbols: Sequence[str],
+    channels: Sequence[str],
+    interval: str = "1m",
+    duration_s: float | None = None,
+    report: Callable[[RecordingHealth, float], None] = lambda _status, _elapsed_s: None,
+) -> Path:
+    """Record topics and return the folder of the recording.
+
+    Args:
+        feed: Where the data comes from.
+        folder: Where the recording's folder is made.
+        symbols: As the venue writes them.
+        channels: Names of channels; those that the venue's market lacks are left out.
+        interval: Of the candles.
+        duration_s: When to stop; None for never.
+        report: Called once a second with the recorder's status and the seconds since the start.
+
+    Raises:
+        BadValue: No such channel.
+        UnknownSymbol: The venue does not list a symbol.
+        FeedError: The venue cannot be asked.
+        RecordingError: The folder cannot be written.
+    """
+    for channel in channels:
+        if channel not in CHANNELS:
+            raise BadValue("channel", channel, "one of " + ", ".join(CHANNELS))
+    clock = SystemClock()
+    recorder = Recorder(
+        folder,
+        clock,
+        now_us=lambda: hub.now_us(),  # noqa: PLW0108 - made below
+        origin=lambda: feed.origin,
+        max_bytes=_UNBOUNDED_BYTES,
+        max_age_s=_UNBOUNDED_S,
+        software=f"orderfox_nb {__version__}",
+    )
+    hub = Hub(feed, clock=clock, opened=recorder.opened, closed=recorder.closed)
+    async with hub, AsyncExitStack() as stack:
+        stack.push_async_callback(recorder.close)
+        listed = {row.instrument.symbol for row in await hub.listings()}
+        for symbol in symbols:
+            if symbol not in listed:
+                raise UnknownSymbol(symbol, sorted(listed)[:3])
+            for channel in channels:
+                if channel in feed.origin.absent:
+                    continue
+                spec = CHANNELS[channel]
+                topic = Topic(hub.venue, symbol, channel, interval if spec.needs_interval else "")
+                await stack.enter_async_context(hub.watch(topic))
+        start_s = asyncio.get_running_loop().time()
+        written = folder
+        while duration_s is None or asyncio.get_running_loop().time() - start_s < duration_s:
+            left_s = _POLL_S if duration_s is None else duration_s - (asyncio.get_running_loop().time() - start_s)
+            await asyncio.sleep(max(0.0, min(_POLL_S, left_s)))
+            status = recorder.status()
+            if status.state == "stopped":
+                raise RecordingError(folder, f"a folder that can be written: {status.problem}")
+            if status.recording:
+                written = folder / status.recording
+            report(status, asyncio.get_running_loop().time() - start_s)
+    return written

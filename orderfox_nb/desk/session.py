@@ -1,0 +1,363 @@
+"""The live session of one page: its subscriptions and requests (docs/live.md), whatever carries its messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
+
+from orderfox_nb import __version__
+from orderfox_nb.core.channels import channel_spec, check_interval, is_whole_market
+from orderfox_nb.core.events import Topic, as_text
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.wire import (
+    MAX_BARS,
+    MAX_KEY_LENGTH,
+    MAX_KEYS,
+    MAX_REQUESTS,
+    WIRE,
+    CandlesRequest,
+    ErrorMessage,
+    EventMessage,
+    GoneMessage,
+    HelloMessage,
+    HelloRequest,
+    PageMessage,
+    Ping,
+    Pong,
+    Request,
+    ResponseMessage,
+    Resume,
+    ServerMessage,
+    StatusMessage,
+    Subscribe,
+    SymbolsRequest,
+    Unsubscribe,
+)
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.desks import Desks
+from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.reader import EventReader
+from orderfox_nb.desk.streams.registry import STREAMS, parse_key
+from orderfox_nb.errors import BadValue, OrderFoxError
+from orderfox_nb.views.stamp import encode, rekeyed
+
+ORIGIN_POLL_S: Final = 1.0
+ANSWER_S: Final = 30.0
+"""How long an answer may take; the venue's budget alone may keep it waiting for 20 s."""
+
+Send = Callable[[Sequence[bytes]], Awaitable[None]]
+"""Writes messages and waits until there is room for the next ones; what it raises ends the session."""
+
+
+class Access(Protocol):
+    """What one reader may use of a desk; implements the limits of a server."""
+
+    def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
+        """Read the frames of a key on this reader's account."""
+        ...
+
+    def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
+        """Read the events of a topic on this reader's account."""
+        ...
+
+    def answering(self) -> AbstractContextManager[None]:
+        """Answer a request of this reader while this is open."""
+        ...
+
+    async def pace(self) -> None:
+        """Wait after a frame where this reader has more of them than its share."""
+        ...
+
+
+class FullAccess:
+    """The access of a notebook's own page: to everything."""
+
+    def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
+        return desk.frames(key)
+
+    def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
+        return desk.events(topic)
+
+    @contextmanager
+    def answering(self) -> Generator[None]:
+        yield
+
+    async def pace(self) -> None:
+        """Frames are as fast as they are computed."""
+
+
+class LiveSession:
+    """One page's side of the live protocol.
+
+    Each key has a task, and so has each request, so that neither a slow answer nor a busy key keeps the others
+    waiting; at most one message of a key waits in ``send``.
+
+    Args:
+        desks: What is read.
+        send: Writes to the page.
+        access: What this page may have.
+    """
+
+    def __init__(self, desks: Desks, send: Send, access: Access | None = None) -> None:
+        self._desks = desks
+        self._send = send
+        self._access = access or FullAccess()
+        self._keys: dict[str, asyncio.Task[None]] = {}
+        self._readers: dict[str, FrameReader] = {}
+        self._requests: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(MAX_REQUESTS)
+        self._origins: dict[str, Origin] = {}
+        """Of each venue, as the page knows it; empty before the ``hello``."""
+        self._failed = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._closed = False
+
+    async def run(self, *, greet: bool = False) -> None:
+        """Report what happens to the source until this is cancelled; then everything that the page read is closed.
+
+        Args:
+            greet: Whether to begin with a ``hello``.
+
+        Raises:
+            Exception: What ``send`` raised, or another failure of a task of this session.
+        """
+        try:
+            if greet:
+                await self._send_hello()
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ORIGIN_POLL_S):
+                        await self._failed.wait()
+                if self._failure is not None:
+                    raise self._failure
+                await self._report_origin()
+        finally:
+            self._closed = True
+            await _cancelled(*self._keys.values(), *self._requests)
+
+    async def handle(self, message: object) -> None:
+        """Act on one message of the page, as JSON was decoded; it is answered where it cannot be acted on."""
+        try:
+            command: PageMessage = msgspec.convert(message, PageMessage)
+        except msgspec.ValidationError as error:
+            await self._refuse(message, f"Invalid message: {error}")
+            return
+        match command:
+            case Subscribe(key):
+                await self._subscribe(key)
+            case Unsubscribe(key):
+                await self._unsubscribe(key)
+            case Resume(key):
+                await self._resume(key)
+            case Request():
+                await self._places.acquire()
+                task = self._start(self._answer(command, message), name=f"request {command.what[:40]}")
+                self._requests.add(task)
+                task.add_done_callback(self._answered)
+            case Ping():
+                await self._send_message(Pong())
+            case HelloRequest():
+                # A page that was reloaded subscribes again: what it had ends.
+                keys, self._keys = self._keys, {}
+                await _cancelled(*keys.values())
+                await self._send_hello()
+
+    async def _send_hello(self) -> None:
+        first = self._desks.first
+        self._origins = {desk.venue: desk.origin for desk in self._desks.all}
+        await self._send_message(
+            HelloMessage(
+                wire=WIRE,
+                version=__version__,
+                venue=first.venue,
+                origin=self._origins[first.venue],
+                origins=dict(self._origins),
+                time=first.now_us() // 1000,
+            )
+        )
+
+    async def _subscribe(self, key: str) -> None:
+        self._keys = {name: task for name, task in self._keys.items() if not task.done()}
+        if key in self._keys:
+            # Two tabs may share a comm: each of them needs a full frame.
+            if (reader := self._readers.get(key)) is not None:
+                reader.resume()
+        elif len(self._keys) >= MAX_KEYS:
+            await self._send_message(ErrorMessage(message=f"At most {MAX_KEYS} keys a page", key=_short(key)))
+        else:
+            self._keys[key] = self._start(self._serve_key(key), name=f"key {key[:80]}")
+
+    async def _unsubscribe(self, key: str) -> None:
+        if (task := self._keys.pop(key, None)) is not None:
+            await _cancelled(task)
+
+    async def _resume(self, key: str) -> None:
+        if key not in self._keys:
+            await self._send_message(ErrorMessage(message="Not subscribed", key=_short(key)))
+        elif (reader := self._readers.get(key)) is not None:
+            reader.resume()
+        else:
+            # Events have no full frame to send again: they start again, with their prelude.
+            await self._unsubscribe(key)
+            await self._subscribe(key)
+
+    async def _serve_key(self, asked: str) -> None:
+        try:
+            if "/events" in asked:
+                await self._serve_events(asked)
+            else:
+                await self._serve_frames(asked, parse_key(asked))
+        except OrderFoxError as error:
+            await self._send_message(GoneMessage(key=_short(asked), message=str(error)))
+
+    async def _serve_frames(self, asked: str, key: FrameKey) -> None:
+        if STREAMS[key.stream].public:
+            raise BadValue("stream", key.stream, "one of docs/live.md")
+        async with self._access.frames(self._desks.of(key.venue), key) as reader:
+            self._readers[asked] = reader
+            try:
+                async for frame in reader:
+                    await self._send((rekeyed(frame.text, reader.key.text, asked),))
+                    await self._access.pace()
+            finally:
+                del self._readers[asked]
+
+    async def _serve_events(self, asked: str) -> None:
+        topic = await events_topic(self._desks, asked)
+        async with self._access.events(self._desks.of(topic.venue), topic) as reader:
+            while batch := await reader.batch():
+                await self._send(
+                    [
+                        encode(EventMessage(key=asked, sequence=sequence, event=as_text(event)))
+                        for sequence, event in batch
+                    ]
+                )
+        await self._send_message(GoneMessage(key=asked, message="The stream has ended"))
+
+    async def _answer(self, request: Request, message: object) -> None:
+        try:
+            with self._access.answering():
+                kind = REQUESTS.get(request.what)
+                if kind is None:
+                    raise BadValue("what", request.what, "one of " + ", ".join(REQUESTS))
+                async with asyncio.timeout(ANSWER_S):
+                    desk = self._desks.of(request.venue or None)
+                    data = await kind.answer(desk, msgspec.convert(message, kind.parameters))
+        except OrderFoxError as error:
+            await self._send_message(ErrorMessage(message=str(error), id=request.id))
+        except msgspec.ValidationError as error:
+            await self._send_message(ErrorMessage(message=f"Invalid {request.what} request: {error}", id=request.id))
+        except TimeoutError:
+            await self._send_message(
+                ErrorMessage(message=f"No answer within {ANSWER_S:.0f} s: try again", id=request.id)
+            )
+        else:
+            await self._send_message(ResponseMessage(id=request.id, data=msgspec.Raw(data)))
+
+    async def _report_origin(self) -> None:
+        for venue, known in self._origins.items():
+            if (origin := self._desks.of(venue).origin) != known:
+                self._origins[venue] = origin
+                state = "down" if origin.problem else "live"
+                await self._send_message(StatusMessage(state=state, message=origin.problem, venue=venue, origin=origin))
+
+    async def _refuse(self, message: object, why: str) -> None:
+        """Answer a message that does not fit its schema, with the id or key by which the page knows it."""
+        match message:
+            case {"id": int(number)}:
+                await self._send_message(ErrorMessage(message=why, id=number))
+            case {"key": str(key)}:
+                await self._send_message(ErrorMessage(message=why, key=_short(key)))
+            case _:
+                await self._send_message(ErrorMessage(message=why))
+
+    async def _send_message(self, message: ServerMessage) -> None:
+        await self._send((encode(message),))
+
+    def _start(self, work: Any, *, name: str) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        if self._closed:  # a message that was waiting when the session ended
+            task.cancel()
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+            self._failed.set()
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._requests.discard(task)
+        self._places.release()
+
+
+class RequestKind(NamedTuple):
+    """A request that a page may make.
+
+    Args:
+        parameters: Struct of what stands in the message beside ``id`` and ``what``.
+        answer: Returns the answer as JSON, for a desk and those parameters.
+    """
+
+    parameters: type[msgspec.Struct]
+    answer: Callable[[Desk, Any], Awaitable[bytes]]
+
+
+async def older_candles(desk: Desk, asked: CandlesRequest) -> bytes:
+    """Answer a page that scrolls back: the columns of a candle frame for bars that open at or before ``end``."""
+    limit = min(asked.limit, MAX_BARS)
+    return await desk.answers.candle_columns(asked.symbol, asked.interval, limit=limit, end_ms=asked.end)
+
+
+async def named_symbols(desk: Desk, asked: SymbolsRequest) -> bytes:
+    """Answer a page that was opened by a link: which symbols its texts mean."""
+    return await desk.answers.symbols(asked.symbols)
+
+
+REQUESTS: Final[dict[str, RequestKind]] = {
+    "candles": RequestKind(CandlesRequest, older_candles),
+    "symbols": RequestKind(SymbolsRequest, named_symbols),
+}
+"""Every ``what`` of a request: a command of the page is one row here."""
+
+
+async def events_topic(desks: Desks, key: str) -> Topic:
+    """Read the key of a topic's events.
+
+    Raises:
+        BadValue: Not such a key.
+        UnknownSymbol: The venue does not list the symbol.
+    """
+    path, _, query = key.partition("?")
+    venue, _, rest = path.partition("/")
+    desk = next((desk for desk in desks.all if desk.venue == venue), desks.first)
+    symbol = rest.removesuffix("/events")
+    try:
+        given: Mapping[str, Any] = {name: values[-1] for name, values in parse_qs(query, max_num_fields=10).items()}
+    except ValueError:
+        raise BadValue("key", key, "a channel and, for candles, an interval") from None
+    channel, interval = given.get("channel", ""), given.get("interval", "")
+    if venue != desk.venue or rest == symbol or len(key) > MAX_KEY_LENGTH:
+        raise BadValue("key", key, f"{desk.venue}/<symbol>/events?channel=<channel>")
+    check_interval(channel_spec(channel), interval)
+    if is_whole_market(topic := Topic(desk.venue, symbol, channel, interval)):
+        return topic
+    listing = await desk.catalogue.resolve(symbol)
+    return msgspec.structs.replace(topic, symbol=listing.instrument.symbol)
+
+
+def _short(key: str) -> str:
+    return key[:MAX_KEY_LENGTH]
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

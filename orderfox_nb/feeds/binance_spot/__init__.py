@@ -1,0 +1,1 @@
+"""Binance spot: the dialect of another stream host of Binance, and where its REST answers."""

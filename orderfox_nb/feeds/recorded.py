@@ -1,0 +1,262 @@
+"""A recording as a feed: every topic plays by one playhead, which can be paused, moved and set to any speed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.core.channels import channel_spec
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Gap, Status, Topic
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
+from orderfox_nb.feeds.base import Listing
+from orderfox_nb.feeds.past import Past, PastPage, Span, check_past, in_order, page_of
+from orderfox_nb.feeds.playhead import Playhead
+from orderfox_nb.recording.files import RecordingFiles
+from orderfox_nb.recording.reading import Alive, Continuity, JournalRecord, StateAt, entries, state_at
+from orderfox_nb.recording.recording import Recording
+
+_QUEUED: Final = 20_000
+"""Events that wait for a reader; the replay waits for one that is slower."""
+_EVENTS_PER_TURN: Final = 500
+
+
+class _ReplayStream:
+    """One topic that is being read."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.queue: asyncio.Queue[Event | Exception] = asyncio.Queue(_QUEUED)
+        self.started = False
+        """Whether it has the state of the present run."""
+        self.read = False
+        """Whether it had the state of any."""
+        self.left = False
+
+    def discard(self) -> None:
+        """Take back what was not read yet, and begin again."""
+        self.started = False
+        while not self.queue.empty():
+            self.queue.get_nowait()
+
+
+class RecordedFeed:
+    """Plays a recording while somebody reads: the first stream starts the replay, the last one's end halts it.
+
+    A move of the playhead is a restart gap in every stream, followed by the state of the new time.
+
+    Args:
+        files: The recording.
+        source: As given in the settings.
+        speed: Times real time; infinity plays as fast as it is read.
+        start_us: Where it begins, by default at the beginning.
+        clock: Measures how time passes here.
+    """
+
+    def __init__(
+        self,
+        files: RecordingFiles,
+        *,
+        source: str = "",
+        speed: float = 1.0,
+        start_us: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.recording = Recording(files)
+        self.files = files
+        self._source = source
+        self.playhead = Playhead(
+            self.recording.start_us, files.end_us, clock or SystemClock(), at_us=start_us, speed=speed
+        )
+        self._streams: list[_ReplayStream] = []
+        self._task: asyncio.Task[None] | None = None
+        self._played = 0
+
+    @property
+    def venue(self) -> str:
+        return self.files.head.venue
+
+    @property
+    def origin(self) -> Origin:
+        origin = self.recording.origin
+        # A move goes back in time: ids and times start again.
+        epoch = f"{origin.epoch}-{self.playhead.moves}"
+        return msgspec.structs.replace(origin, source=self._source or origin.source, epoch=epoch)
+
+    def now_us(self) -> int:
+        """Return the time of the playhead."""
+        return self.playhead.now_us
+
+    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
+        if topic.venue != self.venue:
+            raise BadValue("venue", topic.venue, self.venue)
+        instruments = self.recording.instruments
+        if topic.symbol != WHOLE_MARKET and topic.symbol not in instruments:
+            raise UnknownSymbol(topic.symbol, sorted(instruments))
+        stream = _ReplayStream(topic)
+        if not self._streams:
+            self.playhead.hold(held=False)
+        self._streams.append(stream)
+        self.playhead.wake()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="replay")
+        try:
+            while not isinstance(event := await stream.queue.get(), Exception):
+                yield event
+            raise event
+        finally:
+            self._streams.remove(stream)
+            stream.left = True
+            # A replay that waits for this reader goes on.
+            stream.discard()
+            if not self._streams:
+                await self._stop()
+
+    async def listings(self) -> Sequence[Listing]:
+        return [Listing(instrument=instrument) for instrument in self.recording.instruments.values()]
+
+    @property
+    def past(self) -> Past:
+        return self
+
+    async def page(self, topic: Topic, span: Span) -> PastPage:
+        check_past(self.venue, topic, span)
+        if channel_spec(topic.channel).summed and topic.interval:
+            raise NoPast(self.venue, "a recording keeps orders, not their sums")
+        if topic.symbol not in (instruments := self.recording.instruments):
+            raise UnknownSymbol(topic.symbol, sorted(instruments))
+        # A replay has no future: what is kept is what was known at its time.
+        state = await asyncio.to_thread(state_at, self.files, topic, self.now_us())
+        if state is None:
+            raise NoPast(self.venue, f"no {topic} was recorded up to this time")
+        return page_of(in_order(state.fold.prelude()), span)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {"readers": len(self._streams), "events": self._played}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        self.playhead.hold(held=True)
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _run(self) -> None:
+        """Play until nobody reads: from the playhead on, again after each move."""
+        try:
+            while self._streams:
+                for stream in self._streams:
+                    stream.discard()
+                await self._play(self.playhead.now_us, self.playhead.moves)
+        except Exception as error:  # noqa: BLE001 - it is raised by every stream
+            for stream in self._streams:
+                stream.discard()
+                stream.queue.put_nowait(error)
+
+    async def _play(self, start_us: int, moves: int) -> None:
+        """Play from a time on until the playhead is moved."""
+        continuity = Continuity(self.files.declared)
+        wanted: dict[int, list[_ReplayStream]] = {}
+        turn = 0
+
+        async def reached(stamp_us: int | None, seq: int, limit_us: int) -> bool:
+            """Wait for a time, while streams that are new begin with the state before it; False after a move."""
+            while self.playhead.moves == moves:
+                if await self.playhead.wait_for(stamp_us, lambda: self.playhead.moves != moves or self._has_new()):
+                    return True
+                await self._begin(continuity, wanted, limit_us, seq, moved=moves > 0)
+            return False
+
+        first = self.files.block_at(start_us)
+        await self._begin(continuity, wanted, start_us, None, moved=moves > 0)
+        for entry in entries(self.files, first, indexes=wanted):
+            if entry.stamp_us <= start_us:
+                continue
+            is_event = isinstance(entry, JournalRecord) and entry.kind == "event"
+            if not await reached(entry.stamp_us, entry.seq - is_event, entry.stamp_us):
+                return
+            self.playhead.reach(entry.stamp_us)
+            if isinstance(entry, Alive):
+                # Read ahead beside the loop.
+                if entry.block + 1 < len(self.files.blocks):
+                    await asyncio.to_thread(self._read_ahead, entry.block + 1)
+                continue
+            event = continuity.event(entry)
+            if event is not None:
+                for stream in wanted.get(entry.row.index, ()):
+                    if stream.left:
+                        continue
+                    await stream.queue.put(event)
+                self._played += 1
+            turn += 1
+            if turn % _EVENTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        for stream in self._streams:
+            await stream.queue.put(_down(stream.topic, self.files.end_us, "the recording ends here"))
+        await reached(None, sys.maxsize, self.files.end_us)
+
+    def _read_ahead(self, block: int) -> None:
+        # A block that cannot be read is reported where it is played.
+        with contextlib.suppress(OSError, ValueError):
+            self.files.lines(block)
+
+    async def _begin(
+        self,
+        continuity: Continuity,
+        wanted: dict[int, list[_ReplayStream]],
+        stamp_us: int,
+        seq: int | None,
+        *,
+        moved: bool,
+    ) -> None:
+        """Give every new stream the state of a time."""
+        wanted.clear()
+        for stream in tuple(self._streams):
+            indexes = self.files.indexes(stream.topic)
+            for index in indexes:
+                wanted.setdefault(index, []).append(stream)
+            if stream.started:
+                continue
+            stream.started = True
+            state = await asyncio.to_thread(state_at, self.files, stream.topic, stamp_us, seq)
+            for index in indexes:
+                if state is not None:
+                    continuity.known(index, stream.topic, open_now=state.open)
+            for event in _opening(stream.topic, state, stamp_us, moved=moved and stream.read):
+                await stream.queue.put(event)
+            stream.read = True
+
+    def _has_new(self) -> bool:
+        return any(not stream.started for stream in self._streams)
+
+
+def _opening(topic: Topic, state: StateAt | None, stamp_us: int, *, moved: bool) -> list[Event]:
+    """Return what a stream begins with: the state of a time, behind a restart where it was at another one."""
+    events: list[Event] = []
+    if moved:
+        at = datetime.fromtimestamp(stamp_us / 1e6, UTC)
+        events.append(Gap(symbol=topic.symbol, time_us=stamp_us, reason=f"moved to {at:%H:%M:%S} UTC", restart=True))
+    if state is None:
+        return [*events, _down(topic, stamp_us, "not recorded at this time")]
+    events += state.prelude()
+    return events if state.open else [*events, _down(topic, stamp_us, "not recorded at this time: nobody read it")]
+
+
+def _down(topic: Topic, time_us: int, reason: str) -> Status:
+    return Status(symbol=topic.symbol, time_us=time_us, state="down", reason=reason)

@@ -1,0 +1,286 @@
+"""The sources of market data, one row each: settings, the command line's help and the README follow from them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.config import Settings
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.errors import BadValue, RecordingError, SettingError
+from orderfox_nb.feeds.base import Feed
+from orderfox_nb.feeds.binance.dialect import BinanceDialect
+from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
+from orderfox_nb.feeds.binance_spot.feed import SpotFeed
+from orderfox_nb.feeds.embedded import EmbeddedFeed
+from orderfox_nb.feeds.options import Option, choice, factor, moment, whole
+from orderfox_nb.feeds.recorded import RecordedFeed
+from orderfox_nb.feeds.remote import RemoteFeed
+from orderfox_nb.feeds.venue.dialect import absent_channels
+
+MAX_SYMBOLS: Final = 42
+
+
+class Source(NamedTuple):
+    """What was given as a source: ``sim?seed=7&symbols=24``, ``binance``, ``tape:<file>?speed=20``."""
+
+    text: str
+    kind: SourceKind
+    target: str
+    """What stands behind the colon, of a URL all of it."""
+    options: Mapping[str, Any]
+    """Every option of the kind with its value."""
+
+
+class SourceKind(NamedTuple):
+    """A kind of source.
+
+    Args:
+        name: What its text begins with.
+        help: What it is, for a person.
+        open: Makes its feed, without any I/O.
+        target: What stands behind ``name:``, for a person; ``//…`` where the whole text is a URL.
+        options: What may stand behind the ``?``.
+        aliases: Other names of the same kind.
+    """
+
+    name: str
+    help: str
+    open: Callable[[Source, Settings, Clock | None], Feed]
+    target: str = ""
+    options: Sequence[Option] = ()
+    aliases: Sequence[str] = ()
+
+    @property
+    def form(self) -> str:
+        """How it is written, without options."""
+        return f"{self.name}:{self.target}" if self.target else self.name
+
+
+def open_feeds(text: str, settings: Settings, *, clock: Clock | None = None) -> Sequence[Feed]:
+    """Make the feeds of several sources that are separated by commas, without any I/O towards them.
+
+    Raises:
+        SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
+    """
+    return [open_feed(source, settings, clock=clock) for source in split_sources(text)]
+
+
+def split_sources(text: str) -> Sequence[str]:
+    """Return the sources in a text. A comma within a file's name or a URL separates only where a source follows it."""
+    sources: list[str] = []
+    for part in text.split(","):
+        name = part.strip().partition("?")[0].partition(":")[0]
+        if sources and ":" in sources[-1] and _kind_of(name) is None:
+            sources[-1] += f",{part}"
+        else:
+            sources.append(part)
+    return sources
+
+
+def _kind_of(name: str) -> SourceKind | None:
+    return next((row for row in SOURCES if name in (row.name, *row.aliases)), None)
+
+
+def open_feed(text: str, settings: Settings, *, clock: Clock | None = None) -> Feed:
+    """Make the feed of a source, without any I/O towards it.
+
+    Raises:
+        SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
+    """
+    source = parse_source(text)
+    return source.kind.open(source, settings, clock)
+
+
+def parse_source(text: str) -> Source:
+    """Read the text of a source.
+
+    Raises:
+        SettingError: Not a source, or an option that it does not have; names ORDERFOX_SOURCE.
+    """
+    text = text.strip()
+    head, _, query = text.partition("?")
+    name, _, target = head.partition(":")
+    kind = _kind_of(name)
+    is_url = kind is not None and kind.target.startswith("//")
+    if kind is None or bool(kind.target) != bool(target) or (is_url and not target.startswith("//")):
+        names = [row.name for row in SOURCES]
+        known = f"one of {', '.join(row.form for row in SOURCES[:-1])} or {SOURCES[-1].form}, with ?options"
+        raise _bad(text, known + ("" if name in names else _nearest(name, names)))
+    if is_url:
+        return Source(text, kind, text, {})
+    return Source(text, kind, target, _read_options(text, kind, query))
+
+
+def _read_options(text: str, kind: SourceKind, query: str) -> Mapping[str, Any]:
+    try:
+        pairs = parse_qsl(query, strict_parsing=True, keep_blank_values=True) if query else []
+    except ValueError:
+        pairs = None
+    if pairs is None or len(given := dict(pairs)) < len(pairs):
+        raise _bad(text, "options as name=value&name=value after the ?, each once")
+    names = [option.name for option in kind.options]
+    if unknown := given.keys() - set(names):
+        known = f"no other options than {', '.join(names)}" if names else "no options"
+        raise _bad(text, f"{known} (there is no {min(unknown)})" + _nearest(min(unknown), names))
+    values: dict[str, Any] = {}
+    for option in kind.options:
+        try:
+            values[option.name] = option.read(given.get(option.name, option.default))
+        except ValueError:
+            raise _bad(text, f"{option.name}: {option.expected}") from None
+    return values
+
+
+def _bad(text: str, expected: str) -> SettingError:
+    return SettingError("ORDERFOX_SOURCE", text, expected)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name.lower(), list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _open_simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    market, seed, speed = source.options["market"], source.options["seed"], source.options["speed"]
+    rate = source.options["liquidation_rate"]
+    return EmbeddedFeed(
+        [
+            *("--market", market),
+            *("--seed", str(seed), "--symbols", str(source.options["symbols"])),
+            *("--speed", f"{speed:g}", "--liquidation-rate", f"{rate:g}"),
+        ],
+        # Known before the process runs: a page that comes first must not ask for what its market does not have.
+        origin=Origin(
+            source=source.text,
+            venue="sim-spot" if market == "spot" else "sim",
+            simulated=True,
+            absent=absent_channels(SpotDialect() if market == "spot" else BinanceDialect()),
+        ),
+        liquidation_url=settings.liquidation_api_base_url,
+        clock=clock,
+        speed=speed,
+        feed=SpotFeed if market == "spot" else BinanceFeed,
+        # The same seed is the same market at the same time, in every process. At another speed a server's time begins
+        # with its own start, so that each server is a run of its own.
+        epoch=f"sim-{seed}-{rate:g}{'-spot' * (market == 'spot')}" if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
+    )
+
+
+def _open_binance(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    return BinanceFeed(
+        http_url=settings.binance_api_base_url,
+        ws_url=settings.binance_ws_base_url,
+        origin=Origin(source=source.text, venue="binance"),
+        clock=clock,
+        liquidation_url=settings.liquidation_api_base_url,
+    )
+
+
+def _open_spot(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    return SpotFeed(
+        http_url=settings.binance_spot_api_base_url,
+        ws_url=settings.binance_spot_ws_base_url,
+        origin=Origin(source=source.text, venue="binance-spot"),
+        clock=clock,
+    )
+
+
+def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    path = Path(source.target)
+    try:
+        path = path.expanduser()
+        there = path.is_file()
+    except (OSError, RuntimeError):
+        # A name that the system does not take, or the home of a user whom it does not know.
+        there = False
+    if not there:
+        raise _bad(source.text, "a tape that is there: tape:<file>")
+    speed = source.options["speed"]
+    return EmbeddedFeed(
+        ["--tape", str(path), "--speed", "max" if speed == float("inf") else f"{speed:g}"],
+        origin=Origin(source=source.text, venue="tape", recorded=True),
+        liquidation_url=settings.liquidation_api_base_url,
+        clock_every_s=1.0,
+        speed=speed,
+        clock=clock,
+    )
+
+
+def _open_server(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    # Our own token opens every route of our server, so no other server may receive it.
+    ours = bool(settings.server_url) and source.target.rstrip("/") == settings.server_url
+    token = settings.server_token if ours else settings.source_token
+    return RemoteFeed(source.target, token=token.get_secret_value(), clock=clock)
+
+
+def _open_recording(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    del settings
+    # A server of live data does not pay for it.
+    from orderfox_nb.recording.recording import open_recording  # noqa: PLC0415
+
+    try:
+        recording = open_recording(source.target)
+        start = source.options["start"]
+        start_us = recording.moment_us(start) if start else None
+    except (RecordingError, BadValue, OSError) as error:
+        raise _bad(source.text, f"a recording that is there: {error}") from None
+    if start_us is not None and not recording.start_us <= start_us < recording.end_us:
+        raise _bad(source.text, "a start inside the recording")
+    return RecordedFeed(
+        recording.files, source=source.text, speed=source.options["speed"], start_us=start_us, clock=clock
+    )
+
+
+SOURCES: Final = (
+    SourceKind(
+        "sim",
+        "the embedded exchange: simulated markets, offline",
+        _open_simulation,
+        options=(
+            whole("seed", 7, "the same seed is the same market at the same time", low=0, high=2**31 - 1),
+            whole("symbols", 24, "how many symbols are listed", low=1, high=MAX_SYMBOLS),
+            factor("speed", "times real time"),
+            factor("liquidation_rate", "times as many liquidations as on a usual day"),
+            choice("market", "whose protocol it speaks", "futures", "spot"),
+        ),
+    ),
+    SourceKind("binance", "Binance's USD-M perpetuals", _open_binance),
+    SourceKind("binance-spot", "Binance's spot market", _open_spot),
+    SourceKind(
+        "tape",
+        "a recording of raw frames, played as a venue",
+        _open_tape,
+        target="<file>",
+        options=(factor("speed", "times real time; max: as fast as it is read", max_word="max"),),
+    ),
+    SourceKind(
+        "recording",
+        "what OrderFox recorded, played with its own clock",
+        _open_recording,
+        target="<folder>",
+        options=(
+            factor("speed", "times real time; max: as fast as it is read", max_word="max"),
+            moment("start", "where it starts to play", "beginning"),
+        ),
+    ),
+    SourceKind("http", "another OrderFox server", _open_server, target="//<server>", aliases=("https",)),
+)
+"""Every kind of source. A new one is one row here."""
+
+
+def sources_help() -> str:
+    """Return the sources and their options as lines of a terminal."""
+    lines = ["sources (--source, ORDERFOX_SOURCE), several separated by commas, options as ?name=value&name=value:"]
+    for kind in SOURCES:
+        lines.append(f"  {kind.form:<21} {kind.help}")
+        lines += [
+            f"    {f'{option.name}={option.default}':<19} {option.help} ({option.expected})" for option in kind.options
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What every venue with sockets needs; a venue adds a ``Dialect``, its ``VenueRest`` and a thin feed."""

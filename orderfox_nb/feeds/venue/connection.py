@@ -1,0 +1,179 @@
+"""One socket to one root: its subscriptions and what arrives on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Final, Protocol
+
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import Event
+from orderfox_nb.feeds.inbox import Inbox
+from orderfox_nb.feeds.transport import ConnectionLost, Socket, open_socket
+from orderfox_nb.feeds.venue.dialect import DecodedFrame, Dialect, Method
+from orderfox_nb.feeds.venue.items import Item
+
+READER_TIMEOUT_S: Final = 2.0
+"""How long a socket waits for a reader whose inbox is half full before its items are dropped."""
+
+SILENT_S: Final = 4.0
+"""After this long without a frame a probe asks for the subscriptions: a half-open socket cannot answer."""
+
+ANSWER_S: Final = 4.0
+"""How long the answer to the probe may take."""
+
+
+class CommandRefused(ConnectionLost):
+    """The venue answered a subscription with an error."""
+
+
+class Listener(Protocol):
+    """Receives the events of a connection."""
+
+    def subscribed(self, connection: VenueConnection, streams: frozenset[str]) -> None: ...
+
+    def arrived(self, connection: VenueConnection, stream: str, event: Event) -> Inbox[Item] | None:
+        """Take an event; returns an inbox that should get time before the next one, if any."""
+        ...
+
+    def malformed(self, stream: str, reason: str) -> None: ...
+
+
+class VenueConnection:
+    """Keeps the subscriptions and delivers arriving events until the socket ends.
+
+    Args:
+        url: Address of the socket.
+        dialect: The venue's protocol on this socket.
+        clock: Paces commands and timestamps received messages.
+        listener: Receives all events, on the same loop.
+        streams: Subscribed from the start.
+    """
+
+    def __init__(self, url: str, dialect: Dialect, *, clock: Clock, listener: Listener, streams: set[str]) -> None:
+        self._url = url
+        self._dialect = dialect
+        self._clock = clock
+        self._listener = listener
+        self._wanted = set(streams)
+        self._sent: set[str] = set()
+        self._renewed: set[str] = set()
+        self._changed = asyncio.Event()
+        self._changed.set()
+        self._asked: dict[int, frozenset[str]] = {}
+        self._last_command = 0
+        self.acknowledged: set[str] = set()
+        self.opened_us = 0
+        """When the socket was open, 0 before."""
+        self.frames = 0
+        self.data_frames = 0
+        """Frames other than answers to commands: only these show that the streams are active."""
+        self._heard_us = 0
+
+    def subscribe(self, stream: str) -> None:
+        """Subscribe to a stream with the next command."""
+        self._wanted.add(stream)
+        if stream in self._sent:
+            # Unsubscribed a moment ago, and no command has said so yet: only a new one is acknowledged.
+            self._renewed.add(stream)
+        self._changed.set()
+
+    def unsubscribe(self, stream: str) -> None:
+        """Unsubscribe from a stream with the next command."""
+        self._wanted.discard(stream)
+        self.acknowledged.discard(stream)
+        self._changed.set()
+
+    def renew(self, stream: str) -> None:
+        """Subscribe to a stream once more: it is silent although the socket lives."""
+        if stream in self._sent:
+            self._renewed.add(stream)
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Connect and serve until the socket ends.
+
+        Raises:
+            Exception: One of ``transport.SOCKET_ERRORS``: why it ended.
+        """
+        async with open_socket(self._url, max_bytes=self._dialect.limits.frame_bytes) as socket:
+            self.opened_us = self._heard_us = self._clock.now_us()
+            sender = asyncio.create_task(self._send_changes(socket), name="venue commands")
+            receiver = asyncio.create_task(self._receive(socket), name="venue frames")
+            prober = asyncio.create_task(self._probe(socket), name="venue probe")
+            tasks = {sender, receiver, prober}
+            try:
+                await asyncio.wait({receiver, prober}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+            errors = [task.exception() for task in (receiver, prober, sender) if not task.cancelled()]
+            raise next((error for error in errors if error is not None), ConnectionLost("the connection was closed"))
+
+    async def _receive(self, socket: Socket) -> None:
+        while True:
+            text = await socket.recv(decode=False)
+            self.frames += 1
+            received_us = self._heard_us = self._clock.now_us()
+            try:
+                frame = self._dialect.decode(text, received_us)
+            except (msgspec.MsgspecError, ValueError) as error:
+                stream = self._dialect.stream_name(text)
+                self.data_frames += bool(stream)
+                self._listener.malformed(stream, f"malformed frame: {error}")
+                continue
+            if frame.events is None:
+                self._answered(frame)
+                continue
+            self.data_frames += 1
+            for event in frame.events:
+                crowded = self._listener.arrived(self, frame.stream, event)
+                if crowded is not None:
+                    await crowded.room(READER_TIMEOUT_S)
+
+    def _answered(self, frame: DecodedFrame) -> None:
+        if frame.refused:
+            raise CommandRefused(f"subscription refused: {frame.refused}")
+        streams = self._asked.pop(frame.answered, frozenset[str]()) if frame.answered is not None else frozenset[str]()
+        streams &= self._wanted
+        self.acknowledged |= streams
+        self._listener.subscribed(self, streams)
+
+    async def _send_changes(self, socket: Socket) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            removed = (self._sent - self._wanted) | self._renewed
+            if removed:
+                self._renewed.clear()
+                self._sent -= removed
+                await self._command(socket, "unsubscribe", removed)
+            added = self._wanted - self._sent
+            if added:
+                self._sent |= added
+                self._asked[self._last_command + 1] = frozenset(added)
+                await self._command(socket, "subscribe", added)
+
+    async def _probe(self, socket: Socket) -> None:
+        """Send a probe whenever nothing has arrived for a while.
+
+        Raises:
+            ConnectionError: The probe was not answered: the socket is dead, although neither side has closed it.
+        """
+        while True:
+            await self._clock.sleep(max(0.0, (self._heard_us - self._clock.now_us()) / 1e6 + SILENT_S))
+            if self._clock.now_us() - self._heard_us < SILENT_S * 1e6:
+                continue
+            frames = self.frames
+            await self._command(socket, "probe", ())
+            await self._clock.sleep(ANSWER_S - self._dialect.limits.command_pause_s)
+            if self.frames == frames:
+                raise ConnectionLost(f"no frame for {SILENT_S:g} s, and no answer within {ANSWER_S:g} s")
+
+    async def _command(self, socket: Socket, method: Method, streams: Collection[str]) -> None:
+        self._last_command += 1
+        await socket.send(self._dialect.command(method, self._last_command, streams))
+        await self._clock.sleep(self._dialect.limits.command_pause_s)

@@ -1,0 +1,225 @@
+"""The interface of a venue to the engine: its WebSocket protocol and its REST answers.
+
+A venue is a dialect (pure functions and figures), an implementation of ``VenueRest``, and a feed that hands both to
+``VenueFeed``. Nothing in this folder knows any venue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.channels import CHANNELS
+from orderfox_nb.core.events import (
+    BookSnapshot,
+    Channel,
+    Event,
+    MarkPrice,
+    OpenInterest,
+    Ticker,
+    Topic,
+)
+from orderfox_nb.feeds.base import Listing
+from orderfox_nb.feeds.past import PastPage, Span
+from orderfox_nb.feeds.venue.items import MarketChange
+from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
+
+MAX_CANDLES: Final = 1_500
+"""Bars of a stream's prelude."""
+
+Method: TypeAlias = Literal["subscribe", "unsubscribe", "probe"]
+
+
+class DecodedFrame(Struct):
+    """One message of a socket: the events of a stream, or the answer to a command."""
+
+    stream: str = ""
+    events: Sequence[Event] | None = None
+    """None for an answer."""
+    answered: int | None = None
+    """The number of the command."""
+    refused: str = ""
+    """Why the command was refused, as readable text."""
+
+
+class SocketLimits(Struct, frozen=True, kw_only=True):
+    """What a venue allows on one connection."""
+
+    streams: int
+    """Subscribed at once."""
+    age_s: float
+    """After which the socket is replaced, before the venue cuts it."""
+    command_pause_s: float
+    """Between two commands."""
+    frame_bytes: int
+    """Of the largest frame that is read."""
+
+
+class Dialect(Protocol):
+    """The WebSocket protocol of a venue. Pure: no I/O, no state."""
+
+    @property
+    def roots(self) -> Collection[str]:
+        """Names of the addresses of its stream host; each has sockets of its own."""
+        ...
+
+    @property
+    def channels(self) -> Collection[Channel]:
+        """What the venue offers."""
+        ...
+
+    @property
+    def limits(self) -> SocketLimits: ...
+
+    @property
+    def unbroken_trades(self) -> bool:
+        """Whether the sequence of a symbol's trades has no holes, so that a hole is a loss and can be asked for."""
+        ...
+
+    @property
+    def neighbour_checks(self) -> Mapping[Channel, int]:
+        """Where a channel's ``neighbour_checks`` are not as in ``core/channels.py``."""
+        ...
+
+    def socket_url(self, base: str, root: str) -> str:
+        """Return the address of a root's sockets."""
+        ...
+
+    def stream_of(self, topic: Topic) -> str:
+        """Return the name of the stream that carries a topic, empty where it must be asked for over REST.
+
+        Raises:
+            BadValue: A channel or a timeframe that the venue does not have.
+        """
+        ...
+
+    def root_of(self, stream: str) -> str:
+        """Return which root delivers a stream."""
+        ...
+
+    def is_heartbeat(self, stream: str) -> bool:
+        """Return whether a stream sends an event each second, regardless of trading."""
+        ...
+
+    def command(self, method: Method, number: int, streams: Collection[str]) -> str:
+        """Write a command; ``probe`` asks for any answer at all."""
+        ...
+
+    def decode(self, text: str | bytes, received_us: int) -> DecodedFrame:
+        """Read one frame.
+
+        A delta's ``previous_id`` is the last id of the delta before, also where the venue does not send it.
+
+        Raises:
+            msgspec.MsgspecError: Not of the protocol, or nested too deep.
+            ValueError: A price or size that is no finite number, or no text.
+        """
+        ...
+
+    def stream_name(self, text: str | bytes) -> str:
+        """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
+        ...
+
+
+class MarketStates(Protocol):
+    """The state of a venue's markets according to its symbol list."""
+
+    changed: Callable[[], None]
+    """Called when a new list was read."""
+
+    def state(self, symbol: str) -> MarketChange:
+        """Return whether a symbol is traded, as far as it is known."""
+        ...
+
+    def lacks(self, symbols: Collection[str]) -> bool:
+        """Return whether the state of one of these symbols needs more data than was read so far."""
+        ...
+
+    async def load(self, symbols: Collection[str]) -> None:
+        """Read the list, and what else the state of these symbols follows from.
+
+        Raises:
+            FeedError: The venue cannot be asked.
+        """
+        ...
+
+
+class VenueRest(Protocol):
+    """A venue's REST answers as events, oldest first. Every method may raise a ``FeedError``."""
+
+    @property
+    def url(self) -> str:
+        """Root of the REST host."""
+        ...
+
+    @url.setter
+    def url(self, url: str) -> None: ...
+
+    @property
+    def budget(self) -> WeightBudget: ...
+
+    @property
+    def markets(self) -> MarketStates: ...
+
+    @property
+    def lacks_figures(self) -> bool:
+        """Whether figures of the last symbol list were not answered."""
+        ...
+
+    async def time_us(self) -> int:
+        """Return the venue's time."""
+        ...
+
+    async def listings(self) -> Sequence[Listing]:
+        """Return every instrument in trading, with its figures where those are known."""
+        ...
+
+    async def book(self, symbol: str) -> Sequence[BookSnapshot]:
+        """Return one snapshot; waits for its weight without a bound, since a stream cannot go on without it."""
+        ...
+
+    async def page(self, topic: Topic, span: Span, *, priority: int = ROUTINE) -> PastPage:
+        """Return a page of the past, as ``Past.page`` does; topic and span are checked."""
+        ...
+
+    async def mark(self, symbol: str) -> Sequence[MarkPrice]:
+        """Return mark price and funding, nothing where they are not known."""
+        ...
+
+    async def ticker(self, symbol: str) -> Sequence[Ticker]:
+        """Return the 24 h statistics."""
+        ...
+
+    async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
+        """Return the open contracts, nothing where they are not known."""
+        ...
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Return counters of calls and weight."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
+def absent_channels(dialect: Dialect) -> tuple[Channel, ...]:
+    """Return the channels that a venue does not have, for its ``Origin``."""
+    return tuple(name for name in CHANNELS if name not in dialect.channels)
+
+
+class RestFactory(Protocol):
+    """Makes a venue's REST, without any I/O."""
+
+    def __call__(
+        self,
+        url: str,
+        *,
+        venue: str,
+        clock: Clock,
+        now_us: Callable[[], int],
+        report: Callable[[BaseException | None], None],
+    ) -> VenueRest: ...

@@ -1,0 +1,311 @@
+# pandas has no stubs.
+# pyright: reportMissingTypeStubs=false
+"""A recording in a notebook: ``rec = open_recording(path)``, ``rec["10:00":"10:30"]["BTCUSDT"].trades.df``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+import msgspec
+from tqdm.auto import tqdm
+
+from orderfox_nb.core.bars import BarRing
+from orderfox_nb.core.events import (
+    WHOLE_MARKET,
+    BookSnapshot,
+    Candle,
+    Channel,
+    Event,
+    Liquidation,
+    MarkPrice,
+    OpenInterest,
+    Ticker,
+    Topic,
+    Trade,
+)
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.quality import QualityTracker
+from orderfox_nb.errors import BadValue
+from orderfox_nb.market.frames import (
+    book_frame,
+    candles_frame,
+    day_frame,
+    funding_frame,
+    liquidations_frame,
+    mark_frame,
+    open_interest_frame,
+    origin_attributes,
+    trades_frame,
+)
+from orderfox_nb.recording.recording import Moment, RecordedEvent, Recording, RecordingInfo
+from orderfox_nb.recording.recording import open_recording as open_files
+from orderfox_nb.recording.saving import save
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Item = TypeVar("Item", bound=Event)
+
+
+def open_recording(path: str | Path) -> RecordedMarket:
+    """Open a recording.
+
+    Args:
+        path: Its folder, such as one below ``recordings`` in the data directory, or what ``orderfox record`` wrote.
+
+    Raises:
+        RecordingError: No recording, or one that cannot be read.
+    """
+    return RecordedMarket(open_files(path))
+
+
+class RecordedMarket:
+    """A recording, or a part of one.
+
+    ``rec["10:00":"10:30"]`` is the part between two times of its first day in UTC, ``rec["BTCUSDT"]`` one symbol.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    @overload
+    def __getitem__(self, part: str) -> RecordedSymbol: ...
+    @overload
+    def __getitem__(self, part: slice[Moment | None, Moment | None, None]) -> RecordedMarket: ...
+    def __getitem__(self, part: str | slice[Moment | None, Moment | None, None]) -> RecordedSymbol | RecordedMarket:
+        if isinstance(part, str):
+            symbol = part.upper()
+            return RecordedSymbol(self.recording.select(symbols=[symbol]), symbol)
+        return RecordedMarket(self.recording[part])
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """What is recorded, by name."""
+        return sorted({topic.symbol for topic in self.recording.topics} - {WHOLE_MARKET})
+
+    @property
+    def liquidations(self) -> RecordedChannel[Liquidation]:
+        """The liquidations of all symbols together, where they were recorded as one stream."""
+        return RecordedSymbol(self.recording.select(symbols=[WHOLE_MARKET]), WHOLE_MARKET).liquidations
+
+    @property
+    def origin(self) -> Origin:
+        """Where the data came from when it was recorded."""
+        return self.recording.origin
+
+    @property
+    def start(self) -> datetime:
+        return datetime.fromtimestamp(self.recording.start_us / 1e6, UTC)
+
+    @property
+    def end(self) -> datetime:
+        return datetime.fromtimestamp(self.recording.end_us / 1e6, UTC)
+
+    def select(self, *, symbols: Collection[str] = (), channels: Collection[Channel] = ()) -> RecordedMarket:
+        """Return the part of some symbols or channels.
+
+        Raises:
+            BadValue: One that is not recorded.
+        """
+        return RecordedMarket(self.recording.select(symbols=symbols, channels=channels))
+
+    def events(self) -> Iterator[RecordedEvent]:
+        """Return the events in the order of receipt; see ``Recording.events``."""
+        return self.recording.events()
+
+    def info(self) -> RecordingInfo:
+        """Read the part once and return what is in it, with a digest that names the data."""
+        return self.recording.info()
+
+    def save(self, path: str | Path) -> RecordedMarket:
+        """Write the part as a recording of its own and open it.
+
+        Raises:
+            RecordingError: The folder holds a recording already.
+        """
+        with tqdm(total=100, unit="%", desc="Saving", leave=False) as bar:
+
+            def progress(done: float) -> None:
+                bar.update(round(done * 100) - bar.n)
+
+            folder = save(self.recording, Path(path).expanduser(), progress=progress)
+        return open_recording(folder)
+
+    def __repr__(self) -> str:
+        return repr(self.recording)
+
+
+class RecordedSymbol:
+    """The recorded data of one symbol, by the same names as live."""
+
+    def __init__(self, recording: Recording, symbol: str) -> None:
+        self.recording = recording
+        self.symbol = symbol
+        self.trades = RecordedTrades(recording, symbol, "trades", Trade)
+        self.book = RecordedBook(recording, symbol, "book", BookSnapshot)
+        self.liquidations = RecordedLiquidations(recording, symbol, "liquidations", Liquidation)
+        self.ticker = RecordedTicker(recording, symbol, "ticker", Ticker)
+        self.mark = RecordedMark(recording, symbol, "mark", MarkPrice)
+        self.funding = RecordedFunding(recording, symbol, "mark", MarkPrice)
+        self.open_interest = RecordedInterest(recording, symbol, "open_interest", OpenInterest)
+
+    @property
+    def instrument(self) -> Instrument:
+        """The record of the symbol, as it was first recorded."""
+        return self.recording.instruments[self.symbol]
+
+    def candles(self, timeframe: str = "1m") -> RecordedCandles:
+        """Return the bars of a timeframe.
+
+        Raises:
+            BadValue: A timeframe that was not recorded.
+        """
+        known = [topic.interval for topic in self.recording.topics if topic.channel == "candles"]
+        if timeframe not in known:
+            raise BadValue("timeframe", timeframe, "one that is recorded: " + (" ".join(known) or "none is"))
+        return RecordedCandles(self.recording, self.symbol, "candles", Candle, timeframe)
+
+    def __repr__(self) -> str:
+        return f"<Symbol {self.symbol} of {self.recording!r}>"
+
+
+class RecordedChannel(Generic[Item]):
+    """One recorded topic: ``df`` has all of it, ``events()`` its events in order."""
+
+    def __init__(
+        self, recording: Recording, symbol: str, channel: Channel, kind: type[Any], interval: str = ""
+    ) -> None:
+        self._recording = recording
+        self._kind = kind
+        self.topic = Topic(recording.origin.venue, symbol, channel, interval)
+
+    def events(self) -> Iterator[Event]:
+        """Yield every event, gaps and states among them.
+
+        Raises:
+            BadValue: The channel was not recorded.
+        """
+        if self.topic not in self._recording.topics:
+            known = ", ".join(sorted({topic.channel for topic in self._recording.topics}))
+            raise BadValue("channel", self.topic.channel, f"one that is recorded: {known or 'none is'}")
+        part = self._recording.select(channels=[self.topic.channel])
+        return (event.event for event in part.events() if event.topic == self.topic)
+
+    def _read(self) -> tuple[list[Item], dict[str, Any]]:
+        """Return the channel's own events, oldest first, and the contents of ``df.attrs``."""
+        found: dict[Any, Item] = {}
+        start_us = self._recording.start_us
+        whole = start_us <= self._recording.files.head.created_us
+        quality = QualityTracker(self.topic.channel, recorded=True, opened_us=self._recording.start_us)
+        for event in self.events():
+            quality.apply(event)
+            if isinstance(event, self._kind) and (whole or _moment_us(event) >= start_us):
+                # A prelude brings again what is there already.
+                found[event.id if isinstance(event, Trade) else event] = event  # type: ignore[assignment]
+        return list(found.values()), self._attributes(quality)
+
+    def _attributes(self, quality: QualityTracker) -> dict[str, Any]:
+        return {
+            "symbol": self.topic.symbol,
+            **origin_attributes(self._recording.origin),
+            "recording": self._recording.name,
+            "time_us": self._recording.end_us,
+            "quality": {
+                "state": quality.state.value,
+                "coverage": quality.coverage,
+                "since_us": quality.since_us,
+                "reason": quality.reason,
+                "lapses": [msgspec.structs.asdict(lapse) for lapse in quality.intervals()],
+            },
+        }
+
+
+def _moment_us(event: Event) -> int:
+    return event.open_us if isinstance(event, Candle) else event.time_us
+
+
+class RecordedTrades(RecordedChannel[Trade]):
+    """Aggregate trades."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every trade of the part by time; of a whole recording also those that the venue sent for a start."""
+        return trades_frame(*self._read())
+
+
+class RecordedCandles(RecordedChannel[Candle]):
+    """Bars of one timeframe, as the venue's klines had them last."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every bar by its open time."""
+        bars, attributes = self._read()
+        ring = BarRing(max(len(bars), 1))
+        for bar in bars:
+            ring.put(bar)
+        return candles_frame(ring.columns(len(bars)), attributes)
+
+
+class RecordedLiquidations(RecordedChannel[Liquidation]):
+    """Liquidation orders."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every order by time."""
+        orders, attributes = self._read()
+        return liquidations_frame(sorted(orders, key=lambda order: -order.time_us), attributes)
+
+
+class RecordedBook(RecordedChannel[Event]):
+    """The order book."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The ladder as it was at the end of the part, empty where it was not known then."""
+        quality = QualityTracker(self.topic.channel, recorded=True, opened_us=self._recording.start_us)
+        for event in self.events():
+            quality.apply(event)
+        state = self._recording.state(self.topic)
+        if state is None:
+            raise BadValue("time", self._recording.end_us, "one at which the book is recorded")
+        return book_frame(state.fold.view(), self._attributes(quality))
+
+
+class RecordedTicker(RecordedChannel[Ticker]):
+    """The market of the last 24 h."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every change by time."""
+        return day_frame(*self._read())
+
+
+class RecordedMark(RecordedChannel[MarkPrice]):
+    """Mark and index price."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every change by time."""
+        return mark_frame(*self._read())
+
+
+class RecordedFunding(RecordedChannel[MarkPrice]):
+    """The funding in force."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every change by time."""
+        return funding_frame(*self._read())
+
+
+class RecordedInterest(RecordedChannel[OpenInterest]):
+    """Open contracts."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every change by time."""
+        return open_interest_frame(*self._read())

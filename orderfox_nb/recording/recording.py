@@ -1,0 +1,289 @@
+"""One recording as a sequence of events: all of it, a part of it, or the state at a moment."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from orderfox_nb.core.channels import CHANNELS
+from orderfox_nb.core.events import Event, Gap, Status, Topic
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.errors import BadValue
+from orderfox_nb.recording.files import RecordingFiles
+from orderfox_nb.recording.reading import Continuity, StateAt, records, state_at
+
+_CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?")
+
+Moment = datetime | str | int
+"""A time with its zone, ISO 8601, a time of day in UTC (``10:30``), or microseconds since the epoch."""
+
+
+class RecordedEvent(NamedTuple):
+    """An event and when it was recorded."""
+
+    seq: int
+    """Its place among all events of the recording; a gap that the reader found has that of the event before."""
+    stamp_us: int
+    topic: Topic
+    event: Event
+
+
+class RecordingInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a recording, or in a part of one."""
+
+    name: str
+    venue: str
+    source: str
+    simulated: bool
+    start_us: int
+    end_us: int
+    events: Mapping[str, int]
+    """By channel."""
+    symbols: Sequence[str]
+    gaps: int
+    """Of all topics: those that the venue or the connection made, and those of the recording itself."""
+    damaged_bytes: int
+    bytes: int
+    """Of its files on disk."""
+    digest: str
+    """Names the data: equal events have an equal one."""
+
+
+class Recording:
+    """A recording on disk, or a part of it; made by ``open_recording``.
+
+    ``rec["10:00":"10:30"]`` is the part between two times of its first day, ``rec["BTCUSDT"]`` that of one symbol.
+
+    Args:
+        files: Its blocks.
+        start_us: Beginning of the part.
+        end_us: End of the part; what came then is not in it.
+        symbols: Of the part; empty for all.
+        channels: Of the part; empty for all.
+    """
+
+    def __init__(
+        self,
+        files: RecordingFiles,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        symbols: Collection[str] = (),
+        channels: Collection[str] = (),
+    ) -> None:
+        self.files = files
+        """Its blocks on disk."""
+        self.start_us = files.head.created_us if start_us is None else max(start_us, files.head.created_us)
+        self.end_us = files.end_us + 1 if end_us is None else min(end_us, files.end_us + 1)
+        self._symbols = frozenset(symbols)
+        self._channels = frozenset(channels)
+
+    @property
+    def path(self) -> Path:
+        return self.files.folder
+
+    @property
+    def name(self) -> str:
+        """Id of the recording."""
+        return self.files.head.recording
+
+    @property
+    def origin(self) -> Origin:
+        """Where the data came from when it was recorded."""
+        head = self.files.head
+        return Origin(
+            source=f"recording:{self.path}",
+            venue=head.venue,
+            simulated=head.simulated,
+            recorded=True,
+            unbroken_trades=head.unbroken_trades,
+            absent=head.absent,
+            epoch=f"{head.recording}",
+        )
+
+    @property
+    def topics(self) -> Sequence[Topic]:
+        """What is recorded, by name."""
+        return sorted({row.topic for row, _ in self.files.declared.values() if self._has(row.topic)})
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """The record of each symbol, as it was first recorded."""
+        found: dict[str, Instrument] = {}
+        for row, _ in self.files.declared.values():
+            if self._has(row.topic) and row.topic.symbol != "*":
+                found.setdefault(row.topic.symbol, row.instrument)
+        return found
+
+    def select(self, *, symbols: Collection[str] = (), channels: Collection[str] = ()) -> Recording:
+        """Return the part of some symbols or channels.
+
+        Raises:
+            BadValue: One that is not recorded.
+        """
+        for name, wanted, known in (
+            ("symbol", symbols, {topic.symbol for topic in self.topics}),
+            ("channel", channels, {topic.channel for topic in self.topics}),
+        ):
+            for value in wanted:
+                if value not in known:
+                    raise BadValue(name, value, "one of " + (", ".join(sorted(known)) or "none"))
+        return Recording(
+            self.files,
+            start_us=self.start_us,
+            end_us=self.end_us,
+            symbols=symbols or self._symbols,
+            channels=channels or self._channels,
+        )
+
+    def between(self, start: Moment | None = None, end: Moment | None = None) -> Recording:
+        """Return the part from one moment to before another.
+
+        Raises:
+            BadValue: No time, or an end that is not after the start.
+        """
+        start_us = self.start_us if start is None else self.moment_us(start)
+        end_us = self.end_us if end is None else self.moment_us(end)
+        if end_us <= start_us:
+            raise BadValue("end", end, "a time after the start")
+        return Recording(
+            self.files,
+            start_us=max(start_us, self.start_us),
+            end_us=min(end_us, self.end_us),
+            symbols=self._symbols,
+            channels=self._channels,
+        )
+
+    def __getitem__(self, part: slice | str) -> Recording:
+        if isinstance(part, str):
+            return self.select(symbols=[part])
+        if part.step is not None:
+            raise BadValue("step", part.step, "none: a part of a recording has every event")
+        return self.between(part.start, part.stop)
+
+    def moment_us(self, moment: Moment) -> int:
+        """Return a moment as microseconds since the epoch.
+
+        Raises:
+            BadValue: No time that can be read, or a datetime without a zone.
+        """
+        expected = "a time such as 10:30, 2026-10-01T10:30Z, a datetime with a zone, or microseconds"
+        if isinstance(moment, int):
+            return moment
+        found: datetime | None = None
+        if isinstance(moment, datetime):
+            found = moment
+        elif _CLOCK.fullmatch(text := moment.strip()):
+            text = text if text[2] == ":" else f"0{text}"
+            first = datetime.fromtimestamp(self.files.head.created_us / 1e6, UTC)
+            found = datetime.combine(first.date(), time.fromisoformat(text), UTC)
+            if found < first.replace(second=0, microsecond=0):
+                # Of the recording's first day, or of the one after midnight.
+                found += timedelta(days=1)
+        else:
+            try:
+                found = datetime.fromisoformat(moment.strip())
+            except ValueError:
+                raise BadValue("time", moment, expected) from None
+            found = found.replace(tzinfo=found.tzinfo or UTC)
+        if found.tzinfo is None:
+            raise BadValue("time", moment, expected)
+        return round((found - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+    def events(self) -> Iterator[RecordedEvent]:
+        """Return the events of the part, in the order in which they were folded.
+
+        A part that begins later than its recording opens with the state of then: each topic's prelude. What is missing
+        is announced by a ``Gap``; behind one come the events of the next keyframe, which rebuild the state. Such events
+        have the ``seq`` of the event before them.
+        """
+        if self.start_us > self.files.head.created_us:
+            for topic in self.topics:
+                yield from self._prelude(topic)
+        yield from self._events()
+
+    def _prelude(self, topic: Topic) -> Iterator[RecordedEvent]:
+        state = state_at(self.files, topic, self.start_us - 1)
+        if state is None or not state.open:
+            return
+        for event in state.prelude():
+            yield RecordedEvent(state.seq, self.start_us, topic, event)
+
+    def _events(self) -> Iterator[RecordedEvent]:
+        first = self.files.block_at(self.start_us)
+        last = self.files.block_at(self.end_us)
+        indexes = {index for index, (row, _) in self.files.declared.items() if self._has(row.topic)}
+        continuity = Continuity(index for index in indexes if self.files.declared[index].block >= first)
+        for record in records(self.files, first, last, indexes=indexes):
+            if record.stamp_us >= self.end_us:
+                return
+            event = continuity.event(record)
+            if event is not None and record.stamp_us >= self.start_us:
+                yield RecordedEvent(record.seq, record.stamp_us, record.row.topic, event)
+
+    def state(self, topic: Topic, at: Moment | None = None) -> StateAt | None:
+        """Return a topic's fold as it was at a moment, by default at the end of the part.
+
+        Returns:
+            None where nothing of the topic is recorded up to then.
+        """
+        stamp_us = self.end_us - 1 if at is None else self.moment_us(at)
+        return state_at(self.files, topic, stamp_us)
+
+    def info(self) -> RecordingInfo:
+        """Read the part once and return what is in it."""
+        counts: Counter[str] = Counter()
+        symbols: set[str] = set()
+        digest = hashlib.blake2b(digest_size=16)
+        encode = msgspec.msgpack.Encoder().encode
+        gaps = 0
+        for _, stamp_us, topic, event in self._events():
+            counts[topic.channel] += 1
+            symbols.add(topic.symbol)
+            gaps += type(event) is Gap or (type(event) is Status and event.state == "gap")
+            digest.update(encode((stamp_us, topic, event)))
+        head = self.files.head
+        return RecordingInfo(
+            name=self.name,
+            venue=head.venue,
+            source=head.source,
+            simulated=head.simulated,
+            start_us=self.start_us,
+            end_us=self.end_us,
+            events={channel: counts[channel] for channel in CHANNELS if channel in counts},
+            symbols=sorted(symbols),
+            gaps=gaps,
+            damaged_bytes=sum(damage.end - damage.offset for _, damage in self.files.damages),
+            bytes=self.files.bytes,
+            digest=digest.hexdigest(),
+        )
+
+    def __repr__(self) -> str:
+        first, last = (datetime.fromtimestamp(us / 1e6, UTC) for us in (self.start_us, self.end_us))
+        kind = " (simulated)" if self.files.head.simulated else ""
+        return f"<Recording {self.name} of {self.files.head.venue}{kind}, {first:%Y-%m-%d %H:%M:%S} to {last:%H:%M:%S}>"
+
+    def _has(self, topic: Topic) -> bool:
+        return (not self._symbols or topic.symbol in self._symbols) and (
+            not self._channels or topic.channel in self._channels
+        )
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open a recording.
+
+    Args:
+        path: Its folder.
+
+    Raises:
+        RecordingError: No recording, or one that cannot be read.
+    """
+    return Recording(RecordingFiles(Path(path).expanduser()))

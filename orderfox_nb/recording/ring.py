@@ -1,0 +1,114 @@
+"""Bounds the recordings of one data directory by bytes and age: the oldest files go first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from orderfox_nb.recording.journal import SUFFIX
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_BYTES: Final = 4_000_000_000
+DEFAULT_AGE_S: Final = 86_400.0
+_LOCK: Final = "writing.lock"
+
+
+class Pruned(NamedTuple):
+    """What a pruning did."""
+
+    bytes_kept: int
+    files_deleted: int
+
+
+def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: Path | None = None) -> Pruned:
+    """Delete the oldest journal files beyond a size or an age, and folders that are empty then.
+
+    The newest file of a folder that a process writes is kept. Another process may prune at the same time: what is gone
+    already is passed over.
+
+    Args:
+        root: Folder of recordings.
+        max_bytes: Of all files together.
+        max_age_s: Since a file was written last.
+        now_s: Time of the system, as files have it.
+        spare: Folder of the recording that the caller writes.
+    """
+    found: list[tuple[float, int, Path]] = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        if not folder.is_dir():
+            continue
+        files = sorted(folder.glob(f"*{SUFFIX}"))
+        written = folder == spare or is_written(folder)
+        for path in files:
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            # The one that is being written is counted, and never deleted.
+            found.append((float("inf") if written and path == files[-1] else stat.st_mtime, stat.st_size, path))
+    found.sort(key=lambda row: (row[0], row[2]))
+    total = sum(size for _, size, _ in found)
+    deleted = 0
+    for changed_s, size, path in found:
+        if changed_s == float("inf") or (total <= max_bytes and now_s - changed_s <= max_age_s):
+            continue
+        try:
+            path.unlink(missing_ok=True)
+            deleted += 1
+            total -= size
+        except OSError as error:
+            _log.warning("an old recording cannot be deleted: %s", error)
+            continue
+        _remove_empty(path.parent)
+    return Pruned(total, deleted)
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Mark a folder as written by this process, for as long as it lives.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    lock = (folder / _LOCK).open("w")
+    try:
+        _try_lock(lock.fileno())
+        yield
+    finally:
+        lock.close()
+        (folder / _LOCK).unlink(missing_ok=True)
+
+
+def is_written(folder: Path) -> bool:
+    """Return whether a process writes a folder: a lock of a process that has died does not count."""
+    try:
+        with (folder / _LOCK).open("r+") as lock:
+            return not _try_lock(lock.fileno())
+    except OSError:
+        return False
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+    except ImportError:  # pragma: no cover
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_empty(folder: Path) -> None:
+    if any(folder.glob(f"*{SUFFIX}")) or is_written(folder):
+        return
+    (folder / _LOCK).unlink(missing_ok=True)
+    try:
+        folder.rmdir()
+    except OSError:
+        return

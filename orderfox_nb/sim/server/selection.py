@@ -1,0 +1,89 @@
+"""The symbols of a REST request, and how their numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from orderfox_nb.sim.listings import ListedContract
+from orderfox_nb.sim.served_market import ServedMarket
+from orderfox_nb.sim.server.contracts import UNLISTED, Contracts
+from orderfox_nb.sim.server.gate import VenueError
+from orderfox_nb.sim.server.numbers import Numbers
+from orderfox_nb.sim.server.source import ServedSource
+
+_OF_CLOSED_SYMBOLS: Final = ("/ticker/24hr", "/fundingRate")
+"""Endpoints of the past, which also answer for a closed symbol."""
+
+
+class Selection:
+    """Finds the market of a request.
+
+    Args:
+        source: What is served.
+    """
+
+    def __init__(self, source: ServedSource) -> None:
+        self.source = source
+        self.contracts = Contracts()
+        self.listings = {listing.symbol: listing for listing in source.listings}
+        self.numbers = {
+            symbol: Numbers(tick_size=listing.tick_size, lot_size=listing.lot_size)
+            for symbol, listing in self.listings.items()
+        }
+        """How each symbol's prices and sizes are written."""
+
+    def now_ms(self) -> int:
+        """Return the venue's time."""
+        return self.source.now_us() // 1000
+
+    def refine(self, symbol: str, factor: int) -> None:
+        """Write a symbol's prices on a finer tick from now on, by a factor."""
+        self.numbers[symbol].refine(factor, self.source.now_us())
+
+    def symbol(self, request: web.Request) -> str:
+        """Return the requested symbol.
+
+        Raises:
+            VenueError: None is given, it is not listed, or it is closed.
+        """
+        symbol = request.query.get("symbol", "")
+        if not symbol:
+            raise missing("symbol")
+        if symbol not in self.listings:
+            raise VenueError(-1121, "Invalid symbol.")
+        status = self.contracts.of(symbol).status
+        if status == UNLISTED:
+            raise VenueError(-1121, "Invalid symbol.")
+        if status != "TRADING" and not request.path.endswith(_OF_CLOSED_SYMBOLS):
+            raise VenueError(-4141, "Symbol is closed.")
+        return symbol
+
+    def market(self, request: web.Request) -> tuple[str, ServedMarket, Numbers]:
+        """Return the requested symbol with its market.
+
+        Raises:
+            VenueError: As ``symbol``.
+        """
+        symbol = self.symbol(request)
+        return symbol, self.source.market(symbol), self.numbers[symbol]
+
+    def each(self, request: web.Request, row: Callable[[ListedContract, ServedMarket, Numbers], Any]) -> Any:
+        """Return the row of the requested symbol, or the rows of all symbols where none is given.
+
+        Raises:
+            VenueError: As ``symbol``.
+        """
+        if "symbol" in request.query:
+            symbol, market, numbers = self.market(request)
+            return row(self.listings[symbol], market, numbers)
+        return [
+            row(listing, self.source.market(symbol), self.numbers[symbol]) for symbol, listing in self.listings.items()
+        ]
+
+
+def missing(name: str) -> VenueError:
+    """Return the error for a parameter that is not given."""
+    return VenueError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")

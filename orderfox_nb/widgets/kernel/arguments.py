@@ -1,0 +1,172 @@
+# ipywidgets has no stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+"""What a widget takes: the signature that completion shows, and one short error with suggestions for anything else."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from difflib import get_close_matches
+from typing import Any, Final, TypeVar
+
+import traitlets
+from ipywidgets import Widget
+
+from orderfox_nb.core.symbols import canonical, resolve_symbol
+from orderfox_nb.core.timeframes import TIMEFRAME_US, near_timeframes
+from orderfox_nb.errors import OrderFoxError, UnknownSymbol
+
+WidgetT = TypeVar("WidgetT", bound=Widget)
+
+DEFAULT_SYMBOL: Final = "BTCUSDT"
+_LIST_WAIT_S: Final = 2.0
+_HIDDEN: Final = frozenset({"pump", "arrangement"})
+
+_from_page: ContextVar[bool] = ContextVar("from_page", default=False)
+
+
+class _Short(Exception):
+    """An error that a notebook shows as one line, without a traceback: the mistake is in the cell itself."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class UnknownArgument(_Short, TypeError):
+    """A keyword argument that a widget does not have."""
+
+
+class WrongValue(_Short, traitlets.TraitError):
+    """A value that a widget cannot show."""
+
+
+def with_arguments(kind: type[WidgetT]) -> type[WidgetT]:
+    """Give a widget the signature of what it takes, and refuse any other keyword argument.
+
+    ipywidgets takes every keyword in silence: ``CandleChart(symbl="ETHUSDT")`` showed the default market.
+    """
+    original: Any = kind.__init__
+    given = [one for one in inspect.signature(original).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    own = {one.name for one in given}
+    traits = {
+        name: trait
+        for name, trait in kind.class_traits().items()
+        if not name.startswith("_") and name not in own | _HIDDEN and _is_ours(trait)
+    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    # The symbol comes first: it is the most common argument.
+    names = sorted(traits, key=lambda name: name != "symbol")
+    parameters = [*given, *(inspect.Parameter(name, keyword, default=_default(traits[name])) for name in names)]
+    if "layout" not in own:
+        parameters.append(inspect.Parameter("layout", keyword, default=None))
+
+    def __init__(self: Any, **kwargs: Any) -> None:  # noqa: N807 - it takes the place of the class's own
+        known = own | set(type(self).class_trait_names()) | {"model_id"}
+        if unknown := sorted(kwargs.keys() - known):
+            offered = [one.name for one in parameters]
+            raise UnknownArgument(f"{type(self).__name__} has no argument {unknown[0]!r}.{_meant(unknown[0], offered)}")
+        original(self, **kwargs)
+
+    me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    __init__.__signature__ = inspect.Signature([me, *parameters])  # type: ignore[attr-defined]
+    __init__.__doc__ = original.__doc__
+    kind.__init__ = __init__  # type: ignore[method-assign]
+    kind.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return kind
+
+
+class Choice(traitlets.Enum[Any]):
+    """One of a few values; another one is refused in a line that names those that come near."""
+
+    def error(self, obj: Any, value: Any, error: Exception | None = None, info: str | None = None) -> Any:  # noqa: ARG002
+        options = [str(one) for one in self.values or ()]
+        near = near_timeframes(str(value)) if options == list(TIMEFRAME_US) else None
+        meant = _meant(str(value), options) if near is None else _offer(near)
+        name = self.name or "value"
+        raise WrongValue(f"{name} {shown_value(value)}: expected one of {', '.join(options)}.{meant}")
+
+
+def canonical_symbol(text: object) -> str:
+    """Return the venue's id of a symbol in any form that people write: ``btc/usdt`` is ``BTCUSDT``.
+
+    Where the kernel can have the venue's list at once a symbol is looked up in it; elsewhere the page says that there
+    is no such symbol.
+
+    Raises:
+        TraitError: Not a text, nothing in it, or not listed.
+    """
+    symbol = canonical(text) if isinstance(text, str) else ""
+    if not symbol:
+        raise WrongValue(f"symbol {shown_value(text)} must be a name such as 'BTCUSDT'")
+    # A page chooses from the venue's list, and the default symbol was not requested explicitly.
+    if symbol in ("*", DEFAULT_SYMBOL) or _from_page.get() or not (listed := listed_symbols()):
+        return symbol
+    try:
+        return resolve_symbol(str(text), listed)
+    except UnknownSymbol as error:
+        raise WrongValue(str(error)) from None
+
+
+def listed_symbols() -> Sequence[str]:
+    """Return the symbols of the kernel's source, largest volume first, where they are at hand; else none.
+
+    They are where the server that started this kernel has them, or a market runs in this process already: nothing is
+    started for the sake of a check, and no constructor waits for a venue.
+    """
+    from orderfox_nb.config import load_settings  # noqa: PLC0415 - a dashboard's kernel never asks
+
+    try:
+        settings = load_settings()
+        if not settings.server_url and "orderfox_nb.engine" not in sys.modules:
+            return ()
+        from orderfox_nb.engine import running_engine, shared_engine  # noqa: PLC0415 - as above
+
+        engine = shared_engine(settings) if settings.server_url else running_engine(settings)
+        if engine is None:
+            return ()
+        catalogue = engine.desk.catalogue
+        rows = engine.run(catalogue.rows(), timeout_s=_LIST_WAIT_S) if settings.server_url else catalogue.known
+    except (OrderFoxError, TimeoutError):
+        return ()
+    if catalogue.demo or catalogue.problem:
+        return ()  # an older list may not know a symbol that is listed today
+    return tuple(row.instrument.symbol for row in rows)
+
+
+@contextmanager
+def chosen_by_page() -> Generator[None]:
+    """Mark what changes meanwhile as the page's choice."""
+    token = _from_page.set(True)
+    try:
+        yield
+    finally:
+        _from_page.reset(token)
+
+
+def _is_ours(trait: traitlets.TraitType[Any, Any]) -> bool:
+    owner = trait.this_class
+    if owner is None or not owner.__module__.startswith("orderfox_nb."):
+        return False
+    return isinstance(trait, traitlets.Container) or not isinstance(trait, traitlets.Instance)
+
+
+def _default(trait: traitlets.TraitType[Any, Any]) -> Any:
+    value = trait.default()
+    return inspect.Parameter.empty if value is traitlets.Undefined else value
+
+
+def shown_value(value: object) -> str:
+    """Return a value as an error shows it: short, whatever it is."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _meant(text: str, options: Sequence[str]) -> str:
+    return _offer(get_close_matches(text, options, n=3, cutoff=0.6))
+
+
+def _offer(near: Sequence[str]) -> str:
+    return f" Did you mean: {', '.join(near)}?" if near else ""

@@ -1,0 +1,80 @@
+// The last price of a symbol, one for everything on the page: the newest of its trades and its ticker by the venue's
+// time, in the colour of its move. It changes in one step for all that show it, before anything else is painted.
+import { unitsText } from "./format.js";
+
+const FEEDS = new Set(["trades", "ticker"]);
+
+/** The last price in a frame: {time, units, digits, move}; a move of 0 is unknown. Null if the frame has no price. */
+export function lastOf(stream, frame) {
+  const digits = frame.price_digits;
+  if (stream === "ticker") {
+    if (frame.last === null || frame.last === undefined) return null;
+    return { time: frame.last_time ?? 0, units: Math.round(frame.last * 10 ** digits), digits, move: 0 };
+  }
+  const [, times, prices] = frame.trades;
+  if (!prices.length) return null;
+  const units = prices.at(-1);
+  let at = prices.length - 2;
+  while (at >= 0 && prices[at] === units) at--;
+  return { time: times.at(-1), units, digits, move: at < 0 ? 0 : Math.sign(units - prices[at]) };
+}
+
+export class LastPrices {
+  constructor() {
+    this.known = new Map(); // by symbol
+    this.listeners = new Map();
+  }
+
+  /** `{units, digits, text, move}`, null before the first; `move` is 1 up, -1 down against the price before it. */
+  of(symbol) {
+    return this.known.get(symbol) ?? null;
+  }
+
+  /** Call `show(last)` now and at each change; gives what ends it. */
+  listen(symbol, show) {
+    const own = this.listeners.get(symbol) ?? new Set();
+    this.listeners.set(symbol, own.add(show));
+    show(this.of(symbol));
+    return () => {
+      own.delete(show);
+      if (own.size || this.listeners.get(symbol) !== own) return;
+      this.listeners.delete(symbol);
+      this.known.delete(symbol);
+    };
+  }
+
+  /** Find what the page's entries say now. At one time a trade counts before the ticker. */
+  commit(entries) {
+    const found = new Map();
+    const traded = new Map();
+    for (const { request, frame } of entries) {
+      const { symbol, stream } = request;
+      if (!frame || !FEEDS.has(stream) || !this.listeners.has(symbol)) continue;
+      const one = lastOf(stream, frame);
+      if (one && stream === "trades") traded.set(symbol, one);
+      const best = found.get(symbol);
+      const newer = !best || (one && (one.time > best.time || (one.time === best.time && stream === "trades")));
+      if (one && newer) found.set(symbol, one);
+    }
+    for (const [symbol, { units, digits, move }] of found) {
+      const trade = traded.get(symbol);
+      // What a ticker moved by since the last trade, where no price before it is known.
+      const first = trade ? Math.sign(units - trade.units) || trade.move : 0;
+      this.set(symbol, units, digits, move, first);
+    }
+  }
+
+  set(symbol, units, digits, move, first) {
+    const before = this.known.get(symbol);
+    const by = before && before.digits === digits ? Math.sign(units - before.units) || before.move : 0;
+    const last = { units, digits, text: unitsText(units, digits), move: move || by || first };
+    if (before && before.text === last.text && before.move === last.move) return;
+    this.known.set(symbol, last);
+    for (const show of this.listeners.get(symbol)) show(last);
+  }
+}
+
+/** The class of a move: green up, red down. */
+export function moveClass(last) {
+  return last?.move > 0 ? "of-bid" : last?.move < 0 ? "of-ask" : "";
+}

@@ -1,0 +1,390 @@
+// One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
+// this text, so the link itself lives on globalThis and is counted by the views that hold it.
+import { foldFrame } from "./fold.js";
+import { pageKernel, Sessions } from "./kernel.js";
+import { Lag, LAG_BEAT_MS } from "./lag.js";
+import { LastPrices } from "./last_price.js";
+import { Pace } from "./pace.js";
+import { PaintQueue } from "./paint_queue.js";
+import { Pulse } from "./pulse.js";
+import { askServer, openComm, openSocket, adoptEarly } from "./transport.js";
+
+const WIRE = 2;
+const PING_MS = 5_000;
+const HIDDEN_MS = 3_000;
+const GONE_RETRY_MS = 5_000;
+const SERVER_RETRY_MS = 30_000;
+const TRY_LATER = 1013;
+const REFUSED_MS = 15_000;
+const MAX_REFUSALS = 2;
+
+export class Link {
+  constructor(base) {
+    this.base = base;
+    this.state = "connecting"; // connecting, open, reconnecting, refused, reload
+    this.detail = "";
+    this.sessions = new Sessions(() => this.state === "open", (session) => this.kernelChanged(session));
+    this.byKernel = false; // whether frames can come through the kernel alone
+    this.hello = null;
+    this.entries = new Map(); // subscription text → entry
+    this.byKey = new Map();
+    this.listeners = new Set();
+    this.views = 0;
+    this.requests = new Map();
+    this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
+    this.lag = new Lag();
+    this.last = new LastPrices();
+    this.pulse = new Pulse();
+    this.paused = false;
+    this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
+    this.attempt = 0;
+    this.refusals = 0; // handshakes refused in a row by a server that answers requests
+    this.pace = new Pace();
+    this.queue = new PaintQueue({
+      before: () => this.last.commit(this.entries.values()),
+      after: (count, ms) => {
+        this.counters.paints += count;
+        this.lag.drawn(ms);
+      },
+    });
+    this.onVisibility = () => this.visibilityChanged();
+    this.onOnline = () => this.tryNow();
+    this.onOffline = () => this.transport?.kind === "socket" && this.lost();
+  }
+
+  // ---- lifetime -------------------------------------------------------------------------------------------------
+
+  /** Hold the link for a view; gives the session of its kernel, which `release` takes back. */
+  acquire(pump, manager) {
+    const session = this.sessions.hold(pump, manager);
+    if (this.views++ === 0) {
+      document.addEventListener("visibilitychange", this.onVisibility);
+      addEventListener("online", this.onOnline);
+      addEventListener("offline", this.onOffline);
+      this.watch = setInterval(() => this.checkPulse(), PING_MS);
+      this.beats = setInterval(() => document.hidden || this.lag.beat(), LAG_BEAT_MS);
+      this.connect();
+      this.visibilityChanged(); // a tab may be opened in the background
+    } else this.tryNow(); // a cell that was run again may have brought the pump that was missing
+    return session;
+  }
+
+  release(session) {
+    this.sessions.release(session);
+    if (--this.views > 0) {
+      if (this.transport?.pump && this.transport.pump !== this.sessions.pump) this.restart();
+      return;
+    }
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    removeEventListener("online", this.onOnline);
+    removeEventListener("offline", this.onOffline);
+    clearInterval(this.watch);
+    clearInterval(this.beats);
+    clearTimeout(this.retry);
+    clearTimeout(this.hiding);
+    this.paused = false;
+    this.transport?.close();
+    this.transport = null;
+    this.run = null;
+    this.state = "connecting";
+    this.hello = null;
+  }
+
+  async connect() {
+    const run = (this.run = {}); // a newer attempt makes an older one's answer void
+    const calls = {
+      onMessage: (message, bytes, received) => this.run === run && this.receive(message, bytes, received),
+      onClose: (code, reason) => this.run === run && this.lost(code, reason),
+    };
+    const early = this.base === null ? null : adoptEarly(this.base);
+    const { who, detail } = early ? { who: "ours" } : await this.probe();
+    if (this.run !== run) return;
+    this.byKernel = who === "another" && !pageKernel();
+    if (who === "ours") this.transport = openSocket(this.base, calls, early);
+    else if (who === "barred") this.lost(TRY_LATER, detail || "The server refuses this page: reload it to log in");
+    else if (this.byKernel && this.sessions.pump) {
+      // Only where a server answers: without one the kernel's comm, which uses the same route, is unreachable too.
+      this.transport = openComm(this.sessions.pump, calls);
+      if (this.base !== null) this.retry = setTimeout(() => this.probeServer(), SERVER_RETRY_MS);
+    } else this.lost();
+    this.pulse.begin();
+  }
+
+  async probe() {
+    return this.base === null ? { who: "another" } : askServer(this.base);
+  }
+
+  async probeServer() {
+    if (this.transport?.kind !== "comm") return;
+    if ((await askServer(this.base)).who === "ours") this.restart();
+    else this.retry = setTimeout(() => this.probeServer(), SERVER_RETRY_MS);
+  }
+
+  restart() {
+    for (const key of this.byKey.keys()) this.post({ type: "unsubscribe", key });
+    this.transport?.close();
+    this.transport = null;
+    clearTimeout(this.retry);
+    this.connect();
+  }
+
+  lost(code, reason) {
+    this.refusals = code !== undefined && this.transport?.opened === false ? this.refusals + 1 : 0;
+    this.transport?.close();
+    this.transport = null;
+    this.run = null;
+    if (this.state === "reload") return;
+    const refused = code === TRY_LATER || this.refusals >= MAX_REFUSALS;
+    if (this.refusals >= MAX_REFUSALS) this.setState("refused", socketRefused());
+    else if (refused) this.setState("refused", this.refusalText || reason || "The server takes no more viewers now");
+    else this.setState("reconnecting", "");
+    for (const { fail } of this.requests.values()) fail(new Error("The connection was lost"));
+    this.requests.clear();
+    // Full jitter over a doubling bound: many pages of one server do not come back at the same instant.
+    const bound = Math.min(8_000, 250 * 2 ** this.attempt++);
+    clearTimeout(this.retry);
+    const wait = refused ? REFUSED_MS : bound;
+    this.retry = setTimeout(() => this.connect(), wait / 2 + (Math.random() * wait) / 2);
+  }
+
+  /** The network is back or the page is visible again: reconnect without waiting for the next attempt. */
+  tryNow() {
+    if (this.views === 0 || this.transport || this.state !== "reconnecting") return;
+    clearTimeout(this.retry);
+    this.attempt = 0;
+    this.connect();
+  }
+
+  kernelChanged({ state, pump }) {
+    if (state === "dead" && pump && this.transport?.pump === pump) this.lost();
+    else this.setState(this.state, this.detail);
+  }
+
+  ping() {
+    this.pulse.ask();
+    this.post({ type: "ping" });
+  }
+
+  checkPulse() {
+    if (!this.transport || document.hidden) return;
+    if (this.pulse.isLost(this.transport.kind)) this.lost();
+    else if (this.state === "open") this.ping();
+  }
+
+  visibilityChanged() {
+    clearTimeout(this.hiding);
+    if (document.hidden) this.hiding = setTimeout(() => this.pause(), HIDDEN_MS);
+    else if (this.paused) {
+      this.paused = false;
+      this.pulse.begin();
+      this.unheard = true;
+      for (const entry of this.entries.values()) this.open(entry);
+      if (this.state === "open") this.ping();
+      this.setState(this.state, this.detail);
+    }
+    this.lag.forget();
+    if (!document.hidden) this.tryNow();
+  }
+
+  /** A hidden tab takes no frames: animation frames stop there, so nothing could be drawn anyway. */
+  pause() {
+    this.paused = true;
+    for (const entry of this.entries.values()) this.shut(entry);
+  }
+
+  // ---- what a view does -----------------------------------------------------------------------------------------
+
+  /** Follow frames of `{symbol, stream, parameters}`; `view` has paint(entry) and optionally gone(message). */
+  subscribe(request, view) {
+    const text = subscriptionText(request);
+    let entry = this.entries.get(text);
+    if (!entry) {
+      entry = { text, request, key: null, frame: null, sequence: null, resuming: false, views: new Set(), gone: "" };
+      this.entries.set(text, entry);
+      this.open(entry);
+    } else if (entry.frame) this.schedule(entry);
+    entry.views.add(view);
+    if (entry.gone) view.gone?.(entry.gone);
+    return () => {
+      entry.views.delete(view);
+      if (entry.views.size === 0 && this.entries.get(text) === entry) {
+        this.shut(entry);
+        this.entries.delete(text);
+      }
+    };
+  }
+
+  /** Ask once: `request("candles", {symbol, interval, limit, end})` gives the answer's data. */
+  request(what, parameters) {
+    const id = (this.lastId = (this.lastId ?? 0) + 1);
+    return new Promise((done, fail) => {
+      this.requests.set(id, { done, fail });
+      this.post({ type: "request", id, what, ...parameters });
+      setTimeout(() => this.requests.delete(id) && fail(new Error("No answer within 15 s")), 15_000);
+    });
+  }
+
+  listen(listener) {
+    this.listeners.add(listener);
+    listener(this);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The venue's time now, in ms. */
+  now() {
+    return Date.now() - this.lag.offset;
+  }
+
+  // ---- messages -------------------------------------------------------------------------------------------------
+
+  receive(message, bytes, received = Date.now()) {
+    this.pulse.received();
+    if (this.unheard) {
+      this.unheard = false;
+      this.setState(this.state, this.detail);
+    }
+    this.counters.messages++;
+    this.counters.bytes += bytes;
+    const entry = message.key === undefined ? undefined : this.byKey.get(message.key);
+    if (message.type === "frame") this.frame(entry, message);
+    else if (message.type === "hello") this.greeted(message, received);
+    else if (message.type === "gone") this.gone(entry, message.message);
+    else if (message.type === "response") this.answered(message.id, message.data);
+    else if (message.type === "status") this.status(message);
+    else if (message.type === "pong") this.lag.roundTrip = this.pulse.heard - this.pulse.asked;
+    else if (message.type === "error") this.refused(entry, message);
+  }
+
+  greeted(message, received) {
+    if (message.wire !== WIRE) {
+      this.setState("reload", "This page is older than its server: reload it");
+      this.transport?.close();
+      this.transport = null;
+      return;
+    }
+    this.hello = message;
+    this.lag.reset(received - message.time);
+    this.ping();
+    this.attempt = 0;
+    this.refusalText = "";
+    this.counters.connections++;
+    this.byKey.clear();
+    this.pace.reset();
+    this.setState("open", message.origin?.problem ?? "");
+    if (!this.paused) for (const entry of this.entries.values()) this.open(entry);
+  }
+
+  frame(entry, message) {
+    if (!entry) return; // unsubscribed while it was on its way
+    this.counters.frames++;
+    if (typeof message.base !== "number") entry.frame = message;
+    else if (message.base === entry.sequence && entry.frame && !entry.resuming) {
+      this.counters.deltas++;
+      entry.frame = foldFrame(entry.request.stream, entry.request.parameters, entry.frame, message);
+    } else entry.frame = null;
+    if (entry.frame === null) {
+      this.resume(entry);
+      return;
+    }
+    entry.resuming = false;
+    entry.gone = "";
+    entry.sequence = message.sequence;
+    entry.received = performance.now();
+    this.lag.frame(Date.now() - message.time);
+    this.schedule(entry);
+  }
+
+  resume(entry) {
+    entry.sequence = null;
+    if (entry.resuming) return;
+    entry.resuming = true;
+    this.counters.resumes++;
+    this.post({ type: "resume", key: entry.key });
+  }
+
+  gone(entry, text) {
+    if (!entry) return;
+    entry.gone = text || "No longer sent";
+    entry.frame = entry.sequence = null;
+    // What cannot be sent now may be later: a venue that was out of reach, a symbol that is listed today.
+    setTimeout(() => {
+      if (entry.gone && entry.key !== null && this.byKey.get(entry.key) === entry) this.open(entry);
+    }, GONE_RETRY_MS);
+    for (const view of entry.views) view.gone?.(entry.gone);
+  }
+
+  answered(id, data) {
+    const waiting = this.requests.get(id);
+    this.requests.delete(id);
+    waiting?.done(data);
+  }
+
+  refused(entry, message) {
+    this.counters.errors++;
+    const waiting = this.requests.get(message.id);
+    this.requests.delete(message.id);
+    if (waiting) waiting.fail(new Error(message.message));
+    else if (entry && !entry.frame) this.gone(entry, message.message);
+    else if (message.key === undefined) this.refusalText = message.message; // the server's message before it closes
+  }
+
+  status(message) {
+    if (this.hello && message.origin) this.hello = { ...this.hello, origin: message.origin };
+    this.setState(this.state, message.message ?? "");
+  }
+
+  /** Whether the market has no such channel; not before the server has said so. */
+  isAbsent(channel) {
+    return this.hello?.origin?.absent?.includes(channel) ?? false;
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------------------------
+
+  open(entry) {
+    if (!this.hello || !this.transport || this.paused) return;
+    entry.key = `${this.hello.venue}/${entry.text}`;
+    entry.sequence = null;
+    entry.resuming = false;
+    this.byKey.set(entry.key, entry);
+    this.post({ type: "subscribe", key: entry.key });
+  }
+
+  shut(entry) {
+    if (entry.key === null) return;
+    this.byKey.delete(entry.key);
+    this.post({ type: "unsubscribe", key: entry.key });
+    entry.key = entry.sequence = null;
+  }
+
+  /** Send, spread out where there is more than the server takes in a second. */
+  post(message) {
+    if (!this.transport) return;
+    const wait = this.pace.wait();
+    const { run } = this;
+    if (wait === 0) this.transport.send(message);
+    else setTimeout(() => this.run === run && this.post(message), wait);
+  }
+
+  /** Every message is folded at once, only the paint waits for the animation frame. */
+  schedule(entry) {
+    this.queue.add(entry);
+  }
+
+  setState(state, detail) {
+    this.state = state;
+    this.detail = detail;
+    for (const listener of this.listeners) listener(this);
+  }
+}
+
+/** The likely cause if requests are answered but the WebSocket is refused. */
+function socketRefused() {
+  const proxy = "A proxy in between must pass WebSockets and the Host header";
+  return `The server answers but refuses its WebSocket. ${proxy}, or CORS_ORIGINS must list ${location.origin}`;
+}
+
+/** `symbol/stream?name=value&…` with the parameters in alphabetical order: a key without its venue. */
+export function subscriptionText({ symbol, stream, parameters }) {
+  const query = Object.keys(parameters).sort().map((name) => `${name}=${parameters[name]}`).join("&");
+  return `${symbol}/${stream}${query ? `?${query}` : ""}`;
+}

@@ -1,0 +1,181 @@
+// What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
+import { make, write } from "./dom.js";
+import { subscriptionText } from "./link.js";
+import { holdLink } from "./page_link.js";
+import { stateRank, Steady } from "./steady_state.js";
+import { applyTheme, inLab, onTheme } from "./theme.js";
+
+const STATE_TEXT = {
+  connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
+  syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off",
+  down: "source is down", refused: "server is full", gone: "not available",
+};
+const UNSEEN_MS = 3_000;
+
+/** What to do when the kernel has ended: frames may go on, what Python sets does not arrive any more. */
+export function kernelEnded() {
+  return `kernel ended: ${inLab() ? "run the cell again" : "reload the page"}`;
+}
+
+/** The frame of a panel: header with title and tools, body, a line that says its state. */
+export function makePanel(el, kind, title) {
+  applyTheme();
+  el.classList.add("of-widget");
+  const panel = make("section", `of of-panel of-${kind}`);
+  panel.setAttribute("aria-label", title);
+  const header = make("header", "of-header");
+  const heading = make("h2", "of-title", title);
+  const name = make("span", "of-symbol"); // hidden in a dashboard, whose head says it for all
+  heading.append(name);
+  const note = make("span", "of-state");
+  note.setAttribute("role", "status");
+  const tools = make("div", "of-tools");
+  header.append(heading, note, tools);
+  const message = make("p", "of-message");
+  message.setAttribute("role", "alert");
+  message.hidden = true;
+  const body = make("div", "of-body");
+  panel.append(header, message, body);
+  el.append(panel);
+  return { panel, header, heading, name, tools, message, body, note };
+}
+
+/**
+ * Follow frames for a panel. `keyOf()` returns the subscription for the model's current traits (null: none),
+ * `paint(entry)` draws; `traits` are the names whose change leads to another key. If the market has no `channel`,
+ * nothing is followed. Returns a function that stops it.
+ */
+export async function followFrames({ model, parts, traits, keyOf, paint, channel = "" }) {
+  const { link, session, release } = await holdLink(model);
+  const { panel, note } = parts;
+  let unsubscribe = null;
+  let followed = ""; // the text of what is subscribed, empty where nothing is
+  let current = null;
+  let painted = null;
+  let ended = false;
+  let unseen = false;
+  let symbol = "";
+
+  const isAbsent = () => channel !== "" && link.isAbsent(channel);
+  const showState = () => {
+    const quality = current?.quality?.state;
+    let state = link.state === "open" ? (current && !link.unheard ? quality : "waiting") : link.state;
+    let text = STATE_TEXT[state] ?? state;
+    let why = "";
+    if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) why = link.detail;
+    if (parts.gone) [state, text, why] = ["gone", STATE_TEXT.gone, parts.gone];
+    if (isAbsent()) [state, text, why] = ["absent", "", `This market has no ${channel}.`];
+    if (state === "live") text = current?.quality?.session === "closed" ? "closed session" : "";
+    // Why the venue does not trade the symbol: what stands here is the last that was known.
+    if (state === "down" && current?.quality?.status) text = current.quality.status;
+    // Where the kernel carried the frames nothing comes back by itself. A dashboard says it once, for all its panels.
+    const over = state === "live" || (link.byKernel && link.state !== "open");
+    if (over && session.state === "dead") text = panel.closest(".of-dashboard") ? "" : kernelEnded();
+    if (why && panel.closest(".of-dashboard")) text = ""; // its badge says it, once for all panels
+    parts.state = state;
+    steady.set({ state, text, why });
+  };
+  const steady = new Steady(({ state, text, why }) => {
+    if (panel.dataset.state !== state) panel.dataset.state = state;
+    if (write(note, text)) note.title = why || text;
+    if (!parts.message) return;
+    // A reason is a sentence, for which a header has no room.
+    const isShownAbove = panel.closest(".of-dashboard") && state !== "absent";
+    write(parts.message, isShownAbove ? "" : why);
+    parts.message.hidden = parts.message.textContent === "";
+  }, { rank: ({ state }) => stateRank(state) });
+  /** A symbol in another form than the venue's becomes the venue's; a dashboard does that for all its panels. */
+  const adoptSymbol = ({ frame, request }) => {
+    if (!frame.symbol || frame.symbol === "*" || request.symbol !== model.get("symbol")) return;
+    if (!panel.closest(".of-dashboard")) setTrait(model, "symbol", frame.symbol);
+  };
+  const view = {
+    paint(entry) {
+      const { frame } = entry;
+      parts.gone = "";
+      current = frame;
+      painted = entry;
+      paint(entry, link);
+      panel.dataset.frames = String(Number(panel.dataset.frames ?? 0) + 1);
+      panel.dataset.sequence = String(entry.sequence);
+      panel.dataset.key = entry.key;
+      showState();
+      adoptSymbol(entry);
+    },
+    gone(message) {
+      parts.gone = message;
+      current = null;
+      showState();
+    },
+  };
+  const follow = () => {
+    if (ended) return;
+    const request = keyOf(); // before anything else: it also brings the panel's controls up to date
+    const text = request && !unseen && !isAbsent() ? subscriptionText(request) : "";
+    if (text && text === followed) return; // another symbol is none to a panel that shows the whole market
+    const next = text ? link.subscribe(request, view) : null;
+    unsubscribe?.(); // after the new one, so that a shared key is not closed in between
+    [unsubscribe, followed] = [next, text];
+    if (symbol !== model.get("symbol")) {
+      symbol = model.get("symbol");
+      if (parts.name) write(parts.name, symbol === "*" ? "all symbols" : symbol);
+      parts.gone = "";
+      current = painted = null;
+      steady.reset();
+      parts.symbolChanged?.(symbol);
+    }
+    showState();
+  };
+  const names = traits.map((name) => `change:${name}`);
+  for (const name of names) model.on(name, follow);
+  // Another server, whose market has other channels, is another key too.
+  const unlisten = link.listen(() => {
+    if (channel) follow();
+    showState();
+  });
+  const untheme = onTheme(() => current && painted?.frame && paint(painted, link));
+  // A panel that is not displayed (another layout, another tab of JupyterLab) takes no frames.
+  let hiding = 0;
+  const checkVisible = () => {
+    clearTimeout(hiding);
+    const hidden = panel.getClientRects().length === 0;
+    if (!hidden && unseen) {
+      unseen = false;
+      follow();
+    } else if (hidden && !unseen) {
+      hiding = setTimeout(() => {
+        unseen = panel.getClientRects().length === 0;
+        if (unseen) follow();
+      }, UNSEEN_MS);
+    }
+  };
+  const sized = new ResizeObserver(checkVisible);
+  sized.observe(panel);
+  checkVisible();
+  follow();
+  return {
+    link,
+    session,
+    follow, // again: what the key depends on beside the model's traits has changed
+    end() {
+      ended = true;
+      steady.stop();
+      for (const name of names) model.off(name, follow);
+      sized.disconnect();
+      clearTimeout(hiding);
+      untheme();
+      unlisten();
+      unsubscribe?.();
+      release();
+      // ipywidgets keeps a view that has ended as long as its model: what was drawn in it need not stay.
+      panel.remove();
+    },
+  };
+}
+
+/** Set a trait from the page; the kernel hears of it when it has time. */
+export function setTrait(model, name, value) {
+  if (model.get(name) === value) return;
+  model.set(name, value);
+  model.save_changes();
+}

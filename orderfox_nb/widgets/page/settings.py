@@ -1,0 +1,146 @@
+"""One row for each setting of a dashboard's view: its traits, its arguments, the page's address and memory follow."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import traitlets
+
+from orderfox_nb.widgets.chart.candle_chart import CandleChart
+from orderfox_nb.widgets.chart.depth_chart import DepthChart
+from orderfox_nb.widgets.kernel.arguments import Choice
+from orderfox_nb.widgets.kernel.base import LiveWidget
+from orderfox_nb.widgets.panels.order_book import OrderBook
+from orderfox_nb.widgets.panels.tables import Liquidations, Tape
+
+LAYOUTS: Final = ("default", "chart", "book")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a reader can choose of a dashboard's view.
+
+    Type, default, choices and the panels' name of it are those of ``source``, a trait of the widget that shows it.
+
+    Args:
+        name: In a cell, in the page's address and in local storage.
+        source: The trait; one that belongs to no widget is the dashboard's own.
+        each: Empty for what all columns share. ``column`` for a value that a column keeps whatever it shows, ``symbol``
+            for one that means nothing for another symbol, which starts with the default.
+        form: Regular expression of its text, where it is none of a few choices.
+        expected: What such a text is, in words.
+        always: Whether the address says it also where it is the default.
+        remembered: Whether a browser opens with it again.
+        aliases: Other names that an address may have for it.
+        formerly: Name of an address that meant something else, which the page explains.
+    """
+
+    name: str
+    source: Any
+    each: Literal["", "column", "symbol"] = ""
+    form: str = ""
+    expected: str = ""
+    always: bool = False
+    remembered: bool = True
+    aliases: tuple[str, ...] = ()
+    formerly: str = ""
+
+    @property
+    def trait(self) -> str:
+        """The state's name of it: ``layout`` is ipywidgets' own."""
+        return f"{self.name}s" if self.each else "arrangement" if self.name == "layout" else self.name
+
+    @property
+    def panel(self) -> str:
+        """The panels' name of it, empty where none has it."""
+        return self.source.name or ""
+
+    @property
+    def default(self) -> Any:
+        return self.source.default()
+
+    @property
+    def kind(self) -> str:
+        kinds = {Choice: "choice", traitlets.Bool: "switch", traitlets.List: "list", traitlets.Float: "number"}
+        return next((name for kind, name in kinds.items() if isinstance(self.source, kind)), "text")
+
+    def normal(self, value: Any) -> Any:
+        """Return a value in the form in which panels and pages have it; numbers are checked by the list they go into.
+
+        Raises:
+            TraitError: It is none.
+        """
+        return self.source.validate(None, value) if self.kind == "text" else value
+
+    def make_trait(self) -> Any:
+        """Return a trait of its own for another class, not synchronised."""
+        return deepcopy(self.source).tag(sync=False)
+
+    def make_list(self) -> Any:
+        """Return a trait with one value a column."""
+        one = self.make_trait() if self.kind == "number" else traitlets.Unicode()
+        return traitlets.List(one, [self.default]).tag(sync=True)
+
+    def row(self) -> dict[str, Any]:
+        """Return it as the page receives it."""
+        choices = {"switch": (True, False)}.get(self.kind, getattr(self.source, "values", None) or ())
+        return {
+            "name": self.name, "trait": self.trait, "panel": self.panel, "kind": self.kind, "default": self.default,
+            "choices": list(choices), "each": self.each, "form": self.form, "expected": self.expected,
+            "always": self.always, "remembered": self.remembered, "aliases": list(self.aliases),
+            "formerly": self.formerly,
+        }  # fmt: skip
+
+
+SETTINGS: Final = (
+    # No symbol has a space or what means something in an address; beyond that the server knows which ones there are.
+    Setting(
+        "symbol", LiveWidget.symbol, each="column", always=True, aliases=("symbols",),
+        form=r"^[^\s,?&#%\p{C}]{1,40}$", expected="a symbol such as BTCUSDT",
+    ),
+    Setting("timeframe", CandleChart.timeframe, always=True),
+    Setting(
+        "rounding", OrderBook.rounding, each="symbol", always=True,
+        form=r"^(auto|(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,12})?)$", expected="auto or a price above 0",
+    ),
+    Setting("rows", OrderBook.rows, always=True),
+    Setting(
+        "minimum_notional", Tape.minimum_notional, each="column", formerly="minimum_size",
+        form=r"^[0-9]{1,15}(\.[0-9]{1,12})?(e[+-]?[0-9]{1,2})?$", expected="an amount in quote currency",
+    ),
+    Setting("layout", Choice(LAYOUTS, "default")),
+    Setting(
+        "overlays", CandleChart.overlays,
+        form=r"^((vwap|(ema|bollinger)([2-9]|[1-9][0-9]|[1-4][0-9][0-9]|500))(,(?=.)|$)){0,20}$",
+        expected="vwap, ema20 or bollinger20 (2 to 500 bars), separated by commas",
+    ),
+    Setting("depth_percent", DepthChart.percent),
+    Setting("whole_market", Liquidations.whole_market),
+    Setting("span", Liquidations.span),
+    Setting("show_volume", CandleChart.show_volume),
+    Setting("show_liquidations", CandleChart.show_liquidations),
+    Setting("show_liquidation_average", CandleChart.show_liquidation_average),
+    Setting("show_lapses", CandleChart.show_lapses),
+    Setting("log_scale", CandleChart.log_scale),
+    Setting("fixed_scale", CandleChart.fixed_scale),
+)  # fmt: skip
+"""In the order in which an address and a cell name them."""
+
+SHARED: Final = tuple(one for one in SETTINGS if not one.each)
+EACH: Final = tuple(one for one in SETTINGS if one.each)
+OWN: Final = tuple(one for one in EACH if one.name != "symbol")
+"""What each column has of its own beside its symbol."""
+
+
+def _holder(name: str, traits: dict[str, Any]) -> Any:
+    return traitlets.MetaHasTraits(name, (traitlets.HasTraits,), {"__module__": __name__, **traits})
+
+
+View: Any = _holder("View", {one.trait: one.make_trait() for one in SHARED})
+"""What all columns of a dashboard show alike."""
+Lists: Any = _holder("Lists", {one.trait: one.make_list() for one in EACH})
+"""What each column has of its own."""
+First: Any = _holder("First", {one.name: one.make_trait() for one in OWN})
+"""The same of the first column, as a cell sets it."""

@@ -1,0 +1,1 @@
+"""Ladder, tables and header: widgets of plain HTML."""

@@ -1,0 +1,112 @@
+# pandas has no stubs.
+# pyright: reportMissingTypeStubs=false
+"""What stands above the panels: which market, where it is now, and how good the data is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from orderfox_nb.widgets.esm import module_text, style_text
+from orderfox_nb.widgets.kernel.arguments import Choice, canonical_symbol, with_arguments
+from orderfox_nb.widgets.kernel.base import LiveWidget
+from orderfox_nb.widgets.still.market import HEAD, market_svg, symbols_svg
+from orderfox_nb.widgets.still.svg import Drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orderfox_nb.widgets.still.still import Sketch
+
+
+@with_arguments
+class SymbolPicker(LiveWidget):
+    """Searchable list of symbols with last price, 24 h change and volume, and funding; favourites come first.
+
+    Example:
+        >>> picker = SymbolPicker(symbol="SOLUSDT", sort="change")
+        >>> picker.observe(print, "symbol")
+        >>> picker.df.nlargest(10, "funding")
+    """
+
+    _esm = module_text("panels/symbol_picker.js")
+    _css = style_text("panels/header.css")
+
+    sort = Choice(["volume", "change", "funding", "last", "symbol"], "volume").tag(sync=True)
+    """Column that orders the list."""
+    descending = traitlets.Bool(True).tag(sync=True)
+    favourites = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """Symbols that stand above the others; the browser remembers them and adds those that it knows."""
+
+    @traitlets.validate("favourites")
+    def _canonical_favourites(self, proposal: Any) -> list[str]:
+        return list(dict.fromkeys(canonical_symbol(one) for one in proposal["value"]))
+
+    def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
+        width, height = size or (420.0, 400.0)
+        content = symbols_svg(sketch.frame("*", "symbols"), sketch.colours, width=width, height=height)
+        return Drawing(content, width, height)
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Every symbol by 24 h volume: name, last, change, volume_quote, funding."""
+        from orderfox_nb.widgets.kernel.data import kernel_market  # noqa: PLC0415 - a dashboard's kernel never asks
+
+        return kernel_market().df
+
+
+class _Headed(LiveWidget):
+    """Its still is the line above a dashboard."""
+
+    def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
+        frame = sketch.frame(self.symbol, "ticker")
+        width, height = size or (900.0, HEAD)
+        content = market_svg(frame, sketch.colours, origin=sketch.origin(), width=width, height=height)
+        return Drawing(content, width, height)
+
+
+@with_arguments
+class MarketHeader(_Headed):
+    """Last price, 24 h change, mark, funding with countdown, open interest and volume.
+
+    Example:
+        >>> header = MarketHeader(symbol="BTCUSDT")
+        >>> header.df["funding"]
+    """
+
+    _esm = module_text("panels/market_header.js")
+    _css = style_text("panels/header.css")
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """What it shows as one row: last, change, high, low, mark, index, funding, next_funding, open_interest, volume.
+
+        What is not known is NaN; ``attrs["quality"]`` has state and coverage.
+        """
+        from orderfox_nb.widgets.kernel.data import kernel_ticker  # noqa: PLC0415 - as above
+
+        return kernel_ticker(self.symbol)
+
+
+@with_arguments
+class QualityBadge(_Headed):
+    """Source, state and lag of the data, said in words; under the pointer the lapses of the last hour.
+
+    Example:
+        >>> badge = QualityBadge(symbol="BTCUSDT")
+        >>> badge.df
+    """
+
+    _esm = module_text("panels/quality_badge.js")
+    _css = style_text("panels/header.css")
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Times in which the kernel's own trades and book could not be trusted: topic, state, start, end, reason, lost.
+
+        ``attrs["states"]`` has the state of each topic now.
+        """
+        from orderfox_nb.widgets.kernel.data import kernel_quality  # noqa: PLC0415 - as above
+
+        return kernel_quality(self.symbol)

@@ -1,0 +1,271 @@
+// Choose a symbol: a button that opens a searchable, sortable grid of all of them, favourites first.
+import { ColumnFit, makeMeasure } from "./column_fit.js";
+import { make, setClass, write } from "../page/dom.js";
+import { loosePriceText, percentText, shortText } from "../page/format.js";
+import { holdLink } from "../page/page_link.js";
+import { setTrait } from "../page/panel.js";
+import { keepFavourites, listSymbols, readFavourites, toggled } from "../page/symbol_list.js";
+import { pictured } from "../page/picture.js";
+import { applyTheme } from "../page/theme.js";
+
+const TITLES = [
+  ["symbol", "Symbol"], ["last", "Last"], ["change", "24 h"], ["volume", "Volume"], ["funding", "Funding"],
+];
+
+const longest = (texts) => texts.reduce((found, text) => (text.length > found.length ? text : found), "");
+
+function makeHead(onSort) {
+  const head = make("div", "of-columns");
+  head.setAttribute("role", "row");
+  const star = make("span", "of-star", "");
+  star.setAttribute("role", "columnheader");
+  star.setAttribute("aria-label", "Favourite");
+  head.append(star);
+  const cells = TITLES.map(([name, title]) => {
+    const cell = make("span");
+    cell.setAttribute("role", "columnheader");
+    const button = make("button", "of-sort", title);
+    button.type = "button";
+    button.addEventListener("click", () => onSort(name));
+    cell.append(button);
+    head.append(cell);
+    return { name, title, cell, button };
+  });
+  const show = (sort, descending) => {
+    for (const { name, title, cell, button } of cells) {
+      const chosen = name === sort;
+      cell.setAttribute("aria-sort", chosen ? (descending ? "descending" : "ascending") : "none");
+      write(button, chosen ? `${title} ${descending ? "↓" : "↑"}` : title);
+    }
+  };
+  return { head, show };
+}
+
+async function render({ model, el }) {
+  applyTheme();
+  el.classList.add("of-widget");
+  const root = make("div", "of of-picker");
+  const id = `of-picker-${Math.random().toString(36).slice(2)}`;
+  const button = make("button", "of-picker-button");
+  button.type = "button";
+  button.setAttribute("aria-haspopup", "dialog");
+  button.setAttribute("aria-expanded", "false");
+  const name = make("strong", "of-picker-name");
+  const kind = make("span", "of-picker-kind", "Perpetual ▾");
+  button.append(name, kind);
+  const popup = make("div", "of-picker-popup");
+  popup.popover = "auto"; // in the browser's top layer: no container can clip it
+  popup.setAttribute("role", "dialog");
+  popup.setAttribute("aria-label", "Choose a symbol");
+  const search = make("input", "of-search");
+  search.type = "search";
+  search.placeholder = "Search symbols";
+  search.setAttribute("aria-label", "Search symbols");
+  search.setAttribute("role", "combobox");
+  search.setAttribute("aria-autocomplete", "list");
+  search.setAttribute("aria-haspopup", "grid");
+  search.setAttribute("aria-expanded", "true");
+  search.setAttribute("aria-controls", id);
+  const note = make("p", "of-empty");
+  note.setAttribute("role", "status");
+  const grid = make("div", "of-grid of-fit");
+  grid.id = id;
+  grid.setAttribute("role", "grid");
+  grid.setAttribute("aria-label", "Symbols");
+  const list = make("div", "of-list");
+  list.setAttribute("role", "rowgroup");
+  list.tabIndex = -1;
+  const { head, show: showHead } = makeHead((column) => {
+    const same = model.get("sort") === column;
+    setTrait(model, "descending", same ? !model.get("descending") : column !== "symbol");
+    setTrait(model, "sort", column);
+  });
+  grid.append(head, list);
+  popup.append(search, grid, note);
+  root.append(button, popup);
+  el.append(root);
+
+  const { link, release } = await holdLink(model);
+  const names = new Map();
+  let symbols = null;
+  let unsubscribe = null;
+  let marked = 0;
+  let matches = [];
+  const isOpen = () => popup.matches(":popover-open");
+
+  const showName = () => {
+    const symbol = model.get("symbol");
+    write(name, names.get(symbol) ?? symbol);
+    const listed = symbols?.[6]?.[symbols[0].indexOf(symbol)];
+    write(kind, listed === "SPOT" ? "Spot ▾" : "Perpetual ▾");
+  };
+  const choose = (symbol) => {
+    setTrait(model, "symbol", symbol);
+    popup.hidePopover();
+    button.focus();
+  };
+  const toggleFavourite = (symbol) => {
+    setTrait(model, "favourites", toggled(model.get("favourites"), symbol));
+  };
+  const fit = new ColumnFit(grid, ["", ...TITLES.map(([, title]) => `${title} ↓`)], makeMeasure(grid));
+  const fitColumnsOf = (found) => {
+    const [, titles, volumes, changes, fundings, lasts] = symbols;
+    const column = (values, text) => longest(found.map((row) => text(values[row])));
+    const isFunded = !link.isAbsent("mark");
+    fit.fit(`${list.clientWidth} ${isFunded}`, list.clientWidth - 24, [
+      { texts: ["000"] },
+      { texts: [column(titles, String)] },
+      { texts: [column(lasts, loosePriceText)] },
+      { texts: [column(changes, (one) => percentText(one))] },
+      { texts: [column(volumes, (one) => shortText(one))], drop: 1 },
+      isFunded ? { texts: [column(fundings, (one) => percentText(one, 4, false))], drop: 2 } : null,
+    ]);
+  };
+  const rows = [];
+  const addRow = () => {
+    const element = make("div", "of-row");
+    element.setAttribute("role", "row");
+    element.id = `${id}-${rows.length}`;
+    const star = make("button", "of-star");
+    star.type = "button";
+    const cells = ["of-price", "", "", "of-total", "of-total"].map((className) => make("span", className));
+    const starCell = make("span");
+    starCell.append(star);
+    for (const cell of [starCell, ...cells]) cell.setAttribute("role", "gridcell");
+    element.append(starCell, ...cells);
+    const row = { element, star, cells, symbol: "" };
+    element.addEventListener("click", () => choose(row.symbol));
+    star.addEventListener("click", (event) => {
+      event.stopPropagation();
+      toggleFavourite(row.symbol);
+    });
+    list.append(element);
+    rows.push(row);
+  };
+  const paintRow = (row, from, at) => {
+    const [ids, titles, volumes, changes, fundings, lasts, kinds] = symbols;
+    const { element, star, cells } = row;
+    row.symbol = ids[from];
+    const favourite = model.get("favourites").includes(ids[from]);
+    write(star, favourite ? "★" : "☆");
+    star.setAttribute("aria-pressed", String(favourite));
+    star.setAttribute("aria-label", `Favourite ${titles[from]}`);
+    // Tab goes from the search to the star of the marked row only, not through two hundred of them.
+    star.tabIndex = at === marked ? 0 : -1;
+    const traditional = kinds?.[from] === "TRADIFI_PERPETUAL";
+    write(cells[0], traditional ? `${titles[from]} · TradFi` : titles[from]);
+    cells[0].title = traditional ? "A metal or a stock: its market has sessions" : "";
+    write(cells[1], loosePriceText(lasts[from]));
+    write(cells[2], percentText(changes[from]));
+    setClass(cells[2], changes[from] > 0 ? "of-bid" : changes[from] < 0 ? "of-ask" : "");
+    write(cells[3], shortText(volumes[from]));
+    write(cells[4], percentText(fundings[from], 4, false));
+    setClass(element, at === marked ? "of-row of-marked" : "of-row");
+    element.setAttribute("aria-selected", String(ids[from] === model.get("symbol")));
+  };
+  const showList = () => {
+    showHead(model.get("sort"), model.get("descending"));
+    if (!symbols || !isOpen()) return;
+    matches = listSymbols(symbols, {
+      search: search.value, sort: model.get("sort"), descending: model.get("descending"),
+      favourites: model.get("favourites"),
+    });
+    marked = Math.max(0, Math.min(marked, matches.length - 1));
+    while (rows.length < matches.length) addRow();
+    while (rows.length > matches.length) rows.pop().element.remove();
+    fitColumnsOf(matches);
+    matches.forEach((from, at) => paintRow(rows[at], from, at));
+    search.setAttribute("aria-activedescendant", matches.length ? rows[marked].element.id : "");
+    write(note, matches.length ? "" : `No symbol matches “${search.value}”`);
+    note.hidden = matches.length > 0;
+  };
+  const view = {
+    paint({ frame }) {
+      symbols = frame.symbols;
+      symbols[0].forEach((symbol, row) => names.set(symbol, symbols[1][row]));
+      root.dataset.symbols = String(symbols[0].length);
+      root.dataset.demo = String(Boolean(frame.demo));
+      showName();
+      showList();
+      if (!isOpen()) stop();
+    },
+  };
+  const start = () => (unsubscribe ??= link.subscribe({ symbol: "*", stream: "symbols", parameters: {} }, view));
+  const stop = () => {
+    unsubscribe?.();
+    unsubscribe = null;
+  };
+  // The browser's own pairing: a press on the button of an open popup is no press beside it, which closes it first.
+  button.popoverTargetElement = popup;
+  popup.addEventListener("beforetoggle", ({ newState }) => {
+    if (newState !== "open") return;
+    // Now, not with the later `toggle`: what is typed in between is kept.
+    search.value = "";
+    marked = 0;
+    const place = button.getBoundingClientRect();
+    popup.style.left = `${Math.max(8, Math.min(place.left, innerWidth - 488))}px`;
+    popup.style.top = `${place.bottom + 6}px`;
+  });
+  popup.addEventListener("toggle", ({ newState }) => {
+    button.setAttribute("aria-expanded", String(newState === "open"));
+    if (newState !== "open") return stop();
+    start();
+    showList();
+    search.focus();
+  });
+  search.addEventListener("input", () => {
+    marked = 0;
+    showList();
+    list.scrollTop = 0;
+  });
+  const jumps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") {
+      event.preventDefault(); // it would press the button that gets the focus
+      if (matches.length) choose(symbols[0][matches[marked]]);
+    }
+    if (event.key in jumps) {
+      marked += jumps[event.key];
+      showList();
+      rows[marked]?.element.scrollIntoView({ block: "nearest" });
+      event.preventDefault();
+    }
+  });
+  // JupyterLab's and the dashboard's shortcuts are not meant.
+  popup.addEventListener("keydown", (event) => event.key !== "Escape" && event.stopPropagation());
+  // In a dashboard its own keys open the search; alone, the first picker of the page does.
+  const slash = (event) => {
+    const { target } = event;
+    const writing = target instanceof Element && target.closest("input, select, textarea, [contenteditable=true]");
+    if (event.key !== "/" || writing || event.defaultPrevented || root.closest(".of-dashboard")) return;
+    if (document.documentElement.dataset.ofHost === "lab" && !root.contains(target)) return;
+    event.preventDefault();
+    button.click();
+  };
+  document.addEventListener("keydown", slash);
+
+  const stored = readFavourites();
+  const merged = [...new Set([...model.get("favourites"), ...stored])];
+  if (merged.length > model.get("favourites").length) setTrait(model, "favourites", merged);
+  keepFavourites(merged);
+  const favouritesChanged = () => {
+    keepFavourites(model.get("favourites"));
+    showList();
+  };
+  const heard = [
+    ["change:symbol", showName], ["change:sort", showList], ["change:descending", showList],
+    ["change:favourites", favouritesChanged],
+  ];
+  for (const [event, handler] of heard) model.on(event, handler);
+  showName();
+  start(); // once, for the names
+  return () => {
+    for (const [event, handler] of heard) model.off(event, handler);
+    document.removeEventListener("keydown", slash);
+    stop();
+    release();
+    root.remove();
+  };
+}
+
+export default { render: pictured(render) };

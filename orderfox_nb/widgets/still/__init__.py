@@ -1,0 +1,1 @@
+"""Widgets as SVG, drawn in Python, for documents that run no scripts."""

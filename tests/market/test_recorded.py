@@ -1,0 +1,92 @@
+"""A recording in a notebook: frames by the same names as live."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import orderfox_nb
+from orderfox_nb.core.channels import fold_for
+from orderfox_nb.errors import BadValue, RecordingError
+from tests.desk.scripted import BTC
+from tests.recording.made import BOOK, SECOND_US, START_US, TRADES, record
+
+pytestmark = pytest.mark.core
+
+START = datetime.fromtimestamp(START_US / 1e6, UTC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings") / "minute"
+    record(folder, 60)
+    return folder
+
+
+def test_frames_are_those_of_the_fold_and_say_that_they_are_recorded(folder: Path):
+    rec = orderfox_nb.open_recording(folder)
+    assert rec.symbols == ["BTCUSDT"]
+    trades = rec["btcusdt"].trades.df
+    assert len(trades) == 301
+    assert trades.index.is_monotonic_increasing
+    attributes = trades.attrs
+    assert (attributes["recorded"], attributes["simulated"], attributes["recording"]) == (True, True, "minute")
+    assert attributes["quality"]["state"] == "live"
+    book = rec["BTCUSDT"].book.df
+    state = rec.recording.state(BOOK)
+    assert state is not None
+    assert len(book) == sum(len(ticks) for ticks, _ in state.fold.view()[:2])
+    assert list(book.columns) == ["side", "price", "size", "cumulative"]
+
+
+def test_a_part_has_the_events_of_its_time_alone(folder: Path):
+    rec = orderfox_nb.open_recording(folder)
+    part = rec[START + timedelta(seconds=10) : START + timedelta(seconds=20)]
+    assert len(part["BTCUSDT"].trades.df) == 50
+    clock = (START + timedelta(seconds=10)).strftime("%H:%M:%S"), (START + timedelta(seconds=20)).strftime("%H:%M:%S")
+    assert part.info() == rec[clock[0] : clock[1]].info()
+    with pytest.raises(BadValue, match="time"):
+        rec["yesterday":]
+    with pytest.raises(BadValue, match="zone"):
+        rec[datetime(2023, 11, 14, 22) :]  # noqa: DTZ001 - a time without a zone is what is refused
+    with pytest.raises(BadValue, match="symbol"):
+        rec["ETHUSDT"]
+    with pytest.raises(BadValue, match="recorded"):
+        _ = rec["BTCUSDT"].ticker.df
+    with pytest.raises(BadValue, match="recorded"):
+        rec["BTCUSDT"].candles("1m")
+
+
+def test_a_saved_part_is_the_part(folder: Path, tmp_path: Path):
+    rec = orderfox_nb.open_recording(folder)
+    part = rec[START + timedelta(seconds=10) : START + timedelta(seconds=40)]
+    saved = part.save(tmp_path / "part")
+    assert saved["BTCUSDT"].trades.df.index.max() == part["BTCUSDT"].trades.df.index.max()
+    for topic in (BOOK, TRADES):
+        for second in (15, 27, 39):
+            at_us = START_US + second * SECOND_US
+            one, other = (each.recording.state(topic, at_us) for each in (rec, saved))
+            assert one is not None
+            assert other is not None
+            if topic == BOOK:
+                assert one.fold.digest() == other.fold.digest()
+            assert one.fold.view()[-1] == other.fold.view()[-1] or topic == BOOK
+        fold = fold_for(topic, BTC)
+        for event in saved.events():
+            if event.topic == topic:
+                fold.apply(event.event)
+        state = part.recording.state(topic)
+        assert state is not None
+        assert fold.digest() == state.fold.digest()
+    with pytest.raises(RecordingError, match="nothing is overwritten"):
+        part.save(tmp_path / "part")
+
+
+def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path):
+    with pytest.raises(RecordingError, match=r"a folder with \.ofj files"):
+        orderfox_nb.open_recording(tmp_path)
+    (tmp_path / "000000.ofj").write_bytes(b"rubbish" * 100)
+    with pytest.raises(RecordingError, match="at least one whole block"):
+        orderfox_nb.open_recording(tmp_path)
