@@ -36,8 +36,10 @@ PAGE_EXTENSIONS: Final = (
     "anywidget",
     "bqplot",
     "bqscales",
+    # Renders outputs once the models of their widgets are there.
+    "orderfox-nb",
 )
-"""The lab extensions whose widgets a dashboard shows."""
+"""The lab extensions that a dashboard's page needs."""
 _TEMPLATE: Final = "lab"
 _READS: Final = ("GET", "HEAD")
 

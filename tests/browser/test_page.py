@@ -310,3 +310,18 @@ async def test_a_page_too_busy_for_all_states_at_once_asks_for_each(served: str,
         await screen.wait_live("chart", "book", "tape", "liquidations")
         assert await screen.page.evaluate("asked") > 20
         screen.check_clean()
+
+
+# ipywidgets waits two seconds for a model, in pauses of 100 ms, and does not look again after the last of them. On a page
+# that is busy until all models are there, one pause takes longer than that.
+LONG_PAUSES = """(({ setTimeout: later }) => {
+    globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 100 ? 5000 : ms, ...rest);
+})(globalThis)"""
+
+
+async def test_a_page_that_is_busy_while_its_models_are_made_shows_each_output(served: str, open_screen: OpenScreen):
+    async with open_screen("about:blank") as screen:
+        await screen.page.add_init_script(LONG_PAUSES)
+        await screen.page.goto(served)
+        await screen.wait_live("chart", "book", "tape", "liquidations")
+        screen.check_clean()
