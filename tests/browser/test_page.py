@@ -312,8 +312,8 @@ async def test_a_page_too_busy_for_all_states_at_once_asks_for_each(served: str,
         screen.check_clean()
 
 
-# ipywidgets waits two seconds for a model, in pauses of 100 ms, and does not look again after the last of them. On a page
-# that is busy until all models are there, one pause takes longer than that.
+# ipywidgets waits two seconds for a model, in pauses of 100 ms, and does not check again after the last of them. On a
+# page that is busy until all models are there, one pause takes longer than that.
 LONG_PAUSES = """(({ setTimeout: later }) => {
     globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 100 ? 5000 : ms, ...rest);
 })(globalThis)"""
