@@ -39,7 +39,7 @@ BTC = Instrument(
     lot_size=Decimal("0.001"),
 )
 NO_CLIENT = cast(Client, None)
-"""The handler of depth messages takes the socket's client and does not look at it."""
+"""The handler of depth messages gets the socket's client and does not use it."""
 MIDDLE = 616_597
 DIFFS = 2_000
 CHANGES = 25
@@ -195,7 +195,7 @@ def compare_updates(scenes: dict[int, Scene], exchange: binanceusdm) -> None:
     )
 
 
-class LeastBook:
+class FloorBook:
     """The least code that keeps both sides of integers and knows the best prices: no ids, no checks, a fixed window."""
 
     def __init__(self, scene: Scene) -> None:
@@ -244,7 +244,7 @@ def compare_columns(changes: Sequence[int]) -> None:
         scene = Scene(1_000, changes=count)
         text = [changed(scene, number) for number in range(500)]
         columns = [in_columns(delta) for delta in text]
-        least = LeastBook(scene)
+        least = FloorBook(scene)
 
         def replay(book: Book, deltas: list[BookDelta]) -> None:
             for delta in deltas:
@@ -253,7 +253,7 @@ def compare_columns(changes: Sequence[int]) -> None:
                 assert book.best_bid == MIDDLE
                 assert book.best_ask == MIDDLE + 1
 
-        def replay_least(least: LeastBook = least, deltas: list[BookDelta] = columns) -> None:
+        def replay_floor(least: FloorBook = least, deltas: list[BookDelta] = columns) -> None:
             for delta in deltas:
                 assert delta.columns
                 least.apply(delta.columns)
@@ -263,7 +263,7 @@ def compare_columns(changes: Sequence[int]) -> None:
             {
                 "text": partial(replay, scene.ours(), text),
                 "columns": partial(replay, scene.ours(), columns),
-                "least": replay_least,
+                "least": replay_floor,
             },
             rounds=9,
             per_call=len(text),

@@ -50,9 +50,9 @@ def run(update):
     def forever():
         time.sleep(3)
         while True:
-            begun = time.monotonic()
+            start = time.monotonic()
             update()
-            time.sleep(max(0.0, 0.1 - (time.monotonic() - begun)))
+            time.sleep(max(0.0, 0.1 - (time.monotonic() - start)))
 
     threading.Thread(target=forever, daemon=True).start()
 """

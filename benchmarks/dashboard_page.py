@@ -1,4 +1,4 @@
-"""The whole dashboard on one page: what of it is painted, how late, and what that takes."""
+"""The whole dashboard on one page: what of it is painted, how late, and at what cost."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def of_dashboard(browser: Browser, server: Server, seconds: float, *, real
         browser: Opens a page of its own for it.
         server: Serves it.
         seconds: How long.
-        real_time: Whether the market's clock goes as ours does: only then do its stamps tell delays.
+        real_time: Whether the market's clock runs at real time: only then do its stamps give delays.
     """
     async with page_of(browser, server.url) as page:
         await wait_live(page, "liquidations")
@@ -98,9 +98,9 @@ async def of_dashboard(browser: Browser, server: Server, seconds: float, *, real
             return [cpu_s(server.kernels[:1]), cpu_s([server.process]), cpu_s(server.sources)]
 
         cpu, received, frames = used(), await page.evaluate(f"{LINK}.counters.bytes"), await counts()
-        begun = time.perf_counter()
+        start = time.perf_counter()
         whole = await costs(page, seconds, CHART_FRAMES)
-        late, wall = await counts(), time.perf_counter() - begun
+        late, wall = await counts(), time.perf_counter() - start
         whole["bytes"] = (await page.evaluate(f"{LINK}.counters.bytes") - received) / wall
         whole |= {
             name: 100 * (now - before) / wall

@@ -98,7 +98,7 @@ class Readers:
                 await asyncio.sleep(0.5)
 
 
-def sample(base: Serving, begun_s: float, speed: float) -> dict[str, float]:
+def sample(base: Serving, start_s: float, speed: float) -> dict[str, float]:
     """Note what the server holds now."""
     process = base.server
     metrics = base.metrics()
@@ -106,7 +106,7 @@ def sample(base: Serving, begun_s: float, speed: float) -> dict[str, float]:
     with process.oneshot():
         cpu = process.cpu_times()
         return {
-            "minutes": (time.monotonic() - begun_s) * speed / 60,
+            "minutes": (time.monotonic() - start_s) * speed / 60,
             "rss": process.memory_info().rss / 2**20,
             "tasks": metrics["orderfox_tasks"],
             "sockets": len(process.net_connections()),
@@ -130,11 +130,11 @@ async def observe(base: Serving, arguments: argparse.Namespace) -> tuple[list[di
     work += [readers.visit() for _ in range(3)] + [readers.ask()]
     samples: list[dict[str, float]] = []
     tasks = [asyncio.create_task(each) for each in work]
-    begun_s = time.monotonic()
+    start_s = time.monotonic()
     try:
         while not samples or samples[-1]["minutes"] < arguments.hours * 60:
             await asyncio.sleep(SAMPLE_S)
-            samples.append(await asyncio.to_thread(sample, base, begun_s, arguments.speed))
+            samples.append(await asyncio.to_thread(sample, base, start_s, arguments.speed))
             for task in tasks:
                 if task.done() and (error := task.exception()) is not None:
                     raise error
@@ -144,7 +144,7 @@ async def observe(base: Serving, arguments: argparse.Namespace) -> tuple[list[di
         await asyncio.gather(*tasks, return_exceptions=True)
     # Nobody is left: topics linger for 5 s, the exchange for 10 more.
     await asyncio.sleep(20)
-    samples.append(await asyncio.to_thread(sample, base, begun_s, arguments.speed))
+    samples.append(await asyncio.to_thread(sample, base, start_s, arguments.speed))
     return samples, readers
 
 

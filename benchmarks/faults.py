@@ -18,7 +18,7 @@ def main() -> int:
     logging.disable(logging.ERROR)
     with asyncio.Runner(loop_factory=QuietLoop) as runner:
         rows = [_row(case, runner.run(measure(case))) for case in sorted(CASES, key=str)]
-    print_table(TITLE, ["fault", "channel", "seen", "live again", "told as"], rows)
+    print_table(TITLE, ["fault", "channel", "seen", "live again", "reported as"], rows)
     return 0
 
 

@@ -35,12 +35,12 @@ from pathlib import Path
 
 from comm import get_comm_manager
 
-def tell():
+def report():
     while True:
         Path(os.environ["ORDERFOX_BENCH_COMMS"]).write_text(str(len(get_comm_manager().comms)))
         time.sleep(10)
 
-threading.Thread(target=tell, daemon=True).start()
+threading.Thread(target=report, daemon=True).start()
 """
 """Only the kernel knows how many comms are open."""
 
@@ -106,9 +106,9 @@ async def watch(minutes: float, every: float) -> list[dict[str, float]]:
             async with chromium() as browser, page_of(browser, server.url) as page:
                 await wait_live(page, "liquidations")
                 await wait_live(page, "candles", "book", "tape", frames=30)
-                begun = time.monotonic()
+                start = time.monotonic()
                 while True:
-                    minute = (time.monotonic() - begun) / 60
+                    minute = (time.monotonic() - start) / 60
                     samples.append(await sample(page, server, minute, comms))
                     print(f"minute {minute:.1f}: {samples[-1]}", file=sys.stderr, flush=True)
                     if minute >= minutes:

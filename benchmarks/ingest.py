@@ -163,7 +163,7 @@ async def theirs(port: int, symbols: int, seconds: float) -> None:
             await exchange.close()
 
 
-async def least(library: str, port: int, symbols: int, seconds: float) -> None:
+async def measure_floor(library: str, port: int, symbols: int, seconds: float) -> None:
     from benchmarks import ingest_floor
 
     await ingest_floor.run(
@@ -201,7 +201,7 @@ def main() -> None:
         asyncio.run(theirs(arguments.port, arguments.symbols, arguments.seconds))
         os._exit(0)  # ccxt's tasks of a saturated loop would hold the exit up
     if arguments.client in FLOORS:
-        asyncio.run(least(FLOORS[arguments.client], arguments.port, arguments.symbols, arguments.seconds))
+        asyncio.run(measure_floor(FLOORS[arguments.client], arguments.port, arguments.symbols, arguments.seconds))
         return
     if arguments.client:
         if arguments.client == "websockets":

@@ -23,7 +23,7 @@ from benchmarks.market_replay import symbol_name
 
 PER_SOCKET = 200
 QUEUED = 256
-"""Diffs that wait in a book that nobody reads."""
+"""Diffs that wait in an unread book."""
 TRADES = 1_000
 ROW = 0.5
 

@@ -103,7 +103,7 @@ async def follow(url: str, seen: Counts, ahead_ms: float) -> None:
 
 
 async def stall(url: str) -> None:
-    """Shake hands and take nothing from then on."""
+    """Shake hands and read nothing from then on."""
     where = urllib.parse.urlsplit(url)
     assert where.hostname is not None
     raw = socket.socket()
@@ -134,10 +134,10 @@ async def read(port: int, readers: int, churn: int, seconds: float) -> None:
         healthy.append(asyncio.create_task(follow(url, seen, ahead_ms), name=url))
 
     async def come_and_go() -> None:
-        begun, done = time.monotonic(), 0
+        start, done = time.monotonic(), 0
         while True:
             await asyncio.sleep(0.02)
-            while done < (time.monotonic() - begun) * churn:
+            while done < (time.monotonic() - start) * churn:
                 healthy.pop(chance.randrange(len(healthy))).cancel()
                 join()
                 done += 1
@@ -149,13 +149,13 @@ async def read(port: int, readers: int, churn: int, seconds: float) -> None:
     async with asyncio.timeout(120):
         await seen.all_open.wait()
     turnover = asyncio.create_task(come_and_go(), name="come and go")
-    # What opening a thousand at once took shall not be counted.
+    # The cost of opening a thousand at once is not counted.
     await asyncio.sleep(5)
     seen.opened, seen.trades, seen.counting = 0, 0, True
     print(json.dumps({"ready": True}), flush=True)
-    begun = time.monotonic()
+    start = time.monotonic()
     await asyncio.sleep(seconds)
-    taken_s = time.monotonic() - begun
+    taken_s = time.monotonic() - start
     seen.counting = False
     turnover.cancel()
     failed = sum(task.done() and not task.cancelled() and task.exception() is not None for task in healthy)
@@ -189,7 +189,7 @@ def measure(base: Serving, arguments: argparse.Namespace) -> Iterator[tuple[str,
         assert child.stdout is not None
         if not child.stdout.readline():
             raise SystemExit("the readers did not come up")
-        begun_mb, cpu, wall = base.server.memory_info().rss / 2**20, base.server.cpu_times(), time.perf_counter()
+        start_mb, cpu, wall = base.server.memory_info().rss / 2**20, base.server.cpu_times(), time.perf_counter()
         reader_cpu = psutil.Process(child.pid).cpu_times()
         line = child.stdout.readline()
         reader_share = 0.0
@@ -212,7 +212,7 @@ def measure(base: Serving, arguments: argparse.Namespace) -> Iterator[tuple[str,
     yield "stalled readers of events closed with 4008", f"{metrics['orderfox_sockets_closed_slow_total']:.0f}"
     yield "server CPU", f"{cpu_s / wall:.0%} of a core"
     yield "readers' CPU", f"{reader_share:.0%} of a core"
-    yield "server memory: empty / at the start / at the end", f"{empty_mb:.0f} / {begun_mb:.0f} / {ended_mb:.0f} MB"
+    yield "server memory: empty / at the start / at the end", f"{empty_mb:.0f} / {start_mb:.0f} / {ended_mb:.0f} MB"
 
 
 def main() -> None:

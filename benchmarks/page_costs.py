@@ -17,9 +17,9 @@ async def costs(page: Page, seconds: float, frames: str) -> dict[str, float]:
         metrics = (await session.send("Performance.getMetrics"))["metrics"]
         return {one["name"]: one["value"] for one in metrics} | {"frames": await page.evaluate(frames)}
 
-    before, begun = await read(), time.perf_counter()
+    before, start = await read(), time.perf_counter()
     await asyncio.sleep(seconds)
-    after, wall = await read(), time.perf_counter() - begun
+    after, wall = await read(), time.perf_counter() - start
     script_s, script = await scripted(session, page, seconds / 2, frames)
     await session.detach()
     count = after["frames"] - before["frames"]
@@ -40,11 +40,11 @@ async def scripted(session: CDPSession, page: Page, seconds: float, frames: str)
     """Profile a page for some seconds; returns the ms of its functions a second and a frame."""
     await session.send("Profiler.enable")
     await session.send("Profiler.setSamplingInterval", {"interval": 500})
-    count, begun = await page.evaluate(frames), time.perf_counter()
+    count, start = await page.evaluate(frames), time.perf_counter()
     await session.send("Profiler.start")
     await asyncio.sleep(seconds)
     profile = (await session.send("Profiler.stop"))["profile"]
-    wall, count = time.perf_counter() - begun, await page.evaluate(frames) - count
+    wall, count = time.perf_counter() - start, await page.evaluate(frames) - count
     names = {node["id"]: node["callFrame"]["functionName"] for node in profile["nodes"]}
     spent_us = sum(
         delta

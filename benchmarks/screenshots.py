@@ -43,7 +43,7 @@ def wanted(name: str) -> bool:
     return not sys.argv[1:] or name in sys.argv[1:]
 
 
-async def take_pages(browser: Browser) -> None:
+async def save_pages(browser: Browser) -> None:
     with dashboard() as server:
         for name, (width, height, scheme) in PAGES.items():
             if not wanted(name):
@@ -54,7 +54,7 @@ async def take_pages(browser: Browser) -> None:
                 await page.screenshot(path=IMAGES / f"{name}.png")
 
 
-async def take_widgets(browser: Browser) -> None:
+async def save_widgets(browser: Browser) -> None:
     chosen = {name: one for name, one in WIDGETS.items() if wanted(name)}
     if not chosen:
         return
@@ -85,7 +85,7 @@ async def take_widgets(browser: Browser) -> None:
                     await page.locator(selector).first.screenshot(path=IMAGES / f"{name}.png")
 
 
-async def take_lab(browser: Browser) -> None:
+async def save_lab(browser: Browser) -> None:
     if not wanted("jupyterlab-busy"):
         return
     busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
@@ -115,13 +115,13 @@ async def settled(page: Page) -> None:
     await asyncio.sleep(1)
 
 
-async def take() -> None:
+async def save_all() -> None:
     IMAGES.mkdir(exist_ok=True)
     async with chromium() as browser:
-        await take_pages(browser)
-        await take_widgets(browser)
-        await take_lab(browser)
+        await save_pages(browser)
+        await save_widgets(browser)
+        await save_lab(browser)
 
 
 if __name__ == "__main__":
-    asyncio.run(take())
+    asyncio.run(save_all())

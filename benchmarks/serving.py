@@ -82,11 +82,11 @@ async def venue_ahead_ms(ws_url: str) -> float:
     best = (float("inf"), 0.0)
     for _ in range(5):
         async with connect(ws_url + "/api/v1/ws/live", compression=None) as socket:
-            told = json.loads(await socket.recv())["time"]
+            server_ms = json.loads(await socket.recv())["time"]
             now = time.time() * 1e3
             async with asyncio.timeout(5):
                 await socket.send('{"type":"ping"}')
                 await socket.recv()
             trip = time.time() * 1e3 - now
-        best = min(best, (trip, told - now + trip / 2))
+        best = min(best, (trip, server_ms - now + trip / 2))
     return best[1]

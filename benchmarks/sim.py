@@ -1,4 +1,4 @@
-"""What the embedded exchange costs: the share of a core that its trading takes while the clock goes at speed 1."""
+"""What the embedded exchange costs: the share of a core that its trading needs at speed 1."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SECONDS = 60
 
 
 def trading(symbols: int) -> list[object]:
-    begun = time.process_time()
+    start = time.process_time()
     exchange = Exchange(7, symbols, start_us=START_US)
-    built_s = time.process_time() - begun
+    built_s = time.process_time() - start
     levels = trades = 0
-    begun = time.process_time()
+    start = time.process_time()
     for second in range(SECONDS):
         for market in exchange.markets:
             for fact in market.advance(START_US + (second + 1) * SECOND_US):
@@ -27,7 +27,7 @@ def trading(symbols: int) -> list[object]:
                     levels += 1
                 elif type(fact) is TradeFact:
                     trades += len(fact.fills)
-    spent_s = time.process_time() - begun
+    spent_s = time.process_time() - start
     share = f"{100 * spent_s / SECONDS:.1f} %"
     return [f"{symbols} symbols", built_s * 1e3, spent_s, share, levels / SECONDS, trades / SECONDS]
 
@@ -36,18 +36,18 @@ def history() -> list[list[object]]:
     rows: list[list[object]] = []
     market = Exchange(7, 1, start_us=START_US).markets[0]
     for timeframe in ("1m", "1h", "1d", "1w"):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         bars = market.klines(timeframe, limit=1_500)
-        first_s = time.perf_counter() - begun
-        begun = time.perf_counter()
+        first_s = time.perf_counter() - start
+        start = time.perf_counter()
         market.klines(timeframe, limit=1_500)
-        rows.append([f"{len(bars):,} bars of {timeframe}", first_s * 1e3, (time.perf_counter() - begun) * 1e3])
+        rows.append([f"{len(bars):,} bars of {timeframe}", first_s * 1e3, (time.perf_counter() - start) * 1e3])
     start_us = START_US - START_US % DAY_US - 1_499 * DAY_US
     taken: list[float] = []
     for _ in range(2):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         market.liquidation_volume(DAY_US, start_us, START_US)
-        taken.append((time.perf_counter() - begun) * 1e3)
+        taken.append((time.perf_counter() - start) * 1e3)
     rows.append(["liquidation volume of 1,500 days", *taken])
     return rows
 

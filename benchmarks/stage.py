@@ -1,4 +1,4 @@
-"""What the scripts that look at a browser share: servers as people start them, and a Chromium without a GPU."""
+"""Shared by the scripts that measure a browser: servers as people start them, and a Chromium without a GPU."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def machine() -> str:
 
 
 def _elapsed(call: Callable[[], object], times: int) -> float:
-    # The thread's own CPU time: nobody here waits, and what else the machine does must not count.
+    # The thread's own CPU time: nothing here waits, and other load of the machine must not count.
     start = time.thread_time()
     for _ in range(times):
         call()

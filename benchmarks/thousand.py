@@ -116,14 +116,14 @@ async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: flo
             while len(contexts) < pages:
                 contexts.append(await open_page(browser, server))
             found["with pages MB"] = own_mb(server)
-            before, cpu, told = await painted(contexts), server.process.cpu_times(), now["messages"]
+            before, cpu, messages_before = await painted(contexts), server.process.cpu_times(), now["messages"]
             start = time.monotonic()
             while time.monotonic() - start < seconds:
                 now = await asyncio.to_thread(counts)
             wall = time.monotonic() - start
             after, used = await painted(contexts), server.process.cpu_times()
             found |= {
-                "messages": (now["messages"] - told) / wall,
+                "messages": (now["messages"] - messages_before) / wall,
                 "closed": now["closed"],
                 "CPU": 100 * (used.user + used.system - cpu.user - cpu.system) / wall,
                 "seldomest page": min(b - a for a, b in zip(before, after, strict=True)) / wall,

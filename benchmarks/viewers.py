@@ -48,9 +48,9 @@ async def watch(contexts: list[BrowserContext], server: Server, seconds: float) 
     frames = f"{LINK}.counters.frames"
     taken = [await context.pages[0].evaluate(frames) for context in contexts]
     before, used = desk(server), (cpu_s([server.process]), cpu_s(kernels), cpu_s(server.sources))
-    begun = time.perf_counter()
+    start = time.perf_counter()
     await asyncio.sleep(seconds)
-    wall = time.perf_counter() - begun
+    wall = time.perf_counter() - start
     after, now = desk(server), (cpu_s([server.process]), cpu_s(kernels), cpu_s(server.sources))
     received = sum(
         [await context.pages[0].evaluate(frames) - earlier for context, earlier in zip(contexts, taken, strict=True)]
@@ -85,7 +85,7 @@ def broken(viewers: int, one: dict[str, Any], many: dict[str, Any]) -> list[str]
     """Name what the viewers do not share although they should."""
     claims = {
         "one upstream a topic": many["hub_upstreams_opened"] == many["hub_topics"] == one["hub_topics"],
-        "one fold a topic, whoever looks": many["hub_readers"] == one["hub_readers"],
+        "one fold a topic for all readers": many["hub_readers"] == one["hub_readers"],
         "one key, however many read it": many["frame_keys_active"] == one["frame_keys_active"],
         "every viewer reads every key": many["frame_readers"] == viewers * one["frame_readers"],
         "each frame is encoded once": many["frames_encoded"] <= many["frames_computed"] * 1.02,

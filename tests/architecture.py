@@ -1,4 +1,4 @@
-"""Reads the imports of a package and tells which of them go against the layers of docs/architecture.md."""
+"""Find the imports of a package that go against the layers of docs/architecture.md."""
 
 from __future__ import annotations
 

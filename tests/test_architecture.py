@@ -85,14 +85,14 @@ def test_a_class_name_stands_for_one_thing():
         ("nowhere/x.py", "import math"),
     ],
 )
-def test_a_wrong_import_is_told_by_file_and_line(tmp_path: Path, path: str, line: str):
+def test_a_wrong_import_is_reported_by_file_and_line(tmp_path: Path, path: str, line: str):
     module = tmp_path / PACKAGE / path
     module.parent.mkdir(parents=True)
     module.write_text(f"from __future__ import annotations\n\n{line}\n")
     found = findings(tmp_path / PACKAGE)
     expected_line = 1 if path.startswith("nowhere") else 3
     assert found
-    assert all(told.startswith(f"{PACKAGE}/{path}:{expected_line}: ") for told in found), found
+    assert all(report.startswith(f"{PACKAGE}/{path}:{expected_line}: ") for report in found), found
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_right_import_passes(tmp_path: Path, path: str, line: str):
     assert findings(tmp_path / PACKAGE) == []
 
 
-def test_a_long_module_is_told(tmp_path: Path):
+def test_a_long_module_is_reported(tmp_path: Path):
     module = tmp_path / PACKAGE / "core" / "x.py"
     module.parent.mkdir(parents=True)
     module.write_text("x = 1\n" * (MAX_LINES + 1))

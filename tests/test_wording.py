@@ -33,10 +33,17 @@ CHANNEL_LISTS = {
 }
 
 
+def sources(*suffixes: str) -> Iterator[Path]:
+    """Yield the sources of package, tests and benchmarks, without this list of words."""
+    for folder in (ROOT, PROJECT / "tests", PROJECT / "benchmarks"):
+        for suffix in suffixes:
+            yield from (path for path in folder.rglob(f"*.{suffix}") if path != Path(__file__))
+
+
 def texts() -> Iterator[Path]:
-    """Yield the sources of the package and the documents of the project."""
-    for suffix in ("*.py", "*.js", "*.css"):
-        yield from ROOT.rglob(suffix)
+    """Yield all sources and the documents of the project."""
+    yield from sources("py", "js", "css")
+    yield from (PROJECT / "notebooks").glob("*.ipynb")
     yield from (PROJECT / "docs").glob("*.md")
     yield from PROJECT.glob("*.md")
 
@@ -66,11 +73,11 @@ def test_prose_has_no_archaic_words():
 def test_names_are_plain():
     found = {
         f"{path.relative_to(PROJECT)}: {name}"
-        for path in ROOT.rglob("*.py")
+        for path in sources("py")
         for name in (*names(path.read_text(encoding="utf-8")), path.stem)
         if NAMES.fullmatch(name)
     }
-    for path in ROOT.rglob("*.js"):
+    for path in sources("js"):
         declared = re.findall(r"\b(?:const|let|function|class) (\w+)", path.read_text(encoding="utf-8"))
         found |= {f"{path.relative_to(PROJECT)}: {name}" for name in declared if NAMES.fullmatch(name)}
     assert not found, "\n" + "\n".join(sorted(found))

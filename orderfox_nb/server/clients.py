@@ -32,7 +32,7 @@ def is_loopback(address: str) -> bool:
     return ip is None or ip.is_loopback
 
 
-UNREADABLE: Final = "0.0.0.0"  # noqa: S104  (a placeholder, nothing listens on it)
+UNREADABLE: Final = "0.0.0.0"  # noqa: S104  (never listened on: it is a key, not an address)
 """Stands for clients whose proxy forwards no readable address: all of them are one client."""
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 from playwright.async_api import Browser, BrowserContext, Playwright, Request
 
-# The popup of the address bar is a page of its own in every window: a second of CPU for what nobody sees. The others
+# The popup of the address bar is a page of its own in every window: a second of CPU for something invisible. The others
 # are those of Playwright's list, which the option replaces.
 UNUSED = [
     *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
@@ -35,7 +35,7 @@ ARGUMENTS = [
 ]
 
 HEADED = bool(os.environ.get("ORDERFOX_HEADED"))
-"""Whether the browser has a window, and takes half a second for each step."""
+"""Whether the browser has a window, and pauses for half a second at each step."""
 TRACES = os.environ.get("ORDERFOX_TRACES", "")
 """Folder for the trace of each page of a test that fails; `playwright show-trace` opens one."""
 
@@ -60,7 +60,7 @@ class Chromium:
 
     @asynccontextmanager
     async def profile(self, **options: Any) -> AsyncIterator[BrowserContext]:
-        """Lend a profile that no page has anything stored in and that nobody else uses meanwhile."""
+        """Lend a profile that no page has anything stored in and that no other page uses meanwhile."""
         if self._browser is None or not self._browser.is_connected():
             self._free.clear()
             self._browser = await self._playwright.chromium.launch(

@@ -42,10 +42,10 @@ PANELS = {
 }
 
 
-TOLD = """(part) => [...document.querySelectorAll(".of, .of *")]
+CLASSES_WITH = """(part) => [...document.querySelectorAll(".of, .of *")]
     .filter((one) => !one.children.length && one.checkVisibility() && one.textContent.includes(part))
     .map((one) => one.className)"""
-"""The classes of the elements that say something."""
+"""The classes of the visible elements whose text contains a part."""
 
 BARS = """() => [...document.querySelectorAll(".of-balance i")].filter((one) => {
     return one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().width > 0;
@@ -54,7 +54,7 @@ BARS = """() => [...document.querySelectorAll(".of-balance i")].filter((one) => 
 
 
 PATIENCE_S = 120
-"""How long a page is waited for: one of fifteen panels takes 30 s where two share two cores, 100 s where four do."""
+"""How long a page is waited for: one of fifteen panels needs 30 s where two share two cores, 100 s where four do."""
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 STATE = """() => ({
@@ -70,7 +70,7 @@ STATE = """() => ({
 async def until(page: Page, condition: str, argument: object = None, *, timeout_s: float = PATIENCE_S) -> None:
     """Wait until a function or an expression of the page is true, also over a reload.
 
-    Asked from outside, since the page's policy forbids text as code to whoever waits inside.
+    Asked from outside, since the page's policy forbids evaluating text inside the page.
     """
     async with asyncio.timeout(timeout_s):
         while True:
@@ -183,7 +183,7 @@ class Screen:
         return await self.page.evaluate(f"() => {{ const link = {LINK.strip()}; return {expression}; }}")
 
     async def pixels(self) -> dict[str, Any]:
-        """Return how many pixels of the chart's canvas have the market's colours, and a number that tells two apart."""
+        """Return how many pixels of the chart's canvas have the market's colours, and a checksum."""
         return await self.page.evaluate("""() => {
             const canvas = document.querySelector(".of-canvas-under");
             if (!canvas?.width) return { bid: 0, ask: 0, warning: 0, sum: 0 };
@@ -251,7 +251,7 @@ def written(path: Path, timeout_s: float = PATIENCE_S) -> bytes:
 
 
 def free_port() -> int:
-    """Return a port that nobody uses now, for servers that print the one they were asked for."""
+    """Return a port that is free now, for servers that print the one they were asked for."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 async def serious(screen: Screen, part: str | None = None) -> dict[str, list[str]]:
-    """Return the rules that axe-core finds broken in a way that hinders somebody, on the page or in a part of it."""
+    """Return the rules that axe-core finds broken in a way that hinders people, on the page or in a part of it."""
     found = (await Axe().run(screen.page, part)).response["violations"]
     return {
         rule["id"]: [" ".join(str(part) for part in node["target"]) for node in rule["nodes"]]

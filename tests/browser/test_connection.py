@@ -69,7 +69,7 @@ async def test_a_network_that_says_nothing_is_noticed_and_nothing_old_stands_as_
         wires.cut()
         await wait_lost(screen)
         await screen.wait_live("book")
-        # A tab that is shown again does not take what it has for what is now.
+        # A tab that is shown again does not show old data as current.
         await screen.page.evaluate(HIDE, True)
         await until(screen.page, f"{LINK.strip()}.paused")
         wires.cut()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import BARS, LINK, PANELS, TOLD, OpenScreen, Screen, eventually, settled, until
+from tests.browser.conftest import BARS, CLASSES_WITH, LINK, PANELS, OpenScreen, Screen, eventually, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ async def test_every_panel_is_live_and_the_page_asks_no_other_host(served: str, 
     async with open_screen(served) as screen:
         await screen.wait_live()
         assert await screen.page.inner_text(".of-source") == "SIMULATED"
-        # The badge looks once a second.
+        # The badge is updated once a second.
         await until(screen.page, "document.querySelector('.of-badge-text').innerText.startsWith('live')")
         await screen.wait_frames("book", 5)
         # Candles, and the average of the liquidations.
@@ -57,7 +57,7 @@ async def test_a_refresh_returns_to_the_same_view(served: str, open_screen: Open
             await screen.wait_data("book", rounding="1", rows="10")
 
 
-async def test_a_hidden_tab_takes_nothing_and_is_whole_again_when_shown(served: str, open_screen: OpenScreen):
+async def test_a_hidden_tab_receives_nothing_and_is_whole_again_when_shown(served: str, open_screen: OpenScreen):
     hide = """(hidden) => {
         Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
         document.dispatchEvent(new Event("visibilitychange"));
@@ -153,20 +153,20 @@ CHOOSE = f"""async (symbol) => {{
 }}"""
 
 
-async def test_an_unknown_symbol_is_told_and_a_chosen_one_reaches_every_panel(served: str, open_screen: OpenScreen):
+async def test_an_unknown_symbol_is_reported_and_a_chosen_one_reaches_every_panel(served: str, open_screen: OpenScreen):
     async with open_screen(served + "?symbol=NOSUCHUSDT&rounding=100") as screen:
         await screen.page.wait_for_selector(".of-notice")
-        told = await screen.page.inner_text(".of-notice-text")
-        assert told.startswith("Symbol NOSUCHUSDT not found.")
-        assert told.endswith("Shown: BTCUSDT.")
+        notice = await screen.page.inner_text(".of-notice-text")
+        assert notice.startswith("Symbol NOSUCHUSDT not found.")
+        assert notice.endswith("Shown: BTCUSDT.")
         await screen.page.click(".of-notice-close")
         # One that Python, or a venue that no longer lists it, brings to the panels.
         await screen.page.evaluate(CHOOSE, "NOSUCHUSDT")
         for panel in ("chart", "book", "tape", "liquidations"):
             await screen.wait_data(panel, state="gone")
         await screen.page.wait_for_selector(".of-problem:visible")
-        told = await screen.page.evaluate(TOLD, "NOSUCHUSDT")
-        assert [name for name in told if name != "of-picker-name"] == ["of-problem"], "once, and not in every panel"
+        classes = await screen.page.evaluate(CLASSES_WITH, "NOSUCHUSDT")
+        assert [name for name in classes if name != "of-picker-name"] == ["of-problem"], "once, and not in every panel"
         for panel in ("chart", "book", "tape", "liquidations"):
             note = screen.page.locator(f"{PANELS[panel]} .of-state")
             assert await note.evaluate("(one) => one.scrollWidth <= one.clientWidth"), "what a panel says is not cut"

@@ -99,7 +99,7 @@ async def log_in(screen: Screen, address: str, user: str) -> None:
     await page.wait_for_url(f"**/many/user/{user}/**", timeout=120_000)
 
 
-async def test_both_users_pages_take_frames_from_their_own_server_and_not_through_the_kernel(
+async def test_both_users_pages_read_frames_from_their_own_server_and_not_through_the_kernel(
     hub: tuple[str, Path], open_screen: OpenScreen
 ):
     address, folder = hub

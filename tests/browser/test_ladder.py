@@ -12,7 +12,7 @@ from tests.browser.panels import frame, number, wait_for
 pytestmark = pytest.mark.browser
 
 
-async def test_a_row_of_the_ladder_tells_average_price_and_slippage_down_to_it(panels: str, open_screen: OpenScreen):
+async def test_a_row_of_the_ladder_shows_average_price_and_slippage_down_to_it(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("book")
         await screen.page.hover(".of-asks .of-row:nth-child(5)")

@@ -81,7 +81,7 @@ async def test_the_page_scrolls_by_wheel_by_key_and_by_finger_down_to_its_last_p
                     if seen:
                         break
                     await move()
-                    # A gesture that a busy page did not take is made again, as a person does.
+                    # A gesture that a busy page did not handle is made again, as a person does.
                     with contextlib.suppress(TimeoutError):
                         await until(page, "(before) => scrollY > before", before, timeout_s=5)
                 else:

@@ -52,9 +52,9 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         await wait_markets(screen, "BTCUSDT", LIFE)
         notices = page.locator(".of-notice")
         await until(page, "document.querySelectorAll('.of-notice').length === 2")
-        told = await notices.all_inner_texts()
-        assert told[0].startswith("The link says timeframe=7m: expected 1m, 3m,")
-        assert told[1].startswith("The link says rounding=0.01: prices of BTCUSDT go in steps of 0.1.")
+        texts = await notices.all_inner_texts()
+        assert texts[0].startswith("The link says timeframe=7m: expected 1m, 3m,")
+        assert texts[1].startswith("The link says rounding=0.01: prices of BTCUSDT go in steps of 0.1.")
         assert said(screen) == {"symbol": f"BTCUSDT,{LIFE}", "timeframe": "1m", "rounding": "0.1,auto", "rows": "fit"}
         await notices.nth(0).get_by_role("button", name="5m", exact=True).click()
         await screen.wait_data("chart", interval="5m")

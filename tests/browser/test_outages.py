@@ -8,8 +8,8 @@ from playwright.async_api import WebSocketRoute
 
 from tests.browser.conftest import (
     BARS,
+    CLASSES_WITH,
     LINK,
-    TOLD,
     OpenScreen,
     StartServed,
     free_port,
@@ -78,7 +78,7 @@ async def test_a_server_that_was_restarted_is_found_again(start_served: StartSer
         await screen.wait_data("chart", interval="5m")
 
 
-async def test_a_kernel_that_ends_alone_or_with_its_server_is_told_and_everything_goes_on(
+async def test_a_kernel_that_ends_alone_or_with_its_server_is_reported_and_everything_goes_on(
     start_served: StartServed, open_screen: OpenScreen
 ):
     options = ("--port", str(free_port()), "--source", "sim?seed=7&symbols=3", "--kernel-per-viewer")
@@ -111,7 +111,7 @@ async def test_a_kernel_that_ends_alone_or_with_its_server_is_told_and_everythin
         await goes_on("2", "5m")
 
 
-async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_new_one(
+async def test_an_exchange_that_is_killed_is_reported_and_the_page_then_shows_the_new_one(
     start_served: StartServed, open_screen: OpenScreen
 ):
     child, address = start_served("--source", "sim?seed=7&symbols=3")
@@ -134,7 +134,7 @@ async def test_an_exchange_that_is_killed_is_told_and_the_page_then_shows_the_ne
         await until(screen.page, newest)
 
 
-async def test_a_server_at_its_limit_says_so_and_takes_the_page_later(
+async def test_a_server_at_its_limit_says_so_and_accepts_the_page_later(
     start_served: StartServed, open_screen: OpenScreen
 ):
     _, address = start_served("--port", "0", "--source", "sim?seed=7&symbols=3", ORDERFOX_MAX_SOCKETS="1")
@@ -164,14 +164,14 @@ async def test_closing_a_page_ends_its_subscriptions(served: str, open_screen: O
 async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
     start_served: StartServed, open_screen: OpenScreen
 ):
-    # A port of this machine at which nobody listens stands for a venue without a network.
-    nobody = f"http://127.0.0.1:{free_port()}"
-    _, address = start_served("--port", "0", "--source", "binance", BINANCE_API_BASE_URL=nobody)
+    # A port of this machine without a listener stands for a venue without a network.
+    unreachable = f"http://127.0.0.1:{free_port()}"
+    _, address = start_served("--port", "0", "--source", "binance", BINANCE_API_BASE_URL=unreachable)
     async with open_screen(address) as screen:
         await until(screen.page, "document.querySelector('.of-problem')?.textContent.includes('--source sim')")
         await settled(screen.page, "document.querySelector('.of-source').innerText", "BINANCE")
         assert await screen.page.locator(".of-problem").is_visible()
         # Once, and not in every panel.
-        await settled(screen.page, TOLD, ["of-problem"], "--source sim")
+        await settled(screen.page, CLASSES_WITH, ["of-problem"], "--source sim")
         assert await screen.page.evaluate(BARS) == 0, "no bar where there are no data"
         assert await screen.link("link.hello.origin.simulated") is False

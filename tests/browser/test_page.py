@@ -59,7 +59,7 @@ async def test_a_link_reproduces_the_view(served: str, open_screen: OpenScreen):
         assert blue > 150 > red, "bids are blue"
         # A link is for this page alone: it changes nothing of what its reader chose for others.
         assert await screen.page.evaluate("localStorage.getItem('orderfox.theme.v1')") is None
-        # What is not displayed takes no frames.
+        # A hidden panel receives no frames.
         await until(screen.page, f"![...{LINK.strip()}.byKey.keys()].some((key) => key.includes('candles'))")
         await screen.page.keyboard.press("l")
         await screen.wait_data("chart", interval="15m")
@@ -150,7 +150,7 @@ KEYS_LEGIBLE = """() => {
 }"""
 
 
-async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(served: str, open_screen: OpenScreen):
+async def test_keys_search_choose_and_explain_but_not_in_a_text_field(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         page = screen.page
         await screen.wait_live("chart")
@@ -158,7 +158,7 @@ async def test_keys_search_choose_and_explain_but_not_while_somebody_writes(serv
         await until(page, "document.activeElement?.classList.contains('of-search')")
         await page.keyboard.type("5")
         assert await page.input_value(".of-search") == "5"
-        # A search field takes the first Escape for itself where something is written in it.
+        # In a search field with text the first Escape clears the field.
         await page.fill(".of-search", "")
         await page.keyboard.press("Escape")
         await until(page, "!document.querySelector('.of-picker-popup:popover-open')")
@@ -259,7 +259,7 @@ async def test_several_symbols_stand_side_by_side_over_one_socket(
         screen.check_clean()
 
 
-async def test_a_reader_who_wants_no_motion_gets_none(served: str, open_screen: OpenScreen):
+async def test_a_reader_who_prefers_reduced_motion_gets_none(served: str, open_screen: OpenScreen):
     async with open_screen(served, reduced_motion="reduce") as screen:
         await screen.wait_live("book")
         style = "getComputedStyle(document.querySelector('.of-book .of-body')).transitionDuration"

@@ -46,8 +46,8 @@ async def test_the_tape_filters_by_value_and_stands_still_under_the_pointer(pane
 async def test_the_tape_marks_where_trades_are_missing(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("tape")
-        # Trades that go on a million later, until the mark is painted; a full frame of the market may take it away at
-        # any time, so it is looked at in the same breath.
+        # Trades that go on a million later, until the mark is painted; a full frame of the market may remove it at
+        # any time, so it is read in the same evaluation.
         await until(
             screen.page,
             f"""() => {{
@@ -90,9 +90,9 @@ async def test_liquidations_are_summed_by_time_for_a_symbol_and_for_the_market(p
         }}"""
         async with asyncio.timeout(60):
             while True:
-                told, sums = await screen.page.evaluate(read)
+                read_out, sums = await screen.page.evaluate(read)
                 wanted = [sums[span][side] for span in ("1m", "15m", "1h") for side in (1, 0)]
-                if [number(text) for text in told] == pytest.approx(wanted, rel=0.01, abs=1):
+                if [number(text) for text in read_out] == pytest.approx(wanted, rel=0.01, abs=1):
                     break
         assert "lower bound" in (await screen.page.get_attribute(".of-coverage", "title") or "")
         await screen.page.click(".of-span >> text=15 m")
@@ -119,8 +119,8 @@ async def test_liquidations_of_the_market_stay_when_another_symbol_is_chosen(ser
         await screen.wait_data("book", symbol="ETHUSDT", state="live")
         await screen.wait_data("liquidations", symbol="*", state="live")
         followed = "[...link.byKey.values()].filter(({ request }) => request.stream === 'liquidations')"
-        told = await screen.link(f"{followed}.map(({{ request, views }}) => [request.symbol, views.size])")
-        assert told == [["*", 1]]
+        read_out = await screen.link(f"{followed}.map(({{ request, views }}) => [request.symbol, views.size])")
+        assert read_out == [["*", 1]]
         # The symbol's own come back as those of the symbol that was chosen meanwhile.
         await screen.page.select_option(".of-liquidations .of-scope-select", "symbol")
         await screen.wait_data("liquidations", symbol="ETHUSDT", state="live")
@@ -159,9 +159,9 @@ async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScre
         texts = await screen.page.eval_on_selector_all(
             ".of-depth-tip b", "(all) => all.map((one) => one.textContent.split(' ')[0])"
         )
-        price, size, notional_told, average = (number(texts[at]) for at in (0, 2, 3, 4))
+        price, size, notional, average = (number(texts[at]) for at in (0, 2, 3, 4))
         assert depth["middle"] < average <= price
-        assert notional_told == pytest.approx(size * average, rel=0.01)
+        assert notional == pytest.approx(size * average, rel=0.01)
         await screen.page.mouse.move(0, 0)
         await screen.page.focus(".of-depth-chart .bqplot")
         await screen.page.keyboard.press("ArrowLeft")
@@ -178,14 +178,14 @@ async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScre
         await screen.page.fill(".of-search", "eth")
         await screen.page.keyboard.press("Enter")
         await wait_for(screen, f"() => {sizes}.some((one) => /^[\\d.]+K$/.test(one.textContent))")
-        told = [number(text) for text in await screen.page.evaluate(f"{sizes}.map((one) => one.textContent)")]
-        assert told == pytest.approx([told[0] * at for at in range(1, len(told) + 1)])
+        read_out = [number(text) for text in await screen.page.evaluate(f"{sizes}.map((one) => one.textContent)")]
+        assert read_out == pytest.approx([read_out[0] * at for at in range(1, len(read_out) + 1)])
         moves = "getComputedStyle(document.querySelector('.of-depth-chart .bqplot')).transitionDuration"
         assert await screen.page.evaluate(moves) == "0s"
         screen.check_clean()
 
 
-async def test_depth_tells_nothing_of_a_symbol_whose_first_frame_is_to_come(panels: str, open_screen: OpenScreen):
+async def test_depth_shows_nothing_of_a_symbol_before_its_first_frame(panels: str, open_screen: OpenScreen):
     def without_ether(page: WebSocketRoute) -> None:
         server = page.connect_to_server()
         server.on_message(lambda message: None if "/ETHUSDT/depth" in str(message) else page.send(message))
@@ -242,7 +242,7 @@ async def test_symbols_are_chosen_sorted_and_favoured_with_the_keyboard(panels: 
         screen.check_clean()
 
 
-async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(panels: str, open_screen: OpenScreen):
+async def test_the_badge_shows_source_state_and_the_lapses_of_the_last_hour(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("badge", "book")
         await screen.page.hover(".of-badge")
@@ -255,8 +255,8 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
         assert ("No lapse." in text) == (known == 0)
         assert "this page had no connection" not in text
         assert "Lag is measured from the server to the drawn picture" in text
-        # The lag has a scale, and a browser that cannot keep up is told.
-        for ms, late, level, told in (
+        # The lag has a scale, and a browser that cannot keep up is reported.
+        for ms, late, level, read_out in (
             (80, 0, "low", "80 ms"),
             (900, 0, "raised", "900 ms"),
             (0, 2_600, "high", "2.6 s"),
@@ -267,9 +267,9 @@ async def test_the_badge_tells_source_state_and_the_lapses_of_the_last_hour(pane
             )
             await until(
                 screen.page,
-                "([level, told]) => { const badge = document.querySelector('.of-badge'); return "
-                "badge.dataset.lag === level && badge.textContent.includes(told); }",
-                [level, told],
+                "([level, read_out]) => { const badge = document.querySelector('.of-badge'); return "
+                "badge.dataset.lag === level && badge.textContent.includes(read_out); }",
+                [level, read_out],
             )
             colours = await screen.page.evaluate(
                 "['.of-badge .of-dot', '.of-ask', '.of-bid'].map((where) => getComputedStyle("

@@ -114,7 +114,7 @@ def test_every_event_counts_in_the_version():
     assert book.version == 3
 
 
-def test_crossed_book_is_told():
+def test_crossed_book_is_reported():
     assert a_book({102: 1}, {101: 1}).crossed
     assert a_book({101: 1}, {101: 1}).crossed
     assert not a_book({100: 1}, {101: 1}).crossed
@@ -162,7 +162,7 @@ def test_returned_levels_never_change():
 @pytest.mark.parametrize(
     "bad", [b'[["x","1"]]', b'[["nan","1"]]', b'[["1","inf"]]', b'[["1","-1"]]', b'[["1"]]', b"{}"]
 )
-def test_levels_that_cannot_be_read_turn_the_book_unsynced_and_are_told(bad: bytes):
+def test_levels_that_cannot_be_read_turn_the_book_unsynced_and_are_reported(bad: bytes):
     book = a_book({100: 1}, {101: 1})
     spoilt = BookDelta(
         symbol="BTCUSDT",
@@ -191,9 +191,9 @@ def test_snapshot_that_cannot_be_read_is_refused_and_leaves_the_book_unsynced():
     assert levels(book, "bid") == [(100, 1)]
 
 
-def test_snapshot_of_more_levels_than_anybody_looks_at_is_refused_before_it_is_decoded():
+def test_snapshot_of_too_many_levels_is_refused_before_it_is_decoded():
     book = a_book({100: 1}, {101: 1})
-    many = msgspec.Raw(b"[" + b'["1.0","1.0"],' * MAX_LEVELS + b"nobody decodes this]")
+    many = msgspec.Raw(b"[" + b'["1.0","1.0"],' * MAX_LEVELS + b"this is never decoded]")
     with pytest.raises(EventError, match="more than 100,000 levels a side"):
         book.apply(msgspec.structs.replace(snapshot(11, {}, {}), raw_asks=many))
     assert not book.synced
@@ -201,9 +201,9 @@ def test_snapshot_of_more_levels_than_anybody_looks_at_is_refused_before_it_is_d
     assert book.synced
 
 
-def test_deltas_that_nobody_reads_hold_a_bounded_text():
+def test_unread_deltas_hold_a_bounded_text():
     book = a_book({100: 1}, {101: 1})
-    # Long by the spaces that JSON allows: a text of many levels would take seconds to read under tracemalloc.
+    # Long by the spaces that JSON allows: a text of many levels would need seconds to read under tracemalloc.
     large = msgspec.Raw(b'[["10.0","1.0"]' + b" " * 700_000 + b"]")
     tracemalloc.start()
     for number in range(11, 41):
@@ -216,7 +216,7 @@ def test_deltas_that_nobody_reads_hold_a_bounded_text():
     assert book.update_id == 40
 
 
-def test_deltas_that_nobody_reads_end_in_the_same_book():
+def test_unread_deltas_end_in_the_same_book():
     read, unread = a_book({100_000: 1}, {100_001: 1}), a_book({100_000: 1}, {100_001: 1})
     for n in range(10, 200):
         change = delta(n, n + 1, {99_999 - 50 * n - i: n for i in range(50)}, {100_002 + n: n})

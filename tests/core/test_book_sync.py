@@ -30,7 +30,7 @@ def test_deltas_wait_until_a_snapshot_joins_them():
     assert sync.delta(following) is following
 
 
-def test_snapshot_older_than_the_buffer_is_refused_and_a_newer_one_taken():
+def test_snapshot_older_than_the_buffer_is_refused_and_a_newer_one_applied():
     sync = BookSync()
     sync.delta(delta(100, 110))
     assert sync.snapshot(snapshot(99, {}, {})) is None
@@ -99,34 +99,34 @@ def test_ids_that_go_back_for_good_are_a_gap_and_no_silence():
     assert ids(sync.snapshot(snapshot(150, {}, {})))[-1] == 200
 
 
-def test_ids_that_went_back_while_waiting_are_told_and_start_a_new_buffer():
+def test_ids_that_went_back_while_waiting_are_reported_and_start_a_new_buffer():
     sync = BookSync()
     sync.delta(delta(9_990, 10_000))
     answers = [sync.delta(delta(n, n + 1)) for n in range(100)]
-    (told,) = [answer for answer in answers if answer is not None]
-    assert isinstance(told, Gap)
-    assert told.restart
+    (gap,) = [answer for answer in answers if answer is not None]
+    assert isinstance(gap, Gap)
+    assert gap.restart
     assert ids(sync.snapshot(snapshot(98, {}, {}))) == [98, 99, 100]
 
 
 @pytest.mark.parametrize("synced", [True, False])
-def test_an_old_id_from_after_all_that_came_is_told_at_once(synced: bool):
+def test_an_old_id_from_after_all_that_came_is_reported_at_once(synced: bool):
     sync = BookSync()
     if synced:
         sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=20_000_000))
     assert sync.delta(delta(9_980, 9_990, time_us=19_000_000)) is None, "late"
     assert sync.delta(delta(9_990, 10_000, time_us=20_900_000)) is None, "from a server whose clock is ahead"
-    told = sync.delta(delta(5, 10, time_us=21_100_000))
-    assert isinstance(told, Gap)
-    assert told.restart
+    gap = sync.delta(delta(5, 10, time_us=21_100_000))
+    assert isinstance(gap, Gap)
+    assert gap.restart
     assert not sync.synced
     assert sync.delta(delta(10, 20, time_us=21_200_000)) is None
     assert ids(sync.snapshot(snapshot(15, {}, {}))) == [15, 20]
     assert sync.delta(delta(20, 30, time_us=21_300_000)) is not None
 
 
-def test_a_venue_that_restarted_while_the_connection_was_lost_is_told():
+def test_a_venue_that_restarted_while_the_connection_was_lost_is_reported():
     sync = BookSync()
     sync.snapshot(snapshot(9_990, {}, {}))
     sync.delta(delta(9_990, 10_000, time_us=20_000_000))
@@ -148,7 +148,7 @@ def test_a_snapshot_of_the_venue_that_was_before_is_refused_until_the_ids_have_c
     assert ids(sync.snapshot(snapshot(11_000, {}, {}))) == [11_000]
 
 
-def test_a_chain_that_is_proven_is_not_doubted_once_its_clock_has_come_as_far_as_the_one_before():
+def test_a_proven_chain_stays_trusted_once_its_clock_has_caught_up_with_the_one_before():
     """The venue restarted while the connection was lost, and its clock was put back."""
     sync = BookSync()
     sync.snapshot(snapshot(9_990, {}, {}))
@@ -171,8 +171,8 @@ def test_a_stream_that_lags_behind_a_snapshot_from_after_its_clock_was_put_back_
     sync.delta(delta(799, 800, time_us=90_000_000))
     sync.reset()
     sync.snapshot(snapshot(1_000, {}, {}, time_us=88_000_000))
-    told = [sync.delta(delta(n, n + 1, time_us=90_000_000 + (n - 799) * 100_000)) for n in range(800, 900)]
-    (gap,) = [answer for answer in told if answer is not None]
+    answers = [sync.delta(delta(n, n + 1, time_us=90_000_000 + (n - 799) * 100_000)) for n in range(800, 900)]
+    (gap,) = [answer for answer in answers if answer is not None]
     assert isinstance(gap, Gap)
     assert not gap.restart
     sync.snapshot(snapshot(1_000, {}, {}, time_us=88_000_000))
@@ -187,7 +187,7 @@ def test_a_snapshot_alone_of_a_venue_that_restarted_is_replaced_by_the_first_upd
     assert ids(sync.snapshot(snapshot(15, {}, {}))) == [15, 20]
 
 
-def test_synced_book_takes_a_newer_snapshot_and_refuses_an_older_one():
+def test_synced_book_applies_a_newer_snapshot_and_refuses_an_older_one():
     sync = BookSync()
     sync.snapshot(snapshot(10, {}, {}))
     sync.delta(delta(10, 20))

@@ -175,7 +175,7 @@ def test_columns_are_copies():
     assert candles.view().close.tolist() == [1.0]
 
 
-def test_changes_too_old_to_tell_ask_for_everything():
+def test_changes_older_than_the_log_return_everything():
     candles = applied(CandleState(BTC, "1m"), [kline(MONTH_US + n * MINUTE_US) for n in range(400)])
     assert candles.changed_since(1) is None
     assert candles.changed_since(candles.version) == []

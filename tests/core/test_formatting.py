@@ -47,7 +47,7 @@ def test_volume_has_two_digits_and_a_letter_from_a_thousand(amount: float, text:
 
 
 @pytest.mark.parametrize(("amount", "text"), [(999.996, "1.00K"), (999_996.0, "1.00M"), (999_996_000.0, "1.00B")])
-def test_what_rounds_up_to_a_thousand_takes_the_next_letter(amount: float, text: str):
+def test_what_rounds_up_to_a_thousand_gets_the_next_letter(amount: float, text: str):
     assert format_volume(amount) == text
 
 

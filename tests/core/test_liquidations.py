@@ -78,7 +78,7 @@ def test_only_the_newest_are_kept_and_an_older_one_is_refused():
     assert [order.time_us - MONTH_US for order in held.view()] == [9, 8, 7]
 
 
-def test_sum_since_tells_shorts_from_longs():
+def test_sum_since_separates_shorts_from_longs():
     orders = [
         liquidation(MONTH_US, side="buy", size=1.0, price=100.0),
         liquidation(MONTH_US + 10, side="buy", size=0.1, price=3.0),

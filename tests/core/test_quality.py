@@ -206,7 +206,7 @@ def test_losses_of_one_gap_add_up_while_they_are_known():
     assert after("book", snapshot(), gap(1, lost=3), gap(2)).lost == 3
 
 
-def test_a_hole_in_the_liquidations_is_told_and_does_not_last():
+def test_a_hole_in_the_liquidations_is_reported_and_does_not_last():
     quality = after("liquidations", status("live"), status("down", 10, reason="cut"), status("live", 15), gap(15))
     assert quality.state is QualityState.LIVE
     start_us, end_us = MONTH_US + 10 * SECOND_US, MONTH_US + 15 * SECOND_US
@@ -236,7 +236,7 @@ def test_silence_of_a_recording_means_nothing():
     assert quality.state is QualityState.LIVE
 
 
-def test_a_jump_of_the_clock_that_the_stream_tells_is_skew_until_it_runs_on():
+def test_a_jump_of_the_clock_that_the_stream_reports_is_skew_until_it_runs_on():
     quality = after("trades", status("live"), 0, status("skewed", 3600, reason="the clock jumped by 3600 s"), 3601)
     assert quality.state is QualityState.SKEWED
     quality.advance(MONTH_US + 3604 * SECOND_US)

@@ -1,4 +1,4 @@
-"""What a person who mistypes a symbol is told, and the row heights on offer."""
+"""Suggestions for a mistyped symbol, and the row heights on offer."""
 
 from __future__ import annotations
 

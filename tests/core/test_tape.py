@@ -60,7 +60,7 @@ def test_rate_counts_the_last_seconds_only():
     assert tape.rate(MONTH_US + 90_000_000) == 0.0
 
 
-def test_rate_of_a_burst_is_taken_over_the_kept_trades():
+def test_rate_of_a_burst_is_computed_over_the_kept_trades():
     tape = applied(TapeState(BTC, keep=100), [trade(number, MONTH_US + number * 1_000) for number in range(1_000)])
     assert tape.rate(MONTH_US + 999_000) == pytest.approx(1000, rel=0.02)
 

@@ -30,7 +30,7 @@ def test_trades_without_an_order_are_kept_once_in_the_order_of_arrival():
     assert [held.id for held in tape.view()] == list(NAMES)
     assert [held.sequence for held in tape.view()] == [0, 1, 2, 3]
     assert [held.id for held in tape.since(1)] == ["ffe0", "1c44"]
-    assert list(tape.prelude()) == rows, "what is told on is what the venue said"
+    assert list(tape.prelude()) == rows, "what is passed on is what the venue said"
     assert applied(TapeState(BTC), tape.prelude()).digest() == tape.digest()
 
 

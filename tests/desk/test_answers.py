@@ -161,7 +161,7 @@ async def test_ticker_frame_joins_ticker_mark_price_and_open_interest(tmp_path: 
         assert frame[name] == value
 
 
-async def test_health_tells_each_topic(tmp_path: Path):
+async def test_health_reports_each_topic(tmp_path: Path):
     clock = ManualClock(START_US)
     feed = ScriptedFeed(clock)
     async with desk_of(feed, tmp_path) as desk, desk.frames(frame_key(VENUE, "BTCUSDT", "trades")):

@@ -172,7 +172,7 @@ async def test_equal_parameters_are_encoded_once_however_many_read(tmp_path: Pat
         assert desk.statistics()["frames_encoded"] == 2
 
 
-async def test_reader_that_stalls_slows_nobody_and_gets_the_newest_frame(tmp_path: Path):
+async def test_reader_that_stalls_slows_no_other_and_gets_the_newest_frame(tmp_path: Path):
     clock = ManualClock(START_US)
     feed = ScriptedFeed(clock)
     key = frame_key(VENUE, "BTCUSDT", "trades", {"rows": 50})
@@ -275,7 +275,7 @@ async def test_quality_change_alone_makes_a_frame(tmp_path: Path):
         assert json.loads(frame.text)["quality"]["state"] == "down"
 
 
-async def test_widget_is_told_at_once_that_a_book_is_still_syncing(tmp_path: Path):
+async def test_widget_gets_at_once_that_a_book_is_still_syncing(tmp_path: Path):
     feed = ScriptedFeed(ManualClock(START_US))
     async with desk_of(feed, tmp_path) as desk, desk.frames(parse_key(f"{VENUE}/BTCUSDT/book?rows=10")) as reader:
         message = await next_json(reader)

@@ -1,4 +1,4 @@
-"""When frames begin and what is left of them when nobody reads."""
+"""When frames begin and what is left of them without readers."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ async def test_late_reader_of_a_book_folds_to_the_book_of_the_hub():
         assert state.quality.wire().state == "live"
 
 
-async def test_a_slow_reader_is_told_that_the_venue_restarted_with_what_it_lost():
+async def test_a_slow_reader_learns_that_the_venue_restarted_with_what_it_lost():
     clock = ManualClock()
     feed = ScriptedFeed(clock)
     restart = Gap(symbol="BTCUSDT", time_us=5, reason="the venue restarted", restart=True)
@@ -92,7 +92,7 @@ async def test_a_slow_reader_is_told_that_the_venue_restarted_with_what_it_lost(
         for _, event in await reader.batch():
             tape.apply(event)
         assert [held.sequence for held in tape.view()] == list(range(1, 21))
-        # It is told once.
+        # It is reported once.
         feed.put(TRADES, *(trade(n, n) for n in range(21, 41)))
         await settle()
         (gap, *_) = [event for _, event in await reader.batch()]
@@ -117,7 +117,7 @@ async def test_upstream_lingers_after_its_last_reader_and_then_closes():
         assert hub.topics == ()
 
 
-async def test_slow_reader_gets_a_gap_and_a_fresh_prelude_and_slows_nobody():
+async def test_slow_reader_gets_a_gap_and_a_fresh_prelude_and_slows_no_other():
     clock = ManualClock()
     feed = ScriptedFeed(clock)
     async with (
@@ -144,7 +144,7 @@ async def test_slow_reader_gets_a_gap_and_a_fresh_prelude_and_slows_nobody():
         assert state.lost == 100
 
 
-async def test_slow_public_reader_is_told_to_go():
+async def test_slow_public_reader_is_disconnected():
     clock = ManualClock()
     feed = ScriptedFeed(clock)
     async with Hub(feed, linger_s=0, clock=clock) as hub, hub.events(TRADES, bound=8, overflow="close") as reader:
@@ -209,7 +209,7 @@ async def test_stream_that_ended_ends_its_readers_and_keeps_its_state_for_late_o
         assert [event async for event in hub.stream(TRADES)] == [trade(1, 1), trade(2, 2)]
 
 
-async def test_unknown_symbol_is_told_before_anything_opens():
+async def test_unknown_symbol_is_reported_before_anything_opens():
     clock = ManualClock()
     feed = ScriptedFeed(clock)
     async with Hub(feed, linger_s=0, clock=clock) as hub:

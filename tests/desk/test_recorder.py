@@ -29,7 +29,7 @@ SECOND_US = 1_000_000
 
 
 class StandingClock(ManualClock):
-    """Stands until a test moves it, and wakes nobody: the tests write when they want to."""
+    """Stands until a test moves it, and wakes no task: the tests decide when to write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class StandingClock(ManualClock):
 
 
 class Rig:
-    """A hub over a scripted feed, with a recorder that writes when it is told to."""
+    """A hub over a scripted feed, with a recorder that writes on request."""
 
     def __init__(self, folder: Path, *, max_bytes: int = 1_000_000_000) -> None:
         self.folder = folder

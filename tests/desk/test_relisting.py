@@ -64,7 +64,7 @@ def test_whole_ticks_are_on_the_step_and_what_lies_between_two_is_not(tick: str,
         ([(49_999.9, 1.0), (49_999.85, 2.0)], []),  # two levels that fall on one tick
     ],
 )
-def test_a_book_never_takes_a_level_that_lies_between_two_ticks_or_lots(
+def test_a_book_never_applies_a_level_that_lies_between_two_ticks_or_lots(
     bids: list[tuple[float, float]], asks: list[tuple[float, float]]
 ) -> None:
     whole = [(49_999.9, 3.0), (49_999.8, 1.0)], [(50_000.1, 2.0)]
@@ -97,7 +97,7 @@ async def test_orders_that_a_coarser_tick_has_left_behind_are_counted_by_a_finer
         first = await desk.catalogue.resolve("BTCUSDT")
         tick = first.instrument.tick_size
         odd = float(tick) * 500_000 + float(tick) / 4
-        # Told again to each stream that is opened, as a venue does.
+        # Reported again to each stream that is opened, as a venue does.
         feed.preludes[BOOK] = (
             snapshot(START_US, [(odd, 1.0)], [(odd + 5 * float(tick), 1.0)]),
             live(START_US),
@@ -157,10 +157,10 @@ async def test_a_trade_between_two_ticks_brings_the_new_record_before_it_is_show
             finer = msgspec.structs.replace(first.instrument, tick_size=first.instrument.tick_size / 10)
             feed.rows = [Listing(instrument=finer, ticker=ticker("BTCUSDT", 50_000.0, 1e9))]
             feed.put(TRADES, trade(START_US + 1, 2, 50_000.0 + tick / 10))
-            told: list[object] = []
-            while not any(isinstance(event, Gap) and event.relisted for event in told):
+            received: list[object] = []
+            while not any(isinstance(event, Gap) and event.relisted for event in received):
                 await clock.advance(1)
-                told += [event for _, event in await reader.batch()]
-            assert next(event for event in told if isinstance(event, Gap)).reason.endswith("of BTCUSDT")
+                received += [event for _, event in await reader.batch()]
+            assert next(event for event in received if isinstance(event, Gap)).reason.endswith("of BTCUSDT")
             assert tape.instrument.tick_size == finer.tick_size
             assert [row.sequence for row in tape.fold.view()] == [1]

@@ -83,7 +83,7 @@ async def test_a_page_that_says_hello_again_begins_again(tmp_path: Path) -> None
         assert (await page.hear("event"))["sequence"] > 0
 
 
-async def test_a_page_is_told_when_its_source_falls_ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_gets_a_status_when_its_source_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ORIGIN_POLL_S", 0)
     async with opened(tmp_path) as page:
         await page.hear("hello")

@@ -80,8 +80,8 @@ async def test_the_past_of_a_venue_that_restarted_is_asked_for_again(tmp_path: P
         )
         await passes(clock, 1.2)
         frames.resume()
-        told = columns(await next_json(frames))
-    assert [row[:2] for row in told.values() if any(row[:2])] == [(7.0, 0.0)]
+        buckets = columns(await next_json(frames))
+    assert [row[:2] for row in buckets.values() if any(row[:2])] == [(7.0, 0.0)]
 
 
 async def test_rest_socket_and_frame_agree_bucket_for_bucket(tmp_path: Path):
@@ -239,7 +239,7 @@ async def test_the_last_bucket_is_whole_wherever_the_range_ends(tmp_path: Path):
     assert ends[0] == old_us + MINUTE_US, "asked to the end of the bucket"
 
 
-async def test_zeros_of_an_unknown_past_are_told(tmp_path: Path):
+async def test_zeros_of_an_unknown_past_are_reported(tmp_path: Path):
     clock = ManualClock(START_US)
     feed = feed_with_history(clock)
     history, feed.history = feed.history, None
@@ -256,7 +256,7 @@ async def test_zeros_of_an_unknown_past_are_told(tmp_path: Path):
         assert (await next_json(socket))["history"] == "complete"
 
 
-async def test_a_range_from_before_the_listing_is_told_as_missing_and_nothing_is_asked_of_it(
+async def test_a_range_from_before_the_listing_is_missing_and_never_requested(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     clock = ManualClock(START_US)

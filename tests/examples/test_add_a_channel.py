@@ -111,8 +111,8 @@ async def test_health_and_quality_list_an_added_channel(monkeypatch: pytest.Monk
         await settle()
         (row,) = desk.health().topics
         assert (row.topic, row.state) == (f"{VENUE}/BTCUSDT/funding", "live")
-        (told,) = (await desk.quality("btc")).topics
-        assert (told.channel, told.state, told.coverage) == ("funding", "live", "complete")
+        (reported,) = (await desk.quality("btc")).topics
+        assert (reported.channel, reported.state, reported.coverage) == ("funding", "live", "complete")
 
 
 async def test_a_channel_without_a_row_is_refused_with_the_names_of_those_there_are():

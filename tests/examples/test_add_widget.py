@@ -75,13 +75,13 @@ def test_a_widget_is_a_folder_its_name_and_a_row_for_its_setting(tmp_path: Path)
     _insert(package / "widgets" / "page" / "settings.py", '    Setting("fixed_scale"', ROW)
     _insert(package / "widgets" / "__init__.py", "\n__all__", IMPORT)
 
-    told = json.loads(_run([sys.executable, "-c", PYTHON], tmp_path))
-    assert "export" not in told["module"].replace("export default {", "")
-    _run([node, "--input-type=module", "--check"], tmp_path, told["module"])
+    built = json.loads(_run([sys.executable, "-c", PYTHON], tmp_path))
+    assert "export" not in built["module"].replace("export default {", "")
+    _run([node, "--input-type=module", "--check"], tmp_path, built["module"])
     places = {
         "support": (Path(__file__).parents[1] / "js" / "support.js").as_uri(),
         "widgets": (package / "widgets").as_uri(),
-        "rows": json.dumps(told["rows"]),
+        "rows": json.dumps(built["rows"]),
     }
     asked, search, remembered, reason, text = json.loads(
         _run([node, "--input-type=module", "--eval", JAVASCRIPT % places], tmp_path)

@@ -146,7 +146,7 @@ class Reader:
 
 
 def agree(one: Reader, other: Reader) -> bool:
-    """Tell whether two folds that were opened at different times show the same within the kept window."""
+    """Return whether two folds that were opened at different times show the same within the kept window."""
     left, right = one.fold, other.fold
     if isinstance(left, Book) and isinstance(right, Book):
         # A snapshot holds 1,000 levels a side: further out an older reader knows more.
@@ -261,7 +261,7 @@ class StreamContract:
 class FaultContract:
     """What holds where frames are lost and connections cut."""
 
-    async def test_loss_is_made_good_or_told_and_never_silent(self, stage: Stage, channel: str) -> None:
+    async def test_loss_is_repaired_or_reported_and_never_silent(self, stage: Stage, channel: str) -> None:
         assert stage.lose is not None
         async with Reader(stage, channel) as reader, Reader(stage, channel, delivered=True) as other:
             await reader.until(lambda: reader.built)
@@ -280,7 +280,7 @@ class FaultContract:
                 assert ids == list(range(ids[0], ids[0] + len(ids)))
             await reader.until(lambda: agree(reader, other))
 
-    async def test_a_cut_connection_is_told_and_heals(self, stage: Stage, channel: str) -> None:
+    async def test_a_cut_connection_is_reported_and_heals(self, stage: Stage, channel: str) -> None:
         assert stage.cut is not None
         async with Reader(stage, channel, delivered=True) as reader:
             await reader.until(lambda: reader.built)

@@ -1,4 +1,4 @@
-"""A server that wants to hurt whoever reads it: bodies without an end, bombs, redirects, giant messages."""
+"""A hostile server: bodies without an end, decompression bombs, redirects, giant messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 
 BOMB_BYTES: Final = 400_000_000
 MEMORY_BOUND: Final = 150_000_000
-"""What a test may add to the memory of this process, where what is sent would take many times as much."""
+"""What a test may add to the memory of this process, where what is sent would need many times as much."""
 
 Attack = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -81,22 +81,22 @@ class Hostile:
         return await self._stream(request, body())
 
     async def redirect(self, request: web.Request) -> web.StreamResponse:
-        """Send whoever asks to another host."""
+        """Redirect every request to another host."""
         return web.Response(status=307, headers={"Location": f"http://localhost:{request.url.port}/elsewhere"})
 
     async def elsewhere(self, _: web.Request) -> web.StreamResponse:
-        """Answer at the address that nobody chose."""
+        """Answer at the address of the redirect."""
         self.redirected += 1
         return web.json_response([])
 
     async def deep(self, request: web.Request) -> web.StreamResponse:
-        """Send lists in lists in lists, where nobody looks."""
+        """Send deeply nested lists in a field that is not read."""
         nested = b'{"unread":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
         whole = nested if request.path.endswith("exchangeInfo") else b"[" + nested + b"]"
         return web.Response(body=whole, content_type="application/json")
 
     async def encoded(self, request: web.Request) -> web.StreamResponse:
-        """Send an encoding that nobody asked for."""
+        """Send an encoding that was not requested."""
 
         async def body() -> AsyncIterator[bytes]:
             yield b"{}"

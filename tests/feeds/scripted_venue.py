@@ -1,4 +1,4 @@
-"""A small real venue under a test's hand: it sends what it is told to, over real sockets."""
+"""A small real venue under a test's hand: it sends scripted messages over real sockets."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ScriptedVenue:
             await self._runner.cleanup()
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 60) -> None:
-        """Wait until something is so, looked at after each thing that happens here."""
+        """Wait until a condition holds, checked after each thing that happens here."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(condition)
 
@@ -90,14 +90,14 @@ class ScriptedVenue:
                 transport.abort()
         await self.until(lambda: not self.sockets[root])
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         self.requests.append((path, dict(request.query)))
-        await self._tell()
+        await self._notify()
         answer = self.answers.get(path, web.json_response({"code": -1, "msg": "not laid out"}, status=404))
         if isinstance(answer, deque):
             answer = answer.popleft() if len(answer) > 1 else answer[0]
@@ -112,14 +112,14 @@ class ScriptedVenue:
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuse_sockets:
-            await self._tell()
+            await self._notify()
             return web.Response(status=self.refuse_sockets)
         root = request.match_info["root"]
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.sockets[root].append(socket)
         self.subscribed[socket] = set()
-        await self._tell()
+        await self._notify()
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -129,11 +129,11 @@ class ScriptedVenue:
                     names = self.subscribed[socket]
                     params = command.get("params", ())
                     names.update(params) if command["method"] == "SUBSCRIBE" else names.difference_update(params)
-                    await self._tell()
+                    await self._notify()
         finally:
             self.sockets[root].remove(socket)
             del self.subscribed[socket]
-            await self._tell()
+            await self._notify()
         return socket
 
 

@@ -108,7 +108,7 @@ def read(text: str | bytes) -> list[Any]:
         frame = decode_frame(text)
         return list(to_events(frame.data, 7)) if frame.data is not None else []
     except (msgspec.MsgspecError, ValueError):
-        # What the connection takes for malformed; anything else would end its socket.
+        # What the connection reports as malformed; anything else would end its socket.
         assert isinstance(stream_name(text), str)
         return []
 

@@ -253,7 +253,7 @@ async def test_a_history_that_knows_nothing_of_a_symbol_is_missing_and_not_zero(
             await feed.past.page(HOURLY, Span(start_us=0, end_us=3_600_000_000))
 
 
-async def test_a_quiet_time_is_told_from_one_that_the_history_does_not_know(
+async def test_a_quiet_time_differs_from_one_that_the_history_does_not_know(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     """It answers nothing in both cases: what it has from before proves that nothing was liquidated."""
@@ -288,7 +288,7 @@ async def test_a_quiet_time_is_told_from_one_that_the_history_does_not_know(
         assert len(venue.calls("liquidations")) == asked + 1, "what is known is not asked for again"
 
 
-async def test_a_history_that_fails_is_told_and_live_orders_go_on(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+async def test_a_history_that_fails_is_reported_and_live_orders_go_on(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     venue.answers["premiumIndex"] = PREMIUM
     venue.answers["liquidations"] = web.Response(status=500)
     async with (
@@ -329,7 +329,7 @@ async def test_liquidations_of_a_hole_come_from_the_history_and_each_once(
         assert (await next_of(stream, Liquidation)).time_us == 4_000_000
 
 
-async def test_without_a_history_a_hole_of_liquidations_is_told(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+async def test_without_a_history_a_hole_of_liquidations_is_reported(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     venue.answers["premiumIndex"] = PREMIUM
     async with feed_on(venue) as feed, aclosing(feed.stream(LIQUIDATIONS)) as stream:
         await next_of(stream, Status)
@@ -370,7 +370,7 @@ async def test_mark_price_ticker_and_open_interest_open_with_the_present_value(
             assert (await next_of(stream, OpenInterest)).open_interest == 123.5
 
 
-async def test_another_process_of_the_venue_is_told_to_every_stream_and_what_is_newest_is_requested_again(
+async def test_another_process_of_the_venue_is_reported_to_every_stream_and_what_is_newest_is_requested_again(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["premiumIndex"] = deque([PREMIUM, PREMIUM | {"markPrice": "7.5"}])

@@ -93,6 +93,6 @@ def test_nonsense_is_an_error_that_a_feed_survives(text: bytes) -> None:
         decode_frame(text)
 
 
-def test_the_stream_of_a_malformed_event_can_still_be_told() -> None:
+def test_the_stream_of_a_malformed_event_can_still_be_identified() -> None:
     assert stream_name(b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade"}}') == "btcusdt@aggTrade"
     assert stream_name(b'{"stream":"btcusdt@agg') == ""

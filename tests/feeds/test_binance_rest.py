@@ -97,7 +97,7 @@ async def test_questions_leave_room_for_streams_and_both_for_books() -> None:
     assert granted.count(ROUTINE) == 25, "up to three quarters, past the questions that came before"
     tasks += [asyncio.create_task(ask(URGENT)) for _ in range(40)]
     await settle()
-    assert granted.count(URGENT) == 15, "and up to nine tenths at once, whoever waits"
+    assert granted.count(URGENT) == 15, "and up to nine tenths at once, in spite of waiting requests"
     await clock.advance(60)
     assert granted[90:] == [URGENT] * 25 + [ROUTINE] * 50, "the most urgent first"
     await clock.advance(600)
@@ -110,7 +110,7 @@ async def test_what_the_venue_says_was_used_counts_more_than_our_own_sum() -> No
     clock = ManualClock(0)
     budget = WeightBudget("binance", clock, limit=100)
     await budget.acquire(5)
-    budget.release(5, used=88)  # somebody else at this address
+    budget.release(5, used=88)  # another client at this address
     with pytest.raises(RateLimited) as refused:
         await budget.acquire(5, timeout_s=0.01)
     assert refused.value.retry_after_s > 0
@@ -132,7 +132,7 @@ async def test_a_request_that_was_given_up_returns_its_place() -> None:
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(429, 7), (418, 120)])
-async def test_nothing_is_sent_while_the_venue_has_told_us_to_wait(
+async def test_nothing_is_sent_while_the_venue_requires_a_wait(
     venue: ScriptedVenue, status: int, retry_after: int
 ) -> None:
     clock = ManualClock()
@@ -253,7 +253,7 @@ async def test_a_symbol_whose_steps_are_nonsense_is_left_out_and_the_others_stay
         assert [listing.instrument.symbol for listing in await feed.listings()] == ["B"]
 
 
-async def test_a_blocked_country_is_told_with_what_to_do_and_the_stream_keeps_trying(
+async def test_a_blocked_country_is_reported_with_what_to_do_and_the_stream_keeps_trying(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     clock = ManualClock()
@@ -271,7 +271,7 @@ async def test_a_blocked_country_is_told_with_what_to_do_and_the_stream_keeps_tr
         assert feed.origin.problem == ""
 
 
-async def test_an_unreachable_venue_is_told_and_found_again(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+async def test_an_unreachable_venue_is_reported_and_found_again(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     venue.refuse_sockets = 503
     venue.answers["depth"] = book(5)
     async with feed_on(venue) as feed, aclosing(feed.stream(BOOK)) as stream:
@@ -284,7 +284,7 @@ async def test_an_unreachable_venue_is_told_and_found_again(venue: ScriptedVenue
         assert feed.origin.problem == ""
 
 
-async def test_requests_of_people_fail_soon_where_nobody_listens() -> None:
+async def test_requests_of_people_fail_soon_without_a_listener() -> None:
     async with BinanceFeed(http_url="http://127.0.0.1:9", ws_url="ws://127.0.0.1:9") as feed:
         with pytest.raises(VenueUnreachable):
             await feed.listings()
@@ -292,7 +292,7 @@ async def test_requests_of_people_fail_soon_where_nobody_listens() -> None:
         assert "cannot be reached" in feed.origin.problem
 
 
-async def test_the_venues_clock_is_followed_while_anybody_reads(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+async def test_the_venues_clock_is_followed_while_there_are_readers(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     clock = ManualClock(1_000_000_000)
     venue.answers["time"] = {"serverTime": 5_000_000}
     venue.answers["depth"] = book(5)
@@ -307,19 +307,21 @@ async def test_the_venues_clock_is_followed_while_anybody_reads(venue: ScriptedV
             assert feed.now_us() == 5_001_000_000
 
 
-def test_trouble_with_an_exchange_of_ours_asks_nobody_to_look_after_the_network() -> None:
+def test_failures_of_our_own_exchange_do_not_blame_the_network() -> None:
     problems = Problems("sim", ours=True)
     problems.report("socket", VenueUnreachable("sim", "connection refused"))
-    told = (
+    sentence = (
         "The exchange of this server does not answer (connection refused). If it has ended, it is being started again."
     )
-    assert problems.text == told
+    assert problems.text == sentence
     problems.report("socket", None)
     assert problems.text == ""
 
 
 @pytest.mark.parametrize("place", ["rest", "socket"])
-async def test_a_403_of_a_content_network_is_told_as_a_block(venue: ScriptedVenue, feed_on: OpenOn, place: str) -> None:
+async def test_a_403_of_a_content_network_is_reported_as_a_block(
+    venue: ScriptedVenue, feed_on: OpenOn, place: str
+) -> None:
     if place == "socket":
         venue.refuse_sockets = 403
     venue.answers["depth"] = web.Response(status=403, text="<html><body>Request blocked.</body></html>")

@@ -48,7 +48,7 @@ async def test_a_book_opens_with_a_snapshot_and_goes_on_with_the_diffs_that_join
         assert after.bids == [(100.0, 0.0)]
 
 
-async def test_a_missing_diff_is_told_as_a_gap_and_healed_by_a_new_snapshot(
+async def test_a_missing_diff_is_reported_as_a_gap_and_healed_by_a_new_snapshot(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["depth"] = deque([book(102), book(150)])
@@ -62,7 +62,7 @@ async def test_a_missing_diff_is_told_as_a_gap_and_healed_by_a_new_snapshot(
         assert feed.statistics()["gaps"] == 1
 
 
-async def test_a_cut_connection_is_told_and_heals_without_ending_the_stream(
+async def test_a_cut_connection_is_reported_and_heals_without_ending_the_stream(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["depth"] = deque([book(102), book(500)])
@@ -93,7 +93,7 @@ async def test_trades_open_with_the_past_and_each_comes_once_in_the_order_of_ids
         assert ids == list(range(1, 12))
 
 
-async def test_missing_trades_are_fetched_by_id_so_that_nobody_notices(venue: ScriptedVenue, feed_on: OpenOn) -> None:
+async def test_missing_trades_are_fetched_by_id_without_a_gap(venue: ScriptedVenue, feed_on: OpenOn) -> None:
     def answer(request: web.Request) -> Any:
         if (first := request.query.get("fromId")) is None:
             return past_trades(1, 10)
@@ -122,7 +122,7 @@ async def test_trades_that_the_venue_no_longer_has_are_a_gap_with_their_number(
         assert (await next_of(stream, Trade)).sequence == 8
 
 
-async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_and_the_tape_starts_again(
+async def test_trade_ids_that_go_back_with_current_timestamps_are_reported_with_the_first_and_the_tape_starts_again(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["aggTrades"] = deque([past_trades(1_001, 1_003), past_trades(1, 4)])
@@ -139,7 +139,7 @@ async def test_trade_ids_that_go_back_at_the_time_of_now_are_told_with_the_first
         assert (await next_of(stream, Status)).state == "live"
 
 
-async def test_update_ids_that_go_back_at_the_time_of_now_are_told_with_the_first_to_all_that_keep_a_past(
+async def test_update_ids_that_go_back_with_current_timestamps_are_reported_with_the_first_to_all_that_keep_a_past(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["depth"] = deque([book(5_000), book(102)])
@@ -169,7 +169,7 @@ async def test_an_unknown_symbol_ends_the_stream_with_that_error(venue: Scripted
             await next_of(stream, BookSnapshot)
 
 
-async def test_a_malformed_frame_is_counted_and_told_and_the_stream_goes_on(
+async def test_a_malformed_frame_is_counted_and_reported_and_the_stream_goes_on(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     venue.answers["aggTrades"] = past_trades(1, 1)

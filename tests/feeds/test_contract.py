@@ -27,16 +27,16 @@ class TestEveryStream(StreamContract):
 @pytest.mark.parametrize("stage", ["spot"], indirect=True)
 @pytest.mark.parametrize("channel", SPOT_CHANNELS)
 class TestEveryStreamOfSpot(StreamContract, FaultContract):
-    test_loss_is_made_good_or_told_and_never_silent = None  # type: ignore[assignment]
+    test_loss_is_repaired_or_reported_and_never_silent = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("stage", [*FAULTY_STAGES, "spot"], indirect=True)
 @pytest.mark.parametrize("channel", ["book", "trades"])
 class TestLostFrames(FaultContract):
-    test_a_cut_connection_is_told_and_heals = None  # type: ignore[assignment]
+    test_a_cut_connection_is_reported_and_heals = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("stage", FAULTY_STAGES, indirect=True)
 @pytest.mark.parametrize("channel", CHANNELS)
 class TestCutConnections(FaultContract):
-    test_loss_is_made_good_or_told_and_never_silent = None  # type: ignore[assignment]
+    test_loss_is_repaired_or_reported_and_never_silent = None  # type: ignore[assignment]

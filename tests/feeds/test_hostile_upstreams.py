@@ -1,4 +1,4 @@
-"""Upstreams that are hostile or broken: nothing of theirs is read without a limit, and each is told as what it is."""
+"""Hostile or broken upstreams: nothing of theirs is read without a limit, and each is reported as what it is."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ ATTACKS: dict[str, tuple[Callable[[Hostile], Attack], str]] = {
 
 @pytest.mark.parametrize("upstream", UPSTREAMS, ids=lambda upstream: upstream.__name__)
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_an_answer_without_measure_is_given_up_told_and_logged_once(
+async def test_an_endless_answer_is_given_up_reported_and_logged_once(
     venue: ScriptedVenue,
     upstream: Callable[[ScriptedVenue], AbstractAsyncContextManager[tuple[str, Ask]]],
     attack: str,
@@ -95,8 +95,8 @@ async def test_an_answer_without_measure_is_given_up_told_and_logged_once(
         assert memory() - before < MEMORY_BOUND
         assert hostile.sent < 120_000_000  # three times 16 MB, and what the sockets' buffers hold
         assert not hostile.redirected
-        told = [record for record in caplog.records if text in record.getMessage()]
-        assert [record.levelno for record in told] == [logging.WARNING], "once, however often it happens"
+        logged = [record for record in caplog.records if text in record.getMessage()]
+        assert [record.levelno for record in logged] == [logging.WARNING], "once, however often it happens"
         for sane in (path, f"v1/{path}"):
             venue.answers[sane] = {"symbols": []} if path == "exchangeInfo" else []
         assert await ask() == []
@@ -125,7 +125,7 @@ async def test_an_answer_that_drips_is_given_up_in_time(
     await feed.__aexit__(None, None, None)
 
 
-async def test_a_book_of_a_million_levels_is_refused_and_the_next_one_taken(
+async def test_a_book_of_a_million_levels_is_refused_and_the_next_one_applied(
     venue: ScriptedVenue, feed_on: OpenOn, caplog: pytest.LogCaptureFixture
 ) -> None:
     hostile = Hostile()
@@ -197,10 +197,10 @@ async def test_a_frame_that_cannot_be_read_costs_no_socket_and_is_logged_once(
         await next_of(books, BookSnapshot)
         for _ in range(50):
             await venue.send_text(DEPTH_STREAM, frame)
-        told = await next_of(books, Status)
-        while not told.reason:
-            told = await next_of(books, Status)
-        assert reason in told.reason
+        status = await next_of(books, Status)
+        while not status.reason:
+            status = await next_of(books, Status)
+        assert reason in status.reason
         # What was in it is missing now: the chain shows it.
         await venue.send(DEPTH_STREAM, depth(13, 14, 12))
         await next_of(books, Gap)
@@ -264,7 +264,7 @@ async def _one_header_without_an_end(_: asyncio.StreamReader, writer: asyncio.St
 
 @pytest.mark.parametrize("serve", [_headers_without_an_end, _one_header_without_an_end])
 @pytest.mark.parametrize("kind", ["binance", "history", "another server"])
-async def test_an_answer_whose_headers_do_not_end_is_given_up_and_told(serve: Serve, kind: str) -> None:
+async def test_an_answer_whose_headers_do_not_end_is_given_up_and_reported(serve: Serve, kind: str) -> None:
     clock = ManualClock()
     async with listening(serve) as port:
         url = f"http://127.0.0.1:{port}"
@@ -294,7 +294,7 @@ async def test_an_answer_whose_headers_do_not_end_is_given_up_and_told(serve: Se
     ids=["never", "redirect", "headers"],
 )
 @pytest.mark.parametrize("kind", ["venue", "server"])
-async def test_a_handshake_that_never_ends_or_leads_elsewhere_is_given_up_and_told(
+async def test_a_handshake_that_never_ends_or_leads_elsewhere_is_given_up_and_reported(
     serve: Serve, reason: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "OPEN_TIMEOUT_S", 0.1)
@@ -312,7 +312,7 @@ async def test_a_handshake_that_never_ends_or_leads_elsewhere_is_given_up_and_to
             assert reason in feed.origin.problem or kind == "venue"
 
 
-async def test_another_server_that_says_no_hello_is_given_up_and_told(
+async def test_another_server_that_says_no_hello_is_given_up_and_reported(
     venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote_link, "HELLO_S", 0.1)
@@ -325,7 +325,7 @@ async def test_another_server_that_says_no_hello_is_given_up_and_told(
             assert down.reason == "it said no hello within 0.1 s"
 
 
-async def test_a_refusal_is_told_in_one_line_of_bounded_length(venue: ScriptedVenue) -> None:
+async def test_a_refusal_is_reported_in_one_line_of_bounded_length(venue: ScriptedVenue) -> None:
     from aiohttp import web
 
     rest = BinanceRest(venue.http_url, venue="binance", clock=ManualClock())

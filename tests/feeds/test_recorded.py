@@ -108,7 +108,7 @@ async def test_what_is_not_recorded_is_said(tmp_path: Path):
 async def _until(reached: Callable[[], bool]) -> None:
     """Let the replay work in its thread and on the loop until something holds."""
     async with asyncio.timeout(30):
-        while not reached():  # noqa: ASYNC110 - the state of a fold, which signals nobody in a test
+        while not reached():  # noqa: ASYNC110 - the state of a fold, which signals nothing in a test
             await asyncio.sleep(0)
 
 
@@ -135,7 +135,7 @@ async def test_its_past_ends_at_the_playhead(tmp_path: Path):
         await feed.page(Topic(VENUE, "BTCUSDT", "candles", "1m"), Span())
 
 
-async def test_it_plays_only_while_somebody_reads(tmp_path: Path):
+async def test_it_plays_only_while_there_are_readers(tmp_path: Path):
     digests = record(tmp_path / "rec", 60)
     clock = ManualClock(1_800_000_000_000_000)
     feed = RecordedFeed(RecordingFiles(tmp_path / "rec"), clock=clock)

@@ -38,7 +38,7 @@ def test_only_what_may_pass_by_itself_is_tried_again() -> None:
     st.floats(1, 4),
     st.integers(0, 2**32),
 )
-def test_each_delay_is_from_the_upper_half_of_a_bound_that_grows_up_to_the_most(
+def test_each_delay_is_from_the_upper_half_of_a_bound_that_grows_up_to_the_maximum(
     first_s: float, times: float, factor: float, seed: int
 ) -> None:
     max_s = first_s * times
@@ -107,8 +107,8 @@ async def pauses(rig: Rig, *, refusals: int) -> list[float]:
     rig.add_fault("cut", stream=rig.stream("trades"))
     while attempts <= refusals:
         await rig.run(STEP_S)
-        told = rig.server.statistics()
-        tried = told["faults"].get("status", 0) - before + len(told["connections"])
+        counts = rig.server.statistics()
+        tried = counts["faults"].get("status", 0) - before + len(counts["connections"])
         if tried > attempts:
             attempts = tried
             tried_us.append(rig.clock.now_us())

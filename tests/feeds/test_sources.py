@@ -1,4 +1,4 @@
-"""Which feed a source means, and that the embedded exchange runs only while somebody uses it."""
+"""Which feed a source means, and that the embedded exchange runs only while it is used."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def simulations() -> set[int]:
 
 
 @pytest.mark.parametrize("continued", [False, True])
-async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_replaced_when_it_dies(
+async def test_the_embedded_exchange_runs_only_while_it_is_used_and_is_replaced_when_it_dies(
     continued: bool,
 ) -> None:
     before = simulations()
@@ -147,7 +147,7 @@ async def test_the_embedded_exchange_runs_only_while_somebody_uses_it_and_is_rep
         async with aclosing(feed.stream(Topic("sim", "BTCUSDT", "book"))) as stream:
             await next_of(stream, BookSnapshot, within_s=20)
             (started,) = simulations() - before
-            assert feed.origin.epoch == epochs[0], "what was told before the process started is told right"
+            assert feed.origin.epoch == epochs[0], "the epoch before the process started is right"
             psutil.Process(started).kill()
             assert isinstance(await next_of(stream, Gap), Gap)
             await next_of(stream, BookSnapshot, within_s=20)
@@ -188,7 +188,7 @@ async def test_a_simulation_after_a_pause_has_the_past_that_it_showed(
             assert feed.origin.epoch == before
         assert feed.statistics()["process_starts"] == 2
         (old_trades, old_bars), (new_trades, new_bars) = runs
-        # Time goes on; it is the same trade where nobody has traded meanwhile.
+        # Time goes on; it is the same trade where there was none meanwhile.
         assert (old_trades[0].sequence or 0) <= (new_trades[0].sequence or 0)
         assert old_bars[-1].open_us <= new_bars[-1].open_us
         shared = {trade.sequence: trade for trade in new_trades}
@@ -266,7 +266,7 @@ async def test_the_bars_of_a_tape_are_those_of_its_trades(recordings: Path) -> N
     assert bars == expected
 
 
-async def test_an_inbox_that_is_full_tells_how_much_was_lost_and_goes_on() -> None:
+async def test_an_inbox_that_is_full_reports_how_much_was_lost_and_goes_on() -> None:
     inbox: Inbox[str] = Inbox(3, overflow=lambda lost: f"lost {lost}")
     for number in range(5):
         inbox.put(str(number))

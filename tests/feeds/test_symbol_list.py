@@ -138,8 +138,8 @@ async def test_an_odd_row_is_counted_and_logged_once(
         for _ in range(3):
             await feed.listings()
         assert feed.statistics()["rest_rows_left_out"] == 4  # one of the limits is odd as well
-        told = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
-        assert [text.partition(":")[0] for text in told] == [
+        logged = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+        assert [text.partition(":")[0] for text in logged] == [
             "exchangeInfo limits",
             "exchangeInfo",
             "ticker/24hr",
@@ -176,7 +176,7 @@ async def test_a_list_without_figures_is_a_list_and_is_asked_for_again_soon(
         assert len(venue.calls("exchangeInfo")) == asked, "a list that has them is kept"
 
 
-async def test_a_symbol_whose_row_is_odd_or_whose_list_is_empty_is_not_taken_for_delisted(
+async def test_a_symbol_whose_row_is_odd_or_whose_list_is_empty_is_not_reported_as_delisted(
     venue: ScriptedVenue, feed_on: OpenOn
 ) -> None:
     for name, rows in LISTS.items():

@@ -97,7 +97,7 @@ async def test_what_another_server_says_of_its_source_is_bounded(venue: Scripted
         assert down.reason == "its hello has no name of a venue"
         async with asyncio.timeout(60):
             await subscribed.wait()
-        told = feed.origin
-        assert len(told.epoch) == len(told.problem) == 200
-        assert (told.simulated, told.absent, told.venue) == (False, (), "remote")
+        described = feed.origin
+        assert len(described.epoch) == len(described.problem) == 200
+        assert (described.simulated, described.absent, described.venue) == (False, (), "remote")
         assert max(map(len, feed._link.origin)) < 20, "only what is known is kept"

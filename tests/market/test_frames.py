@@ -46,7 +46,7 @@ def market(feed: ScriptedFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         engine.stop()
 
 
-def told(market: Market, feed: ScriptedFeed, topic: Topic, *events: Event) -> None:
+def send_all(market: Market, feed: ScriptedFeed, topic: Topic, *events: Event) -> None:
     """Send events of a topic on the engine's thread, as a feed does."""
 
     async def put() -> None:
@@ -113,7 +113,7 @@ def test_a_book_that_was_held_before_its_tick_changed_gives_the_prices_of_the_ne
     feed.rows = [Listing(instrument=finer, ticker=ticker("BTCUSDT", 50_000.0, 1e9))]
     odd = bid + tick / 10
     feed.preludes[topic] = [snapshot(NOW_US, [(odd, 1.0)], [(ask, 2.0)], update_id=2), live(NOW_US)]
-    told(market, feed, topic, feed.preludes[topic][0])
+    send_all(market, feed, topic, feed.preludes[topic][0])
     deadline = time.monotonic() + 60
     while of.book.df["price"].tolist() != pytest.approx([ask, odd], rel=1e-12):
         assert time.monotonic() < deadline, of.book.df
@@ -157,7 +157,7 @@ async def test_what_comes_of_a_slow_channel_is_iterated(market: Market, feed: Sc
     async with asyncio.timeout(60):
         while not reading.done():
             number += 1
-            await asyncio.to_thread(told, market, feed, topic, event(number))
+            await asyncio.to_thread(send_all, market, feed, topic, event(number))
     await reading
     numbers = [one.time_us - NOW_US for one in got]
     assert [event(n) for n in numbers] == got

@@ -90,7 +90,7 @@ def test_an_error_below_a_cell_is_the_callers_line_and_one_sentence(
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork_is_told_that_the_market_is_its_parents_and_may_connect(market: Market) -> None:
+def test_a_fork_learns_that_the_market_is_its_parents_and_may_connect(market: Market) -> None:
     assert len(market["BTCUSDT"].trades.df)
     context = multiprocessing.get_context("fork")
     answers = context.Queue()

@@ -1,4 +1,4 @@
-"""The same DataFrames, whoever carries the data: the process that reads the venue, a server of it, a server of that."""
+"""The same DataFrames, however the data arrives: the process that reads the venue, a server of it, a server of that."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ def markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Market]]:
 
 def _comparable(frame: pd.DataFrame) -> dict[str, Any]:
     """What must be the same in ``attrs``: all but whose source it is, and when it was read or first held."""
-    told: dict[str, Any] = {str(name): value for name, value in frame.attrs.items()}
+    kept: dict[str, Any] = {str(name): value for name, value in frame.attrs.items()}
     for name in ("source", "time_us", "times"):
-        told.pop(name, None)
-    quality = dict(told.pop("quality", {}))
+        kept.pop(name, None)
+    quality = dict(kept.pop("quality", {}))
     quality.pop("since_us", None)
-    return {**told, "quality": quality}
+    return {**kept, "quality": quality}
 
 
 def _difference(frames: list[pd.DataFrame]) -> str:

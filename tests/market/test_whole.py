@@ -1,4 +1,4 @@
-"""A stream says when it is whole: at whatever moment of a prelude somebody reads, the answer is whole or marked."""
+"""A stream says when it is whole: at whatever moment of a prelude it is read, the answer is whole or marked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STEPS = st.sampled_from(
 
 
 def past_of(channel: Channel) -> list[Event]:
-    """What the venue has of a channel before anybody looks."""
+    """What the venue has of a channel before the first reader."""
     match channel:
         case "book":
             sides = raw_levels([(100.0, 1.0)]), raw_levels([(100.1, 1.0)])
@@ -83,7 +83,7 @@ def candles_with(candles: TopicState, trades: TopicState) -> StudyState:
 
 
 def all_of(events: Sequence[Event], state: State) -> bool:
-    """Tell whether a fold has everything of some events."""
+    """Return whether a fold has everything of some events."""
     fold = fold_for(input_topics(state.topic)[0], BTC)
     for event in events:
         fold.apply(event)

@@ -29,7 +29,7 @@ class Case:
     """A fault on a channel.
 
     Args:
-        seen_s: Within so long it must be seen; None where nothing is lost, so that nothing may be told.
+        seen_s: Within so long it must be seen; None where nothing is lost, so that nothing may be reported.
         healed_s: So long after its end the topic must be live and equal to the truth.
         lasts_s: How long it lasts; 0 for one that strikes and is over.
         strike: Brings it about.
@@ -108,10 +108,10 @@ def _add(rig: Rig, kind: str, **options: Any) -> None:
 
 
 async def measure(case: Case) -> Figures:
-    """Let a fault strike while every channel is watched, and look until all of them are equal to the truth.
+    """Inject a fault while every channel is watched, and check until all of them are equal to the truth.
 
     Raises:
-        AssertionError: It was not seen, told where nothing was lost, or not healed, each within its bound.
+        AssertionError: It was not seen, reported where nothing was lost, or not healed, each within its bound.
     """
     # Spot sends its bars each two seconds.
     every_us = 2_000_000 if case.market == "spot" else 1_000_000
@@ -138,11 +138,11 @@ async def measure(case: Case) -> Figures:
                     break
             else:
                 healed_s = 0.0
-            assert passed_s < case.lasts_s + _PATIENCE_S, f"{case}: {_told(rig, states)}"
+            assert passed_s < case.lasts_s + _PATIENCE_S, f"{case}: {_report(rig, states)}"
             await rig.run(0.05)
         lapses = tuple(dict.fromkeys(lapse.state for lapse in state.quality.intervals()))
         if case.seen_s is None:
-            assert not lapses, f"{case}: nothing was lost and {state.quality.intervals()} was told"
+            assert not lapses, f"{case}: nothing was lost and {state.quality.intervals()} was reported"
         else:
             assert seen_s is not None
             assert seen_s <= case.seen_s, f"{case}: seen only after {seen_s} s"
@@ -154,7 +154,7 @@ def _equal(rig: Rig, states: list[TopicState]) -> bool:
     return all(live(state) and not differences(rig, state) for state in states)
 
 
-def _told(rig: Rig, states: list[TopicState]) -> dict[str, Any]:
+def _report(rig: Rig, states: list[TopicState]) -> dict[str, Any]:
     return {
         state.topic.channel: (state.quality.wire().state, state.quality.reason, found)
         for state in states
@@ -206,7 +206,7 @@ def _cases() -> list[Case]:
         needed = {"trades": "drop", "open_interest": ""}.get(channel, "cut")
         seen_s = {"open_interest": 10.1, "trades": 1.2}.get(channel, 0.6)
         for status, healed_s in ((429, 30.0), (418, 30.0), (451, 75.0), (503, 16.0)):
-            # A block is looked at again only after a minute: once is enough.
+            # A block is checked again only after a minute: once is enough.
             strike = answers("status", needed=needed, status=status, seconds=7, count=1 if status == 451 else 2)
             add(channel, f"REST {status}", strike, seen_s, healed_s)
         add(channel, "REST malformed", answers("malformed", needed=needed), seen_s, 16.0)

@@ -60,7 +60,7 @@ class _CountingSelector(selectors.DefaultSelector):
 
 
 class QuietLoop(asyncio.SelectorEventLoop):
-    """A loop of which one can tell that no socket has anything to say."""
+    """A loop that knows whether any socket has something to read."""
 
     def __init__(self) -> None:
         self.counting = _CountingSelector()
@@ -76,7 +76,7 @@ class QuietLoop(asyncio.SelectorEventLoop):
 
 
 def on_quiet_loop(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run something on a loop that can tell when nothing is on its way."""
+    """Run something on a loop that knows when nothing is on its way."""
     with asyncio.Runner(loop_factory=QuietLoop) as runner:
         return runner.run(coroutine)
 
@@ -193,13 +193,13 @@ class Rig:
         await self.run(-self.clock.now_us() / 1e6 % 1)
         await self._venue.begin(seed)
 
-    async def until(self, condition: Callable[[], bool], *, within_s: float, told: str = "") -> float:
-        """Let time pass until something is so; returns how long it took."""
+    async def until(self, condition: Callable[[], bool], *, within_s: float, waits_for: str = "") -> float:
+        """Let time pass until something is so; returns the seconds that passed."""
         await quiet_loop().quiet()
         start_us = self.clock.now_us()
         while not condition():
             passed_s = (self.clock.now_us() - start_us) / 1e6
-            assert passed_s < within_s, f"not within {within_s} s: {told}"
+            assert passed_s < within_s, f"not within {within_s} s: {waits_for}"
             await self.run(STEP_S)
         return (self.clock.now_us() - start_us) / 1e6
 
@@ -214,7 +214,7 @@ class Rig:
 
 
 def live(state: TopicState) -> bool:
-    """Tell whether a topic's data can be trusted now."""
+    """Return whether a topic's data can be trusted now."""
     return state.quality.wire().state == "live"
 
 

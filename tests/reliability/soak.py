@@ -48,7 +48,7 @@ def symbols(rig: Rig) -> list[str]:
 
 
 def _draw(rig: Rig, random: Random) -> tuple[str, Callable[[], Any]]:
-    """Choose a fault: often what is frequent on a bad day, seldom what takes long to heal."""
+    """Choose a fault: often what is frequent on a bad day, seldom what heals slowly."""
     stream = random.choice(_streams(rig))
     # Frames of liquidations are rare: a fault of many would leave all of them to the history.
     most = 2 if stream.endswith("@forceOrder") else 200

@@ -51,10 +51,15 @@ def test_a_clean_market_reports_no_lapse_in_100_seconds():
         await rig.run(100)
         assert lapses(states) == {}
         assert {state.quality.state.value for state in states} == {"live"}
-        told = rig.hub.statistics()
-        assert (told["gaps"], told["frozen_streams"], told["clock_jumps"], told["crossed_books"]) == (0, 0, 0, 0)
-        assert told["audits"] >= 1
-        assert (told["audit_differences"], told["audits_inconclusive"]) == (0, 0)
+        counts = rig.hub.statistics()
+        assert (counts["gaps"], counts["frozen_streams"], counts["clock_jumps"], counts["crossed_books"]) == (
+            0,
+            0,
+            0,
+            0,
+        )
+        assert counts["audits"] >= 1
+        assert (counts["audit_differences"], counts["audits_inconclusive"]) == (0, 0)
 
     play(scene, symbols=24)
 
@@ -86,7 +91,7 @@ def test_a_frozen_channel_is_stale_while_its_neighbours_speak(channel: Channel, 
     async def scene(rig: Rig) -> None:
         states = await opened(rig)
         fault = rig.add_fault("freeze", stream=rig.stream(channel), count=-1)
-        await rig.until(lambda: states[channel].quality.state.value == "stale", within_s=within_s, told=channel)
+        await rig.until(lambda: states[channel].quality.state.value == "stale", within_s=within_s, waits_for=channel)
         others = [state for state in states.values() if state.topic.channel != channel]
         assert lapses(others) == {}
         rig.server.faults.remove(fault.id)
@@ -97,7 +102,7 @@ def test_a_frozen_channel_is_stale_while_its_neighbours_speak(channel: Channel, 
 
 
 @pytest.mark.parametrize("seconds", [60.0, -60.0, 5.0, -5.0])
-def test_a_jump_of_the_clock_is_told_within_a_second_on_every_topic_and_passes(seconds: float):
+def test_a_jump_of_the_clock_is_reported_within_a_second_on_every_topic_and_passes(seconds: float):
     async def scene(rig: Rig) -> None:
         states = await opened(rig)
         await rig.run(5)
@@ -112,7 +117,7 @@ def test_a_jump_of_the_clock_is_told_within_a_second_on_every_topic_and_passes(s
     play(scene, symbols=2)
 
 
-def test_a_silent_socket_is_told_on_all_of_its_topics():
+def test_a_silent_socket_is_reported_on_all_of_its_topics():
     async def scene(rig: Rig) -> None:
         states = await opened(rig)
         rig.add_fault("delay", stream=rig.stream("trades"), seconds=4.0, count=1)
@@ -124,7 +129,7 @@ def test_a_silent_socket_is_told_on_all_of_its_topics():
     play(scene, symbols=2)
 
 
-def test_missing_trades_are_told_with_their_number_and_fetched():
+def test_missing_trades_are_reported_with_their_number_and_fetched():
     async def scene(rig: Rig) -> None:
         trades = (await opened(rig))["trades"]
         rig.add_fault("drop", stream=rig.stream("trades"), count=3)
@@ -158,7 +163,7 @@ def spoil(state: TopicState, levels: Callable[[Book], tuple[list[Any], list[Any]
 
 
 @pytest.mark.parametrize(("read", "within_s"), [(True, 0.35), (False, 1.1)], ids=["read", "held open only"])
-def test_a_crossed_book_is_told_at_once_and_rebuilt(read: bool, within_s: float):
+def test_a_crossed_book_is_reported_at_once_and_rebuilt(read: bool, within_s: float):
     async def scene(rig: Rig) -> None:
         state = (await opened(rig))["book"]
         if read:

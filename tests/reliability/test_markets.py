@@ -1,4 +1,4 @@
-"""Symbols that are not traded, and sockets that only answer: told as what they are, and never as live."""
+"""Symbols that are not traded, and sockets that only answer commands: reported as such, and never as live."""
 
 from __future__ import annotations
 

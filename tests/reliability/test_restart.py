@@ -1,4 +1,4 @@
-"""A venue that is started again with another state: told soon, and every topic is then that of the new one."""
+"""A venue that restarts with another state: reported soon, and every topic is then that of the new one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.reliability.truth import differences
 
 pytestmark = pytest.mark.reliability
 
-TOLD_WITHIN_S = 3.0
+REPORTED_WITHIN_S = 3.0
 """Of the socket's coming back: a trade has to come that is a second younger than the last one."""
 
 
@@ -38,8 +38,8 @@ def test_after_a_restart_with_other_ids_every_topic_is_that_of_the_new_venue(dow
             await rig.restart(seed=8, down_s=down_s)
             kept = [state for state in states if state.topic.channel in ("trades", "candles", "liquidations")]
             await rig.until(lambda: all(state.reconnects for state in kept), within_s=35)
-            await rig.until(lambda: all(state.restarts for state in kept), within_s=TOLD_WITHIN_S)
-            assert {state.restarts for state in kept} == {1}, "each is told once"
+            await rig.until(lambda: all(state.restarts for state in kept), within_s=REPORTED_WITHIN_S)
+            assert {state.restarts for state in kept} == {1}, "each is reported once"
             await becomes_equal(rig, states, within_s=20)
             await rig.run(70)
             await becomes_equal(rig, states, within_s=10)

@@ -116,8 +116,8 @@ def _liquidations(state: LiquidationState, market: SymbolMarket, rig: Rig) -> li
         return (fact.time_us // 1_000, fact.side, fact.lots_filled, numbers.average(fact.average_price))
 
     facts = market.liquidation_orders(START_US, now_us)
-    told = [fact for fact in facts if fact.event_us // 1_000 * 1_000 <= now_us - 1_000_000]
-    real = Counter(map(key, told))
+    settled = [fact for fact in facts if fact.event_us // 1_000 * 1_000 <= now_us - 1_000_000]
+    real = Counter(map(key, settled))
     held = Counter(
         (order.time_us // 1_000, order.side, instrument.lots(order.size), numbers.average(order.price))
         for order in state.view()
@@ -140,8 +140,8 @@ def _liquidations(state: LiquidationState, market: SymbolMarket, rig: Rig) -> li
         for side, column in (("buy", columns.buy), ("sell", columns.sell)):
             buckets = columns.start_us.tolist()
             expected = [sums.get((bucket, side), 0.0) for bucket in buckets]
-            doubt = np.array([rounded[bucket, side] for bucket in buckets]) + 0.01
-            unlike = np.abs(column - expected) > doubt + 1e-6 * np.abs(expected)
+            tolerance = np.array([rounded[bucket, side] for bucket in buckets]) + 0.01
+            unlike = np.abs(column - expected) > tolerance + 1e-6 * np.abs(expected)
             if unlike.any():
                 found.append(f"{side} volume of {int(unlike.sum())} minutes")
     return found

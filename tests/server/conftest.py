@@ -181,7 +181,7 @@ class Child:
 
 
 def wait_for_port(port: int) -> None:
-    """Wait until somebody listens: Jupyter prints its address a little earlier."""
+    """Wait until the port answers: Jupyter prints its address a little earlier."""
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Requests that two servers may read differently: what one takes for a body is the other's next request."""
+"""Requests that two servers may read differently: the body of one is the next request of the other."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ class Expected(NamedTuple):
 
 PUBLIC, PRIVATE, OPEN = Expected(200, 401, 101), Expected(403, 403, 403), Expected(200, 200, 101)
 TABLE: dict[tuple[str, str], Expected] = {
-    # orderfox serve: anybody reads, our token writes, a page of another site opens no socket. Whoever has the token
-    # is let in from everywhere: no page can send the header unless it was told the token.
+    # orderfox serve: anybody reads, our token writes, a page of another site opens no socket. A client with the token
+    # is let in from everywhere: no page can send the header unless it knows the token.
     ("serve", "nobody"): PUBLIC,
     ("serve", "a wrong token"): PUBLIC,
     ("serve", "the token"): OPEN,
@@ -97,7 +97,7 @@ TABLE: dict[tuple[str, str], Expected] = {
     ("extension", "a listed origin"): PRIVATE,
     ("extension", "a listed origin with the token"): OPEN,
     ("extension", "an opaque origin"): PRIVATE,
-    # The extension with public reading: writing stays Jupyter's, and whoever reads is asked for no token.
+    # The extension with public reading: writing stays Jupyter's, and reading needs no token.
     ("public extension", "nobody"): Expected(200, 403, 101),
     ("public extension", "a wrong token"): Expected(200, 403, 101),
     ("public extension", "the token"): OPEN,
@@ -148,7 +148,7 @@ def test_table_has_every_route_and_every_situation() -> None:
 
 
 @pytest.mark.parametrize(("kind", "situation"), TABLE)
-async def test_every_route_lets_in_whom_it_should_and_nobody_else(address: str, kind: str, situation: str) -> None:
+async def test_every_route_admits_only_whom_it_should(address: str, kind: str, situation: str) -> None:
     headers, expected = SITUATIONS[situation], TABLE[kind, situation]
     found: dict[str, int] = {}
     async with ClientSession(headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
@@ -194,7 +194,7 @@ async def test_login_by_cookie_reads_and_writes_only_with_the_page_s_own_word(ad
 
 
 @pytest.mark.parametrize("kind", ["serve", "extension", "public extension"])
-async def test_preflight_tells_listed_origins_what_they_may_and_others_nothing(address: str, kind: str) -> None:
+async def test_preflight_answers_listed_origins_and_no_others(address: str, kind: str) -> None:
     async with ClientSession() as session:
         for path in (*READS, *WRITES):
             for origin in (FRIEND, STRANGER):
@@ -250,7 +250,7 @@ SECRETS = {
 
 async def test_secrets_are_in_no_answer_and_in_no_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    told: list[str] = []
+    answered: list[str] = []
     async with serve(**SECRETS) as server:
         async with ClientSession(headers=RIGHT) as session:
             for path in (
@@ -262,17 +262,17 @@ async def test_secrets_are_in_no_answer_and_in_no_log(serve: Serve, caplog: pyte
             ):
                 for method in ("GET", "POST"):
                     async with session.request(method, f"{server.url}{path}") as response:
-                        told += [await response.text(), str(response.headers)]
+                        answered += [await response.text(), str(response.headers)]
         for path in (*STREAMS, "api/v1/ws/orderbook/NOPE"):
             async with connect(server.ws_url + path, additional_headers=RIGHT) as socket:
-                told.append(str(await socket.recv()))
-        told.append(repr(server.service.settings))
+                answered.append(str(await socket.recv()))
+        answered.append(repr(server.service.settings))
     # The client of the test logs what it sends.
     ours = [record for record in caplog.records if not record.name.startswith("websockets")]
-    told += [record.getMessage() for record in ours] + [str(vars(record)) for record in ours]
-    assert len(told) > 40
+    answered += [record.getMessage() for record in ours] + [str(vars(record)) for record in ours]
+    assert len(answered) > 40
     for secret in (*SECRETS.values(), TOKEN):
-        assert not any(secret in text for text in told), secret
+        assert not any(secret in text for text in answered), secret
 
 
 async def test_log_of_a_server_holds_no_token(start_dashboard: Callable[..., tuple[Child, str]]) -> None:

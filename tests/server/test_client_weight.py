@@ -1,4 +1,4 @@
-"""One client asks for old candles without end: it is told to wait, and all others go on."""
+"""One client asks for old candles without end: it has to wait, and all others go on."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ async def test_300_requests_of_old_candles_cost_neither_other_clients_nor_books_
             return f"candles/BTCUSDT?timeframe=1m&limit={BARS}&end_time={end_ms}"
 
         assert (await asked(bystander, "symbols"))[0] == 200
-        # However long it takes here, it is one moment for the limits.
+        # However slow this machine is, it is one moment for the limits.
         service.now_s = lambda: 0.0
         flood = [asyncio.ensure_future(asked(greedy, old(number))) for number in range(300)]
-        # Meanwhile: another one's old bars, and a book that nobody had open.
+        # Meanwhile: another one's old bars, and a book that was not open.
         assert (await asked(bystander, old(1)))[0] == 200
         assert (await asked(bystander, "health"))[0] == 200
         status, _, book = await asked(bystander, "orderbook/ETHUSDT")
@@ -100,7 +100,7 @@ async def test_300_requests_of_old_candles_cost_neither_other_clients_nor_books_
         # A book costs as much as it does at the venue, once for all of its readers.
         assert (await asked(greedy, "orderbook/SOLUSDT"))[0] == 429
         assert (await asked(greedy, "symbols"))[0] == 200, "what costs nothing is not limited"
-        # Whoever has the server's token is trusted, and a minute later the client may ask again.
+        # A client with the server's token is trusted, and a minute later the client may ask again.
         headers = {"Authorization": f"token {TOKEN}"}
         assert (await asked(greedy, old(2), headers=headers))[0] == 200
         service.now_s = lambda: 61.0
@@ -136,7 +136,7 @@ async def test_a_pages_older_bars_are_charged_as_those_of_rest(tmp_path: Path) -
 
 
 async def test_a_client_opens_so_many_new_topics_and_reads_those_that_are_open(tmp_path: Path) -> None:
-    """Snapshots of books draw on what is reserved for all books: one client's shall not take another's."""
+    """Snapshots of books draw on what is reserved for all books: one client must not use up another's."""
     async with (
         serving(tmp_path, ORDERFOX_MAX_CLIENT_TOPICS="2") as (url, service, _),
         client_at("127.0.0.2") as greedy,

@@ -1,4 +1,4 @@
-"""How many different frames one client may have computed, and that nobody else notices."""
+"""How many different frames one client may have computed, without an effect on others."""
 
 from __future__ import annotations
 
@@ -126,14 +126,14 @@ async def test_every_row_height_of_a_page_is_one_of_those_that_are_offered(serve
             assert desk.statistics()["frame_keys_active"] == len(server.service.computations) == len(seen) < 12
             assert (await server.ask("api/v1/health"))[0] == 200
         await until(lambda: len(server.service.computations) == 0)
-        # Whoever has the token is not a stranger: any height is computed.
+        # A client with the token may have any height computed.
         headers = {"Authorization": f"token {TOKEN}"}
         async with bystander(server, "ws/live", additional_headers=headers) as own:
             await say(own, type="subscribe", key=f"{VENUE}/BTCUSDT/book?rounding=7&rows=10")
             assert (await receive(own, "frame"))["rounding"] == "7"
 
 
-async def test_a_client_with_too_many_different_frames_is_told_and_a_bystander_keeps_theirs(serve: Serve) -> None:
+async def test_a_client_with_too_many_different_frames_is_refused_and_a_bystander_keeps_theirs(serve: Serve) -> None:
     async with serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_KEYS=str(LIMIT)) as server:
         async with bystander(server, "ws/orderbook/BTCUSDT?limit=7") as other, contextlib.AsyncExitStack() as stack:
             await receive(other)
@@ -162,7 +162,7 @@ async def test_a_client_with_too_many_different_frames_is_told_and_a_bystander_k
 
 
 async def test_thousands_of_readers_of_one_client_share_the_frames_of_a_few(serve: Serve) -> None:
-    """Forty sockets of 64 readers took the loop by sending alone, whatever little was computed."""
+    """Forty sockets of 64 readers blocked the loop by sending alone, whatever little was computed."""
     async with serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_KEYS="1") as server:
         seconds = itertools.count()
         server.service.now_s = lambda: float(next(seconds))
@@ -209,11 +209,11 @@ async def test_changes_of_parameters_start_no_more_computations_than_a_client_ha
             for at, socket in enumerate(sockets):
                 for change in range(COSTLY_PER_S):
                     await say(socket, type="update_params", limit=10 + COSTLY_PER_S * at + change)
-                told = 0
-                while told < COSTLY_PER_S:
+                rejected = 0
+                while rejected < COSTLY_PER_S:
                     message = await receive(socket)
                     if message["type"] in ("params_updated", "error"):
-                        told += 1
+                        rejected += 1
                         kinds[message["type"]] += 1
                         assert message["type"] != "error" or "too often" in message["message"]
             # Each socket goes on with what it has.

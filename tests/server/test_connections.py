@@ -172,14 +172,14 @@ async def healthy(address: str) -> bool:
 
 
 @pytest.mark.parametrize("files", [None, 220])
-async def test_silent_connections_keep_nobody_out(crowded: tuple[Child, str], files: int | None) -> None:
+async def test_silent_connections_keep_no_client_out(crowded: tuple[Child, str], files: int | None) -> None:
     """Up to the server's own limit, and up to one of the system that came later: each request timed out."""
     child, address = crowded
     before = child.ps.num_fds()
     async with connect(f"ws{address[4:]}/api/v1/ws/orderbook/BTCUSDT") as bystander:
         await receive(bystander)
         if files is not None:
-            # Fewer than the server counts on: other programs of a machine can take its files too.
+            # Fewer than the server counts on: other programs of a machine use up its files too.
             child.ps.rlimit(resource.RLIMIT_NOFILE, (files, files))
         log = len(child.text)
         async with silent(address, 3 * OVERALL):
@@ -205,13 +205,13 @@ async def test_where_every_connection_is_in_use_new_ones_wait_and_it_is_said_onc
             waiting = [asyncio.create_task(server.ask("api/v1/health")) for _ in range(5)]
             await receive(socket, "heartbeat")
             assert not any(task.done() for task in waiting)
-        # The sockets are closed: whoever waited is answered.
+        # The sockets are closed: every waiting client is answered.
         async with asyncio.timeout(60):
             assert [status for status, _ in await asyncio.gather(*waiting)] == [200] * 5
     assert caplog.text.count("connections are in use") == 1
 
 
-async def test_a_client_at_its_limit_is_told_and_others_are_not_concerned(serve: Serve) -> None:
+async def test_a_client_at_its_limit_is_refused_and_others_are_not_affected(serve: Serve) -> None:
     async with serve(loopback_limited=True, ORDERFOX_MAX_CLIENT_CONNECTIONS="2") as server:
         url = server.ws_url + "api/v1/ws/live"
         async with connect(url) as one, connect(url) as two:
@@ -229,7 +229,7 @@ async def test_a_client_at_its_limit_is_told_and_others_are_not_concerned(serve:
             assert (await server.ask("api/v1/health"))[0] == 200
 
 
-async def test_clients_behind_a_trusted_proxy_are_told_apart_and_nobody_else_may_choose_an_address(
+async def test_clients_behind_a_trusted_proxy_are_distinguished_and_no_other_may_choose_an_address(
     crowded: tuple[Child, str], serve: Serve
 ) -> None:
     url = f"ws{crowded[1][4:]}/api/v1/ws/live"

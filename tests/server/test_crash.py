@@ -88,7 +88,7 @@ async def test_port_is_free_at_once_and_nothing_outlives_the_server(
         child.process.wait(60)
         # The same port, while those who were connected still linger.
         port = str(urlparse(address).port)
-        # Kernels' connection files hold the keys that open them: whoever was killed left them behind.
+        # Kernels' connection files hold the keys that open them: a killed server leaves them behind.
         assert runtime.exists() == (name == "SIGKILL")
         assert name == "SIGTERM" or list(runtime.glob("kernel-*.json"))
         again, address = start_dashboard("--port", port, "--source", "sim?symbols=1", "--preheat", "0", **where)
@@ -143,7 +143,7 @@ def test_server_whose_loop_hears_nothing_ends_all_the_same(name: str, tmp_path: 
     assert "did not stop within 0.2 s" in said
 
 
-async def test_readers_of_a_server_that_stops_are_told(start_dashboard: Start) -> None:
+async def test_readers_of_a_server_that_stops_get_a_reason(start_dashboard: Start) -> None:
     child, address = start_dashboard("--preheat", "0", "--source", "sim?symbols=1")
     try:
         async with connect(f"ws{address[4:]}/api/v1/ws/live") as live:

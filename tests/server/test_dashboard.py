@@ -1,4 +1,4 @@
-"""``orderfox serve`` as a process: a page for strangers, who may look and nothing else."""
+"""``orderfox serve`` as a process: a page for strangers, who may only read."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_viewer_cannot_execute_code(kernel_dashboard: tuple[Child, str], t
         for channel in ("shell", "control"):
             await socket.send(message(channel, "execute_request", code))
             await socket.send(message(channel, "shutdown_request", {"restart": False}))
-        # The kernel takes its messages in order: once it has answered this one, the others never came.
+        # The kernel handles its messages in order: once it has answered this one, the others never came.
         await socket.send(message("shell", "kernel_info_request", {}))
         async with asyncio.timeout(60):
             kinds = []
@@ -181,7 +181,7 @@ async def test_kernel_ends_with_its_page_and_the_server_leaves_nothing(
                 await until(lambda: children_of(child, "ipykernel") == 2)
                 async with connect(f"ws{address[4:]}/api/v1/ws/orderbook/BTCUSDT") as socket:
                     await socket.recv()
-            # The tab is closed: its kernel goes, the one that nobody used yet stays.
+            # The tab is closed: its kernel ends, and the unused one stays.
             await until(lambda: children_of(child, "ipykernel") == 1)
         children = child.ps.children(recursive=True)
         assert children_of(child, "orderfox_nb.sim") == 1
@@ -236,7 +236,7 @@ def test_bad_setting_is_one_line_that_names_it_and_exit_code_2(
     assert named in errors
 
 
-def test_port_that_is_taken_is_told(dashboard: tuple[Child, str]) -> None:
+def test_port_in_use_is_reported(dashboard: tuple[Child, str]) -> None:
     port = str(urlparse(dashboard[1]).port)
     command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--no-browser", "--port", port]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -1,4 +1,4 @@
-"""Our extension inside a Jupyter server: behind its login, and costing nothing until somebody asks."""
+"""Our extension inside a Jupyter server: behind its login, and without cost until its first use."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ async def run_in_kernel(session: ClientSession, address: str, code: str) -> dict
             assert response.status == 204
 
 
-async def test_kernel_is_told_the_address_and_a_token_that_opens_it(jupyter: tuple[Child, str]) -> None:
+async def test_kernel_gets_the_address_and_a_token_that_opens_it(jupyter: tuple[Child, str]) -> None:
     async with ClientSession() as session:
-        told = await run_in_kernel(session, jupyter[1], CODE)
-    assert told["service"] == "orderfox"
-    assert told["url"].endswith("/hub")
+        answer = await run_in_kernel(session, jupyter[1], CODE)
+    assert answer["service"] == "orderfox"
+    assert answer["url"].endswith("/hub")
 
 
 async def test_everything_works_behind_the_prefix_of_the_server(jupyter: tuple[Child, str]) -> None:
@@ -137,5 +137,5 @@ async def test_bad_setting_is_logged_and_answered_by_503_while_jupyter_runs(
                 assert response.status == 200
     finally:
         child.end()
-    told = [line for line in child.text.splitlines() if "ORDERFOX_SOURCE" in line]
-    assert len(told) == 1
+    logged = [line for line in child.text.splitlines() if "ORDERFOX_SOURCE" in line]
+    assert len(logged) == 1

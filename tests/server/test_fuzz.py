@@ -83,7 +83,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def run(work: Any) -> None:
-    """Run against a server of its own, whose end asserts that no stream is left, and look for tasks that are."""
+    """Run against a server of its own, whose end asserts that no stream is left, and check for tasks that are."""
 
     async def whole() -> None:
         async with asyncio.timeout(60):
@@ -92,7 +92,7 @@ def run(work: Any) -> None:
                 # Nobody is limited by rate: that has tests of its own.
                 server.service.now_s = lambda: float(next(seconds))
                 await work(server)
-            while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110  (nothing tells of the last task's end)
+            while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110  (nothing signals the last task's end)
                 await asyncio.sleep(0.01)
 
     asyncio.run(whole())

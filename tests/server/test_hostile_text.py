@@ -1,4 +1,4 @@
-"""Text of a request comes back as data, under headers that let no browser take it for a page."""
+"""Text of a request comes back as data, under headers that let no browser interpret it as a page."""
 
 from __future__ import annotations
 

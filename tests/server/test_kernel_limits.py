@@ -1,4 +1,4 @@
-"""Real kernels, where viewers have them: what one viewer may take of the server for it."""
+"""Real kernels of viewers: how much of the server one viewer may use."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ MEMORY_MB = 400
 # A text that is as large as a page asks, and a list that the kernel keeps.
 GREEDY = """
 from ipywidgets import IntText, Text
-asked, told = IntText(), Text()
+asked, allocated = IntText(), Text()
 
 def grow(change):
     try:
-        told.value = str(len(bytearray(change["new"] * 2**20)))
+        allocated.value = str(len(bytearray(change["new"] * 2**20)))
     except MemoryError:
-        told.value = "no memory"
+        allocated.value = "no memory"
 
 asked.observe(grow, "value")
-print("asked", asked.model_id, "told", told.model_id)
+print("asked", asked.model_id, "allocated", allocated.model_id)
 """
 
 
@@ -71,7 +71,7 @@ def greedy(start_dashboard: Start, tmp_path_factory: pytest.TempPathFactory) -> 
 async def open_kernel(session: ClientSession, address: str) -> tuple[str, list[str]]:
     """Return the address of a page's kernel socket and the words that its notebook printed."""
     page, kernel = await open_page(session, address)
-    found = re.search(r"(asked) (\w{32}) (told) (\w{32})", page)
+    found = re.search(r"(asked) (\w{32}) (allocated) (\w{32})", page)
     assert found is not None
     words = list(found.groups())
     return f"ws{address[4:]}/api/kernels/{kernel}/channels", words
@@ -82,13 +82,13 @@ def change(model: str, **state: Any) -> bytes:
     return message("shell", "comm_msg", {"comm_id": model, "data": data})
 
 
-async def grown(socket: ClientConnection, asked: str, told: str, *, megabytes: int) -> str:
+async def grown(socket: ClientConnection, asked: str, allocated: str, *, megabytes: int) -> str:
     """Have a greedy page's kernel allocate memory; gives what its widget says afterwards."""
     await socket.send(change(asked, value=megabytes))
     async with asyncio.timeout(60):
         while True:
             _, kind, content = read(await socket.recv())  # type: ignore[arg-type]
-            if kind == "comm_msg" and content["comm_id"] == told and content["data"]["method"] == "update":
+            if kind == "comm_msg" and content["comm_id"] == allocated and content["data"]["method"] == "update":
                 return content["data"]["state"]["value"]
 
 
@@ -123,13 +123,13 @@ async def closing(socket: ClientConnection) -> tuple[int, str]:
     return socket.close_code, socket.close_reason or ""
 
 
-async def test_page_that_floods_its_kernel_is_closed_and_nobody_else(greedy: tuple[Child, str]) -> None:
+async def test_page_that_floods_its_kernel_is_closed_and_no_other(greedy: tuple[Child, str]) -> None:
     _, address = greedy
     async with ClientSession() as session:
         url, words = await open_kernel(session, address)
         async with connect(url, subprotocols=[V1], max_size=None) as bystander:  # type: ignore[list-item]
             async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
-                with contextlib.suppress(ConnectionClosedError):  # it may be told before all is sent
+                with contextlib.suppress(ConnectionClosedError):  # it may be closed before all is sent
                     await socket.send(b"\0" * (MAX_MESSAGE + 1))
                 assert (await closing(socket))[0] == 1009
             async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
@@ -140,7 +140,7 @@ async def test_page_that_floods_its_kernel_is_closed_and_nobody_else(greedy: tup
                             await socket.send(message("shell", "kernel_info_request", {}))
                             await asyncio.sleep(0)  # sending alone never lets the loop read
 
-                # Permits come back meanwhile: how many it takes depends on how fast this machine sends.
+                # Permits come back meanwhile: how many are needed depends on how fast this machine sends.
                 flooding = asyncio.create_task(flood())
                 code, reason = await closing(socket)
                 await flooding
@@ -158,9 +158,9 @@ async def test_page_that_floods_its_kernel_is_closed_and_nobody_else(greedy: tup
 async def test_kernel_gets_no_more_memory_than_it_may_have_and_goes_on(greedy: tuple[Child, str]) -> None:
     _, address = greedy
     async with ClientSession() as session:
-        url, (_, asked, _, told) = await open_kernel(session, address)
+        url, (_, asked, _, allocated) = await open_kernel(session, address)
         async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
-            answers = [await grown(socket, asked, told, megabytes=megabytes) for megabytes in (2 * MEMORY_MB, 1)]
+            answers = [await grown(socket, asked, allocated, megabytes=megabytes) for megabytes in (2 * MEMORY_MB, 1)]
             assert answers == ["no memory", str(2**20)]
 
 
@@ -246,15 +246,15 @@ async def test_kernel_that_died_while_it_was_kept_ready_is_not_handed_out(
         await until(lambda: has_ended(second))
         page, kernel = await open_page(session, address)
         assert kernel not in died
-        # The one that took its place has run the notebook, and answers.
-        found = re.search(r"asked (\w{32}) told (\w{32})", page)
+        # Its replacement has run the notebook, and answers.
+        found = re.search(r"asked (\w{32}) allocated (\w{32})", page)
         assert found is not None
         url = f"ws{address[4:]}/api/kernels/{kernel}/channels"
         async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
             assert await grown(socket, *found.groups(), megabytes=1) == str(2**20)
 
 
-async def test_many_pages_at_once_take_no_more_than_there_is_and_the_pool_fills_again(
+async def test_many_pages_at_once_use_no_more_than_there_is_and_the_pool_fills_again(
     start_dashboard: Start, request: pytest.FixtureRequest
 ) -> None:
     most = 3

@@ -47,7 +47,7 @@ def test_permits_come_back_with_time_and_each_client_has_its_own() -> None:
     assert [limit.wait_s("a") for _ in range(3)] == [0, 0, 2]
 
 
-def test_clients_that_are_told_apart_are_bounded() -> None:
+def test_the_number_of_distinguished_clients_is_bounded() -> None:
     limit = RateLimit(burst=1, per_s=1)
     for number in range(5000):
         limit.wait_s(str(number))
@@ -157,18 +157,18 @@ async def test_sockets_of_one_client_share_its_rate_of_messages(serve: Serve) ->
             return await reading
 
         crowd = [await seen_as("203.0.113.9") for _ in range(sockets)]
-        told = [await answers(socket, each) for socket in crowd]
-        kinds = [answer["type"] for answers in told for answer in answers]
+        replies = [await answers(socket, each) for socket in crowd]
+        kinds = [answer["type"] for answers in replies for answer in answers]
         assert kinds.count("pong") == most
         # Each of those that were left out says so once.
         assert kinds.count("error") == sockets - most // each
-        assert told[-1] == [
+        assert replies[-1] == [
             {
                 "type": "error",
                 "message": f"More than {most} messages in a second over all sockets of a client: some were left out",
             }
         ]
-        # Nobody else is concerned, and whoever has the token has no such limit.
+        # No other client is affected, and one with the token has no such limit.
         for other in (
             await seen_as("203.0.113.10"),
             await seen_as("203.0.113.9", Authorization=f"token {TOKEN}"),
@@ -178,7 +178,7 @@ async def test_sockets_of_one_client_share_its_rate_of_messages(serve: Serve) ->
 
 @pytest.mark.parametrize("kind", ["pings", "empty fragments"])
 async def test_frames_that_are_no_messages_are_limited_too(held: Served, kind: str) -> None:
-    """Pings and fragments pass the limit of messages, and a flood of them took the server's whole core."""
+    """Pings and fragments pass the limit of messages, and a flood of them used the server's whole core."""
 
     async def pieces(number: int) -> AsyncIterator[str]:
         for _ in range(number):
@@ -215,7 +215,7 @@ async def test_frames_of_one_client_are_counted_over_its_sockets(serve: Serve) -
             with pytest.raises(ConnectionClosed):  # noqa: PT012  (which of them it is depends on the network)
                 for _ in range(60):
                     await (await two.ping())
-            # Whoever has the token is trusted.
+            # A client with the token is trusted.
             headers = {"Authorization": f"token {TOKEN}"}
             async with connect(server.ws_url + LIVE, additional_headers=headers) as trusted:
                 await (await trusted.ping())
@@ -310,7 +310,7 @@ async def test_message_that_is_too_long_ends_the_socket_with_1009(server: Served
     await until(lambda: not server.service.sockets)
 
 
-async def test_writes_are_limited_and_told_when_to_come_again(held: Served) -> None:
+async def test_writes_are_limited_and_refused_with_retry_after(held: Served) -> None:
     headers = {"Authorization": f"token {TOKEN}"}
     statuses = []
     for _ in range(25):

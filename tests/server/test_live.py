@@ -37,7 +37,7 @@ async def say(socket: ClientConnection, **fields: object) -> None:
 
 
 async def live_frame(socket: ClientConnection, key: str) -> dict[str, Any]:
-    """Subscribe and return the first frame with data: a widget is told at once when there is none yet."""
+    """Subscribe and return the first frame with data: a widget gets an empty frame at once if there is none yet."""
     await say(socket, type="subscribe", key=key)
     frame = await receive(socket)
     assert (frame["type"], frame["key"], frame["base"]) == ("frame", key, None)
@@ -252,7 +252,7 @@ async def test_more_than_50_messages_a_second_are_left_out(server: Served) -> No
         assert "50" in error["message"]
 
 
-async def test_page_is_told_when_its_source_falls_ill(server: Served) -> None:
+async def test_page_gets_a_status_when_its_source_fails(server: Served) -> None:
     async with page(server) as socket:
         sick = "the venue does not answer: choose another source"
         server.feed.origin = msgspec.structs.replace(server.feed.origin, problem=sick)

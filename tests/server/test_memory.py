@@ -1,4 +1,4 @@
-"""What an abuse takes of the server's memory is bounded, and comes back; one server meets all of them."""
+"""The memory that an abuse can use is bounded and freed again; one server meets all of them."""
 
 from __future__ import annotations
 
@@ -115,10 +115,10 @@ async def many_frames(address: str, session: ClientSession) -> AsyncIterator[Non
                 await page.send_str(json.dumps({"type": "subscribe", "key": key}))
             waiting = set(some)
             while waiting:
-                told = await page.receive_json(timeout=60)
-                if told.get("key") in waiting:
-                    waiting.discard(told["key"])
-                    answers[told["type"]] += 1
+                answer = await page.receive_json(timeout=60)
+                if answer.get("key") in waiting:
+                    waiting.discard(answer["key"])
+                    answers[answer["type"]] += 1
         assert 0 < answers["gone"] < answers["frame"] <= MAX_FRAMES
         yield
 
@@ -179,7 +179,7 @@ async def test_memory_is_bounded_and_comes_back(abused: tuple[Child, str, socket
                 await healthy()
             watching.cancel()
             assert peak - before < BOUND
-            # Whatever it took is free again when the one who took it has left.
+            # All memory is free again once the abuser has disconnected.
             await until(lambda: resident() - before < BOUND * 2 / 3)
             await healthy()
     finally:

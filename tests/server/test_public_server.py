@@ -27,7 +27,7 @@ FOREIGN = "a-foreign-extension"
 def public(
     start_dashboard: Callable[..., tuple[Child, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Child, str]]:
-    """``orderfox serve`` where somebody has installed an extension, a theme and a template of another project."""
+    """``orderfox serve`` on a machine with an extension, a theme and a template of another project."""
     shared = tmp_path_factory.mktemp("shared")
     extension = shared / "labextensions" / FOREIGN
     described = {"name": FOREIGN, "version": "1.0.0", "jupyterlab": {"_build": {"load": "static/entry.js"}}}
@@ -172,7 +172,7 @@ async def test_no_answer_of_a_page_sets_a_cookie(public: tuple[Child, str]) -> N
     for path in ("/", "/health", "/voila/static/voila.js", "/voila/labextensions/bqplot/package.json"):
         status, answer = await ask(public[1], path)
         assert (status, "set-cookie" in answer.lower()) == (200, False), path
-    # A proxy's check, which makes no page and takes no kernel.
+    # A proxy's check, which makes no page and uses no kernel.
     assert (await ask(public[1], "/", method="HEAD"))[0] == 200
 
 

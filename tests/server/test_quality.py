@@ -1,4 +1,4 @@
-"""Lapses reach every reader: frames, REST, health and metrics tell the same interval."""
+"""Lapses reach every reader: frames, REST, health and metrics report the same interval."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_nothing_is_opened_by_asking_for_the_quality(server: Served) -> No
     assert (await server.ask("api/v1/quality/NOSUCHTHING"))[0] == 404
 
 
-async def test_a_gap_is_told_by_rest_health_and_metrics_and_remembered_when_nobody_reads(server: Served) -> None:
+async def test_a_gap_is_reported_by_rest_health_and_metrics_and_remembered_without_readers(server: Served) -> None:
     async with page(server) as socket:
         await live_frame(socket, f"{VENUE}/BTCUSDT/trades?rows=50")
         assert (await quality(server))[str(TRADES)]["lapses"] == []
@@ -61,12 +61,12 @@ async def test_a_gap_is_told_by_rest_health_and_metrics_and_remembered_when_nobo
         lapse = {"state": "gap", "start": start, "end": start + 900, "reason": "2 are missing", "lost": 2}
         assert (await quality(server))[str(TRADES)]["lapses"] == [lapse]
         async with server.session.get(server.url + "metrics") as response:
-            told = await response.text()
+            exposition = await response.text()
         name = f'topic="{TRADES}"'
-        assert f'orderfox_topic_state{{state="live",{name}}} 1.0' in told
-        assert f'orderfox_topic_lapses_total{{state="gap",{name}}} 1.0' in told
-        assert f'orderfox_topic_lapsed_seconds_total{{state="gap",{name}}} 0.9' in told
-        assert f"orderfox_topic_lost_events_total{{{name}}} 2.0" in told
+        assert f'orderfox_topic_state{{state="live",{name}}} 1.0' in exposition
+        assert f'orderfox_topic_lapses_total{{state="gap",{name}}} 1.0' in exposition
+        assert f'orderfox_topic_lapsed_seconds_total{{state="gap",{name}}} 0.9' in exposition
+        assert f"orderfox_topic_lost_events_total{{{name}}} 2.0" in exposition
     await until(lambda: not server.feed.streams[TRADES])
     row = (await quality(server))[str(TRADES)]
     assert (row["state"], row["lapses"], row["lost_total"]) == (None, [lapse], 2)
@@ -85,7 +85,7 @@ async def test_a_candle_frame_carries_the_lapses_of_bars_and_liquidations(server
         server.feed.emit(CANDLES, msgspec.structs.replace(down, time_us=START_US + 3_000, state="live", reason=""))
         frame = await receive(socket, "frame")
         assert frame["lapses"] == [["down", START_US // 1000 + 1, START_US // 1000 + 3, "cut", -1]]
-        # A gap in rare events does not last, and is told all the same.
+        # A gap in rare events does not last, and is reported all the same.
         server.feed.emit(LIQUIDATIONS, Gap(symbol="BTCUSDT", time_us=START_US + 9_000, reason="not known"))
         frame = await receive(socket, "frame")
         lapse = START_US // 1000 + 9

@@ -51,9 +51,7 @@ async def bytewise(writer: asyncio.StreamWriter, head: bytes, drop: bytes) -> No
     ],
     ids=["chunks", "body", "headers", "line"],
 )
-async def test_a_request_that_drips_ends_in_time_and_nobody_waits_for_it(
-    serve: Serve, head: bytes, drop: bytes
-) -> None:
+async def test_a_request_that_drips_ends_in_time_and_delays_no_other(serve: Serve, head: bytes, drop: bytes) -> None:
     # Bodies and heads have the time that is set here; orderfox serve sets 30 s and 120 s.
     async with serve(http={"body_timeout": 0.5, "idle_connection_timeout": 0.5}) as server:
         reader, writer = await connected(server)

@@ -135,7 +135,7 @@ async def test_a_request_that_can_be_read_in_two_ways_never_becomes_two_for_the_
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusted, server_hostname=NAME)
         # What is a request of its own to the proxy ends the connection.
         writer.write(text.replace(b"/smuggled ", smuggled).removesuffix(b"\r\n") + b"Connection: close\r\n\r\n")
-        # The proxies answer what they refuse at once; a body that is still owed is ended by closing.
+        # The proxies answer what they refuse at once; a body that is not complete is ended by closing.
         answer = await until_closed(reader, seconds=3)
         writer.transport.abort()
         with suppress(ConnectionError, ssl.SSLError):

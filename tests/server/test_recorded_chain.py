@@ -74,7 +74,7 @@ async def test_recording_ends_at_its_own_best_prices_without_a_gap_or_a_crossed_
     ] == [[row[0], *(float(cell) for cell in row[1:6])] for row in derived]
 
 
-async def test_what_the_recording_does_not_hold_is_told_as_unknown(played: str) -> None:
+async def test_what_the_recording_does_not_hold_is_reported_as_unknown(played: str) -> None:
     url = played.replace("http", "ws", 1) + "/api/v1/ws/live"
     async with asyncio.timeout(60), connect(url) as socket:
         hello = json.loads(await socket.recv())

@@ -78,15 +78,15 @@ class Venue:
         assert isinstance(tape, TapeState)
         assert isinstance(candles, CandleState)
         answer = await self.asked("depth", limit=500)  # half of what a snapshot reaches
-        for side, told in (("bid", answer["bids"]), ("ask", answer["asks"])):
+        for side, listed in (("bid", answer["bids"]), ("ask", answer["asks"])):
             instrument = states["book"].instrument
-            ticks, lots = book.levels(side, len(told))  # type: ignore[arg-type]
+            ticks, lots = book.levels(side, len(listed))  # type: ignore[arg-type]
             held = [
                 (instrument.exact_price(t), instrument.exact_size(s))
                 for t, s in zip(ticks.tolist(), lots.tolist(), strict=True)
             ]
-            if held != [(Decimal(price), Decimal(size)) for price, size in told]:
-                found.append(f"{side}s {held[:3]} are not {told[:3]}")
+            if held != [(Decimal(price), Decimal(size)) for price, size in listed]:
+                found.append(f"{side}s {held[:3]} are not {listed[:3]}")
         trades = await self.asked("aggTrades", limit=200)
         if [(t.sequence, t.price, t.size) for t in tape.newest(200)] != [
             (row["a"], float(row["p"]), float(row["q"])) for row in trades
@@ -226,11 +226,11 @@ async def test_a_tick_that_changes_while_it_is_watched_leaves_every_channel_equa
         await counted_in("0.01", 2)
         traded: Any = here["trades"].fold
         assert any(trade.price * 10 % 1 for trade in traded.newest(20)), "nothing is off the old tick"
-        # Coarser: every price is still a multiple, so the list tells.
+        # Coarser: every price is still a multiple, so only the list shows it.
         server.add_fault("contract", symbol=SYMBOL, tick_size="0.1")
         await first.catalogue.refresh()
         await counted_in("0.1", 1)
-        # Each change is told once, in order with the data, so that every reader begins again.
+        # Each change is reported once, in order with the data, so that every reader begins again.
         assert {state.restarts for state in here.values()} == {2}
         assert {state.restarts for state in there.values()} == {2}
         assert [desk.hub.statistics()["relisted_symbols"] for desk in (first, second)] == [2, 2]

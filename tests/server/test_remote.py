@@ -115,7 +115,7 @@ async def test_a_reader_that_comes_while_the_last_ones_socket_closes_gets_one_of
             first, second, third = (feed.stream(topic) for topic in topics)
             await live(first)
             leaving = asyncio.create_task(first.aclose())
-            # One turn of the loop: the socket has begun to close, and is not closed.
+            # One turn of the loop: the socket is closing, and is not closed yet.
             await asyncio.sleep(0)
             await live(second)
             await leaving
@@ -140,18 +140,18 @@ async def served_by(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[tuple[str, list[str | None]]]:
-    """A server of somebody else that writes down what it is told; yields its address and that."""
-    told: list[str | None] = []
+    """Another server, which notes the authorizations that it receives; yields its address and these."""
+    authorizations: list[str | None] = []
 
     class Anything(WebSocketHandler):
         async def prepare(self) -> None:
-            told.append(self.request.headers.get("Authorization"))
+            authorizations.append(self.request.headers.get("Authorization"))
 
         def open(self) -> None:
             self.close()
 
     async with served_by(web.Application([(".*", Anything)], log_function=lambda _: None)) as url:
-        yield url, told
+        yield url, authorizations
 
 
 @pytest.mark.parametrize("step", ["0", "-0.1", '"NaN"', '"Infinity"', '"1e-5000"'])
@@ -170,7 +170,7 @@ async def test_symbol_without_a_usable_step_does_not_cost_the_list(server: Serve
     assert {row.instrument.symbol for row in listings} == {"BTCUSDT", "BTCUSDC"}
 
 
-async def test_built_in_list_of_another_server_is_not_taken_for_the_venues(
+async def test_built_in_list_of_another_server_is_not_used_as_the_venues(
     server: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     venues_own = server.feed.listings
@@ -203,7 +203,7 @@ async def test_built_in_list_of_another_server_is_not_taken_for_the_venues(
 
 
 @pytest.mark.parametrize("header", ["", "no JSON", "[]", '{"state":1}', '{"state":"live"}'])
-async def test_a_list_is_taken_whose_header_says_nothing_against_it(server: Served, header: str) -> None:
+async def test_a_list_is_accepted_whose_header_says_nothing_against_it(server: Served, header: str) -> None:
     async with server.session.get(server.url + "api/v1/symbols") as response:
         rows = await response.text()
 
@@ -227,8 +227,8 @@ async def test_a_list_is_taken_whose_header_says_nothing_against_it(server: Serv
         ({"ORDERFOX_URL": "its own", "ORDERFOX_SOURCE_TOKEN": "theirs"}, "token ours"),
     ],
 )
-async def test_our_token_is_told_to_no_other_server(variables: dict[str, str], expected: str | None) -> None:
-    async with listening() as (url, told):
+async def test_our_token_is_sent_to_no_other_server(variables: dict[str, str], expected: str | None) -> None:
+    async with listening() as (url, authorizations):
         given = {name: value.replace("its own", f"{url}/") for name, value in variables.items()}
         settings = load_settings(ORDERFOX_TOKEN="ours", **given)
         async with open_feed(f"{url}/", settings) as feed, asyncio.timeout(60):
@@ -238,5 +238,5 @@ async def test_our_token_is_told_to_no_other_server(variables: dict[str, str], e
                 async for event in events:
                     if getattr(event, "state", "") == "down":
                         break
-        assert len(told) >= 2
-        assert set(told) == {expected}
+        assert len(authorizations) >= 2
+        assert set(authorizations) == {expected}

@@ -1,4 +1,4 @@
-"""Another server as the source, whose venue restarts while nobody hears it: told, and then only the new one's."""
+"""Another server as the source, whose venue restarts in an outage: reported, and then only data of the new one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Heard:
 
     @property
     def restarts(self) -> list[int]:
-        """Where it was told that the venue restarted."""
+        """Where the venue's restart was reported."""
         return [at for at, event in enumerate(self.events) if isinstance(event, Gap) and event.restart]
 
     def since_restart(self, kind: type) -> list[Any]:
@@ -133,7 +133,7 @@ def demo(seed: int) -> EmbeddedFeed:
     return EmbeddedFeed(["--seed", str(seed), "--symbols", "1", "--speed", "20"], origin=origin, speed=20.0)
 
 
-async def test_after_a_demo_server_was_restarted_all_that_is_told_is_of_its_new_venue(tmp_path: Path) -> None:
+async def test_after_a_demo_server_was_restarted_all_data_is_of_its_new_venue(tmp_path: Path) -> None:
     async with AsyncExitStack() as first:
         url, port = await first.enter_async_context(serving(demo(seed=7), tmp_path))
         async with (
@@ -164,12 +164,12 @@ async def test_after_a_demo_server_was_restarted_all_that_is_told_is_of_its_new_
 
 
 def _to_the_ms(row: Trade) -> tuple[str, int, float, float]:
-    """What REST tells of a trade."""
+    """What REST returns of a trade."""
     return row.id, row.time_us // 1_000, row.price, row.size
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-async def test_a_restart_in_an_outage_is_told_once_and_before_the_prelude(server: Served, channel: Channel) -> None:
+async def test_a_restart_in_an_outage_is_reported_once_and_before_the_prelude(server: Served, channel: Channel) -> None:
     restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, channel) as heard:
         await until(lambda: heard.live)
@@ -179,8 +179,8 @@ async def test_a_restart_in_an_outage_is_told_once_and_before_the_prelude(server
         restart_venue(server, "two")
         await until(came_back(heard, at))
         assert feed.origin.epoch == "two"
-        (told,) = heard.restarts
-        assert all(isinstance(event, (Status, Gap)) for event in heard.events[at:told])
+        (restart,) = heard.restarts
+        assert all(isinstance(event, (Status, Gap)) for event in heard.events[at:restart])
         if channel == "trades":
             ids = [row.sequence for row in heard.since_restart(Trade)]
             assert ids == list(range(1, 151)), "the whole prelude, whose ids were known of the venue before"
@@ -188,7 +188,7 @@ async def test_a_restart_in_an_outage_is_told_once_and_before_the_prelude(server
 
 @pytest.mark.parametrize("epoch", ["", "one"])
 @pytest.mark.parametrize("channel", CHANNELS)
-async def test_a_link_that_comes_back_to_the_same_venue_tells_no_restart(
+async def test_a_link_that_comes_back_to_the_same_venue_reports_no_restart(
     server: Served, channel: Channel, epoch: str
 ) -> None:
     restart_venue(server, epoch)
@@ -202,7 +202,7 @@ async def test_a_link_that_comes_back_to_the_same_venue_tells_no_restart(
         assert ids == sorted(set(ids)), "trades go on by id"
 
 
-async def test_a_restart_that_was_heard_is_not_told_again_after_an_outage(server: Served) -> None:
+async def test_a_restart_that_was_received_is_not_reported_again_after_an_outage(server: Served) -> None:
     restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, "trades") as heard:
         await until(lambda: heard.live)
@@ -215,7 +215,7 @@ async def test_a_restart_that_was_heard_is_not_told_again_after_an_outage(server
         assert [heard.events[each] for each in heard.restarts] == [RESTART]
 
 
-async def test_a_second_restart_is_told_where_the_first_ones_name_was_not_heard(server: Served) -> None:
+async def test_a_second_restart_is_reported_where_the_first_ones_name_was_not_received(server: Served) -> None:
     restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, "trades") as heard:
         await until(lambda: heard.live)
@@ -228,7 +228,7 @@ async def test_a_second_restart_is_told_where_the_first_ones_name_was_not_heard(
         assert len(heard.restarts) == 2
 
 
-async def test_a_restart_that_only_the_servers_status_tells_brings_a_fresh_prelude(server: Served) -> None:
+async def test_a_restart_that_only_the_servers_status_reports_brings_a_fresh_prelude(server: Served) -> None:
     restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed, Heard(feed, "trades") as heard:
         await until(lambda: heard.live)
@@ -238,7 +238,7 @@ async def test_a_restart_that_only_the_servers_status_tells_brings_a_fresh_prelu
 
 
 @pytest.mark.parametrize("in_band", [True, False])
-async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often_its_link_is_lost(
+async def test_a_reader_that_does_not_keep_up_gets_a_restart_however_often_its_link_is_lost(
     server: Served, in_band: bool
 ) -> None:
     restart_venue(server, "" if in_band else "one")
@@ -275,7 +275,7 @@ async def test_a_reader_that_does_not_keep_up_is_told_of_a_restart_however_often
         assert {event.sequence for event in read if isinstance(event, Trade)} <= set(range(1, 151))
 
 
-async def test_a_reader_that_comes_after_a_restart_is_told_of_none(server: Served) -> None:
+async def test_a_reader_that_comes_after_a_restart_gets_none(server: Served) -> None:
     restart_venue(server, "one")
     async with RemoteFeed(server.url, random=Eager()) as feed:
         async with Heard(feed, "trades") as heard:
@@ -288,7 +288,7 @@ async def test_a_reader_that_comes_after_a_restart_is_told_of_none(server: Serve
             assert len(heard.of(Trade)) == 150
 
 
-async def test_a_restart_behind_two_servers_is_told_by_both(server: Served, tmp_path: Path) -> None:
+async def test_a_restart_behind_two_servers_is_reported_by_both(server: Served, tmp_path: Path) -> None:
     restart_venue(server, "one")
     between = RemoteFeed(server.url, random=Eager())
     async with (
@@ -308,7 +308,7 @@ async def test_a_restart_behind_two_servers_is_told_by_both(server: Served, tmp_
 
 async def test_what_is_left_of_an_earlier_subscription_is_no_part_of_the_next(server: Served) -> None:
     """A server whose last events are on the way while their reader leaves and another one comes."""
-    told: list[str] = []
+    requests: list[str] = []
 
     class Late(WebSocketHandler):
         def open(self) -> None:
@@ -317,7 +317,7 @@ async def test_what_is_left_of_an_earlier_subscription_is_no_part_of_the_next(se
         def on_message(self, message: str | bytes) -> None:
             command = msgspec.json.decode(message)
             ids = [1, 2, 3] if command["type"] == "subscribe" else [99]
-            told.append(command["type"])
+            requests.append(command["type"])
             for number in ids:
                 event = msgspec.Raw(encode_event(trade("BTCUSDT", number, START_US)))
                 body = {"type": "event", "key": command["key"], "sequence": number, "event": event}
@@ -334,7 +334,7 @@ async def test_what_is_left_of_an_earlier_subscription_is_no_part_of_the_next(se
             async with Heard(feed, "trades") as heard:
                 await until(lambda heard=heard: len(heard.of(Trade)) == 3)
                 assert [row.sequence for row in heard.of(Trade)] == [1, 2, 3]
-        assert told == ["subscribe", "subscribe", "unsubscribe", "subscribe"]
+        assert requests == ["subscribe", "subscribe", "unsubscribe", "subscribe"]
 
 
 async def test_a_link_remembers_only_what_is_read(server: Served) -> None:

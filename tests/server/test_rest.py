@@ -79,7 +79,9 @@ NOW_MS = START_US // 1000
         ("ws/nothing", 404, "No such route"),
     ],
 )
-async def test_bad_input_is_told_in_the_form_of_the_contract(server: Served, path: str, status: int, said: str) -> None:
+async def test_bad_input_is_refused_in_the_form_of_the_contract(
+    server: Served, path: str, status: int, said: str
+) -> None:
     got, answer = await server.ask("api/v1/" + path)
     assert got == status
     assert answer == {"detail": answer["detail"], "status_code": status}
@@ -98,7 +100,7 @@ async def test_method_that_a_route_has_not_is_405_and_names_those_it_has(server:
         assert response.headers["Allow"] == "POST"
 
 
-async def test_methods_that_nobody_knows_make_no_series_of_their_own(server: Served) -> None:
+async def test_unknown_methods_make_no_series_of_their_own(server: Served) -> None:
     for number in range(3):
         async with server.session.request(f"FOO{number}", server.url + "api/v1/symbols") as response:
             assert response.status == 405
@@ -128,7 +130,7 @@ async def test_unknown_parameters_are_ignored(server: Served) -> None:
     ("path", "most", "coverage"),
     [("trades", 1000, "complete"), ("candles", 1500, "complete"), ("liquidations", 1000, "sampled")],
 )
-async def test_a_list_tells_its_limit_and_its_quality_in_headers(
+async def test_a_list_has_its_limit_and_its_quality_in_headers(
     server: Served, path: str, most: int, coverage: str
 ) -> None:
     for asked, in_force in (("7", "7"), ("999999", str(most))):
@@ -146,7 +148,7 @@ async def test_a_list_tells_its_limit_and_its_quality_in_headers(
 @pytest.mark.parametrize(
     "symbol", ["BTCUSDT", "btcusdt", "BTC/USDT", "btc%2Fusdt", "BTC-USDT", "btc", "BTC%2FUSDT:USDT"]
 )
-async def test_symbol_is_taken_in_any_form_and_echoed_in_its_own(server: Served, symbol: str) -> None:
+async def test_symbol_is_accepted_in_any_form_and_echoed_in_its_own(server: Served, symbol: str) -> None:
     _, book = await server.ask(f"api/v1/orderbook/{symbol}")
     assert book["symbol"] == "BTCUSDT"
     _, volume = await server.ask(f"api/v1/liquidation-volume/{symbol}/1m")
@@ -253,7 +255,7 @@ async def test_liquidation_volume_is_contiguous_and_the_same_twice(server: Serve
     assert (answers[0].start_time, answers[0].end_time) == (start, end)
 
 
-async def test_health_opens_nothing_and_then_tells_of_topics(server: Served) -> None:
+async def test_health_opens_nothing_and_then_reports_topics(server: Served) -> None:
     before = await typed(server, "health", contract.HealthAnswer)
     assert (before.status, before.topics) == ("healthy", [])
     assert server.feed.opened == server.feed.entered == server.feed.calls == 0
@@ -262,7 +264,7 @@ async def test_health_opens_nothing_and_then_tells_of_topics(server: Served) -> 
     assert after.exchange_calls == 1
 
 
-async def test_the_document_tells_the_limit_of_the_settings(serve: Serve) -> None:
+async def test_the_document_states_the_limit_of_the_settings(serve: Serve) -> None:
     async with serve(MAX_ORDERBOOK_LIMIT="200") as server:
         _, document = await server.ask("api/v1/openapi.json")
         (rule,) = [

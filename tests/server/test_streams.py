@@ -125,7 +125,7 @@ async def test_both_path_forms_open_the_stream_under_the_canonical_symbol(server
         ("liquidations/BTCUSDT?timeframe=%FF", "timeframe"),
     ],
 )
-async def test_bad_input_is_told_and_closes_with_4000(server: Served, path: str, said: str) -> None:
+async def test_bad_input_is_refused_and_closes_with_4000(server: Served, path: str, said: str) -> None:
     async with connect(server.ws_url + "api/v1/ws/" + path) as socket:
         message = await receive(socket)
         assert message["type"] == "error"
@@ -282,7 +282,7 @@ async def test_update_params_that_come_before_the_symbol_is_known_are_applied(
         '"rounding":1e999',
     ],
 )
-async def test_bad_update_params_are_told_and_change_nothing(server: Served, fields: str) -> None:
+async def test_bad_update_params_are_refused_and_change_nothing(server: Served, fields: str) -> None:
     async with connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT?limit=5") as socket:
         await receive(socket)
         await socket.send('{"type":"update_params",' + fields + "}")
@@ -328,7 +328,7 @@ async def test_small_messages_are_sent_at_once(server: Served) -> None:
             assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
-async def test_trouble_upstream_is_told_and_the_socket_stays(server: Served) -> None:
+async def test_failure_upstream_is_reported_and_the_socket_stays(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/orderbook/BTCUSDT") as socket:
         await receive(socket)
         down = Status(symbol="BTCUSDT", time_us=server.feed.time_us + 1, state="down", reason="the line was cut")

@@ -86,7 +86,7 @@ async def test_first_liquidations_message_waits_for_the_past_and_has_it_newest_f
         assert [order["quantity"] for order in first["data"]] == ["2.5", "1.5", "0.5"]
 
 
-async def test_orders_that_a_feed_tells_again_after_a_gap_are_not_sent_again(server: Served) -> None:
+async def test_orders_that_a_feed_repeats_after_a_gap_are_not_sent_again(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/liquidations/BTCUSDT") as socket:
         assert len((await receive(socket))["data"]) == 3
         twin = msgspec.structs.replace(liquidation("BTCUSDT", 7, server.feed.time_us), received_us=1)
@@ -98,7 +98,7 @@ async def test_orders_that_a_feed_tells_again_after_a_gap_are_not_sent_again(ser
         assert got == ["7.5", "7.5", "9.5"]
 
 
-async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
+async def test_reader_that_stalls_slows_no_other_and_is_closed_with_4008(
     serve: Serve,
 ) -> None:
     async with serve(send_buffer=4096, stall_timeout_s=0.2) as server:
@@ -122,7 +122,7 @@ async def test_reader_that_stalls_slows_nobody_and_is_closed_with_4008(
             assert (await closed_with(stalled))[0] == 4008
 
 
-async def test_view_that_stalls_slows_nobody_and_goes_on_with_the_newest_frame(serve: Serve) -> None:
+async def test_view_that_stalls_slows_no_other_and_goes_on_with_the_newest_frame(serve: Serve) -> None:
     async with serve(send_buffer=4096) as server:
         url = server.ws_url + "api/v1/ws/orderbook/BTCUSDT?limit=50&rounding=0.1"
         async with connect(url, max_queue=1) as stalled, connect(url) as reader:

@@ -89,7 +89,7 @@ async def test_two_venues_are_served_side_by_side_and_one_that_fails_costs_the_o
             "binance-spot": ["liquidations", "mark", "open_interest"],
         }
 
-        # Where no venue is named the first one is meant, and what nobody reads is not opened.
+        # Where no venue is named the first one is meant, and an unread venue is not opened.
         first, second = "binance/BTCUSDT/book?rows=10", "binance-spot/BTCUSDT/book?rows=10"
         await subscribe(page, first)
         await frame_of(page, first)

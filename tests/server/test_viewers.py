@@ -34,7 +34,7 @@ from bqplot import Lines, LinearScale
 from ipywidgets import Text
 
 line = Lines(x=np.arange(3.0), y=np.arange(3.0), scales={"x": LinearScale(), "y": LinearScale()})
-Text("</script><script>bad()</script>", description="told")
+Text("</script><script>bad()</script>", description="shown")
 """
 
 
@@ -101,7 +101,7 @@ async def test_page_is_rendered_again_when_its_notebook_changes_and_says_when_it
     child, address = start_dashboard("--notebook", str(notebook))
     try:
         async with ClientSession() as session:
-            # A failure is told at once, also to who asked before it was known.
+            # A failure is reported at once, also to clients that asked before it was known.
             page, _ = await open_page(session, address)
             assert "could not be rendered: cell 2: FileNotFoundError" in page
             assert "there.csv" in page
@@ -129,11 +129,11 @@ def check_states(page: str) -> None:
     """Check that the page holds every widget's state with its binary parts, and nothing of it as a script."""
     assert "<script>bad()" not in page
     texts = dict(re.findall(r'<script id="(of-widget-\w+)" type="application/json">(.*?)</script>', page, re.DOTALL))
-    told = json.loads(texts["of-widget-states"])
-    (text,) = (one["state"] for one in told["states"].values() if one["model_name"] == "TextModel")
+    written = json.loads(texts["of-widget-states"])
+    (text,) = (one["state"] for one in written["states"].values() if one["model_name"] == "TextModel")
     assert text["value"] == "</script><script>bad()</script>"
     buffers = [base64.b64decode(one) for one in json.loads(texts["of-widget-buffers"])]
-    assert len(buffers) == len(told["buffer_paths"]) == 2
+    assert len(buffers) == len(written["buffer_paths"]) == 2
     assert {len(one) for one in buffers} == {24}
 
 
@@ -266,5 +266,5 @@ async def test_rendering_that_does_not_end_is_given_up_and_one_that_is_stopped_l
 def test_reason_names_no_folder(parts: list[str], drive: str) -> None:
     sign = "\\" if drive else "/"
     path = drive + sign + sign.join(parts)
-    told = public_reason(f"No such file: '{path}'\x1b[31m and more")
-    assert told == f"No such file: '{parts[-1]}' and more"
+    reason = public_reason(f"No such file: '{path}'\x1b[31m and more")
+    assert reason == f"No such file: '{parts[-1]}' and more"

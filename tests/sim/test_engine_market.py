@@ -162,7 +162,7 @@ def minutes() -> dict[str, np.ndarray]:
 
 
 def near(measured: float, recorded: float, *, factor: float) -> bool:
-    """Tell whether a figure is within a factor of the recorded one."""
+    """Return whether a figure is within a factor of the recorded one."""
     return recorded / factor <= measured <= recorded * factor
 
 

@@ -64,7 +64,7 @@ def test_cancelled_order_leaves_its_level_to_the_others() -> None:
     assert book.levels(BID, 5) == [(100, 5)]
 
 
-def test_cleared_level_takes_its_orders_with_it() -> None:
+def test_cleared_level_removes_its_orders() -> None:
     book = MatchingBook()
     order_id = book.place(ASK, 101, 4)
     book.place(ASK, 105, 4)

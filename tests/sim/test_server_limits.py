@@ -90,7 +90,7 @@ async def test_a_socket_that_does_not_read_is_dropped_and_blocks_no_other() -> N
         good = await client.socket("/public/ws/btcusdt@bookTicker")
         stuck, _ = server.connections
         for _ in range(200):
-            # More than its streams would send in hours, since the system's buffers take megabytes.
+            # More than its streams would send in hours, since the system's buffers hold megabytes.
             stuck.send(b" " * 200_000)
             await server.advance(0.2)
             if stuck not in server.connections:

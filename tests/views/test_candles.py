@@ -88,7 +88,7 @@ def test_update_says_closed_only_once_the_venue_has_said_its_last_word():
     assert updates is not None
     opened_bar = json.loads(updates[-1])
     assert (len(updates), opened_bar["time"], opened_bar["closed"]) == (1, START_US // 1_000_000, False)
-    # The last kline changes no number of the bar, and is told all the same.
+    # The last kline changes no number of the bar, and is sent all the same.
     candles.apply(bar(START_US - MINUTE_US, 50_001.0, time_us=START_US, closed=True))
     updates = candle_updates(after, CandleView(bars=candles.columns(200)), STAMP, instrument=BTC, interval="1m")
     assert updates is not None

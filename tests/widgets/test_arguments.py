@@ -1,4 +1,4 @@
-"""What a widget is asked for by mistake, and what completion shows of what it takes."""
+"""Wrong arguments of a widget, and the arguments that completion shows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_argument_that_a_widget_does_not_have_is_refused_with_the_one_that_wa
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "error"),
     [
         (lambda: Tape(minimum_size=5), "no argument 'minimum_size'. Did you mean: minimum_notional?"),
         (lambda: CandleChart(timeframe="7m"), "3d, 1w, 1M. Did you mean: 5m, 15m?"),
@@ -44,10 +44,10 @@ def test_an_argument_that_a_widget_does_not_have_is_refused_with_the_one_that_wa
         (lambda: OrderBook(symbol="x" * 5000 + "\n", rounding=[0] * 5000), "rounding"),
     ],
 )
-def test_a_value_that_cannot_be_shown_is_told_in_one_short_line(make: Any, told: str):
+def test_a_value_that_cannot_be_shown_is_refused_in_one_short_line(make: Any, error: str):
     with pytest.raises((TypeError, traitlets.TraitError)) as raised:
         make()
-    assert told in str(raised.value)
+    assert error in str(raised.value)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 300
 
@@ -76,14 +76,14 @@ def test_a_symbol_that_is_not_listed_is_refused_where_the_list_is_at_hand():
     assert tape.symbol == "NEWUSDT", "a page chooses from the venue's list, which may be newer"
 
 
-def test_without_a_list_at_hand_a_symbol_is_taken_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch):
+def test_without_a_list_at_hand_a_symbol_is_accepted_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(engines, "_engines", {})
     monkeypatch.delenv("ORDERFOX_URL", raising=False)
     assert CandleChart(symbol="eth/usdt").symbol == "ETHUSDT"
     assert engines._engines == {}
 
 
-def test_completion_and_help_show_what_a_widget_takes():
+def test_completion_and_help_show_the_arguments_of_a_widget():
     shell = InteractiveShell.instance()
     shell.user_ns.update({name: getattr(widgets, name) for name in widgets.__all__})
     shell.user_ns["widgets"] = widgets
@@ -101,9 +101,9 @@ def test_completion_and_help_show_what_a_widget_takes():
     assert list(inspect.signature(Tape).parameters) == [
         "symbol", "large_notional", "length", "minimum_notional", "layout",
     ]  # fmt: skip
-    told = shell.object_inspect_mime("OrderBook")["text/plain"]
-    assert "rows=20" in told
-    assert "Price axis with the sizes of both sides" in told
+    text = shell.object_inspect_mime("OrderBook")["text/plain"]
+    assert "rows=20" in text
+    assert "Price axis with the sizes of both sides" in text
 
 
 def test_a_notebook_shows_a_mistake_in_one_line(capsys: pytest.CaptureFixture[str]):

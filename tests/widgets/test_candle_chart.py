@@ -54,7 +54,7 @@ def test_what_is_shown_is_chosen_from_python_and_from_the_page(name: str):
     assert getattr(chart, name) is True
 
 
-def test_a_logarithmic_scale_takes_the_marks_with_it():
+def test_a_logarithmic_scale_moves_the_marks_with_it():
     chart = CandleChart(log_scale=True)
     assert chart.scales["y"] is chart.log_y_scale
     assert [axis.visible for axis in chart.figure.axes] == [True, False, True]
@@ -89,11 +89,11 @@ MIDDAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ],
     ids=["seconds", "fractions", "milliseconds", "aware", "naive", "zone", "numpy"],
 )
-def test_times_are_taken_as_people_have_them(times: object):
+def test_times_are_accepted_as_people_have_them(times: object):
     assert [str(time) for time in series_times(times)] == ["2026-03-01T12:00:00.000", "2026-03-01T12:01:00.000"]
 
 
-def test_times_of_a_dataframe_are_taken_in_their_zone():
+def test_times_of_a_dataframe_are_read_in_their_zone():
     import pandas as pd
 
     index = pd.date_range("2026-03-01 13:00", periods=2, freq="min", tz="Europe/Berlin")
@@ -145,7 +145,7 @@ async def test_a_picture_comes_as_bytes_and_as_a_file(tmp_path: Path):
     assert (tmp_path / "chart.png").read_bytes() == PNG, "the first answer counts"
 
 
-async def test_a_picture_that_nobody_draws_ends_in_time(tmp_path: Path):
+async def test_a_picture_without_a_page_ends_in_time(tmp_path: Path):
     chart = CandleChart()
     with pytest.raises(TimeoutError, match="on the screen"):
         await chart.save_png(tmp_path / "none.png", timeout=0.01)

@@ -42,7 +42,7 @@ def test_an_unknown_symbol_comes_with_suggestions(market: Market):
         market["BTCUSD"]
 
 
-def test_an_unknown_timeframe_is_told_with_the_known_ones(btc: Symbol):
+def test_an_unknown_timeframe_is_refused_with_the_known_ones(btc: Symbol):
     with pytest.raises(BadValue, match="1m 3m 5m"):
         btc.candles("7m")
 
@@ -168,7 +168,7 @@ async def test_leaving_an_iteration_ends_its_subscription(engine: Engine):
 
             assert await asyncio.wrap_future(engine.submit(users())) == 1
             await stream.aclose()
-            while await asyncio.wrap_future(engine.submit(users())):  # noqa: ASYNC110 - the engine tells nobody
+            while await asyncio.wrap_future(engine.submit(users())):  # noqa: ASYNC110 - the engine signals nothing
                 await asyncio.sleep(0)
 
 

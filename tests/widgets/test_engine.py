@@ -60,7 +60,7 @@ def test_the_engine_refuses_to_wait_for_itself(engine: Engine):
         engine.run(wait_here())
 
 
-def test_what_nobody_waits_for_any_more_is_cancelled(engine: Engine):
+def test_abandoned_work_is_cancelled(engine: Engine):
     ended = threading.Event()
 
     async def endless() -> None:

@@ -66,7 +66,7 @@ def test_older_bars_come_through_the_comm_as_from_the_server(engine: Engine, pag
         {"what": "candles", "symbol": "BTCUSDT", "interval": "1m", "end": "yesterday"},
     ],
 )
-def test_a_request_that_cannot_be_answered_is_told_with_its_id(engine: Engine, page: Page, wish: dict[str, Any]):
+def test_a_request_that_cannot_be_answered_is_refused_with_its_id(engine: Engine, page: Page, wish: dict[str, Any]):
     Pumping(page, engine).receive({"type": "request", "id": 3, **wish})  # type: ignore[arg-type]
     answer = page.answer(3)
     assert answer["type"] == "error"

@@ -246,7 +246,7 @@ def test_the_overlays_of_a_still_are_those_that_the_page_computes(run_module: Ru
     assert drawn[0].title == vwap
 
 
-def test_the_still_of_a_chart_has_its_overlays_and_tells_them():
+def test_the_still_of_a_chart_has_its_overlays_and_names_them():
     svg = still_of("CandleChart", {**OPTIONS, "overlays": ["ema2", "vwap", "ema20"]}).svg
     shown = texts(svg)
     assert "EMA 20 –" in shown

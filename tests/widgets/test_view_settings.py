@@ -26,7 +26,7 @@ CHOSEN = {
 
 
 def test_the_javascript_tests_read_the_table_that_a_page_receives():
-    """On a difference: ``python -m tests.widgets.test_view_settings`` writes the file anew."""
+    """On a difference: ``python -m tests.widgets.test_view_settings`` writes the file again."""
     assert json.loads(TABLE.read_text(encoding="utf-8")) == table()
 
 

@@ -33,7 +33,7 @@ def test_a_dashboard_kernel_loads_neither_ccxt_nor_pandas():
     assert loaded_by("from orderfox_nb.widgets import Dashboard; Dashboard(symbol='ETHUSDT')") == {"bqplot"}
 
 
-def test_pandas_is_the_real_one_as_soon_as_somebody_uses_it():
+def test_pandas_is_the_real_one_on_first_use():
     code = """
 from orderfox_nb.widgets import CandleChart
 import bqplot, numpy, pandas
@@ -48,7 +48,7 @@ assert list(line.x) == [5, 6]
     assert loaded_by(code) == {"bqplot", "pandas"}
 
 
-def test_a_symbol_is_taken_as_people_write_it():
+def test_a_symbol_is_accepted_as_people_write_it():
     tape = Tape(symbol="eth/usdt")
     assert tape.symbol == "ETHUSDT"
     tape.symbol = "sol/usdt:usdt"
@@ -103,7 +103,7 @@ def test_the_chart_and_its_layer_agree_in_both_directions():
     assert chart.layer.show_liquidations is False
 
 
-def test_the_dashboard_tells_its_page_what_was_asked_for_by_name():
+def test_the_dashboard_passes_its_page_the_arguments_given_by_name():
     dashboard = Dashboard(symbol="eth/usdt", rounding=0.5)
     state = dashboard.page_state
     assert (state.symbols, state.roundings, state.timeframe) == (["ETHUSDT"], ["0.5"], "1m")
@@ -126,7 +126,7 @@ def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page()
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "error"),
     [
         ({"timeframe": "7m"}, "timeframe"),
         ({"timeframe": ""}, "timeframe"),
@@ -148,8 +148,8 @@ def test_control_traits_of_the_dashboard_are_set_from_python_and_from_the_page()
         ({"span": "2h"}, "span"),
     ],
 )
-def test_a_dashboard_refuses_what_it_cannot_show_and_names_it(options: dict[str, Any], told: str):
-    with pytest.raises(traitlets.TraitError, match=told):
+def test_a_dashboard_refuses_what_it_cannot_show_and_names_it(options: dict[str, Any], error: str):
+    with pytest.raises(traitlets.TraitError, match=error):
         Dashboard(**options)
 
 
@@ -267,7 +267,7 @@ def test_another_number_of_symbols_makes_columns_and_closes_those_that_go():
     columns: Any = dashboard.children
     first, second, third = columns
     assert {panel.symbol for panel, at in zip(state.panels, state.columns, strict=True) if at == 2} == {"SOLUSDT"}
-    # The page takes the middle one away: the other two keep their panels.
+    # The page removes the middle one: the other two keep their panels.
     state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]})
     assert dashboard.symbols == ["BTCUSDT", "SOLUSDT"]
     assert dashboard.children == (first, third)

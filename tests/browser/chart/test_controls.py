@@ -67,7 +67,7 @@ async def test_the_menu_draws_overlays_with_right_values_and_hides_the_rest(open
         assert charts.screen.errors == []
 
 
-async def test_python_adds_a_series_takes_a_picture_and_sets_symbol_and_timeframe(
+async def test_python_adds_a_series_saves_a_picture_and_sets_symbol_and_timeframe(
     open_charts: OpenCharts, picture_path: Path
 ):
     async with open_charts() as charts:

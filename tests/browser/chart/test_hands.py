@@ -93,12 +93,12 @@ async def test_keys_do_what_the_mouse_does_and_a_new_tick_disturbs_nothing(open_
 
 async def test_a_resize_of_the_page_leaves_the_window_where_the_viewer_put_it(open_charts: OpenCharts):
     async with open_charts() as charts:
-        begun, newest = await charts.window(), await charts.window(1)
+        first, newest = await charts.window(), await charts.window(1)
         await charts.page.locator(".of-candle-chart .bqplot").first.focus()
         for _ in range(5):
             await charts.page.keyboard.press("ArrowLeft")
         # A tenth of the window each: it stands still after the fifth.
-        await charts.wait("Number(data.to) < wanted", begun[1] - (begun[1] - begun[0]) * 0.45)
+        await charts.wait("Number(data.to) < wanted", first[1] - (first[1] - first[0]) * 0.45)
         await charts.painted()
         start, end = await charts.window()
         width = (await charts.plot())[2]

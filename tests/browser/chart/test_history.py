@@ -48,7 +48,7 @@ async def test_older_bars_are_loaded_when_panned_left_and_the_progress_is_shown(
         assert await charts.window() == window, "what was on the screen stays there"
 
 
-async def test_a_time_that_was_not_live_is_shaded_and_told_under_the_pointer(open_charts: OpenCharts):
+async def test_a_time_that_was_not_live_is_shaded_and_explained_under_the_pointer(open_charts: OpenCharts):
     state = "live"
     began: list[int] = []
 

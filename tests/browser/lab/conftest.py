@@ -133,7 +133,7 @@ class Notebook:
         await self.page.locator(".jp-Dialog button").get_by_text(button, exact=True).click()
 
     async def start(self, number: int) -> None:
-        """Run a cell and wait until it has begun."""
+        """Run a cell and wait until it has started."""
         await self.select(number)
         prompt = self.cell(number).locator(".jp-InputPrompt")
         for _ in range(6):

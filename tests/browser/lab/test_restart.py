@@ -22,7 +22,7 @@ async def check_state(notebook: Notebook) -> None:
     await check_same_state(notebook.screen, notebook.lab.address)
 
 
-async def test_a_restart_is_told_at_once_and_the_server_s_frames_go_on(open_notebook: OpenNotebook):
+async def test_a_restart_is_shown_at_once_and_the_server_s_frames_go_on(open_notebook: OpenNotebook):
     async with open_notebook(DASHBOARD, BOOK) as notebook:
         screen, page = notebook.screen, notebook.page
         await notebook.run(0)
@@ -52,7 +52,7 @@ async def test_a_restart_is_told_at_once_and_the_server_s_frames_go_on(open_note
         screen.check_clean()
 
 
-async def test_a_kernel_that_ends_in_another_way_is_told_too(open_notebook: OpenNotebook):
+async def test_a_kernel_that_ends_in_another_way_is_shown_too(open_notebook: OpenNotebook):
     async with open_notebook(BOOK) as notebook:
         book = notebook.output(0).locator(".of-book")
         for way in ("restarted by another client", "killed", "shut down"):
@@ -66,7 +66,7 @@ async def test_a_kernel_that_ends_in_another_way_is_told_too(open_notebook: Open
                 await notebook.menu("Kernel", "Shut Down Kernel")
             else:
                 await notebook.post(f"kernels/{kernel}/restart")
-            # The server looks every three seconds whether its kernels live.
+            # The server checks every three seconds whether its kernels live.
             await expect(book.locator(".of-state"), way).to_have_text(ENDED)
             await notebook.screen.wait_frames("book", 5)
             await expect(book).to_have_attribute("data-state", "live")
@@ -98,7 +98,7 @@ async def test_after_a_restart_and_a_refresh_every_output_says_to_run_its_cell(o
         await check_state(notebook)
 
 
-async def test_each_notebook_of_a_page_tells_of_its_own_kernel(lab: Lab, open_notebook: OpenNotebook):
+async def test_each_notebook_of_a_page_shows_the_state_of_its_own_kernel(lab: Lab, open_notebook: OpenNotebook):
     other = lab.write(BOOK)
     async with open_notebook(BOOK) as notebook:
         page = notebook.page

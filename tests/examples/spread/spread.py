@@ -34,8 +34,8 @@ class Spread(LiveWidget):
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         frame = sketch.frame(self.symbol, "book", rounding="auto", rows=10)
         width, height = size or (240.0, 64.0)
-        told = units_text(frame["best_ask"] - frame["best_bid"], frame["tick_digits"])
-        part = text(12, 48, told, fill=sketch.colours.text)
+        shown = units_text(frame["best_ask"] - frame["best_bid"], frame["tick_digits"])
+        part = text(12, 48, shown, fill=sketch.colours.text)
         return Drawing(panel("Spread", self.symbol, [part], sketch.colours, width=width, height=height), width, height)
 
     @property

@@ -73,7 +73,7 @@ class LaidOutFetches:
         self.under_way.clear()
 
     def fail(self, name: str) -> bool:
-        """Let an attempt fail; tells whether it was the last one."""
+        """Let an attempt fail; returns whether it was the last one."""
         due_us, request, attempts = self.asked.pop(name)
         if attempts == 1:
             return True
@@ -92,7 +92,7 @@ def at_once(coroutine: Coroutine[Any, Any, Sequence[Event]]) -> Sequence[Event]:
 
 
 class Socket:
-    """What one socket has sent and nobody has read."""
+    """What one socket has sent and the follower has not read."""
 
     def __init__(self) -> None:
         self.frames: deque[Event] = deque()
@@ -109,7 +109,7 @@ class StreamMachine(RuleBasedStateMachine):
     """The sockets, the reader and the requests of one stream."""
 
     online = False
-    """Whether the follower has been told of a connection."""
+    """Whether the follower has got a connection."""
     bound: ClassVar[int] = 12
     """Of the inbox: so that it overflows now and then."""
 
@@ -127,7 +127,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.follower.start()
 
     def reader_us(self) -> int:
-        """Return what time the reader takes it to be at the venue."""
+        """Return the venue's time as the reader estimates it."""
         return self.now_us
 
     def took(self, event: Event) -> None:
@@ -181,7 +181,7 @@ class StreamMachine(RuleBasedStateMachine):
         self._receive(data.draw(st.sampled_from(self.unread())))
 
     def unread(self) -> list[Socket]:
-        """Return the sockets with frames that nobody has received."""
+        """Return the sockets with frames that were not received."""
         return [socket for socket in (self.current, self.successor) if socket is not None and socket.frames]
 
     def _receive(self, socket: Socket) -> None:
@@ -206,7 +206,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.handle(item)
 
     def handle(self, item: Item) -> None:
-        """Let the follower take an item."""
+        """Let the follower handle an item."""
         self.online = isinstance(item, Live) or (self.online and not isinstance(item, Lost))
         for event in (item,) if is_event(item) and self.follower.follows(item) else self.follower.handle(item):
             self.gaps += isinstance(event, Gap)
@@ -278,13 +278,13 @@ class Restarting(StreamMachine):
     proof: ClassVar[type[Event]]
     """What of the stream is known again."""
     heard = delivered = False
-    """Whether anything was, since the last beginning that was told."""
+    """Whether anything was, since the last restart that was reported."""
     belied: Sequence[Event] = ()
     """What REST answers instead, while it still knows nothing of the venue that restarted."""
-    may_tell = must_tell = False
-    """Whether it restarted after that: what nobody was given need not be taken back."""
+    may_report = must_report = False
+    """Whether it restarted after that: what was not delivered need not be corrected."""
     first_id = 1_000_000
-    """Of the venue as it is: where a later one's ids went on from here, nobody could tell them apart."""
+    """Of the venue as it is: where a later one's ids continue from here, the two cannot be distinguished."""
 
     @rule(pause_s=st.sampled_from([1.5, 4.0]), cut=st.booleans())
     def restart(self, pause_s: float, cut: bool) -> None:
@@ -293,8 +293,8 @@ class Restarting(StreamMachine):
         What was received has been read by then, and what was sent and not received is gone.
         """
         self._read_all()
-        self.may_tell = self.may_tell or self.heard
-        self.must_tell = self.must_tell or self.delivered
+        self.may_report = self.may_report or self.heard
+        self.must_report = self.must_report or self.delivered
         self.first_id -= 1_000
         self.now_us += round(pause_s * SECOND_US)
         for socket in self.unread():
@@ -315,8 +315,8 @@ class Restarting(StreamMachine):
 
     def took(self, event: Event) -> None:
         if is_restart(event):
-            assert self.may_tell, "told, and it was not so"
-            self.may_tell = self.must_tell = self.heard = self.delivered = False
+            assert self.may_report, "reported, and it had not restarted"
+            self.may_report = self.must_report = self.heard = self.delivered = False
             self.gaps = 0
         self.delivered = self.delivered or isinstance(event, self.proof)
         self.fold.apply(event)
@@ -325,20 +325,20 @@ class Restarting(StreamMachine):
     def calm(self) -> None:
         super().calm()
         self.go_on()
-        self.all_told()
+        self.all_reported()
 
-    def all_told(self) -> None:
-        """Say that by now it must have been told."""
-        assert not self.must_tell, "it was so, and nobody told"
-        self.may_tell = False
+    def all_reported(self) -> None:
+        """Check that by now a restart has been reported."""
+        assert not self.must_report, "it restarted, and nothing was reported"
+        self.may_report = False
 
     def teardown(self) -> None:
-        """Let all trouble end, and look whether it was told and is healed."""
+        """End all faults, and check that the restart was reported and is healed."""
         if not hasattr(self, "follower"):
             return
         self.recover()
         self.go_on()
-        self.all_told()
+        self.all_reported()
         self.check()
 
     def check(self) -> None:

@@ -29,7 +29,7 @@ SENT = ("sent", "sent")
 
 
 class Heal(Restarting):
-    """A bar is told by how many trades it has; the reader may be wrong about what time it is at the venue.
+    """A bar is identified by how many trades it has; the reader may be wrong about what time it is at the venue.
 
     That the venue restarted its klines do not always show: where they did not, the trades of the symbol do. An answer
     of REST may lag behind the stream.
@@ -59,7 +59,7 @@ class Heal(Restarting):
 
     @rule(pause_s=st.integers(1, 25), fates=FATES, last=FATES)
     def klines(self, pause_s: int, fates: tuple[str, str], last: tuple[str, str]) -> None:
-        """Let time pass and a trade happen, and a bar end where it does: its last trade is told only with its end."""
+        """Let time pass, a trade happen and a bar end: its last trade is reported only with its end."""
         self.before = dict(self.bars)
         before_us = bar_open_us(self.now_us, "1m")
         self.now_us += pause_s * SECOND_US
@@ -109,7 +109,7 @@ class Heal(Restarting):
         for _ in range(2):
             self.klines(2, SENT, SENT)
             self.settle()
-        if self.must_tell or self.may_tell:
+        if self.must_report or self.may_report:
             self.inbox.put_first(Restarted("trade ids went back"))
         self.settle()
 

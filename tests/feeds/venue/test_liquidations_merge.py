@@ -24,7 +24,7 @@ pytestmark = pytest.mark.feeds
 
 
 class Merge(StreamMachine):
-    """The stream tells an average price to a cent, the history computes it to the last digit.
+    """The stream gives an average price to a cent, the history computes it to the last digit.
 
     The history may lag by 20 s, and it alone knows of a twin: another order that is alike in everything. What time it
     is at the venue the reader may get wrong by more and more.

@@ -22,14 +22,14 @@ DEPTH = "/fapi/v1/depth"
 FAILURES = 30
 
 
-def crowded(granted_s: list[float], *, doubt_s: float = 0.0) -> list[tuple[float, float, int]]:
+def crowded(granted_s: list[float], *, tolerance_s: float = 0.0) -> list[tuple[float, float, int]]:
     """Return the spans of time in which more was granted than a bucket allows: their start, end and number."""
     found: list[tuple[float, float, int]] = []
     times = sorted(granted_s)
     for first, start_s in enumerate(times):
         for end_s in times[first:]:
             count = bisect_right(times, end_s) - first
-            if count > BURST + PER_S * (end_s - start_s + doubt_s) + 1e-6:
+            if count > BURST + PER_S * (end_s - start_s + tolerance_s) + 1e-6:
                 found.append((start_s, end_s, count))
     return found
 
@@ -53,7 +53,7 @@ def test_the_burst_comes_at_once_and_the_rest_at_the_rate() -> None:
     assert waits_s[BURST:] == pytest.approx([number / PER_S for number in range(1, 31)])
 
 
-async def test_the_first_snapshot_of_a_book_takes_no_token_and_each_later_one_does() -> None:
+async def test_the_first_snapshot_of_a_book_spends_no_token_and_each_later_one_does() -> None:
     clock = ManualClock(0)
     bucket = ResyncBucket(clock, burst=0)
     pace = ResyncPace(bucket, clock, random=Random(1))
@@ -71,7 +71,7 @@ def test_all_books_are_lost_at_once_and_heal_within_the_bucket_and_the_budget() 
             rig.add_fault("cut", stream=rig.stream("book"))
             granted_s = await asked(rig, books)
             assert len(granted_s) == BOOKS
-            assert crowded(granted_s, doubt_s=STEP_S) == []
+            assert crowded(granted_s, tolerance_s=STEP_S) == []
             assert granted_s[-1] - granted_s[0] <= (BOOKS - BURST) / PER_S + 2
             assert rig.feed.statistics()["rest_failures"] == 0, "the venue has refused something"
             assert [found for book in books if (found := differences(rig, book))] == []
@@ -88,7 +88,7 @@ def test_books_whose_snapshots_fail_and_are_stale_do_not_ask_any_faster() -> Non
             rig.add_fault("cut", stream=rig.stream("book"))
             granted_s = await asked(rig, books)
             assert len(granted_s) >= BOOKS + 2 * FAILURES
-            assert crowded(granted_s, doubt_s=STEP_S) == []
+            assert crowded(granted_s, tolerance_s=STEP_S) == []
             assert rig.feed.statistics()["rest_failures"] == FAILURES, "the venue has refused something"
             assert [found for book in books if (found := differences(rig, book))] == []
 

@@ -1,4 +1,4 @@
-"""Trades of a dialect whose sequence has holes: a loss is made good by the newest ones, or told without a number."""
+"""Trades of a dialect whose sequence has holes: a loss is repaired by the newest ones, or reported without a number."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Broken:
         return seen
 
 
-def told(events: Sequence[Event]) -> list[object]:
+def summary(events: Sequence[Event]) -> list[object]:
     return [
         event.sequence if isinstance(event, Trade) else "gap" if isinstance(event, Gap) else event.state
         for event in events
@@ -65,10 +65,10 @@ def test_a_hole_is_no_loss_and_a_lost_connection_is_made_good_by_the_newest_trad
 ) -> None:
     venue = Broken()
     venue.rows = [trade(number, 0) for number in (3, 9)]
-    assert told(venue.handle(Live(), trade(14, 0), trade(20, 0))) == [3, 9, "live", 14, 20]
+    assert summary(venue.handle(Live(), trade(14, 0), trade(20, 0))) == [3, 9, "live", 14, 20]
     venue.rows = [trade(number, 0) for number in again]
     events = venue.handle(Lost("cut"), Live())
-    assert told(events) == expected
+    assert summary(events) == expected
     assert all(event.lost == -1 for event in events if isinstance(event, Gap))
 
 

@@ -12,8 +12,8 @@ test("a chart that is not displayed looks for its figure once in a while", async
   globalThis.clearTimeout = (number) => (timers = timers.map((one, at) => (at === number - 1 ? null : one)));
   const observers = new Set();
   globalThis.ResizeObserver = class {
-    constructor(tell) {
-      this.tell = tell;
+    constructor(notify) {
+      this.notify = notify;
     }
 
     observe() {
@@ -45,7 +45,7 @@ test("a chart that is not displayed looks for its figure once in a while", async
   await pass(9_000);
   assert.equal(looks, 1);
   shown = true;
-  for (const one of [...observers]) one.tell();
+  for (const one of [...observers]) one.notify();
   await pass(50);
   figure.views = { one: Promise.resolve(view) };
   await pass(200);

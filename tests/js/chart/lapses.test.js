@@ -4,7 +4,7 @@ import { Lapses, lapseAt, lapseBoxes } from "../../../orderfox_nb/widgets/chart/
 
 const row = ({ state, from, to, reason }) => [state, from, to, reason];
 
-test("lapses are those that frames tell and those that the page saw", () => {
+test("lapses are those that frames report and those that the page saw", () => {
   const lapses = new Lapses();
   lapses.note({ state: "syncing", since: 0 }, 1000, undefined); // a topic that only begins
   lapses.note({ state: "live", since: 2000 }, 2000, [["gap", 100, 900, "cut", 7], ["down", 950, null, "", -1]]);
@@ -35,7 +35,7 @@ test("a topic that synchronises after a lost connection is beginning and no laps
   assert.deepEqual(lapses.all(21_000).map(({ state }) => state), ["syncing"]);
 });
 
-test("a lapse that the server tells is not shown twice", () => {
+test("a lapse that the server reports is not shown twice", () => {
   const lapses = new Lapses();
   lapses.note({ state: "live", since: 1 }, 1);
   lapses.note({ state: "gap", since: 30_000 }, 31_000);

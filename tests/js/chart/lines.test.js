@@ -57,7 +57,7 @@ test("a name that is no overlay draws nothing", () => {
   }
 });
 
-test("a liquidation bar tells total, shares and net", () => {
+test("a liquidation bar shows total, shares and net", () => {
   const columns = [[0, 60], [7500, 0], [2500, 0], [1, 1], [3, 0]];
   assert.deepEqual(liquidationText(columns, 0), [
     "Liquidated 10.00K",
@@ -97,13 +97,13 @@ test("no tag of the price axis covers another or leaves the axis", () => {
     const [lowest, highest] = [one.top + 9, one.bottom - 9];
     const inside = (y) => y !== null && y >= lowest && y <= highest;
     const places = Object.values(tags).filter((y) => y !== null).sort((a, b) => a - b);
-    const told = JSON.stringify([one, tags]);
-    assert.ok(places.every(inside), told);
-    assert.ok(places.every((y, at) => at === 0 || y - places[at - 1] > 17.98), told);
+    const detail = JSON.stringify([one, tags]);
+    assert.ok(places.every(inside), detail);
+    assert.ok(places.every((y, at) => at === 0 || y - places[at - 1] > 17.98), detail);
     if (inside(last)) assert.equal(tags.last, last, "the last price stands where it is");
-    if (inside(one.cursor)) assert.ok(Math.abs(tags.cursor - one.cursor) <= 36, told);
+    if (inside(one.cursor)) assert.ok(Math.abs(tags.cursor - one.cursor) <= 36, detail);
     shown += tags.countdown === null ? 0 : 1;
-    if (one.countdown && one.bottom >= 200) assert.notEqual(tags.countdown, null, told);
+    if (one.countdown && one.bottom >= 200) assert.notEqual(tags.countdown, null, detail);
   }
   assert.ok(shown > 400);
 });

@@ -56,7 +56,7 @@ test("older bars of a venue that restarted are not shown with the new ones", asy
   assert.equal(older.columns, null);
 });
 
-test("a failure is told and asked again later, the end of history is not", async () => {
+test("a failure is reported and asked again later, the end of history is not", async () => {
   const live = columns([600, 660]);
   answers.push(new Error("The connection was lost"), columns([]));
   await older.load(link, live, live);

@@ -1,4 +1,4 @@
-// Prints a day as the axis and as the cursor write it: node takes its language from LC_ALL once, as it starts.
+// Prints a day as the axis and as the cursor write it: node reads its language from LC_ALL once, as it starts.
 import { timeTicks } from "../../../orderfox_nb/widgets/chart/ticks.js";
 import { barTimeText } from "../../../orderfox_nb/widgets/page/format.js";
 

@@ -19,7 +19,7 @@ const signal = () => ({
   },
 });
 
-/** A kernel that is watched; `is` changes it, later by some milliseconds, and `seen` is what was told of it. */
+/** A kernel that is watched; `is` changes it, later by some milliseconds, and `seen` is what was reported of it. */
 function watched() {
   let clock = 0;
   performance.now = () => clock;
@@ -70,7 +70,7 @@ test("a kernel out of reach is dead only where the server answers", () => {
   assert.deepEqual(page.seen, ["idle", "dead"]);
 });
 
-test("sessions of one kernel before and after its restart are told apart", () => {
+test("sessions of one kernel before and after its restart are distinguished", () => {
   const { is, end, kernel, manager, pump } = watched();
   const all = [];
   const sessions = new Sessions(() => true, ({ state }) => all.push(state));

@@ -223,7 +223,7 @@ test("after a restart a cell that runs again has its frames by the new kernel", 
   link.acquire(before, { kernel });
   link.acquire(before, { kernel });
   await answer();
-  before.comm_live = false; // JupyterLab's manager says so of every model, then tells of the restart
+  before.comm_live = false; // JupyterLab's manager says so of every model, then reports the restart
   kernel.status = "restarting";
   kernel.statusChanged.slots.forEach((slot) => slot());
   kernel.status = "idle";

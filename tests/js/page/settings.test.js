@@ -23,8 +23,8 @@ test("nothing else is shown instead of what cannot be shown", () => {
     "symbols=eth,SOLUSDT&timeframe=7m&rows=7&theme=pink&minimum_size=5&whole_market=yes",
   );
   assert.deepEqual(view, { symbol: ["eth", "SOLUSDT"] });
-  const told = Object.fromEntries(refused.map(({ name, text, options }) => [name, [text, options]]));
-  assert.deepEqual(told, {
+  const byName = Object.fromEntries(refused.map(({ name, text, options }) => [name, [text, options]]));
+  assert.deepEqual(byName, {
     timeframe: ["7m", ["5m", "15m"]], rows: ["7", ["fit", "10", "20", "50"]], whole_market: ["yes", ["true", "false"]],
     theme: ["pink", []], minimum_size: ["5", []],
   });

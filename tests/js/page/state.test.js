@@ -90,7 +90,7 @@ test("lag has a scale", () => {
   assert.deepEqual([0.4, 999, 1_240].map(lagText), ["0 ms", "999 ms", "1.2 s"]);
 });
 
-test("a browser that cannot keep up is told from a slow way", () => {
+test("a browser that cannot keep up is distinguished from a slow connection", () => {
   let clock = 0;
   performance.now = () => clock;
   const lag = new Lag();
@@ -112,7 +112,7 @@ test("a browser that cannot keep up is told from a slow way", () => {
   assert.deepEqual(seen(), ["high", false]);
   lag.forget();
   assert.deepEqual(seen(), ["low", true]);
-  for (let at = 0; at < 60; at++) lag.drawn(400); // drawing takes longer than frames are apart
+  for (let at = 0; at < 60; at++) lag.drawn(400); // drawing lasts longer than frames are apart
   assert.deepEqual(seen(), ["raised", false]);
 });
 
@@ -137,7 +137,7 @@ test("the last price is the newest of trades and ticker, coloured by its move", 
   });
   const ticker = (time, price) => entry("ticker", { price_digits: 2, last: price, last_time: time });
   const show = (one) => seen.push(one && [one.text, moveClass(one)]);
-  last.commit([ticker(1, 1)]); // nobody shows it: nothing is kept
+  last.commit([ticker(1, 1)]); // no panel shows it: nothing is kept
   const end = last.listen("SOLUSDT", show);
   for (const entries of [
     [ticker(5, 16482.1), entry("ticker", { price_digits: 1, last: 7, last_time: 99 }, "BTCUSDT")],

@@ -52,7 +52,7 @@ test("prices keep their place until the market leaves the middle half", () => {
     seen.push([moved, drift, boundary - bids + 1, boundary + asks]);
   };
   for (const boundary of [100, 103, 97, 105]) at(boundary);
-  at(108, true); // somebody reads
+  at(108, true); // a reader is scrolling
   at(110, true); // the market left the axis
   at(112);
   steps.recentre();

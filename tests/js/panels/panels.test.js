@@ -10,7 +10,7 @@ const { lastLapses, marketNote, OwnLapses, worstState } = await import(
   "../../../orderfox_nb/widgets/panels/quality_tip.js"
 );
 
-test("a fill tells average price and slippage of a row", () => {
+test("a fill gives average price and slippage of a row", () => {
   const frame = {
     bids: [[100, 99], [5, 5], [5, 10]], asks: [[101, 102], [2, 6], [2, 8]], averages: [[100, 99.5], [101, 101.75]],
     best_bid: 1000, best_ask: 1010, tick_digits: 1, price_digits: 0, size_digits: 0,

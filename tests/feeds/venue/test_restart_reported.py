@@ -1,4 +1,4 @@
-"""A venue whose ids start again, in every order of arrival: told where it was so and nowhere else, and healed."""
+"""A venue whose ids start again, in every order of arrival: reported where it restarted, nowhere else, and healed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Trading(Restarting):
         held = [(each.sequence, each.size) for each in self.fold.view()]
         real = [(each.sequence, each.size) for each in self.trades]
         if self.gaps:
-            # A hole that could not be filled was told: what was before it may be missing.
+            # A hole that could not be filled was reported: what was before it may be missing.
             assert set(held) <= set(real)
             assert held[-2:] == real[-2:]
         else:
@@ -87,7 +87,7 @@ def test_where_rest_still_answers_for_the_venue_before_it_is_asked_with_pauses_u
         venue.trade(1.0, SENT)
         venue.settle()
     assert 2 < venue.asked - asked <= 6
-    assert not venue.must_tell
+    assert not venue.must_report
     assert [held.sequence for held in venue.fold.view()] == [], "nothing of the venue before"
     venue.belied = ()
     venue.teardown()
