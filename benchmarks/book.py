@@ -47,7 +47,7 @@ ROUNDINGS = ("0.1", "1", "10", "100")
 ROWS = 50
 
 
-class Depth(
+class RawDiff(
     msgspec.Struct, rename={"time": "E", "first": "U", "last": "u", "previous": "pu", "bids": "b", "asks": "a"}
 ):
     """The venue's diff with its two sides left as they are, the way the feed reads it."""
@@ -60,11 +60,11 @@ class Depth(
     asks: msgspec.Raw
 
 
-class Frame(msgspec.Struct):
-    data: Depth
+class RawDiffFrame(msgspec.Struct):
+    data: RawDiff
 
 
-decode_frame = msgspec.json.Decoder(Frame).decode
+decode_frame = msgspec.json.Decoder(RawDiffFrame).decode
 
 
 def side_of(levels: int, draw: random.Random) -> list[int]:

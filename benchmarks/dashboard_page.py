@@ -52,7 +52,7 @@ WATCH_DELAYS = f"""() => {{
 
 
 @dataclass
-class Watched:
+class PaintedPage:
     """A dashboard that was watched for some seconds."""
 
     made: dict[str, float]
@@ -73,7 +73,7 @@ async def clock_behind_ms(server: Server) -> float:
     return min(found)
 
 
-async def of_dashboard(browser: Browser, server: Server, seconds: float, *, real_time: bool) -> Watched:
+async def of_dashboard(browser: Browser, server: Server, seconds: float, *, real_time: bool) -> PaintedPage:
     """Watch the whole dashboard.
 
     Args:
@@ -112,14 +112,14 @@ async def of_dashboard(browser: Browser, server: Server, seconds: float, *, real
             {name: (late[name][which] - frames[name][which]) / wall for name in panels} for which in (0, 1)
         )
         late_by = {name: sorted(delay - behind for delay in delays.get(STREAMS[name], [])) for name in panels}
-        return Watched(made, painted, late_by, whole)
+        return PaintedPage(made, painted, late_by, whole)
 
 
 def at(ordered: list[float], share: float) -> str:
     return f"{ordered[min(len(ordered) - 1, int(len(ordered) * share))]:.0f}" if ordered else "–"
 
 
-def print_dashboard(own_pace: Watched, faster: Watched, speed: int) -> None:
+def print_dashboard(own_pace: PaintedPage, faster: PaintedPage, speed: int) -> None:
     """Print a dashboard of a market at its own pace beside one of a market that is some times as fast."""
     rows: list[list[Any]] = [
         [

@@ -23,7 +23,7 @@ from aiohttp import ClientSession
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.serving import Serving, serving
+from benchmarks.serving import BenchServer, serving
 from benchmarks.table import machine, print_table
 
 TITLE = "Hours of market"
@@ -35,7 +35,7 @@ _ROWS = 9
 class Readers:
     """Those who stay, those who come and go, and what befell them."""
 
-    def __init__(self, base: Serving, names: list[str]) -> None:
+    def __init__(self, base: BenchServer, names: list[str]) -> None:
         self._base = base
         self._names = names
         self._ws = base.ws_url + "/api/v1/ws/"
@@ -98,7 +98,7 @@ class Readers:
                 await asyncio.sleep(0.5)
 
 
-def sample(base: Serving, start_s: float, speed: float) -> dict[str, float]:
+def sample(base: BenchServer, start_s: float, speed: float) -> dict[str, float]:
     """Note what the server holds now."""
     process = base.server
     metrics = base.metrics()
@@ -119,7 +119,7 @@ def sample(base: Serving, start_s: float, speed: float) -> dict[str, float]:
         }
 
 
-async def observe(base: Serving, arguments: argparse.Namespace) -> tuple[list[dict[str, float]], Readers]:
+async def observe(base: BenchServer, arguments: argparse.Namespace) -> tuple[list[dict[str, float]], Readers]:
     venue = base.ask("/api/v1/symbols")
     names = [row["id"] for row in venue]
     async with connect(base.ws_url + "/api/v1/ws/live") as socket:

@@ -36,7 +36,7 @@ STEPS = ("committed", "DOM ready", "kernel", "live", "candles")
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from orderfox_nb.cli import main; sys.exit(main())"
 
 
-class Served:
+class Contender:
     """A server of a checkout, and when a page can be had at once."""
 
     def __init__(self, stack: ExitStack, tree: Path, *options: str) -> None:
@@ -62,7 +62,7 @@ class Served:
                 await asyncio.sleep(0.1)
 
 
-async def load(context: BrowserContext, served: Served) -> dict[str, float]:
+async def load(context: BrowserContext, served: Contender) -> dict[str, float]:
     """Load the page once and return the times of its steps, its requests and their MB."""
     await served.wait_ready()
     page = await context.new_page()
@@ -94,7 +94,7 @@ async def load(context: BrowserContext, served: Served) -> dict[str, float]:
     return found
 
 
-async def measure(servers: list[Served], loads: int, *, cold: bool) -> list[list[dict[str, float]]]:
+async def measure(servers: list[Contender], loads: int, *, cold: bool) -> list[list[dict[str, float]]]:
     async with chromium() as browser:
         contexts = [await browser.new_context(viewport=SIZE) for _ in servers]
         rounds: list[list[dict[str, float]]] = [[] for _ in servers]
@@ -117,8 +117,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"# {TITLE}\n\n{machine()}, no GPU, load {os.getloadavg()[0]:.1f} at the start")
     with ExitStack() as stack:
-        servers = [] if arguments.beside is None else [Served(stack, arguments.beside.resolve())]
-        servers += [Served(stack, ROOT, "--kernel-per-viewer"), Served(stack, ROOT)]
+        servers = [] if arguments.beside is None else [Contender(stack, arguments.beside.resolve())]
+        servers += [Contender(stack, ROOT, "--kernel-per-viewer"), Contender(stack, ROOT)]
         rounds = asyncio.run(measure(servers, arguments.loads, cold=arguments.cold))
     rows = [
         [

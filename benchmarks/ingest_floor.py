@@ -28,7 +28,9 @@ TRADES = 1_000
 ROW = 0.5
 
 
-class Depth(msgspec.Struct, tag_field="e", tag="depthUpdate", rename={"symbol": "s", "last": "u", "previous": "pu"}):
+class FloorDiff(
+    msgspec.Struct, tag_field="e", tag="depthUpdate", rename={"symbol": "s", "last": "u", "previous": "pu"}
+):
     symbol: str
     last: int
     previous: int
@@ -36,7 +38,7 @@ class Depth(msgspec.Struct, tag_field="e", tag="depthUpdate", rename={"symbol": 
     a: msgspec.Raw
 
 
-class Trade(
+class FloorTrade(
     msgspec.Struct,
     tag_field="e",
     tag="aggTrade",
@@ -49,19 +51,19 @@ class Trade(
     time: int
 
 
-class Frame(msgspec.Struct):
-    data: Depth | Trade | None = None
+class FloorFrame(msgspec.Struct):
+    data: FloorDiff | FloorTrade | None = None
 
 
-decode = msgspec.json.Decoder(Frame, strict=False).decode
+decode = msgspec.json.Decoder(FloorFrame, strict=False).decode
 decode_levels = msgspec.json.Decoder(list[tuple[float, float]], strict=False).decode
 
 
-class Book:
+class FloorLevels:
     def __init__(self) -> None:
         self.last = -1
         self.synced = False
-        self.queue: list[Depth] = []
+        self.queue: list[FloorDiff] = []
         self.bids: dict[float, float] = {}
         self.asks: dict[float, float] = {}
 
@@ -72,7 +74,7 @@ class Book:
         self.queue = [depth for depth in self.queue if depth.last > answer["lastUpdateId"]]
         self.synced = True
 
-    def diff(self, depth: Depth) -> None:
+    def diff(self, depth: FloorDiff) -> None:
         if depth.previous != self.last and self.last >= 0:
             raise SystemExit("the floor lost a diff: it cannot heal")
         self.last = depth.last
@@ -106,13 +108,13 @@ class Book:
         return bids, asks
 
 
-class Market:
+class FloorMarket:
     """All books and tapes, and how many frames they are from."""
 
     def __init__(self, symbols: int) -> None:
         self.names = [symbol_name(number) for number in range(symbols)]
-        self.books = {name: Book() for name in self.names}
-        self.tapes = {name: deque[Trade](maxlen=TRADES) for name in self.names}
+        self.books = {name: FloorLevels() for name in self.names}
+        self.tapes = {name: deque[FloorTrade](maxlen=TRADES) for name in self.names}
         self.frames = 0
 
     async def read(self, socket: object) -> None:
@@ -120,9 +122,9 @@ class Market:
         while True:
             data = decode(await recv(decode=False)).data
             self.frames += 1
-            if type(data) is Depth:
+            if type(data) is FloorDiff:
                 books[data.symbol].diff(data)
-            elif type(data) is Trade:
+            elif type(data) is FloorTrade:
                 tape = tapes[data.symbol]
                 if tape and data.id != tape[-1].id + 1:
                     raise SystemExit("the floor lost a trade: it cannot heal")
@@ -141,7 +143,7 @@ async def run(
 ) -> None:
     """Keep the market with a client library (``websockets`` or ``picows.websockets``), read some books, and measure."""
     connect = import_module(library).connect
-    market = Market(symbols)
+    market = FloorMarket(symbols)
     reads: list[float] = []
 
     async def read_books() -> None:

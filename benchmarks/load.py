@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from benchmarks.serving import Serving, serving, venue_ahead_ms
+from benchmarks.serving import BenchServer, serving, venue_ahead_ms
 from benchmarks.table import machine, print_table
 
 TITLE = "Readers who come, go and stall"
@@ -40,7 +40,7 @@ _STAMP = re.compile(r'"timestamp":(\d+)')
 _IDS = re.compile(r'"id":"(\d+)"')
 
 
-def parameter_sets(base: Serving) -> list[str]:
+def parameter_sets(base: BenchServer) -> list[str]:
     """Fifty: 32 books, 8 whole tapes, 5 newest hundreds, 5 charts."""
     listed = base.ask("/api/v1/symbols")[:SYMBOLS]
     names = [row["id"] for row in listed]
@@ -121,7 +121,7 @@ async def stall(url: str) -> None:
 
 async def read(port: int, readers: int, churn: int, seconds: float) -> None:
     """Be all the readers; print the figures as a line of JSON."""
-    base = Serving(port, os.getpid())
+    base = BenchServer(port, os.getpid())
     sets = [f"{base.ws_url}/api/v1/ws/{path}" for path in parameter_sets(base)]
     chance = random.Random(7)
     ahead_ms = await venue_ahead_ms(base.ws_url)
@@ -179,7 +179,7 @@ async def read(port: int, readers: int, churn: int, seconds: float) -> None:
     os._exit(0)  # a thousand closing handshakes are not measured
 
 
-def measure(base: Serving, arguments: argparse.Namespace) -> Iterator[tuple[str, object]]:
+def measure(base: BenchServer, arguments: argparse.Namespace) -> Iterator[tuple[str, object]]:
     """Run the readers against a server and name what came out."""
     base.ask("/api/v1/symbols")
     empty_mb = base.server.memory_info().rss / 2**20

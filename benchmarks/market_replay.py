@@ -26,7 +26,7 @@ def symbol_name(number: int) -> str:
     return f"S{number:03d}USDT"
 
 
-class Market:
+class WanderingMarket:
     """One symbol: a book that wanders around 1,000.0 in ticks of 0.1, and its trade counter."""
 
     def __init__(self, number: int) -> None:
@@ -68,7 +68,7 @@ class Market:
 
 class Replay:
     def __init__(self, symbols: int, frames_per_s: int) -> None:
-        self.markets = [Market(n) for n in range(symbols)]
+        self.markets = [WanderingMarket(n) for n in range(symbols)]
         self.by_symbol = {market.symbol: market for market in self.markets}
         self.frames_per_s = frames_per_s
         self.readers: dict[str, list[tuple[web.WebSocketResponse, bool, asyncio.Transport]]] = defaultdict(list)
@@ -110,7 +110,7 @@ class Replay:
                 frames += await self.send(market, depth=depth)
             await asyncio.sleep(0.005)
 
-    async def send(self, market: Market, *, depth: bool) -> int:
+    async def send(self, market: WanderingMarket, *, depth: bool) -> int:
         name = market.symbol.lower() + ("@depth@100ms" if depth else "@aggTrade")
         readers = self.readers.get(name)
         text = market.depth() if depth else market.trade()

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.serving import Serving, serving, venue_ahead_ms
+from benchmarks.serving import BenchServer, serving, venue_ahead_ms
 from benchmarks.table import machine, print_table
 
 TITLE = "Readers of busy books: staleness and CPU per delivery"
@@ -29,7 +29,7 @@ LIMITS = [20, 50]
 _STAMP = re.compile(r'"timestamp":(\d+)')
 
 
-def parameter_sets(base: Serving) -> list[str]:
+def parameter_sets(base: BenchServer) -> list[str]:
     """Fifty: five symbols, five roundings, two limits."""
     listed = {row["id"]: row["roundingOptions"] for row in base.ask("/api/v1/symbols")}
     names = [name for name in SYMBOLS if name in listed] or list(listed)[:5]
@@ -41,7 +41,7 @@ def parameter_sets(base: Serving) -> list[str]:
     ]
 
 
-async def read(base: Serving, readers: int, seconds: float) -> None:
+async def read(base: BenchServer, readers: int, seconds: float) -> None:
     """Open so many readers, then count and time what comes for so long; print the figures."""
     from picows.websockets import connect
 
@@ -72,7 +72,7 @@ async def read(base: Serving, readers: int, seconds: float) -> None:
     os._exit(0)
 
 
-def measure(base: Serving, readers: int, seconds: float) -> list[object]:
+def measure(base: BenchServer, readers: int, seconds: float) -> list[object]:
     server = base.server
     command = [sys.executable, "-m", "benchmarks.readers", "--child", str(base.port), "--readers", str(readers)]
     command += ["--seconds", str(seconds)]
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--child", type=int, metavar="PORT", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        asyncio.run(read(Serving(arguments.child, os.getpid()), arguments.readers[0], arguments.seconds))
+        asyncio.run(read(BenchServer(arguments.child, os.getpid()), arguments.readers[0], arguments.seconds))
         return
     with serving(f"sim?seed=7&symbols={len(SYMBOLS)}") as base:
         rows = [measure(base, readers, arguments.seconds) for readers in arguments.readers]

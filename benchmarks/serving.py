@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 
-class Serving:
+class BenchServer:
     """An address, and the processes behind it."""
 
     def __init__(self, port: int, pid: int, log: Path | None = None) -> None:
@@ -57,7 +57,7 @@ class Serving:
 
 
 @contextmanager
-def serving(source: str) -> Iterator[Serving]:
+def serving(source: str) -> Iterator[BenchServer]:
     """Run ``orderfox serve`` without kernels on a free port, with a data folder of its own."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w") as log:
         command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser", "--preheat", "0"]
@@ -70,7 +70,7 @@ def serving(source: str) -> Iterator[Serving]:
                 found = re.search(r":(\d+)/", address)
                 if found is None:
                     raise SystemExit(f"the server did not start:\n{Path(log.name).read_text()}")
-                yield Serving(int(found[1]), process.pid, Path(log.name))
+                yield BenchServer(int(found[1]), process.pid, Path(log.name))
             finally:
                 process.send_signal(signal.SIGTERM)
 

@@ -83,6 +83,16 @@ def test_names_are_plain():
     assert not found, "\n" + "\n".join(sorted(found))
 
 
+def test_a_class_name_stands_for_one_thing():
+    places: dict[str, list[str]] = {}
+    for path in sources("py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path.relative_to(PROJECT)}:{node.lineno}")
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert not shared, shared
+
+
 @pytest.mark.parametrize("name", ["MOST_KEYS", "_LEAST", "StatusTeller", "_told", "tell_all", "_doubtful"])
 def test_a_wrong_name_is_found(name: str):
     assert NAMES.fullmatch(name)

@@ -16,7 +16,7 @@ from tests.core.books import BTC
 pytestmark = pytest.mark.core
 
 
-class Depth(msgspec.Struct):
+class RecordedDiff(msgspec.Struct):
     E: int
     U: int
     u: int
@@ -26,7 +26,7 @@ class Depth(msgspec.Struct):
 
 
 class Wrapped(msgspec.Struct):
-    data: Depth
+    data: RecordedDiff
 
 
 class Body(msgspec.Struct):

@@ -39,7 +39,7 @@ class StandingClock(ManualClock):
         return self.now
 
 
-class Rig:
+class RecordedHub:
     """A hub over a scripted feed, with a recorder that writes on request."""
 
     def __init__(self, folder: Path, *, max_bytes: int = 1_000_000_000) -> None:
@@ -90,8 +90,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig_at(folder: Path, **options: int) -> AsyncGenerator[Rig]:
-    rig = Rig(folder, **options)
+async def rig_at(folder: Path, **options: int) -> AsyncGenerator[RecordedHub]:
+    rig = RecordedHub(folder, **options)
     async with rig.hub:
         try:
             yield rig

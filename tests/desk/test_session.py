@@ -29,7 +29,7 @@ KEY = f"{VENUE}/BTCUSDT/book?rows=10"
 EVENTS = f"{VENUE}/BTCUSDT/events?channel=book"
 
 
-class Page:
+class SessionPage:
     """Where a session's messages end; every one of them has to fit its schema."""
 
     def __init__(self, feed: ScriptedFeed, desks: Desks) -> None:
@@ -57,10 +57,10 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path) -> AsyncIterator[Page]:
+async def opened(tmp_path: Path) -> AsyncIterator[SessionPage]:
     feed = ScriptedFeed(ManualClock(START_US))
     async with Desks([feed], load_settings(data_dir=tmp_path), feed.clock, linger_s=0) as desks:
-        page = Page(feed, desks)
+        page = SessionPage(feed, desks)
         yield page
         page.running.cancel()
         await asyncio.wait({page.running})

@@ -64,7 +64,7 @@ async def funding_page(rest: BinanceVenueRest, topic: Topic, span: Span, priorit
 
 
 # --8<-- the route, in server/handlers/market.py, and its line in server/routes.py
-class FundingRow(Struct, frozen=True):
+class FundingAnswer(Struct, frozen=True):
     timestamp: int
     rate: float
 
@@ -75,7 +75,7 @@ class FundingRoute(MarketRoute):
     route = "funding"
     path = (SYMBOL,)
     query = (limit(100, 1_000, "How many rates"), time_ms("end_time", "Rates that were paid at or before"))
-    model = list[FundingRow]
+    model = list[FundingAnswer]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
@@ -83,7 +83,7 @@ class FundingRoute(MarketRoute):
         topic = desk.topic((await desk.catalogue.resolve(args[0])).instrument.symbol, "funding")
         end_us = None if values["end_time"] is None else values["end_time"] * 1_000 + 1
         rates, _ = await read_past(desk.hub.past, topic, MarkPrice, Span(end_us=end_us, limit=values["limit"]))
-        return msgspec.json.encode([FundingRow(rate.time_us // 1_000, rate.funding_rate or 0.0) for rate in rates])
+        return msgspec.json.encode([FundingAnswer(rate.time_us // 1_000, rate.funding_rate or 0.0) for rate in rates])
 
 
 # --8<-- end

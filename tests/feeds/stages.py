@@ -77,16 +77,16 @@ async def replay_of_a_list() -> AsyncIterator[Stage]:
 
 
 @dataclass(frozen=True)
-class _Recorded:
+class _RecordedStreams:
     events: dict[Topic, list[Event]]
     listings: Sequence[Listing]
     instrument: Instrument
 
 
-_recorded: list[_Recorded] = []
+_recorded: list[_RecordedStreams] = []
 
 
-async def _recorded_once() -> _Recorded:
+async def _recorded_once() -> _RecordedStreams:
     if not _recorded:
         events: dict[Topic, list[Event]] = {}
         async with binance_on_the_embedded_exchange() as stage:
@@ -97,7 +97,7 @@ async def _recorded_once() -> _Recorded:
                         before = len(reader.facts)
                         await reader.until(lambda reader=reader, before=before: len(reader.facts) > before + 4)
                 events[reader.topic] = reader.events
-            _recorded.append(_Recorded(events, await stage.feed.listings(), stage.instrument))
+            _recorded.append(_RecordedStreams(events, await stage.feed.listings(), stage.instrument))
     return _recorded[0]
 
 

@@ -56,7 +56,7 @@ def status(state: StreamState) -> Status:
     return Status(symbol="BTCUSDT", time_us=NOW_US, state=state)
 
 
-class Venue:
+class PiecewiseVenue:
     """Sends its past in pieces and then says ``live``; an outage or a restart may come at any moment."""
 
     def __init__(self, channel: Channel) -> None:
@@ -103,7 +103,7 @@ def test_at_any_moment_of_a_prelude_a_topic_is_whole_or_marked_through_any_numbe
 
 
 async def _through_servers(channel: Channel, steps: list[str]) -> None:
-    venue = Venue(channel)
+    venue = PiecewiseVenue(channel)
     topic = Topic("sim", "BTCUSDT", channel, "1m" if channel == "candles" else "")
     states = [TopicState(topic, BTC, now_us=lambda: NOW_US) for _ in range(3)]
     # Live trades move the bars of the study that a chart shows, and not those that are handed on.

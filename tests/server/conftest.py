@@ -29,7 +29,7 @@ from orderfox_nb.desk.desks import Desks
 from orderfox_nb.server.bounded_server import BoundedServer
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
-from tests.server.scripted import ScriptedFeed
+from tests.server.scripted import PreludeFeed
 
 TOKEN = "a-token-of-the-test"
 EXTENSIONS = {
@@ -69,7 +69,7 @@ async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
 class Served:
     """A server on this loop, its scripted venue, and a client."""
 
-    def __init__(self, port: int, base: str, feed: ScriptedFeed, service: DeskService, session: ClientSession) -> None:
+    def __init__(self, port: int, base: str, feed: PreludeFeed, service: DeskService, session: ClientSession) -> None:
         self.url = f"http://127.0.0.1:{port}{base}"
         self.ws_url = f"ws://127.0.0.1:{port}{base}"
         self.feed = feed
@@ -98,7 +98,7 @@ async def served(
     http: dict[str, Any] | None = None,
     **variables: Any,
 ) -> AsyncIterator[Served]:
-    feed = ScriptedFeed()
+    feed = PreludeFeed()
 
     @asynccontextmanager
     async def open_(settings: Settings) -> AsyncIterator[Desks]:

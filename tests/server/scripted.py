@@ -63,7 +63,7 @@ LISTINGS = (
 )
 
 
-class ScriptedFeed:
+class PreludeFeed:
     """Every topic opens with a small prelude; ``emit`` adds live events."""
 
     def __init__(self) -> None:

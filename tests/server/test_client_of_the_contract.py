@@ -20,7 +20,7 @@ CANDLES = Topic(VENUE, "BTCUSDT", "candles", "1m")
 LIQUIDATIONS = Topic(VENUE, "BTCUSDT", "liquidations")
 
 
-class Client:
+class ContractClient:
     """Shows whatever its sockets send, as the ancestor's page does: tables by type, volume bars by time."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Client:
             self.show(msgspec.json.decode(text))
 
 
-async def shown(client: Client, condition: Any) -> None:
+async def shown(client: ContractClient, condition: Any) -> None:
     """Wait until the client shows something."""
     async with asyncio.timeout(60):
         while not condition(client):  # noqa: ASYNC110  (what a server sends signals nothing here)
@@ -63,7 +63,7 @@ async def shown(client: Client, condition: Any) -> None:
 
 async def test_client_with_one_socket_for_its_table_and_one_for_its_chart_shows_each_order_once(server: Served) -> None:
     base = server.ws_url + "api/v1/ws/"
-    client = Client()
+    client = ContractClient()
     async with (
         connect(base + "candles/BTCUSDT/1m") as candles,
         connect(base + "liquidations/BTCUSDT") as table,
@@ -90,7 +90,7 @@ async def test_client_with_one_socket_for_its_table_and_one_for_its_chart_shows_
 
 async def test_orders_and_volume_come_over_one_socket_where_both_are_asked_for(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/liquidations/BTCUSDT?timeframe=1m&orders=true") as socket:
-        client = Client()
+        client = ContractClient()
         async with asyncio.timeout(60):
             while not (client.orders and client.bars):
                 client.show(msgspec.json.decode(await socket.recv()))
@@ -114,7 +114,7 @@ async def test_average_is_null_before_the_first_bucket_that_is_known(server: Ser
 
 async def test_restart_of_the_venue_sends_one_history_and_no_flood_of_updates(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/candles/BTCUSDT/1m") as socket, asyncio.TaskGroup() as readers:
-        client = Client()
+        client = ContractClient()
         task = readers.create_task(client.read(socket))
         await shown(client, lambda client: client.histories == 1)
         # The same times with other prices, as another run of a venue has them; then one move of the open bar.
@@ -136,7 +136,7 @@ async def test_restart_of_the_venue_sends_one_history_and_no_flood_of_updates(se
 
 async def test_gap_longer_than_the_window_sends_a_history(server: Served) -> None:
     async with connect(server.ws_url + "api/v1/ws/candles/BTCUSDT/1m") as socket, asyncio.TaskGroup() as readers:
-        client = Client()
+        client = ContractClient()
         task = readers.create_task(client.read(socket))
         await shown(client, lambda client: client.histories == 1)
         server.feed.time_us += 400 * MINUTE_US

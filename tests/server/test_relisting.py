@@ -42,7 +42,7 @@ SYMBOL = "BTCUSDT"
 CHANNELS: tuple[Channel, ...] = ("book", "trades", "candles", "liquidations", "mark", "ticker", "open_interest")
 
 
-class Venue:
+class RelistingVenue:
     """The embedded exchange, whose time passes while a test lets it."""
 
     def __init__(self, server: SimServer, session: ClientSession) -> None:
@@ -120,16 +120,16 @@ def live_with(tick: str, every: list[dict[Channel, TopicState]]) -> Callable[[],
 
 
 @pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
+async def venue() -> AsyncIterator[RelistingVenue]:
     start_us = time.time_ns() // 60_000_000_000 * 60_000_000
     async with (
         SimServer(Exchange(7, 2, start_us=start_us), manual=True, limits=Limits(weight_per_minute=1_000_000)) as server,
         ClientSession() as session,
     ):
-        yield Venue(server, session)
+        yield RelistingVenue(server, session)
 
 
-async def settled(venue: Venue, every: list[dict[Channel, TopicState]]) -> None:
+async def settled(venue: RelistingVenue, every: list[dict[Channel, TopicState]]) -> None:
     """Wait until every fold is what the exchange has, while its time stands still."""
     found: list[str] = []
 
@@ -166,7 +166,7 @@ async def serving(feed: BinanceFeed, folder: Path) -> AsyncIterator[tuple[str, D
         await service.stop()
 
 
-class Shown:
+class ShownFrames:
     """The newest frames of a key, each joined from a full one and its deltas as a page does it."""
 
     def __init__(self, desk: Desk, stream: str, **parameters: object) -> None:
@@ -192,7 +192,7 @@ class Shown:
 
 
 async def test_a_tick_that_changes_while_it_is_watched_leaves_every_channel_equal_to_the_exchange(
-    venue: Venue, tmp_path: Path
+    venue: RelistingVenue, tmp_path: Path
 ) -> None:
     server = venue.server
     feed = BinanceFeed(
@@ -203,9 +203,9 @@ async def test_a_tick_that_changes_while_it_is_watched_leaves_every_channel_equa
         Desk(RemoteFeed(url, random=Eager()), load_settings(data_dir=tmp_path / "two"), linger_s=0) as second,
         watched(first) as here,
         watched(second) as there,
-        Shown(second, "book") as book,
-        Shown(second, "trades") as tape,
-        Shown(second, "candles") as chart,
+        ShownFrames(second, "book") as book,
+        ShownFrames(second, "trades") as tape,
+        ShownFrames(second, "candles") as chart,
     ):
         every = [here, there]
         frames = (book, tape, chart)

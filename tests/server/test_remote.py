@@ -160,11 +160,11 @@ async def test_symbol_without_a_usable_step_does_not_cost_the_list(server: Serve
         rows = await response.text()
     assert rows.count('"tickSize":0.01,') == 1
 
-    class Symbols(web.RequestHandler):
+    class OddSteps(web.RequestHandler):
         def get(self) -> None:
             self.finish(rows.replace('"tickSize":0.01,', f'"tickSize":{step},'))
 
-    app = web.Application([("/api/v1/symbols", Symbols)], log_function=lambda _: None)
+    app = web.Application([("/api/v1/symbols", OddSteps)], log_function=lambda _: None)
     async with served_by(app) as url, RemoteFeed(url) as feed:
         listings = await feed.listings()
     assert {row.instrument.symbol for row in listings} == {"BTCUSDT", "BTCUSDC"}
@@ -207,13 +207,13 @@ async def test_a_list_is_accepted_whose_header_says_nothing_against_it(server: S
     async with server.session.get(server.url + "api/v1/symbols") as response:
         rows = await response.text()
 
-    class Symbols(web.RequestHandler):
+    class SymbolsWithHeader(web.RequestHandler):
         def get(self) -> None:
             if header:
                 self.set_header("X-Quality", header)
             self.finish(rows)
 
-    app = web.Application([("/api/v1/symbols", Symbols)], log_function=lambda _: None)
+    app = web.Application([("/api/v1/symbols", SymbolsWithHeader)], log_function=lambda _: None)
     async with served_by(app) as url, RemoteFeed(url) as feed:
         assert len(await feed.listings()) == len(LISTINGS)
 

@@ -176,7 +176,7 @@ class Script:
         self.ended += 1
 
 
-class Rig:
+class ScriptedPages:
     def __init__(self, *, timeout_s: float = 60) -> None:
         self.key: Hashable = 1
         self.now_s = 0.0
@@ -199,7 +199,7 @@ class Rig:
 
 
 async def test_viewers_read_the_first_page_as_it_is_made() -> None:
-    rig = Rig()
+    rig = ScriptedPages()
     rendering = rig.pages.current()
     assert isinstance(rendering, Rendering)
     assert rig.pages.current() is rendering
@@ -214,7 +214,7 @@ async def test_viewers_read_the_first_page_as_it_is_made() -> None:
 
 
 async def test_one_rendering_at_a_time_and_the_page_before_until_the_next_is_whole() -> None:
-    rig = Rig()
+    rig = ScriptedPages()
     rendering = rig.pages.current()
     assert isinstance(rendering, Rendering)
     await rig.finish(rendering, '<div id="loading">one', None)
@@ -247,12 +247,12 @@ async def test_one_rendering_at_a_time_and_the_page_before_until_the_next_is_who
 
 
 async def test_rendering_that_does_not_end_is_given_up_and_one_that_is_stopped_leaves_nothing() -> None:
-    rig = Rig(timeout_s=0)
+    rig = ScriptedPages(timeout_s=0)
     rendering = rig.pages.current()
     assert isinstance(rendering, Rendering)
     await rendering.task
     assert "longer than 0 s" in "".join([text async for text in rendering.follow()])
-    rig = Rig()
+    rig = ScriptedPages()
     rendering = rig.pages.current()
     assert isinstance(rendering, Rendering)
     follower = asyncio.ensure_future(anext(rendering.follow()))

@@ -16,7 +16,7 @@ from orderfox_nb.sim.server.app import SimServer as Server
 START_US = 1_790_000_000_000_000
 
 
-class Client:
+class SimClient:
     """REST and sockets of one server."""
 
     def __init__(self, server: SimServer) -> None:
@@ -51,12 +51,12 @@ class Client:
         async with self._session.post(self.server.http_url + path, json=body) as response:
             return response.status, await response.json()
 
-    async def socket(self, path: str) -> Socket:
+    async def socket(self, path: str) -> SimSocket:
         raw = await self._session.ws_connect(self.server.ws_url + path, autoping=False, max_msg_size=0)
-        return Socket(raw)
+        return SimSocket(raw)
 
 
-class Socket:
+class SimSocket:
     """One websocket that collects its frames."""
 
     def __init__(self, raw: aiohttp.ClientWebSocketResponse) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import SimServer
-from tests.sim.client import START_US, Client
+from tests.sim.client import START_US, SimClient
 
 
 @pytest.fixture
@@ -18,6 +18,6 @@ async def server() -> AsyncIterator[SimServer]:
 
 
 @pytest.fixture
-async def client(server: SimServer) -> AsyncIterator[Client]:
-    async with Client(server) as client:
+async def client(server: SimServer) -> AsyncIterator[SimClient]:
+    async with SimClient(server) as client:
         yield client

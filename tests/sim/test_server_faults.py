@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orderfox_nb.sim.server import SimServer
-from tests.sim.client import Client
+from tests.sim.client import SimClient
 
 pytestmark = pytest.mark.sim
 
@@ -18,7 +18,7 @@ def chain_breaks(frames: list[Any]) -> int:
     return sum(after["pu"] != before["u"] for before, after in pairwise(diffs))
 
 
-async def test_a_dropped_frame_breaks_the_chain_once(client: Client, server: SimServer) -> None:
+async def test_a_dropped_frame_breaks_the_chain_once(client: SimClient, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     await server.advance(1)
     server.add_fault("drop", stream=DEPTH)
@@ -28,7 +28,7 @@ async def test_a_dropped_frame_breaks_the_chain_once(client: Client, server: Sim
     assert not server.faults
 
 
-async def test_a_duplicated_frame_comes_twice(client: Client, server: SimServer) -> None:
+async def test_a_duplicated_frame_comes_twice(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/market/ws/btcusdt@aggTrade")
     server.add_fault("duplicate", symbol="BTCUSDT", count=2)
     await server.advance(3)
@@ -38,7 +38,7 @@ async def test_a_duplicated_frame_comes_twice(client: Client, server: SimServer)
     assert len(ids) == len(set(ids)) + 2
 
 
-async def test_a_reordered_frame_comes_after_the_next(client: Client, server: SimServer) -> None:
+async def test_a_reordered_frame_comes_after_the_next(client: SimClient, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("reorder")
     await server.advance(1)
@@ -46,7 +46,7 @@ async def test_a_reordered_frame_comes_after_the_next(client: Client, server: Si
     assert second < first < third
 
 
-async def test_a_fault_of_one_connection_spares_the_others(client: Client, server: SimServer) -> None:
+async def test_a_fault_of_one_connection_spares_the_others(client: SimClient, server: SimServer) -> None:
     one = await client.socket(f"/public/ws/{DEPTH}")
     other = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("freeze", connection=1, count=-1)
@@ -55,7 +55,7 @@ async def test_a_fault_of_one_connection_spares_the_others(client: Client, serve
     assert len(await other.received()) >= 9
 
 
-async def test_one_channel_freezes_while_the_socket_lives(client: Client, server: SimServer) -> None:
+async def test_one_channel_freezes_while_the_socket_lives(client: SimClient, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}/btcusdt@bookTicker")
     fault = server.add_fault("freeze", stream=DEPTH, count=-1)
     await server.advance(1)
@@ -65,7 +65,7 @@ async def test_one_channel_freezes_while_the_socket_lives(client: Client, server
     assert {frame["e"] for frame in await socket.received()} == {"bookTicker", "depthUpdate"}
 
 
-async def test_a_malformed_frame_is_not_json(client: Client, server: SimServer) -> None:
+async def test_a_malformed_frame_is_not_json(client: SimClient, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("malformed")
     await server.advance(0.5)
@@ -74,7 +74,7 @@ async def test_a_malformed_frame_is_not_json(client: Client, server: SimServer) 
     assert all(isinstance(frame, dict) for frame in frames[1:])
 
 
-async def test_delayed_frames_come_late_and_in_order(client: Client, server: SimServer) -> None:
+async def test_delayed_frames_come_late_and_in_order(client: SimClient, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("delay", seconds=0.2)
     await server.advance(1)
@@ -83,7 +83,7 @@ async def test_delayed_frames_come_late_and_in_order(client: Client, server: Sim
     assert len(frames) >= 9
 
 
-async def test_a_cut_connection_has_no_close_frame(client: Client, server: SimServer) -> None:
+async def test_a_cut_connection_has_no_close_frame(client: SimClient, server: SimServer) -> None:
     market = await client.socket("/market/ws/btcusdt@aggTrade")
     public = await client.socket(f"/public/ws/{DEPTH}")
     server.add_fault("cut", stream=DEPTH)
@@ -92,7 +92,7 @@ async def test_a_cut_connection_has_no_close_frame(client: Client, server: SimSe
     assert await market.received()
 
 
-async def test_a_stale_snapshot_is_older_than_the_diffs(client: Client, server: SimServer) -> None:
+async def test_a_stale_snapshot_is_older_than_the_diffs(client: SimClient, server: SimServer) -> None:
     await server.advance(1)
     server.add_fault("stale_snapshot", symbol="BTCUSDT", count=2)
     await server.advance(1)
@@ -106,7 +106,7 @@ async def test_a_stale_snapshot_is_older_than_the_diffs(client: Client, server: 
     assert len(fresh["bids"]) == 10
 
 
-async def test_the_clock_jumps_and_stays_there(client: Client, server: SimServer) -> None:
+async def test_the_clock_jumps_and_stays_there(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/market/ws/btcusdt@markPrice@1s")
     await server.advance(1)
     before = (await client.get("/fapi/v1/time"))["serverTime"]
@@ -119,7 +119,7 @@ async def test_the_clock_jumps_and_stays_there(client: Client, server: SimServer
 
 @pytest.mark.parametrize(("status", "code"), [(429, -1003), (418, -1003), (451, 0), (500, None), (503, None)])
 async def test_rest_answers_with_the_requested_status(
-    client: Client, server: SimServer, status: int, code: int | None
+    client: SimClient, server: SimServer, status: int, code: int | None
 ) -> None:
     server.add_fault("status", path="/fapi/v1/depth", status=status, seconds=7)
     assert (await client.ask("/fapi/v1/time"))[0] == 200
@@ -130,7 +130,7 @@ async def test_rest_answers_with_the_requested_status(
     assert (await client.ask("/fapi/v1/depth", symbol="BTCUSDT"))[0] == 200
 
 
-async def test_rest_can_be_malformed_and_late(client: Client, server: SimServer) -> None:
+async def test_rest_can_be_malformed_and_late(client: SimClient, server: SimServer) -> None:
     server.add_fault("malformed", path="/fapi/v1/klines")
     status, body, _ = await client.ask("/fapi/v1/klines", symbol="BTCUSDT", interval="1m")
     assert status == 200
@@ -139,13 +139,13 @@ async def test_rest_can_be_malformed_and_late(client: Client, server: SimServer)
     assert await client.get("/fapi/v1/ping") == {}
 
 
-async def test_the_liquidation_history_can_fail(client: Client, server: SimServer) -> None:
+async def test_the_liquidation_history_can_fail(client: SimClient, server: SimServer) -> None:
     server.add_fault("status", path="/api/", status=500)
     assert (await client.ask("/api/liquidation-orders", symbol="BTCUSDT", limit=5))[0] == 500
     assert (await client.ask("/api/liquidation-orders", symbol="BTCUSDT", limit=5))[0] == 200
 
 
-async def test_faults_are_added_over_http(client: Client, server: SimServer) -> None:
+async def test_faults_are_added_over_http(client: SimClient, server: SimServer) -> None:
     socket = await client.socket(f"/public/ws/{DEPTH}")
     status, fault = await client.post("/sim/faults", {"kind": "drop", "stream": DEPTH, "count": 3})
     assert (status, fault["count"]) == (200, 3)

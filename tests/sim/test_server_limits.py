@@ -8,7 +8,7 @@ import pytest
 
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Limits, SimServer
-from tests.sim.client import START_US, Client
+from tests.sim.client import START_US, SimClient
 
 pytestmark = pytest.mark.sim
 
@@ -17,7 +17,7 @@ def exchange() -> Exchange:
     return Exchange(7, 1, start_us=START_US)
 
 
-async def test_more_than_ten_messages_in_a_second_drop_the_connection(client: Client) -> None:
+async def test_more_than_ten_messages_in_a_second_drop_the_connection(client: SimClient) -> None:
     connection = await client.socket("/public/ws")
     for number in range(11):
         await connection.raw.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})
@@ -26,7 +26,7 @@ async def test_more_than_ten_messages_in_a_second_drop_the_connection(client: Cl
     assert await other.ask("LIST_SUBSCRIPTIONS") == {"result": [], "id": 1}
 
 
-async def test_a_connection_has_at_most_1024_streams(client: Client) -> None:
+async def test_a_connection_has_at_most_1024_streams(client: SimClient) -> None:
     connection = await client.socket("/public/ws")
     names = [f"s{number}usdt@trade" for number in range(1_024)]
     assert (await connection.ask("SUBSCRIBE", names))["result"] is None
@@ -36,14 +36,14 @@ async def test_a_connection_has_at_most_1024_streams(client: Client) -> None:
 
 async def test_more_streams_in_the_address_than_allowed_close_it() -> None:
     limits = Limits(streams_per_connection=2)
-    async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
+    async with SimServer(exchange(), manual=True, limits=limits) as server, SimClient(server) as client:
         connection = await client.socket("/public/ws/a@trade/b@trade/c@trade")
         assert await connection.closed() == 1008
 
 
 async def test_a_connection_ends_after_24_hours() -> None:
     limits = Limits(connection_s=0.2)
-    async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
+    async with SimServer(exchange(), manual=True, limits=limits) as server, SimClient(server) as client:
         connection = await client.socket("/public/ws/btcusdt@trade")
         assert await connection.closed() is not None
         assert not server.connections
@@ -51,7 +51,7 @@ async def test_a_connection_ends_after_24_hours() -> None:
 
 async def test_the_server_pings_and_drops_a_client_that_does_not_answer() -> None:
     limits = Limits(ping_s=0.05, pong_s=0.2)
-    async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
+    async with SimServer(exchange(), manual=True, limits=limits) as server, SimClient(server) as client:
         connection = await client.socket("/public/ws")
         message = await connection.raw.receive(5)
         assert message.type is aiohttp.WSMsgType.PING
@@ -60,7 +60,7 @@ async def test_the_server_pings_and_drops_a_client_that_does_not_answer() -> Non
 
 async def test_a_client_that_answers_pings_stays() -> None:
     limits = Limits(ping_s=0.2, pong_s=0.2)
-    async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
+    async with SimServer(exchange(), manual=True, limits=limits) as server, SimClient(server) as client:
         connection = await client.socket("/public/ws")
         for _ in range(4):
             message = await connection.raw.receive(5)
@@ -69,7 +69,7 @@ async def test_a_client_that_answers_pings_stays() -> None:
         assert len(server.connections) == 1
 
 
-async def test_a_ping_of_the_client_is_answered(client: Client) -> None:
+async def test_a_ping_of_the_client_is_answered(client: SimClient) -> None:
     connection = await client.socket("/public/ws")
     await connection.raw.ping(b"here")
     message = await connection.raw.receive(5)
@@ -78,7 +78,7 @@ async def test_a_ping_of_the_client_is_answered(client: Client) -> None:
 
 async def test_a_socket_that_does_not_read_is_dropped_and_blocks_no_other() -> None:
     limits = Limits(queued_bytes=1_000_000, stalled_s=0.05)
-    async with SimServer(exchange(), manual=True, limits=limits) as server, Client(server) as client:
+    async with SimServer(exchange(), manual=True, limits=limits) as server, SimClient(server) as client:
         raw = socket.create_connection(("127.0.0.1", server.port))
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         reader, writer = await asyncio.open_connection(sock=raw, limit=1_024)

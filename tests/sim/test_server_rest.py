@@ -6,12 +6,12 @@ import pytest
 
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Limits, SimServer
-from tests.sim.client import START_US, Client
+from tests.sim.client import START_US, SimClient
 
 pytestmark = pytest.mark.sim
 
 
-async def test_rest_counts_the_weight_of_each_call(client: Client) -> None:
+async def test_rest_counts_the_weight_of_each_call(client: SimClient) -> None:
     used = 0
     for path, query, weight in [
         ("/fapi/v1/ping", {}, 1),
@@ -70,18 +70,20 @@ async def test_rest_counts_the_weight_of_each_call(client: Client) -> None:
         ("/futures/data/topLongShortPositionRatio", {"symbol": "BTCUSDT"}, -1130),
     ],
 )
-async def test_rest_refuses_with_the_venues_codes(client: Client, path: str, query: dict[str, Any], code: int) -> None:
+async def test_rest_refuses_with_the_venues_codes(
+    client: SimClient, path: str, query: dict[str, Any], code: int
+) -> None:
     status, body, _ = await client.ask(path, **query)
     assert (status, body["code"]) == (400, code)
     assert body["msg"]
 
 
-async def test_rest_reports_an_unknown_path(client: Client) -> None:
+async def test_rest_reports_an_unknown_path(client: SimClient) -> None:
     status, body, _ = await client.ask("/fapi/v1/nothing")
     assert (status, body["code"]) == (404, -5000)
 
 
-async def test_exchange_info_lists_contracts_that_must_not_be_shown(client: Client) -> None:
+async def test_exchange_info_lists_contracts_that_must_not_be_shown(client: SimClient) -> None:
     symbols = {each["symbol"]: each for each in (await client.get("/fapi/v1/exchangeInfo"))["symbols"]}
     shown = [s for s, each in symbols.items() if each["status"] == "TRADING" and each["contractType"] == "PERPETUAL"]
     assert shown == ["BTCUSDT", "ETHUSDT"]
@@ -91,7 +93,7 @@ async def test_exchange_info_lists_contracts_that_must_not_be_shown(client: Clie
     assert bitcoin["pricePrecision"] == 2, "digits of the price's text are not those of its tick"
 
 
-async def test_depth_is_sorted_best_first_and_not_crossed(client: Client) -> None:
+async def test_depth_is_sorted_best_first_and_not_crossed(client: SimClient) -> None:
     body = await client.get("/fapi/v1/depth", symbol="BTCUSDT", limit=1000)
     bids = [float(price) for price, _ in body["bids"]]
     asks = [float(price) for price, _ in body["asks"]]
@@ -101,7 +103,7 @@ async def test_depth_is_sorted_best_first_and_not_crossed(client: Client) -> Non
     assert bids[0] < asks[0]
 
 
-async def test_trades_and_aggregate_trades_agree(client: Client, server: SimServer) -> None:
+async def test_trades_and_aggregate_trades_agree(client: SimClient, server: SimServer) -> None:
     await server.advance(5)
     aggregates = await client.get("/fapi/v1/aggTrades", symbol="BTCUSDT", limit=20)
     singles = await client.get("/fapi/v1/trades", symbol="BTCUSDT", limit=1000)
@@ -113,7 +115,7 @@ async def test_trades_and_aggregate_trades_agree(client: Client, server: SimServ
         assert {fill["price"] for fill in fills} == {each["p"]}
 
 
-async def test_aggregate_trades_of_exactly_an_hour_are_answered(client: Client, server: SimServer) -> None:
+async def test_aggregate_trades_of_exactly_an_hour_are_answered(client: SimClient, server: SimServer) -> None:
     start_ms = START_US // 1000 - 7_200_000
     query = {"symbol": "ETHUSDT", "startTime": start_ms, "endTime": start_ms + 3_600_000, "limit": 1000}
     trades = await client.get("/fapi/v1/aggTrades", **query)
@@ -123,7 +125,7 @@ async def test_aggregate_trades_of_exactly_an_hour_are_answered(client: Client, 
     assert again == trades[500:]
 
 
-async def test_historical_trades_go_back_by_id(client: Client) -> None:
+async def test_historical_trades_go_back_by_id(client: SimClient) -> None:
     latest = await client.get("/fapi/v1/trades", symbol="BTCUSDT", limit=10)
     assert await client.get("/fapi/v1/historicalTrades", symbol="BTCUSDT", limit=10) == latest
     from_id = latest[0]["id"] - 1_000_000
@@ -133,7 +135,7 @@ async def test_historical_trades_go_back_by_id(client: Client) -> None:
     assert old[-1]["time"] < latest[0]["time"]
 
 
-async def test_mark_index_and_premium_bars_belong_to_the_trades_bars(client: Client, server: SimServer) -> None:
+async def test_mark_index_and_premium_bars_belong_to_the_trades_bars(client: SimClient, server: SimServer) -> None:
     await server.advance(70)
     query = {"interval": "1m", "limit": 200}
     trades = await client.get("/fapi/v1/klines", symbol="BTCUSDT", **query)
@@ -154,7 +156,7 @@ async def test_mark_index_and_premium_bars_belong_to_the_trades_bars(client: Cli
     assert float(index[-1][4]) == pytest.approx(float(now["indexPrice"]), abs=0.01)
 
 
-async def test_statistics_have_the_venues_fields(client: Client) -> None:
+async def test_statistics_have_the_venues_fields(client: SimClient) -> None:
     query = {"symbol": "BTCUSDT", "period": "1h", "limit": 48}
     for name in ("globalLongShortAccountRatio", "topLongShortAccountRatio", "topLongShortPositionRatio"):
         rows = await client.get(f"/futures/data/{name}", **query)
@@ -183,7 +185,7 @@ async def test_requests_over_the_budget_are_refused_and_then_banned() -> None:
     limits = Limits(weight_per_minute=40, ban_after_refusals=2, ban_s=90)
     async with (
         SimServer(Exchange(7, 1, start_us=START_US), manual=True, limits=limits) as server,
-        Client(server) as client,
+        SimClient(server) as client,
     ):
         for _ in range(2):
             await client.get("/fapi/v1/depth", symbol="BTCUSDT", limit=1000)
@@ -204,7 +206,7 @@ async def test_a_new_minute_has_a_new_budget() -> None:
     limits = Limits(weight_per_minute=1)
     async with (
         SimServer(Exchange(7, 1, start_us=START_US), manual=True, limits=limits) as server,
-        Client(server) as client,
+        SimClient(server) as client,
     ):
         await client.get("/fapi/v1/ping")
         status, _, headers = await client.ask("/fapi/v1/ping")
@@ -213,7 +215,7 @@ async def test_a_new_minute_has_a_new_budget() -> None:
         await client.get("/fapi/v1/ping")
 
 
-async def test_liquidation_history_is_empty_with_404(client: Client) -> None:
+async def test_liquidation_history_is_empty_with_404(client: SimClient) -> None:
     hour_ms = 3_600_000
     end = START_US // 1000 // hour_ms * hour_ms
     query = {"symbol": "NOPEUSDT", "timeframe": "1h", "start_timestamp": end - hour_ms, "end_timestamp": end}
@@ -222,7 +224,7 @@ async def test_liquidation_history_is_empty_with_404(client: Client) -> None:
     assert (await client.ask("/api/liquidations", symbol="BTCUSDT"))[0] == 422
 
 
-async def test_liquidation_history_sums_its_own_orders(client: Client) -> None:
+async def test_liquidation_history_sums_its_own_orders(client: SimClient) -> None:
     hour_ms = 3_600_000
     end = START_US // 1000 // hour_ms * hour_ms
     start = end - 6 * hour_ms

@@ -8,7 +8,7 @@ import pytest
 
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import SimServer
-from tests.sim.client import START_US, Client
+from tests.sim.client import START_US, SimClient
 
 pytestmark = pytest.mark.sim
 
@@ -29,7 +29,7 @@ def kinds(frames: list[Any]) -> set[str]:
     return {frame["e"] for frame in frames if isinstance(frame, dict)}
 
 
-async def test_fields_come_in_the_order_of_the_venue(client: Client, server: SimServer) -> None:
+async def test_fields_come_in_the_order_of_the_venue(client: SimClient, server: SimServer) -> None:
     public = await client.socket("/public/ws/btcusdt@depth@100ms/btcusdt@trade/btcusdt@bookTicker")
     market = await client.socket(
         "/market/ws/btcusdt@aggTrade/btcusdt@kline_1m/btcusdt@markPrice@1s/btcusdt@ticker/btcusdt@miniTicker"
@@ -43,7 +43,7 @@ async def test_fields_come_in_the_order_of_the_venue(client: Client, server: Sim
             assert " ".join(frame["k"]) == "t T s i f L o c h l v n x q V Q B"
 
 
-async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: Client, server: SimServer) -> None:
+async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/market/stream?streams=!forceOrder@arr/btcusdt@forceOrder/ethusdt@forceOrder")
     await server.advance(90)
     frames = await socket.received()
@@ -62,7 +62,7 @@ async def test_forced_orders_come_to_the_symbol_and_to_the_whole_market(client: 
 
 async def test_the_whole_market_carries_coin_margined_orders_too() -> None:
     exchange = Exchange(7, 2, start_us=START_US, liquidation_rate=20)
-    async with SimServer(exchange, manual=True) as server, Client(server) as client:
+    async with SimServer(exchange, manual=True) as server, SimClient(server) as client:
         socket = await client.socket("/market/ws/!forceOrder@arr")
         await server.advance(60)
         orders = [frame["o"] for frame in await socket.received()]
@@ -72,7 +72,9 @@ async def test_the_whole_market_carries_coin_margined_orders_too() -> None:
     assert {order["s"] for order in orders if order["st"] == 1} <= {"BTCUSDT", "ETHUSDT"}
 
 
-async def test_a_root_delivers_its_own_streams_and_acknowledges_the_others(client: Client, server: SimServer) -> None:
+async def test_a_root_delivers_its_own_streams_and_acknowledges_the_others(
+    client: SimClient, server: SimServer
+) -> None:
     both = "btcusdt@depth@100ms/btcusdt@aggTrade"
     public = await client.socket(f"/public/ws/{both}")
     market = await client.socket(f"/market/ws/{both}")
@@ -86,7 +88,7 @@ async def test_a_root_delivers_its_own_streams_and_acknowledges_the_others(clien
     assert await private.received() == []
 
 
-async def test_subscriptions_change_on_a_live_connection(client: Client, server: SimServer) -> None:
+async def test_subscriptions_change_on_a_live_connection(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/public/stream")
     assert await socket.ask("SUBSCRIBE", ["btcusdt@bookTicker", "nope@nothing", "0"], 3) == {"result": None, "id": 3}
     assert await socket.ask("LIST_SUBSCRIPTIONS") == {"result": ["btcusdt@bookTicker", "nope@nothing", "0"], "id": 1}
@@ -120,21 +122,21 @@ async def test_subscriptions_change_on_a_live_connection(client: Client, server:
         ('{"method":"GET_PROPERTY","params":[],"id":1}', 2),
     ],
 )
-async def test_bad_requests_get_an_error_and_the_connection_stays_open(client: Client, text: str, code: int) -> None:
+async def test_bad_requests_get_an_error_and_the_connection_stays_open(client: SimClient, text: str, code: int) -> None:
     socket = await client.socket("/public/ws")
     answer = await socket.answer(text)
     assert answer["code"] == code
     assert await socket.ask("LIST_SUBSCRIPTIONS") == {"result": [], "id": 1}
 
 
-async def test_upper_case_symbols_stay_silent(client: Client, server: SimServer) -> None:
+async def test_upper_case_symbols_stay_silent(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/public/ws/BTCUSDT@bookTicker")
     await server.advance(1)
     assert await socket.received() == []
 
 
 @pytest.mark.parametrize("speed", ["", "@0ms", "@100ms", "@250ms", "@500ms"])
-async def test_diffs_of_every_speed_rebuild_the_book(client: Client, server: SimServer, speed: str) -> None:
+async def test_diffs_of_every_speed_rebuild_the_book(client: SimClient, server: SimServer, speed: str) -> None:
     await server.advance(0.13)
     socket = await client.socket(f"/public/ws/ethusdt@depth{speed}")
     await server.advance(0.7)
@@ -166,7 +168,7 @@ async def test_diffs_of_every_speed_rebuild_the_book(client: Client, server: Sim
     assert all(frame["E"] % max(50, every_ms) == 0 for frame in frames)
 
 
-async def test_a_snapshot_without_any_diff_yet_joins_the_next_one(client: Client, server: SimServer) -> None:
+async def test_a_snapshot_without_any_diff_yet_joins_the_next_one(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/public/ws/btcusdt@depth@0ms")
     snapshot = await client.get("/fapi/v1/depth", symbol="BTCUSDT", limit=5)
     await server.advance(1)
@@ -174,7 +176,7 @@ async def test_a_snapshot_without_any_diff_yet_joins_the_next_one(client: Client
     assert first["U"] <= snapshot["lastUpdateId"] <= first["u"]
 
 
-async def test_partial_books_are_the_best_levels(client: Client, server: SimServer) -> None:
+async def test_partial_books_are_the_best_levels(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/public/stream?streams=btcusdt@depth5@100ms/btcusdt@depth20")
     await server.advance(1)
     frames = await socket.received()
@@ -187,7 +189,7 @@ async def test_partial_books_are_the_best_levels(client: Client, server: SimServ
         assert float(frame["data"]["b"][0][0]) < float(frame["data"]["a"][0][0])
 
 
-async def test_bars_are_sent_while_they_change_and_once_closed(client: Client, server: SimServer) -> None:
+async def test_bars_are_sent_while_they_change_and_once_closed(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/market/ws/btcusdt@kline_1m")
     await server.advance(125)
     frames = [frame["k"] for frame in await socket.received()]
@@ -204,7 +206,7 @@ async def test_bars_are_sent_while_they_change_and_once_closed(client: Client, s
     assert opens == sorted(opens)
 
 
-async def test_whole_market_streams_carry_every_symbol(client: Client, server: SimServer) -> None:
+async def test_whole_market_streams_carry_every_symbol(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/market/ws/!ticker@arr/!miniTicker@arr/!markPrice@arr@1s")
     books = await client.socket("/public/ws/!bookTicker")
     await server.advance(2)
@@ -217,7 +219,7 @@ async def test_whole_market_streams_carry_every_symbol(client: Client, server: S
 
 async def test_the_same_seed_gives_the_same_frames_with_and_without_other_clients() -> None:
     async def played(*others: str) -> list[Any]:
-        async with SimServer(Exchange(7, 2, start_us=START_US), manual=True) as server, Client(server) as client:
+        async with SimServer(Exchange(7, 2, start_us=START_US), manual=True) as server, SimClient(server) as client:
             for other in others:
                 await client.socket(other)
             socket = await client.socket("/public/ws/btcusdt@depth@100ms/btcusdt@trade")
@@ -231,7 +233,7 @@ async def test_the_same_seed_gives_the_same_frames_with_and_without_other_client
     assert await played("/market/ws/!ticker@arr", "/public/ws/ethusdt@depth/btcusdt@depth5") == alone
 
 
-async def test_frames_are_compact_json(client: Client, server: SimServer) -> None:
+async def test_frames_are_compact_json(client: SimClient, server: SimServer) -> None:
     socket = await client.socket("/market/stream?streams=btcusdt@markPrice@1s")
     await server.advance(1)
     message = await socket.raw.receive(5)

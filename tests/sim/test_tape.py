@@ -12,7 +12,7 @@ from orderfox_nb.clock import settle
 from orderfox_nb.sim.server import SimServer
 from orderfox_nb.sim.tape import TapeExchange
 from orderfox_nb.sim.tape.liquidations import read_liquidations
-from tests.sim.client import Client, Socket
+from tests.sim.client import SimClient, SimSocket
 
 pytestmark = pytest.mark.sim
 
@@ -92,12 +92,12 @@ def rebuilt(snapshot: Any, diffs: list[Any]) -> tuple[dict[str, str], dict[str, 
     return bids, asks, previous
 
 
-async def depth_frames(socket: Socket) -> list[Any]:
+async def depth_frames(socket: SimSocket) -> list[Any]:
     return [frame for frame in await socket.received() if frame["e"] == "depthUpdate"]
 
 
 async def test_tape_waits_for_the_first_depth_subscription(recording: Path) -> None:
-    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, SimClient(server) as client:
         market = await client.socket("/market/ws/abcusdt@aggTrade")
         await server.advance(5)
         assert (await client.get("/fapi/v1/time"))["serverTime"] == BASE_MS
@@ -109,7 +109,7 @@ async def test_tape_waits_for_the_first_depth_subscription(recording: Path) -> N
 
 
 async def test_tape_invents_no_mark_price_funding_or_open_interest(recording: Path) -> None:
-    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, SimClient(server) as client:
         socket = await client.socket("/market/stream?streams=abcusdt@markPrice@1s/!markPrice@arr/abcusdt@ticker")
         await client.socket("/public/ws/abcusdt@depth")
         await server.advance(5)
@@ -123,7 +123,7 @@ async def test_tape_invents_no_mark_price_funding_or_open_interest(recording: Pa
 async def test_tape_forwards_recorded_diffs_unchanged_at_any_speed(recording: Path) -> None:
     texts = [line.split(" ", 1)[1] for line in lines() if "depthUpdate" in line]
     recorded = [json.dumps(json.loads(text)["data"], separators=(",", ":")) for text in texts]
-    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, SimClient(server) as client:
         sockets = [await client.socket(f"/public/ws/abcusdt@depth{speed}") for speed in ("", "@0ms", "@500ms")]
         await server.advance(100)
         for socket in sockets:
@@ -132,7 +132,7 @@ async def test_tape_forwards_recorded_diffs_unchanged_at_any_speed(recording: Pa
 
 @pytest.mark.parametrize("before_s", [0.0, 0.01, 0.3, 60.0, 100.0])
 async def test_snapshot_at_any_moment_joins_the_diffs(recording: Path, before_s: float) -> None:
-    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, SimClient(server) as client:
         socket = await client.socket("/public/ws/abcusdt@depth")
         await server.advance(before_s)
         snapshot = await client.get("/fapi/v1/depth", symbol="ABCUSDT", limit=5)
@@ -149,7 +149,7 @@ async def test_snapshot_at_any_moment_joins_the_diffs(recording: Path, before_s:
 async def test_tape_infers_tick_and_lot_or_uses_those_given(recording: Path) -> None:
     for given_tick, given_lot, tick, lot in (("", "", 0.05, 0.5), ("0.01", "0.1", 0.01, 0.1)):
         tape = TapeExchange.open(recording, tick_size=given_tick, lot_size=given_lot)
-        async with SimServer(tape, manual=True) as server, Client(server) as client:
+        async with SimServer(tape, manual=True) as server, SimClient(server) as client:
             (contract,) = (await client.get("/fapi/v1/exchangeInfo"))["symbols"]
             assert contract["symbol"] == "ABCUSDT"
             assert float(contract["filters"][0]["tickSize"]) == tick
@@ -157,7 +157,7 @@ async def test_tape_infers_tick_and_lot_or_uses_those_given(recording: Path) -> 
 
 
 async def test_tape_derives_aggregates_and_bars_from_market_trades_alone(recording: Path) -> None:
-    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, SimClient(server) as client:
         market = await client.socket("/market/ws/abcusdt@aggTrade/abcusdt@kline_1m")
         await client.socket("/public/ws/abcusdt@depth")
         await server.advance(100)
@@ -181,7 +181,7 @@ async def test_tape_derives_aggregates_and_bars_from_market_trades_alone(recordi
 
 
 async def test_tape_stops_at_its_end_and_stays_connected(recording: Path) -> None:
-    async with SimServer(TapeExchange.open(recording), manual=True) as server, Client(server) as client:
+    async with SimServer(TapeExchange.open(recording), manual=True) as server, SimClient(server) as client:
         socket = await client.socket("/public/ws/abcusdt@depth")
         await server.advance(1_000)
         await depth_frames(socket)
@@ -228,7 +228,7 @@ async def test_liquidations_of_another_day_are_moved_to_the_tape(recording: Path
     path.write_text("\n".join(json.dumps(event) for event in events))
     async with (
         SimServer(TapeExchange.open(recording, liquidations=path), manual=True) as server,
-        Client(server) as client,
+        SimClient(server) as client,
     ):
         socket = await client.socket("/market/stream?streams=!forceOrder@arr/abcusdt@forceOrder")
         await client.socket("/public/ws/abcusdt@depth")
@@ -246,7 +246,7 @@ async def test_liquidations_of_another_day_are_moved_to_the_tape(recording: Path
 
 async def test_at_full_speed_a_slow_reader_loses_nothing(recordings: Path) -> None:
     tape = TapeExchange.open(recordings / "usdm_btcusdt_20240808.gz", paced_by_readers=True)
-    async with SimServer(tape) as server, Client(server) as client:
+    async with SimServer(tape) as server, SimClient(server) as client:
         fast = await client.socket("/public/ws/btcusdt@bookTicker")
         slow = await client.socket("/public/ws/btcusdt@depth@100ms/btcusdt@trade")
         best, (snapshot, diffs, trades) = await asyncio.gather(best_of(fast), read_slowly(slow, client))
@@ -260,14 +260,14 @@ async def test_at_full_speed_a_slow_reader_loses_nothing(recordings: Path) -> No
         assert rows == json.loads(derived.read_text())
 
 
-async def best_of(socket: Socket) -> Any:
+async def best_of(socket: SimSocket) -> Any:
     best = None
     for _ in range(66_089):
         best = await socket.receive(20)
     return best
 
 
-async def read_slowly(socket: Socket, client: Client) -> tuple[Any, list[Any], int]:
+async def read_slowly(socket: SimSocket, client: SimClient) -> tuple[Any, list[Any], int]:
     snapshot = None
     diffs: list[Any] = []
     trades = 0

@@ -16,7 +16,7 @@ from orderfox_nb.widgets.kernel.pumping import Pumping
 pytestmark = pytest.mark.widgets
 
 
-class Page:
+class CommPage:
     """Stands where a widget's comm ends, and keeps what came through it."""
 
     def __init__(self) -> None:
@@ -35,13 +35,13 @@ class Page:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    page = Page()
+def page() -> Iterator[CommPage]:
+    page = CommPage()
     yield page
     page.comm = None  # as when the page's model is closed: the pump ends with its next batch
 
 
-def test_older_bars_come_through_the_comm_as_from_the_server(engine: Engine, page: Page):
+def test_older_bars_come_through_the_comm_as_from_the_server(engine: Engine, page: CommPage):
     pumping = Pumping(page, engine)  # type: ignore[arg-type]
     wish = {"type": "request", "id": 1, "what": "candles", "symbol": "BTCUSDT", "interval": "1m", "limit": 50}
     pumping.receive(wish)
@@ -66,14 +66,14 @@ def test_older_bars_come_through_the_comm_as_from_the_server(engine: Engine, pag
         {"what": "candles", "symbol": "BTCUSDT", "interval": "1m", "end": "yesterday"},
     ],
 )
-def test_a_request_that_cannot_be_answered_is_refused_with_its_id(engine: Engine, page: Page, wish: dict[str, Any]):
+def test_a_request_that_cannot_be_answered_is_refused_with_its_id(engine: Engine, page: CommPage, wish: dict[str, Any]):
     Pumping(page, engine).receive({"type": "request", "id": 3, **wish})  # type: ignore[arg-type]
     answer = page.answer(3)
     assert answer["type"] == "error"
     assert answer["message"]
 
 
-def test_a_pump_that_was_closed_and_opened_again_answers_again(engine: Engine, page: Page):
+def test_a_pump_that_was_closed_and_opened_again_answers_again(engine: Engine, page: CommPage):
     pumping = Pumping(page, engine)  # type: ignore[arg-type]
     pumping.receive({"type": "hello"})
     assert page.messages.get(timeout=60)["type"] == "hello"

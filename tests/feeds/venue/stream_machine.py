@@ -91,7 +91,7 @@ def at_once(coroutine: Coroutine[Any, Any, Sequence[Event]]) -> Sequence[Event]:
     raise AssertionError("it waits")
 
 
-class Socket:
+class SentFrames:
     """What one socket has sent and the follower has not read."""
 
     def __init__(self) -> None:
@@ -119,8 +119,8 @@ class StreamMachine(RuleBasedStateMachine):
         self.route = Route()
         self.inbox: Inbox[Item] = Inbox(self.bound, overflow=Overflowed)
         self.route.readers.append(self.inbox)
-        self.current: Socket | None = None
-        self.successor: Socket | None = None
+        self.current: SentFrames | None = None
+        self.successor: SentFrames | None = None
         self.gaps = 0
         self.fetches = LaidOutFetches(lambda: self.now_us)
         self.follower = follower(StatusReporter(topic, self.reader_us), cast("Fetches", self.fetches))
@@ -147,7 +147,7 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.current is None)
     @rule()
     def connect(self) -> None:
-        self.current = Socket()
+        self.current = SentFrames()
         self.route.open(self.current)
 
     @precondition(lambda self: self.current is not None)
@@ -161,7 +161,7 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.current is not None and self.successor is None)
     @rule()
     def begin_handover(self) -> None:
-        self.successor = Socket()
+        self.successor = SentFrames()
         self.route.expect(self.successor)
         self.route.open(self.successor)
 
@@ -180,11 +180,11 @@ class StreamMachine(RuleBasedStateMachine):
     def receive(self, data: st.DataObject) -> None:
         self._receive(data.draw(st.sampled_from(self.unread())))
 
-    def unread(self) -> list[Socket]:
+    def unread(self) -> list[SentFrames]:
         """Return the sockets with frames that were not received."""
         return [socket for socket in (self.current, self.successor) if socket is not None and socket.frames]
 
-    def _receive(self, socket: Socket) -> None:
+    def _receive(self, socket: SentFrames) -> None:
         self.route.handle(socket, socket.frames.popleft())
 
     @precondition(lambda self: self.current is not None)
