@@ -28,6 +28,7 @@ CHANNEL_LISTS = {
     "core/channels.py",
     "desk/streams/ticker.py",
     "feeds/binance/dialect.py",
+    "feeds/binance/past.py",
     "feeds/binance/protocol.py",
     "feeds/binance_spot/dialect.py",
 }

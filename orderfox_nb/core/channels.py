@@ -46,6 +46,8 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     needs_interval: bool = False
     summed: bool = False
     """The past is also known as sums by interval, which the fold accepts beside the events."""
+    by_period: bool = False
+    """The past is also known at the start of each interval."""
     coverage: Coverage = "complete"
     whole: Callable[[Any], bool] = _always
     """Whether a fold whose prelude is over has everything."""
@@ -108,6 +110,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="mark",
             title="Mark price",
             fold=lambda instrument, _: Latest(instrument, MarkPrice),
+            by_period=True,
             silence_s=1.75,  # each second; checked four times a second, so noticed within two
             renew_s=3,
         ),
@@ -123,6 +126,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="open_interest",
             title="Open interest",
             fold=lambda instrument, _: Latest(instrument, OpenInterest),
+            by_period=True,
             polled=True,
             silence_s=60,
         ),

@@ -11,6 +11,9 @@ The contract, which ``tests/feeds/test_past.py`` holds every feed to:
 
 A channel with sums (``ChannelSpec.summed``) has two pasts: its events, and with an interval in the topic their sums by
 bucket, one event of columns a page; ``limit`` then counts buckets.
+
+A channel that is known by period (``ChannelSpec.by_period``) has its values at the start of each interval of the topic.
+Without an interval, the past of ``mark`` is the funding that was paid, each rate at the time of its payment.
 """
 
 from __future__ import annotations
@@ -104,7 +107,7 @@ def check_past(venue: str, topic: Topic, span: Span) -> None:
     if topic.venue != venue:
         raise BadValue("venue", topic.venue, venue)
     spec = channel_spec(topic.channel)
-    if not (spec.summed and topic.interval in TIMEFRAME_US):
+    if not ((spec.summed or spec.by_period) and topic.interval in TIMEFRAME_US):
         check_interval(spec, topic.interval)
     if not spec.joins and (span.from_id is not None or span.before_id is not None):
         raise BadValue("id", span.from_id or span.before_id, f"none, since {topic.channel} have no ids")

@@ -131,6 +131,8 @@ class RecordedFeed:
         check_past(self.venue, topic, span)
         if channel_spec(topic.channel).summed and topic.interval:
             raise NoPast(self.venue, "a recording keeps orders, not their sums")
+        if channel_spec(topic.channel).by_period:
+            raise NoPast(self.venue, f"the past of {topic.channel} is not recorded by period")
         if topic.symbol not in (instruments := self.recording.instruments):
             raise UnknownSymbol(topic.symbol, sorted(instruments))
         # A replay has no future: what is kept is what was known at its time.

@@ -87,6 +87,8 @@ class ReplayFeed:
 
     async def page(self, topic: Topic, span: Span) -> PastPage:
         check_past(self.venue, topic, span)
+        if channel_spec(topic.channel).by_period:
+            raise NoPast(self.venue, f"the past of {topic.channel} is not recorded by period")
         summed = channel_spec(topic.channel).summed and bool(topic.interval)
         kept = self._events.get(msgspec.structs.replace(topic, interval="") if summed else topic)
         if kept is None:

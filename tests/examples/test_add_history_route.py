@@ -72,7 +72,7 @@ class FundingAnswer(Struct, frozen=True):
 class FundingRoute(MarketRoute):
     """Funding rates that were paid, oldest first."""
 
-    route = "funding"
+    route = "paid-funding"
     path = (SYMBOL,)
     query = (limit(100, 1_000, "How many rates"), time_ms("end_time", "Rates that were paid at or before"))
     model = list[FundingAnswer]
@@ -93,7 +93,7 @@ async def test_a_past_of_the_venue_and_a_route_are_all(monkeypatch: pytest.Monke
     monkeypatch.setitem(CHANNELS, FUNDING.name, FUNDING)
     monkeypatch.setitem(PAGERS, FUNDING.name, funding_page)
     monkeypatch.setitem(FUTURES.weights, "fundingRate", 1)  # type: ignore[arg-type]
-    monkeypatch.setattr(routes, "REST", [*routes.REST, (r"/api/v1/funding/([^/]+(?:/[^/]+)?)", FundingRoute)])
+    monkeypatch.setattr(routes, "REST", [*routes.REST, (r"/api/v1/paid-funding/([^/]+(?:/[^/]+)?)", FundingRoute)])
 
     async with (
         binance_on_the_embedded_exchange() as stage,
@@ -105,16 +105,16 @@ async def test_a_past_of_the_venue_and_a_route_are_all(monkeypatch: pytest.Monke
             async with session.get(path) as answer:
                 return answer.status, await answer.json()
 
-        status, newest = await ask("funding/btc?limit=20")
+        status, newest = await ask("paid-funding/btc?limit=20")
         assert (status, len(newest)) == (200, 20)
         assert {later["timestamp"] - row["timestamp"] for row, later in pairwise(newest)} == {PERIOD_MS}
-        _, older = await ask(f"funding/BTC/USDT?limit=5&end_time={newest[7]['timestamp']}")
+        _, older = await ask(f"paid-funding/BTC/USDT?limit=5&end_time={newest[7]['timestamp']}")
         assert older == newest[3:8]
-        status, refused = await ask("funding/BTCUSDT?limit=0")
+        status, refused = await ask("paid-funding/BTCUSDT?limit=0")
         assert (status, "limit" in refused["detail"]) == (400, True)
-        assert (await ask("funding/NOPE"))[0] == 404
+        assert (await ask("paid-funding/NOPE"))[0] == 404
         _, document = await ask("openapi.json")
-        assert "/api/v1/funding/{symbol}" in document["paths"]
+        assert "/api/v1/paid-funding/{symbol}" in document["paths"]
         # In pages of its own, forwards and backwards.
         topic, span = stage.topic("funding"), Span(end_us=newest[-1]["timestamp"] * 1_000, limit=3)
         pages = [await stage.feed.past.page(topic, span)]

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from orderfox_nb.core.events import Candle, Event, Liquidation, LiquidationVolume, Topic, Trade
+from orderfox_nb.core.events import (
+    Candle,
+    Channel,
+    Event,
+    Liquidation,
+    LiquidationVolume,
+    MarkPrice,
+    OpenInterest,
+    Topic,
+    Trade,
+)
 from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US, SECOND_US, TIMEFRAME_US, bar_open_us
 from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
 from orderfox_nb.feeds.past import Past, Span, buckets_of, page_of, past_us, read_past
@@ -200,9 +210,52 @@ async def test_what_cannot_be_answered_is_an_error(stage: Stage) -> None:
         await past.page(replace(stage.topic("liquidations"), symbol="*"), Span())
     with pytest.raises(UnknownSymbol):
         await past.page(replace(bars, symbol="NOPE"), Span())
-    if not stage.ends:
-        with pytest.raises(NoPast, match="mark"):
-            await past.page(stage.topic("mark"), Span())
+    if stage.ends or "mark" in stage.feed.origin.absent:
+        for topic in (stage.topic("mark"), replace(stage.topic("open_interest"), interval="1h")):
+            with pytest.raises(NoPast):
+                await past.page(topic, Span())
+
+
+@pytest.mark.parametrize(
+    ("channel", "interval", "step_us"),
+    [
+        ("mark", "", 8 * HOUR_US),
+        ("mark", "1m", MINUTE_US),
+        ("mark", "1h", HOUR_US),
+        ("open_interest", "5m", 5 * MINUTE_US),
+        ("open_interest", "1h", HOUR_US),
+    ],
+)
+async def test_the_past_by_period_is_covered_in_both_directions(
+    stage: Stage, channel: Channel, interval: str, step_us: int
+) -> None:
+    if stage.ends or channel in stage.feed.origin.absent or stage.own == ("remote",):
+        return
+    past, topic = stage.feed.past, replace(stage.topic(channel), interval=interval)
+    kind = MarkPrice if channel == "mark" else OpenInterest
+    newest, _ = await read_past(past, topic, kind, Span(limit=90))
+    times = places(newest)
+    assert times == list(range(times[0], times[0] + 90 * step_us, step_us))
+    start_us, end_us = times[3] - SECOND_US, times[80] + 1
+    forward = await paged(past, topic, Span(start_us=start_us, end_us=end_us, limit=13))
+    assert forward == newest[3:81]
+    backward, _ = await read_past(past, topic, kind, Span(end_us=end_us, limit=50))
+    assert backward == newest[31:81]
+    if channel == "mark":
+        assert all(isinstance(event, MarkPrice) and event.mark_price > 0 for event in newest)
+        paid = [event.funding_rate is not None for event in newest if isinstance(event, MarkPrice)]
+        assert all(paid) if not interval else not any(paid)
+    # More than the venue answers at once.
+    if interval == "5m":
+        some = await paged(past, topic, Span(start_us=times[-1] - 1_200 * step_us, end_us=times[-1]))
+        assert places(some) == list(range(times[-1] - 1_200 * step_us, times[-1], step_us))
+
+
+async def test_open_interest_is_kept_by_the_venues_own_periods(stage: Stage) -> None:
+    if stage.ends or stage.own == ("remote",):
+        return
+    with pytest.raises(NoPast):
+        await stage.feed.past.page(stage.topic("open_interest"), Span())
 
 
 @given(

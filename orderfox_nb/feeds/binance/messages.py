@@ -329,6 +329,21 @@ class OpenInterestBody(Struct, frozen=True, rename="camel"):
     time: TimeMs = 0
 
 
+class PaidFundingRow(Struct, frozen=True, rename="camel"):
+    """One row of ``/fapi/v1/fundingRate``; the oldest have no mark price."""
+
+    funding_time: TimeMs
+    funding_rate: Rate
+    mark_price: PerhapsPrice = ""
+
+
+class OpenInterestRow(Struct, frozen=True, rename="camel"):
+    """One row of ``/futures/data/openInterestHist``."""
+
+    timestamp: TimeMs
+    sum_open_interest: Amount
+
+
 class ServerTime(Struct, frozen=True, rename="camel"):
     """``/fapi/v1/time``."""
 

@@ -12,11 +12,13 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import (
     BookSnapshot,
     Channel,
+    Event,
     MarkPrice,
     OpenInterest,
     Ticker,
     Topic,
 )
+from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import FeedError, NoPast
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.binance.markets import BinanceMarkets
@@ -24,11 +26,12 @@ from orderfox_nb.feeds.binance.protocol import (
     candle_from,
     mark_from,
     open_interest_from,
+    paid_from,
     snapshot_from,
     ticker_from,
     trade_from,
 )
-from orderfox_nb.feeds.binance.rest import MAX_TRADES, BinanceRest
+from orderfox_nb.feeds.binance.rest import MAX_TRADES, OPEN_INTEREST, BinanceRest
 from orderfox_nb.feeds.binance.symbol_list import instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, id_number
 from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
@@ -36,6 +39,11 @@ from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
 _log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
+
+MAX_RATES: Final = 1_000
+MAX_INTERESTS: Final = 500
+"""Of one answer."""
+INTEREST_PERIODS: Final = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 
 
 class BinanceVenueRest:
@@ -218,6 +226,83 @@ async def candles_page(rest: BinanceVenueRest, topic: Topic, span: Span, priorit
     return PastPage(bars, None if following is None or following.empty else following)
 
 
+async def mark_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
+    """Return a page of funding that was paid, or of mark and index prices by period for a topic with an interval."""
+    api = rest.requests.api
+    if "fundingRate" not in api.weights:
+        raise NoPast(topic.venue, "this market has neither mark prices nor funding")
+    bounds = {"start_ms": start_ms(span), "end_ms": end_ms(span)}
+    if not topic.interval:
+        limit = min(span.limit or MAX_RATES, MAX_RATES)
+        rates = await rest.requests.funding(topic.symbol, limit=limit, **bounds, priority=priority)
+        return _value_page([paid_from(topic.symbol, row) for row in rates], span, full=len(rates) == limit)
+    limit = min(span.limit or api.max_candles, api.max_candles)
+    marks, indexes = [
+        await rest.requests.klines(topic.symbol, topic.interval, limit=limit, **bounds, priority=priority, path=path)
+        for path in ("markPriceKlines", "indexPriceKlines")
+    ]
+    index_of = {row.open_time: row.open for row in indexes}
+    values = [
+        MarkPrice(
+            symbol=topic.symbol,
+            time_us=row.open_time * 1_000,
+            mark_price=row.open,
+            index_price=index_of[row.open_time],
+            funding_rate=None,
+            next_funding_us=0,
+        )
+        for row in marks
+        if row.open_time in index_of
+    ]
+    return _value_page(values, span, full=len(marks) == limit)
+
+
+async def open_interest_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
+    """Return a page of open contracts by period."""
+    if OPEN_INTEREST not in rest.requests.api.weights:
+        raise NoPast(topic.venue, "this market has no open interest")
+    if topic.interval not in INTEREST_PERIODS:
+        raise NoPast(topic.venue, f"past open interest is kept by one of {', '.join(INTEREST_PERIODS)}")
+    limit, step_us = min(span.limit or MAX_INTERESTS, MAX_INTERESTS), TIMEFRAME_US[topic.interval]
+    part, following = span, None
+    if span.start_us is not None:
+        # Of a longer range the venue answers the newest rows, whatever its start.
+        first_us = -(-span.start_us // step_us) * step_us
+        stop_us = first_us + limit * step_us
+        if stop_us < min(span.end_us or stop_us, rest.now_us()) or (span.end_us is None and stop_us < rest.now_us()):
+            following = msgspec.structs.replace(span, start_us=stop_us)
+        end_us = min(stop_us, span.end_us or stop_us)
+        if end_us <= first_us:
+            return PastPage()
+        part = msgspec.structs.replace(span, start_us=first_us, end_us=end_us)
+    rows = await rest.requests.past_open_interest(
+        topic.symbol,
+        topic.interval,
+        limit=limit,
+        start_ms=start_ms(part),
+        end_ms=end_ms(part),
+        priority=priority,
+    )
+    values = [
+        OpenInterest(symbol=topic.symbol, time_us=row.timestamp * 1_000, open_interest=row.sum_open_interest)
+        for row in rows
+    ]
+    if span.forward:
+        return PastPage([value for value in values if span.holds(value)], following)
+    return _value_page(values, span, full=len(rows) == limit)
+
+
+def _value_page(values: Sequence[Event], span: Span, *, full: bool) -> PastPage:
+    """Return a page of values whose times are all different."""
+    if not values or not full:
+        return PastPage(values)
+    if span.forward:
+        following = msgspec.structs.replace(span, start_us=values[-1].time_us + 1)
+    else:
+        following = msgspec.structs.replace(span, end_us=values[0].time_us)
+    return PastPage(values, None if following.empty else following)
+
+
 def start_ms(span: Span) -> int | None:
     """Return the first millisecond of a span."""
     return None if span.start_us is None else -(-span.start_us // 1_000)
@@ -230,5 +315,10 @@ def end_ms(span: Span) -> int | None:
 
 Pager: TypeAlias = Callable[[BinanceVenueRest, Topic, Span, int], Awaitable[PastPage]]
 
-PAGERS: Final[dict[Channel, Pager]] = {"trades": trades_page, "candles": candles_page}
+PAGERS: Final[dict[Channel, Pager]] = {
+    "trades": trades_page,
+    "candles": candles_page,
+    "mark": mark_page,
+    "open_interest": open_interest_page,
+}
 """The channels whose past REST knows."""

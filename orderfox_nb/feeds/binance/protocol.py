@@ -36,6 +36,7 @@ from orderfox_nb.feeds.binance.messages import (
     KlineRow,
     MarkPriceUpdate,
     OpenInterestBody,
+    PaidFundingRow,
     Payload,
     PremiumRow,
     TickerRow,
@@ -93,7 +94,7 @@ class Api(Struct, frozen=True, kw_only=True):
 
     prefix: str
     weights: Mapping[str, int]
-    """By path; one that ends in ``*`` is without a symbol."""
+    """By path; one that ends in ``*`` is without a symbol, one that begins with ``/`` is beside the prefix."""
     depth: Sequence[tuple[int, int]]
     klines: Sequence[tuple[int, int]]
     max_candles: int
@@ -121,6 +122,11 @@ FUTURES: Final = Api(
         "premiumIndex": 1,
         "premiumIndex*": 10,
         "openInterest": 1,
+        "markPriceKlines": 10,
+        "indexPriceKlines": 10,
+        # These have budgets of their own, of 500 and 1,000 requests in five minutes: what is charged keeps them too.
+        "fundingRate": 12,
+        "/futures/data/openInterestHist": 6,
     },
     depth=((50, 2), (100, 5), (500, 10), (1_000, 20)),
     klines=((99, 1), (499, 2), (1_000, 5), (1_500, 10)),
@@ -310,6 +316,18 @@ def mark_from(row: PremiumRow) -> MarkPrice | None:
         index_price=index_price,
         funding_rate=_known(row.last_funding_rate),
         next_funding_us=row.next_funding_time * 1_000,
+    )
+
+
+def paid_from(symbol: str, row: PaidFundingRow) -> MarkPrice:
+    """Convert a rate that was paid: prices that are not known are 0."""
+    return MarkPrice(
+        symbol=symbol,
+        time_us=row.funding_time * 1_000,
+        mark_price=_known(row.mark_price) or 0.0,
+        index_price=0.0,
+        funding_rate=row.funding_rate,
+        next_funding_us=row.funding_time * 1_000,
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import aiohttp
 import msgspec
@@ -29,6 +29,8 @@ from orderfox_nb.feeds.binance.messages import (
     DepthBody,
     KlineRow,
     OpenInterestBody,
+    OpenInterestRow,
+    PaidFundingRow,
     PremiumRow,
     RefusedBody,
     ServerTime,
@@ -66,12 +68,17 @@ INVALID_SYMBOL: Final = -1121
 
 MAX_SMALL_BYTES: Final = 64_000
 """Of the answer about one thing, such as the time."""
+OPEN_INTEREST: Final = "/futures/data/openInterestHist"
 MAX_BYTES: Final[Mapping[str, int]] = {
     "exchangeInfo": 16_000_000,
     "ticker/24hr": 4_000_000,
     "premiumIndex": 4_000_000,
     "tradingSchedule": 4_000_000,
     "klines": 2_000_000,
+    "markPriceKlines": 2_000_000,
+    "indexPriceKlines": 2_000_000,
+    "fundingRate": 1_000_000,
+    OPEN_INTEREST: 1_000_000,
     "aggTrades": 2_000_000,
     "depth": 1_000_000,
 }
@@ -175,16 +182,28 @@ class BinanceRest:
         start_ms: int | None = None,
         end_ms: int | None = None,
         priority: int = ROUTINE,
+        path: Literal["klines", "markPriceKlines", "indexPriceKlines"] = "klines",
     ) -> list[KlineRow]:
-        """Return bars, oldest first, at most ``api.max_candles``."""
-        parameters = {"symbol": symbol, "interval": interval, "limit": str(limit)}
-        if start_ms is not None:
-            parameters["startTime"] = str(start_ms)
-        if end_ms is not None:
-            parameters["endTime"] = str(end_ms)
+        """Return bars of the trades or of another price, oldest first, at most ``api.max_candles``."""
+        name = "pair" if path == "indexPriceKlines" else "symbol"
+        parameters = {name: symbol, "interval": interval, "limit": str(limit), **_bounds(start_ms, end_ms)}
         return await self.get(
-            "klines", list[KlineRow], parameters, weight=self.api.step("klines", limit), priority=priority
+            path, list[KlineRow], parameters, weight=self.api.step("klines", limit), priority=priority
         )
+
+    async def funding(
+        self, symbol: str, *, limit: int, start_ms: int | None, end_ms: int | None, priority: int = ROUTINE
+    ) -> list[PaidFundingRow]:
+        """Return the funding that was paid, oldest first, at most 1,000 rates."""
+        parameters = {"symbol": symbol, "limit": str(limit), **_bounds(start_ms, end_ms)}
+        return await self.get("fundingRate", list[PaidFundingRow], parameters, priority=priority)
+
+    async def past_open_interest(
+        self, symbol: str, period: str, *, limit: int, start_ms: int | None, end_ms: int | None, priority: int = ROUTINE
+    ) -> list[OpenInterestRow]:
+        """Return the open contracts at the start of each period, oldest first, at most 500."""
+        parameters = {"symbol": symbol, "period": period, "limit": str(limit), **_bounds(start_ms, end_ms)}
+        return await self.get(OPEN_INTEREST, list[OpenInterestRow], parameters, priority=priority)
 
     async def aggregate_trades(
         self,
@@ -307,7 +326,8 @@ class BinanceRest:
         limit = MAX_BYTES.get(path, MAX_SMALL_BYTES)
         if path in _ONE_OR_ALL and "symbol" in parameters:
             limit = MAX_SMALL_BYTES
-        return await fetch(self._session, f"{self.url}{self.api.prefix}/{path}", parameters, max_bytes=limit)
+        url = f"{self.url}{path}" if path.startswith("/") else f"{self.url}{self.api.prefix}/{path}"
+        return await fetch(self._session, url, parameters, max_bytes=limit)
 
     def _refusal(self, answer: HttpAnswer, symbol: str) -> FeedError | UnknownSymbol:
         try:
@@ -328,6 +348,11 @@ class BinanceRest:
             return UnknownSymbol(symbol)
         kind = SymbolRefused if refused.code in (SYMBOL_CLOSED, INVALID_SYMBOL) else VenueRefused
         return kind(self._venue, f"HTTP {status}: {reason}", status=status, code=refused.code)
+
+
+def _bounds(start_ms: int | None, end_ms: int | None) -> dict[str, str]:
+    bounds = {"startTime": start_ms, "endTime": end_ms}
+    return {name: str(value) for name, value in bounds.items() if value is not None}
 
 
 def _whole(text: str | None) -> int | None:
