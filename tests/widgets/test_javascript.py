@@ -50,7 +50,8 @@ def test_a_style_begins_with_the_tokens():
 
 def test_nothing_is_asked_of_another_host_and_no_text_becomes_html():
     for path in (*WIDGETS.rglob("*.js"), *WIDGETS.rglob("*.css"), *WIDGETS.parent.glob("labextension/**/*.js")):
-        text = path.read_text(encoding="utf-8")
+        # The namespace of SVG is a name and no address.
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         for forbidden in ("http://", "https://", "//cdn", "innerHTML", "insertAdjacentHTML", "@import", "eval("):
             assert forbidden not in text, f"{forbidden} in {path.name}"
 

@@ -95,6 +95,15 @@ export class CandleHands {
     chart.setCursor({ time, price: priced ? priceAxis(plot, y, log).priceAt(point.y) : null, point });
   }
 
+  /** The time of a press, or of the crosshair for a key; null beside the plot. */
+  timeOf(event) {
+    const { window, cursor } = this.chart;
+    if (event.clientX === undefined) return cursor?.time ?? null;
+    const { plot: { left, width }, domain: { x } } = window;
+    const share = (event.clientX - this.place.getBoundingClientRect().left - left) / width;
+    return share >= 0 && share <= 1 ? x[0] + share * (x[1] - x[0]) : null;
+  }
+
   /** A tap shows the crosshair, another one at its place takes it away. */
   tap(event) {
     const { chart } = this;

@@ -5,6 +5,7 @@ import { overlayLines, vwapAnchor } from "./candle_lines.js";
 import { CandleOver } from "./candle_over.js";
 import { paintCandles } from "./candle_paint.js";
 import { panesOf } from "./candle_panes.js";
+import { pickTime } from "./candle_pick.js";
 import { CandleWindow } from "./candle_window.js";
 import { pageCrosshair } from "./crosshair.js";
 import { write } from "../page/dom.js";
@@ -49,6 +50,7 @@ export class CandleView {
     this.shown = null; // that frame with older bars before it
     this.overlays = [];
     this.cursor = null;
+    this.unpick = null; // ends the choice of where a rewind starts
     this.colours = null;
     this.waiting = 0;
     this.lengthS = 60;
@@ -60,11 +62,13 @@ export class CandleView {
     const { frame } = entry;
     this.link = link;
     this.lengthS = LENGTH_S[frame.interval] ?? 60;
-    for (const one of [this.older, this.lapses, this.liquidationLapses]) {
-      if (one.key !== entry.key) one.reset(entry.key);
+    const { isPast, moves } = link.playhead;
+    const run = `${entry.key} ${moves}`; // of lapses: in the past only those that were recorded count
+    for (const [one, key] of [[this.older, entry.key], [this.lapses, run], [this.liquidationLapses, run]]) {
+      if (one.key !== key) one.reset(key);
     }
-    this.lapses.note(frame.quality, frame.time, frame.lapses);
-    this.liquidationLapses.note(frame.liquidation_quality, frame.time, frame.liquidation_lapses);
+    this.lapses.note(isPast ? null : frame.quality, frame.time, frame.lapses);
+    this.liquidationLapses.note(isPast ? null : frame.liquidation_quality, frame.time, frame.liquidation_lapses);
     this.live = frame;
     this.shown = this.older.joined(frame, this.lengthS);
     const { dataset } = this.parts.panel;
@@ -271,6 +275,17 @@ export class CandleView {
     this.draw();
   }
 
+  // ---- the past -------------------------------------------------------------------------------------------------
+
+  /** Rewind to the crosshair where there is one, else to where the chart is pressed next. */
+  rewind() {
+    const choose = (time) => this.link.playhead.go(time, { playing: true });
+    this.unpick?.();
+    if (!this.ready) return;
+    if (this.cursor) choose(this.cursor.time);
+    else this.unpick = pickTime({ place: this.view.el, timeOf: (event) => this.hands.timeOf(event), choose });
+  }
+
   // ---- pointer and keys -----------------------------------------------------------------------------------------
 
   setCursor(cursor) {
@@ -331,6 +346,7 @@ export class CandleView {
     this.ended = true;
     if (this.waiting) cancelAnimationFrame(this.waiting);
     if (this.cursor?.point) this.crosshair.move(null);
+    this.unpick?.();
     this.hands?.end();
     this.canvas.end();
     this.progress.remove();

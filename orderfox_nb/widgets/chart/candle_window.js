@@ -107,8 +107,10 @@ export class CandleWindow {
   follow({ name, bars, lengthS, digits }) {
     const newest = bars[0].at(-1);
     this.lengthS = lengthS;
-    // Bars that end earlier than before are those of another market, or of a venue that restarted.
-    if (this.name !== name || newest < this.newest || this.isLost) {
+    const atEnd = !this.isLost && this.domain.x[1] >= this.newest * 1000;
+    // Bars that end earlier than before are those of a venue that restarted, or of a rewind: a window at the newest bar
+    // goes back with it, any other one may show nothing of them.
+    if (this.name !== name || (newest < this.newest && !atEnd) || this.isLost) {
       this.newest = newest;
       if (!this.fixed || this.scaled !== name || this.isLost) this.fitted = null;
       this.name = this.scaled = name;
@@ -121,7 +123,7 @@ export class CandleWindow {
     }
     const { x } = this.domain;
     const moved = (newest - this.newest) * 1000;
-    const following = moved > 0 && x[1] >= this.newest * 1000 && !this.held;
+    const following = moved !== 0 && atEnd && !this.held;
     if (following) this.set([x[0] + moved, x[1] + moved], null);
     if (!this.held) this.newest = newest;
     const refitted = this.fitPrice(bars, lengthS);

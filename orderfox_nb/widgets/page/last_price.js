@@ -64,6 +64,16 @@ export class LastPrices {
     }
   }
 
+  /** Forget the symbols of which no entry has a price any more. */
+  drop(entries) {
+    const priced = new Set();
+    for (const { request, frame } of entries) if (frame && FEEDS.has(request.stream)) priced.add(request.symbol);
+    for (const symbol of [...this.known.keys()].filter((one) => !priced.has(one))) {
+      this.known.delete(symbol);
+      for (const show of this.listeners.get(symbol) ?? []) show(null);
+    }
+  }
+
   set(symbol, units, digits, move, first) {
     const before = this.known.get(symbol);
     const by = before && before.digits === digits ? Math.sign(units - before.units) || before.move : 0;

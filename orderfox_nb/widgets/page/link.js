@@ -6,8 +6,11 @@ import { Lag, LAG_BEAT_MS } from "./lag.js";
 import { LastPrices } from "./last_price.js";
 import { Pace } from "./pace.js";
 import { PaintQueue } from "./paint_queue.js";
+import { Playhead, RENEWED_MS } from "./playhead.js";
 import { Pulse } from "./pulse.js";
-import { askServer, openComm, openSocket, adoptEarly } from "./transport.js";
+import { Requests } from "./requests.js";
+import { subscriptionText } from "./subscription.js";
+import { adoptEarly, askServer, openComm, openSocket, socketRefused } from "./transport.js";
 
 const WIRE = 2;
 const PING_MS = 5_000;
@@ -30,11 +33,12 @@ export class Link {
     this.byKey = new Map();
     this.listeners = new Set();
     this.views = 0;
-    this.requests = new Map();
+    this.requests = new Requests();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
     this.lag = new Lag();
     this.last = new LastPrices();
     this.pulse = new Pulse();
+    this.playhead = new Playhead((message) => this.post(message));
     this.paused = false;
     this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
     this.attempt = 0;
@@ -88,6 +92,8 @@ export class Link {
     this.run = null;
     this.state = "connecting";
     this.hello = null;
+    clearTimeout(this.moving);
+    this.playhead.reset();
   }
 
   async connect() {
@@ -138,8 +144,7 @@ export class Link {
     if (this.refusals >= MAX_REFUSALS) this.setState("refused", socketRefused());
     else if (refused) this.setState("refused", this.refusalText || reason || "The server takes no more viewers now");
     else this.setState("reconnecting", "");
-    for (const { fail } of this.requests.values()) fail(new Error("The connection was lost"));
-    this.requests.clear();
+    this.requests.failAll("The connection was lost");
     // Full jitter over a doubling bound: many pages of one server do not come back at the same instant.
     const bound = Math.min(8_000, 250 * 2 ** this.attempt++);
     clearTimeout(this.retry);
@@ -216,12 +221,7 @@ export class Link {
 
   /** Ask once: `request("candles", {symbol, interval, limit, end})` gives the answer's data. */
   request(what, parameters) {
-    const id = (this.lastId = (this.lastId ?? 0) + 1);
-    return new Promise((done, fail) => {
-      this.requests.set(id, { done, fail });
-      this.post({ type: "request", id, what, ...parameters });
-      setTimeout(() => this.requests.delete(id) && fail(new Error("No answer within 15 s")), 15_000);
-    });
+    return this.requests.ask(what, parameters, (message) => this.post(message));
   }
 
   listen(listener) {
@@ -230,8 +230,13 @@ export class Link {
     return () => this.listeners.delete(listener);
   }
 
-  /** The venue's time now, in ms. */
+  /** The time of what the page shows, in ms of the venue's clock: now, or the playhead's in the past. */
   now() {
+    return this.playhead.now ?? this.liveNow();
+  }
+
+  /** The venue's time now, also while the page is in the past. */
+  liveNow() {
     return Date.now() - this.lag.offset;
   }
 
@@ -249,8 +254,9 @@ export class Link {
     if (message.type === "frame") this.frame(entry, message);
     else if (message.type === "hello") this.greeted(message, received);
     else if (message.type === "gone") this.gone(entry, message.message);
-    else if (message.type === "response") this.answered(message.id, message.data);
+    else if (message.type === "response") this.requests.answer(message.id, message.data);
     else if (message.type === "status") this.status(message);
+    else if (message.type === "playhead") this.playheadChanged(this.playhead.receive(message));
     else if (message.type === "pong") this.lag.roundTrip = this.pulse.heard - this.pulse.asked;
     else if (message.type === "error") this.refused(entry, message);
   }
@@ -270,6 +276,7 @@ export class Link {
     this.counters.connections++;
     this.byKey.clear();
     this.pace.reset();
+    if (this.playhead.isPast) this.playhead.enterAgain(); // before the keys, so that they are opened in the past
     this.setState("open", message.origin?.problem ?? "");
     if (!this.paused) for (const entry of this.entries.values()) this.open(entry);
   }
@@ -290,7 +297,7 @@ export class Link {
     entry.gone = "";
     entry.sequence = message.sequence;
     entry.received = performance.now();
-    this.lag.frame(Date.now() - message.time);
+    if (!this.playhead.isPast) this.lag.frame(Date.now() - message.time);
     this.schedule(entry);
   }
 
@@ -313,24 +320,34 @@ export class Link {
     for (const view of entry.views) view.gone?.(entry.gone);
   }
 
-  answered(id, data) {
-    const waiting = this.requests.get(id);
-    this.requests.delete(id);
-    waiting?.done(data);
-  }
-
   refused(entry, message) {
     this.counters.errors++;
-    const waiting = this.requests.get(message.id);
-    this.requests.delete(message.id);
-    if (waiting) waiting.fail(new Error(message.message));
-    else if (entry && !entry.frame) this.gone(entry, message.message);
-    else if (message.key === undefined) this.refusalText = message.message; // the server's message before it closes
+    if (this.requests.refuse(message.id, message.message)) return;
+    if (entry && !entry.frame) this.gone(entry, message.message);
+    else if (message.key === undefined && (this.playhead.isAsking || this.playhead.isPast)) {
+      this.playheadChanged(this.playhead.refuse(message.message));
+    } else if (message.key === undefined) this.refusalText = message.message; // the server's message before it closes
   }
 
   status(message) {
     if (this.hello && message.origin) this.hello = { ...this.hello, origin: message.origin };
     this.setState(this.state, message.message ?? "");
+  }
+
+  playheadChanged(moved) {
+    if (moved) this.forgetFrames();
+    this.setState(this.state, this.detail);
+  }
+
+  /** The playhead has moved: what the page holds is of another time, and must not be mixed with what comes. */
+  forgetFrames() {
+    this.lag.forget();
+    for (const entry of this.entries.values()) {
+      entry.frame = entry.sequence = null;
+      entry.resuming = false;
+    }
+    clearTimeout(this.moving);
+    this.moving = setTimeout(() => this.last.drop(this.entries.values()), RENEWED_MS);
   }
 
   /** Whether the market has no such channel; not before the server has said so. */
@@ -375,16 +392,4 @@ export class Link {
     this.detail = detail;
     for (const listener of this.listeners) listener(this);
   }
-}
-
-/** The likely cause if requests are answered but the WebSocket is refused. */
-function socketRefused() {
-  const proxy = "A proxy in between must pass WebSockets and the Host header";
-  return `The server answers but refuses its WebSocket. ${proxy}, or CORS_ORIGINS must list ${location.origin}`;
-}
-
-/** `symbol/stream?name=value&…` with the parameters in alphabetical order: a key without its venue. */
-export function subscriptionText({ symbol, stream, parameters }) {
-  const query = Object.keys(parameters).sort().map((name) => `${name}=${parameters[name]}`).join("&");
-  return `${symbol}/${stream}${query ? `?${query}` : ""}`;
 }

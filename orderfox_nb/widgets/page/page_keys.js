@@ -1,4 +1,5 @@
 // The dashboard's keys. On a page of its own they are heard everywhere, in JupyterLab only inside the dashboard.
+import { isWriting, pressRewindKey, REWIND_KEYS } from "./rewind_keys.js";
 import { inLab, toggleTheme } from "./theme.js";
 
 export const TIMEFRAME_KEYS = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"];
@@ -14,6 +15,7 @@ export const KEYS = [
 ];
 /** What panels hear while they have the focus. */
 export const PANEL_KEYS = [
+  ["In the past", REWIND_KEYS],
   ["Chart, focused", [
     ["← →", "move in time"], ["+ −", "zoom"], ["Home", "oldest bar that is loaded"], ["End", "newest bar"],
     ["⇧ ← →", "move the crosshair"], ["⇧ ↑ ↓", "scale the price"], ["Esc", "drop the crosshair"],
@@ -24,18 +26,17 @@ export const PANEL_KEYS = [
   ]],
 ];
 
-const WRITING = "input, select, textarea, [contenteditable=true]";
-const writing = (target) => target instanceof Element && target.closest(WRITING);
-
 /** Listen for keys of the dashboard around `el`; gives what ends it. */
-export function listenKeys({ el, menu, chooseTrait }) {
+export function listenKeys({ el, menu, chooseTrait, playhead }) {
   const press = (event) => {
     const root = el.closest(".of-dashboard");
-    if (!root || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || writing(event.target)) return;
+    if (!root || event.ctrlKey || event.metaKey || event.isComposing || isWriting(event.target)) return;
     const inside = event.target instanceof Node && root.contains(event.target);
     // Of several dashboards on a page, the one with the focus, else the first.
     const first = event.target === document.body && document.querySelector(".of-dashboard") === root;
     if (!inside && (inLab() || !first)) return;
+    const goTo = () => root.querySelector(".of-rewind-time")?.focus();
+    if (pressRewindKey(event, playhead, goTo) || event.altKey) return;
     const timeframe = TIMEFRAME_KEYS[Number(event.key) - 1];
     if (event.key === "/") root.querySelector(".of-picker-button")?.click();
     else if (timeframe) chooseTrait("timeframe", timeframe);

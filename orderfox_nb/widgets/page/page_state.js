@@ -6,6 +6,7 @@ import { makeMenu } from "./page_menu.js";
 import { Notices, showNotices } from "./page_notices.js";
 import { answeredView, askSymbols, namedSymbols, openingView, same, untouchedView } from "./page_opening.js";
 import { MAX_MARKETS, ViewSettings } from "./page_settings.js";
+import { pageLink } from "./page_link.js";
 import { refusals } from "./page_words.js";
 import { addressPrefix, fromStore, fromUrl, keep } from "./page_url.js";
 import { pictured } from "./picture.js";
@@ -47,13 +48,16 @@ function initialize({ model }) {
     });
     spreading = false;
   };
+  const showTitle = () => {
+    if (provisional || inLab() || addressPrefix(model.get("name")) !== "") return;
+    const title = [pageLink().playhead.text, model.get("symbols").join(", "), "OrderFox"].filter(Boolean).join(" · ");
+    if (document.title !== title) document.title = title;
+  };
   const settle = () => {
     spread();
     if (provisional) return;
     keep(model.get("name"), shownView(), settings, given);
-    if (!inLab() && addressPrefix(model.get("name")) === "") {
-      document.title = `${model.get("symbols").join(", ")} · OrderFox`;
-    }
+    showTitle();
   };
   const change = (name, value) => {
     spreading = true;
@@ -174,7 +178,8 @@ function initialize({ model }) {
   });
   gather(); // not awaited: anywidget gives up a model that is not ready within two seconds
 
-  const ends = [question.end, makeColumns(model), () => panelListeners.forEach((end) => end())];
+  const untitle = pageLink().listen(showTitle);
+  const ends = [question.end, untitle, makeColumns(model), () => panelListeners.forEach((end) => end())];
   // What Python chose: it has brought a row height with another symbol.
   for (const { trait } of settings.rows) listen(ends, model, `change:${trait}`, settle);
   listen(ends, model, "change:panels", gather);
@@ -196,7 +201,7 @@ function render({ model, el }) {
   };
   const settings = new ViewSettings(model.get("settings"));
   const menu = makeMenu({ model, el, settings, view: () => viewOf(model, settings), chooseTrait, markets, changed });
-  const endKeys = listenKeys({ el, menu, chooseTrait, layout: () => model.get("arrangement") });
+  const endKeys = listenKeys({ el, menu, chooseTrait, playhead: pageLink().playhead });
   const endNotices = showNotices(notices, el);
   showLayout();
   model.on("change:arrangement", showLayout);

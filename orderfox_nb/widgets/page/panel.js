@@ -1,8 +1,9 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
-import { subscriptionText } from "./link.js";
 import { holdLink } from "./page_link.js";
+import { RENEWED_MS } from "./playhead.js";
 import { stateRank, Steady } from "./steady_state.js";
+import { subscriptionText } from "./subscription.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
 
 const STATE_TEXT = {
@@ -15,6 +16,11 @@ const UNSEEN_MS = 3_000;
 /** What to do when the kernel has ended: frames may go on, what Python sets does not arrive any more. */
 export function kernelEnded() {
   return `kernel ended: ${inLab() ? "run the cell again" : "reload the page"}`;
+}
+
+/** Says that what a widget shows is of the past, and of when; empty while the page is live. */
+export function makePastBadge() {
+  return make("span", "of-past");
 }
 
 /** The frame of a panel: header with title and tools, body, a line that says its state. */
@@ -30,14 +36,15 @@ export function makePanel(el, kind, title) {
   const note = make("span", "of-state");
   note.setAttribute("role", "status");
   const tools = make("div", "of-tools");
-  header.append(heading, note, tools);
+  const past = makePastBadge();
+  header.append(heading, past, note, tools);
   const message = make("p", "of-message");
   message.setAttribute("role", "alert");
   message.hidden = true;
   const body = make("div", "of-body");
   panel.append(header, message, body);
   el.append(panel);
-  return { panel, header, heading, name, tools, message, body, note };
+  return { panel, header, heading, name, past, tools, message, body, note };
 }
 
 /**
@@ -55,6 +62,8 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let ended = false;
   let unseen = false;
   let symbol = "";
+  let { moves } = link.playhead;
+  let renewing = 0;
 
   const isAbsent = () => channel !== "" && link.isAbsent(channel);
   const showState = () => {
@@ -92,6 +101,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   const view = {
     paint(entry) {
       const { frame } = entry;
+      clearTimeout(renewing);
       parts.gone = "";
       current = frame;
       painted = entry;
@@ -126,11 +136,29 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     }
     showState();
   };
+  /** The playhead has moved: what no frame renews soon is of another time. */
+  const forget = () => {
+    current = painted = null;
+    steady.reset();
+    parts.symbolChanged?.(symbol);
+    showState();
+  };
+  const showPast = () => {
+    const { playhead } = link;
+    if (parts.past) write(parts.past, playhead.text);
+    if (playhead.isPast) panel.dataset.past = "";
+    else delete panel.dataset.past;
+    if (moves === playhead.moves) return;
+    moves = playhead.moves;
+    clearTimeout(renewing);
+    renewing = setTimeout(forget, RENEWED_MS);
+  };
   const names = traits.map((name) => `change:${name}`);
   for (const name of names) model.on(name, follow);
   // Another server, whose market has other channels, is another key too.
   const unlisten = link.listen(() => {
     if (channel) follow();
+    showPast();
     showState();
   });
   const untheme = onTheme(() => current && painted?.frame && paint(painted, link));
@@ -163,6 +191,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
       for (const name of names) model.off(name, follow);
       sized.disconnect();
       clearTimeout(hiding);
+      clearTimeout(renewing);
       untheme();
       unlisten();
       unsubscribe?.();

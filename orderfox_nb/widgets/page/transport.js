@@ -114,3 +114,9 @@ export function openComm(pump, { onMessage, onClose }) {
     },
   };
 }
+
+/** The likely cause if requests are answered but the WebSocket is refused. */
+export function socketRefused() {
+  const proxy = "A proxy in between must pass WebSockets and the Host header";
+  return `The server answers but refuses its WebSocket. ${proxy}, or CORS_ORIGINS must list ${location.origin}`;
+}

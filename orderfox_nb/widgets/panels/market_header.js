@@ -3,7 +3,7 @@ import { make, setClass, write } from "../page/dom.js";
 import { countdownText, percentText, priceText, shortText } from "../page/format.js";
 import { followLast } from "../page/follow_last.js";
 import { moveClass } from "../page/last_price.js";
-import { followFrames } from "../page/panel.js";
+import { followFrames, makePastBadge } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { applyTheme } from "../page/theme.js";
 
@@ -31,9 +31,10 @@ async function render({ model, el }) {
   const interest = figure("interest", "Open interest");
   const volume = figure("volume", "Volume");
   const note = make("span", "of-state");
-  panel.append(note);
+  const past = makePastBadge(); // in a dashboard the quality badge beside it has one
+  panel.append(past, note);
   el.append(panel);
-  const parts = { panel, name, note, gone: "" };
+  const parts = { panel, name, past, note, gone: "" };
 
   let next = 0;
   let link = null;

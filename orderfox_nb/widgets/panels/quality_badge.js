@@ -1,7 +1,7 @@
 // Where the data comes from and how good it is, said in words.
 import { make, setClass, write } from "../page/dom.js";
 import { LAG_MEANING, lagLevel, lagText } from "../page/lag.js";
-import { followFrames } from "../page/panel.js";
+import { followFrames, makePastBadge } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { fillQualityTip, lastLapses, marketNote, OwnLapses, WORDS, worstState } from "./quality_tip.js";
 import { stateRank, Steady } from "../page/steady_state.js";
@@ -37,9 +37,10 @@ async function render({ model, el }) {
   panel.type = "button";
   const source = make("strong", "of-source");
   const dot = make("i", "of-dot");
+  const past = makePastBadge();
   const text = make("span", "of-badge-text");
   const name = make("span", "of-symbol"); // hidden in a dashboard, where the picker stands beside it
-  panel.append(name, source, dot, text);
+  panel.append(name, source, past, dot, text);
   const tip = make("div", "of of-quality-tip");
   tip.popover = "manual"; // in the browser's top layer: no container can clip it
   tip.setAttribute("role", "tooltip");
@@ -64,7 +65,7 @@ async function render({ model, el }) {
   root.append(panel, theme, spoken, problem, tip);
   el.append(root);
 
-  const parts = { panel, name, note: make("span"), gone: "" };
+  const parts = { panel, name, past, note: make("span"), gone: "" };
   const own = new OwnLapses();
   let lag = { text: "", level: "low", keepsUp: true };
   let answer = null;
@@ -87,16 +88,17 @@ async function render({ model, el }) {
     const where = state === "live" || !streams.length ? "" : ` (${streams.join(", ")})`;
     const facts = [["Source", origin?.source ?? "not known yet"], ["State", (WORDS[state] ?? state) + where]];
     const notes = [];
-    if (state === "live" && !origin?.recorded) {
+    if (state === "live" && !origin?.recorded && !link.playhead.isPast) {
       facts.push(["Lag", lag.text], ["of it in this browser", lagText(link.lag.browser)]);
       notes.push(LAG_MEANING);
       if (!lag.keepsUp) notes.push("This browser cannot keep up: it draws later than frames come. Fewer panels help.");
     }
     if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
-    if (origin?.recorded) notes.push("A recording, played again.");
+    if (link.playhead.isPast) notes.push(`This page is in the past, ${link.playhead.words}. L or Live returns.`);
+    else if (origin?.recorded) notes.push("A recording, played again.");
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
     if (link.transport?.kind === "comm") notes.push("Frames come through the kernel.");
-    const now = link.now();
+    const now = link.liveNow();
     const known = link.transport?.kind !== "socket" || answer !== null;
     const lapses = [...own.all(now), ...lastLapses(answer, now)].sort((one, other) => other.from - one.from);
     tip.dataset.lapses = known ? String(lapses.length) : "";
@@ -137,7 +139,7 @@ async function render({ model, el }) {
 
   const show = (link) => {
     const origin = link.hello?.origin;
-    own.note(link.state === "open" || !link.hello, link.now());
+    own.note(link.state === "open" || !link.hello, link.liveNow());
     const [state, streams] = stateNow();
     write(source, originText(origin));
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
@@ -146,6 +148,7 @@ async function render({ model, el }) {
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
     const part = streams.length && streams.length < 3 && state !== "live" ? `: ${streams.join(", ")}` : "";
     if (state !== "live") steady.set({ state, words, text: words + part + comm, level: "" });
+    else if (link.playhead.isPast) steady.set({ state, words: "past", text: comm.slice(3), level: "low" });
     else if (origin?.recorded) steady.set({ state, words, text: `live${comm}`, level: "low" }); // its speed is its own
     else {
       const slow = lag.keepsUp ? "" : " · this browser cannot keep up";

@@ -37,14 +37,17 @@ export class Kept {
 
   /**
    * Apply a frame's new trades; keep the newest `limit` of those worth at least `minNotional`: price times size, in the
-   * units of the frame.
+   * units of the frame. A replay may jump or run faster than frames come: nothing is missing then, and the list begins
+   * again.
    */
-  apply(columns, minNotional, limit) {
+  apply(columns, minNotional, limit, { replayed = false } = {}) {
     const [ids, times, prices, sizes, sides] = columns;
     if (ids.at(-1) < this.lastId) this.clear(); // the venue restarted, and what it had before is no part of it
+    const beyond = this.lastId >= 0 && ids[0] > this.lastId + 1;
+    if (beyond && replayed) this.clear();
     let from = ids.length;
     while (from > 0 && ids[from - 1] > this.lastId) from--;
-    const hole = from === 0 && this.lastId >= 0 && ids[0] > this.lastId + 1;
+    const hole = from === 0 && this.lastId >= 0 && beyond;
     if (hole && this.rows.length && this.rows.at(-1)[1] !== GAP) this.rows.push([this.lastId, GAP]);
     for (let at = from; at < ids.length; at++) {
       this.counted = Math.min(this.counted + 1, AVERAGED);
@@ -112,6 +115,7 @@ async function render({ model, el }) {
     () => entryOfNow && !kept.held && draw(entryOfNow.frame));
   parts.body.append(table.table);
   const kept = new Kept();
+  let following = null;
   let entryOfNow = null;
   let key = "";
   let filter = -1;
@@ -151,15 +155,16 @@ async function render({ model, el }) {
     write(paused, kept.held ? `paused · ${kept.missed} new` : "");
     parts.panel.dataset.paused = String(kept.held);
   };
-  const paint = (entry) => {
+  const paint = (entry, { playhead }) => {
     const { frame } = entry;
     const minNotional = model.get("minimum_notional") * 10 ** (frame.price_digits + frame.size_digits);
-    if (key !== entry.key || filter !== minNotional) {
+    const shown = `${entry.key} ${playhead.moves}`;
+    if (key !== shown || filter !== minNotional) {
       kept.clear();
-      [key, filter] = [entry.key, minNotional];
+      [key, filter] = [shown, minNotional];
     }
     entryOfNow = entry;
-    kept.apply(frame.trades, minNotional, model.get("length"));
+    kept.apply(frame.trades, minNotional, model.get("length"), { replayed: playhead.mayJump });
     write(rate, `${frame.rate < 10 ? frame.rate.toFixed(1) : Math.round(frame.rate)}/s`);
     parts.panel.dataset.last = String(frame.trades[0].at(-1) ?? "");
     parts.panel.dataset.symbol = frame.symbol;
@@ -178,7 +183,7 @@ async function render({ model, el }) {
   table.list.addEventListener("blur", () => hold(table.list.matches(":hover")));
   const renew = () => {
     showFilter();
-    if (entryOfNow) paint(entryOfNow);
+    if (entryOfNow) paint(entryOfNow, following.link);
   };
   const renewed = ["change:minimum_notional", "change:large_notional"];
   for (const name of renewed) model.on(name, renew);
@@ -190,7 +195,7 @@ async function render({ model, el }) {
   const keyOf = () => ({
     symbol: model.get("symbol"), stream: "trades", parameters: { rows: model.get("length") },
   });
-  const following = await followFrames({ model, parts, traits: ["symbol", "length"], keyOf, paint });
+  following = await followFrames({ model, parts, traits: ["symbol", "length"], keyOf, paint });
   return () => {
     for (const name of renewed) model.off(name, renew);
     following.end();

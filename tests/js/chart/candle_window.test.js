@@ -64,6 +64,16 @@ test("bars of a venue that restarted are shown at their newest wherever the wind
   assert.equal(chart.domain.x[1], (1_400 + 3) * 60_000);
 });
 
+test("a rewind takes a window at the newest bar back with it, and forward again", () => {
+  follow(bars(400, 1_000));
+  chart.zoom(0.5);
+  const [start, wide] = [chart.domain.x, width()];
+  follow(bars(400, 990));
+  assert.deepEqual(chart.domain.x, start.map((time) => time - 600_000));
+  follow(bars(400, 1_020));
+  assert.deepEqual([chart.domain.x, width()], [start.map((time) => time + 1_200_000), wide]);
+});
+
 test("a resize leaves bars as wide as they were and the right edge where it was", () => {
   const known = bars(400);
   follow(known);

@@ -4,7 +4,8 @@ import test, { afterEach, beforeEach } from "node:test";
 import { usePage } from "../support.js";
 
 usePage();
-const { Link, subscriptionText } = await import("../../../orderfox_nb/widgets/page/link.js");
+const { Link } = await import("../../../orderfox_nb/widgets/page/link.js");
+const { subscriptionText } = await import("../../../orderfox_nb/widgets/page/subscription.js");
 
 const REAL = {
   setTimeout: globalThis.setTimeout, setInterval: globalThis.setInterval, now: performance.now,
@@ -257,4 +258,53 @@ test("a tab that is opened in the background takes no frames until it is shown",
   document.hidden = false;
   link.visibilityChanged();
   assert.equal(asked.includes("one subscribe"), true);
+});
+
+// ---- the past ---------------------------------------------------------------------------------------------------
+
+const PAST = { type: "playhead", time: 400, start: 0, end: 900, live: 1_000, speed: 1, playing: false };
+
+test("a page in the past holds nothing of the live market", () => {
+  const { link, sent, seen, message } = openLink();
+  const prices = [];
+  const trades = (sequence, time) => {
+    const columns = { price_digits: 0, trades: [[1], [time], [time], [1], [1]] };
+    link.receive({ type: "frame", key, sequence, base: null, time, ...columns });
+  };
+  link.last.listen("BTCUSDT", (last) => prices.push(last?.text ?? null));
+  trades(1, 1_000);
+  paint();
+  link.playhead.go();
+  link.receive(PAST, 0);
+  assert.deepEqual([sent.at(-1), link.now(), link.playhead.moves], [{ type: "rewind" }, 400, 1]);
+  message(2, 1, [2]); // a delta of the live frame, which is no more
+  assert.equal(sent.at(-1).type, "resume");
+  page.timers.filter(({ ms }) => ms === 1_500).forEach(({ work }) => work());
+  assert.equal(prices.at(-1), null); // no trade of the past has come: the live price is not shown
+  trades(3, 400);
+  paint();
+  link.playhead.goLive();
+  link.receive({ ...PAST, time: null }, 0);
+  trades(4, 1_010);
+  paint();
+  assert.deepEqual([prices, seen], [[null, "1,000", null, "400", "1,010"], [1, 1, 1]]);
+  assert.equal(link.playhead.now, null);
+});
+
+test("frames of the past say nothing of the lag", () => {
+  const { link, message } = openLink();
+  link.receive(PAST, 0);
+  message(1, null, [1]);
+  assert.equal(link.lag.ms, null);
+});
+
+test("a page that reconnects in the past enters it before it opens its keys", () => {
+  const { link, sent } = openLink();
+  link.receive(PAST, 0);
+  sent.length = 0;
+  link.receive(hello, 0);
+  assert.deepEqual(sent.map(({ type }) => type), ["ping", "rewind", "subscribe"]);
+  assert.deepEqual([sent[1].time, sent[1].speed, sent[1].playing], [400, 1, false]);
+  link.receive({ type: "error", message: "Nothing is recorded" }, 0);
+  assert.deepEqual([link.playhead.isPast, link.playhead.problem], [false, "Nothing is recorded"]);
 });

@@ -78,3 +78,15 @@ test("the filtered tape keeps more than the last trades", () => {
   kept.apply(frame([6, 7, 8, 9], [70, 5, 80, 90]), 20, 3);
   assert.deepEqual([kept.rows.map(([id]) => id), kept.lastId, kept.counted], [[6, 8, 9], 9, 9]);
 });
+
+test("a replay that jumps begins the list again, and no trade is missing", () => {
+  const kept = new Kept();
+  const of = (ids) => [ids, ids, ids.map(() => 10), ids.map(() => 1), ids.map(() => 1)];
+  kept.apply(of([5, 6]), 0, 50);
+  kept.apply(of([90, 91]), 0, 50, { replayed: true });
+  assert.deepEqual(kept.rows.map(([id]) => id), [90, 91]);
+  kept.apply(of([91, 92]), 0, 50, { replayed: true });
+  assert.deepEqual(kept.rows.map(([id]) => id), [90, 91, 92]);
+  kept.apply(of([200]), 0, 50);
+  assert.equal(kept.rows.at(-2)[1], GAP);
+});

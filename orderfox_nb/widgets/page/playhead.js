@@ -1,0 +1,182 @@
+// Where in time the page is: live, or at a playhead in what was recorded, which every widget of the page follows.
+import { countdownText, DAY_MS, durationText } from "./format.js";
+
+export const SPEEDS = [0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, "max"];
+export const RENEWED_MS = 1_500; // after a move, what no frame has renewed is of another time
+const REFUSED_MS = 15_000; // so long a refusal is shown
+const MAX_AHEAD_MS = 1_500; // a playing server reports once a second: beyond that the time is not known
+
+export function speedText(speed) {
+  return speed === "max" ? "max" : `${speed}×`;
+}
+
+/** The speed `by` places after another one; the ends stay. */
+export function speedBeside(speed, by) {
+  const at = SPEEDS.indexOf(speed);
+  const from = at >= 0 ? at : SPEEDS.indexOf(1);
+  return SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, from + by))];
+}
+
+/** How far back a time is: −00:07, −12:34, −02:14:07, −2.1 d. */
+export function behindText(ms) {
+  if (ms >= 2 * DAY_MS) return `−${(ms / DAY_MS).toFixed(1)} d`;
+  return `−${countdownText(Math.max(0, ms))}`;
+}
+
+/**
+ * The page's playhead. Times are milliseconds of the venue's clock; `post(message)` sends to the server, which answers
+ * each message with its own playhead and sends it once a second in the past.
+ */
+export class Playhead {
+  constructor(post) {
+    this.post = post;
+    this.reset();
+  }
+
+  /** Live, and nothing is known of a recording. */
+  reset() {
+    this.time = null; // null: live
+    this.start = this.end = this.live = null; // what is recorded, and the live time
+    this.speed = 1;
+    this.playing = false;
+    this.refusal = ""; // why the last message was refused
+    this.refusedAt = 0;
+    this.moves = 0; // how often the page's data began at another time
+    this.isMoving = false;
+    this.isAsking = false;
+    this.isReturning = false; // to where a lost connection left the page
+    this.receivedAt = 0;
+  }
+
+  get isPast() {
+    return this.time !== null;
+  }
+
+  /** The playhead's time now, null while the page is live. */
+  get now() {
+    if (!this.isPast || !this.playing || this.speed === "max") return this.time;
+    return Math.min(this.time + this.passed * this.speed, Math.max(this.time, this.end));
+  }
+
+  get passed() {
+    return Math.min(performance.now() - this.receivedAt, MAX_AHEAD_MS);
+  }
+
+  /** Whether times and ids may jump without a loss: in the past, and where the page has just come back from it. */
+  get mayJump() {
+    return this.isPast || (this.moves > 0 && performance.now() - this.receivedAt < RENEWED_MS);
+  }
+
+  /** Why the last message was refused, for a while. */
+  get problem() {
+    return performance.now() - this.refusedAt < REFUSED_MS ? this.refusal : "";
+  }
+
+  /** How far behind the live market the playhead is, in ms. */
+  get behind() {
+    return this.isPast ? this.live + this.passed - this.now : 0;
+  }
+
+  /** What every widget shows while it is not live: PAST −12:34, 5×. */
+  get text() {
+    if (!this.isPast) return "";
+    return `PAST ${behindText(this.behind)}, ${this.playing ? speedText(this.speed) : "paused"}`;
+  }
+
+  /** The same for a screen reader. */
+  get words() {
+    const rate = this.speed === "max" ? "as fast as possible" : `at ${this.speed} times the speed`;
+    return `${durationText(Math.max(0, this.behind))} ago, ${this.playing ? `playing ${rate}` : "paused"}`;
+  }
+
+  // ---- to the server --------------------------------------------------------------------------------------------
+
+  send(message, { moving = false } = {}) {
+    this.isAsking = true;
+    this.refusal = "";
+    this.isMoving ||= moving;
+    this.post(message);
+  }
+
+  /** Enter the past, or move in it; without a time the server chooses ten minutes ago. */
+  go(time = null, settings = {}) {
+    if (time === null) return this.send({ type: "rewind", ...settings }, { moving: true });
+    const wanted = Math.round(this.start === null ? time : Math.min(Math.max(time, this.start), this.end));
+    if (this.isPast) {
+      // What is pressed next counts from here, before the server has answered.
+      this.time = wanted;
+      this.receivedAt = performance.now();
+      Object.assign(this, settings);
+    }
+    return this.send({ type: "rewind", time: wanted, ...settings }, { moving: true });
+  }
+
+  /** Enter again where a lost connection left the page. */
+  enterAgain() {
+    const { now, speed, playing } = this;
+    this.isReturning = true;
+    this.send({ type: "rewind", time: Math.round(now), speed, playing }, { moving: true });
+  }
+
+  move(ms) {
+    if (this.isPast) this.go(this.now + ms);
+  }
+
+  toggle() {
+    this.change({ playing: !this.playing });
+  }
+
+  setSpeed(speed) {
+    this.change({ speed });
+  }
+
+  change(settings) {
+    if (!this.isPast) return;
+    this.time = this.now;
+    this.receivedAt = performance.now();
+    Object.assign(this, settings);
+    this.send({ type: "rewind", ...settings });
+  }
+
+  step(by) {
+    if (this.isPast) this.send({ type: "step", by }, { moving: by < 0 });
+  }
+
+  /** Move to the next large trade, liquidation or gap, or `back` to the one before. */
+  skip(to, back) {
+    if (this.isPast) this.send({ type: "skip", to, back }, { moving: true });
+  }
+
+  goLive() {
+    if (this.isPast) this.send({ type: "live" });
+  }
+
+  // ---- from the server ------------------------------------------------------------------------------------------
+
+  /** Apply a `playhead` message; returns whether the page's data begins at another time now. */
+  receive({ time, start, end, speed, playing, live }) {
+    const wasPast = this.isPast;
+    Object.assign(this, { time, start, end, speed, playing, live });
+    this.receivedAt = performance.now();
+    const moved = wasPast !== this.isPast || (this.isPast && this.isMoving);
+    this.isMoving = this.isAsking = this.isReturning = false;
+    if (moved) this.moves++;
+    return moved;
+  }
+
+  /**
+   * The server refused the last message: the page stays where it was, which after a lost connection is live. Returns
+   * whether its data begins at another time now.
+   */
+  refuse(message) {
+    const left = this.isReturning;
+    this.isMoving = this.isAsking = this.isReturning = false;
+    this.refusal = message;
+    this.refusedAt = performance.now();
+    if (left) {
+      this.time = null;
+      this.moves++;
+    }
+    return left;
+  }
+}

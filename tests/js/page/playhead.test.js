@@ -1,0 +1,158 @@
+// Where in time the page is, and the keys that move it.
+import assert from "node:assert/strict";
+import test, { afterEach, beforeEach } from "node:test";
+import { usePage } from "../support.js";
+
+usePage();
+const PAGE = "../../../orderfox_nb/widgets/page";
+const { behindText, Playhead, SPEEDS, speedBeside } = await import(`${PAGE}/playhead.js`);
+const { pressRewindKey, rewindAction } = await import(`${PAGE}/rewind_keys.js`);
+
+const LIVE = 1_700_000_000_000;
+const REAL_NOW = performance.now;
+let clock = 0;
+beforeEach(() => {
+  clock = 0;
+  performance.now = () => clock;
+  globalThis.Element = class {};
+});
+afterEach(() => (performance.now = REAL_NOW));
+
+/** A playhead ten minutes ago of an hour that is recorded, and what it has sent. */
+function inPast(changes = {}) {
+  const sent = [];
+  const playhead = new Playhead((message) => sent.push(message));
+  const start = LIVE - 3_600_000;
+  playhead.receive({ time: LIVE - 600_000, start, end: LIVE, speed: 1, playing: true, live: LIVE, ...changes });
+  return { playhead, sent };
+}
+
+test("a playing playhead goes on between two messages, at its speed and not for ever", () => {
+  const { playhead } = inPast({ speed: 5 });
+  assert.equal(playhead.text, "PAST −10:00, 5×");
+  clock = 1_000;
+  assert.equal(playhead.now, LIVE - 595_000);
+  assert.equal(playhead.text, "PAST −09:56, 5×"); // live went on by a second too
+  clock = 60_000;
+  assert.equal(playhead.now, LIVE - 592_500);
+  playhead.receive({ ...playhead, time: LIVE - 500, speed: 300 });
+  clock += 1_000;
+  assert.equal(playhead.now, LIVE); // never beyond what is recorded
+});
+
+test("a paused or an unbounded one stays where the server said", () => {
+  for (const [changes, text] of [[{ playing: false }, "PAST −10:01, paused"], [{ speed: "max" }, "PAST −10:01, max"]]) {
+    clock = 0;
+    const { playhead } = inPast(changes);
+    clock = 1_000;
+    assert.deepEqual([playhead.now, playhead.text], [LIVE - 600_000, text]);
+  }
+});
+
+test("how far back is written as time", () => {
+  const cases = [[7_000, "−00:07"], [754_000, "−12:34"], [8_047_000, "−02:14:07"], [181_440_000, "−2.1 d"]];
+  for (const [ms, text] of cases) assert.equal(behindText(ms), text);
+});
+
+test("presses add up before the server has answered, within what is recorded", () => {
+  const { playhead, sent } = inPast({ playing: false });
+  for (let press = 0; press < 3; press++) playhead.move(-1_000);
+  playhead.move(-99_000_000);
+  assert.deepEqual(sent.map(({ time }) => LIVE - time), [601_000, 602_000, 603_000, 3_600_000]);
+  playhead.move(99_000_000);
+  assert.equal(sent.at(-1).time, LIVE);
+});
+
+test("data begins at another time after entering, seeking and leaving, and not after another speed", () => {
+  const { playhead } = inPast();
+  const answer = { ...playhead, time: LIVE - 600_000 };
+  assert.equal(playhead.moves, 1);
+  playhead.setSpeed(10);
+  assert.equal(playhead.receive({ ...answer, speed: 10 }), false);
+  playhead.step(1);
+  assert.equal(playhead.receive(answer), false);
+  for (const act of [() => playhead.step(-1), () => playhead.skip("gap", true), () => playhead.move(-5)]) {
+    act();
+    assert.equal(playhead.receive(answer), true);
+    assert.equal(playhead.receive(answer), false); // the report of the next second
+  }
+  playhead.goLive();
+  assert.equal(playhead.receive({ ...answer, time: null }), true);
+  assert.deepEqual([playhead.isPast, playhead.text, playhead.now, playhead.moves], [false, "", null, 5]);
+});
+
+test("a refusal is shown for a while or until something else is asked, and the page stays where it was", () => {
+  const sent = [];
+  const playhead = new Playhead((message) => sent.push(message));
+  playhead.go();
+  assert.deepEqual(sent, [{ type: "rewind" }]);
+  assert.equal(playhead.refuse("Nothing is recorded"), false);
+  assert.deepEqual([playhead.problem, playhead.isPast, playhead.isAsking], ["Nothing is recorded", false, false]);
+  playhead.receive({ time: null, start: 0, end: 9, live: 9, speed: 1, playing: true });
+  clock = 14_000;
+  assert.equal(playhead.problem, "Nothing is recorded");
+  clock = 15_000;
+  assert.equal(playhead.problem, "");
+  playhead.refuse("again");
+  playhead.go();
+  assert.equal(playhead.problem, "");
+});
+
+test("a page that was in the past enters it again, or is live where the server cannot", () => {
+  const { playhead, sent } = inPast({ speed: 5 });
+  clock = 1_000;
+  playhead.enterAgain();
+  assert.deepEqual(sent, [{ type: "rewind", time: LIVE - 595_000, speed: 5, playing: true }]);
+  assert.equal(playhead.refuse("no playhead left"), true);
+  assert.deepEqual([playhead.isPast, playhead.problem], [false, "no playhead left"]);
+});
+
+test("speeds go up and down and end at both ends", () => {
+  assert.deepEqual([speedBeside(1, 1), speedBeside(1, -1), speedBeside(300, 1)], [2, 0.5, "max"]);
+  assert.deepEqual([speedBeside("max", 1), speedBeside(SPEEDS[0], -1), speedBeside(7, 1)], ["max", 0.25, 2]);
+});
+
+const press = (key, changes = {}) => ({
+  key, target: {}, stopped: 0, preventDefault() {}, stopPropagation() { this.stopped++; }, ...changes,
+});
+
+test("every key of the past says what it means to the server", () => {
+  const at = LIVE - 600_000;
+  const cases = [
+    [press(" "), { type: "rewind", playing: true }],
+    [press("ArrowLeft"), { type: "rewind", time: at - 1_000 }],
+    [press("ArrowRight", { shiftKey: true }), { type: "rewind", time: at + 10_000 }],
+    [press("ArrowLeft", { altKey: true }), { type: "step", by: -1 }],
+    [press("ArrowUp"), { type: "rewind", speed: 2 }],
+    [press("ArrowDown"), { type: "rewind", speed: 0.5 }],
+    [press("["), { type: "skip", to: "liquidation", back: true }],
+    [press("]"), { type: "skip", to: "liquidation", back: false }],
+    [press("L"), { type: "live" }],
+  ];
+  for (const [event, wanted] of cases) {
+    const { playhead, sent } = inPast({ playing: false });
+    assert.equal(pressRewindKey(event, playhead, () => {}), true, event.key);
+    assert.deepEqual([sent, event.stopped], [[wanted], 1], event.key);
+  }
+  let asked = 0;
+  pressRewindKey(press("g"), inPast().playhead, () => asked++);
+  assert.equal(asked, 1);
+});
+
+test("keys are not taken while the page is live, while somebody writes, or with another meaning", () => {
+  const { playhead, sent } = inPast();
+  const within = (name) => {
+    return Object.assign(new globalThis.Element(), { closest: (selector) => (selector.includes(name) ? {} : null) });
+  };
+  const [field, button] = [within("input"), within("button")];
+  const events = [
+    press("ArrowLeft", { target: field }), press(" ", { target: button }), press("l", { ctrlKey: true }),
+    press("l", { altKey: true }), press("ArrowUp", { shiftKey: true }), press("x"), press("1"),
+  ];
+  for (const event of events) assert.equal(pressRewindKey(event, playhead, () => {}), false, event.key);
+  assert.equal(pressRewindKey(press("l", { target: button }), playhead, () => {}), true);
+  playhead.receive({ ...playhead, time: null });
+  sent.length = 0;
+  assert.equal(pressRewindKey(press("ArrowLeft"), playhead, () => {}), false);
+  assert.deepEqual([sent, rewindAction(press("/"))], [[], null]);
+});
