@@ -3,7 +3,7 @@ import { countdownText, DAY_MS, durationText } from "./format.js";
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, "max"];
 export const RENEWED_MS = 1_500; // after a move, what no frame has renewed is of another time
-const REFUSED_MS = 15_000; // so long a refusal is shown
+const REFUSAL_SHOWN_MS = 15_000; // so long a refusal is shown
 const MAX_AHEAD_MS = 1_500; // a playing server reports once a second: beyond that the time is not known
 
 export function speedText(speed) {
@@ -69,7 +69,7 @@ export class Playhead {
 
   /** Why the last message was refused, for a while. */
   get problem() {
-    return performance.now() - this.refusedAt < REFUSED_MS ? this.refusal : "";
+    return performance.now() - this.refusedAt < REFUSAL_SHOWN_MS ? this.refusal : "";
   }
 
   /** How far behind the live market the playhead is, in ms. */
