@@ -26,7 +26,12 @@ serve: $(VENV)/.installed
 	@echo "Starting the dashboard"
 	$(BIN)/orderfox serve --port $(PORT) --source '$(SOURCE)'
 
-lab: $(VENV)/.installed
+$(VENV)/.installed-lab: $(VENV)/.installed
+	@echo "Downloading 80 MB more: DuckDB and pyarrow, for SQL over recordings"
+	$(BIN)/python -m pip install --editable '.[venues,recording]'
+	touch $@
+
+lab: $(VENV)/.installed-lab
 	ORDERFOX_SOURCE='$(SOURCE)' $(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # All tests, two files at a time, those in a browser first since they take longest; `make test ARGS="tests/core -k book"` runs some of them.

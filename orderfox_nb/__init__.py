@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    import duckdb
 
     from orderfox_nb import errors, widgets
     from orderfox_nb.market.connection import Market
@@ -40,6 +43,7 @@ __all__ = [
     "connect",
     "errors",
     "open_recording",
+    "sql",
     "widgets",
 ]
 
@@ -78,6 +82,25 @@ def open_recording(path: str | Path) -> RecordedMarket:
     from orderfox_nb.market.recorded import open_recording as open_market  # noqa: PLC0415
 
     return open_market(path)
+
+
+def sql(
+    text: str,
+    recordings: RecordedMarket | str | Path | Sequence[RecordedMarket | str | Path] | None = None,
+    *,
+    parameters: object = None,
+) -> duckdb.DuckDBPyRelation:
+    """Ask about recordings in SQL: ``sql("select * from trades where symbol = 'BTCUSDT'").df()``.
+
+    Args:
+        text: One statement over ``trades``, ``book_levels``, ``candles``, ``liquidations``, ``mark``, ``funding``,
+            ``ticker``, ``open_interest`` and ``quality``.
+        recordings: A recording, a part of one, the folder of one, or several; by default all in the data directory.
+        parameters: Values of ``?`` (a list) or ``$name`` (a dict) in the text.
+    """
+    from orderfox_nb.market.tables import sql as ask  # noqa: PLC0415
+
+    return ask(text, recordings, parameters=parameters)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

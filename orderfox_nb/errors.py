@@ -9,6 +9,7 @@ OrderFoxError
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
 ├── RecordingError            a recording that cannot be read: names the file
+├── MissingExtra              a library that is not installed: names the extra
 ├── ForkedProcess             a market that belongs to the process this one was forked from
 ├── TooManyFrames             a client, or all of them, that reads too many different frames (close code 1013)
 ├── TooManyKernels            a client whose pages have as many kernels as they may (HTTP 429)
@@ -165,6 +166,18 @@ class RecordingError(OrderFoxError):
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}"
+
+
+class MissingExtra(OrderFoxError):
+    """A library that this needs and that is not installed."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(library, extra)
+        self.library = library
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f'this needs {self.library}: install it with  pip install "orderfox_nb[{self.extra}]"'
 
 
 class ForkedProcess(OrderFoxError):

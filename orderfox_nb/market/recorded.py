@@ -44,6 +44,8 @@ from orderfox_nb.market.frames import (
 from orderfox_nb.recording.recording import Moment, RecordedEvent, Recording, RecordingInfo
 from orderfox_nb.recording.recording import open_recording as open_files
 from orderfox_nb.recording.saving import save
+from orderfox_nb.recording.tables.query import query
+from orderfox_nb.recording.tables.views import SELECTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +122,35 @@ class RecordedMarket:
     def info(self) -> RecordingInfo:
         """Read the part once and return what is in it, with a digest that names the data."""
         return self.recording.info()
+
+    def arrow(self, table: str) -> Any:
+        """Return a table of the part in the order of receipt as a pyarrow Table: ``rec.arrow("trades")``.
+
+        Its columns are those of the view in ``orderfox_nb.sql``: prices are floats, times have a zone.
+
+        Args:
+            table: One of the views of ``orderfox_nb.sql``.
+
+        Raises:
+            BadValue: No such table.
+            MissingExtra: The extra ``recording`` is not installed.
+        """
+        return self._relation(table).to_arrow_table()
+
+    def pl(self, table: str) -> Any:
+        """Return a table of the part as a polars DataFrame, as ``arrow`` does; polars must be installed.
+
+        Raises:
+            BadValue: No such table.
+            MissingExtra: The extra ``recording`` is not installed.
+            ModuleNotFoundError: polars is not installed.
+        """
+        return self._relation(table).pl()
+
+    def _relation(self, table: str) -> Any:
+        if table not in SELECTIONS:
+            raise BadValue("table", table, "one of " + ", ".join(SELECTIONS))
+        return query(f"SELECT * FROM {table} ORDER BY seq", [self.recording.part])  # noqa: S608 - one of the names
 
     def save(self, path: str | Path) -> RecordedMarket:
         """Write the part as a recording of its own and open it.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -162,3 +164,40 @@ class RecordingFiles:
         if head.version != SCHEMA_VERSION:
             raise RecordingError(self.folder, f"schema {SCHEMA_VERSION}, found {head.version}")
         return head
+
+
+def first_block(path: Path) -> BlockHead | None:
+    """Return the first block of a journal that can be found, None where there is none."""
+    return next(_blocks(path), None)
+
+
+def last_block(path: Path) -> BlockHead | None:
+    """Return the last block of a journal that can be found, None where there is none."""
+    found = deque(_blocks(path), maxlen=1)
+    return found[0] if found else None
+
+
+def read_head(paths: Sequence[Path]) -> FileHead | None:
+    """Return what the first journal that can be read says of its recording, None where none can."""
+    for path in paths:
+        block = first_block(path)
+        if block is None:
+            continue
+        with path.open("rb") as file:
+            file.seek(block.offset)
+            data = file.read(block.end - block.offset)
+        try:
+            first = decode_lines(data, block)[0]
+            if first.startswith(b"H"):
+                return _decode_head(first[1:])
+        except (ValueError, msgspec.DecodeError):
+            continue
+    return None
+
+
+def _blocks(path: Path) -> Iterator[BlockHead]:
+    with path.open("rb") as file:
+        if not (size := os.fstat(file.fileno()).st_size):
+            return
+        with mmap(file.fileno(), size, access=ACCESS_READ) as data:
+            yield from (found for found in read_heads(data) if isinstance(found, BlockHead))

@@ -36,6 +36,20 @@ class RecordedEvent(NamedTuple):
     event: Event
 
 
+class Part(NamedTuple):
+    """What a part of a recording has, for those who read its files themselves."""
+
+    folder: Path
+    start_us: int | None = None
+    """From when on it was recorded; None for the beginning."""
+    end_us: int | None = None
+    """What was recorded then is not in it; None for all there is."""
+    symbols: Collection[str] = ()
+    """Empty for all."""
+    channels: Collection[str] = ()
+    """Empty for all."""
+
+
 class RecordingInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is in a recording, or in a part of one."""
 
@@ -107,6 +121,17 @@ class Recording:
             unbroken_trades=head.unbroken_trades,
             absent=head.absent,
             epoch=f"{head.recording}",
+        )
+
+    @property
+    def part(self) -> Part:
+        """Which part of which files it is."""
+        return Part(
+            self.path,
+            None if self.start_us <= self.files.head.created_us else self.start_us,
+            None if self.end_us > self.files.end_us else self.end_us,
+            self._symbols,
+            self._channels,
         )
 
     @property

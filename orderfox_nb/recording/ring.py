@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_BYTES: Final = 4_000_000_000
 DEFAULT_AGE_S: Final = 86_400.0
+TABLES: Final = "tables"
+"""Folder of a recording's tables: they count as parts of the journals that they are made from."""
 _LOCK: Final = "writing.lock"
 
 
@@ -25,7 +27,7 @@ class Pruned(NamedTuple):
 
 
 def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: Path | None = None) -> Pruned:
-    """Delete the oldest journal files beyond a size or an age, and folders that are empty then.
+    """Delete the oldest journal files with their tables beyond a size or an age, and folders that are empty then.
 
     The newest file of a folder that a process writes is kept. Another process may prune at the same time: what is gone
     already is passed over.
@@ -42,6 +44,7 @@ def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: 
         if not folder.is_dir():
             continue
         files = sorted(folder.glob(f"*{SUFFIX}"))
+        tables = _tables(folder, {path.stem for path in files})
         written = folder == spare or is_written(folder)
         for path in files:
             try:
@@ -49,7 +52,8 @@ def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: 
             except OSError:
                 continue
             # The one that is being written is counted, and never deleted.
-            found.append((float("inf") if written and path == files[-1] else stat.st_mtime, stat.st_size, path))
+            changed_s = float("inf") if written and path == files[-1] else stat.st_mtime
+            found.append((changed_s, stat.st_size + tables.get(path.stem, 0), path))
     found.sort(key=lambda row: (row[0], row[2]))
     total = sum(size for _, size, _ in found)
     deleted = 0
@@ -57,7 +61,9 @@ def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: 
         if changed_s == float("inf") or (total <= max_bytes and now_s - changed_s <= max_age_s):
             continue
         try:
+            # A table that is left behind when this ends here is deleted with the next pruning.
             path.unlink(missing_ok=True)
+            _delete_tables(path)
             deleted += 1
             total -= size
         except OSError as error:
@@ -104,11 +110,38 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+def _tables(folder: Path, stems: Container[str]) -> dict[str, int]:
+    """Return the bytes of a recording's tables by the name of their journal; delete those of journals that are gone.
+
+    Temporary files are counted too.
+    """
+    found: dict[str, int] = {}
+    for path in (folder / TABLES).glob("*/*"):
+        stem = path.name.removeprefix(".").partition(".")[0]
+        try:
+            if stem in stems:
+                found[stem] = found.get(stem, 0) + path.stat().st_size
+            else:
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue
+    return found
+
+
+def _delete_tables(journal: Path) -> None:
+    for pattern in (f"*/{journal.stem}.*", f"*/.{journal.stem}.*"):
+        for path in (journal.parent / TABLES).glob(pattern):
+            path.unlink(missing_ok=True)
+
+
 def _remove_empty(folder: Path) -> None:
     if any(folder.glob(f"*{SUFFIX}")) or is_written(folder):
         return
     (folder / _LOCK).unlink(missing_ok=True)
     try:
+        for tables in [*(folder / TABLES).glob("*/"), folder / TABLES]:
+            if tables.is_dir():
+                tables.rmdir()
         folder.rmdir()
     except OSError:
         return
