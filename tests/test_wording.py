@@ -31,6 +31,8 @@ CHANNEL_LISTS = {
     "feeds/binance/past.py",
     "feeds/binance/protocol.py",
     "feeds/binance_spot/dialect.py",
+    "recording/tables/schema.py",
+    "recording/tables/views.py",
 }
 
 

@@ -74,7 +74,7 @@ def _rows(table: str, found: TableEvent) -> Iterator[Row]:
     elif table == "trades":
         yield (*place, *_trade(event, instrument), found.prelude)
     else:
-        yield (*place, *_VALUES[table](event, instrument))
+        yield (*place, *_VALUES[type(event)](event, instrument))
 
 
 def _levels(event: BookSnapshot | BookDelta, instrument: Instrument) -> Iterator[Row]:
@@ -148,12 +148,12 @@ def _quality(event: Status | Gap) -> Row:
     return event.state, event.reason, lost, event.coverage, event.market, False
 
 
-_VALUES: Final[Mapping[str, Callable[[Any, Instrument], Row]]] = {
-    "candles": _candle,
-    "liquidations": _liquidation,
-    "mark": _mark,
-    "ticker": _ticker,
-    "open_interest": _open_interest,
+_VALUES: Final[Mapping[type[Any], Callable[[Any, Instrument], Row]]] = {
+    Candle: _candle,
+    Liquidation: _liquidation,
+    MarkPrice: _mark,
+    Ticker: _ticker,
+    OpenInterest: _open_interest,
 }
 
 

@@ -35,7 +35,7 @@ class RecentRows:
         """
         pa = import_extra("pyarrow")
         key = (journal, table)
-        # A reading that fails is begun again with the next question.
+        # After a failure the next question reads the journal from its beginning.
         events, parts = self._known.pop(key, None) or (JournalEvents(journal, table, growing=True), [])
         try:
             rows = gather(table, recording, events.read())
