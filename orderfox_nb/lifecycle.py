@@ -38,6 +38,14 @@ class Service(Generic[Resource]):
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    @property
+    def current(self) -> Resource | None:
+        """The resource while it is open, else None."""
+        opened = self._opened
+        if not self.running or opened is None or not opened.done() or opened.cancelled() or opened.exception():
+            return None
+        return opened.result()
+
     async def start(self) -> Resource:
         """Open the resource and return it; a second call returns the same one.
 

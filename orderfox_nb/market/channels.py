@@ -13,6 +13,7 @@ from orderfox_nb.analytics.studies import LIVE_CANDLES, Study
 from orderfox_nb.core.events import Candle, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
 from orderfox_nb.engine import Engine
 from orderfox_nb.market.across import across_threads
+from orderfox_nb.market.callbacks import Callback, Subscription
 from orderfox_nb.market.frames import (
     book_frame,
     candles_frame,
@@ -68,6 +69,18 @@ class SymbolChannel(Generic[Item]):
         async for event in across_threads(self._engine, self.topic, live_only=True):
             if isinstance(event, self.kind):
                 yield event
+
+    def on(self, callback: Callback) -> Subscription[Any]:
+        """Call a function with each new event, in order, one after the other, until the subscription is closed.
+
+        In a notebook it is called between cells, on the loop that is running now; without a running loop in a thread of
+        its own. A coroutine function is awaited. What it raises is logged and counted in ``errors``, and the next event
+        follows. Where it does not keep up, at most 50,000 events wait and the loss is logged.
+
+        Returns:
+            What ends it: ``close()``, or a ``with`` block. ``Market.close()`` ends it too.
+        """
+        return Subscription(callback, self.__aiter__, self._held.subscriptions, name=str(self.topic))
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield all events: the prelude, then live events, gaps and states in order."""

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -112,8 +114,21 @@ class Market:
         """Where the data comes from, and whether it is simulated or recorded."""
         return self._engine.desk.origin
 
+    @contextmanager
+    def freeze(self) -> Generator[datetime]:
+        """Read several DataFrames as they are at one moment: no event lies between them.
+
+        ``with market.freeze() as moment:`` shows everything of this market that was read before as it is when the
+        block begins; live data goes on and is shown again behind it.
+
+        Raises:
+            FeedError: Nothing was read before; within the block, also for what was not.
+        """
+        with self._held.freeze() as now_us:
+            yield datetime.fromtimestamp(now_us / 1e6, UTC)
+
     def close(self) -> None:
-        """Release every topic; the engine stays available to others and ends with the process."""
+        """Release every topic and end every callback; the engine stays available to others until the process ends."""
         self._held.close()
 
     def __enter__(self) -> Self:

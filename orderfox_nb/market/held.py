@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -11,6 +14,7 @@ from orderfox_nb.desk.studies import State
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
 from orderfox_nb.lifecycle import Service
+from orderfox_nb.market.callbacks import Subscription
 from orderfox_nb.market.frames import origin_attributes
 
 READY_S = 30.0
@@ -25,24 +29,64 @@ class HeldTopics:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held: dict[Topic, Service[State]] = {}
+        self._frozen: dict[Topic, tuple[Any, dict[str, Any]]] | None = None
+        self.subscriptions: set[Subscription[Any]] = set()
+        """Callbacks that are called until they are closed."""
 
     def view(self, topic: Topic) -> tuple[Any, dict[str, Any]]:
         """Return a topic's view and its attributes, waiting for its first data.
 
         Raises:
             UnknownSymbol: The venue does not list the symbol.
-            FeedError: The venue cannot be asked, or nothing came in time.
+            FeedError: The venue cannot be asked, nothing came in time, or the topic was not open at the moment that is
+                shown.
         """
+        if self._frozen is not None:
+            if topic not in self._frozen:
+                raise FeedError(
+                    topic.venue, f"{topic} was not open when the market was frozen: read it once before freeze()"
+                )
+            view, attributes = self._frozen[topic]
+            return view, deepcopy(attributes)
         return self._engine.run(self._view(topic), timeout_s=READY_S * 2)
 
+    @contextmanager
+    def freeze(self) -> Generator[int]:
+        """Show every open topic as it is now, until the context ends; gives the venue's time.
+
+        Raises:
+            FeedError: Nothing is open.
+        """
+        before = self._frozen
+        now_us, frozen = self._engine.run(self._views())
+        if not frozen:
+            raise FeedError(self._engine.desk.venue, "nothing is open yet: read what you want to see before freeze()")
+        self._frozen = frozen
+        try:
+            yield now_us
+        finally:
+            self._frozen = before
+
     def close(self) -> None:
-        """Release every topic; has no effect once the engine has ended."""
+        """Release every topic and end every callback; has no effect once the engine has ended."""
+        for subscription in list(self.subscriptions):
+            subscription.close()
         if self._engine.running:
             self._engine.run(self._close())
 
     async def _view(self, topic: Topic) -> tuple[Any, dict[str, Any]]:
         state = await self.hold(topic)
-        return state.fold.view(), self._attributes(state)
+        return state.fold.view(), self._attributes(state, self._engine.desk.now_us())
+
+    async def _views(self) -> tuple[int, dict[Topic, tuple[Any, dict[str, Any]]]]:
+        # Awaits nothing: no event is folded between the first view and the last.
+        now_us = self._engine.desk.now_us()
+        states = {topic: service.current for topic, service in self._held.items()}
+        return now_us, {
+            topic: (state.fold.view(), self._attributes(state, now_us))
+            for topic, state in states.items()
+            if state is not None
+        }
 
     async def hold(self, topic: Topic) -> State:
         """Subscribe to a topic, or stay subscribed, and wait until it is whole.
@@ -74,13 +118,13 @@ class HeldTopics:
         for service in held:
             await service.stop()
 
-    def _attributes(self, state: State) -> dict[str, Any]:
+    def _attributes(self, state: State, now_us: int) -> dict[str, Any]:
         origin = self._engine.desk.origin
         quality = state.quality
         return {
             "symbol": state.topic.symbol,
             **origin_attributes(origin),
-            "time_us": self._engine.desk.now_us(),
+            "time_us": now_us,
             "quality": {
                 "state": quality.state.value,
                 "whole": state.whole,
