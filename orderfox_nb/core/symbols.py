@@ -19,6 +19,8 @@ _QUOTES: Final = (PREFERRED_QUOTE, "USDC", "BUSD", "FDUSD", "USD")
 _SEPARATORS: Final = re.compile(r"[\s/_-]+")
 _MAX_LENGTH: Final = 40
 _NAME: Final = re.compile(rf"[^\s,?&#%/\\@]{{1,{_MAX_LENGTH}}}")
+VENUE_FORM: Final = r"[A-Za-z0-9_.-]{1,40}"
+"""Regular expression of a venue's name, which is a part of every key."""
 _OPTIONS: Final = 7
 _MAX_OPTION: Final = Decimal(1_000)
 _ROW_SHARE: Final = 3e-4

@@ -123,7 +123,9 @@ class HelloMessage(_Message, frozen=True, tag="hello"):
     origins: dict[str, Origin]
     """Of every venue by its name in keys."""
     time: int
-    """The venue's time in milliseconds."""
+    """That venue's time in milliseconds."""
+    times: dict[str, int]
+    """The time of every venue."""
 
 
 class FrameMessage(_Message, frozen=True, tag="frame"):

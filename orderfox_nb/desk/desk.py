@@ -63,7 +63,7 @@ class Desk:
     def __init__(self, feed: Feed, settings: Settings, clock: Clock | None = None, *, linger_s: float = 5.0) -> None:
         self._feed = feed
         self._clock = clock or SystemClock()
-        self.catalogue = Catalogue(feed, _list_path(feed.origin, settings.data_dir), self._clock)
+        self.catalogue = Catalogue(feed, _list_path(feed, settings.data_dir), self._clock)
         self.recorder = Recorder(
             settings.data_dir / "recordings",
             self._clock,
@@ -259,6 +259,9 @@ def topic_health(state: TopicState) -> TopicHealth:
     )
 
 
-def _list_path(origin: Origin, folder: Path) -> Path:
+def _list_path(feed: Feed, folder: Path) -> Path:
+    origin = feed.origin
     source = re.sub(r"[^A-Za-z0-9]+", "-", origin.source).strip("-")[:60]
-    return folder / f"symbols-{source or origin.venue}.json"
+    # One server may have several venues.
+    venue = f"-{feed.venue}" if origin.source.startswith("http") else ""
+    return folder / f"symbols-{source or origin.venue}{venue}.json"

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 import msgspec
 
-from orderfox_nb.clock import Clock
+from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.desk.desk import Desk, DeskHealth
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import BadValue, SettingError
-from orderfox_nb.feeds.base import Feed
+from orderfox_nb.errors import BadValue, OrderFoxError, SettingError
+from orderfox_nb.feeds.base import Feed, SeveralVenues
+from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.views.contract import RecordingHealth
+
+_log = logging.getLogger(__name__)
+
+DISCOVERY_S: Final = 3.0
+"""How long opening waits for a server to say which venues it has; after that its first one is read without a name."""
 
 
 class Desks:
@@ -35,10 +44,17 @@ class Desks:
     def __init__(
         self, feeds: Sequence[Feed], settings: Settings, clock: Clock | None = None, *, linger_s: float = 5.0
     ) -> None:
-        venues = [feed.venue for feed in feeds]
+        venues = [feed.venue for feed in feeds if not isinstance(feed, SeveralVenues)]
         if twice := [venue for venue, count in Counter(venues).items() if count > 1]:
             raise SettingError("ORDERFOX_SOURCE", settings.source, f"each venue once ({twice[0]} is there twice)")
-        self.all: Sequence[Desk] = [Desk(feed, settings, clock, linger_s=linger_s) for feed in feeds]
+        self._make = partial(Desk, settings=settings, clock=clock, linger_s=linger_s)
+        self.all: Sequence[Desk] = [self._make(feed) for feed in feeds]
+        self._unnamed = {
+            desk: feed for desk, feed in zip(self.all, feeds, strict=True) if isinstance(feed, SeveralVenues)
+        }
+        """Desks of servers that have not said yet which venues they have."""
+        self._clock = clock or SystemClock()
+        self._discovering = asyncio.Lock()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -46,12 +62,44 @@ class Desks:
             for desk in self.all:
                 await stack.enter_async_context(desk)
             self._stack = stack.pop_all()
+        try:
+            async with asyncio.timeout(DISCOVERY_S):
+                await self.discover()
+        except (OrderFoxError, TimeoutError) as error:
+            _log.warning("venues=unknown %s", error or "the server does not answer")
+            task = asyncio.create_task(self._keep_discovering(), name="orderfox venues")
+            self._stack.push_async_callback(_cancelled, task)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+
+    async def discover(self) -> None:
+        """Ask the servers among the sources which venues they have, unless they have answered before.
+
+        Until then a server has one desk, which reads the server's first venue; its readers keep it.
+
+        Raises:
+            FeedError: A server does not say.
+        """
+        async with self._discovering:
+            for desk, source in list(self._unnamed.items()):
+                others = [one.venue for one in self.all if one is not desk]
+                found = [self._make(feed) for feed in await source.venues(taken=others)]
+                for one in found:
+                    await self._stack.enter_async_context(one)
+                at = self.all.index(desk)
+                self.all = [*self.all[:at], *found, *self.all[at + 1 :]]
+                del self._unnamed[desk]
+
+    async def _keep_discovering(self) -> None:
+        for delay_s in backoff():
+            await self._clock.sleep(delay_s)
+            with suppress(OrderFoxError):
+                await self.discover()
+                return
 
     @property
     def first(self) -> Desk:
@@ -101,6 +149,11 @@ class Desks:
             venues=[row for one in found for row in one.venues],
             recording=_recording_of([one.recording for one in found]),
         )
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _recording_of(found: Sequence[RecordingHealth]) -> RecordingHealth:

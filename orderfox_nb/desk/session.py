@@ -163,10 +163,13 @@ class LiveSession:
             case Ping():
                 await self._send_message(Pong())
             case HelloRequest():
-                # A page that was reloaded subscribes again: what it had ends.
-                keys, self._keys = self._keys, {}
-                await _cancelled(*keys.values())
-                await self._send_hello()
+                await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        """End what is subscribed: a page that gets a hello subscribes again."""
+        keys, self._keys = self._keys, {}
+        await _cancelled(*keys.values())
+        await self._send_hello()
 
     async def _send_hello(self) -> None:
         first = self._desks.first
@@ -179,6 +182,7 @@ class LiveSession:
                 origin=self._origins[first.venue],
                 origins=dict(self._origins),
                 time=first.now_us() // 1000,
+                times={desk.venue: desk.now_us() // 1000 for desk in self._desks.all},
             )
         )
 
@@ -261,6 +265,9 @@ class LiveSession:
             await self._send_message(ResponseMessage(id=request.id, data=msgspec.Raw(data)))
 
     async def _report_origin(self) -> None:
+        if self._origins and self._origins.keys() != {desk.venue for desk in self._desks.all}:
+            # A server among the sources has said only now which venues it has.
+            await self._begin_again()
         for venue, known in self._origins.items():
             if (origin := self._desks.of(venue).origin) != known:
                 self._origins[venue] = origin

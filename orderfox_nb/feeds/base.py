@@ -16,7 +16,7 @@ The stream contract, which ``tests/feeds/contract.py`` holds every Feed to:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeAlias, runtime_checkable
@@ -140,6 +140,22 @@ class Auditable(Protocol):
 
     def resync(self, topic: Topic, reason: str) -> None:
         """Let every open stream of a topic discard its state and rebuild it."""
+        ...
+
+
+@runtime_checkable
+class SeveralVenues(Protocol):
+    """A feed of a server, which knows only once it has asked which venues that serves; it reads the first one."""
+
+    async def venues(self, *, taken: Collection[str]) -> Sequence[Feed]:
+        """Return a feed for each venue, by the venue's own name.
+
+        Args:
+            taken: Names of other feeds; a venue of such a name gets a number behind it.
+
+        Raises:
+            FeedError: The server does not say.
+        """
         ...
 
 

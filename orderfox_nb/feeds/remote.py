@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from itertools import count
 from random import Random
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -27,10 +28,10 @@ from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_sessio
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.past import Past
 from orderfox_nb.feeds.problem_log import ProblemLog
-from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, is_venue_name
+from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, ask_origins, is_venue_name
 from orderfox_nb.feeds.remote_past import RemotePast
 from orderfox_nb.feeds.remote_reading import RemoteReading
-from orderfox_nb.feeds.transport import network_reason
+from orderfox_nb.feeds.transport import SOCKET_ERRORS, network_reason
 
 _log = logging.getLogger(__name__)
 
@@ -52,17 +53,33 @@ class RemoteFeed:
     Args:
         url: Base URL of the server.
         token: For a server that asks for one.
+        venue: Of the server's venues; its first one, whatever that is, if empty.
+        name: The venue's name here; ``remote`` where the server's is not known.
+        reported: What the server reports about the venue's source.
     """
 
-    def __init__(self, url: str, *, token: str = "", clock: Clock | None = None, random: Random | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        clock: Clock | None = None,
+        random: Random | None = None,
+        venue: str = "",
+        name: str = "remote",
+        reported: Mapping[str, Any] | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
+        self._asked = venue
+        self._name = name
+        self._token = token
         self._clock = clock or SystemClock()
         self._headers = {"Authorization": f"token {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
         self._random = random
         self._links = [self._new_link()]
         self._past = RemotePast(self.venue, self._get, self.now_us)
-        self._reported_origin = _read_origin({})
+        self._reported_origin = _read_origin(reported or {})
         """Of the answer with the symbols: what is known before a socket is open."""
         self.lacks_figures = False
         """Whether the last symbol list came without any funding rate: the server could not have them then."""
@@ -74,8 +91,34 @@ class RemoteFeed:
 
     @property
     def venue(self) -> str:
-        # Of topics and keys. The server's own name for its venue is learned later: ``origin`` has it then.
-        return "remote"
+        return self._name
+
+    async def venues(self, *, taken: Collection[str]) -> Sequence[RemoteFeed]:
+        """Ask the server which venues it has and return a feed for each, see ``SeveralVenues``."""
+        try:
+            found = await ask_origins(self._url, headers=self._headers, clock=self._clock)
+        except SOCKET_ERRORS as error:
+            raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({network_reason(error)})") from error
+        except msgspec.MsgspecError as error:
+            raise MalformedFrame(self.venue, f"hello of {self._url}: {error}") from error
+        feeds: list[RemoteFeed] = []
+        names = set(taken)
+        for venue, reported in found.items():
+            numbered = (f"{venue}-{number}" for number in count(2))
+            name = venue if venue not in names else next(one for one in numbered if one not in names)
+            names.add(name)
+            feeds.append(
+                RemoteFeed(
+                    self._url,
+                    token=self._token,
+                    clock=self._clock,
+                    random=self._random,
+                    venue=venue,
+                    name=name,
+                    reported=reported,
+                )
+            )
+        return feeds
 
     @property
     def origin(self) -> Origin:
@@ -85,7 +128,7 @@ class RemoteFeed:
         return msgspec.structs.replace(
             known,
             source=self._url,
-            venue=known.venue or self.venue,
+            venue=self._name if self._asked else known.venue or self._name,
             problem=next(problems, self._link.problem) or short(str(reported.get("problem") or "")),
             epoch=next((link.epoch for link in self._links if link.topics and link.epoch), ""),
         )
@@ -133,8 +176,8 @@ class RemoteFeed:
     def statistics(self) -> Mapping[str, int | float]:
         total: dict[str, int | float] = {"rest_calls": self._calls}
         for link in self._links:
-            for name, count in link.statistics().items():
-                total[name] = total.get(name, 0) + count
+            for name, number in link.statistics().items():
+                total[name] = total.get(name, 0) + number
         return total
 
     async def __aenter__(self) -> Self:
@@ -166,7 +209,7 @@ class RemoteFeed:
         return self._links[-1]
 
     def _new_link(self) -> RemoteLink:
-        return RemoteLink(self._url, headers=self._headers, clock=self._clock, random=self._random)
+        return RemoteLink(self._url, venue=self._asked, headers=self._headers, clock=self._clock, random=self._random)
 
     async def _get(self, path: str, parameters: Mapping[str, str], kind: type[Answer]) -> Answer:
         return (await self._get_with_headers(path, parameters, kind))[0]
@@ -176,6 +219,8 @@ class RemoteFeed:
     ) -> tuple[Answer, Mapping[str, str]]:
         """Return an answer and its headers, which say of its quality and of its source."""
         self._calls += 1
+        if self._asked:
+            parameters = {**parameters, "venue": self._asked}
         if self._session is None:
             self._session = new_session(connections=_CONNECTIONS, headers=self._headers)
         name = path.partition("/")[0]

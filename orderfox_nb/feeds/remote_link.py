@@ -13,10 +13,11 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 from msgspec import Struct
 
-from orderfox_nb.clock import Clock
+from orderfox_nb.clock import Clock, in_time
 from orderfox_nb.core.events import Event, Topic, is_restart
 from orderfox_nb.core.numerals import TimeMs
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.symbols import VENUE_FORM
 from orderfox_nb.core.wire import MAX_KEYS, WIRE
 from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.inbox import Inbox
@@ -32,6 +33,8 @@ MAX_MESSAGE_BYTES: Final = 8_000_000
 """Of a message: a book of 160,000 levels has 3 MB."""
 HELLO_S: Final = 10.0
 """How long a server may take to say hello on an open socket."""
+MAX_VENUES: Final = 16
+"""Of a server."""
 _QUIET_S: Final = 45.0
 """The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
 
@@ -75,6 +78,8 @@ class _Hello(Struct, frozen=True, tag_field="type", tag="hello"):
     venue: str
     time: TimeMs
     origin: dict[str, Any] = {}
+    origins: dict[str, dict[str, Any]] = {}
+    times: dict[str, TimeMs] = {}
 
 
 class _Event(Struct, frozen=True, tag_field="type", tag="event"):
@@ -105,7 +110,7 @@ class _Kind(Struct, frozen=True):
     type: str
 
 
-_VENUE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_VENUE: Final = re.compile(VENUE_FORM)
 _MAX_LIST: Final = 100
 _kind = msgspec.json.Decoder(_Kind)
 _ORIGIN: Final = frozenset(Origin.__struct_fields__)
@@ -124,6 +129,34 @@ def _bounded(value: object) -> object:
     return short(value) if isinstance(value, str) else value if isinstance(value, bool) else ""
 
 
+async def ask_origins(url: str, *, headers: dict[str, str], clock: Clock) -> Mapping[str, dict[str, Any]]:
+    """Return what a server reports about the source of each of its venues, by the venue's name, the first one first.
+
+    Raises:
+        ConnectionLost: It does not say.
+        OSError: It cannot be reached.
+    """
+    live = "ws" + url.removeprefix("http") + "/api/v1/ws/live"
+
+    async def first() -> _Hello:
+        async with open_socket(live, max_bytes=MAX_MESSAGE_BYTES, headers=headers) as socket:
+            while True:
+                text = await socket.recv()
+                if checked(_kind, text).type == "hello":
+                    return msgspec.convert(checked(_message, text), _Hello)
+
+    hello = await in_time(clock, HELLO_S, first())
+    if hello.wire != WIRE:
+        raise ConnectionLost(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
+    names = [hello.venue, *(name for name in hello.origins if name != hello.venue)][:MAX_VENUES]
+    if not all(map(is_venue_name, names)):
+        raise ConnectionLost("its hello has no name of a venue")
+    reported = {name: hello.origins.get(name, hello.origin) for name in names}
+    return {
+        name: {field: _bounded(origin[field]) for field in _ORIGIN & origin.keys()} for name, origin in reported.items()
+    }
+
+
 class _Reading:
     """Who reads a topic, and the key of the subscription that they get it by."""
 
@@ -137,12 +170,16 @@ class RemoteLink:
 
     Args:
         url: Base URL of the server.
+        venue: Of the server's venues; its first one if empty.
         headers: Sent with the handshake.
         clock: What delays are measured by.
     """
 
-    def __init__(self, url: str, *, headers: dict[str, str], clock: Clock, random: Random | None = None) -> None:
+    def __init__(
+        self, url: str, *, venue: str = "", headers: dict[str, str], clock: Clock, random: Random | None = None
+    ) -> None:
         self._url = "ws" + url.removeprefix("http") + "/api/v1/ws/live"
+        self._asked = venue
         self._headers = headers
         self._clock = clock
         self._random = random
@@ -297,9 +334,12 @@ class RemoteLink:
             raise ConnectionLost(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
         if not is_venue_name(hello.venue):
             raise ConnectionLost("its hello has no name of a venue")
-        self._venue = hello.venue
-        self._learn(hello.origin)
-        self.offset_us = hello.time * 1_000 - self._clock.now_us()
+        venue = self._asked or hello.venue
+        if venue != hello.venue and venue not in hello.origins:
+            raise ConnectionLost(f"it serves no venue {venue} now")
+        self._venue = venue
+        self._learn(hello.origins.get(venue, hello.origin))
+        self.offset_us = hello.times.get(venue, hello.time) * 1_000 - self._clock.now_us()
         self.problem = ""
         self._notify(Serving(self.epoch, prelude=True))
         for topic in self._readings:

@@ -110,7 +110,7 @@ async def across_threads(engine: Engine, topic: Topic, *, live_only: bool) -> As
 
 
 async def _forward(engine: Engine, topic: Topic, crossing: _Crossing, live_only: bool) -> None:
-    desk = engine.desk
+    desk = engine.desks.of(topic.venue)
     try:
         start_us = desk.now_us()
         order = TradeOrder()

@@ -45,15 +45,15 @@ class SymbolChannel(Generic[Item]):
     """The study whose view ``df`` shows; empty for the channel's own."""
     kind: type[Item]
 
-    def __init__(self, engine: Engine, held: HeldTopics, symbol: str, interval: str = "") -> None:
+    def __init__(self, engine: Engine, held: HeldTopics, venue: str, symbol: str, interval: str = "") -> None:
         self._engine = engine
         self._held = held
-        self._symbol = symbol
+        self._market = venue, symbol
         self._interval = interval
 
     @property
     def topic(self) -> Topic:
-        return self._engine.desk.topic(self._symbol, self.name, self._interval)
+        return Topic(*self._market, self.name, self._interval)
 
     def _view(self) -> tuple[Any, dict[str, Any]]:
         """Return the fold's view and the contents of ``df.attrs``, read together on the engine's loop."""
@@ -202,10 +202,10 @@ class StudyView:
     Its topics stay subscribed from the first use until ``Market.close()`` or the end of the process.
     """
 
-    def __init__(self, engine: Engine, held: HeldTopics, symbol: str, study: Study, interval: str) -> None:
+    def __init__(self, held: HeldTopics, topic: Topic, study: Study) -> None:
         self._held = held
         self._study = study
-        self.topic = engine.desk.topic(symbol, study.name, interval)
+        self.topic = topic
 
     @property
     def quality(self) -> dict[str, Any]:

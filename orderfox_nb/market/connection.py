@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from orderfox_nb.analytics.studies import check_study
@@ -15,6 +15,7 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.desk.desk import Desk
 from orderfox_nb.engine import Engine, shared_engine
 from orderfox_nb.errors import BadValue, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
@@ -40,9 +41,9 @@ def connect(source: str | None = None) -> Market:
     """Connect this kernel to market data.
 
     Args:
-        source: As ORDERFOX_SOURCE: ``sim``, ``binance``, ``tape:<file>``, ``http://<server>``. Without one it is the
-            server that started this kernel or the one at BACKEND_URL, if there is one, else the source of the
-            settings, in a thread of its own.
+        source: As ORDERFOX_SOURCE: ``sim``, ``binance``, ``tape:<file>``, ``http://<server>``; several venues separated
+            by commas, ``sim,sim?market=spot``. Without one it is the server that started this kernel or the one at
+            BACKEND_URL, if there is one, else the source of the settings, in a thread of its own.
 
     Returns:
         The market; nothing is subscribed before something is asked of it.
@@ -56,27 +57,49 @@ def connect(source: str | None = None) -> Market:
     else:
         settings = load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="")
     engine = shared_engine(settings)
+    engine.run(engine.desks.discover())
     if engine.source.startswith("http"):
         engine.run(engine.desk.catalogue.refresh())
     return Market(engine)
 
 
 class Market:
-    """Every symbol of one venue, by its name."""
+    """Every symbol of one venue, by its name; those of another venue by ``venue:symbol``.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: Whose desks are read.
+        venue: The venue, the first one of the source if empty.
+    """
+
+    def __init__(self, engine: Engine, venue: str = "", held: HeldTopics | None = None) -> None:
         self._engine = engine
-        self._held = HeldTopics(engine)
+        self._venue = venue
+        self._held = held or HeldTopics(engine)
+
+    @property
+    def _desk(self) -> Desk:
+        return self._engine.desks.of(self._venue)
+
+    @property
+    def venues(self) -> Mapping[str, Market]:
+        """The market of each venue of the source by the venue's name, the first one first."""
+        names = [desk.venue for desk in self._engine.desks.all]
+        return MappingProxyType({name: Market(self._engine, name, self._held) for name in names})
 
     def __getitem__(self, symbol: str) -> Symbol:
-        """Return one symbol, in any usual form: ``btc``, ``BTCUSDT``, ``BTC-USDT``, ``BTC/USDT:USDT``.
+        """Return one symbol, in any usual form: ``btc``, ``BTCUSDT``, ``BTC-USDT``, ``BTC/USDT:USDT``, ``okx:BTCUSDT``.
 
         Raises:
             UnknownSymbol: The venue does not list it; carries suggestions.
             FeedError: The venue cannot be asked.
         """
-        listing = self._engine.run(self._engine.desk.catalogue.resolve(symbol))
-        return Symbol(self._engine, self._held, listing.instrument)
+        desk = self._desk
+        venue, colon, name = symbol.partition(":")
+        for other in self._engine.desks.all:
+            if colon and other.venue == venue:
+                desk, symbol = other, name
+        listing = self._engine.run(desk.catalogue.resolve(symbol))
+        return Symbol(self._engine, self._held, desk, listing.instrument)
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -88,7 +111,7 @@ class Market:
         return tuple(row.instrument.symbol for row in self._rows())
 
     def _rows(self) -> Sequence[Listing]:
-        catalogue = self._engine.desk.catalogue
+        catalogue = self._desk.catalogue
         rows = self._engine.run(catalogue.rows())
         if catalogue.demo:
             # The built-in names are only for pages, which must not be empty.
@@ -107,12 +130,13 @@ class Market:
     @property
     def liquidations(self) -> LiquidationsChannel:
         """The liquidations of all symbols together; ``df`` then has the symbol of each."""
-        return Symbol(self._engine, self._held, whole_market(self._engine.desk.venue)).liquidations
+        desk = self._desk
+        return Symbol(self._engine, self._held, desk, whole_market(desk.venue)).liquidations
 
     @property
     def origin(self) -> Origin:
         """Where the data comes from, and whether it is simulated or recorded."""
-        return self._engine.desk.origin
+        return self._desk.origin
 
     @contextmanager
     def freeze(self) -> Generator[datetime]:
@@ -148,10 +172,11 @@ class Market:
 class Symbol:
     """The live data of one symbol."""
 
-    def __init__(self, engine: Engine, held: HeldTopics, instrument: Instrument) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, held: HeldTopics, desk: Desk, instrument: Instrument) -> None:
+        self._held = held
+        self._desk = desk
         self._instrument = instrument
-        topics = self._topics = (engine, held, instrument.symbol)
+        topics = self._topics = (engine, held, desk.venue, instrument.symbol)
         self.trades = TradesChannel(*topics)
         self.book = BookChannel(*topics)
         self.liquidations = LiquidationsChannel(*topics)
@@ -163,11 +188,15 @@ class Symbol:
     @property
     def instrument(self) -> Instrument:
         """The record as the venue lists it now: its tick and lot size may have changed since this object was made."""
-        return self._engine.desk.catalogue.record(self.symbol) or self._instrument
+        return self._desk.catalogue.record(self.symbol) or self._instrument
 
     @property
     def symbol(self) -> str:
         return self._instrument.symbol
+
+    @property
+    def venue(self) -> str:
+        return self._desk.venue
 
     def candles(self, timeframe: str = "1m") -> CandlesChannel:
         """Return the bars of a timeframe.
@@ -185,7 +214,7 @@ class Symbol:
         Raises:
             BadValue: No such study, or a timeframe that does not fit it.
         """
-        return StudyView(*self._topics, check_study(name, timeframe), timeframe)
+        return StudyView(self._held, self._desk.topic(self.symbol, name, timeframe), check_study(name, timeframe))
 
     def __repr__(self) -> str:
-        return f"<Symbol {self._instrument.ui_name} of {self._engine.desk.venue}>"
+        return f"<Symbol {self._instrument.ui_name} of {self.venue}>"

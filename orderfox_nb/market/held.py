@@ -76,14 +76,14 @@ class HeldTopics:
 
     async def _view(self, topic: Topic) -> tuple[Any, dict[str, Any]]:
         state = await self.hold(topic)
-        return state.fold.view(), self._attributes(state, self._engine.desk.now_us())
+        return state.fold.view(), self._attributes(state, self._engine.desks.of(topic.venue).now_us())
 
     async def _views(self) -> tuple[int, dict[Topic, tuple[Any, dict[str, Any]]]]:
         # Awaits nothing: no event is folded between the first view and the last.
-        now_us = self._engine.desk.now_us()
+        now_us = {desk.venue: desk.now_us() for desk in self._engine.desks.all}
         states = {topic: service.current for topic, service in self._held.items()}
-        return now_us, {
-            topic: (state.fold.view(), self._attributes(state, now_us))
+        return now_us[self._engine.desk.venue], {
+            topic: (state.fold.view(), self._attributes(state, now_us[topic.venue]))
             for topic, state in states.items()
             if state is not None
         }
@@ -93,7 +93,7 @@ class HeldTopics:
 
         One that does not become whole in time is returned where it has something to show: its quality says what it is.
         """
-        desk = self._engine.desk
+        desk = self._engine.desks.of(topic.venue)
         service = self._held.get(topic)
         if service is None:
             service = self._held[topic] = Service(lambda: desk.hub.open(topic), name=f"held {topic}")
@@ -119,7 +119,7 @@ class HeldTopics:
             await service.stop()
 
     def _attributes(self, state: State, now_us: int) -> dict[str, Any]:
-        origin = self._engine.desk.origin
+        origin = self._engine.desks.of(state.topic.venue).origin
         quality = state.quality
         return {
             "symbol": state.topic.symbol,

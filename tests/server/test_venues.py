@@ -13,6 +13,8 @@ import pytest
 from aiohttp import ClientSession
 from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from orderfox_nb.config import Settings, load_settings
@@ -139,6 +141,61 @@ async def test_two_venues_are_served_side_by_side_and_one_that_fails_costs_the_o
             pass
         assert (await frame_of(page, first))["quality"]["state"] == "live"
         assert (await ask(client, "orderbook/BTCUSDT"))[0] == 200
+
+
+async def test_a_server_over_a_server_of_two_venues_serves_both_by_their_names(tmp_path: Path) -> None:
+    start_us = time.time_ns() // 1_000
+    async with AsyncExitStack() as stack:
+        futures = await stack.enter_async_context(SimServer(Exchange(7, 1, start_us=start_us)))
+        spot = await stack.enter_async_context(SimServer(Exchange(7, 2, start_us=start_us), market="spot"))
+
+        @asynccontextmanager
+        async def open_(settings: Settings) -> AsyncIterator[Desks]:
+            feeds = [
+                BinanceFeed(http_url=futures.http_url, ws_url=futures.ws_url),
+                SpotFeed(http_url=spot.http_url, ws_url=spot.ws_url, random=Eager()),
+            ]
+            async with Desks(feeds, settings, linger_s=0) as desks:
+                yield desks
+
+        first = DeskService(load_settings(data_dir=tmp_path / "1"), public=True, standalone=True, open_=open_)
+        [listener] = bind_sockets(0, "127.0.0.1")
+        source = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        # The second server starts before the first one listens: its pages learn of the venues as soon as it does.
+        settings = load_settings(ORDERFOX_SOURCE=source, data_dir=tmp_path / "2")
+        second = DeskService(settings, public=True, standalone=True)
+        url, client = await stack.enter_async_context(serving(second))
+        page = await stack.enter_async_context(connect(url.replace("http", "ws") + "/api/v1/ws/live"))
+        assert [*(await receive(page, "hello"))["origins"]] == ["remote"]
+        app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+        app.add_handlers(".*$", routes("/", first, top_level=True, catch_all=True))
+        server = HTTPServer(app)
+        server.add_sockets([listener])
+        stack.push_async_callback(server.close_all_connections)
+        stack.push_async_callback(first.stop)
+        stack.callback(server.stop)
+
+        hello = await receive(page, "hello")
+        assert hello["venue"] == "binance"
+        assert {venue: (origin["source"], origin["absent"]) for venue, origin in hello["origins"].items()} == {
+            "binance": (source, []),
+            "binance-spot": (source, ["liquidations", "mark", "open_interest"]),
+        }
+        assert hello["times"].keys() == hello["origins"].keys()
+        for venue in hello["origins"]:
+            await subscribe(page, key := f"{venue}/BTCUSDT/book?rows=10")
+            await frame_of(page, key)
+        rows = (await ask(client, "symbols?venue=binance-spot"))[1]
+        assert {row["id"]: row["contractType"] for row in rows} == {"BTCUSDT": "SPOT", "ETHUSDT": "SPOT"}
+        assert [row["id"] for row in (await ask(client, "symbols"))[1]] == ["BTCUSDT"]
+        for path in ("trades", "candles", "orderbook"):
+            assert (await ask(client, f"{path}/ETHUSDT?venue=binance-spot"))[0] == 200, path
+            assert (await ask(client, f"{path}/ETHUSDT"))[0] == 404, path
+        assert [row["venue"] for row in (await ask(client, "health"))[1]["venues"]] == ["binance", "binance-spot"]
+        # One of the same name has a number, since keys name what is read.
+        feeds = await RemoteFeed(source).venues(taken=["binance", "binance-2"])
+        assert [feed.venue for feed in feeds] == ["binance-3", "binance-spot"]
 
 
 async def test_a_source_of_several_runs_each_exchange_only_while_it_is_read(tmp_path: Path) -> None:

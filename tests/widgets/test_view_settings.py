@@ -21,7 +21,7 @@ CHOSEN = {
     "timeframe": "15m", "rows": 10, "overlays": ["vwap", "ema20"], "depth_percent": 0.25, "whole_market": True,
     "span": "15m", "show_volume": False, "show_liquidations": False, "show_liquidation_average": False,
     "show_lapses": False, "log_scale": True, "fixed_scale": True,
-    "layout": "book", "symbol": ["ETHUSDT"], "rounding": ["0.5"], "minimum_notional": [0.125],
+    "layout": "book", "symbol": ["ETHUSDT"], "venue": ["sim-spot"], "rounding": ["0.5"], "minimum_notional": [0.125],
 }  # fmt: skip
 
 

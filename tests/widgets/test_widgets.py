@@ -268,7 +268,8 @@ def test_another_number_of_symbols_makes_columns_and_closes_those_that_go():
     first, second, third = columns
     assert {panel.symbol for panel, at in zip(state.panels, state.columns, strict=True) if at == 2} == {"SOLUSDT"}
     # The page removes the middle one: the other two keep their panels.
-    state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]})
+    lists = {"venues": ["", ""], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]}
+    state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], **lists})
     assert dashboard.symbols == ["BTCUSDT", "SOLUSDT"]
     assert dashboard.children == (first, third)
     assert second.comm is None

@@ -46,7 +46,7 @@ ORIGIN = Origin(source="sim", venue="sim", simulated=True)
 KEY = "sim/BTCUSDT/trades?rows=50"
 COLUMNS = {"trades": [[1], [1], [1], [1], [1]], "rate": 1.0}
 SAID: tuple[ServerMessage, ...] = (
-    HelloMessage(wire=WIRE, version="1", venue="sim", origin=ORIGIN, origins={"sim": ORIGIN}, time=1),
+    HelloMessage(wire=WIRE, version="1", venue="sim", origin=ORIGIN, origins={"sim": ORIGIN}, time=1, times={"sim": 1}),
     FrameMessage(key=KEY, sequence=1, base=None, time=1, quality=QualityView("live", "complete", 1)),
     FrameMessage(key=KEY, sequence=2, base=1, time=2, quality=QualityView("live", "complete", 1)),
     FrameMessage(key=KEY, sequence=9, base=8, time=3, quality=QualityView("live", "complete", 1)),

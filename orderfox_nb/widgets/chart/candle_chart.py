@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _OVERLAY: Final = re.compile(r"vwap|(?P<kind>ema|bollinger)(?P<length>[0-9]{1,3})")
 _SHARED: Final = (
+    "venue",
     "symbol",
     "timeframe",
     "bars",
@@ -86,7 +87,7 @@ class CandleLayer(FigureLayer):
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         bars = self.bars if size is None else _STILL_BARS
-        frame = sketch.frame(self.symbol, "candles", bars=bars, interval=self.timeframe)
+        frame = sketch.frame(self.symbol, "candles", venue=self.venue, bars=bars, interval=self.timeframe)
         width, height = size or (760.0, 520.0)
         shown = Shown(
             overlays=self.overlays,
@@ -139,6 +140,7 @@ class CandleChart(FigureChart):
         self,
         *,
         symbol: str = "BTCUSDT",
+        venue: str = "",
         timeframe: str = "1m",
         bars: int = 400,
         overlays: Sequence[str] = (),
@@ -163,6 +165,7 @@ class CandleChart(FigureChart):
         )
         layer = CandleLayer(
             symbol=symbol,
+            venue=venue,
             timeframe=timeframe,
             bars=bars,
             overlays=overlays,
@@ -239,7 +242,7 @@ class CandleChart(FigureChart):
         """The newest bars by open time, as ``connect()[symbol].candles(timeframe).df``; quality in ``df.attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_symbol(self.symbol).candles(self.timeframe).df
+        return kernel_symbol(self.symbol, self.venue).candles(self.timeframe).df
 
     @property
     def scales(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import { CandleView, LENGTH_S } from "./candle_view.js";
 import { make, makeSelect, setClass } from "../page/dom.js";
 import { linkedModel } from "./figure_canvas.js";
 import { followLast } from "../page/follow_last.js";
-import { followFrames, makePanel, setTrait } from "../page/panel.js";
+import { followFrames, makePanel, marketShown, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { onTheme } from "../page/theme.js";
 
@@ -46,7 +46,7 @@ function makeTimeframes(model) {
 async function render({ model, el }) {
   const parts = makePanel(el, "chart", "Candles");
   const timeframes = makeTimeframes(model);
-  const menu = makeMenu(model, (channel) => chart.link?.isAbsent(channel));
+  const menu = makeMenu(model, (channel) => chart.link?.venues.isAbsent(channel, chart.venue));
   parts.heading.after(timeframes.group, menu.root);
   const progress = make("div", "of of-progress");
   progress.setAttribute("role", "status");
@@ -80,14 +80,16 @@ async function render({ model, el }) {
   const untheme = onTheme(() => chart.restyled());
   const paint = (entry, link) => chart.apply(entry, link);
   const following = await followFrames({ model, parts, traits: ["symbol", "timeframe", "bars"], keyOf, paint });
-  let absent = following.link.isAbsent("liquidations");
+  const venue = () => marketShown(model, following.link).venue;
+  const isAbsent = () => following.link.venues.isAbsent("liquidations", venue());
+  let absent = isAbsent();
   const unlisten = following.link.listen(({ state }) => {
     // Another server, or one that learns its own source only now, may have a market with other panes.
-    if (following.link.isAbsent("liquidations") !== absent) {
+    if (isAbsent() !== absent) {
       absent = !absent;
       chart.chosen();
     }
-    chart.lapses.connection(state === "open", following.link.now());
+    chart.lapses.connection(state === "open", following.link.now(venue()));
     chart.draw();
   });
   const price = await followLast({ model, place: parts.header, show: (last) => chart.priced(last) });

@@ -15,6 +15,7 @@ import { Older } from "./older_bars.js";
 import { setTrait } from "../page/panel.js";
 import { paneRange } from "./price_scale.js";
 import { tokens } from "../page/theme.js";
+import { marketOf } from "../page/venues.js";
 
 export const LENGTH_S = {
   "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14_400, "6h": 21_600,
@@ -48,6 +49,7 @@ export class CandleView {
     this.last = null; // the page's last price
     this.live = null; // the newest frame of the link
     this.shown = null; // that frame with older bars before it
+    this.venue = "";
     this.overlays = [];
     this.cursor = null;
     this.unpick = null; // ends the choice of where a rewind starts
@@ -61,6 +63,7 @@ export class CandleView {
   apply(entry, link) {
     const { frame } = entry;
     this.link = link;
+    this.venue = entry.request.venue;
     this.lengthS = LENGTH_S[frame.interval] ?? 60;
     const { isPast, moves } = link.playhead;
     const run = `${entry.key} ${moves}`; // of lapses: in the past only those that were recorded count
@@ -93,7 +96,7 @@ export class CandleView {
 
   follow() {
     const { symbol, interval, price_digits: digits } = this.live;
-    const name = `${symbol} ${interval}`;
+    const name = `${marketOf({ venue: this.venue, symbol })} ${interval}`;
     if (this.window.name !== name) {
       this.view.el.classList.add("of-ready");
       this.view.el.setAttribute("aria-label", `Candles of ${symbol}, ${interval}. Arrow keys move, + and − zoom, `
@@ -120,7 +123,7 @@ export class CandleView {
 
   async loadOlder() {
     const { older, link, live } = this;
-    if (!link || !(await older.load(link, live, live)) || this.ended) return;
+    if (!link || !(await older.load(link, live, { ...live, venue: this.venue })) || this.ended) return;
     this.shown = older.joined(this.live, this.lengthS);
     this.parts.panel.dataset.bars = String(this.shown.bars[0].length);
     this.parts.panel.dataset.first = String(this.shown.bars[0][0]);
@@ -142,7 +145,7 @@ export class CandleView {
     const [volume, liquidations, average] = ["volume", "liquidations", "liquidation_average"].map(
       (name) => this.model.get(`show_${name}`),
     );
-    const absent = this.link?.isAbsent("liquidations") ?? false;
+    const absent = this.link?.venues.isAbsent("liquidations", this.venue) ?? false;
     return { volume, liquidations: liquidations && !absent, average: average && !absent };
   }
 
@@ -174,7 +177,7 @@ export class CandleView {
     this.colours ??= chartColours(this.parts.panel);
     const show = this.shows;
     const [plot, domain] = [window.plot, window.domain];
-    const now = this.link.now();
+    const now = this.link.now(this.venue);
     const boxes = (lapses) => (model.get("show_lapses") ? lapseBoxes(lapses.all(now), { plot, x: domain.x }) : []);
     return {
       plot, domain, show, lengthS, now, frame: shown, colours: this.colours, panes: window.panes, log: window.log,

@@ -31,7 +31,7 @@ class DepthLayer(FigureLayer):
     percent = Choice(RANGES, 1).tag(sync=True)
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        frame = sketch.frame(self.symbol, "depth", range=f"{self.percent:g}")
+        frame = sketch.frame(self.symbol, "depth", venue=self.venue, range=f"{self.percent:g}")
         width, height = size or (640.0, 320.0)
         return Drawing(depth_svg(frame, sketch.colours, width=width, height=height), width, height)
 
@@ -55,7 +55,13 @@ class DepthChart(FigureChart):
     """How far to look from the middle price, in percent."""
 
     def __init__(
-        self, *, symbol: str = "BTCUSDT", percent: float = 1, marks: Sequence[Any] = (), **kwargs: Any
+        self,
+        *,
+        symbol: str = "BTCUSDT",
+        venue: str = "",
+        percent: float = 1,
+        marks: Sequence[Any] = (),
+        **kwargs: Any,
     ) -> None:
         self.x_scale = bqplot.LinearScale(allow_padding=False)
         self.y_scale = bqplot.LinearScale(allow_padding=False, min=0.0)
@@ -64,6 +70,7 @@ class DepthChart(FigureChart):
         self.figure = self._make_figure([x_axis, y_axis], marks, min_height="120px")
         layer = DepthLayer(
             symbol=symbol,
+            venue=venue,
             percent=percent,
             figure=self.figure,
             x_scale=self.x_scale,
@@ -71,7 +78,7 @@ class DepthChart(FigureChart):
             x_axis=x_axis,
             y_axis=y_axis,
         )
-        self._join(layer, ("symbol", "percent"), kwargs, height="320px")
+        self._join(layer, ("venue", "symbol", "percent"), kwargs, height="320px")
         self.add_class("of-depth-chart")
 
     @property
@@ -79,7 +86,7 @@ class DepthChart(FigureChart):
         """The book within the range, level by level: side, price, size, cumulative; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        frame: Any = kernel_symbol(self.symbol).book.df
+        frame: Any = kernel_symbol(self.symbol, self.venue).book.df
         best = frame.groupby("side")["price"].agg(["min", "max"])
         if len(best) < 2:
             return frame

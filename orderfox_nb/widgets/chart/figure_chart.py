@@ -12,7 +12,7 @@ import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
 
 from orderfox_nb.widgets.chart.charts import import_bqplot
-from orderfox_nb.widgets.kernel.arguments import canonical_symbol
+from orderfox_nb.widgets.kernel.arguments import VenueName, canonical_symbol
 from orderfox_nb.widgets.kernel.base import Displayed, LiveWidget
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class FigureChart(Displayed, VBox):
     """A layer above an ordinary bqplot figure, to which any mark can be added."""
 
     symbol = traitlets.Unicode("BTCUSDT")
+    venue = VenueName()
+    """Whose market it is; empty for the first one of the source."""
 
     layer: FigureLayer
     figure: Any
@@ -69,7 +71,7 @@ class FigureChart(Displayed, VBox):
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
-        return canonical_symbol(proposal["value"])
+        return canonical_symbol(proposal["value"], self.venue)
 
     @property
     def scales(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ export class Older {
   }
 
   /** Load the bars before the first one; true when there are more now. */
-  async load(link, frame, { symbol, interval }) {
+  async load(link, frame, { venue, symbol, interval }) {
     const first = (this.columns ?? frame).bars[0][0];
     const soon = performance.now() < this.failed + RETRY_MS;
     if (this.loading || this.end || soon || first === undefined) return false;
@@ -52,7 +52,8 @@ export class Older {
     this.error = "";
     this.onChange();
     try {
-      const data = await link.request("candles", { symbol, interval, limit: PAGE, end: first * 1000 - 1 });
+      const end = first * 1000 - 1;
+      const data = await link.request("candles", { symbol, interval, limit: PAGE, end }, venue);
       if (this.key !== key) return false;
       return this.before(data, frame, first);
     } catch (error) {

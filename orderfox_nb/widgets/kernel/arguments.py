@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any, Final, TypeVar
 import traitlets
 from ipywidgets import Widget
 
-from orderfox_nb.core.symbols import canonical, resolve_symbol
+from orderfox_nb.core.symbols import VENUE_FORM, canonical, resolve_symbol
 from orderfox_nb.core.timeframes import TIMEFRAME_US, near_timeframes
 from orderfox_nb.errors import OrderFoxError, UnknownSymbol
 
@@ -24,6 +25,7 @@ WidgetT = TypeVar("WidgetT", bound=Widget)
 DEFAULT_SYMBOL: Final = "BTCUSDT"
 _LIST_WAIT_S: Final = 2.0
 _HIDDEN: Final = frozenset({"pump", "arrangement"})
+_VENUE: Final = re.compile(VENUE_FORM)
 
 _from_page: ContextVar[bool] = ContextVar("from_page", default=False)
 
@@ -57,8 +59,8 @@ def with_arguments(kind: type[WidgetT]) -> type[WidgetT]:
         if not name.startswith("_") and name not in own | _HIDDEN and _is_ours(trait)
     }
     keyword = inspect.Parameter.KEYWORD_ONLY
-    # The symbol comes first: it is the most common argument.
-    names = sorted(traits, key=lambda name: name != "symbol")
+    # The market comes first: its names are the most common arguments.
+    names = sorted(traits, key=lambda name: (name != "symbol", name != "venue"))
     parameters = [*given, *(inspect.Parameter(name, keyword, default=_default(traits[name])) for name in names)]
     if "layout" not in own:
         parameters.append(inspect.Parameter("layout", keyword, default=None))
@@ -89,7 +91,30 @@ class Choice(traitlets.Enum[Any]):
         raise WrongValue(f"{name} {shown_value(value)}: expected one of {', '.join(options)}.{meant}")
 
 
-def canonical_symbol(text: object) -> str:
+class VenueName(traitlets.Unicode[str, Any]):
+    """A venue by its name in keys; empty for the first one of the kernel's source."""
+
+    def validate(self, obj: Any, value: Any) -> str:  # noqa: ARG002 - the form that traitlets calls
+        if value is None or value == "":
+            return ""
+        if not isinstance(value, str) or _VENUE.fullmatch(value) is None:
+            raise WrongValue(f"venue {shown_value(value)} must be a name such as 'binance'")
+        return value
+
+
+def canonical_market(text: object) -> str:
+    """Return a symbol's id as ``canonical_symbol`` does, with its venue before it where one is named: ``okx:BTCUSDT``.
+
+    Raises:
+        TraitError: As ``canonical_symbol``.
+    """
+    venue, colon, symbol = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if colon and _VENUE.fullmatch(venue):
+        return f"{venue}:{canonical_symbol(symbol, venue)}"
+    return canonical_symbol(text)
+
+
+def canonical_symbol(text: object, venue: str = "") -> str:
     """Return the venue's id of a symbol in any form that people write: ``btc/usdt`` is ``BTCUSDT``.
 
     Where the kernel can have the venue's list at once a symbol is looked up in it; elsewhere the page says that there
@@ -102,7 +127,7 @@ def canonical_symbol(text: object) -> str:
     if not symbol:
         raise WrongValue(f"symbol {shown_value(text)} must be a name such as 'BTCUSDT'")
     # A page chooses from the venue's list, and the default symbol was not requested explicitly.
-    if symbol in ("*", DEFAULT_SYMBOL) or _from_page.get() or not (listed := listed_symbols()):
+    if symbol in ("*", DEFAULT_SYMBOL) or _from_page.get() or not (listed := listed_symbols(venue)):
         return symbol
     try:
         return resolve_symbol(str(text), listed)
@@ -110,8 +135,8 @@ def canonical_symbol(text: object) -> str:
         raise WrongValue(str(error)) from None
 
 
-def listed_symbols() -> Sequence[str]:
-    """Return the symbols of the kernel's source, largest volume first, where they are at hand; else none.
+def listed_symbols(venue: str = "") -> Sequence[str]:
+    """Return the symbols of a venue of the kernel's source, largest volume first, where they are at hand; else none.
 
     They are where the server that started this kernel has them, or a market runs in this process already: nothing is
     started for the sake of a check, and no constructor waits for a venue.
@@ -127,7 +152,7 @@ def listed_symbols() -> Sequence[str]:
         engine = shared_engine(settings) if settings.server_url else running_engine(settings)
         if engine is None:
             return ()
-        catalogue = engine.desk.catalogue
+        catalogue = engine.desks.of(venue).catalogue
         rows = engine.run(catalogue.rows(), timeout_s=_LIST_WAIT_S) if settings.server_url else catalogue.known
     except (OrderFoxError, TimeoutError):
         return ()

@@ -16,7 +16,7 @@ import anywidget
 import traitlets
 from ipywidgets import Layout, Widget, widget_serialization
 
-from orderfox_nb.widgets.kernel.arguments import canonical_symbol, chosen_by_page
+from orderfox_nb.widgets.kernel.arguments import VenueName, canonical_symbol, chosen_by_page
 from orderfox_nb.widgets.kernel.cells import answered_request, note_display
 from orderfox_nb.widgets.kernel.pictures import Picture, Pictures
 from orderfox_nb.widgets.kernel.pump import page_pump
@@ -115,6 +115,8 @@ class LiveWidget(Displayed, PageWidget):
     """Follows one symbol. The kernel declares it, the browser takes its frames from the page's one socket."""
 
     symbol = traitlets.Unicode("BTCUSDT").tag(sync=True)
+    venue = VenueName().tag(sync=True)
+    """Whose market it is; empty for the first one of the source."""
 
     height = ""
     """Default height of a panel."""
@@ -126,12 +128,17 @@ class LiveWidget(Displayed, PageWidget):
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
-        return canonical_symbol(proposal["value"])
+        return canonical_symbol(proposal["value"], self.venue)
 
     @property
     def subject(self) -> str:
         """Whose data it shows, as a still says it."""
-        return self.symbol
+        return f"{self.venue}:{self.symbol}" if self.venue else self.symbol
+
+    @property
+    def origin_venue(self) -> str:
+        """The venue whose origin a still states."""
+        return self.venue
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         """Draw what the widget shows; ``size`` is width and height, its own when not given."""

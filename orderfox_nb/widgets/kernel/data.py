@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from orderfox_nb.core.events import WHOLE_MARKET
+from orderfox_nb.errors import BadValue
 from orderfox_nb.market.channels import LiquidationsChannel
 from orderfox_nb.market.connection import Market, Symbol, connect
 from orderfox_nb.market.frames import quality_frame, ticker_frame
@@ -19,21 +20,36 @@ if TYPE_CHECKING:
 
 @cache
 def kernel_market() -> Market:
-    """Return the market of this kernel's widgets; its topics stay subscribed until the kernel ends."""
+    """Return the markets of this kernel's widgets; their topics stay subscribed until the kernel ends."""
     return connect()
 
 
-def kernel_symbol(symbol: str) -> Symbol:
-    """Return one symbol of that market.
+def venue_market(venue: str = "") -> Market:
+    """Return the market of one venue, of the first one for none.
 
     Raises:
+        BadValue: No such venue.
+    """
+    markets = kernel_market()
+    if not venue:
+        return markets
+    if (found := markets.venues.get(venue)) is None:
+        raise BadValue("venue", venue, "one of " + ", ".join(markets.venues))
+    return found
+
+
+def kernel_symbol(symbol: str, venue: str = "") -> Symbol:
+    """Return one symbol of a venue's market.
+
+    Raises:
+        BadValue: No such venue.
         UnknownSymbol: The venue does not list it.
         FeedError: The venue cannot be asked.
     """
-    return kernel_market()[symbol]
+    return venue_market(venue)[symbol]
 
 
-def kernel_liquidations(symbol: str, *, whole_market: bool) -> LiquidationsChannel:
+def kernel_liquidations(symbol: str, venue: str = "", *, whole_market: bool) -> LiquidationsChannel:
     """Return the liquidations of a symbol or of the whole market.
 
     Raises:
@@ -41,22 +57,22 @@ def kernel_liquidations(symbol: str, *, whole_market: bool) -> LiquidationsChann
         FeedError: The venue cannot be asked.
     """
     if whole_market or symbol == WHOLE_MARKET:
-        return kernel_market().liquidations
-    return kernel_symbol(symbol).liquidations
+        return venue_market(venue).liquidations
+    return kernel_symbol(symbol, venue).liquidations
 
 
-def kernel_quality(symbol: str) -> pd.DataFrame:
+def kernel_quality(symbol: str, venue: str = "") -> pd.DataFrame:
     """Return the lapses of a symbol's trades and book as this kernel reads them.
 
     Raises:
         UnknownSymbol: The venue does not list it.
         FeedError: The venue cannot be asked.
     """
-    one = kernel_symbol(symbol)
+    one = kernel_symbol(symbol, venue)
     return quality_frame({channel.topic: channel.quality for channel in (one.trades, one.book)}, one.symbol)
 
 
-def kernel_ticker(symbol: str) -> pd.DataFrame:
+def kernel_ticker(symbol: str, venue: str = "") -> pd.DataFrame:
     """Return what the header of a symbol shows, as one row.
 
     Raises:
@@ -64,5 +80,5 @@ def kernel_ticker(symbol: str) -> pd.DataFrame:
         FeedError: The venue cannot be asked.
         TimeoutError: No frame came.
     """
-    name = kernel_symbol(symbol).symbol
-    return ticker_frame(fetch_frame(name, "ticker"), kernel_market().origin)
+    name = kernel_symbol(symbol, venue).symbol
+    return ticker_frame(fetch_frame(name, "ticker", venue=venue), venue_market(venue).origin)

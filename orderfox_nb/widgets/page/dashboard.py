@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import traitlets
@@ -116,6 +117,7 @@ class Dashboard(View, First, Displayed, Box):
     Args:
         symbol: Market to show.
         symbols: Several of them, side by side, instead of one.
+        venue: Whose market it is, where the source has several venues; with several symbols also one for each.
         timeframe: Of the candles.
         rounding: Height of the book's rows in price, or ``auto``; with several symbols also one for each.
         rows: Rows a side of the book: 10, 20, 50, or ``fit`` for as many as there is room for.
@@ -161,7 +163,7 @@ class Dashboard(View, First, Displayed, Box):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        shown = _symbols_asked(symbol, symbols)
+        shown = _symbols_asked(symbol, symbols, kwargs.get("venue"))
         asked = {one.name: kwargs.pop(one.name, None) for one in (*SHARED, *OWN)}
         asked |= {
             "symbol": symbols if symbol is None else symbol,
@@ -258,8 +260,18 @@ class Dashboard(View, First, Displayed, Box):
         if change["name"] == "symbol":
             self.symbols = [change["new"], *self.symbols[1:]]
             return
-        trait = next(one.trait for one in OWN if one.name == change["name"])
-        setattr(self.page_state, trait, [change["new"], *getattr(self.page_state, trait)[1:]])
+        state = self.page_state
+        setting = next(one for one in OWN if one.name == change["name"])
+        values = getattr(state, setting.trait)
+        if values[0] == change["new"]:
+            return
+        with self.hold_trait_notifications(), state.hold_sync():
+            setattr(state, setting.trait, [change["new"], *values[1:]])
+            if setting.each == "market":
+                # A row height and the like belong to the prices of the other venue.
+                for one in EACH:
+                    if one.each == "symbol":
+                        setattr(state, one.trait, [one.default, *getattr(state, one.trait)[1:]])
 
     def _symbols_chosen(self, change: Any) -> None:
         state, symbols = self.page_state, change["new"]
@@ -293,16 +305,18 @@ class Dashboard(View, First, Displayed, Box):
             return  # what the page chose, or columns that are not made yet
         for panel, column in zip(state.panels, state.columns, strict=True):
             values = state.of_column(column)
-            for name in values.keys() & set(panel.trait_names()):
-                setattr(panel, name, values[name])
+            # A symbol is looked up at its venue, so a panel gets both at once.
+            with panel.hold_trait_notifications():
+                for name in values.keys() & set(panel.trait_names()):
+                    setattr(panel, name, values[name])
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
-        return canonical_symbol(proposal["value"])
+        return canonical_symbol(proposal["value"], self.venue)
 
     @traitlets.validate("symbols")
     def _canonical_symbols(self, proposal: Any) -> list[str]:
-        return _symbols_asked(None, proposal["value"])
+        return _symbols_asked(None, proposal["value"], self.page_state.venues)
 
     @property
     def df(self) -> pd.DataFrame:
@@ -322,21 +336,28 @@ class Dashboard(View, First, Displayed, Box):
         return dashboard_still(columns, sketch)
 
 
-def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None) -> list[str]:
+def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None, venues: object) -> list[str]:
     """Return the symbol of each column.
+
+    Args:
+        symbol: Of one column.
+        symbols: Of several.
+        venues: One for all columns or one for each, None for the first venue.
 
     Raises:
         TraitError: Both were given, or not one to ``MAX_COLUMNS`` symbols.
     """
+    each = list(venues) if isinstance(venues, list | tuple) else [venues] * MAX_COLUMNS
+    names = [one if isinstance(one, str) else "" for one in each]
     if symbols is None:
-        return [canonical_symbol("BTCUSDT" if symbol is None else symbol)]
+        return [canonical_symbol("BTCUSDT" if symbol is None else symbol, next(iter(names), ""))]
     if symbol is not None:
         raise WrongValue("symbol and symbols: give one of the two")
     if isinstance(symbols, str):
         raise WrongValue(f"symbols {symbols!r} must be a list such as ['BTCUSDT', 'ETHUSDT']")
     if not 1 <= len(symbols) <= MAX_COLUMNS:
         raise WrongValue(f"symbols: 1 to {MAX_COLUMNS} fit side by side, not {len(symbols)}")
-    return [canonical_symbol(one) for one in symbols]
+    return [canonical_symbol(one, venue) for one, venue in zip_longest(symbols, names[: len(symbols)], fillvalue="")]
 
 
 def _each(setting: Setting, given: object, count: int) -> list[Any]:

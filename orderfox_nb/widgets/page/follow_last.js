@@ -1,6 +1,7 @@
 // Shows the page's last price in a widget: it follows the symbol's trades and updates together with all other widgets.
 import { make } from "./dom.js";
-import { followFrames } from "./panel.js";
+import { followFrames, marketShown } from "./panel.js";
+import { marketOf } from "./venues.js";
 
 /**
  * Call `show(last, link)` with the last price of the model's symbol at each change, null while it is not known. `place`
@@ -11,11 +12,11 @@ export async function followLast({ model, place, show }) {
   let unlisten = () => {};
   let listened = null;
   const listen = (link) => {
-    const symbol = model.get("symbol");
-    if (!link || listened === symbol) return;
+    const market = link && marketOf(marketShown(model, link));
+    if (!link || listened === market) return;
     unlisten();
-    listened = symbol;
-    unlisten = link.last.listen(symbol, (last) => show(last, link));
+    listened = market;
+    unlisten = link.last.listen(market, (last) => show(last, link));
   };
   parts.symbolChanged = () => listen(following?.link);
   let following = null;

@@ -19,7 +19,9 @@ export function lagText(ms) {
 }
 
 export class Lag {
-  constructor() {
+  /** `page` is the lag that measures the connection and the browser for those of all venues; this one if not given. */
+  constructor(page = null) {
+    this.page = page ?? this;
     this.reset();
   }
 
@@ -48,7 +50,7 @@ export class Lag {
     }
     this.smallest[1] = Math.min(this.smallest[1], age);
     this.offset = Math.min(...this.smallest);
-    const lag = age - this.offset + this.roundTrip / 2;
+    const lag = age - this.offset + this.page.roundTrip / 2;
     this.ms = (this.ms ?? lag) * 0.95 + lag * 0.05;
   }
 
@@ -66,7 +68,7 @@ export class Lag {
 
   /** What this browser adds: waiting for its script, and drawing. */
   get browser() {
-    return Math.max(this.drawing, this.late);
+    return Math.max(this.page.drawing, this.page.late);
   }
 
   /** From the server to the screen. */

@@ -1,6 +1,7 @@
 // The last price of a symbol, one for everything on the page: the newest of its trades and its ticker by the venue's
 // time, in the colour of its move. It changes in one step for all that show it, before anything else is painted.
 import { unitsText } from "./format.js";
+import { marketOf } from "./venues.js";
 
 const FEEDS = new Set(["trades", "ticker"]);
 
@@ -21,25 +22,25 @@ export function lastOf(stream, frame) {
 
 export class LastPrices {
   constructor() {
-    this.known = new Map(); // by symbol
+    this.known = new Map(); // by market
     this.listeners = new Map();
   }
 
   /** `{units, digits, text, move}`, null before the first; `move` is 1 up, -1 down against the price before it. */
-  of(symbol) {
-    return this.known.get(symbol) ?? null;
+  of(market) {
+    return this.known.get(market) ?? null;
   }
 
   /** Call `show(last)` now and at each change; gives what ends it. */
-  listen(symbol, show) {
-    const own = this.listeners.get(symbol) ?? new Set();
-    this.listeners.set(symbol, own.add(show));
-    show(this.of(symbol));
+  listen(market, show) {
+    const own = this.listeners.get(market) ?? new Set();
+    this.listeners.set(market, own.add(show));
+    show(this.of(market));
     return () => {
       own.delete(show);
-      if (own.size || this.listeners.get(symbol) !== own) return;
-      this.listeners.delete(symbol);
-      this.known.delete(symbol);
+      if (own.size || this.listeners.get(market) !== own) return;
+      this.listeners.delete(market);
+      this.known.delete(market);
     };
   }
 
@@ -48,39 +49,40 @@ export class LastPrices {
     const found = new Map();
     const traded = new Map();
     for (const { request, frame } of entries) {
-      const { symbol, stream } = request;
-      if (!frame || !FEEDS.has(stream) || !this.listeners.has(symbol)) continue;
+      const { stream } = request;
+      const market = marketOf(request);
+      if (!frame || !FEEDS.has(stream) || !this.listeners.has(market)) continue;
       const one = lastOf(stream, frame);
-      if (one && stream === "trades") traded.set(symbol, one);
-      const best = found.get(symbol);
+      if (one && stream === "trades") traded.set(market, one);
+      const best = found.get(market);
       const newer = !best || (one && (one.time > best.time || (one.time === best.time && stream === "trades")));
-      if (one && newer) found.set(symbol, one);
+      if (one && newer) found.set(market, one);
     }
-    for (const [symbol, { units, digits, move }] of found) {
-      const trade = traded.get(symbol);
+    for (const [market, { units, digits, move }] of found) {
+      const trade = traded.get(market);
       // What a ticker moved by since the last trade, where no price before it is known.
       const first = trade ? Math.sign(units - trade.units) || trade.move : 0;
-      this.set(symbol, units, digits, move, first);
+      this.set(market, units, digits, move, first);
     }
   }
 
-  /** Forget the symbols of which no entry has a price any more. */
+  /** Forget the markets of which no entry has a price any more. */
   drop(entries) {
     const priced = new Set();
-    for (const { request, frame } of entries) if (frame && FEEDS.has(request.stream)) priced.add(request.symbol);
-    for (const symbol of [...this.known.keys()].filter((one) => !priced.has(one))) {
-      this.known.delete(symbol);
-      for (const show of this.listeners.get(symbol) ?? []) show(null);
+    for (const { request, frame } of entries) if (frame && FEEDS.has(request.stream)) priced.add(marketOf(request));
+    for (const market of [...this.known.keys()].filter((one) => !priced.has(one))) {
+      this.known.delete(market);
+      for (const show of this.listeners.get(market) ?? []) show(null);
     }
   }
 
-  set(symbol, units, digits, move, first) {
-    const before = this.known.get(symbol);
+  set(market, units, digits, move, first) {
+    const before = this.known.get(market);
     const by = before && before.digits === digits ? Math.sign(units - before.units) || before.move : 0;
     const last = { units, digits, text: unitsText(units, digits), move: move || by || first };
     if (before && before.text === last.text && before.move === last.move) return;
-    this.known.set(symbol, last);
-    for (const show of this.listeners.get(symbol)) show(last);
+    this.known.set(market, last);
+    for (const show of this.listeners.get(market)) show(last);
   }
 }
 

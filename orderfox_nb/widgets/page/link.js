@@ -2,7 +2,7 @@
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
 import { foldFrame } from "./fold.js";
 import { pageKernel, Sessions } from "./kernel.js";
-import { Lag, LAG_BEAT_MS } from "./lag.js";
+import { LAG_BEAT_MS } from "./lag.js";
 import { LastPrices } from "./last_price.js";
 import { Pace } from "./pace.js";
 import { PaintQueue } from "./paint_queue.js";
@@ -11,6 +11,7 @@ import { Pulse } from "./pulse.js";
 import { Requests } from "./requests.js";
 import { subscriptionText } from "./subscription.js";
 import { adoptEarly, askServer, openComm, openSocket, socketRefused } from "./transport.js";
+import { Venues } from "./venues.js";
 
 const WIRE = 2;
 const PING_MS = 5_000;
@@ -35,7 +36,8 @@ export class Link {
     this.views = 0;
     this.requests = new Requests();
     this.counters = { messages: 0, bytes: 0, frames: 0, deltas: 0, paints: 0, resumes: 0, connections: 0, errors: 0 };
-    this.lag = new Lag();
+    this.venues = new Venues();
+    this.lag = this.venues.lag; // of the page and of the first venue
     this.last = new LastPrices();
     this.pulse = new Pulse();
     this.playhead = new Playhead((message) => this.post(message));
@@ -187,7 +189,7 @@ export class Link {
       if (this.state === "open") this.ping();
       this.setState(this.state, this.detail);
     }
-    this.lag.forget();
+    this.venues.forget();
     if (!document.hidden) this.tryNow();
   }
 
@@ -199,7 +201,7 @@ export class Link {
 
   // ---- what a view does -----------------------------------------------------------------------------------------
 
-  /** Follow frames of `{symbol, stream, parameters}`; `view` has paint(entry) and optionally gone(message). */
+  /** Follow frames of `{venue, symbol, stream, parameters}`; `view` has paint(entry) and optionally gone(message). */
   subscribe(request, view) {
     const text = subscriptionText(request);
     let entry = this.entries.get(text);
@@ -219,9 +221,10 @@ export class Link {
     };
   }
 
-  /** Ask once: `request("candles", {symbol, interval, limit, end})` gives the answer's data. */
-  request(what, parameters) {
-    return this.requests.ask(what, parameters, (message) => this.post(message));
+  /** Ask a venue once: `request("candles", {symbol, interval, limit, end})` gives the answer's data. */
+  request(what, parameters, venue = "") {
+    const named = venue ? { venue, ...parameters } : parameters;
+    return this.requests.ask(what, named, (message) => this.post(message));
   }
 
   listen(listener) {
@@ -230,14 +233,14 @@ export class Link {
     return () => this.listeners.delete(listener);
   }
 
-  /** The time of what the page shows, in ms of the venue's clock: now, or the playhead's in the past. */
-  now() {
-    return this.playhead.now ?? this.liveNow();
+  /** The time of what the page shows, in ms of a venue's clock: now, or the playhead's in the past. */
+  now(venue = "") {
+    return this.playhead.now ?? this.liveNow(venue);
   }
 
-  /** The venue's time now, also while the page is in the past. */
-  liveNow() {
-    return Date.now() - this.lag.offset;
+  /** A venue's time now, also while the page is in the past. */
+  liveNow(venue = "") {
+    return Date.now() - this.venues.lagOf(venue).offset;
   }
 
   // ---- messages -------------------------------------------------------------------------------------------------
@@ -269,7 +272,7 @@ export class Link {
       return;
     }
     this.hello = message;
-    this.lag.reset(received - message.time);
+    this.venues.greeted(message, received);
     this.ping();
     this.attempt = 0;
     this.refusalText = "";
@@ -278,7 +281,9 @@ export class Link {
     this.pace.reset();
     if (this.playhead.isPast) this.playhead.enterAgain(); // before the keys, so that they are opened in the past
     this.setState("open", message.origin?.problem ?? "");
-    if (!this.paused) for (const entry of this.entries.values()) this.open(entry);
+    if (this.paused) return;
+    // A view may have found meanwhile that it names the first venue, and be open already.
+    for (const entry of this.entries.values()) if (this.byKey.get(entry.key) !== entry) this.open(entry);
   }
 
   frame(entry, message) {
@@ -297,7 +302,7 @@ export class Link {
     entry.gone = "";
     entry.sequence = message.sequence;
     entry.received = performance.now();
-    if (!this.playhead.isPast) this.lag.frame(Date.now() - message.time);
+    if (!this.playhead.isPast) this.venues.lagOf(entry.request.venue).frame(Date.now() - message.time);
     this.schedule(entry);
   }
 
@@ -330,7 +335,7 @@ export class Link {
   }
 
   status(message) {
-    if (this.hello && message.origin) this.hello = { ...this.hello, origin: message.origin };
+    this.venues.changed(message);
     this.setState(this.state, message.message ?? "");
   }
 
@@ -341,7 +346,7 @@ export class Link {
 
   /** The playhead has moved: what the page holds is of another time, and must not be mixed with what comes. */
   forgetFrames() {
-    this.lag.forget();
+    this.venues.forget();
     for (const entry of this.entries.values()) {
       entry.frame = entry.sequence = null;
       entry.resuming = false;
@@ -350,16 +355,11 @@ export class Link {
     this.moving = setTimeout(() => this.last.drop(this.entries.values()), RENEWED_MS);
   }
 
-  /** Whether the market has no such channel; not before the server has said so. */
-  isAbsent(channel) {
-    return this.hello?.origin?.absent?.includes(channel) ?? false;
-  }
-
   // ---- inside ---------------------------------------------------------------------------------------------------
 
   open(entry) {
     if (!this.hello || !this.transport || this.paused) return;
-    entry.key = `${this.hello.venue}/${entry.text}`;
+    entry.key = entry.request.venue ? entry.text : `${this.hello.venue}/${entry.text}`;
     entry.sequence = null;
     entry.resuming = false;
     this.byKey.set(entry.key, entry);

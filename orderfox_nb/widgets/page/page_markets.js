@@ -2,12 +2,14 @@
 import { make, write } from "./dom.js";
 import { pageLink } from "./page_link.js";
 import { MAX_MARKETS } from "./page_settings.js";
-import { listSymbols } from "./symbol_list.js";
+import { listSymbols, marketAt } from "./symbol_list.js";
+import { SymbolLists } from "./symbol_lists.js";
+import { marketOf } from "./venues.js";
 
 const SHOWN_MATCHES = 8;
 
 /**
- * The button and the popup. `markets` has `symbols()`, `add(symbol)` and `remove(column)`; `makePopup(title)` makes a
+ * The button and the popup. `markets` has `shown()`, `add(market)` and `remove(column)`; `makePopup(title)` makes a
  * sheet of the menu, `changed(listener)` calls back when the markets changed and gives what ends it.
  */
 export function makeMarkets({ markets, makePopup, changed }) {
@@ -28,7 +30,7 @@ export function makeMarkets({ markets, makePopup, changed }) {
   note.setAttribute("role", "status");
   popup.append(shown, search, found, note);
   let symbols = null;
-  let unsubscribe = () => {};
+  let lists = null;
   let listed = "";
 
   const makeButton = (className, text, label, onClick) => {
@@ -38,39 +40,44 @@ export function makeMarkets({ markets, makePopup, changed }) {
     element.addEventListener("click", onClick);
     return element;
   };
-  const add = (symbol) => {
+  const add = (market) => {
     popup.hidePopover();
-    markets.add(symbol);
+    markets.add(market);
   };
+  const labelOf = (venue) => pageLink().venues.labelOf(venue);
+  const named = (name, venue) => [name, labelOf(venue)].filter(Boolean).join(" · ");
   const matches = () => {
-    const present = new Set(markets.symbols());
+    const present = new Set(markets.shown().map(marketOf));
     if (!symbols) return [];
-    return listSymbols(symbols, { search: search.value }).filter((row) => !present.has(symbols[0][row]));
+    const found = listSymbols(symbols, { search: search.value, labelOf });
+    return found.filter((row) => !present.has(marketOf(marketAt(symbols, row))));
   };
   const show = () => {
     if (!popup.matches(":popover-open")) return;
-    const present = markets.symbols();
+    const present = markets.shown();
     const full = present.length >= MAX_MARKETS;
     const rows = full ? [] : matches().slice(0, SHOWN_MATCHES);
     // The list comes again with every price: a button that has the focus stays where it is.
-    const wanted = JSON.stringify([present, rows.map((row) => symbols[0][row]), symbols === null]);
+    const wanted = JSON.stringify([present, rows.map((row) => marketAt(symbols, row)), symbols === null]);
     if (wanted === listed) return;
     listed = wanted;
-    shown.replaceChildren(...present.map((symbol, column) => {
+    shown.replaceChildren(...present.map(({ venue, symbol }, column) => {
+      const name = named(symbol, venue);
       const line = make("div", "of-line");
-      line.append(make("span", "of-market-name", symbol));
+      line.append(make("span", "of-market-name", name));
       if (present.length > 1) {
         const remove = () => {
           search.focus(); // the button that had the focus goes
           markets.remove(column);
         };
-        line.append(makeButton("of-market-remove", "×", `Remove ${symbol}`, remove));
+        line.append(makeButton("of-market-remove", "×", `Remove ${name}`, remove));
       }
       return line;
     }));
     found.replaceChildren(...rows.map((row) => {
-      const [id, title] = [symbols[0][row], symbols[1][row]];
-      return makeButton("of-button", title, `Add ${title}`, () => add(id));
+      const market = marketAt(symbols, row);
+      const title = named(symbols[1][row], market.venue);
+      return makeButton("of-button", title, `Add ${title}`, () => add(market));
     }));
     search.disabled = full;
     const none = symbols && !rows.length ? `No further symbol matches “${search.value}”` : "";
@@ -82,14 +89,8 @@ export function makeMarkets({ markets, makePopup, changed }) {
     if (event.key !== "Enter") return;
     event.preventDefault();
     const [first] = matches();
-    if (first !== undefined) add(symbols[0][first]);
+    if (first !== undefined) add(marketAt(symbols, first));
   });
-  const view = {
-    paint({ frame }) {
-      symbols = frame.symbols;
-      show();
-    },
-  };
   button.popoverTargetElement = popup;
   popup.addEventListener("beforetoggle", ({ newState }) => {
     // Not with the later `toggle`: what is typed in between is kept.
@@ -97,10 +98,14 @@ export function makeMarkets({ markets, makePopup, changed }) {
   });
   popup.addEventListener("toggle", ({ newState }) => {
     button.setAttribute("aria-expanded", String(newState === "open"));
-    unsubscribe();
-    unsubscribe = () => {};
+    lists?.end();
+    lists = null;
     if (newState !== "open") return;
-    unsubscribe = pageLink().subscribe({ symbol: "*", stream: "symbols", parameters: {} }, view);
+    lists = new SymbolLists(pageLink(), (columns) => {
+      symbols = columns;
+      show();
+    });
+    lists.followAll();
     show();
     search.focus();
   });
@@ -111,7 +116,7 @@ export function makeMarkets({ markets, makePopup, changed }) {
     popup,
     end() {
       unlisten();
-      unsubscribe();
+      lists?.end();
     },
   };
 }

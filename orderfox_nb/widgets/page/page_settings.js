@@ -71,8 +71,8 @@ export class ViewSettings {
     this.rows = rows.map((row) => new Setting(row));
     this.shared = this.rows.filter(({ each }) => !each);
     this.columns = this.rows.filter(({ each }) => each);
-    /** What each column has of its own beside its symbol. */
-    this.own = this.columns.filter(({ name }) => name !== "symbol");
+    /** What each column has of its own beside its market. */
+    this.own = this.columns.filter(({ each }) => each !== "market");
     /** Names of an address that mean a view in another form than ours; the view's own text takes their place. */
     this.others = this.rows.flatMap(({ aliases, formerly }) => [...aliases, formerly]).filter((name) => name);
   }

@@ -4,9 +4,11 @@ import { makeColumns } from "./page_columns.js";
 import { listenKeys } from "./page_keys.js";
 import { makeMenu } from "./page_menu.js";
 import { Notices, showNotices } from "./page_notices.js";
-import { answeredView, askSymbols, namedSymbols, openingView, same, untouchedView } from "./page_opening.js";
-import { MAX_MARKETS, ViewSettings } from "./page_settings.js";
+import {
+  answeredView, askMarkets, namedMarkets, openingView, same, untouchedView, withVenues,
+} from "./page_opening.js";
 import { pageLink } from "./page_link.js";
+import { MAX_MARKETS, ViewSettings } from "./page_settings.js";
 import { refusals } from "./page_words.js";
 import { addressPrefix, fromStore, fromUrl, keep } from "./page_url.js";
 import { pictured } from "./picture.js";
@@ -19,7 +21,7 @@ const replaced = (list, at, value) => list.map((one, index) => (index === at ? v
 
 /** Notices and what changes the columns; anywidget gives each model its own copy of this module. */
 const notices = new Notices();
-const markets = { symbols: () => [], add() {}, remove() {}, choose() {} };
+const markets = { shown: () => [], view: () => ({}), add() {}, remove() {}, choose() {} };
 
 function initialize({ model }) {
   addressPrefix(model.get("name")); // before anything that takes time: the first one of the page is the first that asks
@@ -32,9 +34,22 @@ function initialize({ model }) {
   let provisional = false; // the server has not said yet which symbols are meant
   const given = new Set(model.get("given")); // what the cell asked for by name stands above what was remembered
 
-  const set = (one, name, value) => {
-    if (value === undefined || same(one.get(name), value)) return;
-    one.set(name, value);
+  /** Venues by their names, where there are several. */
+  const namedView = () => {
+    const { venues } = pageLink();
+    const view = shownView();
+    return { ...view, venue: view.venue.map((one) => venues.labelOf(one) || one) };
+  };
+  const marketsShown = () => {
+    const { venues } = pageLink();
+    return model.get("symbols").map((symbol, at) => ({ venue: venues.idOf(model.get("venues")[at]), symbol }));
+  };
+  /** Set traits of a model at once: a listener of one of them finds the others as they are meant. */
+  const set = (one, values) => {
+    const differs = ([name, value]) => value !== undefined && !same(one.get(name), value);
+    const changed = Object.entries(values).filter(differs);
+    if (!changed.length) return;
+    one.set(Object.fromEntries(changed));
     if (!provisional) one.save_changes();
   };
   /** Bring panels to the state; a panel's own change comes back through its listener and must not be applied twice. */
@@ -42,55 +57,60 @@ function initialize({ model }) {
     spreading = true;
     panels.forEach((panel, index) => {
       const column = columns[index];
-      for (const { each, panel: own, trait } of settings.rows) {
-        if (own && has(panel, own)) set(panel, own, each ? model.get(trait)[column] : model.get(trait));
-      }
+      const shown = settings.rows.filter(({ panel: own }) => own && has(panel, own));
+      set(panel, Object.fromEntries(shown.map(({ each, panel: own, trait }) => {
+        return [own, each ? model.get(trait)[column] : model.get(trait)];
+      })));
     });
     spreading = false;
   };
   const showTitle = () => {
     if (provisional || inLab() || addressPrefix(model.get("name")) !== "") return;
-    const title = [pageLink().playhead.text, model.get("symbols").join(", "), "OrderFox"].filter(Boolean).join(" · ");
+    const { venues, playhead } = pageLink();
+    const names = marketsShown().map((one) => [one.symbol, venues.labelOf(one.venue)].filter(Boolean).join(" "));
+    const title = [playhead.text, names.join(", "), "OrderFox"].filter(Boolean).join(" · ");
     if (document.title !== title) document.title = title;
   };
   const settle = () => {
     spread();
     if (provisional) return;
-    keep(model.get("name"), shownView(), settings, given);
+    keep(model.get("name"), namedView(), settings, given);
     showTitle();
   };
-  const change = (name, value) => {
+  const change = (values) => {
     spreading = true;
-    set(model, name, value);
+    set(model, values);
     spreading = false;
   };
   /** Another number of columns, or another symbol in one: one message to the kernel, which makes their panels. */
   const changeColumns = (lists) => {
     spreading = true;
-    for (const [name, list] of Object.entries(lists)) model.set(name, list);
+    model.set(lists);
     if (!provisional) model.save_changes();
     spreading = false;
     settle();
   };
   /** Another symbol starts with its own row height, and the like: the old one belongs to other prices. */
-  const chooseSymbol = (column, symbol) => {
-    if (model.get("symbols")[column] === symbol) return;
-    change("symbols", replaced(model.get("symbols"), column, symbol));
-    for (const { trait, default: fresh } of settings.own.filter(({ each }) => each === "symbol")) {
-      change(trait, replaced(model.get(trait), column, fresh));
-    }
+  const chooseMarket = (column, { venue = "", symbol }) => {
+    if (model.get("symbols")[column] === symbol && model.get("venues")[column] === venue) return;
+    const fresh = settings.own.filter(({ each }) => each === "symbol").map((one) => [one.trait, one.default]);
+    const values = { symbols: symbol, venues: venue, ...Object.fromEntries(fresh) };
+    change(Object.fromEntries(Object.entries(values).map(([trait, value]) => {
+      return [trait, replaced(model.get(trait), column, value)];
+    })));
   };
   const eachList = (make) =>
     Object.fromEntries(settings.columns.map((setting) => [setting.trait, make(model.get(setting.trait), setting)]));
 
-  markets.symbols = () => model.get("symbols");
-  markets.choose = (column, symbol) => {
-    chooseSymbol(column, symbol);
+  markets.shown = marketsShown;
+  markets.view = namedView;
+  markets.choose = (column, market) => {
+    chooseMarket(column, market);
     settle();
   };
-  markets.add = (symbol) => {
+  markets.add = (market) => {
     if (model.get("symbols").length >= MAX_MARKETS) return;
-    changeColumns(eachList((list, { name, default: fresh }) => [...list, name === "symbol" ? symbol : fresh]));
+    changeColumns(eachList((list, { name, default: fresh }) => [...list, market[name] ?? fresh]));
   };
   markets.remove = (column) => {
     if (model.get("symbols").length < 2) return;
@@ -114,17 +134,19 @@ function initialize({ model }) {
     for (const panel of panels) {
       const column = () => columns[panels.indexOf(panel)];
       if (has(panel, "symbol")) {
-        listen(panelListeners, panel, "change:symbol", () => {
-          if (column() === undefined) return; // its column has just been taken away
-          chooseSymbol(column(), panel.get("symbol"));
-          settle();
-        });
+        for (const name of ["symbol", "venue"]) {
+          listen(panelListeners, panel, `change:${name}`, () => {
+            if (column() === undefined) return; // its column has just been taken away
+            chooseMarket(column(), { venue: panel.get("venue"), symbol: panel.get("symbol") });
+            settle();
+          });
+        }
       }
       for (const { each, panel: own, trait } of settings.rows) {
-        if (!own || own === "symbol" || !has(panel, own)) continue;
+        if (!own || each === "market" || !has(panel, own)) continue;
         listen(panelListeners, panel, `change:${own}`, () => {
           if (each && column() === undefined) return;
-          change(trait, each ? replaced(model.get(trait), column(), panel.get(own)) : panel.get(own));
+          change({ [trait]: each ? replaced(model.get(trait), column(), panel.get(own)) : panel.get(own) });
           settle();
         });
       }
@@ -143,10 +165,10 @@ function initialize({ model }) {
 
   // ---- what it opens with ---------------------------------------------------------------------------------------
 
-  const cell = shownView();
-  const { view: link, refused, whole } = fromUrl(model.get("name"), settings);
+  const { view: linked, refused, whole } = fromUrl(model.get("name"), settings);
   // A shared view is not mixed with this browser's stored settings.
-  const stored = whole ? {} : fromStore(model.get("name"), settings);
+  const remembered = whole ? {} : fromStore(model.get("name"), settings);
+  const { link, stored, cell } = withVenues({ settings, link: linked, stored: remembered, cell: shownView(), given });
   const show = (view) => {
     spreading = true;
     for (const { name, trait } of settings.rows) if (view[name] !== undefined) model.set(trait, view[name]);
@@ -161,10 +183,11 @@ function initialize({ model }) {
     const choose = (value) => show({ ...shownView(), ...value });
     notices.add(text, choices.map(({ label, value }) => ({ label, choose: () => choose(value) })));
   }
-  const question = askSymbols(namedSymbols(link, stored, cell));
+  const question = askMarkets(namedMarkets(link, stored, cell));
   question.answer.then((rows) => {
     const shown = shownView();
-    const touched = !same(shown.symbol, first.symbol); // the viewer has chosen another one meanwhile
+    // The viewer has chosen another market meanwhile.
+    const touched = !same([shown.symbol, shown.venue], [first.symbol, first.venue]);
     const { view, notes } = answeredView({ settings, link, stored, cell, given, rows });
     provisional = false;
     show(touched ? shown : { ...shown, ...untouchedView(view, first, shown) });
@@ -172,8 +195,8 @@ function initialize({ model }) {
     if (touched) return;
     for (const { text, suggestions, beside } of notes) {
       // What the page shows instead gives way to what was meant; beside markets that are known it is one more.
-      const instead = (symbol) => (beside ? markets.add(symbol) : markets.choose(0, symbol));
-      notices.add(text, suggestions.map((symbol) => ({ label: symbol, choose: () => instead(symbol) })));
+      const instead = (market) => (beside ? markets.add(market) : markets.choose(0, market));
+      notices.add(text, suggestions.map((market) => ({ label: market.symbol, choose: () => instead(market) })));
     }
   });
   gather(); // not awaited: anywidget gives up a model that is not ready within two seconds
@@ -183,7 +206,7 @@ function initialize({ model }) {
   // What Python chose: it has brought a row height with another symbol.
   for (const { trait } of settings.rows) listen(ends, model, `change:${trait}`, settle);
   listen(ends, model, "change:panels", gather);
-  ends.push(onTheme(() => provisional || keep(model.get("name"), shownView(), settings, given)));
+  ends.push(onTheme(() => provisional || keep(model.get("name"), namedView(), settings, given)));
   return () => ends.forEach((end) => end());
 }
 
@@ -196,11 +219,12 @@ function render({ model, el }) {
     model.save_changes();
   };
   const changed = (listener) => {
-    model.on("change:symbols", listener);
-    return () => model.off("change:symbols", listener);
+    const names = "change:symbols change:venues";
+    model.on(names, listener);
+    return () => model.off(names, listener);
   };
   const settings = new ViewSettings(model.get("settings"));
-  const menu = makeMenu({ model, el, settings, view: () => viewOf(model, settings), chooseTrait, markets, changed });
+  const menu = makeMenu({ model, el, settings, view: () => markets.view(), chooseTrait, markets, changed });
   const endKeys = listenKeys({ el, menu, chooseTrait, playhead: pageLink().playhead });
   const endNotices = showNotices(notices, el);
   showLayout();

@@ -15,13 +15,12 @@ export function refusals(refused, shown) {
   });
 }
 
-/** Sentences about symbols that are not listed: `rows` are the server's answer, `shown` the symbols on the screen. */
-export function unknownSymbols(asked, rows, shown, source) {
-  const found = asked.map((text) => rows.find((row) => row.asked === text));
-  return found.filter((row) => row?.symbol === null).map(({ asked: text, message, suggestions }) => {
+/** Sentences about symbols that are not listed: `rows` the server's answers, `shown` the symbols on the screen. */
+export function unknownSymbols(rows, shown, source) {
+  return rows.map(({ asked: text, message, suggestions, id: venue = "" }) => {
     const reason = source === "memory" ? `${text}, shown last time, is not listed.` : message;
     const instead = shown.length && !shown.includes(text) ? ` Shown: ${shown.join(", ")}.` : "";
-    return { text: `${reason}${instead}`, suggestions };
+    return { text: `${reason}${instead}`, suggestions: suggestions.map((symbol) => ({ venue, symbol })) };
   });
 }
 
@@ -29,7 +28,8 @@ export function unknownSymbols(asked, rows, shown, source) {
 export function tickProblems(link, view, rows) {
   const problems = [];
   const roundings = view.rounding.map((text, at) => {
-    const tick = rows.find((row) => row.symbol === view.symbol[at])?.tick_size;
+    const venue = view.venue?.[at] ?? "";
+    const tick = rows.find((row) => row.symbol === view.symbol[at] && (row.id ?? "") === venue)?.tick_size;
     if (text === "auto" || tick === undefined || Number(text) >= Number(tick)) return text;
     if (link.rounding?.includes(text)) {
       const steps = `prices of ${view.symbol[at]} go in steps of ${tick}`;

@@ -5,6 +5,7 @@ import { RENEWED_MS } from "./playhead.js";
 import { stateRank, Steady } from "./steady_state.js";
 import { subscriptionText } from "./subscription.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
+import { marketOf } from "./venues.js";
 
 const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
@@ -47,10 +48,15 @@ export function makePanel(el, kind, title) {
   return { panel, header, heading, name, past, tools, message, body, note };
 }
 
+/** The market that a widget shows: `{venue, symbol}`, the venue empty for the first one of the page's server. */
+export function marketShown(model, link) {
+  return { venue: link.venues.idOf(model.get("venue")), symbol: model.get("symbol") };
+}
+
 /**
- * Follow frames for a panel. `keyOf()` returns the subscription for the model's current traits (null: none),
- * `paint(entry)` draws; `traits` are the names whose change leads to another key. If the market has no `channel`,
- * nothing is followed. Returns a function that stops it.
+ * Follow frames for a panel. `keyOf()` returns the subscription for the model's current traits (null: none) without its
+ * venue, `paint(entry)` draws; `traits` are the names beside the venue whose change leads to another key. If the market
+ * has no `channel`, nothing is followed. Returns a function that stops it.
  */
 export async function followFrames({ model, parts, traits, keyOf, paint, channel = "" }) {
   const { link, session, release } = await holdLink(model);
@@ -61,11 +67,12 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let painted = null;
   let ended = false;
   let unseen = false;
-  let symbol = "";
+  let market = null;
   let { moves } = link.playhead;
   let renewing = 0;
 
-  const isAbsent = () => channel !== "" && link.isAbsent(channel);
+  const venue = () => marketShown(model, link).venue;
+  const isAbsent = () => channel !== "" && link.venues.isAbsent(channel, venue());
   const showState = () => {
     const quality = current?.quality?.state;
     let state = link.state === "open" ? (current && !link.unheard ? quality : "waiting") : link.state;
@@ -120,19 +127,24 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   };
   const follow = () => {
     if (ended) return;
-    const request = keyOf(); // before anything else: it also brings the panel's controls up to date
+    const asked = keyOf(); // before anything else: it also brings the panel's controls up to date
+    const request = asked && { ...asked, venue: venue() };
     const text = request && !unseen && !isAbsent() ? subscriptionText(request) : "";
+    const shown = marketShown(model, link);
+    if (parts.name) {
+      const name = shown.symbol === "*" ? "all symbols" : shown.symbol;
+      write(parts.name, [name, link.venues.labelOf(shown.venue)].filter(Boolean).join(" · "));
+    }
     if (text && text === followed) return; // another symbol is none to a panel that shows the whole market
     const next = text ? link.subscribe(request, view) : null;
     unsubscribe?.(); // after the new one, so that a shared key is not closed in between
     [unsubscribe, followed] = [next, text];
-    if (symbol !== model.get("symbol")) {
-      symbol = model.get("symbol");
-      if (parts.name) write(parts.name, symbol === "*" ? "all symbols" : symbol);
+    if (market !== marketOf(shown)) {
+      market = marketOf(shown);
       parts.gone = "";
       current = painted = null;
       steady.reset();
-      parts.symbolChanged?.(symbol);
+      parts.symbolChanged?.(shown.symbol);
     }
     showState();
   };
@@ -140,7 +152,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   const forget = () => {
     current = painted = null;
     steady.reset();
-    parts.symbolChanged?.(symbol);
+    parts.symbolChanged?.(model.get("symbol"));
     showState();
   };
   const showPast = () => {
@@ -153,11 +165,11 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     clearTimeout(renewing);
     renewing = setTimeout(forget, RENEWED_MS);
   };
-  const names = traits.map((name) => `change:${name}`);
+  const names = ["venue", ...traits].map((name) => `change:${name}`);
   for (const name of names) model.on(name, follow);
-  // Another server, whose market has other channels, is another key too.
+  // Another server, whose market has other channels or whose first venue is another one, is another key too.
   const unlisten = link.listen(() => {
-    if (channel) follow();
+    follow();
     showPast();
     showState();
   });
@@ -206,5 +218,11 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
 export function setTrait(model, name, value) {
   if (model.get(name) === value) return;
   model.set(name, value);
+  model.save_changes();
+}
+
+/** Show another market: both of its traits at once, so that no listener sees the one without the other. */
+export function setMarket(model, { venue, symbol }) {
+  model.set({ venue, symbol });
   model.save_changes();
 }

@@ -147,11 +147,14 @@ async function pngOf(root, { text, note }) {
 
 function headline(model) {
   const link = pageLink();
-  const origin = link.hello?.origin;
+  const venues = model.get("venues") ?? [model.get("venue")];
+  const venue = link.venues.idOf(venues[0]);
+  const origin = link.venues.originOf(venue);
   const kinds = [origin?.simulated && "SIMULATED", origin?.recorded && "RECORDED"].filter(Boolean).join(", ");
   const note = kinds || (origin?.venue ?? "").toUpperCase();
-  const symbols = model.get("symbols") ?? [model.get("symbol")];
-  const time = new Date(link.now()).toISOString().slice(0, 19).replace("T", " ");
+  const symbols = (model.get("symbols") ?? [model.get("symbol")]).map((symbol, at) =>
+    [symbol, link.venues.labelOf(link.venues.idOf(venues[at]))].filter(Boolean).join(" · "));
+  const time = new Date(link.now(venue)).toISOString().slice(0, 19).replace("T", " ");
   return { text: `${symbols.join(", ")}  ${time} UTC`, note };
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import traitlets
 
+from orderfox_nb.core.symbols import VENUE_FORM
 from orderfox_nb.widgets.chart.candle_chart import CandleChart
 from orderfox_nb.widgets.chart.depth_chart import DepthChart
 from orderfox_nb.widgets.kernel.arguments import Choice
@@ -28,7 +29,7 @@ class Setting:
         name: In a cell, in the page's address and in local storage.
         source: The trait; one that belongs to no widget is the dashboard's own.
         each: Empty for what all columns share. ``column`` for a value that a column keeps whatever it shows, ``symbol``
-            for one that means nothing for another symbol, which starts with the default.
+            for one that means nothing for another symbol, which starts with the default. ``market`` for what names it.
         form: Regular expression of its text, where it is none of a few choices.
         expected: What such a text is, in words.
         always: Whether the address says it also where it is the default.
@@ -39,7 +40,7 @@ class Setting:
 
     name: str
     source: Any
-    each: Literal["", "column", "symbol"] = ""
+    each: Literal["", "column", "symbol", "market"] = ""
     form: str = ""
     expected: str = ""
     always: bool = False
@@ -97,8 +98,11 @@ class Setting:
 SETTINGS: Final = (
     # No symbol has a space or what means something in an address; beyond that the server knows which ones there are.
     Setting(
-        "symbol", LiveWidget.symbol, each="column", always=True, aliases=("symbols",),
+        "symbol", LiveWidget.symbol, each="market", always=True, aliases=("symbols",),
         form=r"^[^\s,?&#%\p{C}]{1,40}$", expected="a symbol such as BTCUSDT",
+    ),
+    Setting(
+        "venue", LiveWidget.venue, each="market", form=rf"^({VENUE_FORM})?$", expected="a venue such as binance",
     ),
     Setting("timeframe", CandleChart.timeframe, always=True),
     Setting(

@@ -1,7 +1,8 @@
 // The text that identifies what a view follows.
+import { marketOf } from "./venues.js";
 
-/** `symbol/stream?name=value&…` with the parameters in alphabetical order: a key without its venue. */
-export function subscriptionText({ symbol, stream, parameters }) {
+/** `symbol/stream?name=value&…`, parameters in alphabetical order: a key, without its venue where that is the first. */
+export function subscriptionText({ venue, symbol, stream, parameters }) {
   const query = Object.keys(parameters).sort().map((name) => `${name}=${parameters[name]}`).join("&");
-  return `${symbol}/${stream}${query ? `?${query}` : ""}`;
+  return `${marketOf({ venue, symbol })}/${stream}${query ? `?${query}` : ""}`;
 }

@@ -1,13 +1,30 @@
-// Which symbols the picker shows, and in what order: pure functions of the symbols frame.
+// Which symbols the picker shows, and in what order: pure functions of the columns of a symbols frame, with one more
+// column of the symbols' venues where there are several. A favourite is a symbol, with another venue than the first one
+// before it: `BTCUSDT`, `sim-spot:BTCUSDT`.
 
 const SHOWN = 200; // rows in the document; the search reaches every symbol
-export const COLUMNS = { symbol: 0, volume: 2, change: 3, funding: 4, last: 5 };
+export const COLUMNS = { symbol: 0, volume: 2, change: 3, funding: 4, last: 5, venue: 7 };
 
-/** Rows of the symbols frame that match a search, the ones that begin with it first. */
-export function matchSymbols(symbols, search) {
-  const wanted = search.trim().toUpperCase().replace(/:.*$/, "").replace(/[/\s_-]/g, "");
+export const favouriteOf = ({ venue, symbol }) => (venue ? `${venue}:${symbol}` : symbol);
+
+/** The market of a row: `{venue, symbol}`. */
+export function marketAt(symbols, row) {
+  return { venue: symbols[COLUMNS.venue]?.[row] ?? "", symbol: symbols[0][row] };
+}
+
+/**
+ * Rows that match a search, the ones that begin with it first. `labelOf(venue)` is how a reader knows a venue: a search
+ * may begin with it and a colon, `sim-spot:btc`.
+ */
+export function matchSymbols(symbols, search, labelOf = (venue) => venue) {
+  const [prefix, rest] = search.trim().split(/:(.*)/s);
+  const venues = new Set(symbols[COLUMNS.venue] ?? []);
+  const isNamed = (venue) => rest !== undefined && labelOf(venue).toLowerCase() === prefix.toLowerCase();
+  const named = [...venues].filter(isNamed);
+  const wanted = (named.length ? rest : prefix).toUpperCase().replace(/:.*$/, "").replace(/[/\s_-]/g, "");
   const [begin, hold] = [[], []];
   for (let row = 0; row < symbols[0].length; row++) {
+    if (named.length && !named.includes(symbols[COLUMNS.venue][row])) continue;
     const id = symbols[0][row].toUpperCase();
     if (id.startsWith(wanted)) begin.push(row);
     else if (id.includes(wanted)) hold.push(row);
@@ -16,10 +33,11 @@ export function matchSymbols(symbols, search) {
 }
 
 /** Matching rows in an order: favourites first, then by a column; what is not known comes last. */
-export function listSymbols(symbols, { search = "", sort = "volume", descending = true, favourites = [] }) {
+export function listSymbols(symbols, options) {
+  const { search = "", sort = "volume", descending = true, favourites = [], labelOf } = options;
   const column = symbols[COLUMNS[sort] ?? COLUMNS.volume];
   const favouriteIds = new Set(favourites);
-  const rows = matchSymbols(symbols, search);
+  const rows = matchSymbols(symbols, search, labelOf);
   // A search is answered by what begins with it: sorting comes after that only where nothing was typed.
   const place = new Map(rows.map((row, at) => [row, search.trim() ? at : 0]));
   const compare = (one, other) => {
@@ -28,7 +46,7 @@ export function listSymbols(symbols, { search = "", sort = "volume", descending 
     const order = typeof first === "string" ? first.localeCompare(second) : first - second;
     return descending ? -order : order;
   };
-  const isFavourite = (row) => favouriteIds.has(symbols[0][row]);
+  const isFavourite = (row) => favouriteIds.has(favouriteOf(marketAt(symbols, row)));
   rows.sort(
     (one, other) =>
       isFavourite(other) - isFavourite(one) || place.get(one) - place.get(other) || compare(one, other),
@@ -42,7 +60,7 @@ const FAVOURITES = "orderfox.favourites.v1";
 export function readFavourites() {
   try {
     const stored = JSON.parse(localStorage.getItem(FAVOURITES) ?? "[]");
-    const isSymbol = (one) => typeof one === "string" && /^[^\s,\p{C}]{1,40}$/u.test(one);
+    const isSymbol = (one) => typeof one === "string" && /^[^\s,\p{C}]{1,81}$/u.test(one);
     return Array.isArray(stored) ? stored.filter(isSymbol).slice(0, 500) : [];
   } catch {
     return [];

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from orderfox_nb.widgets.esm import module_text, style_text
-from orderfox_nb.widgets.kernel.arguments import Choice, canonical_symbol, with_arguments
+from orderfox_nb.widgets.kernel.arguments import Choice, canonical_market, with_arguments
 from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.still.market import HEAD, market_svg, symbols_svg
 from orderfox_nb.widgets.still.svg import Drawing
@@ -41,28 +41,30 @@ class SymbolPicker(LiveWidget):
 
     @traitlets.validate("favourites")
     def _canonical_favourites(self, proposal: Any) -> list[str]:
-        return list(dict.fromkeys(canonical_symbol(one) for one in proposal["value"]))
+        return list(dict.fromkeys(canonical_market(one) for one in proposal["value"]))
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         width, height = size or (420.0, 400.0)
-        content = symbols_svg(sketch.frame("*", "symbols"), sketch.colours, width=width, height=height)
+        content = symbols_svg(
+            sketch.frame("*", "symbols", venue=self.venue), sketch.colours, width=width, height=height
+        )
         return Drawing(content, width, height)
 
     @property
     def df(self) -> pd.DataFrame:
         """Every symbol by 24 h volume: name, last, change, volume_quote, funding."""
-        from orderfox_nb.widgets.kernel.data import kernel_market  # noqa: PLC0415 - a dashboard's kernel never asks
+        from orderfox_nb.widgets.kernel.data import venue_market  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_market().df
+        return venue_market(self.venue).df
 
 
 class _Headed(LiveWidget):
     """Its still is the line above a dashboard."""
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        frame = sketch.frame(self.symbol, "ticker")
+        frame = sketch.frame(self.symbol, "ticker", venue=self.venue)
         width, height = size or (900.0, HEAD)
-        content = market_svg(frame, sketch.colours, origin=sketch.origin(), width=width, height=height)
+        content = market_svg(frame, sketch.colours, origin=sketch.origin(self.venue), width=width, height=height)
         return Drawing(content, width, height)
 
 
@@ -86,7 +88,7 @@ class MarketHeader(_Headed):
         """
         from orderfox_nb.widgets.kernel.data import kernel_ticker  # noqa: PLC0415 - as above
 
-        return kernel_ticker(self.symbol)
+        return kernel_ticker(self.symbol, self.venue)
 
 
 @with_arguments
@@ -109,4 +111,4 @@ class QualityBadge(_Headed):
         """
         from orderfox_nb.widgets.kernel.data import kernel_quality  # noqa: PLC0415 - as above
 
-        return kernel_quality(self.symbol)
+        return kernel_quality(self.symbol, self.venue)

@@ -38,13 +38,15 @@ async function render({ model, el }) {
 
   let next = 0;
   let link = null;
-  const tick = () => write(countdown, next > 0 && link ? ` in ${countdownText(next - link.now())}` : "");
-  const paint = ({ frame }, from) => {
+  let venue = "";
+  const tick = () => write(countdown, next > 0 && link ? ` in ${countdownText(next - link.now(venue))}` : "");
+  const paint = ({ frame, request }, from) => {
     link = from;
+    venue = request.venue;
     const digits = frame.price_digits;
     // A value that the market does not have must not look like one that is not known yet.
-    for (const { box } of [mark, funding]) box.hidden = from.isAbsent("mark");
-    interest.box.hidden = from.isAbsent("open_interest");
+    for (const { box } of [mark, funding]) box.hidden = from.venues.isAbsent("mark", venue);
+    interest.box.hidden = from.venues.isAbsent("open_interest", venue);
     write(change.value, percentText(frame.change));
     setClass(change.value, frame.change > 0 ? "of-bid" : frame.change < 0 ? "of-ask" : "");
     write(mark.value, priceText(frame.mark, digits));

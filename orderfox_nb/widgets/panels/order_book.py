@@ -74,7 +74,7 @@ class OrderBook(LiveWidget):
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         rows = 20 if self.rows == "fit" else self.rows
-        frame = sketch.frame(self.symbol, "book", rounding=self.rounding, rows=rows)
+        frame = sketch.frame(self.symbol, "book", venue=self.venue, rounding=self.rounding, rows=rows)
         width, height = size or (320.0, 35 + 24 + 32 + 6 + 40.0 * rows)
         return Drawing(book_svg(frame, sketch.colours, width=width, height=height), width, height)
 
@@ -83,4 +83,4 @@ class OrderBook(LiveWidget):
         """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_symbol(self.symbol).book.df
+        return kernel_symbol(self.symbol, self.venue).book.df

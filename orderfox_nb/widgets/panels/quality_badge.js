@@ -1,12 +1,13 @@
 // Where the data comes from and how good it is, said in words.
 import { make, setClass, write } from "../page/dom.js";
 import { LAG_MEANING, lagLevel, lagText } from "../page/lag.js";
-import { followFrames, makePastBadge } from "../page/panel.js";
+import { followFrames, makePastBadge, marketShown } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { fillQualityTip, lastLapses, marketNote, OwnLapses, WORDS, worstState } from "./quality_tip.js";
 import { stateRank, Steady } from "../page/steady_state.js";
 import { applyTheme, onTheme, toggleTheme } from "../page/theme.js";
 import { fetchFromServer } from "../page/transport.js";
+import { marketOf } from "../page/venues.js";
 
 const RETRY_MS = 3_000;
 const SHOW_MS = 1_000;
@@ -20,9 +21,10 @@ export function originText(origin) {
   return origin.venue.toUpperCase();
 }
 
-async function askLapses(base, symbol) {
+async function askLapses(base, { venue, symbol }) {
+  const query = venue ? `?venue=${encodeURIComponent(venue)}` : "";
   try {
-    const answer = await fetchFromServer(base, `api/v1/quality/${encodeURIComponent(symbol)}`);
+    const answer = await fetchFromServer(base, `api/v1/quality/${encodeURIComponent(symbol)}${query}`);
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;
@@ -73,17 +75,20 @@ async function render({ model, el }) {
   let isPending = false;
   let following = null;
 
+  const shownMarket = () => marketShown(model, following.link);
+  const originNow = () => following.link.venues.originOf(shownMarket().venue);
+  const nowOf = (link) => link.liveNow(shownMarket().venue);
   const stateNow = () => {
     const { link, session } = following;
     if (link.byKernel && link.state !== "open" && session.state === "dead") return ["ended", []];
     const state = parts.state ?? "connecting";
-    const worst = link.state === "open" ? worstState(link.entries.values(), model.get("symbol")) : null;
+    const worst = link.state === "open" ? worstState(link.entries.values(), marketOf(shownMarket())) : null;
     if (!worst || ["waiting", "gone"].includes(state)) return [state, []];
     return worst;
   };
   const fillTip = () => {
     const { link } = following;
-    const origin = link.hello?.origin;
+    const origin = originNow();
     const [state, streams] = stateNow();
     const where = state === "live" || !streams.length ? "" : ` (${streams.join(", ")})`;
     const facts = [["Source", origin?.source ?? "not known yet"], ["State", (WORDS[state] ?? state) + where]];
@@ -98,7 +103,7 @@ async function render({ model, el }) {
     else if (origin?.recorded) notes.push("A recording, played again.");
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
     if (link.transport?.kind === "comm") notes.push("Frames come through the kernel.");
-    const now = link.liveNow();
+    const now = nowOf(link);
     const known = link.transport?.kind !== "socket" || answer !== null;
     const lapses = [...own.all(now), ...lastLapses(answer, now)].sort((one, other) => other.from - one.from);
     tip.dataset.lapses = known ? String(lapses.length) : "";
@@ -115,7 +120,7 @@ async function render({ model, el }) {
     if (link.transport?.kind === "socket" && performance.now() - asked > RETRY_MS) {
       asked = performance.now();
       isPending = true;
-      answer = await askLapses(link.base, model.get("symbol"));
+      answer = await askLapses(link.base, shownMarket());
       isPending = false;
     }
     if (isOpen()) fillTip();
@@ -138,12 +143,12 @@ async function render({ model, el }) {
   panel.addEventListener("keydown", (event) => event.key === "Escape" && close());
 
   const show = (link) => {
-    const origin = link.hello?.origin;
-    own.note(link.state === "open" || !link.hello, link.liveNow());
+    const origin = originNow();
+    own.note(link.state === "open" || !link.hello, nowOf(link));
     const [state, streams] = stateNow();
     write(source, originText(origin));
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
-    const market = marketNote(link.entries.values(), model.get("symbol"));
+    const market = marketNote(link.entries.values(), marketOf(shownMarket()));
     const words = (state === "down" && market.status) || (WORDS[state] ?? state);
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
     const part = streams.length && streams.length < 3 && state !== "live" ? `: ${streams.join(", ")}` : "";
@@ -170,7 +175,7 @@ async function render({ model, el }) {
     write(text, shown);
     panel.dataset.worst = state.split(" ", 1)[0];
     panel.dataset.lag = level;
-    write(spoken, `${originText(following.link.hello?.origin)} ${words}`);
+    write(spoken, `${originText(originNow())} ${words}`);
   }, { rank });
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
   parts.symbolChanged = () => {
@@ -180,7 +185,7 @@ async function render({ model, el }) {
   following = await followFrames({ model, parts, traits: ["symbol"], keyOf, paint: () => {} });
   const { link } = following;
   const readLag = () => {
-    const { total, keepsUp } = link.lag;
+    const { total, keepsUp } = link.venues.lagOf(shownMarket().venue);
     lag = { text: lagText(total), level: lagLevel(total), keepsUp };
   };
   readLag();

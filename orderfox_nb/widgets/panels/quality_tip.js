@@ -2,6 +2,7 @@
 import { make } from "../page/dom.js";
 import { clockText, durationText } from "../page/format.js";
 import { stateRank, STATES } from "../page/steady_state.js";
+import { marketOf } from "../page/venues.js";
 
 const HOUR_MS = 3_600_000;
 const SHOWN = 8;
@@ -11,12 +12,12 @@ export const WORDS = {
   gone: "not available", refused: "refused by the server", ended: "kernel ended", lost: "this page had no connection",
 };
 
-/** The worst state of a symbol's frames on this page and the streams that are in it: ["gap", ["book"]]. */
-export function worstState(entries, symbol) {
+/** The worst state of a market's frames on this page and the streams that are in it: ["gap", ["book"]]. */
+export function worstState(entries, market) {
   let rank = -1;
   let streams = [];
   for (const { request, frame } of entries) {
-    if (request.symbol !== symbol || !frame?.quality) continue;
+    if (marketOf(request) !== market || !frame?.quality) continue;
     const own = stateRank(frame.quality.state);
     if (own > rank) [rank, streams] = [own, []];
     if (own === rank) streams.push(request.stream);
@@ -24,11 +25,11 @@ export function worstState(entries, symbol) {
   return rank < 0 ? null : [STATES[rank] ?? "down", [...new Set(streams)]];
 }
 
-/** What the venue says of a symbol's market: `status` why it is not traded, `session` "closed"; both empty else. */
-export function marketNote(entries, symbol) {
+/** What the venue says of a market: `status` why it is not traded, `session` "closed"; both empty else. */
+export function marketNote(entries, market) {
   const note = { status: "", session: "" };
   for (const { request, frame } of entries) {
-    if (request.symbol !== symbol || !frame?.quality) continue;
+    if (marketOf(request) !== market || !frame?.quality) continue;
     note.status ||= frame.quality.status ?? "";
     note.session ||= frame.quality.session ?? "";
   }

@@ -2,11 +2,12 @@
 import { make, write } from "../page/dom.js";
 import { clockText, dayText, durationText, zoned, zoneOffsetMs } from "../page/format.js";
 import { holdLink } from "../page/page_link.js";
-import { kernelEnded, makePastBadge } from "../page/panel.js";
+import { kernelEnded, makePastBadge, marketShown } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { pressRewindKey } from "../page/rewind_keys.js";
 import { applyTheme, onTheme, tokens } from "../page/theme.js";
 import { fetchFromServer } from "../page/transport.js";
+import { marketOf } from "../page/venues.js";
 import { makeControls, makeIconButton } from "./rewind_controls.js";
 import { StripView } from "./rewind_view.js";
 import { askedTime, nearWindow, wholeWindow } from "./rewind_strip.js";
@@ -77,11 +78,12 @@ class RewindPanel {
   async renew() {
     const { link, model } = this;
     if (link.state !== "open" || document.hidden || this.root.getClientRects().length === 0) return SOON_MS;
-    const symbol = model.get("symbol");
+    const market = marketShown(model, link);
+    const { symbol, venue } = market;
     const [strip, stopped] = await Promise.all([
-      link.request("strip", { symbol }).catch((error) => ({ error: error.message })), recorderProblem(link),
+      link.request("strip", { symbol }, venue).catch((error) => ({ error: error.message })), recorderProblem(link),
     ]);
-    if (symbol !== model.get("symbol")) return 0;
+    if (marketOf(market) !== marketOf(marketShown(model, link))) return 0;
     this.stopped = stopped;
     this.unknown = strip.error ?? "";
     if (!strip.error) this.data = strip;
@@ -195,7 +197,7 @@ async function render({ model, el }) {
     panel.symbolChanged();
     renew();
   };
-  model.on("change:symbol", symbolChanged);
+  model.on("change:symbol change:venue", symbolChanged);
   root.addEventListener("keydown", (event) => {
     pressRewindKey(event, link.playhead, () => root.querySelector(".of-rewind-time").focus());
   });
@@ -210,7 +212,7 @@ async function render({ model, el }) {
     sized.disconnect();
     untheme();
     unlisten();
-    model.off("change:symbol", symbolChanged);
+    model.off("change:symbol change:venue", symbolChanged);
     panel.end();
     release();
   };

@@ -36,7 +36,7 @@ class Rewind(LiveWidget):
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         width, height = size or (900.0, 120.0)
-        frame = sketch.frame(self.symbol, "candles", interval="1m", bars=400)
+        frame = sketch.frame(self.symbol, "candles", venue=self.venue, interval="1m", bars=400)
         return Drawing(minutes_svg(frame, sketch.colours, width=width, height=height), width, height)
 
     @property
@@ -44,4 +44,4 @@ class Rewind(LiveWidget):
         """The newest minutes by open time, as ``connect()[symbol].candles("1m").df``; quality in ``df.attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_symbol(self.symbol).candles("1m").df
+        return kernel_symbol(self.symbol, self.venue).candles("1m").df

@@ -3,10 +3,14 @@ import { ColumnFit, makeMeasure } from "./column_fit.js";
 import { make, setClass, write } from "../page/dom.js";
 import { loosePriceText, percentText, shortText } from "../page/format.js";
 import { holdLink } from "../page/page_link.js";
-import { setTrait } from "../page/panel.js";
-import { keepFavourites, listSymbols, readFavourites, toggled } from "../page/symbol_list.js";
+import { marketShown, setMarket, setTrait } from "../page/panel.js";
+import {
+  favouriteOf, keepFavourites, listSymbols, marketAt, readFavourites, toggled,
+} from "../page/symbol_list.js";
+import { SymbolLists } from "../page/symbol_lists.js";
 import { pictured } from "../page/picture.js";
 import { applyTheme } from "../page/theme.js";
+import { marketOf } from "../page/venues.js";
 
 const TITLES = [
   ["symbol", "Symbol"], ["last", "Last"], ["change", "24 h"], ["volume", "Volume"], ["funding", "Funding"],
@@ -88,33 +92,38 @@ async function render({ model, el }) {
   const { link, release } = await holdLink(model);
   const names = new Map();
   let symbols = null;
-  let unsubscribe = null;
   let marked = 0;
   let matches = [];
   const isOpen = () => popup.matches(":popover-open");
 
   const showName = () => {
-    const symbol = model.get("symbol");
-    write(name, names.get(symbol) ?? symbol);
-    const listed = symbols?.[6]?.[symbols[0].indexOf(symbol)];
-    write(kind, listed === "SPOT" ? "Spot ▾" : "Perpetual ▾");
+    const shown = marketShown(model, link);
+    const known = names.get(marketOf(shown));
+    write(name, known?.name ?? shown.symbol);
+    const words = [known?.kind === "SPOT" ? "Spot" : "Perpetual", link.venues.labelOf(shown.venue)];
+    write(kind, `${words.filter(Boolean).join(" · ")} ▾`);
   };
-  const choose = (symbol) => {
-    setTrait(model, "symbol", symbol);
+  const choose = (market) => {
+    setMarket(model, market);
     popup.hidePopover();
     button.focus();
   };
-  const toggleFavourite = (symbol) => {
-    setTrait(model, "favourites", toggled(model.get("favourites"), symbol));
+  const toggleFavourite = (market) => {
+    setTrait(model, "favourites", toggled(model.get("favourites"), favouriteOf(market)));
+  };
+  const titleAt = (row) => {
+    const label = link.venues.labelOf(marketAt(symbols, row).venue);
+    const traditional = symbols[6][row] === "TRADIFI_PERPETUAL" ? "TradFi" : "";
+    return [symbols[1][row], traditional, label].filter(Boolean).join(" · ");
   };
   const fit = new ColumnFit(grid, ["", ...TITLES.map(([, title]) => `${title} ↓`)], makeMeasure(grid));
   const fitColumnsOf = (found) => {
-    const [, titles, volumes, changes, fundings, lasts] = symbols;
+    const [, , volumes, changes, fundings, lasts] = symbols;
     const column = (values, text) => longest(found.map((row) => text(values[row])));
-    const isFunded = !link.isAbsent("mark");
+    const isFunded = found.some((row) => !link.venues.isAbsent("mark", marketAt(symbols, row).venue));
     fit.fit(`${list.clientWidth} ${isFunded}`, list.clientWidth - 24, [
       { texts: ["000"] },
-      { texts: [column(titles, String)] },
+      { texts: [longest(found.map(titleAt))] },
       { texts: [column(lasts, loosePriceText)] },
       { texts: [column(changes, (one) => percentText(one))] },
       { texts: [column(volumes, (one) => shortText(one))], drop: 1 },
@@ -133,27 +142,27 @@ async function render({ model, el }) {
     starCell.append(star);
     for (const cell of [starCell, ...cells]) cell.setAttribute("role", "gridcell");
     element.append(starCell, ...cells);
-    const row = { element, star, cells, symbol: "" };
-    element.addEventListener("click", () => choose(row.symbol));
+    const row = { element, star, cells, market: null };
+    element.addEventListener("click", () => choose(row.market));
     star.addEventListener("click", (event) => {
       event.stopPropagation();
-      toggleFavourite(row.symbol);
+      toggleFavourite(row.market);
     });
     list.append(element);
     rows.push(row);
   };
   const paintRow = (row, from, at) => {
-    const [ids, titles, volumes, changes, fundings, lasts, kinds] = symbols;
+    const [, , volumes, changes, fundings, lasts, kinds] = symbols;
     const { element, star, cells } = row;
-    row.symbol = ids[from];
-    const favourite = model.get("favourites").includes(ids[from]);
+    row.market = marketAt(symbols, from);
+    const favourite = model.get("favourites").includes(favouriteOf(row.market));
     write(star, favourite ? "★" : "☆");
     star.setAttribute("aria-pressed", String(favourite));
-    star.setAttribute("aria-label", `Favourite ${titles[from]}`);
+    star.setAttribute("aria-label", `Favourite ${titleAt(from)}`);
     // Tab goes from the search to the star of the marked row only, not through two hundred of them.
     star.tabIndex = at === marked ? 0 : -1;
     const traditional = kinds?.[from] === "TRADIFI_PERPETUAL";
-    write(cells[0], traditional ? `${titles[from]} · TradFi` : titles[from]);
+    write(cells[0], titleAt(from));
     cells[0].title = traditional ? "A metal or a stock: its market has sessions" : "";
     write(cells[1], loosePriceText(lasts[from]));
     write(cells[2], percentText(changes[from]));
@@ -161,14 +170,14 @@ async function render({ model, el }) {
     write(cells[3], shortText(volumes[from]));
     write(cells[4], percentText(fundings[from], 4, false));
     setClass(element, at === marked ? "of-row of-marked" : "of-row");
-    element.setAttribute("aria-selected", String(ids[from] === model.get("symbol")));
+    element.setAttribute("aria-selected", String(marketOf(row.market) === marketOf(marketShown(model, link))));
   };
   const showList = () => {
     showHead(model.get("sort"), model.get("descending"));
     if (!symbols || !isOpen()) return;
     matches = listSymbols(symbols, {
       search: search.value, sort: model.get("sort"), descending: model.get("descending"),
-      favourites: model.get("favourites"),
+      favourites: model.get("favourites"), labelOf: (venue) => link.venues.labelOf(venue),
     });
     marked = Math.max(0, Math.min(marked, matches.length - 1));
     while (rows.length < matches.length) addRow();
@@ -179,21 +188,24 @@ async function render({ model, el }) {
     write(note, matches.length ? "" : `No symbol matches “${search.value}”`);
     note.hidden = matches.length > 0;
   };
-  const view = {
-    paint({ frame }) {
-      symbols = frame.symbols;
-      symbols[0].forEach((symbol, row) => names.set(symbol, symbols[1][row]));
-      root.dataset.symbols = String(symbols[0].length);
-      root.dataset.demo = String(Boolean(frame.demo));
-      showName();
-      showList();
-      if (!isOpen()) stop();
-    },
-  };
-  const start = () => (unsubscribe ??= link.subscribe({ symbol: "*", stream: "symbols", parameters: {} }, view));
-  const stop = () => {
-    unsubscribe?.();
-    unsubscribe = null;
+  const lists = new SymbolLists(link, (columns, frame) => {
+    symbols = columns;
+    symbols[0].forEach((_, row) => {
+      names.set(marketOf(marketAt(symbols, row)), { name: symbols[1][row], kind: symbols[6][row] });
+    });
+    root.dataset.symbols = String(symbols[0].length);
+    root.dataset.demo = String(Boolean(frame.demo));
+    showName();
+    showList();
+    if (!isOpen()) lists.end();
+  });
+  /** Follow what the name needs, and what the open popup shows. */
+  const follow = () => {
+    if (isOpen()) lists.followAll();
+    else {
+      const { venue } = marketShown(model, link);
+      lists.follow(lists.frames.has(venue) ? [] : [venue]);
+    }
   };
   // The browser's own pairing: a press on the button of an open popup is no press beside it, which closes it first.
   button.popoverTargetElement = popup;
@@ -208,8 +220,8 @@ async function render({ model, el }) {
   });
   popup.addEventListener("toggle", ({ newState }) => {
     button.setAttribute("aria-expanded", String(newState === "open"));
-    if (newState !== "open") return stop();
-    start();
+    follow();
+    if (newState !== "open") return;
     showList();
     search.focus();
   });
@@ -222,7 +234,7 @@ async function render({ model, el }) {
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter") {
       event.preventDefault(); // it would press the button that gets the focus
-      if (matches.length) choose(symbols[0][matches[marked]]);
+      if (matches.length) choose(marketAt(symbols, matches[marked]));
     }
     if (event.key in jumps) {
       marked += jumps[event.key];
@@ -252,17 +264,22 @@ async function render({ model, el }) {
     keepFavourites(model.get("favourites"));
     showList();
   };
+  const marketChanged = () => {
+    showName();
+    follow();
+  };
   const heard = [
-    ["change:symbol", showName], ["change:sort", showList], ["change:descending", showList],
-    ["change:favourites", favouritesChanged],
+    ["change:symbol", marketChanged], ["change:venue", marketChanged], ["change:sort", showList],
+    ["change:descending", showList], ["change:favourites", favouritesChanged],
   ];
   for (const [event, handler] of heard) model.on(event, handler);
-  showName();
-  start(); // once, for the names
+  // Which venues there are is known once the server has said so.
+  const unlisten = link.listen(marketChanged);
   return () => {
     for (const [event, handler] of heard) model.off(event, handler);
     document.removeEventListener("keydown", slash);
-    stop();
+    unlisten();
+    lists.end();
     release();
     root.remove();
   };

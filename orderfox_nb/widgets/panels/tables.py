@@ -46,7 +46,7 @@ class Tape(LiveWidget):
     """Value in quote currency from which a trade stands out; 0: ten times the mean size of the last 200."""
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        frame = sketch.frame(self.symbol, "trades", rows=50)
+        frame = sketch.frame(self.symbol, "trades", venue=self.venue, rows=50)
         width, height = size or (300.0, 400.0)
         minimum = self.minimum_notional
         content = tape_svg(frame, sketch.colours, width=width, height=height, minimum_notional=minimum)
@@ -57,7 +57,7 @@ class Tape(LiveWidget):
         """The newest 1,000 trades without those below ``minimum_notional``, oldest first; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        frame: Any = kernel_symbol(self.symbol).trades.df
+        frame: Any = kernel_symbol(self.symbol, self.venue).trades.df
         return frame[frame["notional"] >= self.minimum_notional]
 
 
@@ -91,10 +91,11 @@ class Liquidations(LiveWidget):
 
     @property
     def subject(self) -> str:
-        return "all symbols" if self.shows_all else self.symbol
+        return "all symbols" if self.shows_all else super().subject
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        frame = sketch.frame(WHOLE_MARKET if self.shows_all else self.symbol, "liquidations", rows=50)
+        symbol = WHOLE_MARKET if self.shows_all else self.symbol
+        frame = sketch.frame(symbol, "liquidations", venue=self.venue, rows=50)
         width, height = size or (400.0 if self.shows_all else 300.0, 400.0)
         content = liquidations_svg(frame, sketch.colours, width=width, height=height, span=self.span)
         return Drawing(content, width, height)
@@ -104,4 +105,4 @@ class Liquidations(LiveWidget):
         """The newest 1,000 orders, oldest first; ``attrs`` says that the stream is sampled where it is."""
         from orderfox_nb.widgets.kernel.data import kernel_liquidations  # noqa: PLC0415 - as above
 
-        return kernel_liquidations(self.symbol, whole_market=self.whole_market).df
+        return kernel_liquidations(self.symbol, self.venue, whole_market=self.whole_market).df

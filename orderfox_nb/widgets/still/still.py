@@ -84,11 +84,11 @@ class Still:
 
 
 Fetch = Callable[..., dict[str, Any]]
-"""``fetch(symbol, stream, **parameters)`` gives a full frame of docs/live.md."""
+"""``fetch(symbol, stream, venue=…, **parameters)`` gives a full frame of docs/live.md."""
 
 
-def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any]:
-    """Return one full frame of what the live widgets show, from the kernel's server or source.
+def fetch_frame(symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
+    """Return one full frame of what the live widgets show, from a venue of the kernel's server or source.
 
     Raises:
         OrderFoxError: It cannot be had.
@@ -99,14 +99,15 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
     engine = shared_engine(load_settings())
+    desk = engine.desks.of(venue)
     query = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
-    key = parse_key(f"{engine.desk.venue}/{symbol}/{stream}{'?' if query else ''}{query}")
+    key = parse_key(f"{desk.venue}/{symbol}/{stream}{'?' if query else ''}{query}")
 
     async def first() -> dict[str, Any]:
         frame: dict[str, Any] | None = None
         patient_until = asyncio.get_running_loop().time() + (_MARK_S if stream == "ticker" else _PAST_S)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_S), engine.desk.frames(key) as reader:
+            async with asyncio.timeout(_SETTLE_S), desk.frames(key) as reader:
                 async for one in reader:
                     seen: dict[str, Any] = msgspec.json.decode(one.text)
                     frame = seen
@@ -126,12 +127,12 @@ def fetch_frame(symbol: str, stream: str, **parameters: object) -> dict[str, Any
     return engine.run(first(), timeout_s=2 * _SETTLE_S)
 
 
-def origin_text() -> str:
-    """Return the origin of the kernel's data in unambiguous words."""
+def origin_text(venue: str = "") -> str:
+    """Return the origin of a venue's data in unambiguous words."""
     from orderfox_nb.config import load_settings  # noqa: PLC0415
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
-    origin = shared_engine(load_settings()).desk.origin
+    origin = shared_engine(load_settings()).desks.of(venue).origin
     kinds = ["SIMULATED"] * origin.simulated + ["RECORDED"] * origin.recorded
     return ", ".join(kinds) or origin.venue.upper()
 
@@ -145,23 +146,24 @@ class Sketch:
         """Of the newest frame."""
         self._fetch = fetch
 
-    def frame(self, symbol: str, stream: str, **parameters: object) -> dict[str, Any]:
-        """Return one full frame.
+    def frame(self, symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
+        """Return one full frame of a venue, of the first one for none.
 
         Raises:
             OrderFoxError: It cannot be had.
             TimeoutError: It did not come.
         """
-        frame = self._fetch(symbol, stream, **parameters)
+        named: dict[str, object] = {"venue": venue} if venue else {}
+        frame = self._fetch(symbol, stream, **named, **parameters)
         self.time_ms = max(self.time_ms, float(frame.get("time") or 0))
         return frame
 
-    def origin(self) -> str:
-        """Return where the data comes from, in words; known once a frame is there.
+    def origin(self, venue: str = "") -> str:
+        """Return where a venue's data comes from, in words; known once a frame is there.
 
         Another server's source is known once it has answered: what it invents must not be called remote.
         """
-        return origin_text() if self._fetch is fetch_frame else "SIMULATED"
+        return origin_text(venue) if self._fetch is fetch_frame else "SIMULATED"
 
 
 class Drawn(Protocol):
@@ -172,6 +174,11 @@ class Drawn(Protocol):
         """Whose data it shows, for the caption."""
         ...
 
+    @property
+    def origin_venue(self) -> str:
+        """The venue whose origin the caption states, empty for the first one."""
+        ...
+
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         """Draw the widget; ``size`` is width and height, its own when not given."""
         ...
@@ -180,7 +187,7 @@ class Drawn(Protocol):
 def still_of(widget: Drawn, sketch: Sketch) -> Still:
     """Return the still of one widget, with a line below that says what and of when it is."""
     content, width, height = widget.draw(sketch)
-    return _framed(content, width, height, sketch, widget.subject)
+    return _framed(content, width, height, sketch, subject=widget.subject, venues=[widget.origin_venue])
 
 
 def dashboard_still(columns: Sequence[Mapping[str, Drawn]], sketch: Sketch) -> Still:
@@ -198,12 +205,14 @@ def dashboard_still(columns: Sequence[Mapping[str, Drawn]], sketch: Sketch) -> S
             parts.append(group(x, y + below, panels[name].draw(sketch, (width, height)).content))
         y += HEAD + _TALL + 2 * _GAP
     subject = ", ".join(panels["header"].subject for panels in columns)
-    return _framed("".join(parts), _WIDTH, y - _GAP, sketch, subject)
+    venues = [panels["header"].origin_venue for panels in columns]
+    return _framed("".join(parts), _WIDTH, y - _GAP, sketch, subject=subject, venues=venues)
 
 
-def _framed(content: str, width: float, height: float, sketch: Sketch, subject: str) -> Still:
+def _framed(content: str, width: float, height: float, sketch: Sketch, *, subject: str, venues: Sequence[str]) -> Still:
     colours = sketch.colours
-    lines = [f"{sketch.origin()} · {subject} · {time_text(sketch.time_ms)}.", "A still: run the cell for live data."]
+    origins = ", ".join(dict.fromkeys(sketch.origin(venue) for venue in venues))
+    lines = [f"{origins} · {subject} · {time_text(sketch.time_ms)}.", "A still: run the cell for live data."]
     caption = " ".join(lines)
     if width >= _NARROW:
         lines = [caption]

@@ -36,7 +36,9 @@ const rows = [
 ];
 const answer = (link, { stored = {}, given = [], own = {} } = {}) => {
   const { view, notes } = answeredView({ settings, link, stored, cell: cell(own), given: new Set(given), rows });
-  return [view.symbol, view.rounding, notes.map(({ text, suggestions, beside }) => [text, suggestions, beside])];
+  const symbols = (suggestions) => suggestions.map(({ symbol }) => symbol);
+  const said = notes.map(({ text, suggestions, beside }) => [text, symbols(suggestions), beside]);
+  return [view.symbol, view.rounding, said];
 };
 
 test("a link opens what it says, or the page says why not", () => {

@@ -1,0 +1,77 @@
+// The venues of a server: which one is meant where none is named, where the data of each is from, and how late it is.
+import { Lag } from "./lag.js";
+
+/** A market in one text, by which the page knows it: `BTCUSDT` of the first venue, `sim-spot/BTCUSDT` of another. */
+export function marketOf({ venue = "", symbol }) {
+  return venue ? `${venue}/${symbol}` : symbol;
+}
+
+export class Venues {
+  constructor() {
+    this.first = ""; // the name of the one that is meant where none is named
+    this.origins = {};
+    this.lag = new Lag(); // of the first one, and of the page itself
+    this.lags = new Map(); // of the others by name
+  }
+
+  greeted({ venue, origin, origins, time, times }, received) {
+    this.first = venue;
+    this.origins = origins ?? { [venue]: origin };
+    this.lag.reset(received - time);
+    this.lags.clear();
+    for (const [name, now] of Object.entries(times ?? {})) {
+      if (name === venue) continue;
+      this.lags.set(name, new Lag(this.lag));
+      this.lags.get(name).reset(received - now);
+    }
+  }
+
+  changed({ venue, origin }) {
+    if (venue in this.origins && origin) this.origins = { ...this.origins, [venue]: origin };
+  }
+
+  get names() {
+    return Object.keys(this.origins);
+  }
+
+  /** Whether a label has to say which venue something is of. */
+  get areSeveral() {
+    return this.names.length > 1;
+  }
+
+  /** The one text by which the page knows a venue: empty for the first one, also where it is named. */
+  idOf(name) {
+    return !name || name === this.first ? "" : name;
+  }
+
+  nameOf(id) {
+    return id || this.first;
+  }
+
+  /** What a reader sees of a venue: nothing where there is one alone. */
+  labelOf(id) {
+    return this.areSeveral ? this.nameOf(id) : "";
+  }
+
+  has(id) {
+    return !id || id in this.origins;
+  }
+
+  originOf(id) {
+    return this.origins[this.nameOf(id)];
+  }
+
+  /** Whether a venue's market has no such channel; not before the server has said so. */
+  isAbsent(channel, id = "") {
+    return this.originOf(id)?.absent?.includes(channel) ?? false;
+  }
+
+  lagOf(id) {
+    return this.lags.get(id) ?? this.lag;
+  }
+
+  /** Discard measurements after the page was hidden. */
+  forget() {
+    for (const lag of [this.lag, ...this.lags.values()]) lag.forget();
+  }
+}

@@ -1,0 +1,88 @@
+"""Several venues in a notebook: two embedded exchanges, a market of futures and one of spot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orderfox_nb.config import load_settings
+from orderfox_nb.engine import Engine
+from orderfox_nb.errors import BadValue, UnknownSymbol
+from orderfox_nb.market.connection import Market, connect
+from orderfox_nb.widgets import Dashboard, OrderBook, SymbolPicker
+from orderfox_nb.widgets.kernel import data as kernel_data
+from orderfox_nb.widgets.still import still as stills
+
+pytestmark = pytest.mark.widgets
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    source = "sim?symbols=1,sim?market=spot&symbols=2"
+    folder = tmp_path_factory.mktemp("venues")
+    settings = load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="", data_dir=folder)
+    engine = Engine(settings).start()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def market(engine: Engine) -> Iterator[Market]:
+    with Market(engine) as market:
+        yield market
+
+
+def test_a_symbol_is_named_with_its_venue_and_its_frames_say_which(market: Market) -> None:
+    assert list(market.venues) == ["sim", "sim-spot"]
+    assert market.symbols == market.venues["sim"].symbols == ("BTCUSDT",)
+    spot = market.venues["sim-spot"]
+    assert set(spot.symbols) == {"BTCUSDT", "ETHUSDT"}
+    assert spot.df.attrs["venue"] == "sim-spot"
+    assert [market[text].venue for text in ("btc", "sim:btc", "sim-spot:btc", "BTC/USDT:USDT")] == [
+        "sim", "sim", "sim-spot", "sim",
+    ]  # fmt: skip
+    assert repr(market["sim-spot:eth"]) == "<Symbol ETH/USDT of sim-spot>"
+    frame = market["sim-spot:ETHUSDT"].trades.df
+    assert (frame.attrs["venue"], frame.attrs["symbol"], frame.attrs["source"]) == (
+        "sim-spot", "ETHUSDT", "sim?market=spot&symbols=2",
+    )  # fmt: skip
+    assert market["BTCUSDT"].book.df.attrs["venue"] == "sim"
+    for text in ("ETHUSDT", "okx:BTCUSDT"):
+        with pytest.raises(UnknownSymbol):
+            _ = market[text]
+
+
+def test_widgets_read_and_draw_the_venue_that_they_show(
+    engine: Engine, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_data, "kernel_market", lambda: market)
+    monkeypatch.setattr("orderfox_nb.engine.shared_engine", lambda _: engine)
+    book = OrderBook(symbol="BTCUSDT", venue="sim-spot")
+    assert book.df.attrs["venue"] == "sim-spot"
+    assert len(SymbolPicker(venue="sim-spot").df) == 2
+    assert "SIMULATED · sim-spot:BTCUSDT" in book.to_static().alt
+    assert stills.fetch_frame("ETHUSDT", "ticker", venue="sim-spot")["symbol"] == "ETHUSDT"
+    book.venue = "okx"
+    with pytest.raises(BadValue, match="one of sim, sim-spot"):
+        _ = book.df
+
+
+def test_a_dashboard_shows_venues_side_by_side() -> None:
+    desk = Dashboard(symbols=["BTCUSDT", "BTCUSDT"], venue=["", "sim-spot"], rounding=[10, 5])
+    assert [panel.venue for panel in desk.page_state.panels] == [""] * 6 + ["sim-spot"] * 6
+    assert desk.page_state.given == ["venue", "rounding", "symbol"]
+    desk.venue = "sim-spot"
+    assert {panel.venue for panel in desk.page_state.panels} == {"sim-spot"}
+    # A row height belongs to the prices of the venue that it was chosen at.
+    assert desk.page_state.roundings == ["auto", "5"]
+    assert Dashboard(venue="sim-spot").chart.layer.venue == "sim-spot"
+    picker = SymbolPicker(favourites=["btc", "sim-spot:btcusdt", "BTC/USDT:USDT"])
+    assert picker.favourites == ["BTC", "sim-spot:BTCUSDT", "BTCUSDT"]
+
+
+def test_connect_takes_several_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERFOX_DATA_DIR", str(tmp_path))
+    with connect("sim,sim?market=spot") as market:
+        assert list(market.venues) == ["sim", "sim-spot"]
