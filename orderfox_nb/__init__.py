@@ -42,6 +42,7 @@ __all__ = [
     "__version__",
     "connect",
     "errors",
+    "import_recording",
     "open_recording",
     "sql",
     "widgets",
@@ -101,6 +102,22 @@ def sql(
     from orderfox_nb.market.tables import sql as ask  # noqa: PLC0415
 
     return ask(text, recordings, parameters=parameters)
+
+
+def import_recording(
+    *files: str | Path, out: str | Path, instruments: str | Path | None = None, symbol: str = ""
+) -> RecordedMarket:
+    """Import other people's recordings: ``import_recording("btcusdt.gz", out="recordings")["BTCUSDT"].trades.df``.
+
+    Args:
+        files: Raw frames, csv of Tardis or Binance Vision, hftbacktest's npz, or cryptofeed's captures, of one venue.
+        out: Folder to make the recording in.
+        instruments: The venue's answer to ``exchangeInfo``, for ticks and lots; else they follow from the numbers.
+        symbol: Of files that do not name theirs.
+    """
+    from orderfox_nb.market.importing import import_recording as import_market  # noqa: PLC0415
+
+    return import_market(*files, out=out, instruments=instruments, symbol=symbol)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

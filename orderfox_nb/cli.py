@@ -1,4 +1,5 @@
-"""The command ``orderfox``: ``serve`` the dashboard, ``record`` markets, or run the embedded exchange alone (``sim``).
+"""The command ``orderfox``: ``serve`` the dashboard, ``record`` markets, ``import`` recordings of others, or run the
+embedded exchange alone (``sim``).
 
 Options override the environment. A value that cannot be used is one line that names its variable, and exit code 2.
 """
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="orderfox",
-        description="Serve the order-flow dashboard, record markets, or run the embedded exchange alone.",
+        description="Serve the order-flow dashboard, record markets, import recordings, or run the embedded exchange.",
     )
     parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
@@ -99,6 +100,19 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--duration", type=_duration, help="how long, such as 90s, 10m or 8h (default: until Ctrl+C)")
     record.add_argument("--source", help="where data comes from, see below (default: ORDERFOX_SOURCE or sim)")
     record.set_defaults(run=_record)
+
+    importing = commands.add_parser(
+        "import",
+        help="make a recording from files of other recorders",
+        description="Make one recording from files of one venue: raw frames (<receive stamp> <frame> lines, also those "
+        "of hftbacktest and Tardis), Tardis csv, hftbacktest npz, Binance Vision zip or csv, and cryptofeed's raw "
+        "captures, plain or compressed. A format is known by its content.",
+    )
+    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files to import, in any order")
+    importing.add_argument("--out", type=Path, required=True, help="folder to make the recording in")
+    importing.add_argument("--instruments", type=Path, help="the venue's exchangeInfo as JSON, for ticks and lots")
+    importing.add_argument("--symbol", default="", help="symbol of files that do not name theirs")
+    importing.set_defaults(run=_import)
 
     # The command parses its own options; it is listed here for the help.
     commands.add_parser("sim", help="run the embedded exchange alone (orderfox sim --help)", add_help=False)
@@ -163,6 +177,22 @@ def _record(options: argparse.Namespace) -> int:
         print("orderfox: nothing was recorded", file=sys.stderr)
         return 1
     print(options.out / written[0])
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from orderfox_nb.market.importing import import_shown  # noqa: PLC0415
+
+    beside = options.instruments.expanduser() if options.instruments else None
+    files = [path.expanduser() for path in options.files]
+    try:
+        imported = import_shown(files, options.out.expanduser(), instruments=beside, symbol=options.symbol)
+    except (OrderFoxError, OSError) as error:
+        print(f"orderfox: {error}", file=sys.stderr)
+        return 1
+    for note in imported.notes:
+        print(f"orderfox: {note}", file=sys.stderr)
+    print(imported.folder)
     return 0
 
 

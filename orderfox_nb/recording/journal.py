@@ -78,6 +78,8 @@ class FileHead(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     created_us: int
     software: str
+    notes: tuple[str, ...] = ()
+    """Of an imported recording: what its files lack, and what of them could not be read."""
 
 
 class TopicRow(msgspec.Struct, frozen=True, kw_only=True):

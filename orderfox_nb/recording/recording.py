@@ -69,6 +69,8 @@ class RecordingInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of its files on disk."""
     digest: str
     """Names the data: equal events have an equal one."""
+    notes: Sequence[str] = ()
+    """Of an imported recording: what its files lack, and what of them could not be read."""
 
 
 class Recording:
@@ -289,6 +291,7 @@ class Recording:
             damaged_bytes=sum(damage.end - damage.offset for _, damage in self.files.damages),
             bytes=self.files.bytes,
             digest=digest.hexdigest(),
+            notes=head.notes,
         )
 
     def __repr__(self) -> str:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
-from orderfox_nb.core.events import Topic
 from orderfox_nb.errors import RecordingError
+from orderfox_nb.recording.building import Builder
 from orderfox_nb.recording.journal import SUFFIX
-from orderfox_nb.recording.reading import StateAt, state_at
+from orderfox_nb.recording.reading import state_at
 from orderfox_nb.recording.recording import Recording
-from orderfox_nb.recording.writer import Writer
-
-_BATCH_US: Final = 1_000_000
-_KEY_US: Final = 60_000_000
 
 
 def save(part: Recording, folder: Path, *, progress: Callable[[float], None] = lambda _done: None) -> Path:
@@ -37,29 +32,15 @@ def save(part: Recording, folder: Path, *, progress: Callable[[float], None] = l
     head = msgspec.structs.replace(
         part.files.head, recording=folder.name, number=0, created_us=part.start_us, version=part.files.head.version
     )
-    writer = Writer(folder, head)
-    states: dict[Topic, StateAt] = {}
-    keyed: dict[Topic, int] = {}
-    cut_us = part.start_us + _BATCH_US
+    builder = Builder(folder, head)
     whole_us = max(part.end_us - part.start_us, 1)
-    for seq, stamp_us, topic, event in part.events():
-        if stamp_us >= cut_us:
-            for other, state in states.items():
-                if stamp_us - keyed[other] >= _KEY_US:
-                    writer.keyframe(other, state.instrument, state.prelude(), cut_us)
-                    keyed[other] = stamp_us
-            writer.written(writer.cut(cut_us).write())
-            progress(min((cut_us - part.start_us) / whole_us, 1.0))
-            cut_us = stamp_us + _BATCH_US
-        if topic not in states:
+    for _, stamp_us, topic, event in part.events():
+        if builder.advance(stamp_us):
+            progress(min((stamp_us - part.start_us) / whole_us, 1.0))
+        if topic not in builder:
             known = state_at(part.files, topic, stamp_us)
-            instrument = known.instrument if known is not None else part.files.instrument(topic)
-            states[topic] = StateAt.empty(topic, instrument)
-            keyed[topic] = stamp_us
-            writer.opened(topic, instrument, stamp_us)
-        state = states[topic]
-        state.apply(event, seq, state.instrument)
-        writer.event(topic, state.instrument, event, stamp_us)
-    writer.written(writer.cut(part.end_us - 1).write())
+            builder.open(topic, known.instrument if known is not None else part.files.instrument(topic), stamp_us)
+        builder.put(topic, event, stamp_us)
+    builder.end(part.end_us - 1)
     progress(1.0)
     return folder

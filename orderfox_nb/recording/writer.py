@@ -66,10 +66,12 @@ class Writer:
     Args:
         folder: Of the recording; it exists.
         head: What each file says of the recording; its number counts on.
+        max_file_us: After which a new file begins; ten minutes by default.
     """
 
-    def __init__(self, folder: Path, head: FileHead) -> None:
+    def __init__(self, folder: Path, head: FileHead, *, max_file_us: int | None = None) -> None:
         self.folder = folder
+        self._max_file_us = MAX_FILE_US if max_file_us is None else max_file_us
         self.seq = 0
         """Number of the last event."""
         self.stamp_us = head.created_us
@@ -124,7 +126,7 @@ class Writer:
         )
         self._lines, self._keys, self._declares = [], [], False
         self._block += 1
-        if self._file_bytes >= MAX_FILE_BYTES or self.stamp_us - self._file_us >= MAX_FILE_US:
+        if self._file_bytes >= MAX_FILE_BYTES or self.stamp_us - self._file_us >= self._max_file_us:
             self._begin_file(self._file + 1)
         return batch
 
