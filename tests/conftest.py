@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +26,17 @@ def examples(count: int) -> settings:
 
 # What a test reads is not worth keeping; tests of the recorder ask for it.
 os.environ.setdefault("ORDERFOX_RECORDING", "off")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_is_left() -> Iterator[None]:
+    """Wait at the end for the servers that tests asked to stop."""
+    yield
+    if "tests.processes" in sys.modules:
+        from tests.processes import end_left
+
+        end_left()
+
 
 RECORDINGS = Path(os.environ.get("ORDERFOX_RECORDINGS", Path(__file__).parents[1].parent / "shared" / "data"))
 

@@ -315,10 +315,10 @@ def open_screen(browser: Chromium) -> OpenScreen:
 
     @asynccontextmanager
     async def open_screen(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> AsyncIterator[Screen]:
-        async with browser.profile(
-            viewport={"width": width, "height": height}, color_scheme="dark", **options
-        ) as context:
+        # The size is the page's and not the profile's, so that pages of all sizes share what is compiled.
+        async with browser.profile(color_scheme="dark", **options) as context:
             screen = Screen(await context.new_page())
+            await screen.page.set_viewport_size({"width": width, "height": height})
             screen.page.set_default_timeout(PATIENCE_S * 1000)
             await screen.page.goto(url)
             try:
@@ -340,7 +340,7 @@ def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     child = Child(command, "OrderFox is at", folder / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
+    child.leave()
 
 
 PANELS_CELL = """\
@@ -378,7 +378,7 @@ def panels(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     child = Child(command, "OrderFox is at", Path(folder) / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
+    child.leave()
 
 
 @pytest.fixture
@@ -397,4 +397,4 @@ def start_served(chromium: str, tmp_path: Path) -> Iterator[StartServed]:
 
     yield start
     for child in children:
-        child.end()
+        child.leave()

@@ -27,7 +27,7 @@ def plain_voila(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     child = Child(command, "is running at", folder / "log", environment)
     wait_for_port(port)
     yield f"http://127.0.0.1:{port}/"
-    child.end()
+    child.leave()
 
 
 async def test_without_a_server_of_ours_the_kernel_carries_the_same_frames(plain_voila: str, open_screen: OpenScreen):

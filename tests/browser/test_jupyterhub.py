@@ -58,7 +58,7 @@ def hub(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     command = [sys.executable, "-m", "jupyterhub", "--config", str(config)]
     child = Child(command, "JupyterHub is now running", folder / "log", {"ORDERFOX_URL": ""})
     yield f"http://127.0.0.1:{ports['port']}/many/", folder
-    child.end()
+    child.leave()
 
 
 class Frames:

@@ -181,7 +181,7 @@ def boxes(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     child = Child(command, "OrderFox is at", Path(folder) / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
+    child.leave()
 
 
 NAMES = """() => [0, 1, 2].map((cell) => {

@@ -26,7 +26,7 @@ def address(chromium: str, tmp_path: Path) -> Iterator[str]:
     child = Child(command, "OrderFox is at", tmp_path / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
+    child.leave()
 
 
 def said(screen: Screen) -> dict[str, str]:

@@ -87,7 +87,7 @@ def pictured(chromium: str, folder: Path) -> Iterator[str]:
     child = Child(command, "OrderFox is at", folder / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
+    child.leave()
 
 
 async def test_a_picture_shows_what_the_screen_does_of_a_panel_and_of_a_chart(

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,7 +13,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import msgspec
-import psutil
 import pytest
 from aiohttp import ClientSession
 from jupyter_server.auth.identity import IdentityProvider
@@ -29,6 +24,7 @@ from orderfox_nb.desk.desks import Desks
 from orderfox_nb.server.bounded_server import BoundedServer
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
+from tests.processes import Child
 from tests.server.scripted import PreludeFeed
 
 TOKEN = "a-token-of-the-test"
@@ -148,38 +144,6 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     return served
 
 
-class Child:
-    """A server in a process of its own."""
-
-    def __init__(self, command: list[str], ready: str, log: Path, environment: dict[str, str]) -> None:
-        self.log = log
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
-        deadline = time.monotonic() + 120
-        while ready not in self.text:
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.end()
-                raise AssertionError(f"{command} did not start:\n{self.text}")
-            time.sleep(0.05)
-        self.ps = psutil.Process(self.process.pid)
-
-    @property
-    def text(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def end(self) -> bool:
-        """Stop it and return whether it ended by itself."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(30)
-            return False
-        return True
-
-
 def wait_for_port(port: int) -> None:
     """Wait until the port answers: Jupyter prints its address a little earlier."""
     deadline = time.monotonic() + 60
@@ -227,7 +191,7 @@ def dashboard(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tup
         "--source", "sim?symbols=3", "--base-url", "/desk/", CORS_ORIGINS="https://friend.example"
     )
     yield child, address
-    child.end()
+    child.leave()
 
 
 @pytest.fixture(scope="session")
@@ -242,7 +206,7 @@ def kernel_dashboard(start_dashboard: Callable[..., tuple[Child, str]]) -> Itera
         CORS_ORIGINS="https://friend.example",
     )
     yield child, address
-    child.end()
+    child.leave()
 
 
 @pytest.fixture(scope="session")
@@ -288,4 +252,4 @@ def jupyter(start_jupyter: Callable[..., tuple[Child, str]]) -> Iterator[tuple[C
     """``jupyter server`` under a prefix, with our extension."""
     child, address = start_jupyter()
     yield child, address
-    child.end()
+    child.leave()

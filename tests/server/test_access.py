@@ -117,7 +117,7 @@ def public_jupyter(start_jupyter: Callable[..., tuple[Child, str]]) -> Iterator[
     """``jupyter server`` whose market data anybody may read."""
     child, address = start_jupyter("--OrderFoxApp.public=True")
     yield child, address
-    child.end()
+    child.leave()
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def crowded(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tuple
         ORDERFOX_HOSTS="desk.example",
     )
     yield child, address
-    child.end()
+    child.leave()
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ def greedy(start_dashboard: Start, tmp_path_factory: pytest.TempPathFactory) -> 
         ORDERFOX_TRUSTED_PROXIES="127.0.0.1",
     )
     yield child, address
-    child.end()
+    child.leave()
 
 
 async def open_kernel(session: ClientSession, address: str) -> tuple[str, list[str]]:

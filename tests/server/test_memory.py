@@ -60,7 +60,7 @@ def abused(
         ORDERFOX_MAX_CLIENT_KEYS=str(MAX_FRAMES),
     )
     yield child, address, history
-    child.end()
+    child.leave()
     history.close()
 
 

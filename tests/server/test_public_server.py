@@ -42,7 +42,7 @@ def public(
         path.write_text(text)
     child, address = start_dashboard("--source", "sim?symbols=2", JUPYTER_PATH=str(shared))
     yield child, address
-    child.end()
+    child.leave()
 
 
 async def ask(address: str, path: str, *, method: str = "GET", headers: str = "") -> tuple[int, str]:

@@ -84,7 +84,7 @@ def deployed(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tupl
         ORDERFOX_MAX_CLIENT_SOCKETS=str(MAX_SOCKETS),
     )
     yield child, address
-    child.end()
+    child.leave()
 
 
 @pytest.fixture(params=[nginx, caddy], ids=lambda proxy: proxy.__name__)

@@ -23,7 +23,7 @@ def played(start_dashboard: Callable[..., tuple[Child, str]], recordings: Path) 
     tape = recordings / "usdm_btcusdt_20240808.gz"
     child, address = start_dashboard("--source", f"tape:{tape}?speed=max", "--preheat", "0")
     yield address
-    child.end()
+    child.leave()
 
 
 async def frames_until_still(address: str, *, quiet_s: float = 4.0) -> list[dict[str, Any]]:

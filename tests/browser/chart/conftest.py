@@ -80,7 +80,7 @@ def charts(chromium: str, picture_path: Path, tmp_path_factory: pytest.TempPathF
     child = Child(command, "OrderFox is at", folder / "log", environment)
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
-    child.end()
+    child.leave()
 
 
 class Charts:

@@ -84,7 +84,7 @@ def running_lab(folder: Path, *, extension: bool = True) -> Iterator[Lab]:
         wait_for_port(urlparse(address).port or 0)
         yield Lab(f"{address}/hub/", root)
     finally:
-        child.end()
+        child.leave()
 
 
 @pytest.fixture(scope="package")
