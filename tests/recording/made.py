@@ -17,11 +17,9 @@ SECOND_US = 1_000_000
 START_US = 1_700_000_000_000_000
 
 
-def record(folder: Path, seconds: int, *, key_every: int = 20, seed: int = 3) -> dict[int, dict[Topic, str]]:
-    """Write a recording and return the digest of each fold at the end of each second."""
-    folder.mkdir(parents=True, exist_ok=True)
-    chance = random.Random(seed)
-    head = FileHead(
+def head_of(folder: Path, start_us: int = START_US) -> FileHead:
+    """Return what the files of a recording say of it."""
+    return FileHead(
         version=SCHEMA_VERSION,
         recording=folder.name,
         number=0,
@@ -31,10 +29,16 @@ def record(folder: Path, seconds: int, *, key_every: int = 20, seed: int = 3) ->
         unbroken_trades=True,
         absent=(),
         epoch="",
-        created_us=START_US,
+        created_us=start_us,
         software="test",
     )
-    writer = Writer(folder, head)
+
+
+def record(folder: Path, seconds: int, *, key_every: int = 20, seed: int = 3) -> dict[int, dict[Topic, str]]:
+    """Write a recording and return the digest of each fold at the end of each second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chance = random.Random(seed)
+    writer = Writer(folder, head_of(folder))
     folds = {topic: fold_for(topic, BTC) for topic in (BOOK, TRADES)}
     digests: dict[int, dict[Topic, str]] = {}
 

@@ -29,14 +29,13 @@ from orderfox_nb.core.events import (
 )
 from orderfox_nb.core.instrument import whole_market
 from orderfox_nb.errors import BadValue, MissingExtra, RecordingError
-from orderfox_nb.recording.journal import SCHEMA_VERSION, FileHead
 from orderfox_nb.recording.ring import prune, writing
 from orderfox_nb.recording.tables.exact import exact_integers
 from orderfox_nb.recording.tables.schema import COLUMNS
 from orderfox_nb.recording.tables.views import SELECTIONS
 from orderfox_nb.recording.writer import Writer
 from tests.desk.scripted import BTC, VENUE, delta, live, snapshot, ticker, trade
-from tests.recording.made import SECOND_US, START_US, TRADES, record
+from tests.recording.made import SECOND_US, START_US, TRADES, head_of, record
 
 pytestmark = pytest.mark.core
 
@@ -48,20 +47,7 @@ class Journal:
         folder.mkdir(parents=True)
         self.folder = folder
         self.now_us = start_us
-        head = FileHead(
-            version=SCHEMA_VERSION,
-            recording=folder.name,
-            number=0,
-            venue=VENUE,
-            source=VENUE,
-            simulated=True,
-            unbroken_trades=True,
-            absent=(),
-            epoch="",
-            created_us=start_us,
-            software="test",
-        )
-        self.writer = Writer(folder, head)
+        self.writer = Writer(folder, head_of(folder, start_us))
 
     def put(self, topic: Topic, *events: Event) -> None:
         if topic not in self.writer:
