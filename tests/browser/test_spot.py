@@ -40,7 +40,9 @@ async def test_what_a_spot_market_does_not_have_is_not_shown_as_unknown(
         await screen.wait_data("badge", worst="live")
         # A server that reads another one may learn only later what its market has.
         for absent, panes in ((["mark"], "volume liquidations"), (["mark", "liquidations"], "volume")):
-            await screen.link(f"(link.hello.origin.absent = {absent}) && link.status({{ message: '' }}) === undefined")
+            await screen.link(
+                f"(link.venues.originOf('').absent = {absent}) && link.status({{ message: '' }}) === undefined"
+            )
             await screen.wait_data("chart", panes=panes)
         await screen.wait_data("liquidations", state="absent")
         screen.check_clean()

@@ -1,11 +1,12 @@
 // The symbol lists of the server's venues as one: rows of all of them, each with its venue.
 
 const SYMBOLS = { symbol: "*", stream: "symbols", parameters: {} };
-const COLUMNS = 7;
+const LIST_COLUMNS = 7;
 
 /** Columns of several symbols frames, and one more of the venues; `frames` are [venue, frame] in the venues' order. */
 export function joinedLists(frames) {
-  const columns = Array.from({ length: COLUMNS }, (_, at) => frames.flatMap(([, { symbols }]) => symbols[at] ?? []));
+  const columnOf = (at) => frames.flatMap(([, { symbols }]) => symbols[at] ?? []);
+  const columns = Array.from({ length: LIST_COLUMNS }, (_, at) => columnOf(at));
   return [...columns, frames.flatMap(([venue, { symbols }]) => symbols[0].map(() => venue))];
 }
 
