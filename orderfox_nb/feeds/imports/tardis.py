@@ -40,6 +40,7 @@ _SIGNS: Final[tuple[tuple[str, Channel], ...]] = (
 _NO_IDS: Final = "the format has no update ids, so a missing update cannot be seen"
 
 _Cells = Mapping[str, str]
+_Key = tuple[str, ...]
 
 
 class TardisReader:
@@ -75,34 +76,58 @@ class TardisReader:
             self.facts.lacks["book"] = _NO_IDS + part
         elif self._channel == "trades":
             self.facts.lacks["trades"] = "whether the ids have no holes is not known, so a missing trade cannot be seen"
+        yield from self._levels(lines) if "is_snapshot" in self._columns else self._single(lines)
+        self.facts.corruption, self.facts.cut_off = self._input.corruption, self._input.cut_off
+
+    def _single(self, lines: Iterator[Line]) -> Iterator[Row]:
+        """Yield the events of a file in which each line is one."""
         stamp_us = 0
-        group: list[tuple[int, _Cells]] = []
-        group_key: tuple[str, ...] = ()
         for line in lines:
             if not line.text.strip():
                 continue
             try:
                 cells = self._cells(line)
-                key = (cells["symbol"], cells["local_timestamp"], cells["timestamp"], cells.get("is_snapshot", ""))
-                if "is_snapshot" not in cells:
-                    stamp_us = whole(cells["local_timestamp"])
-                    for item in self._items(cells, stamp_us):
-                        yield Row(stamp_us, item)
-                    continue
-                # A line that cannot be read ends a group: its update is not whole.
+                stamp_us = whole(cells["local_timestamp"])
+                items = list(self._items(cells, stamp_us))
+            except (ValueError, KeyError) as error:
+                yield Row(stamp_us, Unreadable(line.number, short(str(error)), self._channel))
+                continue
+            yield from (Row(stamp_us, item) for item in items)
+
+    def _levels(self, lines: Iterator[Line]) -> Iterator[Row]:
+        """Yield the changes of a book: the lines of one moment are one, or none where one is bad."""
+        stamp_us = 0
+        group: list[_Cells] = []
+        group_key: _Key | None = None
+        spoiled: set[_Key | None] = set()
+        spoils_next = False
+        for line in lines:
+            if not line.text.strip():
+                continue
+            key = None
+            try:
+                cells = self._cells(line)
+                key = (cells["symbol"], cells["local_timestamp"], cells["timestamp"], cells["is_snapshot"])
                 _check_level(cells)
             except (ValueError, KeyError) as error:
-                group = []
+                if group and key is not None and key != group_key:
+                    yield from self._book(group)
+                # A line without its moment belongs to the change before or to the one behind.
+                group, group_key, spoiled, spoils_next = [], key or group_key, {key or group_key}, key is None
                 yield Row(stamp_us, Unreadable(line.number, short(str(error)), self._channel))
+                continue
+            if key not in spoiled and spoils_next:
+                spoiled.add(key)
+                spoils_next = False
+            if key in spoiled:
                 continue
             if group and key != group_key:
                 yield from self._book(group)
                 group = []
             group_key, stamp_us = key, whole(cells["local_timestamp"])
-            group.append((line.number, cells))
+            group.append(cells)
         if group and not self._input.cut_off:
             yield from self._book(group)
-        self.facts.corruption, self.facts.cut_off = self._input.corruption, self._input.cut_off
 
     def _cells(self, line: Line) -> _Cells:
         values = line.text.decode().split(",")
@@ -198,13 +223,13 @@ class TardisReader:
             update_id=self._ids.follow(cells["symbol"], stamp_us)[1],
         )
 
-    def _book(self, group: Sequence[tuple[int, _Cells]]) -> Iterator[Row]:
+    def _book(self, group: Sequence[_Cells]) -> Iterator[Row]:
         """Yield the update, or the snapshot, that rows of one moment are."""
-        cells = group[0][1]
-        symbol, stamp_us, time_us = cells["symbol"], whole(cells["local_timestamp"]), whole(group[-1][1]["timestamp"])
+        cells = group[0]
+        symbol, stamp_us, time_us = cells["symbol"], whole(cells["local_timestamp"]), whole(group[-1]["timestamp"])
         previous_id, update_id = self._ids.follow(symbol, stamp_us)
         sides = {
-            side: raw_levels([(price(row["price"]), amount(row["amount"])) for _, row in group if row["side"] == side])
+            side: raw_levels([(price(row["price"]), amount(row["amount"])) for row in group if row["side"] == side])
             for side in ("bid", "ask")
         }
         if cells["is_snapshot"] == "true":
