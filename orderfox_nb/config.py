@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """Gigabytes that the recordings of what is read may take, ``off`` for none."""
     recording_hours: float = Field(24, alias="ORDERFOX_RECORDING_HOURS", gt=0, le=100_000)
     """After so many hours the oldest recordings are deleted."""
+    history: str = Field("1", alias="ORDERFOX_HISTORY")
+    """Gigabytes that the past which was fetched may take on disk, ``off`` to keep none."""
     debug: bool = Field(False, alias="DEBUG")
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""
@@ -98,9 +100,9 @@ class Settings(BaseSettings):
             raise ValueError("expected a URL such as https://host")
         return value.rstrip("/")
 
-    @field_validator("recording")
+    @field_validator("recording", "history")
     @classmethod
-    def _recording_parses(cls, value: str) -> str:
+    def _gigabytes_parse(cls, value: str) -> str:
         text = value.strip().lower()
         if text != "off" and not (re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) and float(text) > 0):
             raise ValueError("expected off, or gigabytes such as 4")
@@ -143,6 +145,11 @@ class Settings(BaseSettings):
     def recording_bytes(self) -> int:
         """How much the recordings may take, 0 for none."""
         return 0 if self.recording == "off" else round(float(self.recording) * 1e9)
+
+    @property
+    def history_bytes(self) -> int:
+        """How much the fetched past may take, 0 for none."""
+        return 0 if self.history == "off" else round(float(self.history) * 1e9)
 
     @property
     def host_names(self) -> tuple[str, ...]:

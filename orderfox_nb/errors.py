@@ -290,7 +290,17 @@ class RateLimited(VenueRefused):
 
 
 class NoPast(FeedError):
-    """A past that the source does not keep, or does not know."""
+    """A past that the source does not keep, or does not know.
+
+    Args:
+        venue: Name of the venue.
+        reason: What is not kept.
+        since_us: From when on it is kept, 0 where that is not known.
+    """
+
+    def __init__(self, venue: str, reason: str, *, since_us: int = 0) -> None:
+        super().__init__(venue, reason)
+        self.since_us = since_us
 
 
 class MalformedFrame(FeedError):

@@ -46,6 +46,8 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     needs_interval: bool = False
     summed: bool = False
     """The past is also known as sums by interval, which the fold accepts beside the events."""
+    is_past: bool = False
+    """Its events, one after the other, are its past; else they are states, of which the next replaces the last."""
     by_period: bool = False
     """The past is also known at the start of each interval."""
     coverage: Coverage = "complete"
@@ -85,6 +87,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="trades",
             title="Trades",
             fold=lambda instrument, _: TapeState(instrument),
+            is_past=True,
             joins=True,
             # A small symbol trades less than once a minute at night: its neighbours show silence.
             neighbour_checks=2,  # what a kline shows was traded, the tape has within 100 ms
@@ -93,6 +96,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="candles",
             title="Candles",
             fold=CandleState,
+            is_past=True,
             needs_interval=True,
             # Klines are sent when there are trades.
             neighbour_checks=2,  # a kline follows a trade within 250 ms
@@ -102,6 +106,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             title="Liquidations",
             fold=lambda instrument, _: LiquidationState(instrument),
             market_fold=lambda: LiquidationState(None),
+            is_past=True,
             coverage="sampled",
             sparse=True,
             summed=True,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -27,13 +29,17 @@ from orderfox_nb.desk.frames import FrameHub, FrameReader, Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
 from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.ranges import Ranges
 from orderfox_nb.desk.reader import EventReader
+from orderfox_nb.desk.recorded_past import RecordedPast
 from orderfox_nb.desk.recorder import Recorder
 from orderfox_nb.desk.streams.base import Sources
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Feed
+from orderfox_nb.feeds.past import RangedPast
+from orderfox_nb.recording.past_files import PastFiles
 from orderfox_nb.views.contract import QualityAnswer, RecordingHealth, TopicHealth, TopicQuality, VenueHealth
 from orderfox_nb.views.quality import topic_quality
 
@@ -83,6 +89,18 @@ class Desk:
             closed=self.recorder.closed,
         )
         self.history = VolumeHistory(feed, self._clock)
+        self.ranges: RangedPast = (
+            feed
+            if isinstance(feed, RangedPast)
+            else Ranges(
+                feed,
+                self.catalogue,
+                RecordedPast(settings.data_dir / "recordings", self._clock),
+                PastFiles(settings.data_dir / "history", max_bytes=settings.history_bytes),
+                partial(_run_name, settings),
+            )
+        )
+        """Ranges of the past; another server joins its own."""
         self.answers = Answers(self.hub, self.catalogue, self.history)
         self._sources = Sources(self.catalogue, self.history, self._clock, self.now_us, self._served)
         self._frames = FrameHub(self.hub, clock=self._clock, recipe=self._recipe)
@@ -257,6 +275,17 @@ def topic_health(state: TopicState) -> TopicHealth:
         lapses=len(state.quality.intervals()),
         lost=state.quality.lapses.lost,
     )
+
+
+def _run_name(settings: Settings, origin: Origin) -> str:
+    """Name the run of a venue whose past may be kept, empty for none: another run's past is another one."""
+    if origin.recorded or not settings.history_bytes:
+        return ""
+    if origin.simulated:
+        # Another version may simulate another market.
+        return f"{origin.venue}-{origin.epoch}-{__version__}" if origin.epoch else ""
+    hosts = [getattr(settings, name) for name in type(settings).model_fields if name.endswith("_base_url")]
+    return f"{origin.venue}-{hashlib.blake2b(repr(hosts).encode(), digest_size=6).hexdigest()}"
 
 
 def _list_path(feed: Feed, folder: Path) -> Path:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -86,6 +86,34 @@ class Past(Protocol):
         Raises:
             BadValue: Another venue's topic, no such channel, or bounds that its events do not have.
             NoPast: The past is not kept here, or not known.
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked.
+        """
+        ...
+
+
+class RangePage(msgspec.Struct, frozen=True):
+    """The first part of a range of the past: all of its events, or why there are none."""
+
+    end_us: int
+    """Up to where the range is answered; the next page begins there."""
+    events: Sequence[Event] = ()
+    """Oldest first; of bars that are still open the last one."""
+    source: Literal["venue", "recording", ""] = "venue"
+    """Where the events were read; empty where the part is missing."""
+    reason: str = ""
+    """Why it is missing."""
+
+
+@runtime_checkable
+class RangedPast(Protocol):
+    """Answers ranges of the past, joined from all that is known of them."""
+
+    async def range_page(self, topic: Topic, start_us: int, end_us: int) -> RangePage:
+        """Return the first part of a range, which is never empty.
+
+        Raises:
+            BadValue: Another venue's topic, no such channel, or an end that is not after the start.
             UnknownSymbol: The venue does not list the symbol.
             FeedError: The venue cannot be asked.
         """

@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 import msgspec
 
 from orderfox_nb.analytics.studies import LIVE_CANDLES, Study
 from orderfox_nb.core.events import Candle, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
+from orderfox_nb.core.moments import Moment, moment_us
+from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.engine import Engine
+from orderfox_nb.errors import BadValue
+from orderfox_nb.feeds.past import RangePage
 from orderfox_nb.market.across import across_threads
 from orderfox_nb.market.callbacks import Callback, Subscription
 from orderfox_nb.market.frames import (
@@ -22,15 +26,47 @@ from orderfox_nb.market.frames import (
     liquidations_frame,
     mark_frame,
     open_interest_frame,
+    origin_attributes,
     study_frame,
     trades_frame,
 )
 from orderfox_nb.market.held import HeldTopics
+from orderfox_nb.market.history import (
+    candles_history,
+    funding_history,
+    liquidations_history,
+    mark_history,
+    open_interest_history,
+    trades_history,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Item = TypeVar("Item", bound=Event)
+
+_PAGE_S: Final = 120.0
+
+
+class EngineRanges:
+    """Reads ranges of the past on the engine's loop."""
+
+    def __init__(self, engine: Engine, venue: str) -> None:
+        self._engine = engine
+        self._desk = engine.desks.of(venue)
+
+    def now_us(self) -> int:
+        return self._desk.now_us()
+
+    def moment_us(self, moment: Moment, name: str) -> int:
+        return moment_us(moment, now_us=self.now_us(), name=name)
+
+    def page(self, topic: Topic, start_us: int, end_us: int) -> RangePage:
+        # A page waits for the venue's request budget, and is sent again where it is used up.
+        return self._engine.run(self._desk.ranges.range_page(topic, start_us, end_us), timeout_s=_PAGE_S)
+
+    def attributes(self, topic: Topic) -> dict[str, Any]:
+        return {"symbol": topic.symbol, **origin_attributes(self._desk.origin)}
 
 
 class SymbolChannel(Generic[Item]):
@@ -54,6 +90,15 @@ class SymbolChannel(Generic[Item]):
     @property
     def topic(self) -> Topic:
         return Topic(*self._market, self.name, self._interval)
+
+    @property
+    def _ranges(self) -> EngineRanges:
+        return EngineRanges(self._engine, self._market[0])
+
+    def _by_period(self, period: str) -> Topic:
+        """Return the topic of the values at the start of each period."""
+        check_timeframe(period, "period")
+        return msgspec.structs.replace(self.topic, interval=period)
 
     def _view(self) -> tuple[Any, dict[str, Any]]:
         """Return the fold's view and the contents of ``df.attrs``, read together on the engine's loop."""
@@ -99,6 +144,23 @@ class TradesChannel(SymbolChannel[Trade]):
         """Newest trades, oldest first, by time: id, price, size, aggressor, notional."""
         return trades_frame(*self._view())
 
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return the trades of a range.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+
+        Returns:
+            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start.
+            FeedError: The venue cannot be asked.
+        """
+        return trades_history(self._ranges, self.topic, start, end)
+
 
 class CandlesChannel(SymbolChannel[Candle]):
     """Bars of one timeframe: ``df`` has the newest 1,500, ``async for candle in …`` yields the venue's updates."""
@@ -112,6 +174,23 @@ class CandlesChannel(SymbolChannel[Candle]):
         """Bars by open time: open, high, low, close, volume, quote_volume, taker_buy_volume, trades, closed."""
         return candles_frame(*self._view())
 
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return the bars that open in a range, the open one among them.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+
+        Returns:
+            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start.
+            FeedError: The venue cannot be asked.
+        """
+        return candles_history(self._ranges, self.topic, start, end)
+
 
 class LiquidationsChannel(SymbolChannel[Liquidation]):
     """Liquidated orders: ``df`` has the newest 1,000; ``df.attrs`` says that the stream is sampled where it is."""
@@ -123,6 +202,23 @@ class LiquidationsChannel(SymbolChannel[Liquidation]):
     def df(self) -> pd.DataFrame:
         """Orders by time, oldest first: liquidated (long or short), side, price, size, notional."""
         return liquidations_frame(*self._view())
+
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return the liquidated orders of a range; what was recorded where the venue has no history of them.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+
+        Returns:
+            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start.
+            FeedError: The venue cannot be asked.
+        """
+        return liquidations_history(self._ranges, self.topic, start, end)
 
 
 class BookChannel(SymbolChannel[Any]):
@@ -163,6 +259,24 @@ class MarkChannel(SymbolChannel[MarkPrice]):
         """One row by time: mark, index, funding (fraction, NaN without funding), next_funding."""
         return mark_frame(*self._view())
 
+    def history(self, start: Moment = "-1d", end: Moment | None = None, *, period: str = "1m") -> pd.DataFrame:
+        """Return mark and index price at the start of each period of a range.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+            period: A timeframe such as ``1m``.
+
+        Returns:
+            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start, or no timeframe.
+            FeedError: The venue cannot be asked.
+        """
+        return mark_history(self._ranges, self._by_period(period), start, end)
+
 
 class FundingChannel(SymbolChannel[MarkPrice]):
     """The current funding: ``df`` is one row, ``async for mark in …`` yields a mark price when the funding changes."""
@@ -174,6 +288,23 @@ class FundingChannel(SymbolChannel[MarkPrice]):
     def df(self) -> pd.DataFrame:
         """One row by time: funding (fraction), next_funding; none where the contract has no funding."""
         return funding_frame(*self._view())
+
+    def history(self, start: Moment = "-30d", end: Moment | None = None) -> pd.DataFrame:
+        """Return the funding rates that were paid in a range, by the time of the payment.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+
+        Returns:
+            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start.
+            FeedError: The venue cannot be asked.
+        """
+        return funding_history(self._ranges, self.topic, start, end)
 
     async def __aiter__(self) -> AsyncGenerator[MarkPrice, None]:
         """Yield the next mark price, and then each one whose funding has changed."""
@@ -194,6 +325,34 @@ class InterestChannel(SymbolChannel[OpenInterest]):
     def df(self) -> pd.DataFrame:
         """One row by time: open_interest in base quantity."""
         return open_interest_frame(*self._view())
+
+    def history(self, start: Moment = "-7d", end: Moment | None = None, *, period: str = "1h") -> pd.DataFrame:
+        """Return the open contracts at the start of each period of a range.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+            period: A timeframe such as ``1h``; venues have some of them.
+
+        Returns:
+            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start, or no timeframe.
+            FeedError: The venue cannot be asked.
+        """
+        return open_interest_history(self._ranges, self._by_period(period), start, end)
+
+
+def check_timeframe(text: str, name: str = "timeframe") -> None:
+    """Check a timeframe.
+
+    Raises:
+        BadValue: Not one of the timeframes.
+    """
+    if text not in TIMEFRAME_US:
+        raise BadValue(name, text, "one of " + " ".join(TIMEFRAME_US))
 
 
 class StudyView:

@@ -8,13 +8,13 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, overload
 
 from orderfox_nb.analytics.studies import check_study
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.instrument import Instrument, whole_market
+from orderfox_nb.core.moments import Moment
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.engine import Engine, shared_engine
 from orderfox_nb.errors import BadValue, VenueUnreachable
@@ -29,6 +29,7 @@ from orderfox_nb.market.channels import (
     StudyView,
     TickerChannel,
     TradesChannel,
+    check_timeframe,
 )
 from orderfox_nb.market.frames import symbols_frame
 from orderfox_nb.market.held import HeldTopics
@@ -198,15 +199,31 @@ class Symbol:
     def venue(self) -> str:
         return self._desk.venue
 
-    def candles(self, timeframe: str = "1m") -> CandlesChannel:
-        """Return the bars of a timeframe.
+    @overload
+    def candles(self, timeframe: str = "1m") -> CandlesChannel: ...
+    @overload
+    def candles(self, timeframe: str, *, start: Moment, end: Moment | None = None) -> pd.DataFrame: ...
+    def candles(
+        self, timeframe: str = "1m", *, start: Moment | None = None, end: Moment | None = None
+    ) -> CandlesChannel | pd.DataFrame:
+        """Return the bars of a timeframe: as they are now, or with a start those of a range.
+
+        Args:
+            timeframe: Such as ``1m``.
+            start: Of a range, see ``CandlesChannel.history``: its DataFrame is returned.
+            end: Of the range, now by default.
 
         Raises:
-            BadValue: Not one of the timeframes.
+            BadValue: Not one of the timeframes, or no range.
+            FeedError: The venue cannot be asked.
         """
-        if timeframe not in TIMEFRAME_US:
-            raise BadValue("timeframe", timeframe, "one of " + " ".join(TIMEFRAME_US))
-        return CandlesChannel(*self._topics, timeframe)
+        check_timeframe(timeframe)
+        channel = CandlesChannel(*self._topics, timeframe)
+        if start is not None:
+            return channel.history(start, end)
+        if end is not None:
+            raise BadValue("end", end, "a start as well")
+        return channel
 
     def study(self, name: str, timeframe: str = "") -> StudyView:
         """Return a study, for those that need one at a timeframe.

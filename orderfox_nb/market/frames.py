@@ -112,11 +112,14 @@ def day_frame(ticker: Ticker | Sequence[Ticker] | None, attributes: dict[str, An
     return _latest(columns, known, attributes)
 
 
-def mark_frame(mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return mark and index price with the coming funding as a row by its time."""
+def mark_frame(
+    mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any], *, with_funding: bool = True
+) -> pd.DataFrame:
+    """Return mark and index price as a row by its time, with the coming funding."""
     known = _known(mark)
     columns = {"mark": [event.mark_price for event in known], "index": [event.index_price for event in known]}
-    return _with_funding(_latest(columns, known, attributes), known)
+    frame = _latest(columns, known, attributes)
+    return _with_funding(frame, known) if with_funding else frame
 
 
 def funding_frame(mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any]) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from orderfox_nb.core.events import (
     Trade,
 )
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.moments import Moment
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.quality import QualityTracker
 from orderfox_nb.errors import BadValue
@@ -41,7 +42,9 @@ from orderfox_nb.market.frames import (
     origin_attributes,
     trades_frame,
 )
-from orderfox_nb.recording.recording import Moment, RecordedEvent, Recording, RecordingInfo
+from orderfox_nb.market.history import candles_history, liquidations_history, trades_history
+from orderfox_nb.market.recorded_ranges import RecordingRanges
+from orderfox_nb.recording.recording import RecordedEvent, Recording, RecordingInfo
 from orderfox_nb.recording.recording import open_recording as open_files
 from orderfox_nb.recording.saving import save
 from orderfox_nb.recording.tables.query import query
@@ -189,16 +192,27 @@ class RecordedSymbol:
         """The record of the symbol, as it was first recorded."""
         return self.recording.instruments[self.symbol]
 
-    def candles(self, timeframe: str = "1m") -> RecordedCandles:
-        """Return the bars of a timeframe.
+    @overload
+    def candles(self, timeframe: str = "1m") -> RecordedCandles: ...
+    @overload
+    def candles(self, timeframe: str, *, start: Moment, end: Moment | None = None) -> pd.DataFrame: ...
+    def candles(
+        self, timeframe: str = "1m", *, start: Moment | None = None, end: Moment | None = None
+    ) -> RecordedCandles | pd.DataFrame:
+        """Return the bars of a timeframe, with a start those of a range.
 
         Raises:
-            BadValue: A timeframe that was not recorded.
+            BadValue: A timeframe that was not recorded, or no range.
         """
         known = [topic.interval for topic in self.recording.topics if topic.channel == "candles"]
         if timeframe not in known:
             raise BadValue("timeframe", timeframe, "one that is recorded: " + (" ".join(known) or "none is"))
-        return RecordedCandles(self.recording, self.symbol, "candles", Candle, timeframe)
+        channel = RecordedCandles(self.recording, self.symbol, "candles", Candle, timeframe)
+        if start is not None:
+            return channel.history(start, end)
+        if end is not None:
+            raise BadValue("end", end, "a start as well")
+        return channel
 
     def __repr__(self) -> str:
         return f"<Symbol {self.symbol} of {self.recording!r}>"
@@ -267,6 +281,14 @@ class RecordedTrades(RecordedChannel[Trade]):
         """Every trade of the part by time; of a whole recording also those that the venue sent for a start."""
         return trades_frame(*self._read())
 
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return the trades of a range, of its complete parts alone; see the live channel's ``history``.
+
+        Raises:
+            BadValue: No time, or an end that is not after the start.
+        """
+        return trades_history(RecordingRanges(self._recording), self.topic, start, end)
+
 
 class RecordedCandles(RecordedChannel[Candle]):
     """Bars of one timeframe, as the venue's klines had them last."""
@@ -280,6 +302,14 @@ class RecordedCandles(RecordedChannel[Candle]):
             ring.put(bar)
         return candles_frame(ring.columns(len(bars)), attributes)
 
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return the closed bars of a range, of its complete parts alone; see the live channel's ``history``.
+
+        Raises:
+            BadValue: No time, or an end that is not after the start.
+        """
+        return candles_history(RecordingRanges(self._recording), self.topic, start, end)
+
 
 class RecordedLiquidations(RecordedChannel[Liquidation]):
     """Liquidation orders."""
@@ -289,6 +319,14 @@ class RecordedLiquidations(RecordedChannel[Liquidation]):
         """Every order by time."""
         orders, attributes = self._read()
         return liquidations_frame(sorted(orders, key=lambda order: -order.time_us), attributes)
+
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return the liquidated orders of a range, of its complete parts alone; see the live channel's ``history``.
+
+        Raises:
+            BadValue: No time, or an end that is not after the start.
+        """
+        return liquidations_history(RecordingRanges(self._recording), self.topic, start, end)
 
 
 class RecordedBook(RecordedChannel[Event]):

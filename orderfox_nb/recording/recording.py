@@ -15,15 +15,13 @@ import msgspec
 from orderfox_nb.core.channels import CHANNELS
 from orderfox_nb.core.events import Event, Gap, Status, Topic
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.reading import Continuity, StateAt, records, state_at
 
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?")
-
-Moment = datetime | str | int
-"""A time with its zone, ISO 8601, a time of day in UTC (``10:30``), or microseconds since the epoch."""
 
 
 class RecordedEvent(NamedTuple):
@@ -196,34 +194,25 @@ class Recording:
             raise BadValue("step", part.step, "none: a part of a recording has every event")
         return self.between(part.start, part.stop)
 
-    def moment_us(self, moment: Moment) -> int:
-        """Return a moment as microseconds since the epoch.
+    def moment_us(self, moment: Moment, name: str = "time") -> int:
+        """Return a moment as microseconds since the epoch: also a time of day (``10:30``); ``-10m`` is before the end.
 
         Raises:
             BadValue: No time that can be read, or a datetime without a zone.
         """
-        expected = "a time such as 10:30, 2026-10-01T10:30Z, a datetime with a zone, or microseconds"
-        if isinstance(moment, int):
-            return moment
-        found: datetime | None = None
-        if isinstance(moment, datetime):
-            found = moment
-        elif _CLOCK.fullmatch(text := moment.strip()):
+        if isinstance(moment, str) and _CLOCK.fullmatch(text := moment.strip()):
             text = text if text[2] == ":" else f"0{text}"
             first = datetime.fromtimestamp(self.files.head.created_us / 1e6, UTC)
-            found = datetime.combine(first.date(), time.fromisoformat(text), UTC)
-            if found < first.replace(second=0, microsecond=0):
+            moment = datetime.combine(first.date(), time.fromisoformat(text), UTC)
+            if moment < first.replace(second=0, microsecond=0):
                 # Of the recording's first day, or of the one after midnight.
-                found += timedelta(days=1)
-        else:
-            try:
-                found = datetime.fromisoformat(moment.strip())
-            except ValueError:
-                raise BadValue("time", moment, expected) from None
-            found = found.replace(tzinfo=found.tzinfo or UTC)
-        if found.tzinfo is None:
-            raise BadValue("time", moment, expected)
-        return round((found - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+                moment += timedelta(days=1)
+        return moment_us(
+            moment,
+            now_us=self.end_us,
+            name=name,
+            expected="a time such as 10:30, 2026-10-01T10:30Z, -10m, a datetime with a zone, or microseconds",
+        )
 
     def events(self) -> Iterator[RecordedEvent]:
         """Return the events of the part, in the order in which they were folded.

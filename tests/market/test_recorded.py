@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import orderfox_nb
@@ -57,6 +58,25 @@ def test_a_part_has_the_events_of_its_time_alone(folder: Path):
         _ = rec["BTCUSDT"].ticker.df
     with pytest.raises(BadValue, match="recorded"):
         rec["BTCUSDT"].candles("1m")
+
+
+def test_a_range_has_the_complete_parts_of_a_recording(folder: Path):
+    rec = orderfox_nb.open_recording(folder)
+    start, end = START + timedelta(seconds=10), START + timedelta(seconds=20)
+    frame = rec["BTCUSDT"].trades.history(start, end)
+    pd.testing.assert_frame_equal(frame, rec[start:end]["BTCUSDT"].trades.df)
+    coverage = frame.attrs["coverage"]
+    assert coverage["complete"]
+    assert coverage["ranges"] == [
+        {"start_us": START_US + 10 * SECOND_US, "end_us": START_US + 20 * SECOND_US, "source": "recording"}
+    ]
+    assert (frame.attrs["recorded"], frame.attrs["recording"]) == (True, "minute")
+    # The last seconds may lack events that were late.
+    coverage = rec["BTCUSDT"].trades.history("-20s").attrs["coverage"]
+    assert [part["reason"] for part in coverage["missing"]] == ["not recorded as a whole"]
+    assert rec["BTCUSDT"].trades.history("22:13:30", "22:13:40").attrs["coverage"]["complete"]
+    with pytest.raises(BadValue, match="after the start"):
+        rec["BTCUSDT"].trades.history(end, start)
 
 
 def test_a_saved_part_is_the_part(folder: Path, tmp_path: Path):
