@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 import msgspec
 
@@ -39,6 +39,7 @@ from orderfox_nb.market.history import (
     open_interest_history,
     trades_history,
 )
+from orderfox_nb.market.trade_log import MAX_KEPT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,6 +139,22 @@ class TradesChannel(SymbolChannel[Trade]):
 
     name = "trades"
     kind = Trade
+
+    def keep(self, count: int) -> Self:
+        """Keep more of the newest trades from now on: ``btc.trades.keep(100_000).df``.
+
+        It begins with the 1,000 that are known; ``Market.close()`` ends it.
+
+        Args:
+            count: How many trades ``df`` has at most, 1 to 1,000,000.
+
+        Raises:
+            BadValue: Another count.
+        """
+        if not 1 <= count <= MAX_KEPT:
+            raise BadValue("count", count, f"1 to {MAX_KEPT:,}")
+        self._held.keep(self.topic, count)
+        return self
 
     @property
     def df(self) -> pd.DataFrame:

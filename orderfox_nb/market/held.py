@@ -11,11 +11,13 @@ import msgspec
 
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.studies import State
+from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import FeedError
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.market.callbacks import Subscription
 from orderfox_nb.market.frames import origin_attributes
+from orderfox_nb.market.trade_log import TradeLog
 
 READY_S = 30.0
 
@@ -29,6 +31,8 @@ class HeldTopics:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held: dict[Topic, Service[State]] = {}
+        self._logs: dict[Topic, tuple[TopicState, TradeLog]] = {}
+        """Topics of which more trades are kept than their fold has, with the state whose events are added."""
         self._frozen: dict[Topic, tuple[Any, dict[str, Any]]] | None = None
         self.subscriptions: set[Subscription[Any]] = set()
         """Callbacks that are called until they are closed."""
@@ -49,6 +53,15 @@ class HeldTopics:
             view, attributes = self._frozen[topic]
             return view, deepcopy(attributes)
         return self._engine.run(self._view(topic), timeout_s=READY_S * 2)
+
+    def keep(self, topic: Topic, count: int) -> None:
+        """Keep so many of the newest trades of a topic.
+
+        Raises:
+            UnknownSymbol: The venue does not list the symbol.
+            FeedError: The venue cannot be asked, or nothing came in time.
+        """
+        self._engine.run(self._keep(topic, count), timeout_s=READY_S * 2)
 
     @contextmanager
     def freeze(self) -> Generator[int]:
@@ -76,14 +89,38 @@ class HeldTopics:
 
     async def _view(self, topic: Topic) -> tuple[Any, dict[str, Any]]:
         state = await self.hold(topic)
-        return state.fold.view(), self._attributes(state, self._engine.desks.of(topic.venue).now_us())
+        return self._view_of(state), self._attributes(state, self._engine.desks.of(topic.venue).now_us())
+
+    def _view_of(self, state: State) -> Any:
+        if (kept := self._logs.get(state.topic)) is None:
+            return state.fold.view()
+        known, log = kept
+        if known is not state and isinstance(state, TopicState):
+            # The stream had ended and was opened again.
+            self._log(state, log)
+        return log.columns()
+
+    async def _keep(self, topic: Topic, count: int) -> None:
+        state = await self.hold(topic)
+        assert isinstance(state, TopicState)
+        log = TradeLog(count)
+        if (before := self._logs.pop(topic, None)) is not None:
+            before[0].untap(before[1].apply)
+            log.extend(before[1])
+        self._log(state, log)
+
+    def _log(self, state: TopicState, log: TradeLog) -> None:
+        for trade in state.fold.view():
+            log.apply(trade)
+        state.tap(log.apply)
+        self._logs[state.topic] = (state, log)
 
     async def _views(self) -> tuple[int, dict[Topic, tuple[Any, dict[str, Any]]]]:
         # Awaits nothing: no event is folded between the first view and the last.
         now_us = {desk.venue: desk.now_us() for desk in self._engine.desks.all}
         states = {topic: service.current for topic, service in self._held.items()}
         return now_us[self._engine.desk.venue], {
-            topic: (state.fold.view(), self._attributes(state, now_us[topic.venue]))
+            topic: (self._view_of(state), self._attributes(state, now_us[topic.venue]))
             for topic, state in states.items()
             if state is not None
         }
@@ -114,6 +151,9 @@ class HeldTopics:
         return state
 
     async def _close(self) -> None:
+        for state, log in self._logs.values():
+            state.untap(log.apply)
+        self._logs.clear()
         held, self._held = list(self._held.values()), {}
         for service in held:
             await service.stop()

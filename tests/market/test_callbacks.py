@@ -16,7 +16,7 @@ from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.engine import Engine
-from orderfox_nb.errors import FeedError
+from orderfox_nb.errors import BadValue, FeedError
 from orderfox_nb.market.connection import Market
 from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, snapshot, trade
 
@@ -151,6 +151,35 @@ def test_a_stream_that_ends_ends_the_callback(market: Market, feed: ScriptedFeed
 
 async def _fail(feed: ScriptedFeed) -> None:
     feed.fail(TRADES, FeedError(VENUE, "gone"))
+
+
+def test_more_trades_than_the_tape_has_are_kept_when_asked(market: Market, feed: ScriptedFeed):
+    trades = market["BTCUSDT"].trades
+    for wrong in (0, 1_000_001):
+        with pytest.raises(BadValue, match="count"):
+            trades.keep(wrong)
+    assert len(trades.keep(3_000).df) == 1
+    send(market, feed, TRADES, *(trade(NOW_US + number, number) for number in range(2, 2_001)))
+    eventually(lambda: len(trades.df) == 2_000)
+    assert trades.df["id"].tolist() == [str(number) for number in range(1, 2_001)]
+    assert set(trades.df["aggressor"].cat.categories) == {"buy", "sell"}
+    assert len(trades.keep(1_500).df) == 1_500
+    with market.freeze():
+        send(market, feed, TRADES, trade(NOW_US + 10**6, 10**6))
+        assert trades.df["id"].iloc[-1] == "2000"
+    # The stream ends and is opened again, with what its venue sends for a start.
+    feed.preludes[TRADES] = [*(trade(NOW_US + number, number) for number in range(1_990, 2_010)), live(NOW_US)]
+    market._engine.run(_fail(feed))
+    eventually(lambda: trades_after_the_end(market) == "1000000")
+    market.close()
+    assert len(trades.df) == 20
+
+
+def trades_after_the_end(market: Market) -> str:
+    try:
+        return market["BTCUSDT"].trades.df["id"].iloc[-1]
+    except FeedError:
+        return ""
 
 
 def test_frozen_frames_are_of_one_moment(market: Market, feed: ScriptedFeed):

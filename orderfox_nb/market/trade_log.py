@@ -1,0 +1,123 @@
+"""The newest trades of a symbol as columns, so that a DataFrame of many costs little more than their copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderfox_nb.core.events import Event, Trade, is_restart
+
+Array: TypeAlias = NDArray[Any]
+
+MAX_KEPT: Final = 1_000_000
+"""100 MB, most of it ids."""
+_UNORDERED: Final = -1
+
+
+class TradeColumns(NamedTuple):
+    """Trades by time, oldest first; those of one time in the order in which the venue matched them."""
+
+    time_us: Array
+    id: Array
+    """Objects: the venue's own texts."""
+    price: Array
+    size: Array
+    sell: Array
+    """Whether the taker sold."""
+
+
+def trade_columns(trades: Iterable[Trade]) -> TradeColumns:
+    """Return trades that are in the venue's order as columns by time."""
+    trades = sorted(trades, key=lambda trade: trade.time_us)
+    return TradeColumns(
+        np.array([trade.time_us for trade in trades], np.int64),
+        np.array([trade.id for trade in trades], np.object_),
+        np.array([trade.price for trade in trades], np.float64),
+        np.array([trade.size for trade in trades], np.float64),
+        np.array([trade.aggressor == "sell" for trade in trades], np.bool_),
+    )
+
+
+class TradeLog:
+    """Keeps the newest trades of a symbol, each once and in the venue's order.
+
+    Args:
+        keep: How many, 1 to ``MAX_KEPT``.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        # Twice as long as what is kept, so that a trade costs one write and not a move of all.
+        kinds = (np.int64, np.object_, np.float64, np.float64, np.bool_)
+        self._columns = TradeColumns(*(np.zeros(2 * keep, kind) for kind in kinds))
+        self._places = np.zeros(2 * keep, np.int64)
+        """Of each trade in the venue's order."""
+        self._end = 0
+        self._last = _UNORDERED
+        self._ids: set[str] = set()
+        """Of the trades that are kept, where the venue gives no order."""
+
+    def __len__(self) -> int:
+        return min(self._end, self.keep)
+
+    def apply(self, event: Event) -> None:
+        """Add a trade; one that is known already, or older than all that are kept, changes nothing."""
+        if type(event) is not Trade:
+            if is_restart(event):
+                self._end, self._last = 0, _UNORDERED
+                self._ids.clear()
+                # References to old ids would keep them in memory.
+                self._columns.id[:] = 0
+            return
+        place = event.sequence
+        if place is None:
+            if event.id in self._ids:
+                return
+            self._ids.add(event.id)
+            place = self._last + 1
+        if place > self._last:
+            at, self._last = self._end, place
+        else:
+            at = int(np.searchsorted(self._places[: self._end], place))
+            if self._places[at] == place or at <= self._end - self.keep:
+                return
+        self._insert(at, place, event)
+        if self._end == 2 * self.keep:
+            self._trim()
+
+    def extend(self, other: TradeLog) -> None:
+        """Begin with what another log has of the same symbol; this one is empty."""
+        window = slice(other._end - min(len(other), self.keep), other._end)
+        self._end = window.stop - window.start
+        for column, source in zip((*self._columns, self._places), (*other._columns, other._places), strict=True):
+            column[: self._end] = source[window]
+        self._last = other._last
+        self._ids = set(self._columns.id[: self._end].tolist()) if other._ids else set()
+
+    def columns(self) -> TradeColumns:
+        """Return copies of what is kept, by time."""
+        window = slice(max(0, self._end - self.keep), self._end)
+        time_us = self._columns.time_us[window]
+        if (time_us[1:] >= time_us[:-1]).all():
+            return TradeColumns(*(column[window].copy() for column in self._columns))
+        order = np.argsort(time_us, kind="stable")
+        return TradeColumns(*(column[window][order] for column in self._columns))
+
+    def _insert(self, at: int, place: int, trade: Trade) -> None:
+        values = (trade.time_us, trade.id, trade.price, trade.size, trade.aggressor == "sell", place)
+        for column, value in zip((*self._columns, self._places), values, strict=True):
+            if at < self._end:
+                column[at + 1 : self._end + 1] = column[at : self._end].copy()
+            column[at] = value
+        self._end += 1
+
+    def _trim(self) -> None:
+        for column in (*self._columns, self._places):
+            column[: self.keep] = column[self.keep :]
+        self._columns.id[self.keep :] = 0
+        self._end = self.keep
+        if self._ids:
+            self._ids = set(self._columns.id[: self.keep].tolist())

@@ -1,0 +1,60 @@
+"""More trades than the tape keeps: the same ones, each once, and in the same order as in a fold that kept as many."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderfox_nb.core.events import Event, Gap
+from orderfox_nb.core.tape import TapeState
+from orderfox_nb.market.frames import trades_frame
+from orderfox_nb.market.trade_log import TradeLog
+from tests.desk.scripted import BTC, trade
+
+pytestmark = pytest.mark.core
+
+RESTART = Gap(symbol="BTCUSDT", time_us=0, reason="restarted", restart=True)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[Event]:
+    ordered = draw(st.booleans())
+    found: list[Event] = []
+    for number in draw(st.lists(st.integers(0, 60), max_size=120)):
+        if number == 60:
+            found.append(RESTART)
+            continue
+        one = trade(1_000 + number // 3, number, price=100.0 + number / 10)
+        found.append(one if ordered else msgspec.structs.replace(one, sequence=None))
+    return found
+
+
+def ids(log: TradeLog) -> list[str]:
+    return log.columns().id.tolist()
+
+
+@given(events(), st.integers(1, 25))
+def test_it_keeps_what_a_fold_keeps(events: list[Event], keep: int):
+    log, fold = TradeLog(keep), TapeState(BTC, keep=keep)
+    for event in events:
+        log.apply(event)
+        fold.apply(event)
+        expected = sorted(fold.view(), key=lambda each: each.time_us)
+        assert ids(log) == [each.id for each in expected]
+    frame = trades_frame(log.columns(), {"symbol": "BTCUSDT"})
+    assert frame["id"].tolist() == ids(log)
+    assert len(set(ids(log))) == len(log) <= keep
+
+
+@given(st.lists(st.integers(0, 500), max_size=60), st.integers(1, 30), st.integers(1, 30))
+def test_a_log_of_another_length_begins_with_what_is_there(numbers: list[int], before: int, behind: int):
+    first, second = TradeLog(before), TradeLog(behind)
+    for number in sorted(set(numbers)):
+        first.apply(trade(number, number))
+    second.extend(first)
+    assert ids(second) == ids(first)[-behind:]
+    second.apply(trade(1_000, 1_000))
+    assert ids(second)[-1] == "1000"
+    assert len(second) <= behind
