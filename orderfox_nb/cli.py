@@ -89,14 +89,18 @@ def _parser() -> argparse.ArgumentParser:
         epilog=sources_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    record.add_argument("--symbols", required=True, help="symbols of the venue, separated by commas")
+    record.add_argument(
+        "--symbols",
+        required=True,
+        help="symbols of every venue, separated by commas; of one of several: binance-spot:BTCUSDT",
+    )
     record.add_argument(
         "--channels",
         default="book,trades,candles,liquidations,mark,ticker,open_interest",
         help="channels, separated by commas (default: %(default)s)",
     )
     record.add_argument("--interval", default="1m", help="timeframe of the candles (default: %(default)s)")
-    record.add_argument("--out", type=Path, required=True, help="folder to make the recording in")
+    record.add_argument("--out", type=Path, required=True, help="folder to make the recordings in, one a venue")
     record.add_argument("--duration", type=_duration, help="how long, such as 90s, 10m or 8h (default: until Ctrl+C)")
     record.add_argument("--source", help="where data comes from, see below (default: ORDERFOX_SOURCE or sim)")
     record.set_defaults(run=_record)
@@ -139,27 +143,31 @@ def _record(options: argparse.Namespace) -> int:
     from tqdm import tqdm  # noqa: PLC0415
 
     from orderfox_nb.config import load_settings  # noqa: PLC0415
-    from orderfox_nb.desk.recording_run import record  # noqa: PLC0415
-    from orderfox_nb.feeds.sources import open_feed  # noqa: PLC0415
+    from orderfox_nb.desk.recording_run import record_all  # noqa: PLC0415
+    from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
     from orderfox_nb.views.contract import RecordingHealth  # noqa: PLC0415
 
     settings = load_settings(ORDERFOX_SOURCE=options.source)
     _log_to_stderr(debug=settings.debug)
-    feed = open_feed(settings.source, settings)
-    symbols = [symbol.strip().upper() for symbol in options.symbols.split(",") if symbol.strip()]
+    feeds = open_feeds(settings.source, settings)
+    symbols = [symbol.strip() for symbol in options.symbols.split(",") if symbol.strip()]
     channels = [channel.strip() for channel in options.channels.split(",") if channel.strip()]
-    written: list[str] = []
+    known: dict[str, RecordingHealth] = {}
+    written: dict[str, str] = {}
     with tqdm(total=options.duration, unit="s", desc="Recording", disable=None) as bar:
 
-        def report(status: RecordingHealth, elapsed_s: float) -> None:
-            bar.set_postfix_str(f"{status.events:,} events of {status.topics} topics", refresh=False)
-            bar.update(round(elapsed_s) - bar.n)
-            written[:] = [status.recording] if status.recording else written
+        def report(venue: str, status: RecordingHealth, elapsed_s: float) -> None:
+            known[venue] = status
+            events, topics = sum(one.events for one in known.values()), sum(one.topics for one in known.values())
+            bar.set_postfix_str(f"{events:,} events of {topics} topics", refresh=False)
+            bar.update(max(0, round(elapsed_s) - bar.n))
+            if status.recording:
+                written[venue] = status.recording
 
         try:
             asyncio.run(
-                record(
-                    feed,
+                record_all(
+                    feeds,
                     options.out.expanduser(),
                     symbols=symbols,
                     channels=channels,
@@ -176,7 +184,8 @@ def _record(options: argparse.Namespace) -> int:
     if not written:
         print("orderfox: nothing was recorded", file=sys.stderr)
         return 1
-    print(options.out / written[0])
+    for name in written.values():
+        print(options.out / name)
     return 0
 
 

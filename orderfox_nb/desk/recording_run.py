@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from orderfox_nb import __version__
@@ -13,13 +14,72 @@ from orderfox_nb.core.channels import CHANNELS
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.recorder import Recorder
-from orderfox_nb.errors import BadValue, RecordingError, UnknownSymbol
-from orderfox_nb.feeds.base import Feed
+from orderfox_nb.errors import BadValue, OrderFoxError, RecordingError, UnknownSymbol
+from orderfox_nb.feeds.base import Feed, SeveralVenues
 from orderfox_nb.views.contract import RecordingHealth
 
 _UNBOUNDED_BYTES = 1 << 60
 _UNBOUNDED_S = 1e9
 _POLL_S = 1.0
+
+
+async def record_all(
+    feeds: Sequence[Feed],
+    folder: Path,
+    *,
+    symbols: Sequence[str],
+    channels: Sequence[str],
+    interval: str = "1m",
+    duration_s: float | None = None,
+    report: Callable[[str, RecordingHealth, float], None] = lambda _venue, _status, _elapsed_s: None,
+) -> None:
+    """Record several venues at once, each into a recording of its own; the first failure ends all.
+
+    Args:
+        feeds: One a venue; a server stands for all of its venues.
+        folder: Where the recordings' folders are made.
+        symbols: Of every venue, or of one: ``binance-spot:BTCUSDT``.
+        channels: As for ``record``.
+        interval: As for ``record``.
+        duration_s: As for ``record``.
+        report: As for ``record``, with the venue before the status.
+
+    Raises:
+        BadValue: A symbol of no such venue, or a venue without any symbol; also as ``record``.
+        OrderFoxError: As ``record``.
+    """
+    named: list[Feed] = []
+    for feed in feeds:
+        if isinstance(feed, SeveralVenues):
+            named += await feed.venues(taken=[one.venue for one in named])
+        else:
+            named.append(feed)
+    venues = [feed.venue for feed in named]
+    wanted: dict[str, list[str]] = {venue: [] for venue in venues}
+    for symbol in symbols:
+        venue, colon, name = symbol.partition(":")
+        if colon and venue not in wanted:
+            raise BadValue("venue", venue, "one of " + ", ".join(venues))
+        for one in [venue] if colon else venues:
+            wanted[one].append((name if colon else symbol).upper())
+    if unused := [venue for venue in venues if not wanted[venue]]:
+        raise BadValue("symbols", ",".join(symbols), f"at least one symbol of {unused[0]}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for feed in named:
+                group.create_task(
+                    record(
+                        feed,
+                        folder,
+                        symbols=wanted[feed.venue],
+                        channels=channels,
+                        interval=interval,
+                        duration_s=duration_s,
+                        report=partial(report, feed.venue),
+                    )
+                )
+    except* OrderFoxError as errors:
+        raise errors.exceptions[0] from None
 
 
 async def record(

@@ -121,8 +121,11 @@ def too_large(limit: int) -> str:
 
 
 def short(text: str) -> str:
-    """Return a text of an upstream as one line of bounded length."""
-    line = " ".join(text[: 4 * MAX_TEXT].split())
+    """Return a text of an upstream as one line of bounded length.
+
+    Characters that print nothing are left out: among them are those that turn the direction of what follows.
+    """
+    line = " ".join("".join(one if one.isprintable() else " " for one in text[: 4 * MAX_TEXT]).split())
     return line if len(line) <= MAX_TEXT else f"{line[: MAX_TEXT - 1]}…"
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import websockets
+from aiohttp import web
 from playwright.async_api import WebSocketRoute
 
 from tests.browser.conftest import (
     BARS,
     CLASSES_WITH,
     LINK,
+    NOTEBOOKS,
     OpenScreen,
     StartServed,
     free_port,
@@ -18,6 +23,7 @@ from tests.browser.conftest import (
     until,
 )
 from tests.browser.state import check_no_gap, check_same_state, wait_readers
+from tests.feeds.scripted_venue import ScriptedVenue
 
 pytestmark = pytest.mark.browser
 
@@ -175,3 +181,34 @@ async def test_a_venue_that_cannot_be_reached_is_named_with_what_to_do(
         await settled(screen.page, CLASSES_WITH, ["of-problem"], "--source sim")
         assert await screen.page.evaluate(BARS) == 0, "no bar where there are no data"
         assert await screen.link("link.hello.origin.simulated") is False
+
+
+async def test_the_reason_of_a_venue_that_refuses_everything_is_shown_as_text(
+    start_served: StartServed, open_screen: OpenScreen, tmp_path: Path
+):
+    evil = "<b>no</b><script>globalThis.injected = true</script><img src=x onerror=alert(1)> \u202eexe.gnp\u2066"
+
+    def refuse(_: web.Request) -> web.Response:
+        return web.json_response({"code": -1, "msg": f"{evil} {'no' * 20_000}"}, status=400)
+
+    notebook = json.loads((NOTEBOOKS / "dashboard.ipynb").read_text())
+    source = "from IPython.display import display\nfrom orderfox_nb.widgets import OrderBook, QualityBadge\n"
+    notebook["cells"] = [{**notebook["cells"][0], "source": source + "display(QualityBadge(), OrderBook())"}]
+    path = tmp_path / "refused.ipynb"
+    path.write_text(json.dumps(notebook))
+    async with ScriptedVenue() as venue:
+        for name in ("exchangeInfo", "ticker/24hr", "premiumIndex", "depth", "klines", "aggTrades"):
+            venue.answers[name] = refuse
+        urls = {"BINANCE_API_BASE_URL": venue.http_url, "BINANCE_WS_BASE_URL": venue.ws_url}
+        _, address = start_served("--port", "0", "--source", "binance", notebook=path, **urls)
+        async with open_screen(address) as screen:
+            # Also a panel that stands alone says why, beside that its source is down.
+            for place in (".of-problem", ".of-book .of-message"):
+                await until(screen.page, f"document.querySelector('{place}')?.textContent.includes('HTTP 4')")
+                text = await screen.page.inner_text(place)
+                assert len(text) < 400, text
+                assert not {"\u202e", "\u2066"} & set(text)
+                assert await screen.page.evaluate(f"document.querySelector('{place}').children.length") == 0
+            assert (await screen.data("book"))["state"] != "live"
+            assert await screen.page.evaluate("globalThis.injected ?? null") is None
+            screen.check_clean()

@@ -38,9 +38,23 @@ def test_what_was_recorded_is_the_market(tmp_path: Path):
     assert len(rec["ETHUSDT"].candles("1m").df) > 1_000
 
 
+def test_several_venues_are_recorded_at_once_each_into_its_own_folder(tmp_path: Path):
+    both = "sim?seed=3&symbols=2,sim?market=spot&seed=3&symbols=2"
+    wanted = ("--channels", "trades", "--out", str(tmp_path), "--duration", "4s")
+    done = run("--source", both, "--symbols", "BTCUSDT,sim-spot:ethusdt", *wanted)
+    assert done.returncode == 0, done.stderr
+    recordings = [orderfox_nb.open_recording(line) for line in done.stdout.split()]
+    assert {rec.info().venue: rec.symbols for rec in recordings} == {
+        "sim": ["BTCUSDT"],
+        "sim-spot": ["BTCUSDT", "ETHUSDT"],
+    }
+    assert all(len(rec["BTCUSDT"].trades.df) > 100 for rec in recordings)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--symbols", "okx:BTCUSDT"], "Invalid venue 'okx': expected one of sim"),
         (["--symbols", "NOPE"], "Symbol NOPE not found"),
         (["--symbols", "BTCUSDT", "--channels", "prices"], "Invalid channel 'prices'"),
         (["--symbols", "BTCUSDT", "--duration", "soon"], "expected seconds"),

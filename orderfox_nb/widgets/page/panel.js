@@ -78,7 +78,10 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     let state = link.state === "open" ? (current && !link.unheard ? quality : "waiting") : link.state;
     let text = STATE_TEXT[state] ?? state;
     let why = "";
-    if ((link.state === "refused" || (link.state === "open" && !current)) && link.detail) why = link.detail;
+    // A venue that refuses everything sends frames too, without any data.
+    const without = link.state === "open" && ["waiting", "syncing", "down"].includes(state);
+    if (without) why = link.venues.originOf(venue())?.problem ?? "";
+    if (link.state === "refused") why = link.detail;
     if (parts.gone) [state, text, why] = ["gone", STATE_TEXT.gone, parts.gone];
     if (isAbsent()) [state, text, why] = ["absent", "", `This market has no ${channel}.`];
     if (state === "live") text = current?.quality?.session === "closed" ? "closed session" : "";
