@@ -190,7 +190,7 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from orderfox_nb.market.importing import import_shown  # noqa: PLC0415
+    from orderfox_nb.feeds.imports.shown import import_shown  # noqa: PLC0415
 
     beside = options.instruments.expanduser() if options.instruments else None
     files = [path.expanduser() for path in options.files]

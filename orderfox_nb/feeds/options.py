@@ -78,3 +78,14 @@ def moment(name: str, help_: str, default: str) -> Option:
         return text
 
     return Option(name, default, help_, f"{default}, or a time in UTC such as 10:30 or 2026-10-01T10:30", read)
+
+
+def path(name: str, help_: str) -> Option:
+    """Describe an option that is a file; the word that is its default reads as an empty text."""
+
+    def read(text: str) -> str:
+        if not text or "\0" in text:
+            raise ValueError(text)
+        return "" if text == "none" else text
+
+    return Option(name, "none", help_, "none, or a file", read)

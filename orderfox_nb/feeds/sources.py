@@ -19,7 +19,7 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
-from orderfox_nb.feeds.options import Option, choice, factor, moment, whole
+from orderfox_nb.feeds.options import Option, choice, factor, moment, path, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.venue.dialect import absent_channels
@@ -193,24 +193,23 @@ def _open_spot(source: Source, settings: Settings, clock: Clock | None) -> Feed:
 
 
 def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    path = Path(source.target)
+    # A server of live data does not pay for it.
+    from orderfox_nb.feeds.imports.shown import import_kept  # noqa: PLC0415
+
+    beside = source.options["liquidations"]
     try:
-        path = path.expanduser()
-        there = path.is_file()
-    except (OSError, RuntimeError):
+        paths = [Path(name).expanduser() for name in (source.target, beside) if name]
+        there = all(file.is_file() for file in paths)
+    except (OSError, RuntimeError, ValueError):
         # A name that the system does not take, or the home of a user whom it does not know.
-        there = False
+        there, paths = False, []
     if not there:
         raise _bad(source.text, "a tape that is there: tape:<file>")
-    speed = source.options["speed"]
-    return EmbeddedFeed(
-        ["--tape", str(path), "--speed", "max" if speed == float("inf") else f"{speed:g}"],
-        origin=Origin(source=source.text, venue="tape", recorded=True),
-        liquidation_url=settings.liquidation_api_base_url,
-        clock_every_s=1.0,
-        speed=speed,
-        clock=clock,
-    )
+    try:
+        folder = import_kept(paths, settings.data_dir / "imports")
+    except (RecordingError, OSError) as error:
+        raise _bad(source.text, f"a file that can be imported: {error}") from None
+    return _open_folder(source, folder, clock)
 
 
 def _open_server(source: Source, settings: Settings, clock: Clock | None) -> Feed:
@@ -222,11 +221,15 @@ def _open_server(source: Source, settings: Settings, clock: Clock | None) -> Fee
 
 def _open_recording(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     del settings
+    return _open_folder(source, Path(source.target), clock)
+
+
+def _open_folder(source: Source, folder: Path, clock: Clock | None) -> Feed:
     # A server of live data does not pay for it.
     from orderfox_nb.recording.recording import open_recording  # noqa: PLC0415
 
     try:
-        recording = open_recording(source.target)
+        recording = open_recording(folder)
         start = source.options["start"]
         start_us = recording.moment_us(start) if start else None
     except (RecordingError, BadValue, OSError) as error:
@@ -255,10 +258,14 @@ SOURCES: Final = (
     SourceKind("binance-spot", "Binance's spot market", _open_spot),
     SourceKind(
         "tape",
-        "a recording of raw frames, played as a venue",
+        "a file of another recorder, imported once and played with its own clock",
         _open_tape,
         target="<file>",
-        options=(factor("speed", "times real time; max: as fast as it is read", max_word="max"),),
+        options=(
+            factor("speed", "times real time; max: as fast as it is read", max_word="max"),
+            moment("start", "where it starts to play", "beginning"),
+            path("liquidations", "a file of liquidations that were recorded beside it"),
+        ),
     ),
     SourceKind(
         "recording",

@@ -218,10 +218,19 @@ async def test_the_time_of_a_tape_stays_its_own_when_its_process_has_ended(tmp_p
     assert 0 <= feed.now_us() // 1_000 - start_ms < 60_000
 
 
+def _tape_exchange(recordings: Path) -> EmbeddedFeed:
+    """Return recorded frames as a venue, on sockets of its own."""
+    return EmbeddedFeed(
+        ["--tape", str(recordings / "usdm_btcusdt_20240808.gz"), "--speed", "max"],
+        origin=Origin(source="tape", venue="tape", recorded=True),
+        clock_every_s=1.0,
+        speed=float("inf"),
+    )
+
+
 async def test_a_tape_at_full_speed_loses_nothing(recordings: Path) -> None:
-    source = f"tape:{recordings / 'usdm_btcusdt_20240808.gz'}?speed=max"
     last_update_id = 5_123_135_475_514
-    async with open_feed(source, load_settings()) as feed, asyncio.timeout(60):
+    async with _tape_exchange(recordings) as feed, asyncio.timeout(60):
         (listing,) = await feed.listings()
         book = Book(listing.instrument)
         async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "book"))) as stream:
@@ -240,11 +249,10 @@ async def test_a_tape_at_full_speed_loses_nothing(recordings: Path) -> None:
 
 
 async def test_the_bars_of_a_tape_are_those_of_its_trades(recordings: Path) -> None:
-    source = f"tape:{recordings / 'usdm_btcusdt_20240808.gz'}?speed=max"
     rows = msgspec.json.decode((recordings / "fapi_v1_klines_BTCUSDT_1m_20240808_from_trades.json").read_bytes())
     expected = {row[0] * 1_000: (*(float(text) for text in row[1:6]), row[8]) for row in rows}
     bars: dict[int, tuple[float | int, ...]] = {}
-    async with open_feed(source, load_settings()) as feed, asyncio.timeout(60):
+    async with _tape_exchange(recordings) as feed, asyncio.timeout(60):
 
         async def play() -> None:
             # A tape starts with the first reader of its book.

@@ -1,4 +1,4 @@
-"""A real recording through the whole chain: tape exchange, Binance feed, hub, frames, public endpoints."""
+"""A file that others recorded through the whole chain: import, replay, hub, frames, public endpoints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def frames_until_still(address: str, *, quiet_s: float = 4.0) -> list[dict
     async with connect(url) as socket:
         while True:
             try:
-                # The first frame waits for the tape to be indexed.
+                # The first frame waits for the keyframe to be read.
                 text = await asyncio.wait_for(socket.recv(), quiet_s if messages else 60)
             except TimeoutError:
                 return messages
@@ -51,13 +51,19 @@ async def test_recording_ends_at_its_own_best_prices_without_a_gap_or_a_crossed_
             await bars.recv()
         messages = await frames_until_still(played)
         async with ClientSession() as session, session.get(f"{played}/api/v1/quality/BTCUSDT") as answer:
-            topics = {row["channel"]: (row["state"], row["lapses"]) for row in (await answer.json())["topics"]}
-    assert topics == dict.fromkeys(("book", "trades", "candles"), ("live", []))
+            topics = {
+                row["channel"]: [lapse["reason"] for lapse in row["lapses"]] for row in (await answer.json())["topics"]
+            }
+    assert topics == {key: ["the recording ends here"] for key in ("book", "trades", "candles")}
 
     books = [message for message in messages if message["type"] == "orderbook_update"]
     assert len(books) > 5
-    assert {book["quality"]["state"] for book in books} == {"live"}
-    assert not [message for message in messages if message["type"] in ("status", "error")]
+    states = [book["quality"]["state"] for book in books]
+    assert states[0] == "live"
+    assert states == sorted(states, key=["live", "down"].index)
+    others = [message for message in messages if message["type"] in ("status", "error")]
+    assert [message["state"] for message in others] == ["down"]
+    assert "the recording ends here" in others[0]["message"]
     for book in books:
         assert book["bids"][0]["price"] < book["asks"][-1]["price"]
         assert [row["price"] for row in book["bids"]] == sorted((row["price"] for row in book["bids"]), reverse=True)
@@ -81,8 +87,8 @@ async def test_what_the_recording_does_not_hold_is_reported_as_unknown(played: s
         await socket.send(json.dumps({"type": "subscribe", "key": f"{hello['venue']}/BTCUSDT/ticker"}))
         while True:
             frame = json.loads(await socket.recv())
-            if frame["type"] == "frame" and frame["quality"]["state"] == "live" and frame["last"] is not None:
+            if frame["type"] == "frame" and frame["quality"]["state"] == "down":
                 break
     assert hello["origin"]["recorded"]
-    unknown = ("mark", "index", "funding", "next_funding", "open_interest")
+    unknown = ("last", "mark", "index", "funding", "next_funding", "open_interest")
     assert [frame[name] for name in unknown] == [None] * len(unknown)
