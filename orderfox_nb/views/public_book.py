@@ -63,57 +63,61 @@ def orderbook_update(
     )
     # Each row is a ``contract.BookRow``, written as text: numbers of a known form, several times as fast as objects
     # through an encoder.
-    return head[:-1] + _rows(ladder, instrument).encode()
+    return head[:-1] + _sides(ladder, instrument).encode()
 
 
-def _rows(ladder: Ladder, instrument: Instrument) -> str:
+def _sides(ladder: Ladder, instrument: Instrument) -> str:
     """Write both sides, bids best first and asks worst first, as what follows the other fields of the message."""
-    prices = row_price_units(ladder, "bid") + row_price_units(ladder, "ask")[::-1]
-    if not prices:
+    units = row_price_units(ladder, "bid") + row_price_units(ladder, "ask")[::-1]
+    if not units:
         return ',"bids":[],"asks":[]}'
     lots = ladder.bid_lots + ladder.ask_lots[::-1]
     cumulative = ladder.bid_cumulative + ladder.ask_cumulative[::-1]
-    price_digits, size_digits, lot_units = ladder.price_digits, instrument.size_digits, instrument.lot_units
-    sizes, totals = lots, cumulative
-    if lot_units != 1:
+    scale, sizes, totals = instrument.size_scale, lots, cumulative
+    if (lot_units := instrument.lot_units) != 1:
         sizes, totals = [count * lot_units for count in lots], [count * lot_units for count in cumulative]
-    price, size, total = _numbers(prices, price_digits), _numbers(sizes, size_digits), _numbers(totals, size_digits)
-    # What people read is the number with all its digits, but where it is tiny or has a unit.
-    price_text, size_text, total_text = f"%.{price_digits}f" if price_digits else "%d", f"%.{size_digits}f", "%.2f"
-    prices_read, sizes_read, totals_read = price, size, total
-    if min(price) < MIN_PLAIN:
-        price_text, prices_read = "%s", format_prices(prices, price_digits)
-    if not (min(size) >= MIN_PLAIN and max(size) < MAX_PLAIN):
-        size_text, sizes_read = "%s", format_amounts(lots, instrument)
-    if not (min(total) >= MIN_PLAIN and max(total) < MAX_PLAIN):
-        total_text, totals_read = "%s", format_volumes(cumulative, instrument)
-    count = len(prices)
-    written = encode(price + size + total)[1:-1].decode().split(",")
-    columns = (written[:count], written[count:-count], written[-count:], prices_read, sizes_read, totals_read)
-    cells: list[float | str] = [""] * (len(columns) * count)
-    for place, column in enumerate(columns):
-        cells[place :: len(columns)] = column
-    form = _form(price_text, size_text, total_text, len(ladder.bid_keys), len(ladder.ask_keys))
-    return form % tuple(cells)
+    price, size = _decimals(units, ladder.price_digits), _decimals(sizes, instrument.size_digits)
+    total = _decimals(totals, instrument.size_digits)
+    # What people read is the number itself, but where it is tiny or has a unit.
+    tiny = min(units) < MIN_PLAIN * 10**ladder.price_digits
+    prices_read = format_prices(units, ladder.price_digits) if tiny else price
+    tiny = min(sizes) < MIN_PLAIN * scale  # and no sum is smaller
+    sizes_read = format_amounts(lots, instrument) if tiny or max(sizes) >= MAX_PLAIN * scale else size
+    if not tiny and max(totals) < MAX_PLAIN * scale:
+        totals_read = [f"{count / scale:.2f}" for count in totals]
+    else:
+        totals_read = format_volumes(cumulative, instrument)
+    rows = [
+        f'{{"price":{price},"amount":{size},"cumulative":{total},"price_formatted":"{price_read}",'
+        f'"amount_formatted":"{size_read}","cumulative_formatted":"{total_read}"}}'
+        for price, size, total, price_read, size_read, total_read in zip(
+            price, size, total, prices_read, sizes_read, totals_read, strict=True
+        )
+    ]
+    bids = len(ladder.bid_keys)
+    return f',"bids":[{",".join(rows[:bids])}],"asks":[{",".join(rows[bids:])}]}}'
 
 
-@lru_cache(maxsize=256)
-def _form(price: str, size: str, total: str, bids: int, asks: int) -> str:
-    row = (
-        '{"price":%s,"amount":%s,"cumulative":%s,'
-        f'"price_formatted":"{price}","amount_formatted":"{size}","cumulative_formatted":"{total}"}}'
-    )
-    return f',"bids":[{",".join([row] * bids)}],"asks":[{",".join([row] * asks)}]}}'
+def _decimals(units: list[int], digits: int) -> list[str]:
+    """Write exact decimals with all their digits."""
+    if not digits:
+        return encode(units)[1:-1].decode().split(",")
+    scale = 10**digits
+    if digits > _MAX_TABLE_DIGITS:
+        return [f"{count // scale}.{count % scale:0{digits}d}" for count in units]
+    tails = _tails(digits)
+    return [f"{count // scale}{tails[count % scale]}" for count in units]
+
+
+_MAX_TABLE_DIGITS = 3
+
+
+@lru_cache(maxsize=_MAX_TABLE_DIGITS)
+def _tails(digits: int) -> list[str]:
+    """Return what stands behind the whole part of a number: looking it up takes half the time of formatting a float."""
+    return [f".{part:0{digits}d}" for part in range(10**digits)]
 
 
 @lru_cache(maxsize=256)
 def _numbers_of(options: tuple[Decimal, ...]) -> list[float]:
     return [number(option) for option in options]
-
-
-def _numbers(units: list[int], digits: int) -> list[float]:
-    """Return exact decimals as the nearest floats: their shortest text is the decimal again, without binary noise."""
-    if not digits:
-        return units  # type: ignore[return-value]
-    scale = 10**digits
-    return [count / scale for count in units]
