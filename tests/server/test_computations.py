@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.symbols import ladder_heights, nearest_height
+from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import TooManyFrames
 from orderfox_nb.server.computations import Computations
 from orderfox_nb.server.handlers.sockets import COSTLY_PER_S
@@ -221,4 +222,55 @@ async def test_changes_of_parameters_start_no_more_computations_than_a_client_ha
             assert (await server.ask("api/v1/health"))[0] == 200
         # Twice the limit at once, the six of the sockets' own among them.
         assert kinds == {"params_updated": 2 * LIMIT - 6, "error": 6 * COSTLY_PER_S - 2 * LIMIT + 6}
+        await until(lambda: len(server.service.computations) == 0)
+
+
+async def test_the_candles_of_one_client_are_bounded_by_its_topics_and_a_bystander_keeps_frames(serve: Serve) -> None:
+    """116 charts of one address, each of another symbol, timeframe or number of bars, over as few sockets as can be."""
+    charts = itertools.product(("BTCUSDT", "ETHUSDT", "BTCUSDC"), TIMEFRAME_US, (200, 400, 1000))
+    wanted = [f"{VENUE}/{symbol}/candles?bars={bars}&interval={interval}" for symbol, interval, bars in charts][:116]
+    async with serve(loopback_limited=True) as server:
+        seconds = [0.0]
+        server.service.now_s = lambda: seconds[0]
+        async with contextlib.AsyncExitStack() as stack:
+            pages = [await stack.enter_async_context(greedy(server, "ws/live")) for _ in range(2)]
+            served: set[str] = set()
+
+            async def ask(keys: list[str]) -> set[str]:
+                refused: set[str] = set()
+                for at, key in enumerate(keys):
+                    page = pages[key in halves[1]]
+                    await say(page, type="subscribe", key=key)
+                    while key not in served | refused:
+                        message = await receive(page)
+                        if message["type"] == "gone":
+                            assert "At most 30 candles topics without other readers" in message["message"], at
+                            refused.add(message["key"])
+                        elif message["type"] == "frame":
+                            served.add(message["key"])
+                    seconds[0] += 0.02  # within what a page may send
+                return refused
+
+            halves = wanted[:60], set(wanted[60:])
+            refused = await ask(wanted)
+            # So many topics at once; more come at the rate of topics a minute, and then the number of keys ends it.
+            assert len(served) in range(90, 97)
+            assert len(refused) == 116 - len(served)
+            seconds[0] += 60.0
+            assert not await ask(sorted(refused))
+            assert len(server.service.computations) == 116
+
+            async with bystander(server, "ws/live") as other:
+                await say(other, type="subscribe", key=f"{VENUE}/BTCUSDT/book?rows=10&rounding=1")
+                await receive(other, "frame")
+                book = Topic(VENUE, "BTCUSDT", "book")
+                sent = sum(one._messages for one in server.service.sockets)  # type: ignore[attr-defined]
+                for _ in range(5):
+                    for topic in [one for one in server.feed.streams if one.channel == "candles"]:
+                        server.feed.emit(topic, *server.feed.prelude(topic)[-2:])
+                    server.feed.emit(book, *server.feed.prelude(book))
+                    await receive(other, "frame")
+                # Whatever happens, a chart has no more frames than the bystander's book.
+                assert sum(one._messages for one in server.service.sockets) - sent <= 7 * 117  # type: ignore[attr-defined]
+                assert (await server.ask("api/v1/health"))[0] == 200
         await until(lambda: len(server.service.computations) == 0)
