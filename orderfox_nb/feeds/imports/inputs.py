@@ -18,6 +18,19 @@ MAX_LINE_BYTES: Final = 32_000_000
 """A book of 100,000 levels a side has less."""
 _SAMPLE_BYTES: Final = 262_144
 
+ZIP_ERRORS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    ValueError,
+)
+"""What a damaged archive raises, of files and of arrays."""
+
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZIP: Final = b"PK\x03\x04"
@@ -185,5 +198,5 @@ def _unzipped(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
                 while chunk := file.read(_CHUNK):
                     progress(round(len(chunk) * share))
                     yield chunk
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise Damaged(f"the zip is damaged ({error})", altered=True) from None

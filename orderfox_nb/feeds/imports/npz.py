@@ -14,7 +14,7 @@ from orderfox_nb.core.events import BookDelta, BookSnapshot, Trade, raw_levels
 from orderfox_nb.core.numerals import MAX_AMOUNT, MAX_PRICE
 from orderfox_nb.core.symbols import is_symbol_name
 from orderfox_nb.errors import RecordingError
-from orderfox_nb.feeds.imports.inputs import Input
+from orderfox_nb.feeds.imports.inputs import ZIP_ERRORS, Input
 from orderfox_nb.feeds.imports.items import Disconnected, Facts, Row, Unreadable, UpdateIds
 
 _DEPTH, _TRADE, _CLEAR, _SNAPSHOT = 1, 2, 3, 4
@@ -123,7 +123,7 @@ class NpzReader:
         try:
             with np.load(self._input.path, allow_pickle=False) as archive:
                 data = archive["data"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (*ZIP_ERRORS, MemoryError) as error:
             raise RecordingError(self._input.path, f"an npz with an array called data ({error})") from None
         names = data.dtype.names or ()
         if missing := [name for name in _FIELDS if name not in names]:
@@ -133,7 +133,8 @@ class NpzReader:
 
 def looks_npz(source: Input, sample: Sequence[bytes]) -> bool:  # noqa: ARG001
     """Return whether a file is an archive of numpy arrays."""
-    if not zipfile.is_zipfile(source.path):
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except ZIP_ERRORS:
         return False
-    with zipfile.ZipFile(source.path) as archive:
-        return any(name.endswith(".npy") for name in archive.namelist())

@@ -232,9 +232,9 @@ def looks_raw(source: Input, sample: Sequence[bytes]) -> bool:  # noqa: ARG001
 
 def _event_us(text: bytes) -> int | None:
     try:
-        frame = _frame.decode(text)
-        inner = _frame.decode(frame.data) if len(frame.data) else frame
-    except msgspec.MsgspecError:
+        frame = checked(_frame, text)
+        inner = checked(_frame, bytes(frame.data)) if len(frame.data) else frame
+    except (msgspec.MsgspecError, ValueError):
         return None
     return inner.event_ms * 1_000 or None
 

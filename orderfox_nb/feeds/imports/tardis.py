@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -37,6 +38,7 @@ _SIGNS: Final[tuple[tuple[str, Channel], ...]] = (
     ("id", "trades"),
 )
 """A column that only one kind of file has, and its channel."""
+_EXCHANGE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NO_IDS: Final = "the format has no update ids, so a missing update cannot be seen"
 
 _Cells = Mapping[str, str]
@@ -57,6 +59,7 @@ class TardisReader:
         self._channel: Channel = ""
         self._columns: list[str] = []
         self._ids = UpdateIds()
+        self._exchange = ""
         self._row = 0
         self._known: dict[str, dict[str, float]] = {}
         """The newest figures of each symbol: empty cells mean that nothing changed."""
@@ -64,7 +67,7 @@ class TardisReader:
 
     def rows(self, progress: Callable[[int], None]) -> Iterator[Row]:
         self.facts = Facts(contiguous_trades=False)
-        self._ids, self._row, self._known, self._began = UpdateIds(), 0, {}, set()
+        self._exchange, self._ids, self._row, self._known, self._began = "", UpdateIds(), 0, {}, set()
         lines = self._input.lines(progress)
         header = next(lines, Line(1, b"")).text.decode(errors="replace")
         self._columns = header.lstrip("\ufeff").split(",")
@@ -140,7 +143,10 @@ class TardisReader:
             raise ValueError("no symbol")
         if COIN_MARGINED.fullmatch(symbol):
             raise RecordingError(self._input.path, f"no COIN-M market such as {symbol}: its sizes are contracts")
-        self.facts.venue = _VENUES.get(exchange, exchange or "imported")
+        if not _EXCHANGE.fullmatch(exchange) or exchange != (self._exchange or exchange):
+            raise ValueError(f"the exchange {exchange[:40]!r}")
+        self._exchange = exchange
+        self.facts.venue = _VENUES.get(exchange, exchange)
         return cells
 
     def _items(self, cells: _Cells, stamp_us: int) -> Iterator[Item]:
