@@ -17,6 +17,7 @@ from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Channel, Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.recorder import Recorder
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.feeds.binance.dialect import BinanceDialect
 from orderfox_nb.feeds.binance.feed import BinanceFeed
@@ -227,6 +228,7 @@ async def open_rig(
     liquidation_rate: float = 20.0,
     limits: Limits | None = None,
     market: MarketKind = "futures",
+    recorder: Callable[[ManualClock, VenueFeed], Recorder] | None = None,
     **options: Any,
 ) -> AsyncIterator[Rig]:
     """Start all of it.
@@ -235,6 +237,7 @@ async def open_rig(
         seed: Of a market in which every second has its trades.
         history: Configure the liquidation-history API.
         liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
+        recorder: Makes what records the hub.
         options: For the feed.
     """
     clock = ManualClock(START_US)
@@ -250,7 +253,9 @@ async def open_rig(
             random=Random(seed),
             **options,
         )
-        async with Hub(feed, linger_s=0, clock=clock) as hub:
+        made = recorder and recorder(clock, feed)
+        taps: dict[str, Any] = {"opened": made.opened, "closed": made.closed} if made else {}
+        async with Hub(feed, linger_s=0, clock=clock, **taps) as hub:
             rig = Rig(venue, feed, hub, clock)
             try:
                 yield rig

@@ -20,7 +20,7 @@ from orderfox_nb.recording.recording import Part
 from orderfox_nb.recording.tables.making import journals, make_table, table_of
 from orderfox_nb.recording.tables.recent import RecentRows
 from orderfox_nb.recording.tables.schema import COLUMNS, arrow_schema, channel_of, import_extra
-from orderfox_nb.recording.tables.views import SELECTIONS, TABLE_OF, view_query
+from orderfox_nb.recording.tables.views import TABLE_OF, early_trades, view_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,9 +67,11 @@ def query(
         known = [found for part in parts if (found := _open(part)) is not None]
         paths = _add_rows(connection, known, asked)
     overlapping = _overlap(known)
-    for view in SELECTIONS:
-        rows = f"{TABLE_OF[view]}_rows"
-        connection.execute(f"CREATE VIEW {view} AS {view_query(view, rows, overlapping=overlapping)}")
+    connection.execute(early_trades("trades_rows", "trades_early", overlapping=overlapping))
+    for view, table in TABLE_OF.items():
+        early = "trades_early" if table == "trades" else ""
+        found = view_query(view, f"{table}_rows", early=early, overlapping=overlapping)
+        connection.execute(f"CREATE VIEW {view} AS {found}")
     _lock_down(connection, paths)
     return connection.sql(text, params=parameters)
 

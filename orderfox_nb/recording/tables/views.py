@@ -47,12 +47,6 @@ SELECTIONS: Final[Mapping[str, str]] = {
 TABLE_OF: Final[Mapping[str, str]] = {name: "mark" if name == "funding" else name for name in SELECTIONS}
 """The table that a view reads."""
 
-_TRADES_ONCE: Final = """(
-    SELECT * FROM {rows} WHERE {fresh}
-    UNION ALL
-    SELECT DISTINCT ON (venue, symbol, time, id) * FROM {rows} AS early WHERE NOT ({fresh}) AND NOT EXISTS (
-        SELECT 1 FROM {rows} AS live WHERE {fresh} AND live.venue = early.venue
-        AND live.symbol = early.symbol AND live.time = early.time AND live.id = early.id))"""
 _ONCE: Final[Mapping[str, str]] = {
     # A prelude, or the stream of the whole market beside that of a symbol, brings again what is there.
     "candles": "SELECT DISTINCT ON (venue, symbol, interval, time) * FROM {rows} ORDER BY received DESC, seq DESC",
@@ -68,21 +62,48 @@ _ONCE: Final[Mapping[str, str]] = {
 }
 
 
-def view_query(view: str, rows: str, *, overlapping: bool) -> str:
+_EARLY_TRADES: Final = """
+    CREATE TABLE {early} AS
+    SELECT DISTINCT ON (venue, symbol, time, id) * FROM {rows} WHERE {which} ORDER BY received, seq;
+    SET VARIABLE first = (SELECT min(time) FROM {early});
+    SET VARIABLE last = (SELECT max(time) FROM {early});
+"""
+_LATER_TRADES: Final = """
+    DELETE FROM {early} AS early USING (
+        FROM {rows} SELECT venue, symbol, time, id WHERE NOT prelude
+        AND time BETWEEN getvariable('first') AND getvariable('last')
+    ) AS live
+    WHERE live.venue = early.venue AND live.symbol = early.symbol AND live.time = early.time AND live.id = early.id
+"""
+
+
+def early_trades(rows: str, early: str, *, overlapping: bool) -> str:
+    """Return the statements that put the trades that may be there twice into a table, each once.
+
+    Only what was sent for a start can be there twice, unless two processes recorded at the same time: to compare all
+    trades costs ten times as much as to read them.
+
+    Args:
+        rows: Name of what has the rows of the table.
+        early: Name of the table that is made.
+        overlapping: Whether two recordings of a venue were made at the same time, so that any trade may be there twice.
+    """
+    made = _EARLY_TRADES.format(rows=rows, early=early, which="true" if overlapping else "prelude")
+    return made if overlapping else made + _LATER_TRADES.format(rows=rows, early=early)
+
+
+def view_query(view: str, rows: str, *, early: str = "", overlapping: bool = False) -> str:
     """Return the query of a view.
 
     Args:
         view: Its name.
         rows: Name of what has the rows of its table.
-        overlapping: Whether two recordings of a venue were made at the same time, so that any row may be there twice.
+        early: Of the trades: the table of ``early_trades``.
+        overlapping: Of the trades: whether all of them are in that table.
     """
+    found = rows
     if view in _ONCE:
         found = f"({_ONCE[view].format(rows=rows)})"
-    elif view == "trades":
-        # Only what was sent for a start can be there twice, unless two processes recorded at the same time: to compare
-        # all trades costs ten times as much as to read them.
-        fresh = "false" if overlapping else "NOT prelude"
-        found = _TRADES_ONCE.format(rows=rows, fresh=fresh)
-    else:
-        found = rows
+    elif early:
+        found = early if overlapping else f"(FROM {rows} WHERE NOT prelude UNION ALL FROM {early})"
     return f"FROM {found} SELECT {SELECTIONS[view]}"
