@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="protocol to serve")
     parser.add_argument("--start", type=_integer, default=0, metavar="MS", help="start time, ms (default now)")
-    parser.add_argument("--tape", type=Path, help="recorded frames to play instead: a receive time and a frame a line")
+    parser.add_argument(
+        "--tape", type=Path, help="raw frames to play to clients instead, a receive time and a frame a line"
+    )
     parser.add_argument("--liquidations", type=Path, help="recorded liquidations to play beside the tape, jsonl")
     parser.add_argument("--tick", default="", help="tick size of the tape's symbol (default: inferred)")
     parser.add_argument("--lot", default="", help="lot size of the tape's symbol (default: inferred)")

@@ -146,6 +146,21 @@ async def test_snapshot_at_any_moment_joins_the_diffs(recording: Path, before_s:
         assert rebuilt(snapshot, await depth_frames(late))[:2] == whole[:2]
 
 
+async def test_a_snapshot_does_not_hide_the_next_diff_of_a_single_id(tmp_path: Path) -> None:
+    body = {"lastUpdateId": 105, "bids": [["10.00", "5.0"]], "asks": [["10.05", "2.0"]]}
+    single = [diff(106 + n, 105 + n, 10_000 * (n + 1), bids=[[f"9.{n:02}", "1.0"]]) for n in range(3)]
+    played = [(0, diff(105, 90, 0)), (5, body), *((10_000 * (n + 1), frame) for n, frame in enumerate(single))]
+    path = tmp_path / "single.txt"
+    path.write_text("".join(f"{(BASE_MS + at) * 1_000_000} {json.dumps(frame)}\n" for at, frame in played))
+    async with SimServer(TapeExchange.open(path), manual=True) as server, SimClient(server) as client:
+        socket = await client.socket("/public/ws/abcusdt@depth")
+        await server.advance(1)
+        snapshot = await client.get("/fapi/v1/depth", symbol="ABCUSDT", limit=5)
+        assert snapshot["lastUpdateId"] == 105
+        await server.advance(100)
+        assert [frame["u"] for frame in await depth_frames(socket)] == [105, 106, 107, 108]
+
+
 async def test_tape_infers_tick_and_lot_or_uses_those_given(recording: Path) -> None:
     for given_tick, given_lot, tick, lot in (("", "", 0.05, 0.5), ("0.01", "0.1", 0.01, 0.1)):
         tape = TapeExchange.open(recording, tick_size=given_tick, lot_size=given_lot)

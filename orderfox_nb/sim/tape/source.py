@@ -127,8 +127,9 @@ class TapeExchange:
         market = self.market(symbol)
         update_id, bids, asks = market.depth(limit)
         following = self._next_diff(symbol)
-        # A client that has nothing buffered yet must be able to join the next diff.
-        if following is not None and following.frame.pu == update_id:
+        # A client that has nothing buffered yet must be able to join the next diff. One of a single id cannot be
+        # straddled: it would be dropped, and the book would be wrong.
+        if following is not None and following.frame.pu == update_id and following.frame.u > following.frame.U:
             update_id = max(update_id, following.frame.U)
         return update_id, bids, asks
 
