@@ -29,6 +29,7 @@ from orderfox_nb.desk.frames import FrameHub, FrameReader, Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
 from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.range_answers import RangeAnswers
 from orderfox_nb.desk.ranges import Ranges
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.recorded_past import RecordedPast
@@ -101,6 +102,7 @@ class Desk:
             )
         )
         """Ranges of the past; another server joins its own."""
+        self.range_answers = RangeAnswers(self.ranges, self.hub, self.catalogue)
         self.answers = Answers(self.hub, self.catalogue, self.history)
         self._sources = Sources(self.catalogue, self.history, self._clock, self.now_us, self._served)
         self._frames = FrameHub(self.hub, clock=self._clock, recipe=self._recipe)

@@ -26,7 +26,7 @@ from orderfox_nb.errors import BadValue, MalformedFrame, RateLimited, UnknownSym
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.past import Past
+from orderfox_nb.feeds.past import Past, RangePage
 from orderfox_nb.feeds.problem_log import ProblemLog
 from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, ask_origins, is_venue_name
 from orderfox_nb.feeds.remote_past import RemotePast
@@ -172,6 +172,10 @@ class RemoteFeed:
     @property
     def past(self) -> Past:
         return self._past
+
+    async def range_page(self, topic: Topic, start_us: int, end_us: int) -> RangePage:
+        """Return the first part of a range as the server joins it; see ``RangedPast``."""
+        return await self._past.range_page(topic, start_us, end_us)
 
     def statistics(self) -> Mapping[str, int | float]:
         total: dict[str, int | float] = {"rest_calls": self._calls}

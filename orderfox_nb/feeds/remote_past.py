@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from orderfox_nb.core.channels import channel_spec
-from orderfox_nb.core.events import Candle, Topic, Trade
-from orderfox_nb.core.numerals import Amount, Number, Price, TimeMs
+from orderfox_nb.core.events import Candle, Liquidation, MarkPrice, OpenInterest, Topic, Trade
+from orderfox_nb.core.numerals import Amount, Number, Price, TimeMs, TimeUs
 from orderfox_nb.core.timeframes import DAY_US, TIMEFRAME_US, bar_open_us, next_bar_us, previous_bar_us
 from orderfox_nb.core.wire import MAX_BARS, MAX_VOLUME_DAYS
-from orderfox_nb.errors import NoPast
+from orderfox_nb.errors import BadValue, MalformedFrame, NoPast
 from orderfox_nb.feeds.charges import charge
-from orderfox_nb.feeds.past import PastPage, Span, buckets_of, check_past, sums_of
+from orderfox_nb.feeds.http import short
+from orderfox_nb.feeds.past import PastPage, RangePage, Span, buckets_of, check_past, past_us, sums_of
 
 _CANDLES_WEIGHT: Final = 10
 _TRADES_WEIGHT: Final = 20
 """Weight charged to a client for a request: the same as at the venue behind the server."""
+_RANGE_WEIGHT: Final = 10
+"""And for a part of a range, which may be many pages of the venue."""
 _MAX_TRADES: Final = 1_000
 
 Answer = TypeVar("Answer")
@@ -57,6 +60,22 @@ class RemotePast:
         if (pager := self._pagers.get(topic.channel)) is None:
             raise NoPast(self._venue, f"another server answers no past {topic.channel}")
         return await pager(topic, span)
+
+    async def range_page(self, topic: Topic, start_us: int, end_us: int) -> RangePage:
+        """Return the first part of a range as the server joins it."""
+        check_past(self._venue, topic, Span())
+        if end_us <= start_us:
+            raise BadValue("end", end_us, "a time after the start")
+        charge(_RANGE_WEIGHT)
+        bounds = {"start_us": str(start_us), "end_us": str(end_us)}
+        answer = await self._get(
+            f"past/{topic.symbol}", {"channel": topic.channel, "interval": topic.interval, **bounds}, _RangeAnswer
+        )
+        times = [past_us(event) for event in answer.events]
+        inside = not times or (start_us <= times[0] and times[-1] < answer.end_us)
+        if not (start_us < answer.end_us <= end_us and inside and times == sorted(times)):
+            raise MalformedFrame(self._venue, f"past of {topic} answered with another range")
+        return RangePage(answer.end_us, answer.events, answer.source, "" if answer.source else short(answer.reason))
 
     async def _candles(self, topic: Topic, span: Span) -> PastPage:
         charge(_CANDLES_WEIGHT)
@@ -131,6 +150,13 @@ class RemotePast:
             if row.buy_volume or row.sell_volume
         ]
         return PastPage((sums_of(topic, end_us, rows),), following)
+
+
+class _RangeAnswer(Struct, frozen=True):
+    end_us: TimeUs
+    source: Literal["venue", "recording", ""]
+    reason: str
+    events: list[Trade | Candle | Liquidation | MarkPrice | OpenInterest]
 
 
 class _CandleRow(Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.server.base_url import base_pattern
-from orderfox_nb.server.handlers import docs, live, market, streams, system
+from orderfox_nb.server.handlers import docs, history, live, market, streams, system
 from orderfox_nb.server.handlers.base import NoRoute
 from orderfox_nb.server.handlers.symbol_socket import SymbolSocket, stream_socket
 from orderfox_nb.server.service import DeskService
@@ -28,6 +28,10 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (rf"/api/v1/candles/{_SYMBOL}", market.CandlesRoute),
     (rf"/api/v1/quality/{_SYMBOL}", market.QualityRoute),
     (rf"/api/v1/liquidations/{_SYMBOL}", market.LiquidationsRoute),
+    (rf"/api/v1/funding/{_SYMBOL}", history.FundingRoute),
+    (rf"/api/v1/open-interest/{_SYMBOL}", history.OpenInterestRoute),
+    (rf"/api/v1/mark/{_SYMBOL}", history.MarkRoute),
+    (rf"/api/v1/past/{_SYMBOL}", history.PastRoute),
     (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumeRoute),
 ]
 

@@ -159,6 +159,8 @@ class ScriptedFeed:
             "candles": self.past_candles,
             "liquidations": self.past_liquidations,
         }
+        if topic.channel not in kept:
+            raise NoPast(VENUE, f"the past of {topic.channel} is not kept")
         return page_of(kept[topic.channel], span)
 
     def statistics(self) -> Mapping[str, int | float]:

@@ -69,7 +69,7 @@ class FundingAnswer(Struct, frozen=True):
     rate: float
 
 
-class FundingRoute(MarketRoute):
+class PaidFundingRoute(MarketRoute):
     """Funding rates that were paid, oldest first."""
 
     route = "paid-funding"
@@ -93,7 +93,7 @@ async def test_a_past_of_the_venue_and_a_route_are_all(monkeypatch: pytest.Monke
     monkeypatch.setitem(CHANNELS, FUNDING.name, FUNDING)
     monkeypatch.setitem(PAGERS, FUNDING.name, funding_page)
     monkeypatch.setitem(FUTURES.weights, "fundingRate", 1)  # type: ignore[arg-type]
-    monkeypatch.setattr(routes, "REST", [*routes.REST, (r"/api/v1/paid-funding/([^/]+(?:/[^/]+)?)", FundingRoute)])
+    monkeypatch.setattr(routes, "REST", [*routes.REST, (r"/api/v1/paid-funding/([^/]+(?:/[^/]+)?)", PaidFundingRoute)])
 
     async with (
         binance_on_the_embedded_exchange() as stage,

@@ -17,10 +17,11 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.core.timeframes import DAY_US, MINUTE_US
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.engine import Engine
 from orderfox_nb.lifecycle import Service
-from orderfox_nb.market.connection import Market
+from orderfox_nb.market.connection import Market, Symbol
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.widgets import SymbolPicker
@@ -140,6 +141,37 @@ def test_a_dataframe_is_the_same_whoever_carries_it(markets: list[Market], name:
         assert moments["since"].value // 1000 == quality["since_us"]
     # As the metadata of a Parquet file is written.
     assert json.loads(json.dumps(first.attrs))["venue"] == "sim"
+
+
+RANGES: dict[str, Callable[[Symbol, int], pd.DataFrame]] = {
+    "candles": lambda btc, end_us: btc.candles("1m", start=end_us - 3 * DAY_US, end=end_us),
+    "trades": lambda btc, end_us: btc.trades.history(end_us - 20 * MINUTE_US, end_us),
+    "liquidations": lambda btc, end_us: btc.liquidations.history(end_us - DAY_US, end_us),
+    "funding": lambda btc, end_us: btc.funding.history(end_us - 30 * DAY_US, end_us),
+    "open interest": lambda btc, end_us: btc.open_interest.history(end_us - 2 * DAY_US, end_us, period="30m"),
+    "mark": lambda btc, end_us: btc.mark.history(end_us - DAY_US, end_us),
+    "before the listing": lambda btc, end_us: btc.candles("1d", start="2015-01-01", end="2020-01-01"),
+    "a period that is not kept": lambda btc, end_us: btc.open_interest.history(end_us - DAY_US, end_us, period="3m"),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_a_range_is_the_same_whoever_carries_it(markets: list[Market], name: str) -> None:
+    end_us = markets[0]["BTCUSDT"].ticker.df.attrs["time_us"] - 10 * MINUTE_US
+    frames = [RANGES[name](market["BTCUSDT"], end_us) for market in markets]
+    assert not _difference(frames)
+    coverage = frames[2].attrs["coverage"]
+    if name == "before the listing":
+        assert "before the listing" in coverage["missing"][0]["reason"]
+    elif name == "a period that is not kept":
+        assert "5m, 15m" in coverage["missing"][0]["reason"]
+    else:
+        assert coverage["complete"]
+        assert len(frames[0]) > 10
+    # Only the process that reads the venue keeps what it has fetched.
+    kept = [len(list((market._engine.settings.data_dir / "history").rglob("*.ofp"))) for market in markets]
+    assert kept[1:] == [0, 0]
+    assert kept[0] or name == "a period that is not kept"
 
 
 def test_a_pickers_table_is_that_of_the_market_through_a_server_too(

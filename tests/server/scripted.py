@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
+from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import (
     BookSnapshot,
     Candle,
@@ -23,6 +24,7 @@ from orderfox_nb.core.events import (
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.timeframes import MINUTE_US
+from orderfox_nb.errors import NoPast
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.past import Past, PastPage, Span, page_of, sums_of
 
@@ -130,6 +132,8 @@ class PreludeFeed:
 
     async def page(self, topic: Topic, span: Span) -> PastPage:
         symbol, time_us = topic.symbol, self.time_us
+        if channel_spec(topic.channel).by_period:
+            raise NoPast(self.venue, f"the past of {topic.channel} is not kept")
         if topic.channel == "candles":
             return PastPage(bars(symbol, topic.interval, span.limit or 500, (span.end_us or time_us + 1) - 1))
         if topic.interval:

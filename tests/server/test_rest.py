@@ -309,7 +309,7 @@ async def test_document_names_every_route_and_its_parameters(server: Served) -> 
     assert set(document["paths"]) == {readable(pattern, handler.path) for pattern, handler in REST}
     assert "/api/v1/liquidation-volume/{symbol}/{timeframe}" in document["paths"]
     parameters = document["paths"]["/api/v1/candles/{symbol}"]["get"]["parameters"]
-    assert [rule["name"] for rule in parameters] == ["symbol", "timeframe", "limit", "end_time", "venue"]
+    assert [rule["name"] for rule in parameters] == ["symbol", "timeframe", "limit", "start_time", "end_time", "venue"]
     assert document["paths"]["/api/v1/refresh-symbols"]["post"]["security"] == [{"token": []}]
     for pattern, handler in REST:
         for operation in document["paths"][readable(pattern, handler.path)].values():

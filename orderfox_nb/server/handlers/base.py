@@ -52,6 +52,7 @@ _READS: Final = ("GET", "HEAD")
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _AUTHORIZATION: Final = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
+_EXPOSED: Final = "X-Request-ID, X-Limit, X-Quality, X-Origin, Link, Retry-After"
 _DETAILS: Final = {
     400: "The request could not be read",
     401: "Send the server's token as Authorization: token <token>",
@@ -199,7 +200,9 @@ class MarketHandler(JupyterHandler):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS")
             self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID")
-            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, X-Limit, X-Quality, X-Origin, Retry-After")
+            self.set_header(
+                "Access-Control-Expose-Headers", "X-Request-ID, X-Limit, X-Quality, X-Origin, Link, Retry-After"
+            )
 
     def check_origin(self, origin_to_satisfy_tornado: str | None = None) -> bool:
         return self.listed_origin() is not None or super().check_origin(origin_to_satisfy_tornado or "")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -23,6 +24,7 @@ from orderfox_nb.desk.parameters import (
     read_given,
     time_ms,
 )
+from orderfox_nb.desk.range_answers import RangeAsked, RangeRows
 from orderfox_nb.desk.streams import v1_orderbook
 from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import VenueUnreachable
@@ -44,6 +46,11 @@ from orderfox_nb.views.public_symbols import symbols
 
 FIRST_FRAME_S: Final = 10.0
 BOOK_WEIGHT: Final = 20
+_PAST_TRADES: Final = limit(100, 10_000, "How many trades of a range")
+RANGE: Final = (
+    time_ms("start_time", "Start of the range, milliseconds"),
+    time_ms("end_time", "End of the range, milliseconds; now by default, and without a meaning without a start"),
+)
 
 
 class MarketRoute(ReadHandler):
@@ -80,6 +87,28 @@ class LimitedRoute(ListRoute):
         """Set the headers of a limited list and return its text."""
         self.set_header("X-Limit", str(limit))
         return self.encoded(answer)
+
+
+class RangeRoute(LimitedRoute):
+    """A list of a range, with the address of its next page."""
+
+    headers: ClassVar[Mapping[str, str]] = {
+        "Link": 'The next page of a range that has more, as <path>; rel="next"',
+        **LimitedRoute.headers,
+    }
+
+    @staticmethod
+    def asked(given: Mapping[str, Any]) -> RangeAsked:
+        """Return the range of a checked query."""
+        return RangeAsked(given["start_time"], given["end_time"], given["limit"])
+
+    def range_answer(self, rows: RangeRows, *, limit: int) -> bytes:
+        """Set the headers of a page and return its text."""
+        if rows.next_ms is not None:
+            query = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+            path = f"{self.request.path}?{urlencode({**query, 'start_time': str(rows.next_ms)})}"
+            self.set_header("Link", f'<{path}>; rel="next"')
+        return self.limited_answer(Answer(rows.text, rows.quality), limit=limit)
 
 
 class SymbolsRoute(ListRoute):
@@ -173,16 +202,20 @@ class OrderBookRoute(MarketRoute):
         raise VenueUnreachable(desk.venue, "no data came in time, try again")
 
 
-class TradesRoute(LimitedRoute):
-    """The newest trades, newest first."""
+class TradesRoute(RangeRoute):
+    """The newest trades or the first ones of a range, newest first."""
 
     route = "trades"
     path = (SYMBOL,)
-    query = (limit(100, 1000, "How many trades"),)
+    query = (limit(100, 1000, "How many trades"), *RANGE)
     model = list[TradeRow]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
+        if values["start_time"] is not None:
+            values["limit"] = _PAST_TRADES.read(self.get_query_argument("limit", None))
+            rows = await (await self.desk()).range_answers.trades(args[0], self.asked(values))
+            return self.range_answer(rows, limit=values["limit"])
         answer = await (await self.desk()).answers.trades(args[0], limit=values["limit"])
         return self.limited_answer(answer, limit=values["limit"])
 
@@ -198,7 +231,7 @@ class QualityRoute(MarketRoute):
         return msgspec.json.encode(await (await self.desk()).quality(args[0]))
 
 
-class CandlesRoute(LimitedRoute):
+class CandlesRoute(RangeRoute):
     """Bars, oldest first."""
 
     route = "candles"
@@ -206,28 +239,35 @@ class CandlesRoute(LimitedRoute):
     query = (
         TIMEFRAME,
         limit(500, 1500, "How many bars"),
+        time_ms("start_time", "Bars that open at or after, milliseconds: the first ones of the range"),
         time_ms("end_time", "Bars that open at or before, milliseconds"),
     )
     model = list[CandleRow]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
+        if values["start_time"] is not None:
+            rows = await (await self.desk()).range_answers.candles(args[0], values["timeframe"], self.asked(values))
+            return self.range_answer(rows, limit=values["limit"])
         answer = await (await self.desk()).answers.candles(
             args[0], values["timeframe"], limit=values["limit"], end_ms=values["end_time"]
         )
         return self.limited_answer(answer, limit=values["limit"])
 
 
-class LiquidationsRoute(LimitedRoute):
-    """Past liquidation orders, newest first."""
+class LiquidationsRoute(RangeRoute):
+    """Past liquidation orders, the newest or the first ones of a range, newest first."""
 
     route = "liquidations"
     path = (SYMBOL,)
-    query = (limit(50, 1000, "How many orders"),)
+    query = (limit(50, 1000, "How many orders"), *RANGE)
     model = list[LiquidationRow]
 
     async def answer(self, *args: str) -> bytes:
         values = self.values()
+        if values["start_time"] is not None:
+            rows = await (await self.desk()).range_answers.liquidations(args[0], self.asked(values))
+            return self.range_answer(rows, limit=values["limit"])
         answer = await (await self.desk()).answers.liquidations(args[0], limit=values["limit"])
         return self.limited_answer(answer, limit=values["limit"])
 
