@@ -8,6 +8,7 @@ show what failed. Here every rule is named: a path that none of them answers is 
 
 from __future__ import annotations
 
+import re
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ PAGE_EXTENSIONS: Final = (
 )
 """The lab extensions that a dashboard's page needs."""
 _TEMPLATE: Final = "lab"
+_HASHED: Final = re.compile(r"\.[0-9a-f]{8,}\.[a-z0-9]+$")
+"""A file whose name has the hash of what is in it: another content is another file."""
+_YEAR_S: Final = 31_536_000
 _READS: Final = ("GET", "HEAD")
 
 
@@ -124,6 +128,12 @@ class ExtensionFiles(PlainFiles, FileFindHandler):
 
     def serves(self, path: str) -> bool:
         return any(path.startswith(f"{name}/") for name in self._extensions)
+
+    def set_headers(self) -> None:
+        super().set_headers()
+        # Voila's rule has a browser ask for each of some fifty files again, and compile each again.
+        if _HASHED.search(self.request.path):
+            self.set_header("Cache-Control", f"public, max-age={_YEAR_S}, immutable")
 
 
 class KernelModel(PlainErrors, KernelHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -68,9 +69,16 @@ async def test_page_loads_the_extensions_of_its_widgets_and_no_other(public: tup
     loaded = json.JSONDecoder().raw_decode(text.strip())[0]
     assert {extension["name"] for extension in loaded} == set(PAGE_EXTENSIONS)
     assert FOREIGN not in page
+    hashed = 0
     for name in PAGE_EXTENSIONS:
         entry = next(extension["load"] for extension in loaded if extension["name"] == name)
-        assert (await ask(public[1], f"/voila/labextensions/{name}/{entry.removeprefix('./')}"))[0] == 200, name
+        status, answer = await ask(public[1], f"/voila/labextensions/{name}/{entry.removeprefix('./')}")
+        assert status == 200, name
+        # A browser asks once for what has the hash of its content in its name, and each time for what has not.
+        is_hashed = re.search(r"\.[0-9a-f]{8,}\.js$", entry) is not None
+        assert ("immutable" in answer.split("\r\n\r\n", 1)[0]) == is_hashed, name
+        hashed += is_hashed
+    assert hashed >= 4
 
 
 @pytest.mark.parametrize(
