@@ -20,24 +20,15 @@ from ccxt.async_support.base.ws.order_book import OrderBook
 from ccxt.pro.binanceusdm import binanceusdm
 from sortedcontainers import SortedDict
 
+from benchmarks.folds import BTC
 from benchmarks.table import machine, medians_us, print_table, ratio
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.book_sync import BookSync
 from orderfox_nb.core.events import NO_TEXT, BookDelta, BookSnapshot, LevelColumns, SideColumns, raw_levels
-from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import build_ladder
 
 TITLE = "Order book"
 
-BTC = Instrument(
-    venue="binance",
-    symbol="BTCUSDT",
-    unified="BTC/USDT:USDT",
-    base="BTC",
-    quote="USDT",
-    tick_size=Decimal("0.1"),
-    lot_size=Decimal("0.001"),
-)
 NO_CLIENT = cast(Client, None)
 """The handler of depth messages gets the socket's client and does not use it."""
 MIDDLE = 616_597

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -115,6 +115,25 @@ def over_hub(
 
 
 @asynccontextmanager
+async def served_desks(
+    open_: Callable[[Settings], AbstractAsyncContextManager[Desks]], folder: Path
+) -> AsyncIterator[str]:
+    """A public server of this package on the desks that are opened; gives its URL."""
+    service = DeskService(load_settings(data_dir=folder), public=True, standalone=True, open_=open_)
+    app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
+    app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
+    listeners = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(app)
+    server.add_sockets(listeners)
+    try:
+        yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
+    finally:
+        server.stop()
+        await service.stop()
+        await server.close_all_connections()
+
+
+@asynccontextmanager
 async def served_over(feed: Feed) -> AsyncIterator[str]:
     """A server of this package on a feed that is entered already; gives its URL."""
 
@@ -124,18 +143,8 @@ async def served_over(feed: Feed) -> AsyncIterator[str]:
             yield desks
 
     with TemporaryDirectory() as folder:
-        service = DeskService(load_settings(data_dir=Path(folder)), public=True, standalone=True, open_=open_)
-        app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
-        app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
-        listeners = bind_sockets(0, "127.0.0.1")
-        server = HTTPServer(app)
-        server.add_sockets(listeners)
-        try:
-            yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
-        finally:
-            server.stop()
-            await service.stop()
-            await server.close_all_connections()
+        async with served_desks(open_, Path(folder)) as url:
+            yield url
 
 
 @asynccontextmanager

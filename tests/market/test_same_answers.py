@@ -11,10 +11,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from jupyter_server.auth.identity import IdentityProvider
-from tornado import web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.timeframes import DAY_US, MINUTE_US
@@ -22,10 +18,9 @@ from orderfox_nb.desk.desks import Desks
 from orderfox_nb.engine import Engine
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.market.connection import Market, Symbol
-from orderfox_nb.server.routes import routes
-from orderfox_nb.server.service import DeskService
 from orderfox_nb.widgets import SymbolPicker
 from orderfox_nb.widgets.kernel import data as kernel_data
+from tests.feeds.stages import served_desks
 
 pytestmark = pytest.mark.widgets
 
@@ -49,24 +44,14 @@ ATTEMPTS = 20
 
 @asynccontextmanager
 async def _served(desks: Desks, folder: Path) -> AsyncIterator[str]:
-    """A server of this package on a desk, on the desk's own loop."""
+    """A server of this package on desks that are open, on their own loop; gives its URL."""
 
     @asynccontextmanager
     async def open_(_: Settings) -> AsyncIterator[Desks]:
         yield desks
 
-    service = DeskService(load_settings(data_dir=folder), public=True, standalone=True, open_=open_)
-    app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
-    app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
-    listeners = bind_sockets(0, "127.0.0.1")
-    server = HTTPServer(app)
-    server.add_sockets(listeners)
-    try:
-        yield f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
-    finally:
-        server.stop()
-        await service.stop()
-        await server.close_all_connections()
+    async with served_desks(open_, folder) as url:
+        yield url
 
 
 @contextmanager
