@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     """New topics of each channel a minute for one address; this machine is not limited."""
     max_client_events: int = Field(256, alias="ORDERFOX_MAX_CLIENT_EVENTS", ge=1, le=1_000_000)
     """Event streams open at once for one address; this machine is not limited."""
+    max_playheads: int = Field(16, alias="ORDERFOX_MAX_PLAYHEADS", ge=1, le=1_000)
+    """Pages in the past at the same time."""
+    max_client_playheads: int = Field(4, alias="ORDERFOX_MAX_CLIENT_PLAYHEADS", ge=1, le=1_000)
+    """Those of one address; this machine is not limited."""
     max_client_requests: int = Field(100, alias="ORDERFOX_MAX_CLIENT_REQUESTS", ge=1, le=1_000_000)
     """REST requests a second from one address; this machine is not limited."""
     max_client_messages: int = Field(250, alias="ORDERFOX_MAX_CLIENT_MESSAGES", ge=1, le=1_000_000)

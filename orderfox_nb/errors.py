@@ -12,6 +12,7 @@ OrderFoxError
 ├── MissingExtra              a library that is not installed: names the extra
 ├── ForkedProcess             a market that belongs to the process this one was forked from
 ├── TooManyFrames             a client, or all of them, that reads too many different frames (close code 1013)
+├── TooManyPlayheads          a client, or all of them, that has as many pages in the past as it may
 ├── TooManyKernels            a client whose pages have as many kernels as they may (HTTP 429)
 ├── SlowReader                a reader of events that did not keep up (close code 4008)
 └── FeedError                 a feed that cannot go on
@@ -192,6 +193,10 @@ class ForkedProcess(OrderFoxError):
 
 class TooManyFrames(OrderFoxError):
     """More different frames than one client, or all of them together, may have computed."""
+
+
+class TooManyPlayheads(OrderFoxError):
+    """More pages in the past than one client, or all of them together, may have."""
 
 
 class TooManyKernels(OrderFoxError):

@@ -7,7 +7,7 @@ encodes its answers. The columns of a ``frame`` follow its head and depend on it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -29,7 +29,15 @@ MAX_VOLUME_DAYS: Final[Mapping[str, int]] = {"1m": 1, "5m": 3, "15m": 7, "30m": 
 MAX_NAMES: Final = 20
 """Symbols that a page may ask about at once."""
 
+MAX_SPEED: Final = 300.0
+"""Of a playhead, times real time."""
+MAX_STEP: Final = 1000
+"""Events that a playhead steps at once."""
+
 _Id: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+_TimeMs: TypeAlias = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
+Speed: TypeAlias = Annotated[float, Meta(gt=0, le=MAX_SPEED)] | Literal["max"]
+"""Of a playhead, times real time; ``max`` plays as fast as the recording is read."""
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -81,7 +89,7 @@ class CandlesRequest(msgspec.Struct, frozen=True, kw_only=True):
     interval: str
     limit: Annotated[int, Meta(ge=1)] = 500
     """Above ``MAX_BARS`` it is lowered to it."""
-    end: Annotated[int, Meta(ge=0, le=253_402_300_799_000)] | None = None
+    end: _TimeMs | None = None
     """Milliseconds; now where it is not given."""
 
 
@@ -105,7 +113,29 @@ class NamedSymbol(msgspec.Struct, frozen=True, kw_only=True):
     """The venue's largest symbol."""
 
 
-PageMessage: TypeAlias = HelloRequest | Ping | Subscribe | Unsubscribe | Resume | Request
+class RewindRequest(_Message, frozen=True, tag="rewind"):
+    """Show the page a recorded time of a venue, or change the playhead that it has; fields not given stay."""
+
+    time: _TimeMs | UnsetType = UNSET
+    """Milliseconds of the venue's clock; ten minutes ago where a page that is live gives none."""
+    speed: Speed | UnsetType = UNSET
+    playing: bool | UnsetType = UNSET
+    venue: str | UnsetType = UNSET
+    """The first one where it is not given."""
+
+
+class StepRequest(_Message, frozen=True, tag="step"):
+    """Pause the playhead and move it by events of the topics that the page reads."""
+
+    by: Annotated[int, Meta(ge=-MAX_STEP, le=MAX_STEP)]
+
+
+class LiveRequest(_Message, frozen=True, tag="live"):
+    """Show the page the live market again."""
+
+
+PlayheadRequest: TypeAlias = RewindRequest | StepRequest | LiveRequest
+PageMessage: TypeAlias = HelloRequest | Ping | Subscribe | Unsubscribe | Resume | Request | PlayheadRequest
 
 
 # To the page.
@@ -178,6 +208,24 @@ class StatusMessage(_Message, frozen=True, tag="status"):
     origin: Origin
 
 
+class PlayheadMessage(_Message, frozen=True, tag="playhead"):
+    """Where the page is in time: after each message about its playhead, and once a second while it has one.
+
+    Times are milliseconds of the venue's clock.
+    """
+
+    time: int | None
+    """None: the page is live."""
+    start: int
+    """From when on it can be played."""
+    end: int
+    """Up to when."""
+    speed: float | Literal["max"]
+    playing: bool
+    live: int
+    """The live time."""
+
+
 class Heartbeat(_Message, frozen=True, tag="heartbeat"):
     """Sent after a while without messages."""
 
@@ -194,6 +242,7 @@ ServerMessage: TypeAlias = (
     | ErrorMessage
     | GoneMessage
     | StatusMessage
+    | PlayheadMessage
     | Heartbeat
     | Pong
 )

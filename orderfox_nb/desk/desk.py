@@ -34,12 +34,14 @@ from orderfox_nb.desk.ranges import Ranges
 from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.recorded_past import RecordedPast
 from orderfox_nb.desk.recorder import Recorder
+from orderfox_nb.desk.recordings import Recordings
 from orderfox_nb.desk.streams.base import Sources
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Feed
 from orderfox_nb.feeds.past import RangedPast
+from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.recording.past_files import PastFiles
 from orderfox_nb.views.contract import QualityAnswer, RecordingHealth, TopicHealth, TopicQuality, VenueHealth
 from orderfox_nb.views.quality import topic_quality
@@ -65,15 +67,27 @@ class Desk:
         settings: Where the symbol list is kept.
         clock: Measures frames, lingers and ages; the data's own time is the feed's.
         linger_s: How long a topic stays open after its last reader left.
+        keeps_list: Whether the symbol list is kept for a start without the venue.
     """
 
-    def __init__(self, feed: Feed, settings: Settings, clock: Clock | None = None, *, linger_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        settings: Settings,
+        clock: Clock | None = None,
+        *,
+        linger_s: float = 5.0,
+        keeps_list: bool = True,
+    ) -> None:
         self._feed = feed
-        self._clock = clock or SystemClock()
-        self.catalogue = Catalogue(feed, _list_path(feed, settings.data_dir), self._clock)
+        self._settings = settings
+        self.clock = clock or SystemClock()
+        """Measures frames, lingers and ages."""
+        list_path = _list_path(feed, settings.data_dir) if keeps_list else None
+        self.catalogue = Catalogue(feed, list_path, self.clock)
         self.recorder = Recorder(
             settings.data_dir / "recordings",
-            self._clock,
+            self.clock,
             now_us=self.now_us,
             origin=lambda: feed.origin,
             # What is played back is recorded already, and another server records what it sends.
@@ -81,22 +95,28 @@ class Desk:
             max_age_s=settings.recording_hours * 3600,
             software=f"orderfox_nb {__version__}",
         )
+        self.recordings = Recordings(
+            self.recorder,
+            lambda: feed.origin,
+            self.clock,
+            played=feed.files if isinstance(feed, RecordedFeed) else None,
+        )
         self.hub = Hub(
             feed,
             linger_s=linger_s,
-            clock=self._clock,
+            clock=self.clock,
             instruments=self.catalogue,
             opened=self.recorder.opened,
             closed=self.recorder.closed,
         )
-        self.history = VolumeHistory(feed, self._clock)
+        self.history = VolumeHistory(feed, self.clock)
         self.ranges: RangedPast = (
             feed
             if isinstance(feed, RangedPast)
             else Ranges(
                 feed,
                 self.catalogue,
-                RecordedPast(settings.data_dir / "recordings", self._clock),
+                RecordedPast(settings.data_dir / "recordings", self.clock),
                 PastFiles(settings.data_dir / "history", max_bytes=settings.history_bytes),
                 partial(_run_name, settings),
             )
@@ -104,8 +124,8 @@ class Desk:
         """Ranges of the past; another server joins its own."""
         self.range_answers = RangeAnswers(self.ranges, self.hub, self.catalogue)
         self.answers = Answers(self.hub, self.catalogue, self.history)
-        self._sources = Sources(self.catalogue, self.history, self._clock, self.now_us, self._served)
-        self._frames = FrameHub(self.hub, clock=self._clock, recipe=self._recipe)
+        self._sources = Sources(self.catalogue, self.history, self.clock, self.now_us, self._served)
+        self._frames = FrameHub(self.hub, clock=self.clock, recipe=self._recipe)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -135,6 +155,10 @@ class Desk:
     def now_us(self) -> int:
         """Return the venue's time."""
         return self.hub.now_us()
+
+    def over(self, feed: Feed) -> Desk:
+        """Return a desk over another feed of this venue; topics close with their last reader."""
+        return Desk(feed, self._settings, self.clock, linger_s=0, keeps_list=False)
 
     @asynccontextmanager
     async def frames(self, key: FrameKey) -> AsyncGenerator[FrameReader]:

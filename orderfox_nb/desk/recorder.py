@@ -71,7 +71,8 @@ class Recorder:
         max_age_s: float,
         software: str,
     ) -> None:
-        self._root = root
+        self.root = root
+        """Folder of all recordings."""
         self._clock = clock
         self._now_us = now_us
         self._origin = origin
@@ -128,6 +129,11 @@ class Recorder:
             topics=len(self._keys),
             events=self._events,
         )
+
+    @property
+    def folder(self) -> Path | None:
+        """The recording that is being written."""
+        return None if self._writer is None else self._writer.folder
 
     async def close(self) -> None:
         """Write what is left and end the recording."""
@@ -218,13 +224,13 @@ class Recorder:
         try:
             pruned = await asyncio.to_thread(
                 prune,
-                self._root,
+                self.root,
                 max_bytes=self._max_bytes,
                 max_age_s=self._max_age_s,
                 now_s=self._clock.now_us() / 1e6,
                 spare=spare,
             )
-            free = (await asyncio.to_thread(shutil.disk_usage, self._root)).free
+            free = (await asyncio.to_thread(shutil.disk_usage, self.root)).free
         except OSError as error:
             self._stop(f"recordings cannot be written: {error.strerror or error}")
             return
@@ -254,7 +260,7 @@ class Recorder:
                 created_us=now_us,
                 software=self._software,
             )
-            self._writer = Writer(self._root / name, head)
+            self._writer = Writer(self.root / name, head)
             # What is open already begins with a keyframe.
             for key in self._keys.values():
                 key.due_us = 0

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
 
 from orderfox_nb import __version__
 from orderfox_nb.core.channels import channel_spec, check_interval, is_whole_market
-from orderfox_nb.core.events import Topic, as_text
+from orderfox_nb.core.events import Gap, Topic, as_text
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.wire import (
     MAX_BARS,
@@ -26,70 +26,39 @@ from orderfox_nb.core.wire import (
     GoneMessage,
     HelloMessage,
     HelloRequest,
+    LiveRequest,
     PageMessage,
     Ping,
     Pong,
     Request,
     ResponseMessage,
     Resume,
+    RewindRequest,
     ServerMessage,
     StatusMessage,
+    StepRequest,
     Subscribe,
     SymbolsRequest,
     Unsubscribe,
 )
+from orderfox_nb.desk.access import Access, FullAccess
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.frames import FrameReader
 from orderfox_nb.desk.keys import FrameKey
-from orderfox_nb.desk.reader import EventReader
+from orderfox_nb.desk.rewinding import Rewinding
 from orderfox_nb.desk.streams.registry import STREAMS, parse_key
 from orderfox_nb.errors import BadValue, OrderFoxError
 from orderfox_nb.views.stamp import encode, rekeyed
 
 ORIGIN_POLL_S: Final = 1.0
+_FINISH_S: Final = 5.0
+"""How long requests may finish whose desk is about to close."""
 ANSWER_S: Final = 30.0
 """How long an answer may take; the venue's budget alone may keep it waiting for 20 s."""
 
 Send = Callable[[Sequence[bytes]], Awaitable[None]]
 """Writes messages and waits until there is room for the next ones; what it raises ends the session."""
-
-
-class Access(Protocol):
-    """What one reader may use of a desk; implements the limits of a server."""
-
-    def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
-        """Read the frames of a key on this reader's account."""
-        ...
-
-    def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
-        """Read the events of a topic on this reader's account."""
-        ...
-
-    def answering(self) -> AbstractContextManager[None]:
-        """Answer a request of this reader while this is open."""
-        ...
-
-    async def pace(self) -> None:
-        """Wait after a frame where this reader has more of them than its share."""
-        ...
-
-
-class FullAccess:
-    """The access of a notebook's own page: to everything."""
-
-    def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
-        return desk.frames(key)
-
-    def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
-        return desk.events(topic)
-
-    @contextmanager
-    def answering(self) -> Generator[None]:
-        yield
-
-    async def pace(self) -> None:
-        """Frames are as fast as they are computed."""
 
 
 class LiveSession:
@@ -114,6 +83,9 @@ class LiveSession:
         self._places = asyncio.Semaphore(MAX_REQUESTS)
         self._origins: dict[str, Origin] = {}
         """Of each venue, as the page knows it; empty before the ``hello``."""
+        self._past = Rewinding(
+            desks, rewinding=self._access.rewinding, switch=self._read_again, send=self._send_message
+        )
         self._failed = asyncio.Event()
         self._failure: BaseException | None = None
         self._closed = False
@@ -136,10 +108,12 @@ class LiveSession:
                         await self._failed.wait()
                 if self._failure is not None:
                     raise self._failure
+                await self._past.tick()
                 await self._report_origin()
         finally:
             self._closed = True
             await _cancelled(*self._keys.values(), *self._requests)
+            await self._past.close()
 
     async def handle(self, message: object) -> None:
         """Act on one message of the page, as JSON was decoded; it is answered where it cannot be acted on."""
@@ -164,6 +138,9 @@ class LiveSession:
                 await self._send_message(Pong())
             case HelloRequest():
                 await self._begin_again()
+            case RewindRequest() | StepRequest() | LiveRequest():
+                await self._past.handle(command)
+                await self._report_origin()
 
     async def _begin_again(self) -> None:
         """End what is subscribed: a page that gets a hello subscribes again."""
@@ -173,7 +150,7 @@ class LiveSession:
 
     async def _send_hello(self) -> None:
         first = self._desks.first
-        self._origins = {desk.venue: desk.origin for desk in self._desks.all}
+        self._origins = {desk.venue: self._past.desk(desk).origin for desk in self._desks.all}
         await self._send_message(
             HelloMessage(
                 wire=WIRE,
@@ -181,8 +158,8 @@ class LiveSession:
                 venue=first.venue,
                 origin=self._origins[first.venue],
                 origins=dict(self._origins),
-                time=first.now_us() // 1000,
-                times={desk.venue: desk.now_us() // 1000 for desk in self._desks.all},
+                time=self._past.desk(first).now_us() // 1000,
+                times={desk.venue: self._past.desk(desk).now_us() // 1000 for desk in self._desks.all},
             )
         )
 
@@ -211,10 +188,25 @@ class LiveSession:
             await self._unsubscribe(key)
             await self._subscribe(key)
 
-    async def _serve_key(self, asked: str) -> None:
+    async def _read_again(self) -> None:
+        """Read every key from the desk that is the right one now, and end what is asked of the one before."""
+        names = tuple(self._keys)
+        await _cancelled(*self._keys.values())
+        await self._report_origin()
+        for name in names:
+            if name in self._keys:
+                self._keys[name] = self._start(self._serve_key(name, moved=True), name=f"key {name[:80]}")
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=_FINISH_S)
+            await _cancelled(*self._requests)
+
+    def _desk(self, venue: str | None) -> Desk:
+        return self._past.desk(self._desks.of(venue))
+
+    async def _serve_key(self, asked: str, *, moved: bool = False) -> None:
         try:
             if "/events" in asked:
-                await self._serve_events(asked)
+                await self._serve_events(asked, moved=moved)
             else:
                 await self._serve_frames(asked, parse_key(asked))
         except OrderFoxError as error:
@@ -223,7 +215,10 @@ class LiveSession:
     async def _serve_frames(self, asked: str, key: FrameKey) -> None:
         if STREAMS[key.stream].public:
             raise BadValue("stream", key.stream, "one of docs/live.md")
-        async with self._access.frames(self._desks.of(key.venue), key) as reader:
+        live = self._desks.of(key.venue)
+        desk = self._past.desk(live)
+        topics = () if desk is live else live.topics(await live.resolved(key))
+        async with self._past.holding(live, topics), self._access.frames(desk, key) as reader:
             self._readers[asked] = reader
             try:
                 async for frame in reader:
@@ -232,9 +227,14 @@ class LiveSession:
             finally:
                 del self._readers[asked]
 
-    async def _serve_events(self, asked: str) -> None:
+    async def _serve_events(self, asked: str, *, moved: bool) -> None:
         topic = await events_topic(self._desks, asked)
-        async with self._access.events(self._desks.of(topic.venue), topic) as reader:
+        live = self._desks.of(topic.venue)
+        desk = self._past.desk(live)
+        async with self._past.holding(live, [topic]), self._access.events(desk, topic) as reader:
+            if moved:
+                gap = Gap(symbol=topic.symbol, time_us=desk.now_us(), reason="moved in time", restart=True)
+                await self._send_message(EventMessage(key=asked, sequence=0, event=as_text(gap)))
             while batch := await reader.batch():
                 await self._send(
                     [
@@ -251,7 +251,7 @@ class LiveSession:
                 if kind is None:
                     raise BadValue("what", request.what, "one of " + ", ".join(REQUESTS))
                 async with asyncio.timeout(ANSWER_S):
-                    desk = self._desks.of(request.venue or None)
+                    desk = self._desk(request.venue or None)
                     data = await kind.answer(desk, msgspec.convert(message, kind.parameters))
         except OrderFoxError as error:
             await self._send_message(ErrorMessage(message=str(error), id=request.id))
@@ -269,7 +269,7 @@ class LiveSession:
             # A server among the sources has said only now which venues it has.
             await self._begin_again()
         for venue, known in self._origins.items():
-            if (origin := self._desks.of(venue).origin) != known:
+            if (origin := self._desk(venue).origin) != known:
                 self._origins[venue] = origin
                 state = "down" if origin.problem else "live"
                 await self._send_message(StatusMessage(state=state, message=origin.problem, venue=venue, origin=origin))

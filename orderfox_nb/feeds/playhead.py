@@ -35,6 +35,9 @@ class Playhead:
         self._playing = True
         self._held = True
         self._from_us = start_us if at_us is None else self._bounded(at_us)
+        self._seq: int | None = None
+        self._steps = 0
+        self._stepped = asyncio.Event()
         self._since_us = clock.now_us()
         self._changed = asyncio.Event()
 
@@ -54,6 +57,19 @@ class Playhead:
         passed_us = self._clock.now_us() - self._since_us
         return self._bounded(self._from_us + round(passed_us * self._speed))
 
+    @property
+    def position(self) -> tuple[int, int | None]:
+        """Time of the replay and, where it was moved to an event, the ``seq`` of that event."""
+        now_us = self.now_us
+        return now_us, self._seq if now_us == self._from_us else None
+
+    def extend(self, end_us: int) -> None:
+        """Play on to a later end: the recording has grown."""
+        if end_us > self.end_us:
+            # What stood at the old end goes on from there, not from where it would be without it.
+            self._set(self.now_us, playing=self._playing)
+            self.end_us = end_us
+
     def play(self, speed: float | None = None) -> None:
         """Go on, at a speed."""
         self._set(self.now_us, playing=True, speed=speed)
@@ -62,20 +78,61 @@ class Playhead:
         """Stand still."""
         self._set(self.now_us, playing=False)
 
+    def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
+        """Change how it plays; what is not given stays."""
+        self._set(self.now_us, playing=self._playing if playing is None else playing, speed=speed)
+
     def hold(self, *, held: bool) -> None:
         """Stand still while nobody reads, and go on as before once somebody does."""
         self._set(self.now_us, playing=self._playing)
         self._held = held
 
-    def seek(self, time_us: int) -> None:
-        """Move to a time, which every reader sees as a restart."""
+    def seek(self, time_us: int, seq: int | None = None) -> None:
+        """Move to a time, which every reader sees as a restart.
+
+        Args:
+            time_us: Microseconds since the epoch.
+            seq: The last event that was played then; all of that time by default.
+        """
         self.moves += 1
+        self._steps = 0
         self._set(self._bounded(time_us), playing=self._playing)
+        self._seq = seq
 
     def reach(self, time_us: int) -> None:
         """Follow what was played, where no speed holds it back."""
-        if self._speed == float("inf"):
+        if self._speed == float("inf") or self._steps:
             self._from_us = max(self._from_us, time_us)
+
+    async def step(self, events: int, timeout_s: float) -> None:
+        """Stand still, but for so many events that are played at once.
+
+        Args:
+            events: How many.
+            timeout_s: How long to look for them, by the clock.
+        """
+        self.pause()
+        self._steps = events
+        self._stepped.clear()
+        self._changed.set()
+        with contextlib.suppress(TimeoutError):
+            await in_time(self._clock, timeout_s, self._stepped.wait())
+        self._steps = 0
+
+    def stepped(self, time_us: int, seq: int) -> None:
+        """Count an event that was played, where the playhead is stepping."""
+        if not self._steps:
+            return
+        self._from_us, self._seq = time_us, seq
+        self._steps -= 1
+        if not self._steps:
+            self._stepped.set()
+
+    async def turn(self) -> None:
+        """Wait for a move or change of speed, at most a second."""
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            await in_time(self._clock, MAX_WAIT_S, self._changed.wait())
 
     async def wait_for(self, time_us: int | None, given_up: Callable[[], bool]) -> bool:
         """Wait until a time is reached; return whether it is, or False once something else is to be done.
@@ -85,6 +142,8 @@ class Playhead:
             given_up: Whether to wait no longer; checked after each move, change of speed and second.
         """
         while not given_up():
+            if self._steps and time_us is not None:
+                return True
             moves = self._playing and time_us is not None
             left_us = 0 if time_us is None else time_us - self.now_us
             if moves and (left_us <= 0 or self._speed == float("inf")):
@@ -103,6 +162,8 @@ class Playhead:
         return min(max(time_us, self.start_us), self.end_us)
 
     def _set(self, time_us: int, *, playing: bool, speed: float | None = None) -> None:
+        if time_us != self._from_us:
+            self._seq = None
         self._from_us, self._since_us = time_us, self._clock.now_us()
         self._playing = playing
         self._speed = self._speed if speed is None else speed

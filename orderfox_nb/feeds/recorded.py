@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -21,12 +21,16 @@ from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.past import Past, PastPage, Span, check_past, in_order, page_of
 from orderfox_nb.feeds.playhead import Playhead
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import Alive, Continuity, JournalRecord, StateAt, entries, state_at
+from orderfox_nb.recording.reading import Alive, Continuity, JournalRecord, StateAt, entries, state_at, states_at
 from orderfox_nb.recording.recording import Recording
+from orderfox_nb.recording.search import event_before
 
 _QUEUED: Final = 20_000
 """Events that wait for a reader; the replay waits for one that is slower."""
 _EVENTS_PER_TURN: Final = 500
+_MAX_REST_S: Final = 0.05
+_STEP_S: Final = 2.0
+"""How long the next event is looked for."""
 
 
 class _ReplayStream:
@@ -48,6 +52,15 @@ class _ReplayStream:
             self.queue.get_nowait()
 
 
+class _Run(NamedTuple):
+    """Playing from one move of the playhead to the next."""
+
+    moves: int
+    continuity: Continuity
+    wanted: dict[int, list[_ReplayStream]]
+    """The streams that get the events of each index."""
+
+
 class RecordedFeed:
     """Plays a recording while somebody reads: the first stream starts the replay, the last one's end halts it.
 
@@ -59,6 +72,9 @@ class RecordedFeed:
         speed: Times real time; infinity plays as fast as it is read.
         start_us: Where it begins, by default at the beginning.
         clock: Measures how time passes here.
+        follow: Looks for what was recorded since, where the recording is still written; it then has no end.
+        listed: Symbols that the venue lists: those that were not recorded are known, and have no data.
+        gentle: Leave half of the loop's time to others while it plays as fast as it can.
     """
 
     def __init__(
@@ -69,13 +85,17 @@ class RecordedFeed:
         speed: float = 1.0,
         start_us: int | None = None,
         clock: Clock | None = None,
+        follow: Callable[[], Awaitable[None]] | None = None,
+        listed: Sequence[Listing] = (),
+        gentle: bool = False,
     ) -> None:
         self.recording = Recording(files)
         self.files = files
         self._source = source
-        self.playhead = Playhead(
-            self.recording.start_us, files.end_us, clock or SystemClock(), at_us=start_us, speed=speed
-        )
+        self._follow = follow
+        self._listed = {row.instrument.symbol: row for row in listed}
+        self._gentle = gentle
+        self.playhead = Playhead(files.start_us, files.end_us, clock or SystemClock(), at_us=start_us, speed=speed)
         self._streams: list[_ReplayStream] = []
         self._task: asyncio.Task[None] | None = None
         self._played = 0
@@ -98,9 +118,7 @@ class RecordedFeed:
     async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
         if topic.venue != self.venue:
             raise BadValue("venue", topic.venue, self.venue)
-        instruments = self.recording.instruments
-        if topic.symbol != WHOLE_MARKET and topic.symbol not in instruments:
-            raise UnknownSymbol(topic.symbol, sorted(instruments))
+        self._check_symbol(topic.symbol)
         stream = _ReplayStream(topic)
         if not self._streams:
             self.playhead.hold(held=False)
@@ -121,7 +139,13 @@ class RecordedFeed:
                 await self._stop()
 
     async def listings(self) -> Sequence[Listing]:
-        return [Listing(instrument=instrument) for instrument in self.recording.instruments.values()]
+        # As each was recorded: its tick may be another one now.
+        recorded = {name: Listing(instrument=record) for name, record in self.recording.instruments.items()}
+        now = {
+            name: msgspec.structs.replace(row, instrument=recorded.pop(name, row).instrument)
+            for name, row in self._listed.items()
+        }
+        return [*now.values(), *recorded.values()]
 
     @property
     def past(self) -> Past:
@@ -133,13 +157,33 @@ class RecordedFeed:
             raise NoPast(self.venue, "a recording keeps orders, not their sums")
         if channel_spec(topic.channel).by_period:
             raise NoPast(self.venue, f"the past of {topic.channel} is not recorded by period")
-        if topic.symbol not in (instruments := self.recording.instruments):
-            raise UnknownSymbol(topic.symbol, sorted(instruments))
+        self._check_symbol(topic.symbol)
         # A replay has no future: what is kept is what was known at its time.
         state = await asyncio.to_thread(state_at, self.files, topic, self.now_us())
         if state is None:
             raise NoPast(self.venue, f"no {topic} was recorded up to this time")
         return page_of(in_order(state.fold.prelude()), span)
+
+    async def step(self, by: int) -> None:
+        """Stand still and move by events of the topics that are read.
+
+        Args:
+            by: How many events; a negative number moves back.
+        """
+        if by > 0:
+            await self.playhead.step(by, _STEP_S)
+            return
+        self.playhead.pause()
+        indexes = {index for stream in self._streams for index in self.files.indexes(stream.topic)}
+        now_us, seq = self.playhead.position
+        place = await asyncio.to_thread(event_before, self.files, indexes, now_us, seq, -by)
+        self.playhead.seek(place.stamp_us, place.seq)
+
+    def _check_symbol(self, symbol: str) -> None:
+        if symbol == WHOLE_MARKET or symbol in self._listed:
+            return
+        if symbol not in (instruments := self.recording.instruments):
+            raise UnknownSymbol(symbol, sorted(instruments))
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"readers": len(self._streams), "events": self._played}
@@ -165,82 +209,102 @@ class RecordedFeed:
             while self._streams:
                 for stream in self._streams:
                     stream.discard()
-                await self._play(self.playhead.now_us, self.playhead.moves)
+                start_us, seq = self.playhead.position
+                await self._play(start_us, seq, self.playhead.moves)
         except Exception as error:  # noqa: BLE001 - it is raised by every stream
             for stream in self._streams:
                 stream.discard()
                 stream.queue.put_nowait(error)
 
-    async def _play(self, start_us: int, moves: int) -> None:
+    async def _play(self, start_us: int, start_seq: int | None, moves: int) -> None:
         """Play from a time on until the playhead is moved."""
-        continuity = Continuity(self.files.declared)
-        wanted: dict[int, list[_ReplayStream]] = {}
-        turn = 0
-
-        async def reached(stamp_us: int | None, seq: int, limit_us: int) -> bool:
-            """Wait for a time, while streams that are new begin with the state before it; False after a move."""
-            while self.playhead.moves == moves:
-                if await self.playhead.wait_for(stamp_us, lambda: self.playhead.moves != moves or self._has_new()):
-                    return True
-                await self._begin(continuity, wanted, limit_us, seq, moved=moves > 0)
-            return False
-
-        first = self.files.block_at(start_us)
-        await self._begin(continuity, wanted, start_us, None, moved=moves > 0)
-        for entry in entries(self.files, first, indexes=wanted):
-            if entry.stamp_us <= start_us:
+        run = _Run(moves, Continuity(self.files.declared), {})
+        loop = asyncio.get_running_loop()
+        turn, turned_s = 0, loop.time()
+        await self._begin(run, start_us, start_seq)
+        for entry in entries(self.files, self.files.block_at(start_us), indexes=run.wanted):
+            if entry.stamp_us <= start_us and (start_seq is None or entry.seq <= start_seq):
                 continue
             is_event = isinstance(entry, JournalRecord) and entry.kind == "event"
-            if not await reached(entry.stamp_us, entry.seq - is_event, entry.stamp_us):
+            if not await self._reached(run, entry.stamp_us, entry.seq - is_event, entry.stamp_us):
                 return
             self.playhead.reach(entry.stamp_us)
             if isinstance(entry, Alive):
-                # Read ahead beside the loop.
-                if entry.block + 1 < len(self.files.blocks):
-                    await asyncio.to_thread(self._read_ahead, entry.block + 1)
+                if not await self._next_block(run, entry):
+                    return
                 continue
-            event = continuity.event(entry)
-            if event is not None:
-                for stream in wanted.get(entry.row.index, ()):
-                    if stream.left:
-                        continue
-                    await stream.queue.put(event)
-                self._played += 1
+            await self._deliver(run, entry)
             turn += 1
             if turn % _EVENTS_PER_TURN == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(min(loop.time() - turned_s, _MAX_REST_S) if self._gentle else 0)
+                turned_s = loop.time()
+        if self._follow is not None:
+            # The newest block cannot be read: what comes next begins with another one.
+            await self.playhead.turn()
+            await self._follow()
+            return
         for stream in self._streams:
             await stream.queue.put(_down(stream.topic, self.files.end_us, "the recording ends here"))
-        await reached(None, sys.maxsize, self.files.end_us)
+        await self._reached(run, None, sys.maxsize, self.files.end_us)
+
+    async def _reached(self, run: _Run, stamp_us: int | None, seq: int, limit_us: int) -> bool:
+        """Wait for a time, while streams that are new begin with the state before it; False after a move."""
+        while self.playhead.moves == run.moves:
+            if await self.playhead.wait_for(stamp_us, lambda: self.playhead.moves != run.moves or self._has_new()):
+                return True
+            await self._begin(run, limit_us, seq)
+        return False
+
+    async def _deliver(self, run: _Run, record: JournalRecord) -> None:
+        event = run.continuity.event(record)
+        if event is None:
+            return
+        for stream in run.wanted.get(record.row.index, ()):
+            if not stream.left:
+                await stream.queue.put(event)
+        self._played += 1
+        if record.kind == "event":
+            self.playhead.stepped(record.stamp_us, record.seq)
+
+    async def _next_block(self, run: _Run, end: Alive) -> bool:
+        """Read the block behind one that was played, waiting until it is recorded; False after a move."""
+        while end.block + 1 >= len(self.files.blocks) and self._follow is not None:
+            await self._follow()
+            if end.block + 1 >= len(self.files.blocks):
+                await self.playhead.turn()
+            if self.playhead.moves != run.moves:
+                return False
+            await self._begin(run, end.stamp_us, end.seq)
+        self.playhead.extend(self.files.end_us)
+        # Read ahead beside the loop.
+        if end.block + 1 < len(self.files.blocks):
+            await asyncio.to_thread(self._read_ahead, end.block + 1)
+        return True
 
     def _read_ahead(self, block: int) -> None:
         # A block that cannot be read is reported where it is played.
         with contextlib.suppress(OSError, ValueError):
             self.files.lines(block)
 
-    async def _begin(
-        self,
-        continuity: Continuity,
-        wanted: dict[int, list[_ReplayStream]],
-        stamp_us: int,
-        seq: int | None,
-        *,
-        moved: bool,
-    ) -> None:
+    async def _begin(self, run: _Run, stamp_us: int, seq: int | None) -> None:
         """Give every new stream the state of a time."""
-        wanted.clear()
-        for stream in tuple(self._streams):
-            indexes = self.files.indexes(stream.topic)
-            for index in indexes:
-                wanted.setdefault(index, []).append(stream)
-            if stream.started:
-                continue
+        run.wanted.clear()
+        streams = tuple(self._streams)
+        for stream in streams:
+            for index in self.files.indexes(stream.topic):
+                run.wanted.setdefault(index, []).append(stream)
+        new = [stream for stream in streams if not stream.started]
+        if not new:
+            return
+        for stream in new:
             stream.started = True
-            state = await asyncio.to_thread(state_at, self.files, stream.topic, stamp_us, seq)
-            for index in indexes:
+        states = await asyncio.to_thread(states_at, self.files, {stream.topic for stream in new}, stamp_us, seq)
+        for stream in new:
+            state = states.get(stream.topic)
+            for index in self.files.indexes(stream.topic):
                 if state is not None:
-                    continuity.known(index, stream.topic, open_now=state.open)
-            for event in _opening(stream.topic, state, stamp_us, moved=moved and stream.read):
+                    run.continuity.known(index, stream.topic, open_now=state.open)
+            for event in _opening(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read):
                 await stream.queue.put(event)
             stream.read = True
 

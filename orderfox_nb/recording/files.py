@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 import msgspec
@@ -48,7 +49,9 @@ class Declared(NamedTuple):
 
 
 class RecordingFiles:
-    """Every block of a recording, in order; one that is still written is read up to now.
+    """Every block of a recording, in order; one that is still written is read up to now, and further by ``refresh``.
+
+    Threads may share it: what is found is only added to, and one thread at a time refreshes.
 
     Args:
         folder: Of the recording.
@@ -63,17 +66,38 @@ class RecordingFiles:
         """What cannot be read, by file: also the block that is being written at the end of one."""
         self.bytes = 0
         self.blocks: list[JournalBlock] = []
+        self.declared: dict[int, Declared] = {}
+        self._stamps: list[int] = []
+        self._keyframes: defaultdict[int, list[int]] = defaultdict(list)
+        """Blocks that have a keyframe, ascending, by index."""
         self._lines: dict[int, list[bytes]] = {}
-        paths = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
-        if not paths:
+        self._lines_lock = Lock()
+        self._tail = (Path(), 0, 0)
+        """The newest file, where its next block begins, and its size when it was read."""
+        self._first = 0
+        """The first block whose file is still there."""
+        if not (folder.is_dir() and any(folder.glob(f"*{SUFFIX}"))):
             raise RecordingError(folder, f"a folder with {SUFFIX} files")
-        for path in paths:
-            self._index(path)
+        heads = self._index_new()
         if not self.blocks:
             raise RecordingError(folder, "a recording with at least one whole block")
-        self._stamps = [block.head.stamp_us for block in self.blocks]
-        self.declared: dict[int, Declared] = {}
-        self.head = self._read_declared()
+        if not heads:
+            raise RecordingError(folder, "a recording whose first block can be read")
+        self.head = heads[0]
+
+    def refresh(self) -> None:
+        """Read what was written since, and notice which files were deleted.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        self._index_new()
+
+    @property
+    def start_us(self) -> int:
+        """From when on it is recorded: later than its beginning where the oldest files were deleted."""
+        first = self.blocks[min(self._first, len(self.blocks) - 1)].head
+        return self.head.created_us if first.number == 0 else first.stamp_us
 
     @property
     def end_us(self) -> int:
@@ -99,10 +123,9 @@ class RecordingFiles:
     def keyframe(self, index: int, block: int) -> int:
         """Return the last block before one that has a keyframe of an index, else the one that declares it."""
         first = self.declared[index].block
-        for number in range(block - 1, first, -1):
-            if index in self.blocks[number].head.keys:
-                return number
-        return first
+        found = self._keyframes.get(index, ())
+        at = bisect_left(found, block)
+        return max(found[at - 1], first) if at else first
 
     def lines(self, number: int) -> list[bytes]:
         """Return the lines of a block.
@@ -111,34 +134,62 @@ class RecordingFiles:
             ValueError: The block is damaged.
             OSError: Its file was deleted, or cannot be read.
         """
-        found = self._lines.pop(number, None)
-        if found is None:
-            path, head = self.blocks[number]
-            with path.open("rb") as file:
-                file.seek(head.offset)
-                data = file.read(head.end - head.offset)
-            found = decode_lines(data, head)
+        with self._lines_lock:
+            found = self._lines.pop(number, None)
+            if found is not None:
+                self._lines[number] = found
+                return found
+        path, head = self.blocks[number]
+        with path.open("rb") as file:
+            file.seek(head.offset)
+            data = file.read(head.end - head.offset)
+        found = decode_lines(data, head)
+        with self._lines_lock:
             while len(self._lines) >= _CACHED_FRAMES:
                 del self._lines[next(iter(self._lines))]
-        self._lines[number] = found
+            self._lines[number] = found
         return found
 
+    def _index_new(self) -> list[FileHead]:
+        """Read the heads of blocks that are new; return what their files say of the recording."""
+        paths = sorted(self.folder.glob(f"*{SUFFIX}"))
+        there = set(paths)
+        while self._first < len(self.blocks) and self.blocks[self._first].path not in there:
+            self._first += 1
+        before = len(self.blocks)
+        for path in paths:
+            if path >= self._tail[0]:
+                self._index(path)
+        return self._read_declared(before)
+
     def _index(self, path: Path) -> None:
+        start, known = self._tail[1:] if path == self._tail[0] else (0, 0)
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            self.bytes += size
-            if not size:
-                return
-            with mmap(file.fileno(), size, access=ACCESS_READ) as data:
-                for found in read_heads(data):
-                    if isinstance(found, BlockHead):
-                        self.blocks.append(JournalBlock(path, found))
-                    else:
-                        self.damages.append((path, found))
+            self.bytes += size - known
+            if size > known:
+                # The end that could not be read is read again: it was being written.
+                self.damages = [row for row in self.damages if row[0] != path or row[1].offset < start]
+                with mmap(file.fileno(), size, access=ACCESS_READ) as data:
+                    for found in read_heads(data, start):
+                        if isinstance(found, BlockHead):
+                            self._add(JournalBlock(path, found))
+                            start = found.end
+                        else:
+                            self.damages.append((path, found))
+        self._tail = (path, start, size)
 
-    def _read_declared(self) -> FileHead:
-        head: FileHead | None = None
-        for number, block in enumerate(self.blocks):
+    def _add(self, block: JournalBlock) -> None:
+        for index in block.head.keys:
+            self._keyframes[index].append(len(self.blocks))
+        self._stamps.append(block.head.stamp_us)
+        self.blocks.append(block)
+
+    def _read_declared(self, first: int) -> list[FileHead]:
+        heads: list[FileHead] = []
+        declared = dict(self.declared)
+        for number in range(first, len(self.blocks)):
+            block = self.blocks[number]
             if not block.head.declares:
                 continue
             try:
@@ -148,13 +199,13 @@ class RecordingFiles:
                 continue
             for line in lines:
                 if line.startswith(b"H"):
-                    head = head or self._check_head(line)
+                    heads.append(self._check_head(line))
                 elif line.startswith(b"T"):
                     row = decode_row(line[1:])
-                    self.declared.setdefault(row.index, Declared(row, number))
-        if head is None:
-            raise RecordingError(self.folder, "a recording whose first block can be read")
-        return head
+                    declared.setdefault(row.index, Declared(row, number))
+        # Another thread may be reading the old one.
+        self.declared = declared
+        return heads
 
     def _check_head(self, line: bytes) -> FileHead:
         try:

@@ -127,13 +127,14 @@ def encode_block(
     return _OUTER.pack(_SKIPPABLE, 8 + len(rest), _NAME, zlib.crc32(rest)) + rest + body
 
 
-def read_heads(data: bytes | mmap) -> Iterator[BlockHead | Damage]:
+def read_heads(data: bytes | mmap, start: int = 0) -> Iterator[BlockHead | Damage]:
     """Return the blocks of a file in order, and what lies between them where a head is damaged or cut off.
 
     Args:
         data: The whole file; of bodies only the length is looked at.
+        start: Where to begin: the beginning of a block.
     """
-    at = 0
+    at = start
     while at < len(data):
         found = _head_at(data, at)
         if isinstance(found, BlockHead):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -109,17 +109,26 @@ def records(
 
 
 def entries(
-    files: RecordingFiles, first: int = 0, last: int | None = None, *, indexes: Container[int] | None = None
+    files: RecordingFiles,
+    first: int = 0,
+    last: int | None = None,
+    *,
+    indexes: Container[int] | None = None,
+    begins: Mapping[int, int] | None = None,
 ) -> Iterator[JournalRecord | Alive]:
     """Read blocks in order as ``records`` does, with the end of each.
 
-    ``indexes`` may change while the entries are read: each line is looked up when its turn comes.
+    ``indexes`` may change while the entries are read: each line is looked up when its turn comes. So may the recording
+    grow: a block that was found before the end of the one before it is read too. ``begins`` has for some indexes the
+    block before which nothing of them is read.
     """
     rows = {index: declared.row for index, declared in files.declared.items()}
     open_now: set[int] = set()
     seq = stamp_us = 0
     expected: int | None = None
-    for number in range(first, min(len(files.blocks), sys.maxsize if last is None else last + 1)):
+    for number in count(first):
+        if number >= len(files.blocks) or (last is not None and number > last):
+            return
         head = files.blocks[number].head
         problem = "" if expected in {None, head.number} else "a part of the recording is missing"
         expected = head.number + 1
@@ -130,10 +139,7 @@ def entries(
             problem = f"a part of the recording cannot be read: {error}"
         if problem:
             time_us = stamp_us or head.stamp_us
-            for row in (rows[index] for index in sorted(open_now)):
-                yield JournalRecord(
-                    "lost", row, seq, time_us, Gap(symbol=row.topic.symbol, time_us=time_us, reason=problem)
-                )
+            yield from (_lost(rows[index], seq, time_us, problem) for index in sorted(open_now))
         for line in lines:
             code = line[:1]
             if code == b"H":
@@ -148,7 +154,7 @@ def entries(
                 continue
             end = line.index(b" ")
             index = int(line[1:end])
-            if indexes is not None and index not in indexes:
+            if (indexes is not None and index not in indexes) or (begins and number < begins.get(index, 0)):
                 continue
             if code == b"P":
                 yield JournalRecord("state", rows[index], seq, stamp_us, decode_event(line[end:]))
@@ -160,6 +166,10 @@ def entries(
                 open_now.add(index)
             else:
                 open_now.discard(index)
+
+
+def _lost(row: TopicRow, seq: int, time_us: int, reason: str) -> JournalRecord:
+    return JournalRecord("lost", row, seq, time_us, Gap(symbol=row.topic.symbol, time_us=time_us, reason=reason))
 
 
 class Continuity:
@@ -219,22 +229,32 @@ def state_at(files: RecordingFiles, topic: Topic, stamp_us: int, seq: int | None
         stamp_us: The moment.
         seq: The last event that belongs to it; all up to the moment by default.
     """
+    return states_at(files, [topic], stamp_us, seq).get(topic)
+
+
+def states_at(
+    files: RecordingFiles, topics: Iterable[Topic], stamp_us: int, seq: int | None = None
+) -> Mapping[Topic, StateAt]:
+    """Return topics as they were at a moment, as ``state_at`` does, with one reading of the blocks."""
     last = files.block_at(stamp_us)
-    found = [index for index in files.indexes(topic) if files.declared[index].block <= last]
-    if not found:
-        return None
-    index = found[-1]
-    state: StateAt | None = None
-    for record in records(files, files.keyframe(index, last), last, indexes={index}):
+    begins: dict[int, int] = {}
+    for topic in topics:
+        if found := [index for index in files.indexes(topic) if files.declared[index].block <= last]:
+            begins[found[-1]] = files.keyframe(found[-1], last)
+    states: dict[int, StateAt] = {}
+    first = min(begins.values(), default=0)
+    for record in entries(files, first, last, indexes=begins, begins=begins) if begins else ():
+        if isinstance(record, Alive):
+            continue
         if record.stamp_us > stamp_us or (seq is not None and record.seq > seq):
             break
-        event, instrument = record.event, record.row.instrument
+        event, instrument, index = record.event, record.row.instrument, record.row.index
         if record.kind in {"opened", "keyframe"}:
-            state = StateAt.empty(topic, instrument, record.seq)
-        elif state is None:
+            states[index] = StateAt.empty(record.row.topic, instrument, record.seq)
+        elif (state := states.get(index)) is None:
             continue
         elif record.kind == "closed":
             state.open = False
         elif event is not None:
             state.apply(event, record.seq, instrument)
-    return state
+    return {state.topic: state for state in states.values()}

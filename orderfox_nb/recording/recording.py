@@ -95,7 +95,7 @@ class Recording:
     ) -> None:
         self.files = files
         """Its blocks on disk."""
-        self.start_us = files.head.created_us if start_us is None else max(start_us, files.head.created_us)
+        self.start_us = files.start_us if start_us is None else max(start_us, files.start_us)
         self.end_us = files.end_us + 1 if end_us is None else min(end_us, files.end_us + 1)
         self._symbols = frozenset(symbols)
         self._channels = frozenset(channels)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from orderfox_nb.core.events import Topic
-from orderfox_nb.errors import ClientLimited, TooManyFrames
+from orderfox_nb.errors import ClientLimited, TooManyFrames, TooManyPlayheads
 from orderfox_nb.server.clients import client_of, is_loopback
 
 MAX_REQUESTS: Final = 256
@@ -169,6 +169,46 @@ class EventReaders:
             self._reading[client] -= 1
             if self._reading[client] <= 0:
                 del self._reading[client]
+
+
+class Playheads:
+    """How many pages may be in the past: each plays a recording and computes its frames for itself alone.
+
+    Args:
+        overall: How many there may be.
+        per_client: How many of them of one address.
+        loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
+    """
+
+    def __init__(self, *, overall: int, per_client: int, loopback_limited: bool = False) -> None:
+        self._overall = overall
+        self._per_client = per_client
+        self._loopback_limited = loopback_limited
+        self._held: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._held.total()
+
+    @contextmanager
+    def holding(self, address: str, *, trusted: bool = False) -> Generator[None]:
+        """Count a playhead of a client while it has it.
+
+        Raises:
+            TooManyPlayheads: It has as many as one may, or there are too many in all.
+        """
+        client = client_of(address)
+        if len(self) >= self._overall:
+            raise TooManyPlayheads(f"All of this server's {self._overall} playheads are in use: try again later")
+        limited = not trusted and (self._loopback_limited or not is_loopback(address))
+        if limited and self._held[client] >= self._per_client:
+            raise TooManyPlayheads(f"At most {self._per_client} pages of a client may be in the past: close one")
+        self._held[client] += 1
+        try:
+            yield
+        finally:
+            self._held[client] -= 1
+            if self._held[client] <= 0:
+                del self._held[client]
 
 
 class SocketSlots:

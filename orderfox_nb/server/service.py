@@ -21,7 +21,15 @@ from orderfox_nb.lifecycle import Service
 from orderfox_nb.server.clients import TrustedProxies
 from orderfox_nb.server.computations import Computations
 from orderfox_nb.server.connections import Connections, allowed_connections
-from orderfox_nb.server.limits import ClientRate, ClientWeight, EventReaders, NewTopics, RateLimit, SocketSlots
+from orderfox_nb.server.limits import (
+    ClientRate,
+    ClientWeight,
+    EventReaders,
+    NewTopics,
+    Playheads,
+    RateLimit,
+    SocketSlots,
+)
 from orderfox_nb.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -110,6 +118,12 @@ class DeskService:
         """WebSocket frames of clients that are no messages."""
         self.reads = rate(per_s=self.settings.max_client_requests)
         self.event_readers = EventReaders(per_client=self.settings.max_client_events, loopback_limited=loopback_limited)
+        self.playheads = Playheads(
+            overall=self.settings.max_playheads,
+            # As for sockets.
+            per_client=self.settings.max_client_playheads if standalone else self.settings.max_playheads,
+            loopback_limited=loopback_limited,
+        )
         self.computations = Computations(
             overall=self.settings.max_keys,
             per_client=self.settings.max_client_keys if standalone else self.settings.max_keys,

@@ -40,3 +40,9 @@ class LiveSocket(MarketSocket):
         self.check_cost("request")
         with charging(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
             yield
+
+    @contextmanager
+    def rewinding(self) -> Generator[None]:
+        """Have a playhead, on the account of this reader's client."""
+        with self.service.playheads.holding(self._client, trusted=not self._limited):
+            yield

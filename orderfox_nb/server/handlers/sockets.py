@@ -212,12 +212,12 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self.service.computations.admit(self._client, key, trusted=self._has_our_token())
 
     def admit_topic(self, desk: Desk, topic: Topic) -> None:
-        """Check that this reader may open a topic that has no readers.
+        """Check that this reader may open a topic that has no readers; one of a recording costs a venue nothing.
 
         Raises:
             TooManyFrames: Its client has opened too many lately.
         """
-        if desk.hub.state(topic) is None and self._limited:
+        if desk.hub.state(topic) is None and self._limited and not desk.origin.recorded:
             self.service.new_topics.open(self._client, topic)
 
     @contextlib.asynccontextmanager

@@ -1,0 +1,58 @@
+"""What one reader may use of a desk: everything, or what the limits of a server leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from typing import Protocol
+
+from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.reader import EventReader
+
+
+class Access(Protocol):
+    """What one reader may use of a desk; implements the limits of a server."""
+
+    def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
+        """Read the frames of a key on this reader's account."""
+        ...
+
+    def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
+        """Read the events of a topic on this reader's account."""
+        ...
+
+    def answering(self) -> AbstractContextManager[None]:
+        """Answer a request of this reader while this is open."""
+        ...
+
+    def rewinding(self) -> AbstractContextManager[None]:
+        """Have a playhead on this reader's account while this is open."""
+        ...
+
+    async def pace(self) -> None:
+        """Wait after a frame where this reader has more of them than its share."""
+        ...
+
+
+class FullAccess:
+    """The access of a notebook's own page: to everything."""
+
+    def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
+        return desk.frames(key)
+
+    def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
+        return desk.events(topic)
+
+    @contextmanager
+    def answering(self) -> Generator[None]:
+        yield
+
+    @contextmanager
+    def rewinding(self) -> Generator[None]:
+        yield
+
+    async def pace(self) -> None:
+        """Frames are as fast as they are computed."""

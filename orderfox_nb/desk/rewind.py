@@ -1,0 +1,119 @@
+"""A venue at a recorded time: a desk of its own over a recording, with a playhead, beside the live one."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from orderfox_nb.core.wire import MAX_SPEED, PlayheadMessage
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.errors import BadValue
+from orderfox_nb.feeds.recorded import RecordedFeed
+from orderfox_nb.recording.files import RecordingFiles
+
+MAX: Final = float("inf")
+"""The speed of a playhead that waits for nothing."""
+
+
+class Rewind:
+    """Plays one recording of a venue; entering it opens its desk, leaving it closes that.
+
+    Args:
+        live: The desk of the venue.
+        files: The recording; the live desk's recordings must be open.
+        time_us: Where it begins.
+        speed: Times real time, at most 300, or infinity.
+        playing: Whether it plays or stands still.
+    """
+
+    def __init__(self, live: Desk, files: RecordingFiles, *, time_us: int, speed: float, playing: bool) -> None:
+        self.live = live
+        self.feed = RecordedFeed(
+            files,
+            # Not its folder, which would tell a reader where this server keeps its data.
+            source=live.origin.source,
+            speed=check_speed(speed),
+            start_us=time_us,
+            clock=live.clock,
+            follow=live.recordings.refresh if live.recordings.grows(files) else None,
+            listed=live.catalogue.known,
+            gentle=True,
+        )
+        self.feed.playhead.drive(playing=playing)
+        self.desk = live.over(self.feed)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.desk)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def playing(self) -> bool:
+        return self.feed.playhead.playing
+
+    @property
+    def speed(self) -> float:
+        return self.feed.playhead.speed
+
+    @property
+    def now_us(self) -> int:
+        """Time of the playhead."""
+        return self.feed.playhead.now_us
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has played what is recorded so far."""
+        return self.now_us >= self.feed.files.end_us
+
+    def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
+        """Change how it plays; what is not given stays.
+
+        Raises:
+            BadValue: No such speed.
+        """
+        self.feed.playhead.drive(speed=None if speed is None else check_speed(speed), playing=playing)
+
+    def seek(self, time_us: int) -> None:
+        """Move to a time of this recording."""
+        self.feed.playhead.seek(time_us)
+
+    async def step(self, by: int) -> None:
+        """Stand still and move by events of what is read; a negative number moves back."""
+        await self.feed.step(by)
+
+    async def refresh(self) -> None:
+        """Look for what was recorded since."""
+        await self.live.recordings.refresh()
+        self.feed.playhead.extend(self.feed.files.end_us)
+
+
+def check_speed(speed: float) -> float:
+    """Return a speed that a playhead can have.
+
+    Raises:
+        BadValue: Another one.
+    """
+    if speed == MAX or 0 < speed <= MAX_SPEED:
+        return speed
+    raise BadValue("speed", speed, f"a number above 0 up to {MAX_SPEED:g}, or max")
+
+
+def playhead_message(live: Desk, rewind: Rewind | None) -> PlayheadMessage:
+    """Return where a page is in time."""
+    speed = 1.0 if rewind is None else rewind.speed
+    now_us = live.now_us()
+    start_us, end_us = live.recordings.span_us or (now_us, now_us)
+    return PlayheadMessage(
+        time=None if rewind is None else rewind.now_us // 1000,
+        start=start_us // 1000,
+        end=end_us // 1000,
+        speed="max" if speed == MAX else speed,
+        playing=rewind is None or rewind.playing,
+        live=now_us // 1000,
+    )

@@ -1,0 +1,44 @@
+"""Finds events of a recording by their place."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Final, NamedTuple
+
+from orderfox_nb.recording.files import RecordingFiles
+from orderfox_nb.recording.reading import records
+
+_MAX_BLOCKS: Final = 3_600
+"""Blocks that are read for one search: an hour."""
+
+
+class Place(NamedTuple):
+    """A moment of a recording between two of its events."""
+
+    stamp_us: int
+    seq: int | None
+    """The last event before it; None where that is the last one of its time."""
+
+
+def event_before(files: RecordingFiles, indexes: Container[int], stamp_us: int, seq: int | None, count: int) -> Place:
+    """Return the place of the event so many events before a place, the earliest one where there are not as many.
+
+    Args:
+        files: The recording.
+        indexes: Of the topics whose events count.
+        stamp_us: The place's time.
+        seq: The last event before the place; all events of its time by default.
+        count: How many events to go back.
+    """
+    found: list[Place] = []
+    last = files.block_at(stamp_us)
+    for number in range(last, max(last - _MAX_BLOCKS, -1), -1):
+        of_block = [
+            Place(record.stamp_us, record.seq)
+            for record in records(files, number, number, indexes=indexes)
+            if record.kind == "event" and record.stamp_us <= stamp_us and (seq is None or record.seq <= seq)
+        ]
+        found = of_block + found
+        if len(found) > count:
+            return found[-1 - count]
+    return found[0] if found else Place(stamp_us, seq)
