@@ -49,6 +49,8 @@ async def answered(socket: ClientConnection, **message: Any) -> dict[str, Any]:
     await socket.send(json.dumps(message))
     while (answer := await receive(socket))["type"] not in {"playhead", "error"}:
         pass
+    # Frames that came before the answer were passed over.
+    await say(socket, type="resume", key=KEY)
     return answer
 
 
