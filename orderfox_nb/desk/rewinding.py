@@ -18,7 +18,7 @@ from orderfox_nb.core.wire import (
 )
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
-from orderfox_nb.desk.rewind import MAX, Rewind, playhead_message
+from orderfox_nb.desk.playback import MAX, Playback, playhead_message
 from orderfox_nb.errors import BadValue, OrderFoxError
 from orderfox_nb.recording.files import RecordingFiles
 
@@ -50,7 +50,7 @@ class Rewinding:
         self._rewinding = rewinding
         self._switch = switch
         self._send = send
-        self._rewind: Rewind | None = None
+        self._rewind: Playback | None = None
         self._place = AsyncExitStack()
         self._heard_us = 0
         self._order = asyncio.Lock()
@@ -118,7 +118,7 @@ class Rewinding:
             raise BadValue("by", by, "a number of events, negative to go back")
         await self._in_past("step").step(by)
 
-    def _in_past(self, command: str) -> Rewind:
+    def _in_past(self, command: str) -> Playback:
         if self._rewind is None:
             raise BadValue("type", command, "rewind, since this page is live")
         return self._rewind
@@ -154,11 +154,11 @@ class Rewinding:
             self._place = place.pop_all()
 
     async def _open(self, live: Desk, files: RecordingFiles, time_us: int, *, speed: float, playing: bool) -> None:
-        new = Rewind(live, files, time_us=time_us, speed=speed, playing=playing)
+        new = Playback(live, files, time_us=time_us, speed=speed, playing=playing)
         await new.__aenter__()
         await self._replace(new)
 
-    async def _replace(self, new: Rewind | None) -> None:
+    async def _replace(self, new: Playback | None) -> None:
         old, self._rewind = self._rewind, new
         try:
             await self._switch()

@@ -16,7 +16,7 @@ MAX: Final = float("inf")
 """The speed of a playhead that waits for nothing."""
 
 
-class Rewind:
+class Playback:
     """Plays one recording of a venue; entering it opens its desk, leaving it closes that.
 
     Args:
@@ -104,7 +104,7 @@ def check_speed(speed: float) -> float:
     raise BadValue("speed", speed, f"a number above 0 up to {MAX_SPEED:g}, or max")
 
 
-def playhead_message(live: Desk, rewind: Rewind | None) -> PlayheadMessage:
+def playhead_message(live: Desk, rewind: Playback | None) -> PlayheadMessage:
     """Return where a page is in time."""
     speed = 1.0 if rewind is None else rewind.speed
     now_us = live.now_us()
