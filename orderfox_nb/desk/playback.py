@@ -31,7 +31,7 @@ class Playback:
         self.live = live
         self.feed = RecordedFeed(
             files,
-            # Not its folder, which would tell a reader where this server keeps its data.
+            # Not the folder: a reader need not know where this server keeps its data.
             source=live.origin.source,
             speed=check_speed(speed),
             start_us=time_us,

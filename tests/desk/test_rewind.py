@@ -31,7 +31,7 @@ KEY = f"{VENUE}/BTCUSDT/trades?rows=50"
 EVENTS = f"{VENUE}/BTCUSDT/events?channel=trades"
 
 
-class Page:
+class RewoundPage:
     """A session with what it sent last of each type, and the newest frame of its key."""
 
     def __init__(self, desks: Desks) -> None:
@@ -60,22 +60,22 @@ class Page:
         await self.session.handle(message)
 
 
-class Rig:
+class RecordedMarketRig:
     """A recording desk over a scripted feed that trades once a second; the number of a trade is its second."""
 
     def __init__(self, desks: Desks, feed: ScriptedFeed) -> None:
         self.desks, self.feed = desks, feed
         self.seconds = 0
-        self.begun_us = 0
+        self.first_us = 0
         """When the trade of second 0 came."""
-        self.pages: list[Page] = []
+        self.pages: list[RewoundPage] = []
 
     def ms(self, second: float) -> int:
         """Return the time of a second in milliseconds."""
-        return (self.begun_us + round(second * SECOND_US)) // 1000
+        return (self.first_us + round(second * SECOND_US)) // 1000
 
-    def page(self) -> Page:
-        self.pages.append(Page(self.desks))
+    def page(self) -> RewoundPage:
+        self.pages.append(RewoundPage(self.desks))
         return self.pages[-1]
 
     async def second(self) -> None:
@@ -99,11 +99,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path, recording: str = "1", *, linger_s: float = 0) -> AsyncIterator[Rig]:
+async def opened(tmp_path: Path, recording: str = "1", *, linger_s: float = 0) -> AsyncIterator[RecordedMarketRig]:
     feed = ScriptedFeed(ManualClock(START_US))
     settings = load_settings(data_dir=tmp_path, ORDERFOX_RECORDING=recording)
     async with Desks([feed], settings, feed.clock, linger_s=linger_s) as desks:
-        rig = Rig(desks, feed)
+        rig = RecordedMarketRig(desks, feed)
         yield rig
         for page in rig.pages:
             page.running.cancel()
@@ -113,13 +113,13 @@ async def opened(tmp_path: Path, recording: str = "1", *, linger_s: float = 0) -
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def trading(rig: Rig, seconds: int) -> Page:
+async def trading(rig: RecordedMarketRig, seconds: int) -> RewoundPage:
     """Return a page that reads trades, of which so many seconds are recorded."""
     page = rig.page()
     await page.say(type="subscribe", key=KEY)
     await rig.until(lambda: TRADES in rig.feed.opened)
-    rig.begun_us = rig.feed.now_us()
-    rig.feed.put(TRADES, trade(rig.begun_us, 0), live(rig.begun_us))
+    rig.first_us = rig.feed.now_us()
+    rig.feed.put(TRADES, trade(rig.first_us, 0), live(rig.first_us))
     await rig.record(seconds)
     return page
 
@@ -219,7 +219,7 @@ async def test_events_are_those_of_the_time(tmp_path: Path) -> None:
         assert [event["sequence"] for event in found if event["type"] == "Trade"] == [0, 1, 2, 3, 4, 5]
 
 
-async def test_a_playhead_that_nobody_moves_ends(tmp_path: Path) -> None:
+async def test_a_playhead_that_stands_idle_ends(tmp_path: Path) -> None:
     async with opened(tmp_path) as rig:
         page = await trading(rig, 5)
         await page.say(type="rewind", time=rig.ms(2), playing=False)
@@ -247,8 +247,8 @@ async def test_a_rewind_reaches_the_recording_before_a_restart_of_the_server(tmp
         await trading(first, 20)
     feed = ScriptedFeed(ManualClock(START_US + 100 * SECOND_US))
     async with Desks([feed], load_settings(data_dir=tmp_path, ORDERFOX_RECORDING="1"), feed.clock, linger_s=0) as desks:
-        rig = Rig(desks, feed)
-        rig.seconds, rig.begun_us = 100, first.begun_us
+        rig = RecordedMarketRig(desks, feed)
+        rig.seconds, rig.first_us = 100, first.first_us
         page = rig.page()
         await page.say(type="subscribe", key=KEY)
         feed.put(TRADES, live(feed.now_us()))
