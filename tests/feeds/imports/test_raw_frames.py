@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from orderfox_nb.core.events import Status
 from orderfox_nb.errors import RecordingError
+from orderfox_nb.feeds.imports.importing import import_files, total_bytes
 from tests.feeds.imports.made import START_MS, Ladder, body, diff, fill, forced, made_of, stamped
 
 pytestmark = pytest.mark.feeds
@@ -391,3 +392,12 @@ def test_the_same_files_are_imported_once(tmp_path: Path) -> None:
     made_of(tmp_path, stamped([BEFORE, BODY, AFTER]))
     with pytest.raises(RecordingError, match="imported already"):
         made_of(tmp_path, stamped([BEFORE, BODY, AFTER]))
+
+
+def test_progress_reaches_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "frames.gz"
+    path.write_bytes(gzip.compress(_long(2_000)))
+    steps: list[int] = []
+    import_files([path], tmp_path / "out", progress=steps.append)
+    assert len(steps) > 2
+    assert sum(steps) == total_bytes([path]) == 2 * path.stat().st_size
