@@ -28,6 +28,7 @@ from orderfox_nb.feeds.imports.stamps import read_stamp
 
 COIN_MARGINED: Final = re.compile(r"[A-Z0-9]+USD_(PERP|[0-9]{6})")
 """Symbols whose sizes are contracts."""
+_DEPTH: Final = re.compile(r"depth(@[0-9]+ms)?")
 _PARTIAL: Final = re.compile(r"@depth[0-9]+(@|$)")
 _CHANNELS: Final[dict[str, Channel]] = {
     "aggTrade": "trades",
@@ -84,6 +85,8 @@ class FrameDecoder:
         self.spot = self.futures = False
         """Signs of either market that were seen."""
         self.whole_market = False
+        self._depth_streams: dict[str, str] = {}
+        """The stream of each symbol's updates: those of another speed have ids of their own."""
         self.seen: set[tuple[str, Channel]] = set()
         """Symbols and channels that the file has had so far."""
         self.left_out: Counter[str] = Counter()
@@ -112,7 +115,20 @@ class FrameDecoder:
             self.whole_market = True
         if outer.stream.endswith("@depthSnapshot"):
             symbol = outer.stream.partition("@")[0].upper()
+        if not self._is_of_book(outer.stream):
+            return ()
         return self._event(payload, received_us, symbol=symbol)
+
+    def _is_of_book(self, stream: str) -> bool:
+        """Return whether a stream is none of a second book of its symbol."""
+        symbol, _, kind = stream.partition("@")
+        if kind.startswith("rpiDepth"):
+            self.left_out["updates with RPI orders"] += 1
+            return False
+        if _DEPTH.fullmatch(kind) and self._depth_streams.setdefault(symbol, kind) != kind:
+            self.left_out["updates of a second depth stream"] += 1
+            return False
+        return True
 
     def _event(self, payload: bytes, received_us: int, *, symbol: str = "") -> Sequence[Event | Fill]:
         frame = checked(_frame, payload)

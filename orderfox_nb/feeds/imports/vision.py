@@ -104,6 +104,8 @@ class VisionReader:
             case "trades":
                 read = self._trade
             case "klines":
+                if not _is_header(_cells(Line(1, sample[0]))) and facts.venue == "binance":
+                    facts.notes.append("the file does not say whether it is of futures or of spot: taken as futures")
                 read = self._candle
             case "metrics":
                 read = self._open_interest

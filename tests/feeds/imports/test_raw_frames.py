@@ -282,6 +282,26 @@ def test_contracts_of_coin_margined_markets_are_refused(tmp_path: Path) -> None:
         made_of(tmp_path, stamped([(0, diff(1, 2, 0, s="BTCUSD_PERP"))]))
 
 
+def test_of_two_speeds_of_one_book_the_first_is_read(tmp_path: Path) -> None:
+    def at(speed: str, frame: object) -> object:
+        return {"stream": f"abcusdt@depth{speed}", "data": frame}
+
+    frames = [
+        (0, at("@0ms", BEFORE[1])),
+        (1, at("@100ms", diff(90, 107, 89))),
+        BODY,
+        (10, at("@0ms", AFTER[1])),
+        (100, at("@100ms", diff(108, 119, 107, bids=[["10.02", "3"]], at_ms=100))),
+        (101, {"stream": "abcusdt@rpiDepth@500ms", "data": diff(111, 119, 100, bids=[["10.04", "3"]], at_ms=101)}),
+        (4_000, at("@0ms", LATER[1])),
+    ]
+    made = made_of(tmp_path, stamped(frames))
+    assert made.book() == AT_120
+    assert made.gaps(made.topic("book")) == []
+    assert made.ever_wrong(RIGHT) == []
+    assert any("2 updates of a second depth stream" in note for note in made.imported.notes)
+
+
 def test_partial_books_are_no_updates(tmp_path: Path) -> None:
     partial = {"stream": "abcusdt@depth5@100ms", "data": diff(106, 110, 105, bids=[["10.02", "9"]])}
     made = made_of(tmp_path, stamped([BEFORE, BODY, (7, partial), AFTER]))
