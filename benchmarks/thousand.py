@@ -1,10 +1,10 @@
-"""A thousand viewers of one dashboard at one server: what each costs, and what twenty real pages see beside them.
+"""A thousand viewers of one dashboard at one server: what each costs, and what some real pages see beside them.
 
 A viewer of the script fetches the page as a browser does, opens the page's socket, subscribes the page's keys and
 reads every frame without looking at it. The script runs in a process of its own. Memory is the server's own (USS).
 At the end some viewers come to the same server with a kernel for each, which is how every viewer was served before.
 
-    python -m benchmarks.thousand [--viewers 1000] [--pages 20] [--seconds 20] [--kernels 5]
+    python -m benchmarks.thousand [--viewers 1000] [--pages 4] [--seconds 20] [--kernels 5]
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ async def measure(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--viewers", type=int, default=1000)
-    parser.add_argument("--pages", type=int, default=20)
+    parser.add_argument("--pages", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--kernels", type=int, default=5, help="viewers with a kernel each, to compare")
     parser.add_argument("--crowd", nargs=3, help=argparse.SUPPRESS)
