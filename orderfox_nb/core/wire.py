@@ -93,6 +93,15 @@ class CandlesRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds; now where it is not given."""
 
 
+class StripRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the request ``strip``: the recorded minutes of a symbol that begin in a range."""
+
+    symbol: str
+    start: _TimeMs | None = None
+    """Milliseconds; everything where it is not given."""
+    end: _TimeMs | None = None
+
+
 class SymbolsRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of the request ``symbols``: which symbols texts mean."""
 

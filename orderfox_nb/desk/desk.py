@@ -37,6 +37,7 @@ from orderfox_nb.desk.recorder import Recorder
 from orderfox_nb.desk.recordings import Recordings
 from orderfox_nb.desk.streams.base import Sources
 from orderfox_nb.desk.streams.registry import STREAMS
+from orderfox_nb.desk.strip import Strip
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Feed
@@ -101,6 +102,8 @@ class Desk:
             self.clock,
             played=feed.files if isinstance(feed, RecordedFeed) else None,
         )
+        self.strip = self._own_strip = Strip(self.recorder, self.recordings)
+        """Minutes of what is recorded."""
         self.hub = Hub(
             feed,
             linger_s=linger_s,
@@ -131,6 +134,7 @@ class Desk:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.hub)
         self._stack.push_async_callback(self.recorder.close)
+        self._stack.push_async_callback(self._own_strip.close)
         self._stack.push_async_callback(self.catalogue.close)
         self._stack.push_async_callback(self.history.close)
         self._stack.push_async_callback(self._frames.close)
@@ -158,7 +162,9 @@ class Desk:
 
     def over(self, feed: Feed) -> Desk:
         """Return a desk over another feed of this venue; topics close with their last reader."""
-        return Desk(feed, self._settings, self.clock, linger_s=0, keeps_list=False)
+        desk = Desk(feed, self._settings, self.clock, linger_s=0, keeps_list=False)
+        desk.strip = self.strip
+        return desk
 
     @asynccontextmanager
     async def frames(self, key: FrameKey) -> AsyncGenerator[FrameReader]:

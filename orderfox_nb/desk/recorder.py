@@ -20,6 +20,8 @@ from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.recording.journal import SCHEMA_VERSION, FileHead
+from orderfox_nb.recording.minutes import CHANNELS as MINUTE_CHANNELS
+from orderfox_nb.recording.minutes import MinuteBars
 from orderfox_nb.recording.ring import prune, writing
 from orderfox_nb.recording.writer import Batch, Writer
 from orderfox_nb.views.contract import RecordingHealth
@@ -79,6 +81,10 @@ class Recorder:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._software = software
+        self.minutes = MinuteBars()
+        """Of what was recorded by this process."""
+        self.written: set[Path] = set()
+        """Folders of the recordings of this process."""
         self._keys: dict[Topic, _Recorded] = {}
         self._writer: Writer | None = None
         self._epoch = ""
@@ -111,6 +117,7 @@ class Recorder:
         state.untap(key.tap)
         if self._writer is not None and state.topic in self._writer:
             self._writer.closed(state.topic, self._now_us())
+            self.minutes.closed(state.topic, self._writer.stamp_us)
 
     def status(self) -> RecordingHealth:
         """Return how the recorder is."""
@@ -163,6 +170,8 @@ class Recorder:
             self._stop("the recorder failed: see the log of the server")
             return
         self._events += 1
+        if state.topic.channel in MINUTE_CHANNELS:
+            self.minutes.event(state.topic, event, writer.stamp_us)
         if writer.pending > _MAX_PENDING:
             self._stop(f"the disk does not keep up: {writer.pending} events wait for it")
 
@@ -261,6 +270,7 @@ class Recorder:
                 software=self._software,
             )
             self._writer = Writer(self.root / name, head)
+            self.written.add(self._writer.folder)
             # What is open already begins with a keyframe.
             for key in self._keys.values():
                 key.due_us = 0
@@ -280,6 +290,8 @@ class Recorder:
 
     def _end(self) -> None:
         """End this recording; another one begins with the next flush."""
+        if self._writer is not None:
+            self.minutes.ended(self._writer.stamp_us)
         self._writer = None
         self._lock.close()
         self._locked = None

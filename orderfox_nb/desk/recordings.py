@@ -57,7 +57,7 @@ class Recordings:
         try:
             await self.refresh()
             if not self._sorted:
-                raise NoPast(self._origin().venue, self._why_none())
+                raise NoPast(self._origin().venue, self.why_none())
             yield
         finally:
             self._users -= 1
@@ -74,6 +74,10 @@ class Recordings:
                 return
             self._sorted = await asyncio.to_thread(self._look, self._origin(), self._recorder.folder)
             self._looked_us = now_us
+
+    @property
+    def venue(self) -> str:
+        return self._origin().venue
 
     @property
     def span_us(self) -> tuple[int, int] | None:
@@ -97,7 +101,15 @@ class Recordings:
         """Return whether a recording is still written by this process."""
         return self._played is None and files.folder == self._recorder.folder
 
-    def _why_none(self) -> str:
+    def earlier(self, age_us: int) -> list[RecordingFiles]:
+        """Return what this process has not recorded itself and is not older than an age."""
+        after_us = max((files.end_us for files in self._sorted), default=0) - age_us
+        return [
+            files for files in self._sorted if files.end_us > after_us and files.folder not in self._recorder.written
+        ]
+
+    def why_none(self) -> str:
+        """Return why nothing is recorded."""
         if self._origin().source.startswith("http"):
             return "this process reads from another server, which has the recordings: rewind there"
         status = self._recorder.status()

@@ -37,6 +37,7 @@ from orderfox_nb.core.wire import (
     ServerMessage,
     StatusMessage,
     StepRequest,
+    StripRequest,
     Subscribe,
     SymbolsRequest,
     Unsubscribe,
@@ -327,8 +328,16 @@ async def named_symbols(desk: Desk, asked: SymbolsRequest) -> bytes:
     return await desk.answers.symbols(asked.symbols)
 
 
+async def recorded_minutes(desk: Desk, asked: StripRequest) -> bytes:
+    """Answer a page that draws what can be rewound: one-minute bars of what is recorded."""
+    symbol = (await desk.catalogue.resolve(asked.symbol)).instrument.symbol
+    start_us, end_us = (None if ms is None else ms * 1000 for ms in (asked.start, asked.end))
+    return encode(desk.strip.columns(symbol, start_us, end_us))
+
+
 REQUESTS: Final[dict[str, RequestKind]] = {
     "candles": RequestKind(CandlesRequest, older_candles),
+    "strip": RequestKind(StripRequest, recorded_minutes),
     "symbols": RequestKind(SymbolsRequest, named_symbols),
 }
 """Every ``what`` of a request: a command of the page is one row here."""

@@ -180,6 +180,25 @@ async def test_it_plays_at_its_speed_and_goes_on_with_what_is_recorded_meanwhile
         assert page.trades == sorted(page.trades)
 
 
+async def test_the_strip_is_drawn_from_what_was_recorded_now_and_before(tmp_path: Path) -> None:
+    async with opened(tmp_path) as first:
+        page = await trading(first, 20)
+        await page.say(type="request", id=1, what="strip", symbol="btc")
+        await first.until(lambda: page.last.get("response", {}).get("id") == 1)
+        strip = page.last["response"]["data"]
+        assert sum(strip["volume"]) == 21 * 0.5
+        assert (min(strip["low"]), max(strip["high"])) == (50_000, 50_020)
+        assert first.ms(0) <= strip["start"] < first.ms(1)
+        assert strip["gaps"] == []
+    feed = ScriptedFeed(ManualClock(START_US + 100 * SECOND_US))
+    settings = load_settings(data_dir=tmp_path, ORDERFOX_RECORDING="1")
+    async with Desks([feed], settings, feed.clock, linger_s=0) as desks:
+        columns = desks.first.strip.columns
+        rig = RecordedMarketRig(desks, feed)
+        await rig.until(lambda: bool(columns("BTCUSDT", None, None).time))
+        assert columns("BTCUSDT", None, None).volume == strip["volume"]
+
+
 async def test_the_default_is_ten_minutes_ago_bounded_to_what_is_recorded(tmp_path: Path) -> None:
     async with opened(tmp_path) as rig:
         page = await trading(rig, 5)
