@@ -37,7 +37,7 @@ _STAMP = re.compile(r'"timestamp":(\d+)')
 def parameter_sets(base: BenchServer) -> list[str]:
     """Fifty: five symbols, five roundings, two limits."""
     listed = {row["id"]: row["roundingOptions"] for row in base.ask("/api/v1/symbols")}
-    names = [name for name in SYMBOLS if name in listed] or list(listed)[:5]
+    names = sorted(listed, key=lambda name: name not in SYMBOLS)[: len(SYMBOLS)]
     return [
         f"{base.ws_url}/api/v1/ws/orderbook/{name}?limit={limit}&rounding={float(listed[name][0]) * (step + 1)}"
         for name in names
