@@ -19,7 +19,7 @@ from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import Continuity, StateAt, records, state_at
+from orderfox_nb.recording.reading import Continuity, JournalRecord, StateAt, entries, new_tuple, state_at
 
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?")
 
@@ -238,12 +238,17 @@ class Recording:
         last = self.files.block_at(self.end_us)
         indexes = {index for index, (row, _) in self.files.declared.items() if self._has(row.topic)}
         continuity = Continuity(index for index in indexes if self.files.declared[index].block >= first)
-        for record in records(self.files, first, last, indexes=indexes):
-            if record.stamp_us >= self.end_us:
+        start_us, end_us = self.start_us, self.end_us
+        for record in entries(self.files, first, last, indexes=indexes):
+            if type(record) is not JournalRecord:
+                continue
+            kind, row, seq, stamp_us, event = record
+            if stamp_us >= end_us:
                 return
-            event = continuity.event(record)
-            if event is not None and record.stamp_us >= self.start_us:
-                yield RecordedEvent(record.seq, record.stamp_us, record.row.topic, event)
+            if kind != "event":
+                event = continuity.event(record)
+            if event is not None and stamp_us >= start_us:
+                yield new_tuple(RecordedEvent, (seq, stamp_us, row.topic, event))
 
     def state(self, topic: Topic, at: Moment | None = None) -> StateAt | None:
         """Return a topic's fold as it was at a moment, by default at the end of the part.
