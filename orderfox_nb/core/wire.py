@@ -139,11 +139,19 @@ class StepRequest(_Message, frozen=True, tag="step"):
     by: Annotated[int, Meta(ge=-MAX_STEP, le=MAX_STEP)]
 
 
+class SkipRequest(_Message, frozen=True, tag="skip"):
+    """Move the playhead to the next large trade, liquidation or gap of the symbols that the page reads."""
+
+    to: Literal["trade", "liquidation", "gap"]
+    back: bool = False
+    """Whether to move to the previous one."""
+
+
 class LiveRequest(_Message, frozen=True, tag="live"):
     """Show the page the live market again."""
 
 
-PlayheadRequest: TypeAlias = RewindRequest | StepRequest | LiveRequest
+PlayheadRequest: TypeAlias = RewindRequest | StepRequest | SkipRequest | LiveRequest
 PageMessage: TypeAlias = HelloRequest | Ping | Subscribe | Unsubscribe | Resume | Request | PlayheadRequest
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
+from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.wire import MAX_SPEED, PlayheadMessage
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.skipping import Target, find
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.recording.files import RecordingFiles
@@ -86,6 +89,16 @@ class Playback:
     async def step(self, by: int) -> None:
         """Stand still and move by events of what is read; a negative number moves back."""
         await self.feed.step(by)
+
+    async def find(self, to: Target, *, back: bool) -> int | None:
+        """Return when the next or previous large trade, liquidation or gap is of the symbols that are read.
+
+        Returns:
+            Microseconds since the epoch; None where none is known.
+        """
+        symbols = {topic.symbol for topic in self.feed.topics} - {WHOLE_MARKET}
+        at, bars = self.live.recordings.at, self.live.strip.bars
+        return await asyncio.to_thread(find, at, bars, symbols, to, self.now_us, back=back)
 
     async def refresh(self) -> None:
         """Look for what was recorded since."""

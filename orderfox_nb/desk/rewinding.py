@@ -14,16 +14,19 @@ from orderfox_nb.core.wire import (
     PlayheadMessage,
     PlayheadRequest,
     RewindRequest,
+    SkipRequest,
     StepRequest,
 )
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.playback import MAX, Playback, playhead_message
-from orderfox_nb.errors import BadValue, OrderFoxError
+from orderfox_nb.desk.skipping import Target
+from orderfox_nb.errors import BadValue, NoPast, OrderFoxError
 from orderfox_nb.recording.files import RecordingFiles
 
 BACK_US: Final = 600_000_000
 """How far a page goes back that names no time."""
+_NAMES: Final[dict[Target, str]] = {"trade": "large trade", "liquidation": "liquidation", "gap": "gap"}
 IDLE_US: Final = 600_000_000
 """A playhead that stands still and gets no message for so long ends."""
 
@@ -81,6 +84,8 @@ class Rewinding:
                         await self._go(command)
                     case StepRequest(by):
                         await self._step(by)
+                    case SkipRequest(to, back):
+                        await self._skip(self._in_past("skip"), to, back=back)
                     case LiveRequest():
                         await self._leave()
             except OrderFoxError as error:
@@ -135,13 +140,21 @@ class Rewinding:
             return
         await rewind.refresh()
         rewind.drive(speed=speed, playing=playing)
+        if time_us is not None:
+            await self._seek(rewind, time_us)
+
+    async def _skip(self, rewind: Playback, to: Target, *, back: bool) -> None:
+        time_us = await rewind.find(to, back=back)
         if time_us is None:
-            return
-        files = live.recordings.at(time_us)
+            raise NoPast(rewind.live.venue, f"no {'earlier' if back else 'later'} {_NAMES[to]} is recorded")
+        await self._seek(rewind, time_us)
+
+    async def _seek(self, rewind: Playback, time_us: int) -> None:
+        files = rewind.live.recordings.at(time_us)
         if files is rewind.feed.files:
             rewind.seek(time_us)
         else:
-            await self._open(live, files, time_us, speed=rewind.speed, playing=rewind.playing)
+            await self._open(rewind.live, files, time_us, speed=rewind.speed, playing=rewind.playing)
 
     async def _enter(self, live: Desk, time_us: int, *, speed: float, playing: bool) -> None:
         if self._rewind is not None:

@@ -35,6 +35,7 @@ from orderfox_nb.core.wire import (
     Resume,
     RewindRequest,
     ServerMessage,
+    SkipRequest,
     StatusMessage,
     StepRequest,
     StripRequest,
@@ -139,7 +140,7 @@ class LiveSession:
                 await self._send_message(Pong())
             case HelloRequest():
                 await self._begin_again()
-            case RewindRequest() | StepRequest() | LiveRequest():
+            case RewindRequest() | StepRequest() | SkipRequest() | LiveRequest():
                 await self._past.handle(command)
                 await self._report_origin()
 

@@ -25,7 +25,8 @@ class Strip:
     """
 
     def __init__(self, recorder: Recorder, recordings: Recordings) -> None:
-        self._bars = recorder.minutes
+        self.bars = recorder.minutes
+        """What is known by now."""
         self._recordings = recordings
         self._reading: asyncio.Task[None] | None = None
         self._stopped = threading.Event()
@@ -38,9 +39,9 @@ class Strip:
         """
         if self._reading is None:
             self._reading = asyncio.create_task(self._read(), name="strip")
-        if not self._bars.end_us and self._reading.done():
+        if not self.bars.end_us and self._reading.done():
             raise NoPast(self._recordings.venue, self._recordings.why_none())
-        return self._bars.columns(symbol, start_us, end_us)
+        return self.bars.columns(symbol, start_us, end_us)
 
     async def close(self) -> None:
         """Stop reading."""
@@ -54,7 +55,7 @@ class Strip:
                 for files in self._recordings.earlier(_DAY_US):
                     found = MinuteBars()
                     await asyncio.to_thread(read_minutes, files, found, self._stopped.is_set)
-                    self._bars.merge(found)
+                    self.bars.merge(found)
         except NoPast:
             return
         except Exception:  # noqa: BLE001 - a strip without earlier minutes is better than none

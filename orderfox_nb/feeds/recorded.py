@@ -111,6 +111,11 @@ class RecordedFeed:
         epoch = f"{origin.epoch}-{self.playhead.moves}"
         return msgspec.structs.replace(origin, source=self._source or origin.source, epoch=epoch)
 
+    @property
+    def topics(self) -> Sequence[Topic]:
+        """What is read now."""
+        return [stream.topic for stream in self._streams]
+
     def now_us(self) -> int:
         """Return the time of the playhead."""
         return self.playhead.now_us

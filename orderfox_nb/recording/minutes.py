@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,6 +27,8 @@ class MinuteBar(msgspec.Struct):
     high: float = float("-inf")
     volume: float = 0.0
     """Base quantity."""
+    largest: float = 0.0
+    """Notional of the largest trade, in quote currency."""
     liquidated: list[float] = msgspec.field(default_factory=lambda: [0.0] * 4)
     """Quote volume of buy and sell orders, by the symbol's own stream and by that of the whole market."""
 
@@ -34,6 +36,7 @@ class MinuteBar(msgspec.Struct):
         """Add what another fold has of the same minute."""
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.volume += other.volume
+        self.largest = max(self.largest, other.largest)
         self.liquidated = [mine + others for mine, others in zip(self.liquidated, other.liquidated, strict=True)]
 
 
@@ -75,6 +78,7 @@ class MinuteBars:
                 bar = self._bar(event.symbol, stamp_us)
                 bar.low, bar.high = min(bar.low, event.price), max(bar.high, event.price)
                 bar.volume += event.size
+                bar.largest = max(bar.largest, event.price * event.size)
                 self._since.setdefault(topic.symbol, stamp_us)
         elif type(event) is Liquidation:
             if event.received_us:
@@ -128,6 +132,18 @@ class MinuteBars:
             start=self.start_us // 1000,
             end=self.end_us // 1000,
         )
+
+    def large_notional(self, symbol: str) -> float:
+        """Return from when on a trade is large: the ninth decile of the minutes' largest ones, in quote currency."""
+        largest = sorted(bar.largest for bar in self._bars.get(symbol, {}).values() if bar.largest)
+        return largest[(len(largest) - 1) * 9 // 10] if largest else float("inf")
+
+    def minutes_with(self, symbol: str, what: Literal["trade", "liquidation"], notional: float) -> list[int]:
+        """Return the minutes since the epoch that have a trade of a notional, or a liquidation."""
+        bars = self._bars.get(symbol, {})
+        if what == "trade":
+            return [minute for minute, bar in bars.items() if bar.largest >= notional]
+        return [minute for minute, bar in bars.items() if any(bar.liquidated)]
 
     def _gaps(self, symbol: str) -> list[tuple[int, int]]:
         known = list(self._known.get(symbol, ()))

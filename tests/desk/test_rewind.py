@@ -14,7 +14,7 @@ import pytest
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
-from orderfox_nb.core.events import Topic
+from orderfox_nb.core.events import Gap, Topic
 from orderfox_nb.core.wire import ServerMessage
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.rewinding import IDLE_US
@@ -219,6 +219,32 @@ async def test_it_steps_by_event_forwards_and_back(tmp_path: Path) -> None:
             assert page.last["playhead"]["playing"] is False
         await page.say(type="step", by=0)
         assert "by" in page.last["error"]["message"]
+
+
+async def test_it_skips_to_large_trades_and_gaps(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rig:
+        page = await trading(rig, 20)
+        now_us = rig.feed.now_us()
+        rig.feed.put(TRADES, trade(now_us, 21, price=50_000.0, size=100.0))
+        rig.feed.put(TRADES, Gap(symbol="BTCUSDT", time_us=now_us, reason="lost"))
+        await rig.record(1)
+        await rig.record(3)
+        await page.say(type="rewind", time=rig.ms(5.5), playing=False)
+        await rig.until(lambda: page.trades[-1:] == [5])
+        await page.say(type="skip", to="trade")
+        await rig.until(lambda: page.trades[-1:] == [21])
+        large_ms = page.last["playhead"]["time"]
+        assert 0 <= large_ms - now_us // 1000 < 1000
+        await page.say(type="skip", to="trade")
+        assert "no later large trade" in page.last["error"]["message"]
+        await page.say(type="rewind", time=rig.ms(23.5))
+        await page.say(type="skip", to="trade", back=True)
+        assert page.last["playhead"]["time"] == large_ms
+        await page.say(type="rewind", time=rig.ms(5))
+        await page.say(type="skip", to="gap")
+        assert page.last["playhead"]["time"] == large_ms
+        await page.say(type="skip", to="liquidation")
+        assert "no later liquidation" in page.last["error"]["message"]
 
 
 async def test_events_are_those_of_the_time(tmp_path: Path) -> None:
