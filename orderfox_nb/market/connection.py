@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, overload
 from orderfox_nb.analytics.studies import check_study
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.instrument import Instrument, whole_market
-from orderfox_nb.core.moments import Moment
+from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.engine import Engine, shared_engine
@@ -33,6 +33,7 @@ from orderfox_nb.market.channels import (
 )
 from orderfox_nb.market.frames import symbols_frame
 from orderfox_nb.market.held import HeldTopics
+from orderfox_nb.market.rewound import PastEngine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +153,24 @@ class Market:
         with self._held.freeze() as now_us:
             yield datetime.fromtimestamp(now_us / 1e6, UTC)
 
+    def rewind(self, to: Moment = "-10m", *, speed: float = 1.0) -> RewoundMarket:
+        """Return the market of a recorded time, which plays from then on by a clock of its own; this one goes on.
+
+        ``with market.rewind("-10m", speed=5) as past: past["BTCUSDT"].book.df``
+
+        Args:
+            to: How long ago (``"-10m"``), a date, ISO 8601, a datetime with its zone, or microseconds since the epoch;
+                the next recorded time where nothing is recorded then.
+            speed: Times real time, at most 300, or ``float("inf")`` for as fast as it can be read.
+
+        Raises:
+            NoPast: Nothing is recorded, or by another server that this kernel reads from.
+            BadValue: No such time or speed.
+        """
+        live = self._desk
+        time_us = moment_us(to, now_us=live.now_us())
+        return RewoundMarket(PastEngine(self._engine, live, time_us=time_us, speed=speed))
+
     def close(self) -> None:
         """Release every topic and end every callback; the engine stays available to others until the process ends."""
         self._held.close()
@@ -168,6 +187,59 @@ class Market:
         origin = self.origin
         kind = " (simulated)" if origin.simulated else " (recorded)" if origin.recorded else ""
         return f"<Market of {origin.source}{kind}>"
+
+
+class RewoundMarket(Market):
+    """A market of the past, with a playhead; made by ``Market.rewind``."""
+
+    def __init__(self, engine: PastEngine) -> None:
+        super().__init__(engine)
+        self._past = engine
+
+    @property
+    def now(self) -> datetime:
+        """Time of the playhead, in UTC."""
+        return datetime.fromtimestamp(self._past.playback.now_us / 1e6, UTC)
+
+    @property
+    def speed(self) -> float:
+        """Times real time."""
+        return self._past.playback.speed
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays or stands still."""
+        return self._past.playback.playing
+
+    def play(self, speed: float | None = None) -> None:
+        """Go on, at a speed if one is given.
+
+        Raises:
+            BadValue: No such speed.
+        """
+        self._past.drive(speed=speed, playing=True)
+
+    def pause(self) -> None:
+        """Stand still."""
+        self._past.drive(playing=False)
+
+    def seek(self, to: Moment) -> None:
+        """Move to a time of the same recording; ``"-10s"`` is counted back from the playhead.
+
+        Raises:
+            BadValue: No such time.
+        """
+        self._past.seek(moment_us(to, now_us=self._past.playback.now_us))
+
+    def step(self, by: int = 1) -> None:
+        """Stand still and move by events of what was read of this market; a negative number moves back."""
+        if by:
+            self._past.step(by)
+
+    def close(self) -> None:
+        """Release every topic and end the playhead."""
+        super().close()
+        self._past.stop()
 
 
 class Symbol:

@@ -1,0 +1,89 @@
+"""The engine of a market of the past: a live engine's thread, with a playback's desk in place of the live one."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from typing import Any, Self, TypeVar
+
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.desks import Desks
+from orderfox_nb.desk.playback import Playback
+from orderfox_nb.engine import Engine
+
+Answer = TypeVar("Answer")
+
+
+class PastEngine(Engine):
+    """Runs on the thread of a live engine, which goes on beside it.
+
+    Args:
+        engine: The live one.
+        live: The desk whose recordings are played.
+        time_us: Where it begins, bounded to what is recorded.
+        speed: Times real time, at most 300, or infinity.
+
+    Raises:
+        NoPast: Nothing is recorded, or by another server.
+        BadValue: No such speed.
+    """
+
+    def __init__(self, engine: Engine, live: Desk, *, time_us: int, speed: float) -> None:
+        self._live = engine
+        self._stack = AsyncExitStack()
+        self.settings = engine.settings
+        self.source = engine.source
+        self.playback = engine.run(self._open(live, time_us, speed))
+        self.desks = Desks([], engine.settings)
+        self.desks.all = [self.playback.desk]
+
+    @property
+    def running(self) -> bool:
+        return self._live.running
+
+    @property
+    def forked(self) -> bool:
+        return self._live.forked
+
+    def start(self) -> Self:
+        return self
+
+    def submit(self, work: Coroutine[Any, Any, Answer]) -> Future[Answer]:
+        return self._live.submit(work)
+
+    def run(self, work: Coroutine[Any, Any, Answer], *, timeout_s: float = 60.0) -> Answer:
+        return self._live.run(work, timeout_s=timeout_s)
+
+    def stop(self) -> None:
+        """Close the playback; the live engine goes on."""
+        if self.running:
+            self.run(self._stack.aclose())
+
+    def seek(self, time_us: int) -> None:
+        """Move to a time of the recording that is played."""
+        self.run(self._seek(time_us))
+
+    def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
+        """Change how it plays."""
+        self.run(self._drive(speed, playing))
+
+    def step(self, by: int) -> None:
+        """Stand still and move by events of what is read."""
+        self.run(self.playback.step(by))
+
+    async def _open(self, live: Desk, time_us: int, speed: float) -> Playback:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(live.recordings.opened())
+            files = live.recordings.at(time_us)
+            playback = Playback(live, files, time_us=time_us, speed=speed, playing=True)
+            await stack.enter_async_context(playback)
+            self._stack = stack.pop_all()
+            return playback
+
+    async def _seek(self, time_us: int) -> None:
+        await self.playback.refresh()
+        self.playback.seek(time_us)
+
+    async def _drive(self, speed: float | None, playing: bool | None) -> None:
+        self.playback.drive(speed=speed, playing=playing)
