@@ -85,6 +85,23 @@ async def save_widgets(browser: Browser) -> None:
                     await page.locator(selector).first.screenshot(path=IMAGES / f"{name}.png")
 
 
+async def save_rewind(browser: Browser) -> None:
+    if not wanted("rewind"):
+        return
+    with dashboard(source="sim?seed=7&symbols=4&liquidation_rate=20&speed=20") as server:
+        async with page_of(browser, server.url, width=1000, height=900, scale=1.5) as page:
+            await wait_live(page, "candles", "book", "tape", frames=5)
+            # Half an hour is recorded in a minute and a half.
+            recorded = "document.querySelector('.of-rewind').dataset.recorded >= 1800000"
+            while not await page.evaluate(recorded):  # noqa: ASYNC110 - only the page knows
+                await asyncio.sleep(1)
+            strip = page.locator(".of-rewind-strip")
+            await strip.click(position={"x": 600, "y": 12})
+            await page.wait_for_selector(".of-book[data-past][data-state='live']")
+            await settled(page)
+            await page.locator(".of-rewind").screenshot(path=IMAGES / "rewind.png")
+
+
 async def save_lab(browser: Browser) -> None:
     if not wanted("jupyterlab-busy"):
         return
@@ -120,6 +137,7 @@ async def save_all() -> None:
     async with chromium() as browser:
         await save_pages(browser)
         await save_widgets(browser)
+        await save_rewind(browser)
         await save_lab(browser)
 
 

@@ -7,6 +7,7 @@ from orderfox_nb.widgets.chart.depth_chart import DepthChart
 from orderfox_nb.widgets.page.dashboard import Dashboard
 from orderfox_nb.widgets.panels.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.panels.order_book import OrderBook
+from orderfox_nb.widgets.panels.rewind import Rewind
 from orderfox_nb.widgets.panels.tables import Liquidations, Tape
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MarketHeader",
     "OrderBook",
     "QualityBadge",
+    "Rewind",
     "SymbolPicker",
     "Tape",
 ]

@@ -46,8 +46,10 @@ function makeTimeframes(model) {
 async function render({ model, el }) {
   const parts = makePanel(el, "chart", "Candles");
   const timeframes = makeTimeframes(model);
-  const menu = makeMenu(model, (channel) => chart.link?.venues.isAbsent(channel, chart.venue));
-  parts.heading.after(timeframes.group, menu.root);
+  const menu = makeMenu(model, {
+    isAbsent: (channel) => chart.link?.venues.isAbsent(channel, chart.venue), rewind: () => chart.rewind(),
+  });
+  parts.past.after(timeframes.group, menu.root);
   const progress = make("div", "of of-progress");
   progress.setAttribute("role", "status");
   progress.hidden = true;
@@ -89,7 +91,7 @@ async function render({ model, el }) {
       absent = !absent;
       chart.chosen();
     }
-    chart.lapses.connection(state === "open", following.link.now(venue()));
+    chart.lapses.connection(state === "open", following.link.liveNow(venue()));
     chart.draw();
   });
   const price = await followLast({ model, place: parts.header, show: (last) => chart.priced(last) });

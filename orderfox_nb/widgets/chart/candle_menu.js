@@ -15,8 +15,8 @@ const SCALE = [
   ["fixed_scale", "Fixed price scale"],
 ];
 
-/** A button with a popup of check boxes; `isAbsent(channel)` as the link's. Gives {root, end}. */
-export function makeMenu(model, isAbsent) {
+/** A button with a popup of check boxes and `rewind()`; `isAbsent(channel)` as the link's. Gives {root, end}. */
+export function makeMenu(model, { isAbsent, rewind }) {
   const root = make("div", "of-menu");
   const button = make("button", "of-menu-button", "Overlays ▾");
   button.type = "button";
@@ -57,6 +57,14 @@ export function makeMenu(model, isAbsent) {
         addBox(text, trait, () => model.get(trait), (on) => setTrait(model, trait, on));
       }
     }
+    const start = make("button", "of-menu-row of-menu-action", "Rewind from here…");
+    start.type = "button";
+    start.title = "Play what was recorded, from the crosshair or from where the chart is pressed next";
+    start.addEventListener("click", () => {
+      open(false);
+      rewind();
+    });
+    popup.append(make("hr"), start);
     show();
   };
   const show = () => {
@@ -88,7 +96,7 @@ export function makeMenu(model, isAbsent) {
     }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || popup.hidden) return;
-    const all = boxes.map(([box]) => box);
+    const all = [...popup.querySelectorAll("input, button")];
     all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
     event.preventDefault();
   };

@@ -65,8 +65,9 @@ export class CandleView {
     this.link = link;
     this.venue = entry.request.venue;
     this.lengthS = LENGTH_S[frame.interval] ?? 60;
-    const { isPast, moves } = link.playhead;
-    const run = `${entry.key} ${moves}`; // of lapses: in the past only those that were recorded count
+    const isPast = link.playhead.covers(this.venue);
+    // Of lapses: in the past only those that were recorded count.
+    const run = `${entry.key} ${link.playhead.movesOf(this.venue)}`;
     for (const [one, key] of [[this.older, entry.key], [this.lapses, run], [this.liquidationLapses, run]]) {
       if (one.key !== key) one.reset(key);
     }
@@ -282,7 +283,7 @@ export class CandleView {
 
   /** Rewind to the crosshair where there is one, else to where the chart is pressed next. */
   rewind() {
-    const choose = (time) => this.link.playhead.go(time, { playing: true });
+    const choose = (time) => this.link.playhead.enter(this.venue, time, { playing: true });
     this.unpick?.();
     if (!this.ready) return;
     if (this.cursor) choose(this.cursor.time);

@@ -22,6 +22,7 @@ from orderfox_nb.widgets.page.page_state import PageState
 from orderfox_nb.widgets.page.settings import EACH, OWN, SHARED, First, Setting, View
 from orderfox_nb.widgets.panels.header import MarketHeader, QualityBadge, SymbolPicker
 from orderfox_nb.widgets.panels.order_book import OrderBook
+from orderfox_nb.widgets.panels.rewind import Rewind
 from orderfox_nb.widgets.panels.tables import Liquidations, Tape
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class Dashboard(View, First, Displayed, Box):
         self.page_state = state
         state.add_class("of-page-state")
         self._columns: list[_Column] = []
+        self.rewind = _panel(Rewind, state.of_column(0), "rewind")
         self._fit_columns()
         super().__init__(
             children=self._children(),
@@ -229,6 +231,7 @@ class Dashboard(View, First, Displayed, Box):
             self.liquidations = self.liquidations or _panel(Liquidations, state.of_column(0), "liquidations")
             self.depth = self.depth or _panel(DepthChart, state.of_column(0), "depth")
             panels += [(self.liquidations, 0), (self.depth.layer, 0)]
+        panels.append((self.rewind, 0))
         with state.hold_sync():
             state.panels = [panel for panel, _ in panels]
             state.columns = [at for _, at in panels]
@@ -252,9 +255,9 @@ class Dashboard(View, First, Displayed, Box):
         if self.liquidations is not None and self.depth is not None:
             column = self._columns[0]
             head = column.head(self.page_state)
-            return [head, column.chart, self.depth, column.book, column.tape, self.liquidations]
+            return [head, column.chart, self.depth, column.book, column.tape, self.liquidations, self.rewind]
         *others, last = self._columns
-        return [*(column.box() for column in others), last.box(self.page_state)]
+        return [*(column.box() for column in others), last.box(self.page_state), self.rewind]
 
     def _first_chosen(self, change: Any) -> None:
         if change["name"] == "symbol":

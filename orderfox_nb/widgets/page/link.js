@@ -235,7 +235,7 @@ export class Link {
 
   /** The time of what the page shows, in ms of a venue's clock: now, or the playhead's in the past. */
   now(venue = "") {
-    return this.playhead.now ?? this.liveNow(venue);
+    return this.playhead.covers(venue) ? this.playhead.now : this.liveNow(venue);
   }
 
   /** A venue's time now, also while the page is in the past. */
@@ -302,7 +302,8 @@ export class Link {
     entry.gone = "";
     entry.sequence = message.sequence;
     entry.received = performance.now();
-    if (!this.playhead.isPast) this.venues.lagOf(entry.request.venue).frame(Date.now() - message.time);
+    const { venue = "" } = entry.request;
+    if (!this.playhead.covers(venue)) this.venues.lagOf(venue).frame(Date.now() - message.time);
     this.schedule(entry);
   }
 
@@ -339,15 +340,16 @@ export class Link {
     this.setState(this.state, message.message ?? "");
   }
 
-  playheadChanged(moved) {
-    if (moved) this.forgetFrames();
+  playheadChanged(venues) {
+    if (venues.length) this.forgetFrames(venues);
     this.setState(this.state, this.detail);
   }
 
-  /** The playhead has moved: what the page holds is of another time, and must not be mixed with what comes. */
-  forgetFrames() {
+  /** The playhead has moved: what the page holds of its venue must not be mixed with what comes. */
+  forgetFrames(venues) {
     this.venues.forget();
     for (const entry of this.entries.values()) {
+      if (!venues.includes(entry.request.venue ?? "")) continue;
       entry.frame = entry.sequence = null;
       entry.resuming = false;
     }

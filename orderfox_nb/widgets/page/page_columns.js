@@ -75,13 +75,15 @@ class Columns {
   read() {
     const top = this.children(this.root);
     if (this.states[this.page].state.symbols.length === 1) {
-      const [head, chart, depth, book, tape, liquidations] = top;
+      const [head, chart, depth, book, tape, liquidations, rewind] = top;
       this.beside = { depth, liquidations };
+      this.rewind = rewind;
       return [this.column({ head, chart, book, tape })];
     }
     const [depth, liquidations] = this.states[this.page].state.spares.map(idOf);
     this.beside = { depth, liquidations };
-    return top.map((box) => {
+    this.rewind = top.at(-1);
+    return top.slice(0, -1).map((box) => {
       const [head, chart, lower] = this.children(box);
       const [book, tape] = this.children(lower);
       return { ...this.column({ head, chart, book, tape }), box, all: this.tree([box]) };
@@ -114,6 +116,7 @@ class Columns {
     const linked = (column) => [column.picker, column.header, column.badge, column.chart, column.book, column.tape];
     const panels = this.columns.flatMap((column, at) => linked(column).map((id) => [id, at]));
     if (this.columns.length === 1) panels.push([this.beside.liquidations, 0], [this.beside.depth, 0]);
+    panels.push([this.rewind, 0]);
     const { model } = this;
     model.set("columns", panels.map(([, at]) => at)); // first: the panels are read when they change
     model.set("panels", panels.map(([id]) => `${PREFIX}${this.layerOf(id)}`));
@@ -231,7 +234,8 @@ class Columns {
     const { depth, liquidations } = this.beside;
     if (columns.length > 1) for (const column of columns) await this.boxed(column);
     const single = [head, chart, depth, book, tape, liquidations];
-    await this.setChildren(this.root, columns.length === 1 ? single : columns.map(({ box }) => box));
+    const shown = columns.length === 1 ? single : columns.map(({ box }) => box);
+    await this.setChildren(this.root, [...shown, this.rewind]);
     const [root] = await this.models([this.root]);
     const own = root.get("_dom_classes").filter((name) => !/^of-(columns-\d|side-by-side)$/.test(name));
     const several = columns.length > 1 ? [`of-columns-${columns.length}`, "of-side-by-side"] : [];

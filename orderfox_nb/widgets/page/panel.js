@@ -68,7 +68,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let ended = false;
   let unseen = false;
   let market = null;
-  let { moves } = link.playhead;
+  let moves = -1; // of the playhead, since which this shows what it shows
   let renewing = 0;
 
   const venue = () => marketShown(model, link).venue;
@@ -146,6 +146,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
       market = marketOf(shown);
       parts.gone = "";
       current = painted = null;
+      moves = -1;
       steady.reset();
       parts.symbolChanged?.(shown.symbol);
     }
@@ -160,11 +161,16 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   };
   const showPast = () => {
     const { playhead } = link;
-    if (parts.past) write(parts.past, playhead.text);
-    if (playhead.isPast) panel.dataset.past = "";
-    else delete panel.dataset.past;
-    if (moves === playhead.moves) return;
-    moves = playhead.moves;
+    const isPast = playhead.covers(venue());
+    if (parts.past) {
+      write(parts.past, isPast ? playhead.text : "");
+      if (isPast) panel.dataset.past = "";
+      else delete panel.dataset.past;
+    }
+    const movesNow = playhead.movesOf(venue());
+    const isSame = moves < 0 || moves === movesNow;
+    moves = movesNow;
+    if (isSame) return;
     clearTimeout(renewing);
     renewing = setTimeout(forget, RENEWED_MS);
   };

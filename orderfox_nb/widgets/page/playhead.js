@@ -24,8 +24,9 @@ export function behindText(ms) {
 }
 
 /**
- * The page's playhead. Times are milliseconds of the venue's clock; `post(message)` sends to the server, which answers
- * each message with its own playhead and sends it once a second in the past.
+ * The page's playhead in what is recorded of one venue; the others stay live. Times are milliseconds of the venue's
+ * clock; `post(message)` sends to the server, which answers each message with its own playhead and sends that once a
+ * second in the past.
  */
 export class Playhead {
   constructor(post) {
@@ -41,7 +42,9 @@ export class Playhead {
     this.playing = false;
     this.refusal = ""; // why the last message was refused
     this.refusedAt = 0;
-    this.moves = 0; // how often the page's data began at another time
+    this.venue = ""; // by the page's own name: empty for the first one
+    this.wanted = null; // the venue that is being entered
+    this.moves = new Map(); // by venue, how often its data began at another time
     this.isMoving = false;
     this.isAsking = false;
     this.isReturning = false; // to where a lost connection left the page
@@ -50,6 +53,15 @@ export class Playhead {
 
   get isPast() {
     return this.time !== null;
+  }
+
+  /** Whether a venue's data is of the past. */
+  covers(venue) {
+    return this.isPast && venue === this.venue;
+  }
+
+  movesOf(venue) {
+    return this.moves.get(venue) ?? 0;
   }
 
   /** The playhead's time now, null while the page is live. */
@@ -62,9 +74,9 @@ export class Playhead {
     return Math.min(performance.now() - this.receivedAt, MAX_AHEAD_MS);
   }
 
-  /** Whether times and ids may jump without a loss: in the past, and where the page has just come back from it. */
-  get mayJump() {
-    return this.isPast || (this.moves > 0 && performance.now() - this.receivedAt < RENEWED_MS);
+  /** Whether times and ids may jump without a loss: in the past, and where a venue has just come back from it. */
+  mayJump(venue) {
+    return this.covers(venue) || (this.movesOf(venue) > 0 && performance.now() - this.receivedAt < RENEWED_MS);
   }
 
   /** Why the last message was refused, for a while. */
@@ -98,24 +110,34 @@ export class Playhead {
     this.post(message);
   }
 
-  /** Enter the past, or move in it; without a time the server chooses ten minutes ago. */
-  go(time = null, settings = {}) {
-    if (time === null) return this.send({ type: "rewind", ...settings }, { moving: true });
-    const wanted = Math.round(this.start === null ? time : Math.min(Math.max(time, this.start), this.end));
+  /** Enter the past of a venue, or move in it; without a time the server chooses ten minutes ago. */
+  enter(venue, time = null, settings = {}) {
+    if (this.covers(venue) && time !== null) this.go(time, settings);
+    else this.open(venue, time === null ? settings : { time: Math.round(time), ...settings });
+  }
+
+  open(venue, settings) {
+    this.wanted = venue;
+    this.send({ type: "rewind", ...(venue ? { venue } : {}), ...settings }, { moving: true });
+  }
+
+  /** Move to a time within what is recorded. */
+  go(time, settings = {}) {
+    const wanted = Math.round(Math.min(Math.max(time, this.start), this.end));
     if (this.isPast) {
       // What is pressed next counts from here, before the server has answered.
       this.time = wanted;
       this.receivedAt = performance.now();
       Object.assign(this, settings);
     }
-    return this.send({ type: "rewind", time: wanted, ...settings }, { moving: true });
+    this.send({ type: "rewind", time: wanted, ...settings }, { moving: true });
   }
 
   /** Enter again where a lost connection left the page. */
   enterAgain() {
-    const { now, speed, playing } = this;
+    const { now, speed, playing, venue } = this;
     this.isReturning = true;
-    this.send({ type: "rewind", time: Math.round(now), speed, playing }, { moving: true });
+    this.open(venue, { time: Math.round(now), speed, playing });
   }
 
   move(ms) {
@@ -153,30 +175,37 @@ export class Playhead {
 
   // ---- from the server ------------------------------------------------------------------------------------------
 
-  /** Apply a `playhead` message; returns whether the page's data begins at another time now. */
+  /** Apply a `playhead` message; returns the venues whose data begins at another time now. */
   receive({ time, start, end, speed, playing, live }) {
     const wasPast = this.isPast;
     Object.assign(this, { time, start, end, speed, playing, live });
     this.receivedAt = performance.now();
     const moved = wasPast !== this.isPast || (this.isPast && this.isMoving);
+    const before = this.venue;
+    if (this.isPast && this.isMoving) this.venue = this.wanted ?? this.venue;
     this.isMoving = this.isAsking = this.isReturning = false;
-    if (moved) this.moves++;
-    return moved;
+    this.wanted = null;
+    return moved ? this.count([this.venue, before]) : [];
+  }
+
+  count(venues) {
+    const changed = [...new Set(venues)];
+    for (const venue of changed) this.moves.set(venue, this.movesOf(venue) + 1);
+    return changed;
   }
 
   /**
    * The server refused the last message: the page stays where it was, which after a lost connection is live. Returns
-   * whether its data begins at another time now.
+   * the venues whose data begins at another time now.
    */
   refuse(message) {
     const left = this.isReturning;
     this.isMoving = this.isAsking = this.isReturning = false;
     this.refusal = message;
     this.refusedAt = performance.now();
-    if (left) {
-      this.time = null;
-      this.moves++;
-    }
-    return left;
+    this.wanted = null;
+    if (!left) return [];
+    this.time = null;
+    return this.count([this.venue]);
   }
 }

@@ -89,17 +89,18 @@ async function render({ model, el }) {
   const fillTip = () => {
     const { link } = following;
     const origin = originNow();
+    const isPast = link.playhead.covers(shownMarket().venue);
     const [state, streams] = stateNow();
     const where = state === "live" || !streams.length ? "" : ` (${streams.join(", ")})`;
     const facts = [["Source", origin?.source ?? "not known yet"], ["State", (WORDS[state] ?? state) + where]];
     const notes = [];
-    if (state === "live" && !origin?.recorded && !link.playhead.isPast) {
+    if (state === "live" && !origin?.recorded && !isPast) {
       facts.push(["Lag", lag.text], ["of it in this browser", lagText(link.lag.browser)]);
       notes.push(LAG_MEANING);
       if (!lag.keepsUp) notes.push("This browser cannot keep up: it draws later than frames come. Fewer panels help.");
     }
     if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
-    if (link.playhead.isPast) notes.push(`This page is in the past, ${link.playhead.words}. L or Live returns.`);
+    if (isPast) notes.push(`This page is in the past, ${link.playhead.words}. L or Live returns.`);
     else if (origin?.recorded) notes.push("A recording, played again.");
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
     if (link.transport?.kind === "comm") notes.push("Frames come through the kernel.");
@@ -144,16 +145,18 @@ async function render({ model, el }) {
 
   const show = (link) => {
     const origin = originNow();
+    const isPast = link.playhead.covers(shownMarket().venue);
     own.note(link.state === "open" || !link.hello, nowOf(link));
     const [state, streams] = stateNow();
-    write(source, originText(origin));
+    // The badge of the past beside it says that it is recorded.
+    write(source, originText(isPast ? { ...origin, recorded: false } : origin));
     setClass(source, origin?.simulated || origin?.recorded ? "of-source of-warning" : "of-source");
     const market = marketNote(link.entries.values(), marketOf(shownMarket()));
     const words = (state === "down" && market.status) || (WORDS[state] ?? state);
     const comm = link.transport?.kind === "comm" ? " · through the kernel" : "";
     const part = streams.length && streams.length < 3 && state !== "live" ? `: ${streams.join(", ")}` : "";
     if (state !== "live") steady.set({ state, words, text: words + part + comm, level: "" });
-    else if (link.playhead.isPast) steady.set({ state, words: "past", text: comm.slice(3), level: "low" });
+    else if (isPast) steady.set({ state, words: "past", text: comm.slice(3), level: "low" });
     else if (origin?.recorded) steady.set({ state, words, text: `live${comm}`, level: "low" }); // its speed is its own
     else {
       const slow = lag.keepsUp ? "" : " · this browser cannot keep up";

@@ -13,15 +13,15 @@ import { StripView } from "./rewind_view.js";
 import { askedTime, nearWindow, wholeWindow } from "./rewind_strip.js";
 
 const RENEW_MS = 60_000; // a minute is a row of the strip
-const SOON_MS = 5_000; // while nothing is known
+const SOON_MS = 5_000; // while nothing is known, or the recording is young
+const YOUNG_MS = 600_000;
 const TICK_MS = 250;
 
-/** Why the server's recorder does not write, as it says itself; empty where it does, or cannot be asked. */
+/** Why the server's recorder has stopped, as it says itself; empty where it has not, or cannot be asked. */
 async function recorderProblem(link) {
   if (link.base === null || link.byKernel) return "";
   try {
     const { recording } = await (await fetchFromServer(link.base, "api/v1/health")).json();
-    if (recording?.state === "off") return "Recording is off: nothing can be rewound.";
     return recording?.state === "stopped" ? `Recording has stopped: ${recording.problem}` : "";
   } catch {
     return "";
@@ -31,11 +31,11 @@ async function recorderProblem(link) {
 class RewindPanel {
   constructor({ model, root, link, session }) {
     Object.assign(this, { model, root, link, session, data: null, unknown: "", stopped: "", dragged: null });
+    this.healthAt = -Infinity; // when the recorder's state was asked for
     this.colours = null;
     const { playhead } = link;
-    this.enter = makeIconButton("rewind", "Play what was recorded, from ten minutes ago", () => playhead.go(), {
-      text: "Rewind",
-    });
+    const enter = () => playhead.enter(this.venue);
+    this.enter = makeIconButton("rewind", "Play what was recorded, from ten minutes ago", enter, { text: "Rewind" });
     this.info = make("span", "of-rewind-info");
     this.info.id = `of-rewind-${Math.random().toString(36).slice(2)}`;
     this.info.setAttribute("role", "status");
@@ -45,25 +45,37 @@ class RewindPanel {
     const moves = {
       begin: () => (this.resumes = !playhead.isPast || playhead.playing),
       show: (time) => this.drag(time),
-      go: (time) => playhead.go(time, { playing: false }),
-      end: (time) => playhead.go(time, { playing: this.resumes }),
+      go: (time) => playhead.enter(this.venue, time, { playing: false }),
+      end: (time) => playhead.enter(this.venue, time, { playing: this.resumes }),
     };
     this.whole = new StripView("of-rewind-strip", moves);
     this.near = new StripView("of-rewind-near", moves);
-    this.near.element.setAttribute("aria-hidden", "true");
+    this.near.element.setAttribute("aria-hidden", "true"); // the same playhead, only larger
+    const slider = { role: "slider", tabindex: "0", "aria-label": "Playhead" };
+    for (const [name, value] of Object.entries(slider)) this.whole.setAttribute(name, value);
     root.append(this.enter, this.past, this.controls.bar, this.whole.element, this.near.element, this.info);
   }
 
+  get recordedMs() {
+    return this.data ? this.data.end - this.data.start : 0;
+  }
+
   get isKnown() {
-    return this.data !== null && this.data.start < this.data.end;
+    return this.recordedMs > 0;
+  }
+
+  /** The venue whose recording is shown: that of the playhead in the past. */
+  get venue() {
+    const { playhead } = this.link;
+    return playhead.isPast ? playhead.venue : marketShown(this.model, this.link).venue;
   }
 
   goTo(text) {
     const { link } = this;
-    const near = link.now();
-    const time = askedTime(text, { near, live: link.liveNow(), offset: zoneOffsetMs(near) });
+    const near = link.now(this.venue);
+    const time = askedTime(text, { near, live: link.liveNow(this.venue), offset: zoneOffsetMs(near) });
     if (time === null) return false;
-    link.playhead.go(time);
+    link.playhead.enter(this.venue, time);
     return true;
   }
 
@@ -79,18 +91,20 @@ class RewindPanel {
     const { link, model } = this;
     if (link.state !== "open" || document.hidden || this.root.getClientRects().length === 0) return SOON_MS;
     const market = marketShown(model, link);
+    if (performance.now() - this.healthAt >= RENEW_MS) {
+      this.healthAt = performance.now();
+      this.stopped = await recorderProblem(link);
+    }
     const { symbol, venue } = market;
-    const [strip, stopped] = await Promise.all([
-      link.request("strip", { symbol }, venue).catch((error) => ({ error: error.message })), recorderProblem(link),
-    ]);
+    const strip = await link.request("strip", { symbol }, venue).catch((error) => ({ error: error.message }));
     if (marketOf(market) !== marketOf(marketShown(model, link))) return 0;
-    this.stopped = stopped;
     this.unknown = strip.error ?? "";
     if (!strip.error) this.data = strip;
     this.whole.changed();
     this.near.changed();
     this.show();
-    return this.isKnown ? RENEW_MS : SOON_MS;
+    this.root.dataset.recorded = this.isKnown ? String(this.recordedMs) : "";
+    return this.recordedMs > YOUNG_MS ? RENEW_MS : SOON_MS;
   }
 
   symbolChanged() {
@@ -113,8 +127,7 @@ class RewindPanel {
     const { playhead } = this.link;
     const trouble = playhead.problem || this.stopped || this.obstacle;
     if (trouble) return trouble;
-    const { start, end } = this.data;
-    return playhead.isPast ? "" : `${durationText(end - start)} recorded`;
+    return playhead.isPast ? "" : `${durationText(this.recordedMs)} recorded`;
   }
 
   show() {
@@ -131,12 +144,12 @@ class RewindPanel {
     const trouble = playhead.problem || this.stopped || (this.unknown && this.obstacle);
     info.classList.toggle("of-warning", Boolean(trouble));
     this.colours ??= { ...tokens(root), small: `10.5px ${getComputedStyle(root).fontFamily}` };
-    const live = link.liveNow();
+    const live = link.liveNow(this.venue);
     const known = this.isKnown ? { start: data.start, end: data.end } : { start: live, end: live };
     if (isPast) Object.assign(known, { start: playhead.start, end: playhead.end });
     const scene = { data, time, colours: this.colours, enabled: isPast || this.obstacle === "" };
     this.whole.show({ ...scene, window: wholeWindow({ ...known, live }) });
-    if (isPast) this.near.show({ ...scene, window: nearWindow(this.near.isHeld ? this.near.centre : time) });
+    if (isPast) this.near.show({ ...scene, window: nearWindow(time) });
     this.controls.show(isPast ? `${dayText(zoned(time))} ${clockText(time)}` : "");
     this.describe(known, time, live);
   }
@@ -174,6 +187,7 @@ async function render({ model, el }) {
   const root = make("section", "of of-rewind");
   root.setAttribute("aria-label", "Rewind");
   root.dataset.mode = "live";
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab's shortcuts are not meant here
   el.append(root);
   const { link, session, release } = await holdLink(model);
   const panel = new RewindPanel({ model, root, link, session });
@@ -185,12 +199,11 @@ async function render({ model, el }) {
     const wait = await panel.renew();
     if (run === own) timer = setTimeout(renew, wait);
   };
-  let seen = { state: "", moves: 0 };
-  const unlisten = link.listen(({ state, playhead: { moves } }) => {
+  let seen = "";
+  const unlisten = link.listen(({ state }) => {
     panel.show();
-    if (seen.state === state && seen.moves === moves) return;
-    seen = { state, moves };
-    panel.dragged = panel.whole.isHeld || panel.near.isHeld ? panel.dragged : null;
+    if (seen === state) return;
+    seen = state;
     if (state === "open" && !panel.isKnown) renew();
   });
   const symbolChanged = () => {

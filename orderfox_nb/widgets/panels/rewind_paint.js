@@ -6,7 +6,8 @@ const LABELS_HIGH = 14;
 const LABEL_EVERY = 96;
 const HATCH_PX = 6;
 const PRICE_SHARE = 0.6; // of the height above the labels; volume and liquidations have the rest
-const FINE_MS = 1_200_000; // below this span, bars of a minute are drawn apart
+const FINE_MS = 1_200_000; // up to this span, bars of a minute are drawn apart
+const FINE_ALPHA = 0.6; // of what is wide
 
 /** Diagonals over a span: nothing is known of it. */
 function paintHatch(context, [left, wide], high, colour) {
@@ -30,12 +31,13 @@ function paintHatch(context, [left, wide], high, colour) {
 }
 
 /** The price as one shape from the lowest to the highest of each pixel, joined to its neighbours. */
-function paintPrice(context, pixels, { top, high, colour }) {
+function paintPrice(context, pixels, { top, high, colour, alpha }) {
   const { low, high: highest, range } = pixels;
   if (!range) return;
   const span = range[1] - range[0] || 1;
   const y = (price) => top + (1 - (price - range[0]) / span) * high;
   context.fillStyle = colour;
+  context.globalAlpha = alpha;
   let before = NaN;
   for (let x = 0; x < low.length; x++) {
     if (Number.isNaN(low[x])) {
@@ -47,6 +49,7 @@ function paintPrice(context, pixels, { top, high, colour }) {
     context.fillRect(x, from, 1, Math.max(1, to - from));
     before = middle;
   }
+  context.globalAlpha = 1;
 }
 
 function paintBars(context, values, { scale, base, colour, alpha = 1 }) {
@@ -90,9 +93,8 @@ function paintTimes(context, { window, width, high, colours }) {
   }
 }
 
-/** Bars of a minute, apart from each other where there is room. */
+/** The lines between the bars of a minute. */
 function paintSeams(context, { window, width, high, colours }) {
-  if (window[1] - window[0] > FINE_MS) return;
   context.fillStyle = colours.background;
   for (let time = Math.ceil(window[0] / 60_000) * 60_000; time < window[1]; time += 60_000) {
     context.fillRect(Math.round(xOfTime(time, window, width)), 0, 1, high);
@@ -109,8 +111,11 @@ export function paintStrip(context, { data, window, width, height, colours }) {
   paintBars(context, pixels.volume, {
     scale: (lane * 0.9) / (pixels.peaks.volume || 1), base: high, colour: colours.muted, alpha: 0.35,
   });
-  paintPrice(context, pixels, { top: 3, high: high * PRICE_SHARE - 4, colour: colours.accent });
-  paintSeams(context, { window, width, high, colours });
+  const isFine = window[1] - window[0] <= FINE_MS;
+  paintPrice(context, pixels, {
+    top: 3, high: high * PRICE_SHARE - 4, colour: colours.accent, alpha: isFine ? FINE_ALPHA : 1,
+  });
+  if (isFine) paintSeams(context, { window, width, high, colours });
   paintLiquidations(context, pixels, { lane, high, colours });
   for (const span of gapSpans(data.gaps, window, width)) paintHatch(context, span, high, colours.warning);
 }

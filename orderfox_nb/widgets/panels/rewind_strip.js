@@ -88,8 +88,10 @@ export function askedTime(text, { near, live, offset }) {
 
 /** Sends values that come often: the first at once, then the latest of each while, and the last one exactly. */
 export class LatestWins {
-  constructor(send, { later = setTimeout, cancel = clearTimeout } = {}) {
-    Object.assign(this, { send, later, cancel });
+  constructor(send, { later, cancel } = {}) {
+    this.send = send;
+    this.later = later ?? ((work, ms) => setTimeout(work, ms));
+    this.cancel = cancel ?? ((timer) => clearTimeout(timer));
     this.timer = null;
     this.latest = null;
   }

@@ -13,16 +13,15 @@ export class StripView {
     this.element.append(this.under.canvas, this.over.canvas);
     this.scene = null;
     this.painted = "";
-    this.isHeld = false;
-    this.centre = 0; // of the window when the drag began
+    this.held = null; // the window of time while the playhead is dragged, which stands still
     this.sender = new LatestWins(go);
     Object.assign(this, { onBegin: begin, onShow: show, onEnd: end });
     this.removal = new AbortController();
     const { signal } = this.removal;
     this.element.addEventListener("pointerdown", (event) => this.press(event), { signal });
-    this.element.addEventListener("pointermove", (event) => this.isHeld && this.move(event), { signal });
+    this.element.addEventListener("pointermove", (event) => this.held && this.move(event), { signal });
     for (const name of ["pointerup", "pointercancel"]) {
-      this.element.addEventListener(name, (event) => this.isHeld && this.release(event), { signal });
+      this.element.addEventListener(name, (event) => this.held && this.release(event), { signal });
     }
   }
 
@@ -36,16 +35,18 @@ export class StripView {
   }
 
   show(scene) {
-    this.scene = scene;
+    this.scene = this.held ? { ...scene, window: this.held } : scene;
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width < 10 || height < 10) return;
     this.element.classList.toggle("of-enabled", scene.enabled);
-    const place = { ...scene, width, height };
+    const { window } = this.scene;
+    const place = { ...this.scene, width, height };
     // The window moves with the time: it is drawn again when it has moved by a part of a pixel.
-    const step = (scene.window[1] - scene.window[0]) / width / 2;
-    const drawn = `${width} ${height} ${scene.window.map((time) => Math.round(time / step)).join(" ")}`;
+    const step = (window[1] - window[0]) / width / 2;
+    const drawn = `${width} ${height} ${window.map((time) => Math.round(time / step)).join(" ")}`;
     if (this.painted !== drawn) {
       this.painted = drawn;
+      [this.element.dataset.from, this.element.dataset.to] = window.map((time) => String(Math.round(time)));
       paintStrip(this.under.fit(width, height), place);
     }
     const context = this.over.fit(width, height);
@@ -64,8 +65,7 @@ export class StripView {
     event.preventDefault(); // no text is marked
     this.element.focus({ preventScroll: true });
     this.element.setPointerCapture(event.pointerId);
-    this.centre = (this.scene.window[0] + this.scene.window[1]) / 2;
-    this.isHeld = true;
+    this.held = this.scene.window;
     this.onBegin();
     this.move(event);
   }
@@ -77,9 +77,9 @@ export class StripView {
   }
 
   release(event) {
-    this.isHeld = false;
     this.sender.end();
     const time = this.timeAt(event);
+    this.held = null;
     this.onEnd(time);
     this.onShow(null);
   }

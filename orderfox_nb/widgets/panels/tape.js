@@ -158,13 +158,14 @@ async function render({ model, el }) {
   const paint = (entry, { playhead }) => {
     const { frame } = entry;
     const minNotional = model.get("minimum_notional") * 10 ** (frame.price_digits + frame.size_digits);
-    const shown = `${entry.key} ${playhead.moves}`;
+    const { venue = "" } = entry.request;
+    const shown = `${entry.key} ${playhead.movesOf(venue)}`;
     if (key !== shown || filter !== minNotional) {
       kept.clear();
       [key, filter] = [shown, minNotional];
     }
     entryOfNow = entry;
-    kept.apply(frame.trades, minNotional, model.get("length"), { replayed: playhead.mayJump });
+    kept.apply(frame.trades, minNotional, model.get("length"), { replayed: playhead.mayJump(venue) });
     write(rate, `${frame.rate < 10 ? frame.rate.toFixed(1) : Math.round(frame.rate)}/s`);
     parts.panel.dataset.last = String(frame.trades[0].at(-1) ?? "");
     parts.panel.dataset.symbol = frame.symbol;

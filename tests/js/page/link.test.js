@@ -274,9 +274,9 @@ test("a page in the past holds nothing of the live market", () => {
   link.last.listen("BTCUSDT", (last) => prices.push(last?.text ?? null));
   trades(1, 1_000);
   paint();
-  link.playhead.go();
+  link.playhead.enter("");
   link.receive(PAST, 0);
-  assert.deepEqual([sent.at(-1), link.now(), link.playhead.moves], [{ type: "rewind" }, 400, 1]);
+  assert.deepEqual([sent.at(-1), link.now(), link.playhead.movesOf("")], [{ type: "rewind" }, 400, 1]);
   message(2, 1, [2]); // a delta of the live frame, which is no more
   assert.equal(sent.at(-1).type, "resume");
   page.timers.filter(({ ms }) => ms === 1_500).forEach(({ work }) => work());

@@ -66,27 +66,27 @@ test("presses add up before the server has answered, within what is recorded", (
 test("data begins at another time after entering, seeking and leaving, and not after another speed", () => {
   const { playhead } = inPast();
   const answer = { ...playhead, time: LIVE - 600_000 };
-  assert.equal(playhead.moves, 1);
+  assert.equal(playhead.movesOf(""), 1);
   playhead.setSpeed(10);
-  assert.equal(playhead.receive({ ...answer, speed: 10 }), false);
+  assert.deepEqual(playhead.receive({ ...answer, speed: 10 }), []);
   playhead.step(1);
-  assert.equal(playhead.receive(answer), false);
+  assert.deepEqual(playhead.receive(answer), []);
   for (const act of [() => playhead.step(-1), () => playhead.skip("gap", true), () => playhead.move(-5)]) {
     act();
-    assert.equal(playhead.receive(answer), true);
-    assert.equal(playhead.receive(answer), false); // the report of the next second
+    assert.deepEqual(playhead.receive(answer), [""]);
+    assert.deepEqual(playhead.receive(answer), []); // the report of the next second
   }
   playhead.goLive();
-  assert.equal(playhead.receive({ ...answer, time: null }), true);
-  assert.deepEqual([playhead.isPast, playhead.text, playhead.now, playhead.moves], [false, "", null, 5]);
+  assert.deepEqual(playhead.receive({ ...answer, time: null }), [""]);
+  assert.deepEqual([playhead.isPast, playhead.text, playhead.now, playhead.movesOf("")], [false, "", null, 5]);
 });
 
 test("a refusal is shown for a while or until something else is asked, and the page stays where it was", () => {
   const sent = [];
   const playhead = new Playhead((message) => sent.push(message));
-  playhead.go();
+  playhead.enter("");
   assert.deepEqual(sent, [{ type: "rewind" }]);
-  assert.equal(playhead.refuse("Nothing is recorded"), false);
+  assert.deepEqual(playhead.refuse("Nothing is recorded"), []);
   assert.deepEqual([playhead.problem, playhead.isPast, playhead.isAsking], ["Nothing is recorded", false, false]);
   playhead.receive({ time: null, start: 0, end: 9, live: 9, speed: 1, playing: true });
   clock = 14_000;
@@ -94,7 +94,7 @@ test("a refusal is shown for a while or until something else is asked, and the p
   clock = 15_000;
   assert.equal(playhead.problem, "");
   playhead.refuse("again");
-  playhead.go();
+  playhead.enter("");
   assert.equal(playhead.problem, "");
 });
 
@@ -103,8 +103,23 @@ test("a page that was in the past enters it again, or is live where the server c
   clock = 1_000;
   playhead.enterAgain();
   assert.deepEqual(sent, [{ type: "rewind", time: LIVE - 595_000, speed: 5, playing: true }]);
-  assert.equal(playhead.refuse("no playhead left"), true);
+  assert.deepEqual(playhead.refuse("no playhead left"), [""]);
   assert.deepEqual([playhead.isPast, playhead.problem], [false, "no playhead left"]);
+});
+
+test("one venue is in the past and the others stay live", () => {
+  const { playhead, sent } = inPast();
+  playhead.enter("binance-spot", LIVE - 5_000, { playing: true });
+  assert.deepEqual(sent, [{ type: "rewind", venue: "binance-spot", time: LIVE - 5_000, playing: true }]);
+  // Until the server has done it.
+  assert.deepEqual([playhead.covers(""), playhead.covers("binance-spot")], [true, false]);
+  assert.deepEqual(playhead.receive({ ...playhead, time: LIVE - 5_000 }), ["binance-spot", ""]);
+  assert.deepEqual([playhead.covers(""), playhead.covers("binance-spot")], [false, true]);
+  playhead.enter("");
+  playhead.refuse("no playhead left");
+  playhead.receive({ ...playhead });
+  assert.equal(playhead.covers("binance-spot"), true); // it stays where it was
+  assert.equal(playhead.mayJump("okx"), false);
 });
 
 test("speeds go up and down and end at both ends", () => {
