@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -18,7 +18,7 @@ from orderfox_nb.recording.journal import TopicRow
 
 Kind = Literal["event", "opened", "closed", "keyframe", "state", "lost"]
 _KINDS: Final[dict[bytes, Kind]] = {b"O": "opened", b"X": "closed", b"K": "keyframe"}
-new_tuple: Final[Any] = tuple.__new__
+new_tuple: Final[Any] = cast("Any", tuple).__new__
 """Makes a named tuple in a third of the time."""
 _UNREAD: Final = "not recorded: nobody read it"
 
