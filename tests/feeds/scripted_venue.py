@@ -45,6 +45,7 @@ class ScriptedVenue:
         app = web.Application()
         app.router.add_get("/fapi/v1/{path:.+}", self._rest)
         app.router.add_get("/api/{path:.+}", self._rest)
+        app.router.add_get("/futures/data/{path:.+}", self._rest)
         app.router.add_get("/{root:public|market}/stream", self._socket)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()

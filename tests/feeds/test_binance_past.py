@@ -10,6 +10,8 @@ import pytest
 from aiohttp import web
 
 from orderfox_nb.core.events import Liquidation, Topic
+from orderfox_nb.core.timeframes import DAY_US
+from orderfox_nb.errors import NoPast, RateLimited, VenueRefused
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.past import Span, read_past
 from tests.feeds.scripted_venue import ScriptedVenue
@@ -52,3 +54,30 @@ async def test_more_past_orders_than_the_history_gives_at_once_are_read_in_parts
             read, _ = await read_past(feed.past, LIQUIDATIONS, Liquidation, span)
             assert [order.time_us // 1_000 for order in read] == times_ms
             assert len({order.size for order in read}) == 2_500
+
+
+@pytest.mark.parametrize(
+    ("topic", "path", "days"),
+    [
+        (Topic("binance", "BTCUSDT", "trades"), "aggTrades", 2),
+        (Topic("binance", "BTCUSDT", "open_interest", "5m"), "openInterestHist", 30),
+    ],
+)
+async def test_a_range_that_the_venue_keeps_no_more_says_since_when_it_does(
+    venue: ScriptedVenue, feed_on: OpenOn, topic: Topic, path: str, days: int
+) -> None:
+    refused = web.json_response({"code": -1130, "msg": "parameter 'startTime' is invalid."}, status=400)
+    venue.answers[path] = refused
+    async with feed_on(venue) as feed:
+        now_us = feed.now_us()
+        old = Span(start_us=now_us - (days + 1) * DAY_US, end_us=now_us)
+        with pytest.raises(NoPast, match=f"kept for {days} days") as error:
+            await feed.past.page(topic, old)
+        kept_us = now_us - error.value.since_us
+        assert (days - 1) * DAY_US < kept_us < days * DAY_US
+        # Another refusal stays what it is.
+        with pytest.raises(VenueRefused, match="startTime"):
+            await feed.past.page(topic, Span(start_us=now_us - DAY_US, end_us=now_us))
+        venue.answers[path] = web.json_response({"code": -1003}, status=429, headers={"Retry-After": "30"})
+        with pytest.raises(RateLimited):
+            await feed.past.page(topic, old)

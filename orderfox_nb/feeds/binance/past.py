@@ -18,8 +18,8 @@ from orderfox_nb.core.events import (
     Ticker,
     Topic,
 )
-from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.errors import FeedError, NoPast
+from orderfox_nb.core.timeframes import DAY_US, MINUTE_US, TIMEFRAME_US
+from orderfox_nb.errors import FeedError, NoPast, VenueRefused
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.binance.markets import BinanceMarkets
 from orderfox_nb.feeds.binance.protocol import (
@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 
+KEPT_US: Final[dict[Channel, int]] = {"trades": 2 * DAY_US, "open_interest": 30 * DAY_US}
+"""For how long the venue keeps what it has; it refuses older ranges."""
 MAX_RATES: Final = 1_000
 MAX_INTERESTS: Final = 500
 """Of one answer."""
@@ -127,7 +129,14 @@ class BinanceVenueRest:
         """Return a page of a channel in ``PAGERS``."""
         if (pager := PAGERS.get(topic.channel)) is None:
             raise NoPast(self._venue, f"the past of {topic.channel} is not kept")
-        return await pager(self, topic, span, priority)
+        try:
+            return await pager(self, topic, span, priority)
+        except VenueRefused as error:
+            kept_us, now_us = KEPT_US.get(topic.channel), self.now_us()
+            if type(error) is not VenueRefused or not kept_us or (span.start_us or now_us) >= now_us - kept_us:
+                raise
+            reason = f"{topic.channel} are kept for {kept_us // DAY_US} days ({error})"
+            raise NoPast(self._venue, reason, since_us=now_us - kept_us + MINUTE_US) from error
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding, nothing where they are not known."""
