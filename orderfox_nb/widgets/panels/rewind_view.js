@@ -20,6 +20,9 @@ export class StripView {
     const { signal } = this.removal;
     this.element.addEventListener("pointerdown", (event) => this.press(event), { signal });
     this.element.addEventListener("pointermove", (event) => this.held && this.move(event), { signal });
+    for (const name of ["keydown", "blur"]) {
+      this.element.addEventListener(name, () => this.element.classList.remove("of-pressed"), { signal });
+    }
     for (const name of ["pointerup", "pointercancel"]) {
       this.element.addEventListener(name, (event) => this.held && this.release(event), { signal });
     }
@@ -64,6 +67,7 @@ export class StripView {
     if (!this.scene?.enabled || event.button !== 0 || !event.isPrimary) return;
     event.preventDefault(); // no text is marked
     this.element.focus({ preventScroll: true });
+    this.element.classList.add("of-pressed"); // its keys hold, without the ring of the keyboard
     this.element.setPointerCapture(event.pointerId);
     this.held = this.scene.window;
     this.onBegin();
