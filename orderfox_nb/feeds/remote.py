@@ -99,7 +99,7 @@ class RemoteFeed:
             found = await ask_origins(self._url, headers=self._headers, clock=self._clock)
         except SOCKET_ERRORS as error:
             raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({network_reason(error)})") from error
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedFrame(self.venue, f"hello of {self._url}: {error}") from error
         feeds: list[RemoteFeed] = []
         names = set(taken)

@@ -15,11 +15,13 @@ from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
+from tornado.websocket import WebSocketHandler
 from websockets.asyncio.client import ClientConnection, connect
 
+from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desks import Desks
-from orderfox_nb.errors import SettingError
+from orderfox_nb.errors import FeedError, SettingError
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
@@ -196,6 +198,31 @@ async def test_a_server_over_a_server_of_two_venues_serves_both_by_their_names(t
         # One of the same name has a number, since keys name what is read.
         feeds = await RemoteFeed(source).venues(taken=["binance", "binance-2"])
         assert [feed.venue for feed in feeds] == ["binance-3", "binance-spot"]
+
+
+@pytest.mark.parametrize(
+    ("hello", "reason"),
+    [
+        ('{"type":"hello","wire":99,"venue":"sim","time":1}', "wire 99"),
+        ('{"type":"hello","wire":2,"venue":"../sim","time":1}', "no name of a venue"),
+        ('{"type":"hello","wire":2,"venue":"sim","time":1,"origins":{"a b":{}}}', "no name of a venue"),
+        ('{"type":"hello","wire":2,"venue":7,"time":1}', "hello of"),
+        (b"\xff\xfe", "hello of"),
+        ("[]", "hello of"),
+    ],
+)
+async def test_a_server_that_does_not_say_which_venues_it_has_is_reported(hello: str | bytes, reason: str) -> None:
+    class Greeting(WebSocketHandler):
+        async def open(self) -> None:
+            await self.write_message(hello, binary=isinstance(hello, bytes))
+
+    async with served_by(web.Application([("/api/v1/ws/live", Greeting)], log_function=lambda _: None)) as url:
+        with pytest.raises(FeedError, match=reason):
+            await RemoteFeed(url).venues(taken=())
+        # Its first venue is read by the name that a source has before it is known, and asked for again.
+        settings = load_settings(ORDERFOX_SOURCE=url)
+        async with Desks(open_feeds(url, settings), settings, clock=ManualClock()) as desks:
+            assert [desk.venue for desk in desks.all] == ["remote"]
 
 
 async def test_a_source_of_several_runs_each_exchange_only_while_it_is_read(tmp_path: Path) -> None:
