@@ -239,7 +239,10 @@ class Book:
             return
         self._bids.replace(*bids)
         self._asks.replace(*asks)
-        self.reach = (-int(bids[0].max()), int(asks[0].max())) if len(bids[0]) and len(asks[0]) else None
+        if snapshot.reach is not None:
+            self.reach = (self.instrument.ticks(snapshot.reach[0]), self.instrument.ticks(snapshot.reach[1]))
+        else:
+            self.reach = (-int(bids[0].max()), int(asks[0].max())) if len(bids[0]) and len(asks[0]) else None
 
     def _bring_up_to_date(self) -> None:
         if not (self._queue or self._pending_bids or self._pending_asks):
@@ -297,8 +300,8 @@ class Book:
         if self.update_id < 0:
             return [] if self._gap is None else [self._gap]
         sides: list[msgspec.Raw] = []
+        price, size = self.instrument.price, self.instrument.size
         for ticks, lots in (self.levels("bid"), self.levels("ask")):
-            price, size = self.instrument.price, self.instrument.size
             sides.append(raw_levels([(price(t), size(s)) for t, s in zip(ticks.tolist(), lots.tolist(), strict=True)]))
         snapshot = BookSnapshot(
             symbol=self.instrument.symbol,
@@ -306,6 +309,7 @@ class Book:
             update_id=self.update_id,
             raw_bids=sides[0],
             raw_asks=sides[1],
+            reach=None if self.reach is None else (price(self.reach[0]), price(self.reach[1])),
         )
         return [snapshot] if self._gap is None else [snapshot, self._gap]
 

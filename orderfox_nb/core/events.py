@@ -85,6 +85,9 @@ class BookSnapshot(_BookFact, frozen=True):
     """The whole book at one update id; levels best first."""
 
     update_id: Number
+    reach: tuple[Price, Price] | None = None
+    """Prices of the lowest bid and of the highest ask within which every level is known: of a book that was kept since
+    an earlier snapshot, whose own reach this is. None means all of the levels."""
 
 
 class SideColumns(msgspec.Struct, frozen=True):

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import numpy as np
 import pytest
 
 from orderfox_nb.core.book import Book, BookSide
 from orderfox_nb.core.depth import POINTS, DepthSide, average_prices, build_depth
+from orderfox_nb.core.events import Event
 from orderfox_nb.core.ladder import build_ladder
 from tests.desk.scripted import BTC, delta, snapshot
 
@@ -78,5 +80,12 @@ def test_what_lies_beyond_the_snapshot_is_not_claimed_to_be_all():
     book.apply(delta(2, 101, [(90.0, 7.0)], [(103.0, 0.25), (101.5, 1.0)]))
     depth = build_depth(book, percent=Decimal(10))
     assert depth.bids.ticks.tolist() == [990, 980, 900]
+    assert depth.asks.lots.tolist() == [4_000, 5_000, 5_500, 5_750]
+    assert (depth.bids.known, depth.asks.known) == (980, 1_020)
+    # Neither for a reader that came later, by what the book hands out.
+    later = Book(BTC)
+    for event in book.prelude():
+        later.apply(msgspec.json.decode(msgspec.json.encode(event), type=Event))
+    depth = build_depth(later, percent=Decimal(10))
     assert depth.asks.lots.tolist() == [4_000, 5_000, 5_500, 5_750]
     assert (depth.bids.known, depth.asks.known) == (980, 1_020)
