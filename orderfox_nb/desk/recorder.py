@@ -92,6 +92,8 @@ class Recorder:
         self._locked: Path | None = None
         self._task: asyncio.Task[None] | None = None
         self._append_task: asyncio.Future[int] | None = None
+        self._flushing = asyncio.Lock()
+        """A block stands in its file before the next one is cut."""
         self._problem = ""
         self._retry_us = 0
         self._pruned_us = 0
@@ -188,19 +190,20 @@ class Recorder:
 
     async def flush(self) -> None:
         """Write what was gathered, with the keyframes that are due."""
-        now_us = self._clock.now_us()
-        if self._problem and now_us >= self._retry_us:
-            self._problem = ""
-        if self._writer is not None and self._is_other_run(self._writer):
-            self._end()
-        writer = self._open_writer() if self._keys else self._writer
-        if writer is None or not (self._keys or writer.pending):
-            return
-        self._key(writer, now_us)
-        await self._write(writer, writer.cut(self._now_us()))
-        if now_us - self._pruned_us >= _PRUNE_S * 1e6:
-            self._pruned_us = now_us
-            await self._prune()
+        async with self._flushing:
+            now_us = self._clock.now_us()
+            if self._problem and now_us >= self._retry_us:
+                self._problem = ""
+            if self._writer is not None and self._is_other_run(self._writer):
+                self._end()
+            writer = self._open_writer() if self._keys else self._writer
+            if writer is None or not (self._keys or writer.pending):
+                return
+            self._key(writer, now_us)
+            await self._write(writer, writer.cut(self._now_us()))
+            if now_us - self._pruned_us >= _PRUNE_S * 1e6:
+                self._pruned_us = now_us
+                await self._prune()
 
     def _key(self, writer: Writer, now_us: int) -> None:
         """Take keyframes that are due, a few at a time: that of a large book takes milliseconds."""

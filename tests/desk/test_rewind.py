@@ -89,6 +89,7 @@ class RecordedMarketRig:
         for _ in range(seconds):
             await self.second()
         await self.until(lambda: self.desks.first.recorder.status().events >= self.seconds)
+        await self.desks.first.recorder.flush()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until something is so: a tenth of a second at a time, with nothing traded."""
