@@ -1,3 +1,5 @@
+# pandas has no stubs.
+# pyright: reportGeneralTypeIssues=false, reportArgumentType=false
 """Ranges of the past in a notebook: whole, each event once, and said to be so."""
 
 from __future__ import annotations
