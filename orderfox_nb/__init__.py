@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MarketHeader,
         OrderBook,
         QualityBadge,
+        Rewind,
         SymbolPicker,
         Tape,
     )
@@ -37,6 +38,7 @@ __all__ = [
     "MarketHeader",
     "OrderBook",
     "QualityBadge",
+    "Rewind",
     "SymbolPicker",
     "Tape",
     "__version__",

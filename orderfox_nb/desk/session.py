@@ -50,7 +50,7 @@ from orderfox_nb.desk.frames import FrameReader
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.rewinding import Rewinding
 from orderfox_nb.desk.streams.registry import STREAMS, parse_key
-from orderfox_nb.errors import BadValue, OrderFoxError
+from orderfox_nb.errors import BadValue, OrderFoxError, UnknownSymbol
 from orderfox_nb.views.stamp import encode, rekeyed
 
 ORIGIN_POLL_S: Final = 1.0
@@ -331,7 +331,9 @@ async def named_symbols(desk: Desk, asked: SymbolsRequest) -> bytes:
 
 async def recorded_minutes(desk: Desk, asked: StripRequest) -> bytes:
     """Answer a page that draws what can be rewound: one-minute bars of what is recorded."""
-    symbol = (await desk.catalogue.resolve(asked.symbol)).instrument.symbol
+    symbol = asked.symbol
+    with suppress(UnknownSymbol):  # it was listed when it was recorded, or nothing of it is recorded
+        symbol = (await desk.catalogue.resolve(symbol)).instrument.symbol
     start_us, end_us = (None if ms is None else ms * 1000 for ms in (asked.start, asked.end))
     return encode(desk.strip.columns(symbol, start_us, end_us))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import BadValue, NoPast
 from orderfox_nb.market.connection import Market
+from orderfox_nb.recording.files import RecordingFiles
 
 pytestmark = pytest.mark.server
 
@@ -21,6 +23,12 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def recorded_s(folder: Path) -> float:
+    """Return how long the recordings of a folder are."""
+    found = [RecordingFiles(path) for path in folder.glob("recordings/*") if any(path.glob("*.ofj"))]
+    return sum(files.end_us - files.start_us for files in found) / 1e6
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
         with pytest.raises(NoPast, match="nothing is recorded yet"):
             market.rewind()
         assert len(market["BTCUSDT"].trades.df)
-        until(lambda: any(path.stat().st_size > 15_000 for path in folder.glob("recordings/*/*.ofj")))
+        until(lambda: recorded_s(folder) > 3)
         yield market
         market.close()
     finally:

@@ -2,7 +2,7 @@
 
 const MIN_HALF = 3;
 const MAX_HALF = 50;
-const ROW_PX = { min: 17, fit: 19, max: 24 };
+const ROW_PX = { min: 16, fit: 19, max: 24 };
 
 /** The frame's rows by their place on the axis: a row's key is its price in row heights. */
 export function axisOf(frame) {

@@ -76,7 +76,7 @@ test("there are as many rows as have room and a chosen number is that number", (
     for (const room of rooms) {
       const fit = fitRows(rows, room);
       assert.equal(fit.half, rows);
-      assert.ok(fit.px >= 17 && fit.px <= 24, `${fit.px}`);
+      assert.ok(fit.px >= 16 && fit.px <= 24, `${fit.px}`);
       assert.equal(fit.scrolls, 2 * rows * fit.px > room);
     }
   }
