@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.core.events import Status
+from orderfox_nb.core.events import Liquidation, Status
 from orderfox_nb.errors import RecordingError
 from orderfox_nb.feeds.imports.importing import import_files, total_bytes
 from tests.feeds.imports.made import START_MS, Ladder, body, diff, fill, forced, made_of, stamped
@@ -186,7 +186,7 @@ def test_liquidations_and_bars_in_band_are_used(tmp_path: Path) -> None:
     ]
     assert made.quality(made.topic("liquidations")) == ("live", "sampled")
     market = made.events(made.topic("liquidations", "*"))
-    assert [event.side for event in market if not isinstance(event, Status)] == ["sell", "buy"]
+    assert [event.side for event in market if isinstance(event, Liquidation)] == ["sell", "buy"]
     # The bar of the file, and none made of its trades.
     (found,) = made.bars().values()
     assert (found.open, found.high, found.low, found.close, found.volume, found.trades) == (

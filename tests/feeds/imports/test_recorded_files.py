@@ -144,7 +144,7 @@ def test_the_command_writes_a_recording_and_says_what_the_files_lack(
     assert "line 4: no receive stamp" in err
     market = orderfox_nb.open_recording(out.strip())
     assert market.symbols == ["ABCUSDT"]
-    assert market["ABCUSDT"].book.df["price"].max() == 11.0
+    assert market["ABCUSDT"].book.df["price"].to_numpy().max() == 11.0
     assert "frames: raw frames" in market.info().notes
 
     assert main(["import", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
