@@ -22,17 +22,29 @@ export function watchKernel({ manager, pump, served }, callback) {
   let met = false;
   let absent = null; // since when
   let busy = null;
+  // Sent to every client of a kernel that is asked to end. The first status of the next one can be lost, since the
+  // server may connect to it too late.
+  const heard = (_, message) => {
+    if (message.header.msg_type !== "shutdown_reply") return;
+    ended = true;
+    poll();
+  };
+  const leave = () => {
+    kernel?.statusChanged.disconnect(poll);
+    kernel?.connectionStatusChanged.disconnect(poll);
+    kernel?.iopubMessage.disconnect(heard);
+  };
   const poll = () => {
     const now = performance.now();
     const current = manager?.kernel ?? null;
     if (current !== kernel) {
-      kernel?.statusChanged.disconnect(poll);
-      kernel?.connectionStatusChanged.disconnect(poll);
+      leave();
       // JupyterLab names no kernel while it starts one; another one than before has no models of this page.
       ended = ended || (kernel !== null && current !== null && kernel.id !== current.id);
       kernel = current ?? kernel;
       current?.statusChanged.connect(poll);
       current?.connectionStatusChanged.connect(poll);
+      current?.iopubMessage.connect(heard);
     }
     // A view that is made after the end, as for a copy of an output, finds the model of a former kernel.
     ended = ended || pump?.comm_live === false || ENDED.has(kernel?.status);
@@ -49,8 +61,7 @@ export function watchKernel({ manager, pump, served }, callback) {
   const timer = setInterval(poll, POLL_MS);
   return () => {
     clearInterval(timer);
-    kernel?.statusChanged.disconnect(poll);
-    kernel?.connectionStatusChanged.disconnect(poll);
+    leave();
   };
 }
 

@@ -14,8 +14,8 @@ const signal = () => ({
   disconnect(slot) {
     this.slots.delete(slot);
   },
-  emit() {
-    for (const slot of [...this.slots]) slot();
+  emit(...values) {
+    for (const slot of [...this.slots]) slot(null, ...values);
   },
 });
 
@@ -25,6 +25,7 @@ function watched() {
   performance.now = () => clock;
   const kernel = {
     id: "a", status: "idle", connectionStatus: "connected", statusChanged: signal(), connectionStatusChanged: signal(),
+    iopubMessage: signal(),
   };
   const manager = { kernel };
   const pump = { comm_live: true };
@@ -54,6 +55,17 @@ test("a kernel that works long is busy, and one that ended stays dead", () => {
   end();
   assert.deepEqual(seen, ["idle", "busy", "idle", "dead"]);
   assert.deepEqual([kernel.statusChanged.slots.size, kernel.connectionStatusChanged.slots.size], [0, 0]);
+});
+
+test("a kernel that was asked to end is dead, whatever its successor says", () => {
+  const { end, seen, kernel, is } = watched();
+  kernel.iopubMessage.emit({ header: { msg_type: "status" } });
+  assert.deepEqual(seen, ["idle"]);
+  kernel.iopubMessage.emit({ header: { msg_type: "shutdown_reply" } });
+  is({ status: "idle" });
+  end();
+  assert.deepEqual(seen, ["idle", "dead"]);
+  assert.equal(kernel.iopubMessage.slots.size, 0);
 });
 
 test("a kernel out of reach is dead only where the server answers", () => {

@@ -219,6 +219,7 @@ test("after a restart a cell that runs again has its frames by the new kernel", 
   });
   const kernel = {
     id: "a", status: "idle", connectionStatus: "connected", statusChanged: signal(), connectionStatusChanged: signal(),
+    iopubMessage: signal(),
   };
   const before = pump("before");
   link.acquire(before, { kernel });
