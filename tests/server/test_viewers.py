@@ -213,6 +213,22 @@ async def test_viewers_read_the_first_page_as_it_is_made() -> None:
     assert len(rig.scripts) == rig.scripts[0].ended == 1
 
 
+@pytest.mark.parametrize("stops", [True, False])
+async def test_what_fails_since_the_server_stops_is_not_logged_as_a_fault(
+    stops: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = ScriptedPages()
+    rendering = rig.pages.current()
+    assert isinstance(rendering, Rendering)
+    if stops:
+        await rig.pages.stop(but={rendering.task})
+    # A kernel that is being started cannot be left before: it dies under the rendering.
+    await rig.finish(rendering, RuntimeError("Kernel died"))
+    assert ("rendering=failed" in caplog.text) is not stops
+    assert rendering.failure
+    assert rig.scripts[0].ended == 1
+
+
 async def test_one_rendering_at_a_time_and_the_page_before_until_the_next_is_whole() -> None:
     rig = ScriptedPages()
     rendering = rig.pages.current()

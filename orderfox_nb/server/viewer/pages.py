@@ -135,6 +135,9 @@ class Pages:
             but: Tasks that cannot be ended now; who has them ends what they wait for.
         """
         self._closing = True
-        if self._newest is not None and not self._newest.done and self._newest.task not in but:
+        if self._newest is None or self._newest.done:
+            return
+        self._newest.stopping = True
+        if self._newest.task not in but:
             self._newest.task.cancel()
             await asyncio.wait([self._newest.task], timeout=1)

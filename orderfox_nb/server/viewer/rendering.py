@@ -67,6 +67,8 @@ class Rendering:
         self.page: Page | None = None
         self.failure = ""
         """Why there is no page, empty where there is one or will be."""
+        self.stopping = False
+        """Whether its kernel is about to be ended, so that what fails then is no fault."""
         self.task = asyncio.create_task(self._run(), name="orderfox page")
 
     @property
@@ -124,7 +126,8 @@ class Rendering:
             _log.error("rendering=failed %s", self.failure)
         except Exception:  # noqa: BLE001 - it is logged whole, and viewers learn that there is no page
             self.failure = "the server could not render it; its log says why"
-            _log.exception("rendering=failed")
+            if not self.stopping:
+                _log.exception("rendering=failed")
         finally:
             if self.page is None and not self.failure:
                 self.failure = "the server stops"
