@@ -39,12 +39,12 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What to run after every change: folds, frames and style, in half a minute. The types are checked beside the tests, and
-# the tests are two runs, of which one imports no server; plugins that it does not use take longer to import than those.
+# the tests are three runs, of which one imports no server; plugins that they do not use take longer to import than those.
 QUICK := ORDERFOX_HYPOTHESIS=quick $(BIN)/python -m pytest -q -p no:schemathesis -p no:nbval
 quick: $(VENV)/.installed-test
-	@$(MAKE) --jobs --output-sync=target --no-print-directory quick-types quick-core quick-desk quick-style
+	@$(MAKE) --jobs --output-sync=target --no-print-directory quick-types quick-core quick-desk quick-market quick-style
 
-.PHONY: quick-style quick-types quick-core quick-desk
+.PHONY: quick-style quick-types quick-core quick-desk quick-market
 quick-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +56,11 @@ quick-core:
 	$(QUICK) $(wildcard $(patsubst %,tests/%,core views analytics)) tests/test_architecture.py
 
 quick-desk:
-	$(QUICK) tests/desk tests/market
+	$(QUICK) tests/desk
+
+# Without what starts a server.
+quick-market:
+	$(QUICK) tests/market -m 'not server'
 
 check: $(VENV)/.installed-test node_modules/.package-lock.json
 	$(BIN)/ruff check .

@@ -88,6 +88,7 @@ async def test_liquidations_of_the_past_and_live_ones_are_answered_once_newest_f
     feed = ScriptedFeed(clock)
     feed.past_liquidations = [liquidation(START_US - 60, "sell", 0.009, 68_412.3)]
     async with desk_of(feed, tmp_path) as desk, desk.events(LIQUIDATIONS):
+        feed.put(LIQUIDATIONS, live(START_US))
         feed.put(LIQUIDATIONS, liquidation(START_US + 1, "buy", 0.5, 50_000.0), *feed.past_liquidations)
         await passes(clock, 0.1)
         rows = json.loads((await desk.answers.liquidations("BTCUSDT", limit=10)).text)
