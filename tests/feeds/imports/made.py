@@ -128,3 +128,17 @@ def made_of(folder: Path, *files: bytes | Path, names: Sequence[str] = (), symbo
         paths.append(folder / (names[number] if number < len(names) else f"file{number}"))
         paths[-1].write_bytes(content)
     return Made(import_files(paths, folder / "out", symbol=symbol))
+
+
+BIDS = [["10.02", "1"], ["10.01", "2"], ["10.00", "5"]]
+ASKS = [["10.05", "2"], ["10.06", "3"]]
+# What the body has, and the three updates of `joined` make of it by the venue's rule.
+AT_BODY: tuple[Ladder, Ladder] = ({10.02: 1.0, 10.01: 2.0, 10.0: 5.0}, {10.05: 2.0, 10.06: 3.0})
+AT_110: tuple[Ladder, Ladder] = ({10.02: 3.0, 10.01: 2.0, 10.0: 5.0}, {10.05: 2.0, 10.06: 3.0})
+AT_120: tuple[Ladder, Ladder] = ({10.02: 3.0, 10.01: 2.0, 10.0: 5.0, 9.0: 8.0}, {10.05: 2.0, 10.06: 3.0})
+RIGHT = [AT_BODY, AT_110, AT_120]
+
+BEFORE = (0, diff(100, 105, 99, bids=[["9.90", "7"]]))
+BODY = (5, body(105, BIDS, ASKS))
+AFTER = (10, diff(106, 110, 105, bids=[["10.02", "3"]], at_ms=10))
+LATER = (4_000, diff(111, 120, 110, bids=[["9.0", "8"]], at_ms=4_000))
