@@ -238,3 +238,15 @@ async def test_frames_are_compact_json(client: SimClient, server: SimServer) -> 
     await server.advance(1)
     message = await socket.raw.receive(5)
     assert message.data == json.dumps(json.loads(message.data), separators=(",", ":"))
+
+
+async def test_a_bar_is_sent_again_when_the_tick_changes(client: SimClient, server: SimServer) -> None:
+    """Also where nothing is traded after the change: the stream and REST never show two prices for one bar."""
+    socket = await client.socket("/market/ws/btcusdt@kline_1m")
+    await server.advance(4)
+    for tick_size in ("0.01", "0.001", "0.1"):
+        server.add_fault("contract", symbol="BTCUSDT", tick_size=tick_size)
+        await server.advance(1)
+        sent = (await socket.received())[-1]["k"]
+        (row,) = await client.get("/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=1)
+        assert [sent["t"], sent["o"], sent["h"], sent["l"], sent["c"]] == row[:5]

@@ -52,6 +52,11 @@ class KlineStreams:
         """Note the id of the latest trade, from which the ids of bars follow."""
         self._last_trade_id = last_trade_id
 
+    def resend(self) -> None:
+        """Publish the open bars when they are next due, changed or not: prices are written differently."""
+        for stream in self._streams.values():
+            stream.sent = None
+
     def send(self, now_us: int, event_ms: int, publish: Publish) -> None:
         """Publish the bars that are due and have changed, each bar that closed once more."""
         for stream in self._streams.values():

@@ -81,6 +81,7 @@ class MarketStreams:
     def refine(self, factor: int, now_us: int, publish: Publish, offset_us: int) -> None:
         """Write prices on a finer tick from now on: every level of the book goes from its old price to a new one."""
         self._depth.refine(factor, now_us, (now_us + offset_us) // 1000, publish)
+        self._klines.resend()
 
     def _publish_facts(self, facts: Sequence[Fact], publish: Publish, offset_us: int) -> None:
         aggregates = list(self._names.get("aggTrade", {}).values())
