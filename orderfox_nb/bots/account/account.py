@@ -1,0 +1,330 @@
+"""What a session owns: cash, one position, and the margin behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from orderfox_nb.bots.account.brackets import FLAT, Brackets
+from orderfox_nb.bots.account.ledger import Booking, Ledger
+from orderfox_nb.bots.account.margin import bankruptcy_price, liquidation_price
+from orderfox_nb.bots.account.money import MONEY, ZERO, exact, rounded
+from orderfox_nb.bots.account.position import Position
+from orderfox_nb.bots.orders import Fill, OrderRequest, Rejection
+from orderfox_nb.core.events import MarkPrice, Side
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.errors import BadValue
+
+MarginMode: TypeAlias = Literal["cross", "isolated"]
+
+MARGIN_IS_INSUFFICIENT: Final = Rejection(-2019, "Margin is insufficient.")
+ABOVE_MAX_POSITION: Final = Rejection(-2027, "Exceeded the maximum allowable position at current leverage.")
+
+
+class LiquidationPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the venue closes a position whose margin is used up.
+
+    It cancels every order, sends one IOC of all lots with the price as its limit, and takes over what is left at that
+    price. All of these fills are marked as ``liquidation``.
+    """
+
+    side: Side
+    """Of the closing order."""
+    lots: int
+    ticks: int
+    """The bankruptcy price, rounded to the tick that leaves nothing negative."""
+
+
+class AccountState(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``Account.restore`` continues from; msgspec encodes it."""
+
+    ledger: Ledger
+    position: Position
+    isolated: Decimal
+    mark: Decimal | None
+    marked: bool
+    funding_us: int
+    funding_rate: Decimal | None
+    funded_us: int
+    bookings: Sequence[Booking]
+
+
+class Account:
+    """Cash and one position of a contract that is margined in its quote currency.
+
+    Prices are whole ticks and sizes whole lots outside; inside, money is exact. Nothing here reads a clock.
+
+    Args:
+        instrument: The contract's.
+        cash: Deposit, quote currency, above zero.
+        maker: Fee of a fill whose order rested, as a fraction of its notional; negative for a rebate.
+        taker: Fee of every other fill.
+        liquidation_fee: Fee of a liquidated notional, in place of the others (``exchangeInfo.liquidationFee``).
+        leverage: Notional by initial margin.
+        mode: ``cross``: all cash is behind the position. ``isolated``: only the margin that its fills set aside.
+        brackets: Of maintenance margin.
+
+    Raises:
+        BadValue: A deposit that is not positive, a fee of 10 % or more, or a leverage that the brackets do not allow.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        *,
+        cash: Decimal = Decimal(10_000),
+        maker: Decimal = Decimal("0.0002"),
+        taker: Decimal = Decimal("0.0005"),
+        liquidation_fee: Decimal = Decimal("0.0125"),
+        leverage: int = 10,
+        mode: MarginMode = "cross",
+        brackets: Brackets = FLAT,
+    ) -> None:
+        if not cash.is_finite() or cash <= 0:
+            raise BadValue("cash", cash, "an amount above 0")
+        for name, fee in (("maker", maker), ("taker", taker), ("liquidation_fee", liquidation_fee)):
+            if not fee.is_finite() or abs(fee) >= Decimal("0.1"):
+                raise BadValue(name, fee, "a fraction of the notional, such as 0.0005")
+        if mode not in {"cross", "isolated"}:
+            raise BadValue("mode", mode, "cross or isolated")
+        self.instrument = instrument
+        self.maker, self.taker, self.liquidation_fee = maker, taker, liquidation_fee
+        self.leverage = leverage
+        self.mode = mode
+        self.brackets = brackets
+        self.max_notional: Final = brackets.max_notional(leverage)
+        cash = rounded(cash)
+        self.ledger = Ledger(deposit=cash, cash=cash)
+        self.position = Position()
+        self.isolated: Decimal = ZERO
+        """Margin that is set aside for the position; zero in cross mode."""
+        self.mark: Decimal | None = None
+        """The last mark price; where there was none, the last price that ``apply_last`` was given."""
+        self.bookings: list[Booking] = []
+        """Changes of cash since the last ``drain``, oldest first."""
+        self._marked = False
+        self._funding_us = 0
+        self._funding_rate: Decimal | None = None
+        self._funded_us = 0
+        self._liquidation: Decimal | None = None
+
+    @property
+    def position_lots(self) -> int:
+        """Whole lots, negative for a short."""
+        return self.position.lots
+
+    @property
+    def entry(self) -> Decimal | None:
+        """Average price of the position, None without one."""
+        return self.position.entry(self.instrument)
+
+    @property
+    def cash(self) -> Decimal:
+        """Wallet balance, without unrealised profit, quote currency."""
+        return self.ledger.cash
+
+    @property
+    def margin_cash(self) -> Decimal:
+        """The part of cash that a liquidation may use up."""
+        return self.isolated if self.mode == "isolated" else self.ledger.cash
+
+    @property
+    def liquidation_price(self) -> Decimal | None:
+        """The mark price that liquidates the position, None where none does."""
+        return self._liquidation
+
+    def equity(self, price: Decimal | float | None = None) -> Decimal:
+        """Return cash and unrealised profit at a price, by default the last mark, quote currency."""
+        value = self.mark if price is None else price
+        if value is None or not self.position.lots:
+            return self.ledger.cash
+        decimal = value if isinstance(value, Decimal) else exact(value)
+        with localcontext(MONEY):
+            return self.ledger.cash + self.position.unrealised(decimal, self.instrument)
+
+    def reducible(self, side: Side) -> int:
+        """Return how many lots an order of a side can close."""
+        return max(0, self.position.lots if side == "sell" else -self.position.lots)
+
+    def apply_fill(self, fill: Fill) -> Booking:
+        """Book a fill: its realised profit, its fee, and the margin it sets aside or frees."""
+        with localcontext(MONEY):
+            notional = self.instrument.exact_size(fill.lots) * self.instrument.exact_price(fill.ticks)
+            rate = self.liquidation_fee if fill.liquidation else self.maker if fill.maker else self.taker
+            fee = rounded(notional * rate)
+            before = abs(self.position.lots)
+            signed = fill.lots if fill.side == "buy" else -fill.lots
+            realised, closed = self.position.fill(signed, fill.ticks, self.instrument)
+            self.ledger.book(realised=realised, fee=fee)
+            insurance = ZERO
+            if fill.liquidation:
+                insurance = self._settle_liquidation(realised - fee)
+            elif self.mode == "isolated":
+                if closed:
+                    freed = self.isolated if closed == before else rounded(self.isolated * closed / before)
+                    self.isolated -= freed
+                self.isolated += rounded(notional * (fill.lots - closed) / fill.lots / self.leverage)
+            booking = Booking(
+                kind="fill",
+                time_us=fill.time_us,
+                side=fill.side,
+                ticks=fill.ticks,
+                lots=fill.lots,
+                number=fill.number,
+                maker=fill.maker,
+                liquidation=fill.liquidation,
+                realised=realised,
+                fee=fee,
+                insurance=insurance,
+                cash=self.ledger.cash,
+                position_lots=self.position.lots,
+            )
+        self._changed()
+        self.bookings.append(booking)
+        return booking
+
+    def _settle_liquidation(self, change: Decimal) -> Decimal:
+        """Take a liquidation's loss from the margin, and let the insurance fund cover what is beyond it."""
+        if self.mode == "isolated":
+            self.isolated += change
+        if self.position.lots:
+            return ZERO
+        shortfall = max(ZERO, -self.margin_cash)
+        self.ledger.cover(shortfall)
+        self.isolated = ZERO
+        return shortfall
+
+    def apply_mark(self, event: MarkPrice) -> Booking | None:
+        """Take a mark price, and pay or receive the funding that was due since the one before.
+
+        Funding is due at the time that the venue announced, at the rate it announced last before then, on the first
+        mark price at or after it. A position that is held then pays or receives, whatever the length of the period.
+        """
+        mark = exact(event.mark_price)
+        self.mark, self._marked = mark, True
+        booking = None
+        if 0 < self._funding_us <= event.time_us:
+            if self._funding_rate is not None and self.position.lots:
+                booking = self._fund(event.time_us, mark, self._funding_rate)
+            self._funded_us, self._funding_us = self._funding_us, 0
+        # A venue that rolls its announcement over late would charge the same period again.
+        if event.next_funding_us > max(self._funded_us, event.time_us):
+            self._funding_us = event.next_funding_us
+            self._funding_rate = None if event.funding_rate is None else exact(event.funding_rate)
+        return booking
+
+    def _fund(self, time_us: int, mark: Decimal, rate: Decimal) -> Booking:
+        lots = self.position.lots
+        with localcontext(MONEY):
+            amount = -rounded(self.instrument.exact_size(lots) * mark * rate)
+            self.ledger.book(funding=amount)
+            if self.mode == "isolated":
+                self.isolated += amount
+        booking = Booking(
+            kind="funding", time_us=time_us, lots=lots, funding=amount, cash=self.ledger.cash, position_lots=lots
+        )
+        self._changed()
+        self.bookings.append(booking)
+        return booking
+
+    def apply_last(self, ticks: int) -> None:
+        """Take a traded price as the mark, where no mark price has come yet."""
+        if not self._marked:
+            self.mark = self.instrument.exact_price(ticks)
+
+    def affordable(
+        self, request: OrderRequest, reference_ticks: int, *, open_buys: int, open_sells: int
+    ) -> Rejection | None:
+        """Check that the margin covers an order beside the position and what is open already.
+
+        Of the two sides the larger counts, as in the venue's one-way mode: an order that does not make it larger needs
+        no margin.
+
+        Args:
+            request: The order.
+            reference_ticks: Price that the market has now.
+            open_buys: Unfilled lots of resting buys that are not reduce-only.
+            open_sells: Unfilled lots of resting sells that are not reduce-only.
+
+        Returns:
+            The venue's rejection, None where the order may be placed.
+        """
+        if request.reduce_only:
+            return None
+        held = self.position.lots
+        buying = request.side == "buy"
+        before = max(held + open_buys, open_sells - held)
+        side = held + open_buys + request.lots if buying else open_sells - held + request.lots
+        if side <= before:
+            return None
+        ticks = request.ticks or request.trigger_ticks or reference_ticks
+        added = min(request.lots, side)
+        # In tick-lots, as whole numbers: a quoting strategy asks this for each of its orders.
+        exposure = (side - added) * reference_ticks + added * ticks
+        loss = added * max(0, ticks - reference_ticks if buying else reference_ticks - ticks)
+        with localcontext(MONEY):
+            unit = self.instrument.tick_size * self.instrument.lot_size
+            if self.max_notional is not None and exposure * unit > self.max_notional:
+                return ABOVE_MAX_POSITION
+            if self.mode == "isolated":
+                exposure -= min(exposure, abs(held) * reference_ticks)
+                free = self.ledger.cash - self.isolated
+            else:
+                free = self.equity()
+            if (exposure + loss * self.leverage) * unit > free * self.leverage:
+                return MARGIN_IS_INSUFFICIENT
+        return None
+
+    def must_liquidate(self) -> LiquidationPlan | None:
+        """Return how the position is to be closed where its margin is at or below maintenance, else None."""
+        lots, mark, limit = self.position.lots, self.mark, self._liquidation
+        if not lots or mark is None or limit is None or (mark > limit if lots > 0 else mark < limit):
+            return None
+        with localcontext(MONEY):
+            size = self.instrument.exact_size(lots)
+            price = bankruptcy_price(size, self.position.cost / size, self.margin_cash)
+            steps = price / self.instrument.tick_size
+            ticks = steps.to_integral_value(ROUND_CEILING if lots > 0 else ROUND_FLOOR)
+        return LiquidationPlan(side="sell" if lots > 0 else "buy", lots=abs(lots), ticks=max(1, int(ticks)))
+
+    def drain(self) -> list[Booking]:
+        """Return the bookings since the last call, oldest first, and forget them."""
+        found, self.bookings = self.bookings, []
+        return found
+
+    def snapshot(self) -> AccountState:
+        """Return the state: a new account of the same arguments that restores it is equal to this one."""
+        return AccountState(
+            ledger=msgspec.structs.replace(self.ledger),
+            position=msgspec.structs.replace(self.position),
+            isolated=self.isolated,
+            mark=self.mark,
+            marked=self._marked,
+            funding_us=self._funding_us,
+            funding_rate=self._funding_rate,
+            funded_us=self._funded_us,
+            bookings=tuple(self.bookings),
+        )
+
+    def restore(self, state: AccountState) -> None:
+        """Continue from what ``snapshot`` returned."""
+        self.ledger = msgspec.structs.replace(state.ledger)
+        self.position = msgspec.structs.replace(state.position)
+        self.isolated, self.mark, self._marked = state.isolated, state.mark, state.marked
+        self._funding_us, self._funding_rate = state.funding_us, state.funding_rate
+        self._funded_us = state.funded_us
+        self.bookings = list(state.bookings)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Compute the liquidation price of the position as it is now."""
+        lots = self.position.lots
+        self._liquidation = None
+        if lots:
+            with localcontext(MONEY):
+                size = self.instrument.exact_size(lots)
+                entry = self.position.cost / size
+            self._liquidation = liquidation_price(size, entry, self.margin_cash, self.brackets)

@@ -1,0 +1,145 @@
+"""Limits that a session keeps whatever its strategy asks for, and the switch that ends its trading."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from orderfox_nb.bots.orders import OrderRequest, Rejection
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.errors import BadValue
+
+_MINUTE_US: Final = 60_000_000
+MAX_ORDERS_A_MINUTE: Final = 100_000
+OWN_LIMIT: Final = 0
+"""Code of a rejection that is the session's and not the venue's."""
+
+
+class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session may do at most; None is no limit.
+
+    Raises:
+        BadValue: A limit that is not above zero.
+    """
+
+    position: Decimal | None = None
+    """Base quantity of the position, with every open order of that side filled."""
+    notional: Decimal | None = None
+    """The same in quote currency, at the price of the market."""
+    loss: Decimal | None = None
+    """How far equity may fall below the deposit, quote currency: then the session is killed."""
+    orders_a_minute: int | None = None
+    """New orders in any 60 s of the venue's clock, at most 100,000."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0:
+                raise BadValue(name, limit, "an amount above 0, or none for no limit")
+        if (self.orders_a_minute or 0) > MAX_ORDERS_A_MINUTE:
+            raise BadValue("orders_a_minute", self.orders_a_minute, f"1 to {MAX_ORDERS_A_MINUTE:,}")
+
+
+class GuardState(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``RiskGuard.restore`` continues from."""
+
+    killed: str
+    sent_us: Sequence[int]
+
+
+class RiskGuard:
+    """Keeps the limits of one session.
+
+    A killed session opens nothing more: only reduce-only orders pass, which close what it holds.
+
+    Args:
+        limits: What it may do.
+        instrument: What it trades.
+        deposit: Equity at the start, quote currency.
+    """
+
+    def __init__(self, limits: RiskLimits, instrument: Instrument, *, deposit: Decimal) -> None:
+        self.limits = limits
+        self.killed = ""
+        """Why trading ended; empty while it goes on."""
+        self._unit = instrument.tick_size * instrument.lot_size
+        self._max_lots = None if limits.position is None else int(limits.position / instrument.lot_size)
+        self._floor = None if limits.loss is None else deposit - limits.loss
+        # So many times are enough to know whether one more order is too many.
+        self._sent_us: deque[int] = deque(maxlen=limits.orders_a_minute or 1)
+
+    def refuse(
+        self,
+        request: OrderRequest,
+        now_us: int,
+        *,
+        position_lots: int,
+        open_buys: int,
+        open_sells: int,
+        reference_ticks: int,
+    ) -> Rejection | None:
+        """Check an order before it is sent, and count it where it passes.
+
+        Args:
+            request: The order.
+            now_us: Time by the venue's clock.
+            position_lots: Negative for a short.
+            open_buys: Unfilled lots of buys that are not reduce-only, also on their way.
+            open_sells: The same of sells.
+            reference_ticks: Price that the market has now, zero where there is none.
+
+        Returns:
+            A rejection with code 0 that names the limit, None where the order may be sent.
+        """
+        reason = self._exceeded(request, position_lots, open_buys, open_sells, reference_ticks)
+        limit = self.limits.orders_a_minute
+        if not reason and limit is not None:
+            if len(self._sent_us) == limit and self._sent_us[0] > now_us - _MINUTE_US:
+                reason = f"risk limit: {limit} orders a minute"
+            else:
+                self._sent_us.append(now_us)
+        return Rejection(OWN_LIMIT, reason) if reason else None
+
+    def _exceeded(self, request: OrderRequest, held: int, buys: int, sells: int, reference_ticks: int) -> str:
+        if request.reduce_only:
+            return ""
+        if self.killed:
+            return f"killed: {self.killed}"
+        side = held + buys if request.side == "buy" else sells - held
+        lots = side + request.lots
+        if self._max_lots is not None and lots > self._max_lots:
+            return f"risk limit: position of {self.limits.position}"
+        notional = self.limits.notional
+        if notional is not None and lots > 0 and lots * (request.ticks or reference_ticks) * self._unit > notional:
+            return f"risk limit: notional of {notional}"
+        return ""
+
+    def observe(self, equity: Decimal) -> bool:
+        """Kill the session where its equity is at or below the limit of loss.
+
+        Returns:
+            Whether this call killed it: then its orders are to be cancelled.
+        """
+        if self.killed or self._floor is None or equity > self._floor:
+            return False
+        return self.kill(f"a loss of {self.limits.loss} or more")
+
+    def kill(self, reason: str = "stopped by hand") -> bool:
+        """End trading for good; return whether it went on until now."""
+        if self.killed:
+            return False
+        self.killed = reason
+        return True
+
+    def snapshot(self) -> GuardState:
+        """Return the state."""
+        return GuardState(killed=self.killed, sent_us=tuple(self._sent_us))
+
+    def restore(self, state: GuardState) -> None:
+        """Continue from what ``snapshot`` returned, with the same limits."""
+        self.killed = state.killed
+        self._sent_us = deque(state.sent_us, maxlen=self._sent_us.maxlen)
