@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -42,13 +42,6 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
                 raise BadValue(name, limit, "an amount above 0, or none for no limit")
         if (self.orders_a_minute or 0) > MAX_ORDERS_A_MINUTE:
             raise BadValue("orders_a_minute", self.orders_a_minute, f"1 to {MAX_ORDERS_A_MINUTE:,}")
-
-
-class GuardState(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``RiskGuard.restore`` continues from."""
-
-    killed: str
-    sent_us: Sequence[int]
 
 
 class RiskGuard:
@@ -135,11 +128,11 @@ class RiskGuard:
         self.killed = reason
         return True
 
-    def snapshot(self) -> GuardState:
-        """Return the state."""
-        return GuardState(killed=self.killed, sent_us=tuple(self._sent_us))
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as builtins that msgspec encodes."""
+        return {"killed": self.killed, "sent_us": list(self._sent_us)}
 
-    def restore(self, state: GuardState) -> None:
+    def restore(self, plain: Mapping[str, Any]) -> None:
         """Continue from what ``snapshot`` returned, with the same limits."""
-        self.killed = state.killed
-        self._sent_us = deque(state.sent_us, maxlen=self._sent_us.maxlen)
+        self.killed = plain["killed"]
+        self._sent_us = deque(plain["sent_us"], maxlen=self._sent_us.maxlen)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderfox_nb.bots.account.account import Account, AccountState
+from orderfox_nb.bots.account.account import Account
 from orderfox_nb.bots.account.brackets import Bracket, Brackets
 from orderfox_nb.bots.orders import Fill, OrderRequest
 from orderfox_nb.core.events import MarkPrice, Side
@@ -166,11 +166,11 @@ def test_an_account_goes_on_equal_after_a_restore(before: list[Any], after: list
     for step in before:
         apply(first, step)
     second = account(mode=mode)
-    second.restore(msgspec.json.decode(msgspec.json.encode(first.snapshot()), type=AccountState))
+    second.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(first.snapshot())))
     for step in after:
         apply(first, step)
         apply(second, step)
-    assert msgspec.json.encode(second.snapshot()) == msgspec.json.encode(first.snapshot())
+    assert second.snapshot() == first.snapshot()
     assert second.liquidation_price == first.liquidation_price
     assert second.must_liquidate() == first.must_liquidate()
 
@@ -219,6 +219,21 @@ def test_an_isolated_position_loses_its_own_margin_only():
     wallet.apply_fill(fill("sell", 1_000, plan.ticks, liquidation=True))
     assert wallet.cash == Decimal(7_000)
     assert wallet.ledger.insurance == wallet.ledger.fees
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_position_is_liquidated_at_its_liquidation_price_and_not_before(side: Side):
+    wallet = account()
+    wallet.apply_fill(fill(side, 1_000, 600_000))
+    limit = wallet.liquidation_price
+    assert limit is not None
+    for step, liquidated in ((Decimal("0.01"), False), (Decimal("-0.01"), True)):
+        price = float(limit + step if side == "buy" else limit - step)
+        wallet.apply_mark(mark(price))
+        assert (wallet.must_liquidate() is not None) == liquidated
+        quantity = Decimal(1)
+        margin = wallet.equity(price)
+        assert (margin <= TIERS.maintenance(quantity * Decimal(repr(price)))) == liquidated
 
 
 def test_part_of_an_isolated_position_frees_its_part_of_the_margin():

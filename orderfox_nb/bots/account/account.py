@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -38,8 +38,8 @@ class LiquidationPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The bankruptcy price, rounded to the tick that leaves nothing negative."""
 
 
-class AccountState(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``Account.restore`` continues from; msgspec encodes it."""
+class _State(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``Account.restore`` continues from."""
 
     ledger: Ledger
     position: Position
@@ -295,24 +295,32 @@ class Account:
         found, self.bookings = self.bookings, []
         return found
 
-    def snapshot(self) -> AccountState:
-        """Return the state: a new account of the same arguments that restores it is equal to this one."""
-        return AccountState(
-            ledger=msgspec.structs.replace(self.ledger),
-            position=msgspec.structs.replace(self.position),
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as builtins that msgspec encodes, decimals as text.
+
+        A new account of the same arguments that restores it is equal to this one.
+        """
+        state = _State(
+            ledger=self.ledger,
+            position=self.position,
             isolated=self.isolated,
             mark=self.mark,
             marked=self._marked,
             funding_us=self._funding_us,
             funding_rate=self._funding_rate,
             funded_us=self._funded_us,
-            bookings=tuple(self.bookings),
+            bookings=self.bookings,
         )
+        return msgspec.to_builtins(state)
 
-    def restore(self, state: AccountState) -> None:
-        """Continue from what ``snapshot`` returned."""
-        self.ledger = msgspec.structs.replace(state.ledger)
-        self.position = msgspec.structs.replace(state.position)
+    def restore(self, plain: Mapping[str, Any]) -> None:
+        """Continue from what ``snapshot`` returned.
+
+        Raises:
+            msgspec.ValidationError: Another thing than that.
+        """
+        state = msgspec.convert(plain, _State)
+        self.ledger, self.position = state.ledger, state.position
         self.isolated, self.mark, self._marked = state.isolated, state.mark, state.marked
         self._funding_us, self._funding_rate = state.funding_us, state.funding_rate
         self._funded_us = state.funded_us
