@@ -10,7 +10,7 @@ from msgspec import Struct
 from orderfox_nb.core.events import Channel, Event, Trade
 
 
-class Execution(Struct, frozen=True):
+class ImportedFill(Struct, frozen=True):
     """One execution of an order: imported where the file has no aggregate trades of the symbol."""
 
     trade: Trade
@@ -36,7 +36,7 @@ class Unreadable(Struct, frozen=True):
     """What it was of, empty where it could be anything."""
 
 
-Item: TypeAlias = Event | Execution | Disconnected | Unreadable
+Item: TypeAlias = Event | ImportedFill | Disconnected | Unreadable
 """A ``BookSnapshot`` without a symbol is a depth body that does not name one."""
 
 

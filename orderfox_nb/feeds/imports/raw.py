@@ -23,7 +23,7 @@ from orderfox_nb.feeds.binance.messages import DepthBody
 from orderfox_nb.feeds.binance.protocol import snapshot_from
 from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.imports.inputs import Input
-from orderfox_nb.feeds.imports.items import Disconnected, Execution, Facts, Row, Unreadable
+from orderfox_nb.feeds.imports.items import Disconnected, Facts, ImportedFill, Row, Unreadable
 from orderfox_nb.feeds.imports.stamps import read_stamp
 
 COIN_MARGINED: Final = re.compile(r"[A-Z0-9]+USD_(PERP|[0-9]{6})")
@@ -92,7 +92,7 @@ class FrameDecoder:
         self.left_out: Counter[str] = Counter()
         """Frames that are understood and not imported, by their kind."""
 
-    def events(self, text: bytes, received_us: int, *, symbol: str = "") -> Sequence[Event | Execution]:
+    def events(self, text: bytes, received_us: int, *, symbol: str = "") -> Sequence[Event | ImportedFill]:
         """Return what a frame says.
 
         Args:
@@ -130,7 +130,7 @@ class FrameDecoder:
             return False
         return True
 
-    def _event(self, payload: bytes, received_us: int, *, symbol: str = "") -> Sequence[Event | Execution]:
+    def _event(self, payload: bytes, received_us: int, *, symbol: str = "") -> Sequence[Event | ImportedFill]:
         frame = checked(_frame, payload)
         if COIN_MARGINED.fullmatch(frame.s or frame.symbol or symbol):
             self.left_out["COIN-M frames, whose sizes are contracts"] += 1
@@ -255,7 +255,7 @@ def _event_us(text: bytes) -> int | None:
     return inner.event_ms * 1_000 or None
 
 
-def _fill_of(frame: _FillFrame, received_us: int) -> Execution:
+def _fill_of(frame: _FillFrame, received_us: int) -> ImportedFill:
     if not is_symbol_name(frame.symbol):
         raise ValueError("no symbol")
     trade = Trade(
@@ -269,7 +269,7 @@ def _fill_of(frame: _FillFrame, received_us: int) -> Execution:
         aggressor="sell" if frame.buyer_is_maker else "buy",
         last_fill_id=frame.id,
     )
-    return Execution(trade, frame.kind == "MARKET")
+    return ImportedFill(trade, frame.kind == "MARKET")
 
 
 def _check_levels(event: BookDelta | BookSnapshot) -> None:

@@ -27,7 +27,7 @@ from orderfox_nb.core.events import (
 )
 from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.feeds.imports.bodies import Bodies
-from orderfox_nb.feeds.imports.items import Execution, Row, Unreadable
+from orderfox_nb.feeds.imports.items import ImportedFill, Row, Unreadable
 from orderfox_nb.feeds.imports.steps import SymbolSteps
 
 MAX_SHOWN: Final = 20
@@ -85,7 +85,7 @@ class Survey:
             self.rows += 1
             self.first_us = min(self.first_us or stamp_us, stamp_us)
             self.last_us = max(self.last_us, stamp_us)
-            if isinstance(item, Execution):
+            if isinstance(item, ImportedFill):
                 self._fills.add(item.trade.symbol)
                 self.skipped_fills = self.skipped_fills or not item.market
                 if item.market:

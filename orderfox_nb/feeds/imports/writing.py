@@ -13,7 +13,7 @@ from orderfox_nb.core.events import WHOLE_MARKET, BookSnapshot, Event, Gap, Liqu
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.feeds.imports.bars import DerivedBars
-from orderfox_nb.feeds.imports.items import Disconnected, Execution, Facts, Row, Unreadable
+from orderfox_nb.feeds.imports.items import Disconnected, Facts, ImportedFill, Row, Unreadable
 from orderfox_nb.feeds.imports.survey import Survey, topic_of
 from orderfox_nb.feeds.imports.tracks import (
     BookTrack,
@@ -85,7 +85,7 @@ class ImportWriter:
                 self._disconnected(item, stamp_us)
             elif isinstance(item, Unreadable):
                 self._unreadable(item, stamp_us)
-            elif isinstance(item, Execution):
+            elif isinstance(item, ImportedFill):
                 self._fill(item, stamp_us)
             elif not isinstance(item, Status | Gap):
                 self._event(item, stamp_us)
@@ -142,7 +142,7 @@ class ImportWriter:
         elif isinstance(event, Trade) and any(each is event for each in written):
             self._grow(event, stamp_us)
 
-    def _fill(self, fill: Execution, stamp_us: int) -> None:
+    def _fill(self, fill: ImportedFill, stamp_us: int) -> None:
         trade = fill.trade
         if self._survey.has_aggregates(trade.symbol):
             return
