@@ -136,6 +136,11 @@ class Book:
         self._bring_up_to_date()
         return self._bids.count, self._asks.count
 
+    def lots_at(self, side: BookSide, ticks: int) -> int:
+        """Return the size of one level in lots, 0 where there is none."""
+        self._bring_up_to_date()
+        return self._asks.lots_at(ticks) if side == "ask" else self._bids.lots_at(-ticks)
+
     def levels(self, side: BookSide, limit: int | None = None) -> tuple[Integers, Integers]:
         """Return one side as (ticks, lots), best first, at most ``limit``: read-only arrays that never change."""
         self._bring_up_to_date()

@@ -96,6 +96,13 @@ class PriceLevels:
         self._find_best()
         return self._start + self._bound if self._bound < len(self._window) else None
 
+    def lots_at(self, key: int) -> int:
+        """Return the size of one level, 0 where there is none."""
+        at = key - self._start
+        if 0 <= at < len(self._window_view):
+            return self._window_view[at]
+        return self._far.get(key, 0)
+
     @property
     def count(self) -> int:
         """How many levels there are."""

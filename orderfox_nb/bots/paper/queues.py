@@ -1,0 +1,100 @@
+"""How much of a price level is ahead of an own order, estimated from trades and changes of the level's size.
+
+A venue publishes sizes by price, not who is behind whom. Every model takes traded volume from the front. They differ
+in where the rest of a decrease was cancelled: behind the order (risk-averse), or on both sides in proportions that
+depend on where the order stands. The definitions are those of hftbacktest, so that results can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isnan, log1p, nan
+from typing import Literal, TypeAlias, get_args
+
+import msgspec
+
+from orderfox_nb.errors import BadValue
+
+QueueName: TypeAlias = Literal["risk_averse", "log", "log2", "power", "power2", "power3"]
+DepthRule: TypeAlias = Callable[[float, int, int, int], float]
+"""From lots ahead, lots traded since the level's last change, its size before and its size now, to lots ahead now."""
+_Share: TypeAlias = Callable[[float, float], float]
+"""From lots ahead and behind to the part of a decrease that is cancelled behind."""
+
+QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
+
+
+class QueueModel(msgspec.Struct, frozen=True):
+    """Which model estimates queue positions, and how an order at the front is filled.
+
+    Raises:
+        BadValue: An unknown model, or a power that is not positive.
+    """
+
+    name: QueueName = "risk_averse"
+    power: float = 3.0
+    """Exponent of the power models; the others have none."""
+    partial: bool = True
+    """Whether a trade fills only what it leaves after the queue; False fills the whole order, as hftbacktest's
+    ``no_partial_fill_exchange`` does."""
+
+    def __post_init__(self) -> None:
+        if self.name not in QUEUE_NAMES:
+            raise BadValue("queue model", self.name, f"one of {', '.join(QUEUE_NAMES)}")
+        if not 0 < self.power < inf:
+            raise BadValue("power", self.power, "a positive number")
+
+    def depth_rule(self, lot: float) -> DepthRule:
+        """Return how a change of the level's size moves the order.
+
+        Args:
+            lot: Size of a lot in the base asset: the logarithmic models depend on the unit.
+        """
+        if self.name == "risk_averse":
+            return _behind_only
+        return _shared(_share(self.name, self.power, lot))
+
+
+def _behind_only(ahead: float, _traded: int, _before: int, now: int) -> float:
+    return min(ahead, now)
+
+
+def _shared(share: _Share) -> DepthRule:
+    def rule(ahead: float, traded: int, before: int, now: int) -> float:
+        # What was traded has already been taken from the front.
+        cancelled = before - now - traded
+        if cancelled < 0:
+            return min(ahead, now)
+        behind = before - ahead
+        part = share(ahead, behind)
+        # Below zero lots ahead, within the rounding of a lot, a share can leave its range; nobody moves backwards.
+        if isnan(part) or part > 1:
+            part = 1.0
+        return min(ahead - (1 - part) * cancelled + min(behind - part * cancelled, 0.0), now)
+
+    return rule
+
+
+def _share(name: QueueName, power: float, lot: float) -> _Share:
+    if name == "power3":
+        return lambda ahead, behind: 1 - _power(_ratio(ahead, ahead + behind), power)
+
+    def weight(lots: float) -> float:
+        if name in ("power", "power2"):
+            return _power(lots, power)
+        size = lots * lot
+        return log1p(size) if size > -1 else nan
+
+    if name in ("log", "power"):
+        return lambda ahead, behind: _ratio(weight(behind), weight(behind) + weight(ahead))
+    return lambda ahead, behind: _ratio(weight(behind), weight(behind + ahead))
+
+
+def _power(base: float, exponent: float) -> float:
+    if base < 0 and not float(exponent).is_integer():
+        return nan
+    return base**exponent
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else nan
