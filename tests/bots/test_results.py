@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from orderfox_nb.bots.account.account import Account
 from orderfox_nb.bots.orders import Fill
 from orderfox_nb.bots.results.curve import EquityCurve
-from orderfox_nb.bots.results.metrics import (
+from orderfox_nb.bots.results.performance import (
     YEAR_US,
-    metrics_of,
+    performance_of,
     period_of,
     returns_of,
     sharpe_and_sortino,
@@ -157,7 +157,7 @@ def test_figures_of_a_session_agree_with_its_account():
         price = BTC.price(one.ticks)
         curve.sample(one.time_us, float(wallet.equity(price)), wallet.position_lots, price)
     trips = round_trips(bookings, BTC)
-    found = metrics_of(curve, wallet.ledger, bookings, trips, BTC, orders=6, rejected=1)
+    found = performance_of(curve, wallet.ledger, bookings, trips, BTC, orders=6, rejected=1)
     assert found.profit == pytest.approx(float(wallet.equity(60_600.0)) - 10_000)
     assert found.unrealised == pytest.approx(-4.0)
     assert found.turnover == pytest.approx(6_000 + 6_030 + 3_010 + 2_424)
@@ -169,7 +169,7 @@ def test_figures_of_a_session_agree_with_its_account():
 
 def test_a_session_that_did_nothing_has_figures_without_a_division_by_zero():
     wallet = account()
-    found = metrics_of(EquityCurve(), wallet.ledger, [], [], BTC, orders=0, rejected=0)
+    found = performance_of(EquityCurve(), wallet.ledger, [], [], BTC, orders=0, rejected=0)
     assert (found.profit, found.turnover, found.time_in_market, found.trades) == (0, 0, 0, 0)
     assert isnan(found.sharpe)
     assert isnan(found.win_rate)

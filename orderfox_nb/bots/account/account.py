@@ -105,7 +105,7 @@ class Account:
         """The last mark price; where there was none, the last price that ``apply_last`` was given."""
         self.bookings: list[Booking] = []
         """Changes of cash since the last ``drain``, oldest first."""
-        self._marked = False
+        self.marked = False
         self._funding_us = 0
         self._funding_rate: Decimal | None = None
         self._funded_us = 0
@@ -204,7 +204,7 @@ class Account:
         mark price at or after it. A position that is held then pays or receives, whatever the length of the period.
         """
         mark = exact(event.mark_price)
-        self.mark, self._marked = mark, True
+        self.mark, self.marked = mark, True
         booking = None
         if 0 < self._funding_us <= event.time_us:
             if self._funding_rate is not None and self.position.lots:
@@ -232,7 +232,7 @@ class Account:
 
     def apply_last(self, ticks: int) -> None:
         """Take a traded price as the mark, where no mark price has come yet."""
-        if not self._marked:
+        if not self.marked:
             self.mark = self.instrument.exact_price(ticks)
 
     def affordable(
@@ -305,7 +305,7 @@ class Account:
             position=self.position,
             isolated=self.isolated,
             mark=self.mark,
-            marked=self._marked,
+            marked=self.marked,
             funding_us=self._funding_us,
             funding_rate=self._funding_rate,
             funded_us=self._funded_us,
@@ -321,7 +321,7 @@ class Account:
         """
         state = msgspec.convert(plain, _State)
         self.ledger, self.position = state.ledger, state.position
-        self.isolated, self.mark, self._marked = state.isolated, state.mark, state.marked
+        self.isolated, self.mark, self.marked = state.isolated, state.mark, state.marked
         self._funding_us, self._funding_rate = state.funding_us, state.funding_rate
         self._funded_us = state.funded_us
         self.bookings = list(state.bookings)

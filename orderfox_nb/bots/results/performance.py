@@ -22,7 +22,7 @@ _MIN_PERIODS: Final = 60
 """So many returns at least are wanted of a period before a shorter one is taken."""
 
 
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one session. Amounts are quote currency; NaN where a figure is not defined."""
 
     profit: float
@@ -114,7 +114,7 @@ def time_in_market(trips: Sequence[RoundTrip], start_us: int, end_us: int) -> fl
     return min(1.0, max(0.0, held / (end_us - start_us)))
 
 
-def metrics_of(
+def performance_of(
     curve: EquityCurve,
     ledger: Ledger,
     bookings: Sequence[Booking],
@@ -123,7 +123,7 @@ def metrics_of(
     *,
     orders: int,
     rejected: int,
-) -> Metrics:
+) -> Performance:
     """Compute the figures of a session whose events have ended.
 
     Args:
@@ -147,7 +147,7 @@ def metrics_of(
     by_maker = sum(fill.lots * fill.ticks for fill in fills if fill.maker)
     closed = [float(trip.profit) for trip in trips if trip.closed_us]
     won, lost = sum(one for one in closed if one > 0), -sum(one for one in closed if one < 0)
-    return Metrics(
+    return Performance(
         profit=final - deposit,
         profit_share=(final - deposit) / deposit,
         realised=float(ledger.realised),
