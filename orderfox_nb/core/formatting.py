@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from math import floor, log10
 from typing import Final
-
-from orderfox_nb.core.instrument import Instrument
 
 MIN_PLAIN: Final = 1e-5
 """Prices and sizes below it are written with an exponent."""
@@ -58,19 +57,25 @@ def format_prices(units: Iterable[int], digits: int) -> list[str]:
     return [write(u / scale) if u >= tiny or not u else format_price(u / scale, digits) for u in units]
 
 
-def format_amounts(lots: Iterable[int], instrument: Instrument) -> list[str]:
-    """Write sizes given in lots, as ``format_amount`` does."""
-    return _scaled_lots(lots, instrument, instrument.size_digits)
+def format_amounts(units: Iterable[int], digits: int) -> list[str]:
+    """Write sizes given in units of 10^-digits, the step's digits, as ``format_amount`` does."""
+    return _scaled_units(units, digits, digits)
 
 
-def format_volumes(lots: Iterable[int], instrument: Instrument) -> list[str]:
-    """Write sums given in lots, as ``format_volume`` does."""
-    return _scaled_lots(lots, instrument, 2)
+def format_volumes(units: Iterable[int], digits: int) -> list[str]:
+    """Write sums given in units of 10^-digits, as ``format_volume`` does."""
+    return _scaled_units(units, digits, 2)
 
 
 def format_time(time_us: int, zone: tzinfo = UTC) -> str:
     """Write the time of day, 14:31:13."""
-    return datetime.fromtimestamp(time_us // 1_000_000, zone).strftime("%H:%M:%S")
+    return _time_of_second(time_us // 1_000_000, zone)
+
+
+@lru_cache(maxsize=256)
+def _time_of_second(time_s: int, zone: tzinfo) -> str:
+    # Many frames are of one second.
+    return datetime.fromtimestamp(time_s, zone).strftime("%H:%M:%S")
 
 
 def format_iso(time_us: int) -> str:
@@ -106,9 +111,9 @@ def _tiny(number: float, digits: int) -> str:
     return f"{number:.{max(2, digits + exponent)}e}"
 
 
-def _scaled_lots(lots: Iterable[int], instrument: Instrument, digits: int) -> list[str]:
-    units, scale, plainly = instrument.lot_units, instrument.size_scale, f"%.{digits}f"
-    amounts = [count * units / scale for count in lots]
+def _scaled_units(units: Iterable[int], unit_digits: int, digits: int) -> list[str]:
+    scale, plainly = 10**unit_digits, f"%.{digits}f"
+    amounts = [count / scale for count in units]
     # Most are far from where rounding decides on the unit.
     return [
         plainly % amount

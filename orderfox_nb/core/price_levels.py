@@ -148,6 +148,8 @@ class PriceLevels:
                 edges = np.arange(first - 1, first + scanned) * row // tick + (1 - self._start)
             edges[0] = self._bound
             sums = np.add.reduceat(self._window[: edges[-1]], edges[:-1])
+            if scanned == limit == np.count_nonzero(sums):
+                return np.arange(first, first + limit), sums
             found = sums.nonzero()[0]
             if len(found) >= limit:
                 found = found[:limit]

@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final
 
-from orderfox_nb.core.formatting import (
-    MAX_PLAIN,
-    MIN_PLAIN,
-    format_amounts,
-    format_prices,
-    format_time,
-    format_volumes,
-)
+from orderfox_nb.core.formatting import MAX_PLAIN, MIN_PLAIN, format_amounts, format_prices, format_time
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.ladder import Ladder, row_price_units
+from orderfox_nb.core.number_columns import decimals, sums
 from orderfox_nb.views.contract import DepthInfo, OrderBookHead
 from orderfox_nb.views.stamp import Stamp, encode, number
 
@@ -68,54 +63,62 @@ def orderbook_update(
 
 def _sides(ladder: Ladder, instrument: Instrument) -> str:
     """Write both sides, bids best first and asks worst first, as what follows the other fields of the message."""
-    units = row_price_units(ladder, "bid") + row_price_units(ladder, "ask")[::-1]
+    bid_units, ask_units = row_price_units(ladder, "bid"), row_price_units(ladder, "ask")
+    units = bid_units + ask_units[::-1]
     if not units:
         return ',"bids":[],"asks":[]}'
     lots = ladder.bid_lots + ladder.ask_lots[::-1]
     cumulative = ladder.bid_cumulative + ladder.ask_cumulative[::-1]
-    scale, sizes, totals = instrument.size_scale, lots, cumulative
+    size_digits, sizes, totals = instrument.size_digits, lots, cumulative
     if (lot_units := instrument.lot_units) != 1:
         sizes, totals = [count * lot_units for count in lots], [count * lot_units for count in cumulative]
-    price, size = _decimals(units, ladder.price_digits), _decimals(sizes, instrument.size_digits)
-    total = _decimals(totals, instrument.size_digits)
+    most = max(totals)  # and no size is larger than its sum
+    price = decimals(units, ladder.price_digits, most=max(bid_units[:1] + ask_units[-1:]))
+    size = decimals(sizes, size_digits, most=most)
+    total, totals_read = sums(totals, size_digits, most=most)
     # What people read is the number itself, but where it is tiny or has a unit.
-    tiny = min(units) < MIN_PLAIN * 10**ladder.price_digits
+    tiny = _any_tiny(units, ladder.price_digits)
     prices_read = format_prices(units, ladder.price_digits) if tiny else price
-    tiny = min(sizes) < MIN_PLAIN * scale  # and no sum is smaller
-    sizes_read = format_amounts(lots, instrument) if tiny or max(sizes) >= MAX_PLAIN * scale else size
-    if not tiny and max(totals) < MAX_PLAIN * scale:
-        totals_read = [f"{count / scale:.2f}" for count in totals]
-    else:
-        totals_read = format_volumes(cumulative, instrument)
-    rows = [
-        f'{{"price":{price},"amount":{size},"cumulative":{total},"price_formatted":"{price_read}",'
-        f'"amount_formatted":"{size_read}","cumulative_formatted":"{total_read}"}}'
-        for price, size, total, price_read, size_read, total_read in zip(
-            price, size, total, prices_read, sizes_read, totals_read, strict=True
-        )
-    ]
-    bids = len(ladder.bid_keys)
-    return f',"bids":[{",".join(rows[:bids])}],"asks":[{",".join(rows[bids:])}]}}'
+    plain_end = int(MAX_PLAIN) * 10**size_digits
+    other = _any_tiny(sizes, size_digits) or (most >= plain_end and max(sizes) >= plain_end)
+    sizes_read = format_amounts(sizes, size_digits) if other else size
+    columns = (price, size, total, prices_read, sizes_read, totals_read)
+    return _rows(columns, bids=len(ladder.bid_keys), asks=len(ladder.ask_keys))
 
 
-def _decimals(units: list[int], digits: int) -> list[str]:
-    """Write exact decimals with all their digits."""
-    if not digits:
-        return encode(units)[1:-1].decode().split(",")
-    scale = 10**digits
-    if digits > _MAX_TABLE_DIGITS:
-        return [f"{count // scale}.{count % scale:0{digits}d}" for count in units]
-    tails = _tails(digits)
-    return [f"{count // scale}{tails[count % scale]}" for count in units]
+_ROW: Final = [
+    '"},{"price":',
+    "",
+    ',"amount":',
+    "",
+    ',"cumulative":',
+    "",
+    ',"price_formatted":"',
+    "",
+    '","amount_formatted":"',
+    "",
+    '","cumulative_formatted":"',
+    "",
+]
+"""A row after another row: what stands before each of its texts, and the places of the texts."""
 
 
-_MAX_TABLE_DIGITS = 3
+def _rows(columns: Sequence[list[str]], *, bids: int, asks: int) -> str:
+    """Join the texts of all rows, of which there is at least one, bids before asks."""
+    pieces = _ROW * (bids + asks)
+    for place, column in enumerate(columns):
+        pieces[2 * place + 1 :: len(_ROW)] = column
+    pieces.append('"}]}' if asks else '"}],"asks":[]}')
+    pieces[0] = ',"bids":[{"price":'
+    if asks:
+        pieces[bids * len(_ROW)] = ('"}],' if bids else ',"bids":[],') + '"asks":[{"price":'
+    return "".join(pieces)
 
 
-@lru_cache(maxsize=_MAX_TABLE_DIGITS)
-def _tails(digits: int) -> list[str]:
-    """Return what stands behind the whole part of a number: looking it up takes half the time of formatting a float."""
-    return [f".{part:0{digits}d}" for part in range(10**digits)]
+def _any_tiny(units: list[int], digits: int) -> bool:
+    """Return whether one of some positive numbers, in units of 10^-digits, is written with an exponent."""
+    least = MIN_PLAIN * 10**digits
+    return least > 1 and min(units) < least
 
 
 @lru_cache(maxsize=256)
