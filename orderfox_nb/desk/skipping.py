@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, Literal
 
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, Trade
+from orderfox_nb.recording.entries import records
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.minutes import MINUTE_US, MinuteBars
-from orderfox_nb.recording.reading import records
 
 Target = Literal["trade", "liquidation", "gap"]
 _MAX_MINUTES: Final = 30

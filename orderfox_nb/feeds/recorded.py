@@ -20,8 +20,9 @@ from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.past import Past, PastPage, Span, check_past, in_order, page_of
 from orderfox_nb.feeds.playhead import Playhead
+from orderfox_nb.recording.entries import Alive, JournalRecord, entries
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import Alive, Continuity, JournalRecord, StateAt, entries, state_at, states_at
+from orderfox_nb.recording.reading import Continuity, StateAt, state_at, states_at
 from orderfox_nb.recording.recording import Recording
 from orderfox_nb.recording.search import event_before
 

@@ -31,14 +31,7 @@ from orderfox_nb.market.frames import (
     trades_frame,
 )
 from orderfox_nb.market.held import HeldTopics
-from orderfox_nb.market.history import (
-    candles_history,
-    funding_history,
-    liquidations_history,
-    mark_history,
-    open_interest_history,
-    trades_history,
-)
+from orderfox_nb.market.history import HISTORIES, funding_history, mark_history, open_interest_history
 from orderfox_nb.market.trade_log import MAX_KEPT
 
 if TYPE_CHECKING:
@@ -134,7 +127,31 @@ class SymbolChannel(Generic[Item]):
             yield event
 
 
-class TradesChannel(SymbolChannel[Trade]):
+class RangedChannel(SymbolChannel[Item]):
+    """A channel whose past can be read by range."""
+
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return what happened in a range.
+
+        A bar belongs to the range by its open time, and the open bar is the last one. Liquidations are those that were
+        recorded, where the venue has no history of them.
+
+        Args:
+            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
+            end: The same; everything is before it. Now by default.
+
+        Returns:
+            The DataFrame with the columns of ``df``; ``attrs["coverage"]`` says what of the range is complete, where it
+            was read, and what is missing for which reason.
+
+        Raises:
+            BadValue: No time, a start in the future, or an end that is not after the start.
+            FeedError: The venue cannot be asked.
+        """
+        return HISTORIES[self.kind](self._ranges, self.topic, start, end)
+
+
+class TradesChannel(RangedChannel[Trade]):
     """Aggregate trades: ``df`` has the newest 1,000, ``async for trade in …`` yields new ones."""
 
     name = "trades"
@@ -161,25 +178,8 @@ class TradesChannel(SymbolChannel[Trade]):
         """Newest trades, oldest first, by time: id, price, size, aggressor, notional."""
         return trades_frame(*self._view())
 
-    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return the trades of a range.
 
-        Args:
-            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
-            end: The same; everything is before it. Now by default.
-
-        Returns:
-            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
-            missing for which reason.
-
-        Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start.
-            FeedError: The venue cannot be asked.
-        """
-        return trades_history(self._ranges, self.topic, start, end)
-
-
-class CandlesChannel(SymbolChannel[Candle]):
+class CandlesChannel(RangedChannel[Candle]):
     """Bars of one timeframe: ``df`` has the newest 1,500, ``async for candle in …`` yields the venue's updates."""
 
     name = "candles"
@@ -191,25 +191,8 @@ class CandlesChannel(SymbolChannel[Candle]):
         """Bars by open time: open, high, low, close, volume, quote_volume, taker_buy_volume, trades, closed."""
         return candles_frame(*self._view())
 
-    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return the bars that open in a range, the open one among them.
 
-        Args:
-            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
-            end: The same; everything is before it. Now by default.
-
-        Returns:
-            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
-            missing for which reason.
-
-        Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start.
-            FeedError: The venue cannot be asked.
-        """
-        return candles_history(self._ranges, self.topic, start, end)
-
-
-class LiquidationsChannel(SymbolChannel[Liquidation]):
+class LiquidationsChannel(RangedChannel[Liquidation]):
     """Liquidated orders: ``df`` has the newest 1,000; ``df.attrs`` says that the stream is sampled where it is."""
 
     name = "liquidations"
@@ -219,23 +202,6 @@ class LiquidationsChannel(SymbolChannel[Liquidation]):
     def df(self) -> pd.DataFrame:
         """Orders by time, oldest first: liquidated (long or short), side, price, size, notional."""
         return liquidations_frame(*self._view())
-
-    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return the liquidated orders of a range; what was recorded where the venue has no history of them.
-
-        Args:
-            start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
-            end: The same; everything is before it. Now by default.
-
-        Returns:
-            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
-            missing for which reason.
-
-        Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start.
-            FeedError: The venue cannot be asked.
-        """
-        return liquidations_history(self._ranges, self.topic, start, end)
 
 
 class BookChannel(SymbolChannel[Any]):

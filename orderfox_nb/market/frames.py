@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -35,7 +36,10 @@ def origin_attributes(origin: Origin) -> dict[str, Any]:
 
 
 def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return trades by time, oldest first; those of one time in the order in which the venue matched them."""
+    """Return trades by time, oldest first; those of one time in the order in which the venue matched them.
+
+    The frame takes over the arrays of columns that are given.
+    """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
     found = trades if isinstance(trades, TradeColumns) else trade_columns(trades)
@@ -44,10 +48,20 @@ def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, A
         "id": pd.array(found.id, dtype=pd.StringDtype("python", na_value=np.nan), copy=False),
         "price": found.price,
         "size": found.size,
-        "aggressor": pd.Categorical.from_codes(found.sell.view(np.int8), ["buy", "sell"]),
+        "aggressor": pd.Categorical.from_codes(found.sell.view(np.int8), dtype=_sides(), validate=False),
         "notional": found.price * found.size,
     }
-    return _by_time(columns, found.time_us, attributes)
+    # The columns are nobody else's: pandas takes them as they are, and does not gather the floats in one block.
+    frame = pd.DataFrame(columns, index=_times(found.time_us), copy=False)
+    _describe(frame, attributes)
+    return frame
+
+
+@cache
+def _sides() -> Any:
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    return pd.CategoricalDtype(["buy", "sell"])
 
 
 def candles_frame(bars: BarColumns, attributes: dict[str, Any]) -> pd.DataFrame:
@@ -235,10 +249,16 @@ def book_frame(view: BookLevels, attributes: dict[str, Any]) -> pd.DataFrame:
 def _by_time(columns: dict[str, Any], times_us: Any, attributes: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
-    times = np.asarray(times_us, np.int64).astype("datetime64[us]")
-    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(times, tz="UTC", name="time"))
+    frame = pd.DataFrame(columns, index=_times(times_us))
     _describe(frame, attributes)
     return frame
+
+
+def _times(times_us: Any) -> Any:
+    """Return microseconds as an index in UTC, which takes an array of whole numbers without copying it."""
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    return pd.DatetimeIndex(np.asarray(times_us, np.int64), dtype=pd.DatetimeTZDtype("us", "UTC"), name="time")
 
 
 class Moments(dict[str, Any]):

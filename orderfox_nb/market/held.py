@@ -17,7 +17,7 @@ from orderfox_nb.errors import FeedError
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.market.callbacks import Subscription
 from orderfox_nb.market.frames import origin_attributes
-from orderfox_nb.market.trade_log import TradeLog
+from orderfox_nb.market.trade_log import TradeColumns, TradeLog
 
 READY_S = 30.0
 
@@ -51,7 +51,8 @@ class HeldTopics:
                     topic.venue, f"{topic} was not open when the market was frozen: read it once before freeze()"
                 )
             view, attributes = self._frozen[topic]
-            return view, deepcopy(attributes)
+            # A DataFrame takes the columns as its own.
+            return view.copies() if isinstance(view, TradeColumns) else view, deepcopy(attributes)
         return self._engine.run(self._view(topic), timeout_s=READY_S * 2)
 
     def keep(self, topic: Topic, count: int) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
@@ -77,6 +77,13 @@ def open_interest_history(reader: RangeReader, topic: Topic, start: Moment, end:
     """Return the open contracts at the start of each period of a range."""
     return open_interest_frame(*_read(reader, topic, start, end, lambda events: _of(events, OpenInterest)))
 
+
+HISTORIES: Final[Mapping[type[Event], Callable[[RangeReader, Topic, Moment, Moment | None], pd.DataFrame]]] = {
+    Trade: trades_history,
+    Candle: candles_history,
+    Liquidation: liquidations_history,
+}
+"""By the event that is read by range, live and in a recording."""
 
 Rows = TypeVar("Rows")
 

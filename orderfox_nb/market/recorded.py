@@ -42,7 +42,7 @@ from orderfox_nb.market.frames import (
     origin_attributes,
     trades_frame,
 )
-from orderfox_nb.market.history import candles_history, liquidations_history, trades_history
+from orderfox_nb.market.history import HISTORIES
 from orderfox_nb.market.recorded_ranges import RecordingRanges
 from orderfox_nb.recording.recording import RecordedEvent, Recording, RecordingInfo
 from orderfox_nb.recording.recording import open_recording as open_files
@@ -121,6 +121,14 @@ class RecordedMarket:
     def events(self) -> Iterator[RecordedEvent]:
         """Return the events in the order of receipt; see ``Recording.events``."""
         return self.recording.events()
+
+    def seek(self, time: Moment) -> Iterator[RecordedEvent]:
+        """Return the events from a moment on, behind the state of that moment; see ``Recording.seek``.
+
+        Raises:
+            BadValue: No time, or one that is not recorded.
+        """
+        return self.recording.seek(time)
 
     def info(self) -> RecordingInfo:
         """Read the part once and return what is in it, with a digest that names the data."""
@@ -273,7 +281,21 @@ def _moment_us(event: Event) -> int:
     return event.open_us if isinstance(event, Candle) else event.time_us
 
 
-class RecordedTrades(RecordedChannel[Trade]):
+class RecordedRanged(RecordedChannel[Item]):
+    """A channel that can be read by range."""
+
+    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
+        """Return what was recorded in a range, of its complete parts alone; bars are the closed ones.
+
+        ``attrs["coverage"]`` says what of the range is complete; see the live channel's ``history``.
+
+        Raises:
+            BadValue: No time, or an end that is not after the start.
+        """
+        return HISTORIES[self._kind](RecordingRanges(self._recording), self.topic, start, end)
+
+
+class RecordedTrades(RecordedRanged[Trade]):
     """Aggregate trades."""
 
     @property
@@ -281,16 +303,8 @@ class RecordedTrades(RecordedChannel[Trade]):
         """Every trade of the part by time; of a whole recording also those that the venue sent for a start."""
         return trades_frame(*self._read())
 
-    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return the trades of a range, of its complete parts alone; see the live channel's ``history``.
 
-        Raises:
-            BadValue: No time, or an end that is not after the start.
-        """
-        return trades_history(RecordingRanges(self._recording), self.topic, start, end)
-
-
-class RecordedCandles(RecordedChannel[Candle]):
+class RecordedCandles(RecordedRanged[Candle]):
     """Bars of one timeframe, as the venue's klines had them last."""
 
     @property
@@ -302,16 +316,8 @@ class RecordedCandles(RecordedChannel[Candle]):
             ring.put(bar)
         return candles_frame(ring.columns(len(bars)), attributes)
 
-    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return the closed bars of a range, of its complete parts alone; see the live channel's ``history``.
 
-        Raises:
-            BadValue: No time, or an end that is not after the start.
-        """
-        return candles_history(RecordingRanges(self._recording), self.topic, start, end)
-
-
-class RecordedLiquidations(RecordedChannel[Liquidation]):
+class RecordedLiquidations(RecordedRanged[Liquidation]):
     """Liquidation orders."""
 
     @property
@@ -319,14 +325,6 @@ class RecordedLiquidations(RecordedChannel[Liquidation]):
         """Every order by time."""
         orders, attributes = self._read()
         return liquidations_frame(sorted(orders, key=lambda order: -order.time_us), attributes)
-
-    def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return the liquidated orders of a range, of its complete parts alone; see the live channel's ``history``.
-
-        Raises:
-            BadValue: No time, or an end that is not after the start.
-        """
-        return liquidations_history(RecordingRanges(self._recording), self.topic, start, end)
 
 
 class RecordedBook(RecordedChannel[Event]):

@@ -28,6 +28,10 @@ class TradeColumns(NamedTuple):
     sell: Array
     """Whether the taker sold."""
 
+    def copies(self) -> TradeColumns:
+        """Return the same in memory of its own."""
+        return TradeColumns(*(column.copy() for column in self))
+
 
 def trade_columns(trades: Iterable[Trade]) -> TradeColumns:
     """Return trades that are in the venue's order as columns by time."""

@@ -201,11 +201,17 @@ class RecordingFiles:
                 if line.startswith(b"H"):
                     heads.append(self._check_head(line))
                 elif line.startswith(b"T"):
-                    row = decode_row(line[1:])
+                    row = self._check_row(line)
                     declared.setdefault(row.index, Declared(row, number))
         # Another thread may be reading the old one.
         self.declared = declared
         return heads
+
+    def _check_row(self, line: bytes) -> TopicRow:
+        try:
+            return decode_row(line[1:])
+        except (ValueError, msgspec.DecodeError) as error:
+            raise RecordingError(self.folder, f"a journal that this version reads ({error})") from None
 
     def _check_head(self, line: bytes) -> FileHead:
         try:

@@ -9,8 +9,8 @@ from typing import Final, Literal
 import msgspec
 
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Gap, Liquidation, Status, Topic, Trade
+from orderfox_nb.recording.entries import records
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import records
 
 MINUTE_US: Final = 60_000_000
 MAX_MINUTES: Final = 1_440

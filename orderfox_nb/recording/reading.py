@@ -1,48 +1,21 @@
-"""Reads the lines of blocks as records, with what is missing between them announced in band."""
+"""Records as events, with every loss among them, and the state of topics at a moment."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from itertools import count
-from typing import Any, Final, Literal, NamedTuple, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
 from orderfox_nb.core.channels import fold_for
-from orderfox_nb.core.events import Event, Gap, Status, Topic, decode_event, is_restart
+from orderfox_nb.core.events import Event, Gap, Status, Topic, is_restart
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
-from orderfox_nb.recording.files import RecordingFiles, decode_row
-from orderfox_nb.recording.journal import TopicRow
+from orderfox_nb.recording.entries import Alive, JournalRecord, entries
+from orderfox_nb.recording.files import RecordingFiles
 
-Kind = Literal["event", "opened", "closed", "keyframe", "state", "lost"]
-_KINDS: Final[dict[bytes, Kind]] = {b"O": "opened", b"X": "closed", b"K": "keyframe"}
-new_tuple: Final[Any] = cast("Any", tuple).__new__
-"""Makes a named tuple in a third of the time."""
 _UNREAD: Final = "not recorded: nobody read it"
-
-
-class JournalRecord(NamedTuple):
-    """One thing that a recording says of a topic.
-
-    ``event`` was folded then; ``opened`` and ``closed`` are about the topic; ``keyframe`` begins a state whose events
-    (``state``) follow it; ``lost`` says that events are missing here, with a ``Gap``.
-    """
-
-    kind: Kind
-    row: TopicRow
-    seq: int
-    stamp_us: int
-    event: Event | None
-
-
-class Alive(NamedTuple):
-    """The end of a block: the recorder was at work up to the stamp."""
-
-    block: int
-    seq: int
-    stamp_us: int
 
 
 class StateAt(msgspec.Struct):
@@ -92,94 +65,6 @@ class StateAt(msgspec.Struct):
             events.append(status)
         # An open gap comes behind the status that would end it.
         return [*events, *gaps[-1:]]
-
-
-def records(
-    files: RecordingFiles, first: int = 0, last: int | None = None, *, indexes: Container[int] | None = None
-) -> Iterator[JournalRecord]:
-    """Read the records of blocks in order.
-
-    Args:
-        files: The recording.
-        first: The block to begin with.
-        last: The last block, by default that of the recording.
-        indexes: Read only these topics; all by default.
-    """
-    for entry in entries(files, first, last, indexes=indexes):
-        if isinstance(entry, JournalRecord):
-            yield entry
-
-
-def entries(  # noqa: PLR0912  (one branch a kind of line)
-    files: RecordingFiles,
-    first: int = 0,
-    last: int | None = None,
-    *,
-    indexes: Container[int] | None = None,
-    begins: Mapping[int, int] | None = None,
-) -> Iterator[JournalRecord | Alive]:
-    """Read blocks in order as ``records`` does, with the end of each.
-
-    ``indexes`` may change while the entries are read: each line is looked up when its turn comes. So may the recording
-    grow: a block that was found before the end of the one before it is read too. ``begins`` has for some indexes the
-    block before which nothing of them is read.
-    """
-    rows = {index: declared.row for index, declared in files.declared.items()}
-    open_now: set[int] = set()
-    seq = stamp_us = 0
-    expected: int | None = None
-    for number in count(first):
-        if number >= len(files.blocks) or (last is not None and number > last):
-            return
-        head = files.blocks[number].head
-        problem = "" if expected in {None, head.number} else "a part of the recording is missing"
-        expected = head.number + 1
-        lines: list[bytes] = []
-        try:
-            lines = files.lines(number)
-        except (ValueError, OSError) as error:
-            problem = f"a part of the recording cannot be read: {error}"
-        if problem:
-            time_us = stamp_us or head.stamp_us
-            yield from (_lost(rows[index], seq, time_us, problem) for index in sorted(open_now))
-        for line in lines:
-            code = line[:1]
-            if code == b"E":
-                # Nearly every line: what follows is what a replay costs.
-                index_text, seq_text, stamp_text, text = line.split(b" ", 3)
-                index = int(index_text[1:])
-                if (indexes is None or index in indexes) and not (begins and number < begins.get(index, 0)):
-                    seq, stamp_us = int(seq_text), int(stamp_text)
-                    yield new_tuple(JournalRecord, ("event", rows[index], seq, stamp_us, decode_event(text)))
-                    open_now.add(index)
-                continue
-            if code == b"H":
-                continue
-            if code == b"T":
-                row = decode_row(line[1:])
-                rows[row.index] = row
-                continue
-            if code == b"A":
-                seq, stamp_us = map(int, line[1:].split(b" "))
-                yield Alive(number, seq, stamp_us)
-                continue
-            end = line.index(b" ")
-            index = int(line[1:end])
-            if (indexes is not None and index not in indexes) or (begins and number < begins.get(index, 0)):
-                continue
-            if code == b"P":
-                yield JournalRecord("state", rows[index], seq, stamp_us, decode_event(line[end:]))
-                continue
-            seq, stamp_us = map(int, line[end + 1 :].split(b" "))
-            yield JournalRecord(_KINDS[code], rows[index], seq, stamp_us, None)
-            if code != b"X":
-                open_now.add(index)
-            else:
-                open_now.discard(index)
-
-
-def _lost(row: TopicRow, seq: int, time_us: int, reason: str) -> JournalRecord:
-    return JournalRecord("lost", row, seq, time_us, Gap(symbol=row.topic.symbol, time_us=time_us, reason=reason))
 
 
 class Continuity:

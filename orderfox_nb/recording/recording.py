@@ -18,8 +18,9 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue
+from orderfox_nb.recording.entries import Events, JournalRecord, batches, new_tuple
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import Continuity, JournalRecord, StateAt, entries, new_tuple, state_at
+from orderfox_nb.recording.reading import Continuity, StateAt, state_at, states_at
 
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?")
 
@@ -178,7 +179,8 @@ class Recording:
         start_us = self.start_us if start is None else self.moment_us(start)
         end_us = self.end_us if end is None else self.moment_us(end)
         if end_us <= start_us:
-            raise BadValue("end", end, "a time after the start")
+            name, value = ("start", start) if end is None else ("end", end)
+            raise BadValue(name, value, "a start that is before the end")
         return Recording(
             self.files,
             start_us=max(start_us, self.start_us),
@@ -222,16 +224,30 @@ class Recording:
         have the ``seq`` of the event before them.
         """
         if self.start_us > self.files.head.created_us:
-            for topic in self.topics:
-                yield from self._prelude(topic)
+            yield from self._prelude()
         yield from self._events()
 
-    def _prelude(self, topic: Topic) -> Iterator[RecordedEvent]:
-        state = state_at(self.files, topic, self.start_us - 1)
-        if state is None or not state.open:
-            return
-        for event in state.prelude():
-            yield RecordedEvent(state.seq, self.start_us, topic, event)
+    def seek(self, time: Moment) -> Iterator[RecordedEvent]:
+        """Return the events from a moment on, as ``events`` does: the state of then comes first.
+
+        The state is read from the last keyframe of each topic on, which is at most five minutes earlier.
+
+        Raises:
+            BadValue: No time, or one that is not in the part.
+        """
+        at_us = self.moment_us(time)
+        if not self.start_us <= at_us < self.end_us:
+            first, last = (datetime.fromtimestamp(us / 1e6, UTC) for us in (self.start_us, self.end_us))
+            raise BadValue("time", time, f"one from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")
+        return self.between(at_us).events()
+
+    def _prelude(self) -> Iterator[RecordedEvent]:
+        """Yield the state of the part's beginning."""
+        states = states_at(self.files, self.topics, self.start_us - 1)
+        for topic in self.topics:
+            if (state := states.get(topic)) is not None and state.open:
+                for event in state.prelude():
+                    yield RecordedEvent(state.seq, self.start_us, topic, event)
 
     def _events(self) -> Iterator[RecordedEvent]:
         first = self.files.block_at(self.start_us)
@@ -239,16 +255,18 @@ class Recording:
         indexes = {index for index, (row, _) in self.files.declared.items() if self._has(row.topic)}
         continuity = Continuity(index for index in indexes if self.files.declared[index].block >= first)
         start_us, end_us = self.start_us, self.end_us
-        for record in entries(self.files, first, last, indexes=indexes):
-            if type(record) is not JournalRecord:
-                continue
-            kind, row, seq, stamp_us, event = record
-            if stamp_us >= end_us:
-                return
-            if kind != "event":
-                event = continuity.event(record)
-            if event is not None and stamp_us >= start_us:
-                yield new_tuple(RecordedEvent, (seq, stamp_us, row.topic, event))
+        for found in batches(self.files, first, last, indexes=indexes):
+            if type(found) is Events:
+                topics = {index: row.topic for index, row in found.rows.items()}
+                for index, seq, stamp_us, event in found.events:
+                    if start_us <= stamp_us < end_us:
+                        yield new_tuple(RecordedEvent, (seq, stamp_us, topics[index], event))
+            elif type(found) is JournalRecord:
+                if found.stamp_us >= end_us:
+                    return
+                event = continuity.event(found)
+                if event is not None and found.stamp_us >= start_us:
+                    yield new_tuple(RecordedEvent, (found.seq, found.stamp_us, found.row.topic, event))
 
     def state(self, topic: Topic, at: Moment | None = None) -> StateAt | None:
         """Return a topic's fold as it was at a moment, by default at the end of the part.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final, NamedTuple
 
+from orderfox_nb.recording.entries import records
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import records
 
 _MAX_BLOCKS: Final = 3_600
 """Blocks that are read for one search: an hour."""

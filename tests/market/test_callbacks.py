@@ -166,7 +166,13 @@ def test_more_trades_than_the_tape_has_are_kept_when_asked(market: Market, feed:
     assert len(trades.keep(1_500).df) == 1_500
     with market.freeze():
         send(market, feed, TRADES, trade(NOW_US + 10**6, 10**6))
+        changed = trades.df
+        changed.loc[:, "price"] = 0.0
         assert trades.df["id"].iloc[-1] == "2000"
+        assert (trades.df["price"] > 0).all()
+    changed = trades.df
+    changed.iloc[:, 1] = 0.0
+    assert (trades.df["price"] > 0).all()
     # The stream ends and is opened again, with what its venue sends for a start.
     feed.preludes[TRADES] = [*(trade(NOW_US + number, number) for number in range(1_990, 2_010)), live(NOW_US)]
     market._engine.run(_fail(feed))
