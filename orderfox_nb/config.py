@@ -39,7 +39,9 @@ class Settings(BaseSettings):
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
     liquidation_api_base_url: str = Field("", alias="LIQUIDATION_API_BASE_URL")
     database_url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
-    """May hold a password."""
+    """Where bots are stored, SQLite in the data directory when empty. May hold a password."""
+    max_bots: int = Field(1000, alias="ORDERFOX_MAX_BOTS", ge=1, le=100_000)
+    """Bots that can be stored."""
     max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
     max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
     max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
@@ -87,7 +89,7 @@ class Settings(BaseSettings):
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""
     data_dir: Path = Field(default_factory=lambda: user_data_path("orderfox_nb"), alias="ORDERFOX_DATA_DIR")
-    """Where the last known symbol list and the recordings are kept (and later the database)."""
+    """Where the last known symbol list, the recordings and the database are kept."""
 
     @field_validator(
         "binance_ws_base_url",
@@ -103,6 +105,14 @@ class Settings(BaseSettings):
         if value and not re.match(r"(https?|wss?)://[^/\s]+", value):
             raise ValueError("expected a URL such as https://host")
         return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_parses(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if text and not re.match(r"sqlite(\+aiosqlite)?:///.|postgres(ql)?(\+asyncpg)?://[^/]", text):
+            raise ValueError("expected sqlite:///path/to/file, or postgresql://user:password@host/database")
+        return SecretStr(text)
 
     @field_validator("recording", "history")
     @classmethod

@@ -5,10 +5,14 @@ OrderFoxError
 ├── InputError                what a caller asked for cannot be answered
 │   ├── BadValue              a value outside its range (HTTP 400)
 │   ├── UnknownSymbol         no such symbol; carries suggestions (HTTP 404)
+│   ├── UnknownBot            no such bot (HTTP 404)
+│   ├── BodyMismatch          a body that does not fit its schema (HTTP 422)
+│   ├── TooManyBots           as many bots as may be stored (HTTP 400)
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
 ├── RecordingError            a recording that cannot be read: names the file
+├── DatabaseUnavailable       the database of bots does not answer (HTTP 503)
 ├── MissingExtra              a library that is not installed: names the extra
 ├── ForkedProcess             a market that belongs to the process this one was forked from
 ├── TooManyFrames             a client, or all of them, that reads too many different frames (close code 1013)
@@ -113,6 +117,33 @@ class UnknownSymbol(InputError):
         return text
 
 
+class UnknownBot(InputError):
+    """No such bot."""
+
+    def __init__(self, bot_id: str) -> None:
+        super().__init__(bot_id)
+        self.bot_id = bot_id
+
+    def __str__(self) -> str:
+        shown = self.bot_id if len(self.bot_id) <= 40 else self.bot_id[:39] + "…"
+        return f"Bot {shown} not found: GET /api/v1/bots lists those there are"
+
+
+class BodyMismatch(InputError):
+    """A body that does not fit its schema; the text names the field."""
+
+
+class TooManyBots(InputError):
+    """As many bots as may be stored."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"There are {self.limit} bots, as many as ORDERFOX_MAX_BOTS allows: delete one first"
+
+
 class ClientLimited(InputError):
     """A client that has asked for more of the venue's past than one of them may.
 
@@ -167,6 +198,17 @@ class RecordingError(OrderFoxError):
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}"
+
+
+class DatabaseUnavailable(OrderFoxError):
+    """The database of bots does not answer; market data does not need it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The database of bots is not available: {self.reason}"
 
 
 class MissingExtra(OrderFoxError):

@@ -12,6 +12,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import settings
 
+from tests.postgresql import Cluster, binaries
+
 # The same examples on every run, and no time limit for each: machines are shared.
 settings.register_profile("full", derandomize=True, database=None, deadline=None)
 settings.register_profile("quick", settings.get_profile("full"), max_examples=15)
@@ -54,6 +56,15 @@ def missing(tool: str, reason: str) -> NoReturn:
     if tool in os.environ.get("ORDERFOX_REQUIRE", "").split(","):
         pytest.fail(f"{reason}, and ORDERFOX_REQUIRE asks for {tool}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A private PostgreSQL server, without whose programs a test is skipped."""
+    programs = binaries() or missing("postgresql", "PostgreSQL is not installed: tests of the store there need initdb")
+    cluster = Cluster(programs)
+    yield cluster
+    cluster.end()
 
 
 @pytest.fixture(scope="session")
