@@ -8,6 +8,7 @@ OrderFoxError
 │   ├── UnknownBot            no such bot (HTTP 404)
 │   ├── BodyMismatch          a body that does not fit its schema (HTTP 422)
 │   ├── TooManyBots           as many bots as may be stored (HTTP 400)
+│   ├── LiveTradingRefused    an order or a bot that is not on paper (HTTP 400)
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
@@ -142,6 +143,13 @@ class TooManyBots(InputError):
 
     def __str__(self) -> str:
         return f"There are {self.limit} bots, as many as ORDERFOX_MAX_BOTS allows: delete one first"
+
+
+class LiveTradingRefused(InputError):
+    """An order or a bot that is not on paper."""
+
+    def __str__(self) -> str:
+        return "This server trades on paper only: it has no connection to a real account. Leave isPaperTrading true"
 
 
 class ClientLimited(InputError):

@@ -28,6 +28,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["integer", "number", "string", "boolean"] = "string"
     description: str = ""
     default: Any = None
+    required: bool = False
+    """Whether a query without it is refused, for the description."""
     low: int | None = None
     above: int | None = None
     """Exclusive bound of a number, for the description: its ``check`` applies it exactly."""

@@ -10,6 +10,7 @@ import msgspec
 
 from orderfox_nb import __version__
 from orderfox_nb.desk.parameters import Parameter
+from orderfox_nb.server.operations import Operation
 from orderfox_nb.views.contract import ErrorAnswer
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -17,11 +18,12 @@ _ERRORS: Final = {
     "400": "A value that cannot be used",
     "401": "No token where one is needed",
     "403": "Not allowed",
-    "404": "No such symbol or route",
+    "404": "No such symbol, bot or route",
     "405": "Not this method",
     "413": "A body that is too large",
+    "422": "A body that does not fit its schema",
     "429": "Too many writes: retry after Retry-After seconds",
-    "503": "The venue cannot be reached",
+    "503": "The venue or the database cannot be reached",
 }
 _ABOUT: Final = """Market data of crypto perpetuals: symbols, order book, trades, candles, liquidations.
 
@@ -50,13 +52,17 @@ def document(
         set_by: Parameters of a handler that the server's settings decide.
     """
     routes = list(routes)
-    models = [handler.model for _, handler in routes if handler.model is not None]
+    operations = [operation for _, handler in routes for operation in handler.operations().values()]
+    models = [model for one in operations for model in (one.model, one.body) if model is not None]
     schemas, components = msgspec.json.schema_components([ErrorAnswer, *models], ref_template=_REFERENCE)
     answers = dict(zip([ErrorAnswer, *(str(model) for model in models)], schemas, strict=True))
     paths: dict[str, Any] = {}
     for pattern, handler in routes:
         path = readable(pattern, handler.path)
-        paths[path] = {handler.method: _operation(handler, set_by.get(handler, ()), answers)}
+        paths[path] = {
+            method: _operation(method, operation, handler, set_by.get(handler, ()), answers)
+            for method, operation in handler.operations().items()
+        }
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -91,26 +97,37 @@ def readable(pattern: str, parameters: Iterable[Parameter]) -> str:
     return path.format(*("{" + rule.name + "}" for rule in parameters))
 
 
-def _operation(handler: Any, set_by: Sequence[Parameter], answers: dict[Any, Any]) -> dict[str, Any]:
+def _operation(
+    method: str, described: Operation, handler: Any, set_by: Sequence[Parameter], answers: dict[Any, Any]
+) -> dict[str, Any]:
     error = answers[ErrorAnswer]
     content: dict[str, Any]
-    if handler.model is None:
-        content = {handler.content: {"schema": {"type": "string" if "text" in handler.content else "object"}}}
+    if described.model is None:
+        content = {described.content: {"schema": {"type": "string" if "text" in described.content else "object"}}}
     else:
-        content = {"application/json": {"schema": answers[str(handler.model)]}}
-    responses: dict[str, Any] = {"200": {"description": "The answer", "content": content}}
-    if handler.headers:
-        texts = {name: {"description": about, "schema": {"type": "string"}} for name, about in handler.headers.items()}
-        responses["200"]["headers"] = texts
+        content = {"application/json": {"schema": answers[str(described.model)]}}
+    answer: dict[str, Any] = {"description": "The answer"}
+    if described.status != 204:
+        answer["content"] = content
+    if described.headers:
+        answer["headers"] = {
+            name: {"description": about, "schema": {"type": "string"}} for name, about in described.headers.items()
+        }
+    responses: dict[str, Any] = {str(described.status): answer}
     for status, description in _ERRORS.items():
-        responses[status] = {"description": description, "content": {"application/json": {"schema": error}}}
+        if status != "422" or described.body is not None:
+            responses[status] = {"description": description, "content": {"application/json": {"schema": error}}}
+    parameters = (*handler.path, *set_by, *described.query, *handler.shared)
     operation: dict[str, Any] = {
-        "operationId": handler.route,
-        "summary": (handler.__doc__ or "").split("\n", 1)[0],
-        "parameters": [parameter_schema(rule) for rule in (*handler.path, *set_by, *handler.query, *handler.shared)],
+        "operationId": described.name,
+        "summary": described.summary,
+        "parameters": [parameter_schema(rule) for rule in parameters],
         "responses": responses,
     }
-    if handler.method != "get":
+    if described.body is not None:
+        schema = answers[str(described.body)]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if method != "get":
         operation["security"] = [{"token": []}]
     return operation
 
@@ -134,7 +151,7 @@ def parameter_schema(rule: Parameter) -> dict[str, Any]:
     return {
         "name": rule.name,
         "in": rule.place,
-        "required": rule.place == "path",
+        "required": rule.place == "path" or rule.required,
         "description": description,
         "schema": schema,
         **({"example": rule.example} if rule.example is not None else {}),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.server.base_url import base_pattern
-from orderfox_nb.server.handlers import docs, history, live, market, streams, system
+from orderfox_nb.server.handlers import bot_rows, bots, docs, history, live, market, streams, system, trading
 from orderfox_nb.server.handlers.base import NoRoute
 from orderfox_nb.server.handlers.symbol_socket import SymbolSocket, stream_socket
 from orderfox_nb.server.service import DeskService
@@ -33,6 +33,17 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (rf"/api/v1/mark/{_SYMBOL}", history.MarkRoute),
     (rf"/api/v1/past/{_SYMBOL}", history.PastRoute),
     (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumeRoute),
+    (r"/api/v1/bots", bots.BotsRoute),
+    (r"/api/v1/bots/health", bots.BotsHealthRoute),
+    (r"/api/v1/bots/symbols/active", bots.ActiveSymbolsRoute),
+    (r"/api/v1/bots/symbols/stats", bots.SymbolStatsRoute),
+    (rf"/api/v1/bots/symbols/{_SYMBOL}", bots.SymbolBotsRoute),
+    (r"/api/v1/bots/([^/]+)", bots.BotRoute),
+    (r"/api/v1/bots/([^/]+)/status", bots.BotStatusRoute),
+    (r"/api/v1/bots/([^/]+)/orders", bot_rows.BotOrdersRoute),
+    (r"/api/v1/bots/([^/]+)/fills", bot_rows.BotFillsRoute),
+    (r"/api/v1/bots/([^/]+)/equity", bot_rows.BotEquityRoute),
+    (r"/api/v1/set_trading_mode", trading.TradingModeRoute),
 ]
 
 SOCKETS: Final[list[tuple[str, type[Any]]]] = [

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
+from orderfox_nb.desk.store.store import Store
 from orderfox_nb.errors import SettingError
 from orderfox_nb.feeds.charges import Charge
 from orderfox_nb.lifecycle import Service
@@ -98,6 +99,9 @@ class DeskService:
         self.now_s: Callable[[], float] = time.monotonic
         """Measures every rate."""
         self.writes = RateLimit(burst=20, per_s=2, now_s=lambda: self.now_s())  # noqa: PLW0108  (it may be replaced)
+        self.bot_writes = RateLimit(burst=500, per_s=100, now_s=lambda: self.now_s())  # noqa: PLW0108  (as above)
+        """Bots are changed in the database, which costs no venue anything."""
+        self.store = Store(self.settings)
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,
             loopback_limited=loopback_limited,
@@ -216,7 +220,7 @@ class DeskService:
             _, late = await asyncio.wait(waits, timeout=0.5)
             for wait in late:
                 wait.cancel()
-        await self._service.stop()
+        await asyncio.gather(self._service.stop(), self.store.close())
 
     @asynccontextmanager
     async def _opened(self, open_: Callable[[Settings], AbstractAsyncContextManager[Desks]]) -> AsyncGenerator[Desks]:

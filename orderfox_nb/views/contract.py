@@ -110,7 +110,9 @@ class HealthAnswer(msgspec.Struct, kw_only=True):
     venues: Sequence[VenueHealth]
     """The venues of the source, the one that is meant where none is named first; none before the first request."""
     topics: Sequence[TopicHealth]
-    database: str = "none"
+    database: Literal["none", "healthy", "unavailable"] = "none"
+    """Where bots are stored; ``none`` before the first question. Market data does not need it."""
+    database_problem: str = ""
     exchange_calls: int
     recording: RecordingHealth = RecordingHealth()
     problem: str

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import pytest
@@ -19,6 +19,8 @@ from tests.server.conftest import TOKEN, Child, Serve, Served, until
 
 pytestmark = pytest.mark.server
 
+BOT = "00000000-0000-4000-8000-000000000000"
+"""Stands for the id of a bot that there is."""
 READS = [
     "api/v1/health",
     "api/v1/metrics",
@@ -35,11 +37,39 @@ READS = [
     "api/v1/open-interest/BTCUSDT?interval=1h",
     "api/v1/mark/BTCUSDT",
     "api/v1/past/BTCUSDT?channel=trades&start_us=0&end_us=1",
+    "api/v1/bots",
+    "api/v1/bots/health",
+    "api/v1/bots/symbols/active",
+    "api/v1/bots/symbols/stats",
+    "api/v1/bots/symbols/BTCUSDT",
+    f"api/v1/bots/{BOT}",
+    f"api/v1/bots/{BOT}/orders",
+    f"api/v1/bots/{BOT}/fills",
+    f"api/v1/bots/{BOT}/equity",
     "api/v1/docs",
     "api/v1/docs/start.js",
     "api/v1/docs/swagger-ui.css",
 ]
-WRITES = ["api/v1/refresh-symbols"]
+
+
+class Write(NamedTuple):
+    """A request that changes something, and its status where it is allowed."""
+
+    method: str
+    path: str
+    status: int = 200
+    body: Any = None
+
+
+WRITES = [
+    Write("POST", "api/v1/refresh-symbols"),
+    Write("POST", "api/v1/bots", 201, {"name": "of anybody", "symbol": "BTCUSDT"}),
+    Write("PATCH", f"api/v1/bots/{BOT}", 200, {"name": "renamed"}),
+    Write("PATCH", f"api/v1/bots/{BOT}/status?is_active=true"),
+    Write("DELETE", f"api/v1/bots/{BOT}", 204),
+    Write("POST", "api/v1/set_trading_mode", 200, {"mode": "paper"}),
+]
+WRITTEN = list(dict.fromkeys(write.path for write in WRITES))
 STREAMS = [
     "api/v1/ws/orderbook/BTCUSDT",
     "api/v1/ws/orderbook?symbol=BTCUSDT",
@@ -143,9 +173,15 @@ async def handshake(url: str, headers: dict[str, str]) -> int:
 
 
 def test_table_has_every_route_and_every_situation() -> None:
-    paths = ["/" + path.partition("?")[0] for path in (*READS, *WRITES, *STREAMS)]
+    paths = ["/" + path.partition("?")[0] for path in (*READS, *WRITTEN, *STREAMS)]
     for pattern, _ in (*REST, *sockets(), *PAGES):
         assert any(re.fullmatch(pattern, path) for path in paths), f"{pattern} is not in the table"
+    for pattern, handler in REST:
+        for method in handler.operations().keys() - {"get"}:
+            assert any(
+                write.method == method.upper() and re.fullmatch(pattern, "/" + write.path.partition("?")[0])
+                for write in WRITES
+            ), f"{method} {pattern} is not in the table"
     assert [pattern for pattern, _ in (*TOP_LEVEL, *CATCH_ALL)] == ["/health", "/metrics", "/docs", "/api/v1(?:/.*)?"]
     kinds = {kind for kind, _ in TABLE}
     assert set(TABLE) == {(kind, situation) for kind in kinds for situation in SITUATIONS}
@@ -154,12 +190,21 @@ def test_table_has_every_route_and_every_situation() -> None:
 @pytest.mark.parametrize(("kind", "situation"), TABLE)
 async def test_every_route_admits_only_whom_it_should(address: str, kind: str, situation: str) -> None:
     headers, expected = SITUATIONS[situation], TABLE[kind, situation]
-    found: dict[str, int] = {}
+    found: dict[tuple[str, str], int] = {}
+    wanted = {("GET", path): expected.read for path in READS}
+    wanted |= {
+        (write.method, write.path): write.status if expected.write == 200 else expected.write for write in WRITES
+    }
+    async with ClientSession(headers=RIGHT) as session:
+        made = WRITES[1]
+        async with session.request(made.method, address + made.path, json=made.body) as response:
+            bot = (await response.json())["id"]
+    bodies = {(write.method, write.path): write.body for write in WRITES}
     async with ClientSession(headers=headers, cookie_jar=CookieJar(unsafe=True)) as session:
-        for path in (*READS, *WRITES):
-            method = "POST" if path in WRITES else "GET"
-            async with session.request(method, address + path, allow_redirects=False) as response:
-                found[path] = response.status
+        for method, path in wanted:
+            where, body = address + path.replace(BOT, bot), bodies.get((method, path))
+            async with session.request(method, where, json=body, allow_redirects=False) as response:
+                found[method, path] = response.status
                 assert response.headers["X-Request-ID"], path
                 allowed = response.headers.get("Access-Control-Allow-Origin")
                 assert allowed == (FRIEND if headers.get("Origin") == FRIEND else None), path
@@ -167,14 +212,9 @@ async def test_every_route_admits_only_whom_it_should(address: str, kind: str, s
                 if response.status >= 400:
                     answer = await response.json()
                     assert answer == {"detail": answer["detail"], "status_code": response.status}
-    streams = await asyncio.gather(*(handshake("ws" + address[4:] + path, headers) for path in STREAMS))
-    found.update(zip(STREAMS, streams, strict=True))
-    wanted = {
-        **dict.fromkeys(READS, expected.read),
-        **dict.fromkeys(WRITES, expected.write),
-        **dict.fromkeys(STREAMS, expected.socket),
-    }
     assert found == wanted
+    streams = await asyncio.gather(*(handshake("ws" + address[4:] + path, headers) for path in STREAMS))
+    assert dict(zip(STREAMS, streams, strict=True)) == dict.fromkeys(STREAMS, expected.socket)
 
 
 @pytest.mark.parametrize("kind", ["extension"])
@@ -188,7 +228,7 @@ async def test_login_by_cookie_reads_and_writes_only_with_the_page_s_own_word(ad
         cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
         assert "_xsrf" in cookies
         for headers, status in (({}, 403), ({"X-XSRFToken": "made up"}, 403), ({"X-XSRFToken": cookies["_xsrf"]}, 200)):
-            async with session.post(address + WRITES[0], headers=headers) as response:
+            async with session.post(address + WRITES[0].path, headers=headers) as response:
                 assert response.status == status, headers
         sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
         for path in STREAMS:
@@ -200,7 +240,7 @@ async def test_login_by_cookie_reads_and_writes_only_with_the_page_s_own_word(ad
 @pytest.mark.parametrize("kind", ["serve", "extension", "public extension"])
 async def test_preflight_answers_listed_origins_and_no_others(address: str, kind: str) -> None:
     async with ClientSession() as session:
-        for path in (*READS, *WRITES):
+        for path in (*READS, *WRITTEN):
             for origin in (FRIEND, STRANGER):
                 headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
                 async with session.options(address + path, headers=headers) as response:
@@ -259,7 +299,7 @@ async def test_secrets_are_in_no_answer_and_in_no_log(serve: Serve, caplog: pyte
         async with ClientSession(headers=RIGHT) as session:
             for path in (
                 *READS,
-                *WRITES,
+                *WRITTEN,
                 "api/v1/nothing",
                 "api/v1/orderbook/NOPE",
                 "api/v1/orderbook/BTCUSDT?limit=0",

@@ -312,8 +312,12 @@ async def test_document_names_every_route_and_its_parameters(server: Served) -> 
     assert [rule["name"] for rule in parameters] == ["symbol", "timeframe", "limit", "start_time", "end_time", "venue"]
     assert document["paths"]["/api/v1/refresh-symbols"]["post"]["security"] == [{"token": []}]
     for pattern, handler in REST:
-        for operation in document["paths"][readable(pattern, handler.path)].values():
-            assert operation["summary"], pattern
+        described = document["paths"][readable(pattern, handler.path)]
+        assert described.keys() == handler.operations().keys()
+        assert {name.upper() for name in described} | {"HEAD"} == {*handler.allowed(), "HEAD"}, pattern
+        assert all(operation["summary"] for operation in described.values()), pattern
+    names = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert len(names) == len(set(names))
 
 
 def test_fuzzer_finds_nothing_wrong_with_the_routes(dashboard: tuple[Child, str], tmp_path: Path) -> None:

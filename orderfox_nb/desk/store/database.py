@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -166,6 +167,7 @@ def _revision(connection: Connection) -> str | None:
 def _engine(url: URL, settings: Settings) -> AsyncEngine:
     # Parameters are the users' texts, and have no place in an error or a log.
     options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": CONNECT_S}
+    options |= {"json_serializer": _json_text, "json_deserializer": msgspec.json.decode}
     if url.get_backend_name() == "sqlite":
         if not settings.database_url.get_secret_value():
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -185,6 +187,10 @@ def _engine(url: URL, settings: Settings) -> AsyncEngine:
         )
     except ModuleNotFoundError:
         raise MissingExtra("asyncpg", "postgres") from None
+
+
+def _json_text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _connected(connection: Any, _record: object) -> None:

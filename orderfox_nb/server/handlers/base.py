@@ -22,30 +22,35 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
 
 from orderfox_nb.errors import (
-    BadValue,
+    BodyMismatch,
     ClientLimited,
+    DatabaseUnavailable,
     FeedError,
     InputError,
+    MissingExtra,
     OrderFoxError,
     RateLimited,
     SettingError,
+    UnknownBot,
     UnknownSymbol,
 )
 from orderfox_nb.feeds.charges import charging
 from orderfox_nb.server.limits import MAX_REQUESTS
+from orderfox_nb.server.operations import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from orderfox_nb.desk.desk import Desk
     from orderfox_nb.desk.parameters import Parameter
+    from orderfox_nb.server.limits import RateLimit
     from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger("orderfox_nb.server.requests")
 
 AUTH_RESOURCE: Final = "orderfox"
 MAX_BODY: Final = 16_384
-"""No route needs a body. What is sent is held until it has ended, for every connection of a client at once."""
+"""Bodies are small. What is sent is held until it has ended, for every connection of a client at once."""
 _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Of an answer that is data, and may quote what was asked."""
 _READS: Final = ("GET", "HEAD")
@@ -74,16 +79,21 @@ class RequestRefused(web.HTTPError):
 def refusal(error: OrderFoxError) -> RequestRefused:
     """Choose the status of an error of ours."""
     match error:
-        case UnknownSymbol():
-            return RequestRefused(404, str(error))
         case ClientLimited():
             return RequestRefused(429, str(error), retry_after_s=error.retry_after_s)
         case RateLimited():
             return RequestRefused(503, str(error), retry_after_s=error.retry_after_s)
-        case BadValue() | InputError():
-            return RequestRefused(400, str(error))
-        case FeedError() | SettingError():
+        case FeedError() | SettingError() | DatabaseUnavailable() | MissingExtra():
             return RequestRefused(503, str(error))
+        case InputError():
+            status = (
+                404
+                if isinstance(error, UnknownSymbol | UnknownBot)
+                else 422
+                if isinstance(error, BodyMismatch)
+                else 400
+            )
+            return RequestRefused(status, str(error))
         case _:
             return RequestRefused(503, "The desk cannot answer now")
 
@@ -129,7 +139,7 @@ class MarketHandler(JupyterHandler):
             return
         await self._admit(method)
         client = self.request.remote_ip or ""
-        if method not in _READS and (wait_s := self.service.writes.wait_s(client)):
+        if method not in _READS and (wait_s := self.write_rate.wait_s(client)):
             raise RequestRefused(429, "Too many writes: wait a little", retry_after_s=wait_s)
         if method in _READS and self._limited and (wait_s := self.service.reads.wait_s(client)):
             raise RequestRefused(429, f"At most {self.service.reads.per_s} requests a second", retry_after_s=wait_s)
@@ -162,6 +172,11 @@ class MarketHandler(JupyterHandler):
                 self.authorizer.is_authorized(self, user, action, self.auth_resource)
             ):
                 raise RequestRefused(403, _DETAILS[403])
+
+    @property
+    def write_rate(self) -> RateLimit:
+        """What limits the writes of a client here."""
+        return self.service.writes
 
     @property
     def _limited(self) -> bool:
@@ -264,19 +279,35 @@ class RestHandler(MarketHandler):
     headers: ClassVar[Mapping[str, str]] = {}
     """What the answer carries beside its body, and what each means."""
 
-    async def _answered(self, *args: str) -> None:
+    @classmethod
+    def operations(cls) -> Mapping[str, Operation]:
+        """Return what each method of the route does, by its name in lower case."""
+        only = Operation(
+            name=cls.route,
+            summary=(cls.__doc__ or "").split("\n", 1)[0],
+            model=cls.model,
+            content=cls.content,
+            headers=cls.headers,
+            query=cls.query,
+        )
+        return {cls.method: only}
+
+    async def _answered(self, *args: str, by: Callable[..., Awaitable[bytes]] | None = None) -> None:
         service = self.service
         if service.requests >= MAX_REQUESTS:
             raise RequestRefused(503, "This server has too many requests under way: try again", retry_after_s=1)
         service.requests += 1
         try:
             with charging(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
-                text = await self.answer(*args)
+                text = await (by or self.answer)(*args)
         except OrderFoxError as error:
             raise refusal(error) from error
         finally:
             service.requests -= 1
-        self.write_json(text)
+        if self.get_status() == 204:
+            self.finish()
+        else:
+            self.write_json(text)
 
     async def desk(self) -> Desk:
         """Return the desk of the venue that is asked about, the first one where none is.

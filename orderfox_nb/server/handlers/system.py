@@ -37,7 +37,7 @@ class HealthRoute(ReadHandler):
                 recording=RecordingHealth(state="idle" if self.service.settings.recording_bytes else "off")
             )
         answer = HealthAnswer(
-            status=found.status,
+            status="degraded" if self.service.store.state == "unavailable" else found.status,
             timestamp=time.time_ns() // 1_000_000,
             version=__version__,
             source=self.service.settings.source,
@@ -46,6 +46,8 @@ class HealthRoute(ReadHandler):
             topics=found.topics,
             recording=found.recording,
             exchange_calls=desks.exchange_calls if desks is not None else 0,
+            database=self.service.store.state,
+            database_problem=self.service.store.problem,
         )
         if not found.working:
             self.set_status(503)

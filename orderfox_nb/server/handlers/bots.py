@@ -1,0 +1,301 @@
+"""The REST routes of bots: created, read, changed, deleted and counted."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from orderfox_nb.core.symbols import canonical
+from orderfox_nb.desk.parameters import SYMBOL, Parameter, limit
+from orderfox_nb.desk.store.answers import bot_answer
+from orderfox_nb.desk.store.records import BotRecord
+from orderfox_nb.desk.strategies import check_strategy
+from orderfox_nb.errors import BadValue, LiveTradingRefused, UnknownBot
+from orderfox_nb.server.bodies import read_body
+from orderfox_nb.server.handlers.base import RestHandler
+from orderfox_nb.server.operations import Operation
+from orderfox_nb.views.bot_contract import (
+    BotAnswer,
+    BotChanges,
+    BotCounts,
+    BotPage,
+    BotService,
+    BotsHealth,
+    NewBot,
+)
+
+if TYPE_CHECKING:
+    from orderfox_nb.desk.store.bots import BotTable
+    from orderfox_nb.server.limits import RateLimit
+
+NOT_RUN: Final = "This server stores bots and does not run them"
+BOT_ID: Final = Parameter(
+    name="id", place="path", description="Id of a bot", example="0e8f7a52-8b7e-4d0a-9c1d-0a3a9a1f6b11"
+)
+PAGE: Final = Parameter(
+    name="page", kind="integer", default=1, low=1, high=1_000_000, description="Page, the first is 1"
+)
+PAGE_SIZE: Final = limit(50, 100, "Bots of a page", name="page_size")
+IS_ACTIVE: Final = Parameter(name="is_active", kind="boolean", required=True, description="Whether it should run")
+ACTIVE_ONLY: Final = Parameter(name="active_only", kind="boolean", default=False, description="Only active bots")
+
+
+class BotHandler(RestHandler):
+    """A route of bots: what it writes is limited more generously than what costs a venue something."""
+
+    @property
+    def write_rate(self) -> RateLimit:
+        return self.service.bot_writes
+
+    async def bots(self) -> BotTable:
+        """Return the table of bots.
+
+        Raises:
+            DatabaseUnavailable: The database cannot be opened.
+        """
+        return await self.service.store.bots()
+
+    def value(self, rule: Parameter) -> Any:
+        """Check a parameter of the query.
+
+        Raises:
+            BadValue: It cannot be used.
+        """
+        return rule.read(self.get_query_argument(rule.name, None))
+
+    def described(self, record: BotRecord) -> BotAnswer:
+        """Return a bot with what it does at present."""
+        return bot_answer(record, running=False, note=NOT_RUN if record.is_active else "")
+
+    def described_all(self, records: Sequence[BotRecord]) -> list[BotAnswer]:
+        """Return bots with what they do at present."""
+        return [self.described(record) for record in records]
+
+    async def found(self, bot_id: str) -> BotRecord:
+        """Return the bot of a path.
+
+        Raises:
+            UnknownBot: There is none of this id.
+        """
+        return await (await self.bots()).get(identity(bot_id))
+
+    async def market(self, symbol: str, venue: str | None) -> dict[str, str]:
+        """Return the columns that say where a bot trades.
+
+        Raises:
+            UnknownSymbol: The venue does not list the symbol.
+            BadValue: No such venue.
+        """
+        desk = await self.service.desk(venue)
+        return {"venue": desk.venue, "symbol": (await desk.catalogue.resolve(symbol)).instrument.symbol}
+
+
+class BotsRoute(BotHandler):
+    """Bots, newest first."""
+
+    route = "bots"
+
+    @classmethod
+    def operations(cls) -> Mapping[str, Operation]:
+        return {
+            "get": Operation(name="bots", summary="Bots, newest first", model=BotPage, query=(PAGE, PAGE_SIZE)),
+            "post": Operation(name="create-bot", summary="Create a bot", model=BotAnswer, body=NewBot, status=201),
+        }
+
+    async def get(self) -> None:
+        await self._answered(by=self.listed)
+
+    head = get
+
+    async def post(self) -> None:
+        await self._answered(by=self.created)
+
+    async def listed(self) -> bytes:
+        """Return a page of bots."""
+        page, size = self.value(PAGE), self.value(PAGE_SIZE)
+        rows, total = await (await self.bots()).page(page, size)
+        return msgspec.json.encode(BotPage(bots=self.described_all(rows), total=total, page=page, page_size=size))
+
+    async def created(self) -> bytes:
+        """Create a bot."""
+        given = read_body(self.request.body, NewBot)
+        check_mode(given.is_paper_trading)
+        if given.strategy is not None:
+            check_strategy(given.strategy)
+        values = {name: getattr(given, name) for name in ("description", "is_active", "is_paper_trading")}
+        values |= {"name": given.name.strip(), "strategy": given.strategy, "params": given.params}
+        # Before the venue is asked for the symbol: a database that is broken is the shorter answer.
+        bots = await self.bots()
+        values |= await self.market(given.symbol, given.venue)
+        record = await bots.create(values)
+        self.set_status(201)
+        return msgspec.json.encode(self.described(record))
+
+
+class BotRoute(BotHandler):
+    """One bot."""
+
+    route = "bot"
+    path = (BOT_ID,)
+
+    @classmethod
+    def operations(cls) -> Mapping[str, Operation]:
+        return {
+            "get": Operation(name="bot", summary="A bot", model=BotAnswer),
+            "patch": Operation(name="change-bot", summary="Change a bot", model=BotAnswer, body=BotChanges),
+            "delete": Operation(name="delete-bot", summary="Delete a bot with its orders and fills", status=204),
+        }
+
+    async def get(self, bot_id: str) -> None:
+        await self._answered(bot_id, by=self.one)
+
+    head = get
+
+    async def patch(self, bot_id: str) -> None:
+        await self._answered(bot_id, by=self.changed)
+
+    async def delete(self, bot_id: str) -> None:
+        await self._answered(bot_id, by=self.deleted)
+
+    async def one(self, bot_id: str) -> bytes:
+        """Return a bot."""
+        return msgspec.json.encode(self.described(await self.found(bot_id)))
+
+    async def changed(self, bot_id: str) -> bytes:
+        """Change a bot."""
+        given = read_body(self.request.body, BotChanges)
+        before = await self.found(bot_id)
+        changes = {name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
+        check_mode(changes.get("is_paper_trading", True))
+        if changes.get("strategy") is not None:
+            check_strategy(changes["strategy"])
+        if "name" in changes:
+            changes["name"] = changes["name"].strip()
+        if "symbol" in changes or "venue" in changes:
+            changes |= await self.market(changes.get("symbol", before.symbol), changes.get("venue", before.venue))
+        if not changes:
+            return msgspec.json.encode(self.described(before))
+        return msgspec.json.encode(self.described(await (await self.bots()).change(before.id, changes)))
+
+    async def deleted(self, bot_id: str) -> bytes:
+        """Delete a bot."""
+        await (await self.bots()).delete(identity(bot_id))
+        self.set_status(204)
+        return b""
+
+
+class BotStatusRoute(BotHandler):
+    """Start or stop a bot."""
+
+    route = "bot-status"
+    path = (BOT_ID,)
+    query = (IS_ACTIVE,)
+    method = "patch"
+    model = BotAnswer
+
+    async def patch(self, bot_id: str) -> None:
+        await self._answered(bot_id)
+
+    async def answer(self, *args: str) -> bytes:
+        active = self.value(IS_ACTIVE)
+        if active is None:
+            raise BadValue("is_active", "", "true or false")
+        record = await (await self.bots()).change(identity(args[0]), {"is_active": active})
+        return msgspec.json.encode(self.described(record))
+
+
+class BotReadHandler(BotHandler):
+    """A route of bots that is only read."""
+
+    async def get(self, *args: str) -> None:
+        await self._answered(*args)
+
+    head = get
+
+
+class BotsHealthRoute(BotReadHandler):
+    """Whether bots can be stored, and how many there are."""
+
+    route = "bots-health"
+    model = BotsHealth
+
+    async def answer(self, *_args: str) -> bytes:
+        counts = await (await self.bots()).counts()
+        totals = BotService(
+            bots=sum(row.total for row in counts),
+            active=sum(row.active for row in counts),
+            running=0,
+            symbols_tracked=len(counts),
+        )
+        store = self.service.store
+        answer = BotsHealth(
+            status="healthy", timestamp=time.time_ns() // 1_000_000, database=store.state, bot_service=totals
+        )
+        return msgspec.json.encode(answer)
+
+
+class ActiveSymbolsRoute(BotReadHandler):
+    """Symbols that have an active bot, in alphabetical order."""
+
+    route = "bot-symbols-active"
+    model = list[str]
+
+    async def answer(self, *_args: str) -> bytes:
+        return msgspec.json.encode([row.symbol for row in await (await self.bots()).counts() if row.active])
+
+
+class SymbolStatsRoute(BotReadHandler):
+    """How many bots each symbol has, in alphabetical order."""
+
+    route = "bot-symbols-stats"
+    model = list[BotCounts]
+
+    async def answer(self, *_args: str) -> bytes:
+        counts = await (await self.bots()).counts()
+        rows = [BotCounts(symbol=row.symbol, total_count=row.total, active_count=row.active) for row in counts]
+        return msgspec.json.encode(rows)
+
+
+class SymbolBotsRoute(BotReadHandler):
+    """The bots of a symbol, newest first."""
+
+    route = "bot-symbol"
+    path = (SYMBOL,)
+    query = (ACTIVE_ONLY,)
+    model = list[BotAnswer]
+
+    async def answer(self, *args: str) -> bytes:
+        active_only = self.value(ACTIVE_ONLY)
+        bots = await self.bots()
+        found = await bots.of_symbol(canonical(args[0]), active_only=active_only)
+        if not found:
+            symbol = (await self.market(args[0], None))["symbol"]
+            found = await bots.of_symbol(symbol, active_only=active_only)
+        return msgspec.json.encode(self.described_all(found))
+
+
+def identity(text: str) -> str:
+    """Return the id of a path as it is stored.
+
+    Raises:
+        UnknownBot: No bot can have it.
+    """
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise UnknownBot(text) from None
+
+
+def check_mode(paper: bool) -> None:
+    """Check that a bot trades on paper.
+
+    Raises:
+        LiveTradingRefused: It does not.
+    """
+    if not paper:
+        raise LiveTradingRefused

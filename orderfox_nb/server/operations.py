@@ -1,0 +1,26 @@
+"""What one method of a route does, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from orderfox_nb.desk.parameters import Parameter
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of a route."""
+
+    name: str
+    """Unique among all operations."""
+    summary: str
+    model: Any = None
+    """Type of the answer; None where it has no structure, or no body."""
+    body: Any = None
+    """Type of the request's body, None for none."""
+    status: int = 200
+    content: str = "application/json"
+    headers: Mapping[str, str] = {}
+    query: Sequence[Parameter] = ()

@@ -1,0 +1,164 @@
+"""Bodies and answers of the routes for bots, and the answers made of what is stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+BotName: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$")
+]
+Description: TypeAlias = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
+StrategyName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
+SymbolText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
+Params: TypeAlias = dict[str, Any]
+
+
+class NewBot(msgspec.Struct, kw_only=True, rename="camel"):
+    """A bot to create."""
+
+    name: BotName
+    symbol: SymbolText
+    is_active: bool = True
+    is_paper_trading: bool = True
+    description: Description | None = None
+    strategy: StrategyName | None = None
+    """Name of an installed strategy; without one the bot only watches its symbol."""
+    params: Params = {}
+    """Parameters of the strategy; those left out have their defaults."""
+    venue: str | None = None
+    """One of the server's venues, the first where it is not given."""
+
+
+class BotChanges(msgspec.Struct, kw_only=True, rename="camel"):
+    """What is to change of a bot."""
+
+    name: BotName | UnsetType = UNSET
+    symbol: SymbolText | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+    is_paper_trading: bool | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+    strategy: StrategyName | UnsetType | None = UNSET
+    params: Params | UnsetType = UNSET
+    venue: str | UnsetType = UNSET
+
+
+class BotAnswer(msgspec.Struct, kw_only=True, rename="camel"):
+    """A bot."""
+
+    id: str
+    name: str
+    venue: str
+    symbol: str
+    is_active: bool
+    """Whether it should run."""
+    is_paper_trading: bool
+    description: str | None
+    strategy: str | None
+    params: Params
+    created_at: datetime
+    updated_at: datetime
+    running: bool
+    """Whether it trades at present."""
+    note: str
+    """Why it does not run although it is active; empty otherwise."""
+
+
+class BotPage(msgspec.Struct, kw_only=True, rename="camel"):
+    """A page of bots, newest first."""
+
+    bots: list[BotAnswer]
+    total: int
+    page: int
+    page_size: int
+
+
+class BotCounts(msgspec.Struct, kw_only=True, rename="camel"):
+    """How many bots a symbol has."""
+
+    symbol: str
+    total_count: int
+    active_count: int
+
+
+class BotService(msgspec.Struct, kw_only=True):
+    """Counts of the stored bots."""
+
+    bots: int
+    active: int
+    running: int
+    symbols_tracked: int
+
+
+class BotsHealth(msgspec.Struct, kw_only=True):
+    """Whether bots can be stored."""
+
+    status: Literal["healthy"]
+    timestamp: int
+    database: str
+    bot_service: BotService
+
+
+class BotOrder(msgspec.Struct, kw_only=True, rename="camel"):
+    """An order of a bot; prices and sizes are decimal strings."""
+
+    number: int
+    timestamp: int
+    updated: int
+    side: Literal["buy", "sell"]
+    type: str
+    price: str | None
+    trigger_price: str | None
+    amount: str
+    filled: str
+    time_in_force: str
+    reduce_only: bool
+    state: str
+    code: int | None
+    """The venue's, where it rejected the order."""
+    reason: str
+
+
+class BotFill(msgspec.Struct, kw_only=True, rename="camel"):
+    """A part of an order that was traded; numbers of money are decimal strings."""
+
+    number: int
+    order: int
+    timestamp: int
+    side: Literal["buy", "sell"]
+    price: str
+    amount: str
+    fee: str
+    maker: bool
+    liquidation: bool
+
+
+class BotEquity(msgspec.Struct, kw_only=True, rename="camel"):
+    """What a bot's account was worth at a moment, as decimal strings."""
+
+    timestamp: int
+    equity: str
+    cash: str
+    position: str
+
+
+class TradingMode(msgspec.Struct, kw_only=True):
+    """Which account orders go to."""
+
+    mode: Annotated[str, Meta(max_length=20)]
+
+
+class TradingModeSet(msgspec.Struct, kw_only=True):
+    """The trading mode in force."""
+
+    mode: Literal["paper"]
+    message: str
+    status: Literal["success"] = "success"
+
+
+def utc(time_us: int) -> datetime:
+    """Return a time with its zone."""
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
