@@ -35,9 +35,9 @@ class Cluster:
         self._as: dict[str, Any] = {}
         if os.getuid() == 0:
             # PostgreSQL refuses to run as root.
-            nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            ordinary = pwd.getpwnam("nobody")
+            os.chown(self.folder, ordinary.pw_uid, ordinary.pw_gid)
+            self._as = {"user": ordinary.pw_uid, "group": ordinary.pw_gid, "extra_groups": []}
         self.folder.chmod(0o755)
         data = self.folder / "data"
         command = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]

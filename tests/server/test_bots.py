@@ -194,7 +194,7 @@ async def test_rows_of_a_bot_come_in_pages(server: Served) -> None:
     rows = SessionRows(
         orders=[order(n) for n in many], fills=[fill(n) for n in many], equity=[equity(n * 1_000) for n in many]
     )
-    await (await server.service.store.ledger()).save(number, rows)
+    await (await server.service.store.history()).save(number, rows)
     kinds = {"orders": bot_contract.BotOrder, "fills": bot_contract.BotFill, "equity": bot_contract.BotEquity}
     for what, kind in kinds.items():
         found: list[Any] = []

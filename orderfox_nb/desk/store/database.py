@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from orderfox_nb.config import Settings
 from orderfox_nb.desk.store.tables import VERSION_TABLE
-from orderfox_nb.desk.store.writer import Work, Writer
+from orderfox_nb.desk.store.writer import DatabaseWriter, Work
 from orderfox_nb.errors import DatabaseUnavailable, MissingExtra, OrderFoxError
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Database:
         writer: Running.
     """
 
-    def __init__(self, engine: AsyncEngine, writer: Writer) -> None:
+    def __init__(self, engine: AsyncEngine, writer: DatabaseWriter) -> None:
         self._engine = engine
         self._writer = writer
         self.report: Callable[[DatabaseUnavailable | None], None] = lambda _: None
@@ -126,7 +126,7 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
                 revision = await connection.run_sync(_revision)
             if revision != REVISIONS[-1]:
                 await migrate(writing)
-        async with Writer(writing) as writer:
+        async with DatabaseWriter(writing) as writer:
             _log.info("database=open kind=%s", url.get_backend_name())
             yield Database(engine, writer)
     finally:
@@ -173,7 +173,7 @@ def _engine(url: URL, settings: Settings) -> AsyncEngine:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(url, pool_size=3, max_overflow=0, **options)
         event.listen(engine.sync_engine, "connect", _connected)
-        event.listen(engine.sync_engine, "begin", _begun)
+        event.listen(engine.sync_engine, "begin", _started)
         return engine
     try:
         return create_async_engine(
@@ -202,6 +202,6 @@ def _connected(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begun(connection: Connection) -> None:
+def _started(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -16,9 +16,9 @@ from orderfox_nb.errors import DatabaseUnavailable
 from orderfox_nb.lifecycle import Service
 
 if TYPE_CHECKING:
+    from orderfox_nb.desk.store.bot_history import BotHistory
     from orderfox_nb.desk.store.bots import BotTable
     from orderfox_nb.desk.store.database import Database
-    from orderfox_nb.desk.store.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 
@@ -70,16 +70,16 @@ class Store:
 
         return BotTable(database, self._clock, max_bots=self._settings.max_bots)
 
-    async def ledger(self) -> Ledger:
+    async def history(self) -> BotHistory:
         """Return the orders, fills and equity of bots.
 
         Raises:
             DatabaseUnavailable: The database cannot be opened.
         """
         database = await self._database()
-        from orderfox_nb.desk.store.ledger import Ledger  # noqa: PLC0415  (it imports SQLAlchemy)
+        from orderfox_nb.desk.store.bot_history import BotHistory  # noqa: PLC0415  (it imports SQLAlchemy)
 
-        return Ledger(database, self._clock)
+        return BotHistory(database, self._clock)
 
     async def close(self) -> None:
         """Write what waits, and close; safe to call twice."""

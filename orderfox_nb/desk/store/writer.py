@@ -28,7 +28,7 @@ class _Job(msgspec.Struct):
     done: asyncio.Future[Any]
 
 
-class Writer:
+class DatabaseWriter:
     """Runs pieces of work one after the other, as many as wait in one transaction, each in a savepoint of its own.
 
     Args:

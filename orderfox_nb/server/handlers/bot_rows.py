@@ -59,7 +59,7 @@ class BotOrdersRoute(BotRowsHandler):
     async def answer(self, *args: str) -> bytes:
         count, before = self.value(ROWS), self.value(BEFORE)
         number = (await self.found(args[0])).number
-        found = await (await self.service.store.ledger()).orders(number, limit=count, before=before)
+        found = await (await self.service.store.history()).orders(number, limit=count, before=before)
         return self.page([order_answer(row) for row in found], count, before=found[-1].number if found else 0)
 
 
@@ -72,7 +72,7 @@ class BotFillsRoute(BotRowsHandler):
     async def answer(self, *args: str) -> bytes:
         count, before = self.value(ROWS), self.value(BEFORE)
         number = (await self.found(args[0])).number
-        found = await (await self.service.store.ledger()).fills(number, limit=count, before=before)
+        found = await (await self.service.store.history()).fills(number, limit=count, before=before)
         return self.page([fill_answer(row) for row in found], count, before=found[-1].number if found else 0)
 
 
@@ -86,7 +86,7 @@ class BotEquityRoute(BotRowsHandler):
     async def answer(self, *args: str) -> bytes:
         count, (start_ms, end_ms) = self.value(MOMENTS), (self.value(rule) for rule in EQUITY_RANGE)
         number = (await self.found(args[0])).number
-        found = await (await self.service.store.ledger()).equity(
+        found = await (await self.service.store.history()).equity(
             number,
             limit=count,
             start_us=None if start_ms is None else start_ms * 1_000,

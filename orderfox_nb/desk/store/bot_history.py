@@ -23,7 +23,7 @@ MAX_KEPT: Final = 200_000
 PRUNED_EVERY: Final = 1_000
 
 
-class Ledger:
+class BotHistory:
     """The rows of every bot.
 
     Args:
