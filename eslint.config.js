@@ -2,7 +2,6 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
-  { ignores: [".*/"] }, // environments and caches have scripts of others
   js.configs.recommended,
   {
     files: ["tests/js/**/*.js"],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from orderfox_nb import errors, widgets
+    from orderfox_nb.bots.strategy import Strategy
     from orderfox_nb.market.connection import Market
     from orderfox_nb.market.recorded import RecordedMarket
     from orderfox_nb.widgets import (
@@ -39,6 +40,7 @@ __all__ = [
     "OrderBook",
     "QualityBadge",
     "Rewind",
+    "Strategy",
     "SymbolPicker",
     "Tape",
     "__version__",
@@ -59,6 +61,8 @@ def __getattr__(name: str) -> Any:
     # Offered by completion, loaded on first use.
     if name in {"errors", "widgets"}:
         return import_module(f"orderfox_nb.{name}")
+    if name == "Strategy":
+        return import_module("orderfox_nb.bots.strategy").Strategy
     if name in __all__:
         return getattr(import_module("orderfox_nb.widgets"), name)
     raise AttributeError(f"module 'orderfox_nb' has no attribute {name!r}")

@@ -32,6 +32,7 @@ RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 ONLY = {
     "sim": frozenset({"core", "lifecycle", "clock", "errors"}),
     "recording": frozenset({"core", "errors"}),
+    "bots": frozenset({"core", "analytics", "errors"}),
     "views": frozenset({"core", "analytics", "feeds", "errors"}),
     "config": frozenset({"errors"}),
     "clock": frozenset({"errors"}),
@@ -41,13 +42,15 @@ ONLY = {
 # Within a part: a folder that others of it build on imports none of those.
 BELOW = {"feeds/venue": ("feeds.binance", "feeds.binance_spot", "feeds.embedded", "feeds.sources", "feeds.remote")}
 
-PURE = frozenset({"core", "analytics", "views"})
+PURE = frozenset({"core", "analytics", "views", "bots"})
 PURE_MODULES = frozenset(
     {"__future__", "abc", "base64", "bisect", "calendar", "collections", "copy", "dataclasses", "datetime", "decimal"}
     | {"difflib", "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "msgspec"}
     | {"numpy", "operator", "re", "statistics", "string", "struct", "textwrap", "types", "typing", "unicodedata"}
     | {"urllib.parse", "zlib", "zoneinfo"}
 )
+# A bot shows where in its owner's code an error is, and reads the annotations of a class.
+PURE_BESIDE = {"bots": frozenset({"traceback", "pathlib", "inspect"})}
 IMPURE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__"})
 IMPURE_METHODS = frozenset({"now", "utcnow", "today"})
 
@@ -142,7 +145,8 @@ def wrong(part: str, module: str) -> str:
     """Return why a part may not import a module, empty if it may."""
     top, _, rest = module.partition(".")
     if top != PACKAGE:
-        impure = part in PURE and top not in PURE_MODULES and module not in PURE_MODULES
+        known = PURE_MODULES | PURE_BESIDE.get(part, frozenset())
+        impure = part in PURE and top not in known and module not in known
         return f"{part} may not import {module}" if impure or top in FOREIGN.get(part, ()) else ""
     target = rest.partition(".")[0]
     # What remains without a layer is a name of the package itself, such as its version.

@@ -23,8 +23,10 @@ NAMES = re.compile(
     r"\b(?:\w*_)?(?:MOST|LEAST|LONGEST)(?:_\w*)?\b|\b\w*(?:Teller|FramePress|Troubles|Wishes)\w*\b"
     r"|\b_*(?:\w+_)?(?:told|tells?|unwant|begun|doubt(?:s|ed|ful)?|nobody|somebody)(?:_\w+)?\b"
 )
-# A venue's words for its channels are its dialect's, and a frame names the topics that it is made of.
+# A venue's words for its channels are its dialect's, a frame names the topics that it is made of, and a strategy those
+# that it reads.
 CHANNEL_LISTS = {
+    "bots/strategy.py",
     "core/channels.py",
     "desk/streams/ticker.py",
     "feeds/binance/dialect.py",

@@ -14,6 +14,7 @@ from orderfox_nb.bots.paper.matching import Matching
 from orderfox_nb.bots.paper.prices import VenuePrices
 from orderfox_nb.bots.paper.resting import PaperOrder
 from orderfox_nb.bots.paper.triggers import PaperTrigger
+from orderfox_nb.core.book import BookSide
 from orderfox_nb.core.events import Trade
 from orderfox_nb.errors import BadValue
 
@@ -39,6 +40,9 @@ class _KeptState(msgspec.Struct, frozen=True, kw_only=True):
     orders: list[_KeptOrder]
     trade: Trade | None
     mark: str | None
+    taken: dict[BookSide, dict[int, int]]
+    interrupted: bool
+    lost: bool
 
 
 class KeptVenue(NamedTuple):
@@ -48,6 +52,10 @@ class KeptVenue(NamedTuple):
     lapses: int
     requeued: int
     update_id: int
+    taken: dict[BookSide, dict[int, int]]
+    """What own orders took from the book of then."""
+    interrupted: bool
+    lost: bool
 
 
 def keep(
@@ -55,7 +63,7 @@ def keep(
     arrivals: Arrivals,
     prices: VenuePrices,
     held: Sequence[tuple[PaperOrder, bool]],
-    counts: tuple[int, int],
+    counts: tuple[int, int, bool, bool],
 ) -> dict[str, Any]:
     """Return the state as builtins."""
     orders = [_kept(order, "resting") for order in matching.orders.values()]
@@ -69,6 +77,9 @@ def keep(
         orders=orders,
         trade=prices.trade,
         mark=None if prices.mark is None else str(prices.mark),
+        taken=matching.market.taken,
+        interrupted=counts[2],
+        lost=counts[3],
     )
     return msgspec.to_builtins(state)
 
@@ -97,7 +108,7 @@ def restore(state: dict[str, Any], matching: Matching, arrivals: Arrivals, price
             held.append((order, each.place == "triggered"))
     prices.trade = kept.trade
     prices.mark = None if kept.mark is None else Decimal(kept.mark)
-    return KeptVenue(held, kept.lapses, kept.requeued, kept.update_id)
+    return KeptVenue(held, kept.lapses, kept.requeued, kept.update_id, kept.taken, kept.interrupted, kept.lost)
 
 
 def _kept(order: PaperOrder, place: _Place, extreme: int | None = None) -> _KeptOrder:

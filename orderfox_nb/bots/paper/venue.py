@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from orderfox_nb.bots.orders import Fill, OrderReport, OrderRequest, Rejection
@@ -66,8 +67,8 @@ class PaperVenue:
         self._live = False
         self._lost = False
         """Whether something is missing since the queues were right."""
-        self._resumes_at = -1
-        """Update id of the book with which restored queues go on."""
+        self._kept: KeptVenue | None = None
+        """What continues if the next snapshot of the book is that of then."""
 
     @property
     def reducible(self) -> Reducible:
@@ -189,10 +190,15 @@ class PaperVenue:
         """Return reports and fills since the last call, in order."""
         return self._outbox.drain()
 
+    def prelude(self) -> Sequence[Event]:
+        """Return the events that rebuild the book; a venue that applies them after ``restore`` continues exactly."""
+        return self._market.book.prelude()
+
     def snapshot(self) -> dict[str, Any]:
         """Return the orders and what they depend on, as builtins; the book is not part of it."""
         held = [(order, triggered) for order, triggered in self._held.values()]
-        return keep(self._matching, self._arrivals, self._prices, held, (self.lapses, self.requeued))
+        counts = self.lapses, self.requeued, self._interrupted, self._lost
+        return keep(self._matching, self._arrivals, self._prices, held, counts)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot, in a venue without orders.
@@ -205,8 +211,8 @@ class PaperVenue:
         """
         kept: KeptVenue = restore(state, self._matching, self._arrivals, self._prices)
         self._held = {order.number: (order, triggered) for order, triggered in kept.held}
-        self.lapses, self.requeued, self._resumes_at = kept.lapses, kept.requeued, kept.update_id
-        self._lost = True
+        self.lapses, self.requeued, self._kept = kept.lapses, kept.requeued, kept
+        self._interrupted, self._lost = kept.interrupted, True
 
     def _apply_trade(self, trade: Trade) -> None:
         self._prices.trade = trade
@@ -230,16 +236,18 @@ class PaperVenue:
 
     def _apply_snapshot(self, snapshot: BookSnapshot) -> None:
         book = self._market.book
-        resumes = snapshot.update_id == self._resumes_at
+        kept, self._kept = self._kept, None
+        resumes = kept is not None and snapshot.update_id == kept.update_id
         continues = book.synced and snapshot.update_id == book.update_id
         try:
             self._market.apply(snapshot)
         except EventError:
             if snapshot.symbol != self.instrument.symbol:
                 raise
-        self._resumes_at = -1
+        if kept is not None and resumes:
+            self._market.taken = kept.taken
         if resumes or (continues and not self._lost):
-            self._lost = False
+            self._lost = kept is not None and kept.lost
             self._matching.read_levels()
         else:
             # Also without a gap before it, a snapshot of another moment says that something is missing.

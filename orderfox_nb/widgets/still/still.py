@@ -7,18 +7,14 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from orderfox_nb.widgets.still.market import HEAD
 from orderfox_nb.widgets.still.svg import Colours, Drawing, colours_of, document, group, rect, text, time_text
-
-if TYPE_CHECKING:
-    from orderfox_nb.engine import Engine
 
 _SETTLE_S: Final = 10.0
 """How long a topic that was just opened may take to be live; after that its state is shown as it is."""
@@ -91,17 +87,8 @@ Fetch = Callable[..., dict[str, Any]]
 """``fetch(symbol, stream, venue=…, **parameters)`` gives a full frame of docs/live.md."""
 
 
-def fetch_frame(
-    symbol: str, stream: str, *, venue: str = "", engine: Engine | None = None, **parameters: object
-) -> dict[str, Any]:
+def fetch_frame(symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
     """Return one full frame of what the live widgets show, from a venue of the kernel's server or source.
-
-    Args:
-        symbol: Of the venue.
-        stream: Of docs/live.md.
-        venue: The first one for none.
-        engine: Whose venue it is, that of the kernel's server or source by default.
-        **parameters: Of the stream.
 
     Raises:
         OrderFoxError: It cannot be had.
@@ -111,7 +98,7 @@ def fetch_frame(
     from orderfox_nb.desk.streams.registry import parse_key  # noqa: PLC0415
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
-    engine = engine or shared_engine(load_settings())
+    engine = shared_engine(load_settings())
     desk = engine.desks.of(venue)
     query = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
     key = parse_key(f"{desk.venue}/{symbol}/{stream}{'?' if query else ''}{query}")
@@ -140,12 +127,12 @@ def fetch_frame(
     return engine.run(first(), timeout_s=2 * _SETTLE_S)
 
 
-def origin_text(venue: str = "", engine: Engine | None = None) -> str:
+def origin_text(venue: str = "") -> str:
     """Return the origin of a venue's data in unambiguous words."""
     from orderfox_nb.config import load_settings  # noqa: PLC0415
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
-    origin = (engine or shared_engine(load_settings())).desks.of(venue).origin
+    origin = shared_engine(load_settings()).desks.of(venue).origin
     kinds = ["SIMULATED"] * origin.simulated + ["RECORDED"] * origin.recorded
     return ", ".join(kinds) or origin.venue.upper()
 
@@ -153,20 +140,11 @@ def origin_text(venue: str = "", engine: Engine | None = None) -> str:
 class Sketch:
     """What a widget draws itself with: the colours of a theme, and the frames of its market."""
 
-    def __init__(
-        self,
-        *,
-        theme: str = "dark",
-        palette: str = "standard",
-        engine: Engine | None = None,
-        fetch: Fetch | None = None,
-    ) -> None:
+    def __init__(self, *, theme: str = "dark", palette: str = "standard", fetch: Fetch = fetch_frame) -> None:
         self.colours: Colours = colours_of(theme, palette)
         self.time_ms = 0.0
         """Of the newest frame."""
-        self._engine = engine
-        self._is_given = fetch is not None
-        self._fetch: Fetch = fetch or partial(fetch_frame, engine=engine)
+        self._fetch = fetch
 
     def frame(self, symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
         """Return one full frame of a venue, of the first one for none.
@@ -185,7 +163,7 @@ class Sketch:
 
         Another server's source is known once it has answered: what it invents must not be called remote.
         """
-        return "SIMULATED" if self._is_given else origin_text(venue, self._engine)
+        return origin_text(venue) if self._fetch is fetch_frame else "SIMULATED"
 
 
 class Drawn(Protocol):
