@@ -43,6 +43,10 @@ class Bars:
         latest = history.last_trade(start_us)
         self._last_close = latest.price if latest is not None else int(history.minutes(0, start_us)[0, OPEN])
         self._minute = flat_bar(start_us - start_us % MINUTE_US, self._last_close)
+        self._changed = False
+        """Whether the minute in progress differs from the history."""
+        self._kept: dict[int, list[int]] = {}
+        """Minutes that are over and differ from the history, by their start."""
         self._current: dict[str, tuple[int, int, np.ndarray]] = {}
         self._day: tuple[int, list[int]] = (-1, [])
         for trade in history.latest_trades(1_000_000, start_us=self._minute[OPEN_US], end_us=start_us):
@@ -53,6 +57,10 @@ class Bars:
         self._roll(trade.time_us)
         add_trade(self._minute, trade)
         self._last_close = trade.price
+
+    def keep(self) -> None:
+        """Keep the minute in progress as its trades make it: orders of clients have changed them."""
+        self._changed = True
 
     def rows(
         self, timeframe: str, *, now_us: int, start_us: int | None, end_us: int | None, limit: int
@@ -118,13 +126,41 @@ class Bars:
         minutes_from = start_us
         if TIMEFRAME_US[timeframe] >= HOUR_US:
             minutes_from = max(start_us, over_us - over_us % HOUR_US)
-            parts.append(history.hours(start_us, minutes_from))
-        parts.append(history.minutes(minutes_from, over_us))
+            parts.append(self._with_kept_hours(history.hours(start_us, minutes_from)))
+        parts.append(self._with_kept(history.minutes(minutes_from, over_us)))
         if minute[OPEN_US] < stop_us:
             parts.append(np.array([minute], np.int64))
         rows = np.concatenate(parts)
         return rows if timeframe == "1m" else aggregate(rows, timeframe)
 
+    def _with_kept(self, rows: np.ndarray) -> np.ndarray:
+        """Return minutes with those that differ from the history in their places."""
+        if not self._kept or not len(rows):
+            return rows
+        opens = rows[:, OPEN_US]
+        kept = [minute for open_us, minute in self._kept.items() if opens[0] <= open_us <= opens[-1]]
+        if kept:
+            rows = rows.copy()
+            rows[np.searchsorted(opens, [minute[OPEN_US] for minute in kept])] = kept
+        return rows
+
+    def _with_kept_hours(self, rows: np.ndarray) -> np.ndarray:
+        """Return hours of which those with a changed minute are summed again."""
+        if not self._kept or not len(rows):
+            return rows
+        opens = rows[:, OPEN_US]
+        changed = {open_us - open_us % HOUR_US for open_us in self._kept}
+        changed = [hour_us for hour_us in sorted(changed) if opens[0] <= hour_us <= opens[-1]]
+        if changed:
+            rows = rows.copy()
+        for hour_us in changed:
+            minutes = self._with_kept(self._history.minutes(hour_us, hour_us + HOUR_US))
+            rows[np.searchsorted(opens, hour_us)] = aggregate(minutes, "1h")[0]
+        return rows
+
     def _roll(self, now_us: int) -> None:
         if now_us >= self._minute[OPEN_US] + MINUTE_US:
+            if self._changed:
+                self._kept[self._minute[OPEN_US]] = self._minute
+                self._changed = False
             self._minute = flat_bar(now_us - now_us % MINUTE_US, self._last_close)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from orderfox_nb.sim.listings import ListedContract, listings
 from orderfox_nb.sim.market import SymbolMarket
+from orderfox_nb.sim.trading.periodic import PeriodicChecks
+from orderfox_nb.sim.trading.venue import TradingVenue
 
 
 class Exchange:
@@ -23,6 +25,9 @@ class Exchange:
             listing.symbol: SymbolMarket(listing, seed=seed, start_us=start_us, liquidation_rate=liquidation_rate)
             for listing in self.listings
         }
+        self.trading = TradingVenue(self.markets, start_us=self.start_us)
+        """Accounts and their orders."""
+        self._checks = PeriodicChecks(self.trading, start_us=self.start_us)
 
     @property
     def markets(self) -> tuple[SymbolMarket, ...]:
@@ -46,3 +51,8 @@ class Exchange:
         """Simulate every market up to a time; ``SymbolMarket.advance`` hands over the facts, which wait until then."""
         for market in self._markets.values():
             market.run(now_us)
+        self.check_accounts(now_us)
+
+    def check_accounts(self, now_us: int) -> None:
+        """Fund, liquidate and expire what is due, once the markets have been advanced to a time."""
+        self._checks.advance(now_us)

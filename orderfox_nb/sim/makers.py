@@ -1,7 +1,11 @@
-"""The makers of one symbol: they keep orders around the price, and clear the way for the trades of the history."""
+"""The makers of one symbol: they keep orders around the price, and clear the way for the trades of the history.
+
+They withdraw only their own orders, never those of clients (``client_orders``).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from math import exp, floor, log
 from typing import Final
 
@@ -19,10 +23,12 @@ class Makers:
         book: Where they rest.
         flow: Draws their orders.
         price: Of the last trade, in ticks.
+        clients: Ids of the orders that are not theirs.
     """
 
-    def __init__(self, book: MatchingBook, flow: Flow, *, price: int) -> None:
+    def __init__(self, book: MatchingBook, flow: Flow, *, price: int, clients: Container[int] = ()) -> None:
         self._book = book
+        self._clients = clients
         self._flow = flow
         self._fair = price + 0.5
         """Middle of the quotes, in ticks."""
@@ -63,24 +69,35 @@ class Makers:
 
     def fill(self, trade: TradeFact) -> None:
         """Make the book fit a trade, and let it trade."""
-        book, ticks, lots = self._book, trade.price, trade.lots
+        self.make_way(trade)
+        side, maker = (ASK, BID) if trade.buyer_is_maker else (BID, ASK)
+        self.offer(maker, trade.price, trade.lots)
+        self._book.match(side, trade.lots, trade.price)
+
+    def make_way(self, trade: TradeFact) -> None:
+        """Move the quotes to a trade that is about to happen.
+
+        Makers anticipate the trade: they cancel orders that are better than its price or would cross it.
+        """
+        book, ticks = self._book, trade.price
         if trade.buyer_is_maker:
-            side, maker = ASK, BID
             self._fair = ticks + 0.5
-            clear_bids, clear_asks = book.best_bid > ticks, book.best_ask <= ticks
+            if book.best_bid > ticks:
+                self._clear(BID, ticks + 1)
+            if book.best_ask <= ticks:
+                self._clear(ASK, ticks)
         else:
-            side, maker = BID, ASK
             self._fair = ticks - 0.5
-            clear_bids, clear_asks = book.best_bid >= ticks, book.best_ask < ticks
-        # Makers anticipate the trade: they cancel orders that are better than its price or would cross it.
-        if clear_bids:
-            self._clear(BID, ticks + 1 if maker == BID else ticks)
-        if clear_asks:
-            self._clear(ASK, ticks - 1 if maker == ASK else ticks)
-        missing = lots - book.sizes[maker].get(ticks, 0)
+            if book.best_bid >= ticks:
+                self._clear(BID, ticks)
+            if book.best_ask < ticks:
+                self._clear(ASK, ticks - 1)
+
+    def offer(self, side: int, ticks: int, lots: int) -> None:
+        """Place what a level lacks of a size."""
+        missing = lots - self._book.sizes[side].get(ticks, 0)
         if missing > 0:
-            book.place(maker, ticks, missing)
-        book.match(side, lots, ticks)
+            self._book.place(side, ticks, missing)
 
     def quote(self, slot: int, step: int) -> None:
         """Place the orders of a step.
@@ -103,7 +120,7 @@ class Makers:
             else [ticks for ticks in sizes if (ticks >= edge if side == BID else ticks <= edge)]
         )
         for ticks in ahead:
-            book.clear_level(side, ticks)
+            book.clear_level(side, ticks, but=self._clients)
 
     def _place(self, placements: list[tuple[int, int, int, int]], step: int) -> None:
         book, due = self._book, self._due
@@ -130,6 +147,8 @@ class Makers:
         # Makers restore the size at the best price to its target, a piece at a time.
         pace = self._flow.pace**0.5
         for side, best in ((BID, book.best_bid), (ASK, book.best_ask)):
+            if best not in book.sizes[side]:
+                continue
             draw = uniforms[4 + side]
             missing = self._targets[side] - book.sizes[side].get(best, 0)
             if draw > pace or missing < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.sim.bars import Bars
+from orderfox_nb.sim.client_orders import ClientOrders, LevelPrint
 from orderfox_nb.sim.facts import (
     BarRow,
     DayRow,
@@ -63,6 +64,56 @@ class SymbolMarket(ServedMarket):
         self._session.run(now_us)
         return self._session.pop_facts()
 
+    @property
+    def has_orders(self) -> bool:
+        return bool(self._session.clients)
+
+    @property
+    def clients(self) -> ClientOrders:
+        """Orders of clients in the book."""
+        return self._session.clients
+
+    @property
+    def client_us(self) -> int:
+        """Time of what clients do now."""
+        return self._session.client_us
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether what further orders change can still be kept."""
+        return not self._session.tape.is_full
+
+    @property
+    def trade_id(self) -> int:
+        """Id of the last single trade."""
+        return self._session.tape.trade_id
+
+    def take(self, side: int, lots: int, limit: int, *, owner: str) -> list[LevelPrint]:
+        """Trade an order of a client now; see ``BookSession.take``."""
+        return self._session.take(side, lots, limit, owner=owner)
+
+    def rest(self, side: int, ticks: int, lots: int, *, owner: str) -> int:
+        """Place an order of a client that does not cross, and return its id in the book."""
+        order_id = self.clients.rest(side, ticks, lots, owner)
+        self._session.publish_levels()
+        return order_id
+
+    def withdraw(self, order_id: int, lots: int | None = None) -> None:
+        """Withdraw an order of a client, or some lots of it, which keeps its place in the queue."""
+        if lots is None or lots >= self._session.book.lots_of(order_id):
+            self.clients.cancel(order_id)
+        else:
+            self._session.book.reduce(order_id, lots)
+        self._session.publish_levels()
+
+    def available(self, side: int, lots: int, limit: int) -> int:
+        """Return how much of an order would trade at once, no worse than a limit."""
+        return self._session.book.available(side, lots, limit)
+
+    def lots_ahead(self, order_id: int) -> int:
+        """Return the lots in front of an order of a client at its level."""
+        return self._session.book.lots_ahead(order_id)
+
     def depth(self, limit: int) -> tuple[int, Levels, Levels]:
         return self._session.update_id, self._session.book.levels(BID, limit), self._session.book.levels(ASK, limit)
 
@@ -81,12 +132,12 @@ class SymbolMarket(ServedMarket):
     ) -> list[TradeFact]:
         stop_us = self.now_us if end_us is None else min(self.now_us, end_us + 1)
         if from_id is None and start_us is None:
-            return self.history.latest_trades(limit, end_us=stop_us)
+            return self._session.tape.latest(limit, end_us=stop_us)
         first_us, first_id = start_us or 0, -1 if from_id is None else from_id
-        return self.history.trades_since(limit, start_us=first_us, from_agg_id=first_id, end_us=stop_us)
+        return self._session.tape.since(limit, start_us=first_us, from_agg_id=first_id, end_us=stop_us)
 
     def single_trades(self, limit: int, *, from_id: int) -> list[TradeFact]:
-        return self.history.trades_since_single(limit, from_id, end_us=self.now_us)
+        return self._session.tape.since_single(limit, from_id, end_us=self.now_us)
 
     def klines(
         self, interval: str, start_us: int | None = None, end_us: int | None = None, limit: int = 500
@@ -107,7 +158,7 @@ class SymbolMarket(ServedMarket):
         return self.bars.ticker(
             now_us=self.now_us,
             last_lots=self._session.last_lots,
-            last_trade_id=self._session.trade_id,
+            last_trade_id=self._session.tape.trade_id,
         )
 
     def mark(self) -> MarkFact:

@@ -6,6 +6,7 @@ can be withdrawn in constant time. The best prices come from heaps; entries of r
 
 from __future__ import annotations
 
+from collections.abc import Container
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -73,13 +74,14 @@ class MatchingBook:
         left = lots - sum(sum(level) for _, level in fills)
         return fills, self.place(side, ticks, left) if left else 0
 
-    def match(self, side: int, lots: int, limit: int) -> Fills:
+    def match(self, side: int, lots: int, limit: int, *, before: Container[int] = ()) -> Fills:
         """Trade at once against the other side, no worse than a limit; the remainder is discarded.
 
         Args:
             side: Side of the taker.
             lots: Size of the order.
             limit: Worst price; ``NO_ASK`` or ``NO_BID`` for a market order.
+            before: Orders to stop in front of.
         """
         other = 1 - side
         sizes, queues, orders = self.sizes[other], self._queues[other], self._orders
@@ -93,6 +95,8 @@ class MatchingBook:
             taken = 0
             while lots and queue:
                 order_id = next(iter(queue))
+                if order_id in before:
+                    break
                 resting = queue[order_id]
                 if resting <= lots:
                     del queue[order_id], orders[order_id]
@@ -103,6 +107,8 @@ class MatchingBook:
                 lots -= fill
                 taken += fill
                 level.append(fill)
+            if not level:
+                break
             fills.append((ticks, level))
             self.changed[other][ticks] = None
             if queue:
@@ -110,6 +116,41 @@ class MatchingBook:
             else:
                 self._drop(other, ticks)
         return fills
+
+    def lots_of(self, order_id: int) -> int:
+        """Return what rests of an order; 0 where it is no longer there."""
+        key = self._orders.get(order_id, -1)
+        return self._queues[key & 1][key >> 1][order_id] if key >= 0 else 0
+
+    def lots_ahead(self, order_id: int) -> int:
+        """Return the lots of the orders of its level that trade before an order."""
+        key = self._orders[order_id]
+        ahead = 0
+        for other_id, lots in self._queues[key & 1][key >> 1].items():
+            if other_id == order_id:
+                break
+            ahead += lots
+        return ahead
+
+    def reduce(self, order_id: int, lots: int) -> None:
+        """Take lots from an order, which keeps its place in the queue; it is withdrawn where nothing is left."""
+        key = self._orders[order_id]
+        side, ticks = key & 1, key >> 1
+        queue = self._queues[side][ticks]
+        if queue[order_id] <= lots:
+            self.cancel(order_id)
+            return
+        queue[order_id] -= lots
+        self.sizes[side][ticks] -= lots
+        self.changed[side][ticks] = None
+
+    def available(self, side: int, lots: int, limit: int) -> int:
+        """Return how much of an order the other side could fill at once, no worse than a limit."""
+        found = 0
+        for ticks, size in self.sizes[1 - side].items():
+            if ticks <= limit if side == BID else ticks >= limit:
+                found += size
+        return min(found, lots)
 
     def cancel(self, order_id: int) -> bool:
         """Withdraw an order; False where it is no longer there."""
@@ -131,10 +172,14 @@ class MatchingBook:
         queue = self._queues[side].get(self.best_bid if side == BID else self.best_ask)
         return next(iter(queue.items())) if queue else (0, 0)
 
-    def clear_level(self, side: int, ticks: int) -> None:
-        """Withdraw every order of a level."""
+    def clear_level(self, side: int, ticks: int, *, but: Container[int] = ()) -> None:
+        """Withdraw every order of a level, but those named."""
         queue = self._queues[side].get(ticks)
         if queue is None:
+            return
+        if but and any(order_id in but for order_id in queue):
+            for order_id in [order_id for order_id in queue if order_id not in but]:
+                self.cancel(order_id)
             return
         for order_id in queue:
             del self._orders[order_id]

@@ -35,6 +35,11 @@ class ServedMarket(Protocol):
         """Return the last level change's id."""
         ...
 
+    @property
+    def has_orders(self) -> bool:
+        """Return whether orders of clients rest in its book, so that it must be advanced at every step."""
+        return False
+
     def advance(self, now_us: int) -> list[Fact]:
         """Advance to a time and return the facts since the last call, in time order."""
         ...

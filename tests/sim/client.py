@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
 from orderfox_nb.sim.server import SimServer
 from orderfox_nb.sim.server.app import SimServer as Server
@@ -46,6 +49,32 @@ class SimClient:
             except ValueError:
                 body = text
             return response.status, body, response.headers
+
+    async def signed(
+        self, method: str, path: str, *, key: str = "alice", secret: str = "", in_body: bool = False, **given: Any
+    ) -> tuple[int, Any, Any]:
+        """Send a signed request of an account, at the server's time unless another is given."""
+        given.setdefault("timestamp", self.server.now_us() // 1000)
+        text = urlencode({name: str(value) for name, value in given.items()})
+        text += "&signature=" + hmac.new((secret or f"{key}-secret").encode(), text.encode(), "sha256").hexdigest()
+        return await self.raw(method, path, text, key=key, in_body=in_body)
+
+    async def raw(
+        self, method: str, path: str, text: str, *, key: str | None = "alice", in_body: bool = False
+    ) -> tuple[int, Any, Any]:
+        """Send a request whose query or body is written already."""
+        url = URL(self.server.http_url + path + ("" if in_body else f"?{text}"), encoded=True)
+        headers = {"X-MBX-APIKEY": key} if key is not None else {}
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        body = text if in_body else None
+        async with self._session.request(method, url, data=body, headers=headers) as response:
+            return response.status, await response.json(content_type=None), response.headers
+
+    async def order(self, method: str = "POST", *, key: str = "alice", **given: Any) -> Any:
+        """Send an order that is accepted and return the answer."""
+        status, body, _ = await self.signed(method, "/fapi/v1/order", key=key, **given)
+        assert status == 200, body
+        return body
 
     async def post(self, path: str, body: Any) -> tuple[int, Any]:
         async with self._session.post(self.server.http_url + path, json=body) as response:

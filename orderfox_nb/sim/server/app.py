@@ -20,9 +20,11 @@ from orderfox_nb.sim.server.gate import Gate, unknown_path
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.liquidation_api import LiquidationApi
 from orderfox_nb.sim.server.rest import Rest
+from orderfox_nb.sim.server.rest_orders import OrdersRest
 from orderfox_nb.sim.server.rest_reference import ReferenceRest
 from orderfox_nb.sim.server.rest_series import SeriesRest
 from orderfox_nb.sim.server.selection import Selection
+from orderfox_nb.sim.server.signing import SignedRequests
 from orderfox_nb.sim.server.sockets import Sockets
 from orderfox_nb.sim.server.source import ServedSource
 from orderfox_nb.sim.server.spot import SPOT_LIMITS, spot_publish
@@ -87,6 +89,10 @@ class SimServer(Endpoints):
         self._rest = Rest(selection, self._gate, spot=self._spot)
         self._series = SeriesRest(selection, self._gate, spot=self._spot)
         self._reference = ReferenceRest(selection, self._gate)
+        self._orders: OrdersRest | None = None
+        if isinstance(source, Exchange) and not self._spot:
+            signed = SignedRequests(source.trading, selection.now_ms)
+            self._orders = OrdersRest(source.trading, selection, self._gate, signed)
         self._liquidation_api = LiquidationApi(self.source, self.faults, self._clock)
         self._sockets = Sockets(self._switchboard, self.faults, self.limits, self._clock, spot=self._spot)
         self._control = Control(
@@ -144,6 +150,8 @@ class SimServer(Endpoints):
         if not self._spot:
             app.add_routes(self._reference.routes())
             app.add_routes(self._liquidation_api.routes())
+        if self._orders is not None:
+            app.add_routes(self._orders.routes())
         app.add_routes(self._control.routes())
         app.add_routes(self._sockets.routes())
         app.router.add_route("*", "/{path:.*}", unknown_path)

@@ -11,6 +11,13 @@ import msgspec
 from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.server.contracts import UNLISTED, Contract, Contracts
 from orderfox_nb.sim.server.numbers import Numbers, fixed
+from orderfox_nb.sim.trading.rules import (
+    MAX_LOTS,
+    MAX_OPEN_ORDERS,
+    ORDERS_A_MINUTE,
+    ORDERS_IN_TEN_S,
+    max_price_ticks,
+)
 
 _FOREVER_MS: Final = 4_133_404_800_000
 _QUARTER_MS: Final = 90 * 86_400_000
@@ -51,8 +58,8 @@ def exchange_info(
             "futuresType": "U_MARGINED",
             "rateLimits": [
                 {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400},
-                {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
-                {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
+                {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": ORDERS_A_MINUTE},
+                {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": ORDERS_IN_TEN_S},
             ],
             "exchangeFilters": [],
             "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
@@ -64,7 +71,7 @@ def exchange_info(
 def _contract(listing: ListedContract, numbers: Numbers, contract: Contract) -> dict[str, Any]:
     price, size = numbers.price, numbers.size
     step = contract.step_size or size(1)
-    lots = {"minQty": step, "maxQty": size(10_000_000), "stepSize": step}
+    lots = {"minQty": step, "maxQty": size(MAX_LOTS), "stepSize": step}
     return {
         "symbol": listing.symbol,
         "pair": listing.symbol,
@@ -92,11 +99,11 @@ def _contract(listing: ListedContract, numbers: Numbers, contract: Contract) -> 
                 "filterType": "PRICE_FILTER",
                 "tickSize": numbers.tick,
                 "minPrice": numbers.tick,
-                "maxPrice": price(max(1, listing.price_ticks) * 100),
+                "maxPrice": price(max_price_ticks(listing)),
             },
             {"filterType": "LOT_SIZE", **lots},
             {"filterType": "MARKET_LOT_SIZE", **lots},
-            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+            {"filterType": "MAX_NUM_ORDERS", "limit": MAX_OPEN_ORDERS},
             {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
             {"filterType": "MIN_NOTIONAL", "notional": fixed(round(listing.min_notional), 0)},
             {

@@ -25,6 +25,7 @@ class ExchangeSource:
 
     def __init__(self, exchange: Exchange, *, spot: bool = False) -> None:
         self._ahead = 0 if spot else ID_STEP
+        self._exchange = exchange
         self._listings = tuple(exchange.listings)
         self._now_us = exchange.start_us
         self._streams = ServedStreams(exchange.markets, start_us=exchange.start_us)
@@ -77,6 +78,7 @@ class ExchangeSource:
             now_us = streams.stepped_us + STEP_US
             self._now_us = max(self._now_us, now_us)
             streams.step(publish, unwatched=now_us % SECOND_US == 0 or "bookTicker" in streams.whole)
+            self._exchange.check_accounts(now_us)
             yield
         self._now_us = end_us
 

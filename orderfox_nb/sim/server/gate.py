@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.sim.server.faults import Fault, Faults
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.weights import OverBudget, WeightMeter
+from orderfox_nb.sim.venue_error import VenueError
 
 _USED: Final = "X-MBX-USED-WEIGHT-1M"
 _BLOCKED: Final = (
@@ -22,14 +24,11 @@ _BLOCKED: Final = (
 )
 
 
-class VenueError(Exception):
-    """An error with the venue's own code and text."""
+class AnswerWithHeaders(msgspec.Struct, frozen=True):
+    """An answer with headers of its own."""
 
-    def __init__(self, code: int, message: str, *, status: int = 400) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-        self.status = status
+    body: Any
+    headers: dict[str, str]
 
 
 class Gate:
@@ -66,7 +65,7 @@ class Gate:
     def guard(
         self, answer: Callable[[web.Request], Any], weight: int | str | Callable[[web.Request], int]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Wrap an answer into the handler that aiohttp calls."""
+        """Wrap an answer, which may be a coroutine function, into the handler that aiohttp calls."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             self.requests[request.path] = self.requests.get(request.path, 0) + 1
@@ -89,6 +88,11 @@ class Gate:
                     return fault_response(fault, headers)
             try:
                 body = answer(request)
+                if inspect.isawaitable(body):
+                    body = await body
+                if isinstance(body, AnswerWithHeaders):
+                    headers |= body.headers
+                    body = body.body
                 if fault is not None and fault.kind == "stale_snapshot":
                     body = self._stale_depth(fault, request) or body
             except VenueError as error:

@@ -43,8 +43,8 @@ class MarketStreams:
 
     @property
     def watched(self) -> bool:
-        """Whether a stream of this symbol is open."""
-        return bool(self._names)
+        """Whether a stream of this symbol is open, or orders of clients wait in its book."""
+        return bool(self._names) or self.market.has_orders
 
     def add(self, name: ServedStream) -> None:
         """Open a stream; the facts up to now must have been published."""

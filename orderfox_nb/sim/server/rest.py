@@ -15,10 +15,11 @@ from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.served_market import ServedMarket
 from orderfox_nb.sim.server import catalogue, spot
 from orderfox_nb.sim.server.frames import ticker_text
-from orderfox_nb.sim.server.gate import Gate, VenueError, integer, one_or_all, time_bounds
+from orderfox_nb.sim.server.gate import Gate, integer, one_or_all, time_bounds
 from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.selection import Selection
 from orderfox_nb.sim.server.weights import DEPTH_WEIGHT
+from orderfox_nb.sim.venue_error import VenueError
 
 
 class Rest:

@@ -12,10 +12,11 @@ from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.sim.facts import BarRow, PriceKind, PriceRow, RatioKind
 from orderfox_nb.sim.served_market import ServedMarket
 from orderfox_nb.sim.server import spot
-from orderfox_nb.sim.server.gate import Gate, VenueError, integer, time_bounds
+from orderfox_nb.sim.server.gate import Gate, integer, time_bounds
 from orderfox_nb.sim.server.numbers import Numbers
-from orderfox_nb.sim.server.selection import Selection, missing
+from orderfox_nb.sim.server.selection import Selection
 from orderfox_nb.sim.server.weights import klines_weight
+from orderfox_nb.sim.venue_error import VenueError, missing
 
 _PERIODS: Final = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 _MAX_BARS: Final = 1_500

@@ -10,9 +10,9 @@ from aiohttp import web
 from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.served_market import ServedMarket
 from orderfox_nb.sim.server.contracts import UNLISTED, Contracts
-from orderfox_nb.sim.server.gate import VenueError
 from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.source import ServedSource
+from orderfox_nb.sim.venue_error import VenueError, missing
 
 _OF_CLOSED_SYMBOLS: Final = ("/ticker/24hr", "/fundingRate")
 """Endpoints of the past, which also answer for a closed symbol."""
@@ -49,7 +49,14 @@ class Selection:
         Raises:
             VenueError: None is given, it is not listed, or it is closed.
         """
-        symbol = request.query.get("symbol", "")
+        return self.named(request.query.get("symbol", ""), request.path)
+
+    def named(self, symbol: str, path: str) -> str:
+        """Return a symbol that may be asked for at a path.
+
+        Raises:
+            VenueError: None is given, it is not listed, or it is closed.
+        """
         if not symbol:
             raise missing("symbol")
         if symbol not in self.listings:
@@ -57,7 +64,7 @@ class Selection:
         status = self.contracts.of(symbol).status
         if status == UNLISTED:
             raise VenueError(-1121, "Invalid symbol.")
-        if status != "TRADING" and not request.path.endswith(_OF_CLOSED_SYMBOLS):
+        if status != "TRADING" and not path.endswith(_OF_CLOSED_SYMBOLS):
             raise VenueError(-4141, "Symbol is closed.")
         return symbol
 
@@ -82,8 +89,3 @@ class Selection:
         return [
             row(listing, self.source.market(symbol), self.numbers[symbol]) for symbol, listing in self.listings.items()
         ]
-
-
-def missing(name: str) -> VenueError:
-    """Return the error for a parameter that is not given."""
-    return VenueError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
