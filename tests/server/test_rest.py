@@ -21,7 +21,7 @@ from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server.openapi import readable
 from orderfox_nb.server.routes import REST
 from orderfox_nb.views import contract
-from tests.server.conftest import Child, Serve, Served
+from tests.server.conftest import TOKEN, Child, Serve, Served
 from tests.server.scripted import START_US, VENUE
 
 pytestmark = pytest.mark.server
@@ -320,11 +320,25 @@ async def test_document_names_every_route_and_its_parameters(server: Served) -> 
     assert len(names) == len(set(names))
 
 
-def test_fuzzer_finds_nothing_wrong_with_the_routes(dashboard: tuple[Child, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["-H", f"Authorization: token {TOKEN}", "--include-path-regex", "bots|mode"]])
+def test_fuzzer_finds_nothing_wrong_with_the_routes(
+    dashboard: tuple[Child, str], tmp_path: Path, options: list[str]
+) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "run", dashboard[1] + "/api/v1/openapi.json"]
     # That a range ends after its start is a rule between two parameters, which a schema cannot say.
     command += ["--exclude-checks", "positive_data_acceptance"]
-    command += ["--max-examples", "8", "--phases", "examples,fuzzing", "--seed", "7", "--workers", "1", "--no-color"]
+    command += [
+        "--max-examples",
+        "8",
+        "--phases",
+        "examples,fuzzing",
+        "--seed",
+        "7",
+        "--workers",
+        "1",
+        "--no-color",
+        *options,
+    ]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=dict(os.environ)
     )
