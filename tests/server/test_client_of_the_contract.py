@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from orderfox_nb.core.events import Gap, Status, Topic
 from orderfox_nb.core.timeframes import MINUTE_US
-from tests.server.conftest import Served
+from tests.server.conftest import TOKEN, Served
 from tests.server.scripted import VENUE, bars, liquidation
 
 pytestmark = pytest.mark.server
@@ -188,3 +188,38 @@ async def test_no_row_of_a_book_is_at_price_zero(server: Served) -> None:
         status, book = await server.ask(f"api/v1/orderbook/BTCUSDT?rounding={rounding}&limit=50")
         assert status == 200
         assert all(row["price"] > 0 for row in (*book["bids"], *book["asks"])), rounding
+
+
+async def test_client_of_another_origin_creates_a_bot_and_opens_its_trading_view(serve: Any) -> None:
+    origin = "https://friend.example"
+    async with serve(CORS_ORIGINS=origin) as server:
+        bots = server.url + "api/v1/bots"
+        wanted = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        }
+        async with server.session.options(bots, headers=wanted) as response:
+            assert response.status == 204
+            assert {"POST", "PATCH", "DELETE"} <= set(response.headers["Access-Control-Allow-Methods"].split(", "))
+            allowed = response.headers["Access-Control-Allow-Headers"].lower()
+            assert "authorization" in allowed
+            assert "content-type" in allowed
+        # What its form sends, and what its list and its view read.
+        form = {"name": "My bot", "symbol": "BTCUSDT", "isActive": True, "isPaperTrading": True}
+        headers = {"Origin": origin, "Authorization": f"token {TOKEN}"}
+        async with server.session.post(bots, json=form, headers=headers) as response:
+            assert response.status == 201
+            assert response.headers["Access-Control-Allow-Origin"] == origin
+            made = await response.json()
+        _, listed = await server.ask("api/v1/bots?page=1&page_size=100", headers={"Origin": origin})
+        assert [bot["id"] for bot in listed["bots"]] == [made["id"]]
+        assert form.items() <= listed["bots"][0].items()
+        for path in ("orderbook", "trades", "candles", "liquidations"):
+            async with connect(f"{server.ws_url}api/v1/ws/{path}/{made['symbol']}", origin=origin) as socket:
+                assert msgspec.json.decode(await socket.recv())["symbol"] == "BTCUSDT"
+        where = f"{bots}/{made['id']}/status?is_active=false"
+        async with server.session.patch(where, headers=headers) as response:
+            assert (response.status, (await response.json())["isActive"]) == (200, False)
+        async with server.session.delete(f"{bots}/{made['id']}", headers=headers) as response:
+            assert response.status == 204
