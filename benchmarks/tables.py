@@ -298,7 +298,8 @@ def query_rows(folder: Path) -> Iterator[list[object]]:
     log = TradeLog(LIVE)
     add_s, _ = timed(lambda: [log.apply(event) for _, _, event in many_trades()])
     frame = trades_frame(log.columns(), {"symbol": "BTCUSDT"})
-    arrays = [frame.index, frame["aggressor"].cat.codes, *(frame[name] for name in ("price", "size", "notional"))]
+    numbers = [frame["aggressor"].cat.codes, *(frame[name] for name in ("price", "size", "notional"))]
+    arrays = [frame.index.to_numpy("datetime64[us]"), *numbers]
     columns = [np.asarray(column) for column in (*arrays, frame["id"].to_numpy())]
     copy_s = kept(lambda: [column.copy() for column in columns])
     live_s = kept(lambda: trades_frame(log.columns(), {"symbol": "BTCUSDT"}))

@@ -160,6 +160,25 @@ class SeveralVenues(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """A feed whose data is made once it is entered, as of files that are imported; until then it says how far it is."""
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether a server should not wait for it before it answers."""
+        ...
+
+    def prepared(self) -> Feed:
+        """Make the data in this thread, and return the feed of it.
+
+        Raises:
+            RecordingError: It cannot be made.
+            OSError: It cannot be kept.
+        """
+        ...
+
+
+@runtime_checkable
 class ReportsRelisting(Protocol):
     """A feed that declares whether its streams report a changed tick or lot size, by a ``relisted`` gap."""
 

@@ -13,7 +13,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.config import Settings
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue, RecordingError, SettingError
-from orderfox_nb.feeds.base import Feed
+from orderfox_nb.feeds.base import Feed, Prepared
 from orderfox_nb.feeds.binance.dialect import BinanceDialect
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
@@ -63,13 +63,19 @@ class SourceKind(NamedTuple):
         return f"{self.name}:{self.target}" if self.target else self.name
 
 
-def open_feeds(text: str, settings: Settings, *, clock: Clock | None = None) -> Sequence[Feed]:
+def open_feeds(text: str, settings: Settings, *, clock: Clock | None = None, beside: bool = False) -> Sequence[Feed]:
     """Make the feeds of several sources that are separated by commas, without any I/O towards them.
+
+    Args:
+        text: The sources.
+        settings: What they need to know.
+        clock: Of the feeds.
+        beside: Whether a large tape is imported once its feed is entered, and not here.
 
     Raises:
         SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
     """
-    return [open_feed(source, settings, clock=clock) for source in split_sources(text)]
+    return [open_feed(source, settings, clock=clock, beside=beside) for source in split_sources(text)]
 
 
 def split_sources(text: str) -> Sequence[str]:
@@ -88,14 +94,20 @@ def _kind_of(name: str) -> SourceKind | None:
     return next((row for row in SOURCES if name in (row.name, *row.aliases)), None)
 
 
-def open_feed(text: str, settings: Settings, *, clock: Clock | None = None) -> Feed:
-    """Make the feed of a source, without any I/O towards it.
+def open_feed(text: str, settings: Settings, *, clock: Clock | None = None, beside: bool = False) -> Feed:
+    """Make the feed of a source as ``open_feeds`` does.
 
     Raises:
         SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
     """
     source = parse_source(text)
-    return source.kind.open(source, settings, clock)
+    feed = source.kind.open(source, settings, clock)
+    if not isinstance(feed, Prepared) or (beside and feed.takes_long):
+        return feed
+    try:
+        return feed.prepared()
+    except (RecordingError, OSError) as error:
+        raise _bad(source.text, f"a file that can be imported: {error}") from None
 
 
 def parse_source(text: str) -> Source:
@@ -194,7 +206,7 @@ def _open_spot(source: Source, settings: Settings, clock: Clock | None) -> Feed:
 
 def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     # A server of live data does not pay for it.
-    from orderfox_nb.feeds.imports.shown import import_kept  # noqa: PLC0415
+    from orderfox_nb.feeds.imports.pending import ImportingFeed, likely_venue  # noqa: PLC0415
 
     beside = source.options["liquidations"]
     try:
@@ -206,10 +218,15 @@ def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     if not there:
         raise _bad(source.text, "a tape that is there: tape:<file>")
     try:
-        folder = import_kept(paths, settings.data_dir / "imports")
+        venue = likely_venue(paths[0])
     except (RecordingError, OSError) as error:
         raise _bad(source.text, f"a file that can be imported: {error}") from None
-    return _open_folder(source, folder, clock)
+
+    def play(folder: Path) -> Feed:
+        return _open_folder(source, folder, clock)
+
+    root = settings.data_dir / "imports"
+    return ImportingFeed(paths, root, venue=venue, source=source.text, play=play, clock=clock)
 
 
 def _open_server(source: Source, settings: Settings, clock: Clock | None) -> Feed:

@@ -243,7 +243,7 @@ async def open_desks(settings: Settings) -> AsyncGenerator[Desks]:
     # Here and below: an extension that nobody uses does not pay for the feeds.
     from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
 
-    async with Desks(open_feeds(settings.source, settings), settings) as desks:
+    async with Desks(open_feeds(settings.source, settings, beside=True), settings) as desks:
         yield desks
 
 
@@ -256,7 +256,7 @@ def read_settings(**overrides: object) -> Settings:
     from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
 
     settings = load_settings(**overrides)
-    Desks(open_feeds(settings.source, settings), settings)
+    Desks(open_feeds(settings.source, settings, beside=True), settings)
     return settings
 
 

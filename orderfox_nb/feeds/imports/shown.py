@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,27 +23,47 @@ _ABANDONED_S: Final = 86_400.0
 """Age of an import that was never finished."""
 
 
-def import_shown(paths: Sequence[Path], root: Path, *, instruments: Path | None = None, symbol: str = "") -> Imported:
-    """Import files as ``import_files`` does, with a progress bar in a notebook or a terminal."""
+def import_shown(
+    paths: Sequence[Path],
+    root: Path,
+    *,
+    instruments: Path | None = None,
+    symbol: str = "",
+    progress: Callable[[float], None] | None = None,
+) -> Imported:
+    """Import files as ``import_files`` does, with a progress bar in a notebook or a terminal.
+
+    ``progress`` is called with the part that is done, from 0 to 1; what it raises ends the import.
+    """
     # A notebook's output is no terminal, and shows the bar.
     hidden = not (sys.stderr.isatty() or "ipykernel" in sys.modules)
-    with tqdm(
-        total=total_bytes(paths), unit="B", unit_scale=True, desc="Importing", disable=hidden, leave=False
-    ) as bar:
+    total, done = total_bytes(paths), 0
+    with tqdm(total=total, unit="B", unit_scale=True, desc="Importing", disable=hidden, leave=False) as bar:
 
-        def progress(count: int) -> None:
+        def read(count: int) -> None:
+            nonlocal done
+            done += count
             bar.update(count)
+            if progress is not None:
+                progress(done / total if total else 1.0)
 
-        return import_files(paths, root, instruments=instruments, symbol=symbol, progress=progress)
+        return import_files(paths, root, instruments=instruments, symbol=symbol, progress=read)
 
 
-def import_kept(paths: Sequence[Path], root: Path, *, max_bytes: int = MAX_CACHE_BYTES) -> Path:
+def import_kept(
+    paths: Sequence[Path],
+    root: Path,
+    *,
+    max_bytes: int = MAX_CACHE_BYTES,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
     """Return the recording of files, imported now or when these contents were asked for before.
 
     Args:
         paths: The files.
         root: Folder of the imports that are kept.
         max_bytes: Of all of them; the one that is returned stays whatever its size.
+        progress: As for ``import_shown``.
 
     Raises:
         RecordingError: Files that cannot be imported.
@@ -54,7 +74,7 @@ def import_kept(paths: Sequence[Path], root: Path, *, max_bytes: int = MAX_CACHE
         shutil.rmtree(folder, ignore_errors=True)
         made = root / f".{secrets.token_hex(6)}"
         try:
-            import_shown(paths, made)
+            import_shown(paths, made, progress=progress)
             if not folder.exists():
                 made.rename(folder)
         finally:
