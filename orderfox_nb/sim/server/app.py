@@ -20,6 +20,7 @@ from orderfox_nb.sim.server.gate import Gate, unknown_path
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.liquidation_api import LiquidationApi
 from orderfox_nb.sim.server.rest import Rest
+from orderfox_nb.sim.server.rest_accounts import AccountsRest
 from orderfox_nb.sim.server.rest_orders import OrdersRest
 from orderfox_nb.sim.server.rest_reference import ReferenceRest
 from orderfox_nb.sim.server.rest_series import SeriesRest
@@ -29,6 +30,7 @@ from orderfox_nb.sim.server.sockets import Sockets
 from orderfox_nb.sim.server.source import ServedSource
 from orderfox_nb.sim.server.spot import SPOT_LIMITS, spot_publish
 from orderfox_nb.sim.server.switchboard import Switchboard
+from orderfox_nb.sim.server.user_streams import UserStreams
 
 _PORTION_S: Final = 0.02
 """How often the server wakes up to let time pass."""
@@ -89,10 +91,16 @@ class SimServer(Endpoints):
         self._rest = Rest(selection, self._gate, spot=self._spot)
         self._series = SeriesRest(selection, self._gate, spot=self._spot)
         self._reference = ReferenceRest(selection, self._gate)
-        self._orders: OrdersRest | None = None
+        self._private: list[web.RouteDef] = []
+        """Routes of accounts, which a tape and the spot host do not have."""
+        self._user_streams: UserStreams | None = None
         if isinstance(source, Exchange) and not self._spot:
-            signed = SignedRequests(source.trading, selection.now_ms)
-            self._orders = OrdersRest(source.trading, selection, self._gate, signed)
+            trading = source.trading
+            signed = SignedRequests(trading, selection.now_ms)
+            streams = UserStreams(trading, selection.numbers, self._switchboard.publish, self.now_us)
+            self._user_streams = streams
+            self._private += OrdersRest(trading, selection, self._gate, signed).routes()
+            self._private += AccountsRest(trading, selection, self._gate, signed, streams).routes()
         self._liquidation_api = LiquidationApi(self.source, self.faults, self._clock)
         self._sockets = Sockets(self._switchboard, self.faults, self.limits, self._clock, spot=self._spot)
         self._control = Control(
@@ -150,8 +158,7 @@ class SimServer(Endpoints):
         if not self._spot:
             app.add_routes(self._reference.routes())
             app.add_routes(self._liquidation_api.routes())
-        if self._orders is not None:
-            app.add_routes(self._orders.routes())
+        app.add_routes(self._private)
         app.add_routes(self._control.routes())
         app.add_routes(self._sockets.routes())
         app.router.add_route("*", "/{path:.*}", unknown_path)
@@ -193,6 +200,8 @@ class SimServer(Endpoints):
     async def _play(self, elapsed_us: int, *, flush: bool) -> None:
         async with self._playing:
             for _ in self.source.play(elapsed_us, self._publish):
+                if self._user_streams is not None:
+                    self._user_streams.expire()
                 # Sockets are served between two portions, so that a long way to go does not fill their queues.
                 if flush:
                     await self._switchboard.flushed(held=not self._manual)

@@ -19,6 +19,7 @@ Root: TypeAlias = Literal["public", "market", "private", "spot", ""]
 WHOLE_MARKET: Final = "!"
 
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?")
+_LISTEN_KEY = re.compile(r"[0-9a-zA-Z]{64}")
 _PUBLIC_KINDS: Final = frozenset({"depth", "partial", "bookTicker", "trade"})
 _PLAIN: Final = frozenset({"aggTrade", "trade", "bookTicker", "ticker", "miniTicker", "forceOrder"})
 _WHOLE: Final = {
@@ -37,7 +38,7 @@ class ServedStream(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     kind: str
     symbol: str
-    """Upper case, ``WHOLE_MARKET`` where the stream carries every symbol."""
+    """Upper case, ``WHOLE_MARKET`` where the stream carries every symbol; empty for an account's."""
     interval: str = ""
     levels: int = 0
     every_ms: int = 0
@@ -45,11 +46,13 @@ class ServedStream(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> Root:
+        if self.kind == "user":
+            return "private"
         return "public" if self.kind in _PUBLIC_KINDS else "market"
 
     def delivered_under(self, root: Root) -> bool:
         """Return whether a connection to a root receives it."""
-        return root == "spot" or self.root == (root or "public")
+        return (root == "spot" and self.kind != "user") or self.root == (root or "public")
 
 
 @lru_cache(maxsize=8_192)
@@ -58,6 +61,8 @@ def parse_stream(text: str) -> ServedStream | None:
     if text in _WHOLE:
         kind, every_ms = _WHOLE[text]
         return ServedStream(text=text, kind=kind, symbol=WHOLE_MARKET, every_ms=every_ms)
+    if _LISTEN_KEY.fullmatch(text):
+        return ServedStream(text=text, kind="user", symbol="")
     symbol, _, rest = text.partition("@")
     # Not every symbol is ASCII: perpetuals are also named in Chinese.
     if not rest or not re.fullmatch(r"\w{1,40}", symbol) or symbol != symbol.lower():

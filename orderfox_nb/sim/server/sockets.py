@@ -56,6 +56,8 @@ class Sockets:
             return fault_response(fault, {})
         combined = (rest if root else first) == "stream"
         named = request.query.get("streams", "") if combined else request.match_info.get("names", "")
+        # An account's stream is named by its key, in the path or as a parameter of its own.
+        named += "/" + request.query.get("listenKey", "") if root == "private" else ""
         subscriptions = Subscriptions(
             [name for name in named.split("/") if name],
             combined=combined,
