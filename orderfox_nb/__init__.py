@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from orderfox_nb import errors, widgets
     from orderfox_nb.bots.strategy import Strategy
+    from orderfox_nb.bots.terms import PaperTerms
+    from orderfox_nb.market.backtest.sweeping import sampled
+    from orderfox_nb.market.backtest.walking import walk_forward
     from orderfox_nb.market.connection import Market
     from orderfox_nb.market.recorded import RecordedMarket
     from orderfox_nb.widgets import (
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         SymbolPicker,
         Tape,
     )
+    from orderfox_nb.widgets.report.backtests import backtest, sweep
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,19 +42,35 @@ __all__ = [
     "Liquidations",
     "MarketHeader",
     "OrderBook",
+    "PaperTerms",
     "QualityBadge",
     "Rewind",
     "Strategy",
     "SymbolPicker",
     "Tape",
     "__version__",
+    "backtest",
     "connect",
     "errors",
     "import_recording",
     "open_recording",
+    "sampled",
     "sql",
+    "sweep",
+    "walk_forward",
     "widgets",
 ]
+
+
+_PLACES = {
+    "PaperTerms": "bots.terms",
+    "Strategy": "bots.strategy",
+    "backtest": "widgets.report.backtests",
+    "sampled": "market.backtest.sweeping",
+    "sweep": "widgets.report.backtests",
+    "walk_forward": "market.backtest.walking",
+}
+"""Where names that are no widgets are; they are loaded on first use."""
 
 
 def __dir__() -> list[str]:
@@ -61,8 +81,8 @@ def __getattr__(name: str) -> Any:
     # Offered by completion, loaded on first use.
     if name in {"errors", "widgets"}:
         return import_module(f"orderfox_nb.{name}")
-    if name == "Strategy":
-        return import_module("orderfox_nb.bots.strategy").Strategy
+    if name in _PLACES:
+        return getattr(import_module(f"orderfox_nb.{_PLACES[name]}"), name)
     if name in __all__:
         return getattr(import_module("orderfox_nb.widgets"), name)
     raise AttributeError(f"module 'orderfox_nb' has no attribute {name!r}")

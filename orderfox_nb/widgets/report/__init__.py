@@ -1,0 +1,1 @@
+"""A backtest's report: as bqplot figures in a notebook, and as one HTML file without scripts."""
