@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.serving import BenchServer, serving, venue_ahead_ms
@@ -39,7 +40,7 @@ def parameter_sets(base: BenchServer) -> list[str]:
     listed = {row["id"]: row["roundingOptions"] for row in base.ask("/api/v1/symbols")}
     names = sorted(listed, key=lambda name: name not in SYMBOLS)[: len(SYMBOLS)]
     return [
-        f"{base.ws_url}/api/v1/ws/orderbook/{name}?limit={limit}&rounding={float(listed[name][0]) * (step + 1)}"
+        f"{base.ws_url}/api/v1/ws/orderbook/{name}?limit={limit}&rounding={Decimal(str(listed[name][0])) * (step + 1)}"
         for name in names
         for step in range(ROUNDINGS)
         for limit in LIMITS

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.reader import EventReader
 

@@ -25,7 +25,8 @@ from orderfox_nb.core.quality import QualityTracker
 from orderfox_nb.core.symbols import ladder_heights, nearest_height
 from orderfox_nb.desk.answers import Answers
 from orderfox_nb.desk.catalogue import Catalogue
-from orderfox_nb.desk.frames import FrameHub, FrameReader, Recipe
+from orderfox_nb.desk.frame_reader import FrameReader
+from orderfox_nb.desk.frames import FrameHub, Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.hub import DEFAULT_BOUND, Hub
 from orderfox_nb.desk.keys import FrameKey

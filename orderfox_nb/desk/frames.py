@@ -18,6 +18,7 @@ import msgspec
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.frame_reader import Frame, FrameReader
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.studies import State
@@ -31,27 +32,6 @@ _log = logging.getLogger(__name__)
 INTERVAL_US: Final = 100_000
 """At most ten frames a second and key."""
 _LATE_US: Final = 20_000
-
-
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """One encoded frame of a key."""
-
-    key: FrameKey
-    sequence: int
-    base: int | None
-    """The sequence that a delta applies to; None for a full frame."""
-    messages: tuple[bytes, ...]
-    """JSON texts to send in this order: one, but for several updates of the public candle stream."""
-
-    @property
-    def full(self) -> bool:
-        """Whether it stands alone."""
-        return self.base is None
-
-    @property
-    def text(self) -> bytes:
-        """The only message of the frame."""
-        return self.messages[0]
 
 
 class Recipe(Protocol):
@@ -132,61 +112,6 @@ class _ComputedFrame:
         return self._full
 
 
-class FrameReader:
-    """A latest-wins reader of one key: iterate it, or call ``next_frame``.
-
-    The first frame is full; a delta follows only the frame that this reader got last, else it gets the full one.
-    """
-
-    def __init__(self, stream: FrameStream) -> None:
-        self._stream = stream
-        self._held: int | None = None
-        self._wake = asyncio.Event()
-        self.delivered = 0
-        """How many frames this reader got."""
-
-    @property
-    def key(self) -> FrameKey:
-        return self._stream.key
-
-    def signal(self) -> None:
-        """Wake the reader: a newer frame may be available."""
-        self._wake.set()
-
-    def resume(self) -> None:
-        """Ask for a full frame again."""
-        self._held = None
-        self._wake.set()
-
-    def next_frame(self) -> Frame | None:
-        """Return the newest frame not yet returned, None if there is none.
-
-        Raises:
-            OrderFoxError: The key sends no more.
-        """
-        computed_frame = self._stream.computed_frame
-        if computed_frame is not None and computed_frame.sequence != self._held:
-            frame = computed_frame.frame(self._held)
-            self._held = computed_frame.sequence
-            self.delivered += 1
-            return frame
-        if self._stream.error is not None:
-            raise self._stream.error
-        return None
-
-    def __aiter__(self) -> FrameReader:
-        return self
-
-    async def __anext__(self) -> Frame:
-        while True:
-            self._wake.clear()
-            if (frame := self.next_frame()) is not None:
-                return frame
-            if self._stream.closed:
-                raise StopAsyncIteration
-            await self._wake.wait()
-
-
 class FrameStream:
     """The frames of one key for all its readers.
 
@@ -224,6 +149,13 @@ class FrameStream:
         reader = FrameReader(self)
         self.readers.add(reader)
         return reader
+
+    def newest(self, held: int | None) -> Frame | None:
+        """Return the newest frame for a reader that holds a sequence, None where it holds the newest one."""
+        computed_frame = self.computed_frame
+        if computed_frame is None or computed_frame.sequence == held:
+            return None
+        return computed_frame.frame(held)
 
     async def leave(self, reader: FrameReader) -> None:
         """Remove a reader; the last one ends the work."""
@@ -315,7 +247,7 @@ class FrameStream:
         self.sequence += 1
         self.computed += 1
         self.computed_frame = _ComputedFrame(self, recipe, recipe.capture(), recipe.stamp(), self.computed_frame)
-        for reader in self.readers:
+        for reader in tuple(self.readers):
             reader.signal()
 
 

@@ -46,7 +46,7 @@ from orderfox_nb.core.wire import (
 from orderfox_nb.desk.access import Access, FullAccess
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
-from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.rewinding import Rewinding
 from orderfox_nb.desk.streams.registry import STREAMS, parse_key

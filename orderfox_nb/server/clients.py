@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from tornado import httputil
@@ -16,8 +17,11 @@ _log = logging.getLogger(__name__)
 
 _SITE_BITS: Final = 64
 """One site of IPv6 has a network of this length at least, and picks its addresses in it freely."""
+_ADDRESSES: Final = 1024
+"""They are asked about for each frame that is sent."""
 
 
+@lru_cache(maxsize=_ADDRESSES)
 def client_of(address: str) -> str:
     """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
     ip = _parsed(address)
@@ -26,6 +30,7 @@ def client_of(address: str) -> str:
     return str(ip) if ip.is_loopback else str(ipaddress.ip_network((int(ip), _SITE_BITS), strict=False))
 
 
+@lru_cache(maxsize=_ADDRESSES)
 def is_loopback(address: str) -> bool:
     """Return whether an address is of this machine itself; a Unix socket has none and is."""
     ip = _parsed(address)

@@ -12,7 +12,7 @@ from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Candle, Liquidation, Status, Topic
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.streams.registry import frame_key, parse_key
 from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
 from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, snapshot, trade

@@ -12,7 +12,7 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.catalogue import TTL_S
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.streams.registry import frame_key
 from tests.core.facts import kline

@@ -17,7 +17,7 @@ from orderfox_nb.core.events import Event, Gap, MarkPrice, Status, Topic, Trade
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.timeframes import bar_open_us
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.streams.registry import frame_key
 from orderfox_nb.errors import BadValue

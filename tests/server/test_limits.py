@@ -17,7 +17,8 @@ from websockets.protocol import State
 
 from orderfox_nb.core.events import Topic
 from orderfox_nb.server.frame_limit import MAX_FRAMES_PER_S
-from orderfox_nb.server.handlers.sockets import COSTLY_PER_S, MAX_LEFT_OUT, MAX_MESSAGES_PER_S, UNSENT, text_frame
+from orderfox_nb.server.handlers.sockets import COSTLY_PER_S, MAX_LEFT_OUT, MAX_MESSAGES_PER_S
+from orderfox_nb.server.handlers.writing import UNSENT, text_frame
 from orderfox_nb.server.limits import MAX_REQUESTS, RateLimit, SocketSlots
 from tests.server.conftest import TOKEN, Serve, Served, until
 from tests.server.scripted import VENUE

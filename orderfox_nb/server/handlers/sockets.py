@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import socket
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -20,12 +19,13 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketP
 
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.frames import FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.reader import EventReader, SlowReader
 from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, TooManyFrames
 from orderfox_nb.server.frame_limit import counted
 from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
+from orderfox_nb.server.handlers.writing import SharedFrame, Stalled, limit_unsent, write_at_once
 from orderfox_nb.server.limits import RateLimit
 
 _log = logging.getLogger("orderfox_nb.server.sockets")
@@ -42,20 +42,8 @@ MAX_LEFT_OUT: Final = 500
 """A reader that goes on beyond its rate for so many messages is closed."""
 COSTLY_PER_S: Final = 10
 """Changes of parameters and questions, which the server has to work for."""
-UNSENT: Final = 65_536
-"""Bytes that the system may hold for a reader and not have sent: what is older than them is not a newest frame."""
 _MAX_REASON: Final = 123
-
-
-class Stalled(OrderFoxError):
-    """A reader of events that takes nothing from its socket."""
-
-    def __init__(self, seconds: float | None) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        return f"this reader took nothing for {self.seconds:g} s"
+_newest: Final = SharedFrame()
 
 
 class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ignore[misc]
@@ -157,6 +145,15 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
             WebSocketClosedError: The reader has left.
             Stalled: The reader took nothing for so long.
         """
+        if (written := self.write_now(text)) is not None:
+            await self.until_taken(written, timeout_s=timeout_s)
+
+    def write_now(self, text: bytes) -> asyncio.Future[None] | None:
+        """Write one text message; returns what to wait for where the network has not taken all of it.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+        """
         self._sent_s = asyncio.get_running_loop().time()
         self._messages += 1
         connection = self.ws_connection
@@ -164,16 +161,25 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         if stream is None:
             raise WebSocketClosedError
         try:
-            # Tornado's own write makes a task of each message; nearly always the network has it at once.
-            written = stream.write(text_frame(text))
-            if not written.done():
-                self._writing += 1
-                try:
-                    await asyncio.wait((written,), timeout=timeout_s)
-                finally:
-                    self._writing -= 1
-                if not written.done():
-                    raise Stalled(timeout_s)
+            return write_at_once(stream, _newest.of(text))
+        except StreamClosedError:
+            raise WebSocketClosedError from None
+
+    async def until_taken(self, written: asyncio.Future[None], *, timeout_s: float | None = None) -> None:
+        """Wait until the network took a message.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+            Stalled: The reader took nothing for so long.
+        """
+        self._writing += 1
+        try:
+            await asyncio.wait((written,), timeout=timeout_s)
+        finally:
+            self._writing -= 1
+        if not written.done():
+            raise Stalled(timeout_s)
+        try:
             written.result()
         except StreamClosedError:
             raise WebSocketClosedError from None
@@ -232,9 +238,14 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
             async with desk.events(topic) as reader:
                 yield reader
 
+    def pause_s(self) -> float:
+        """Return how long this reader waits after a frame: its client has more of them than its share."""
+        pause_s = self.service.computations.pause_s(self._client)
+        return pause_s if pause_s and not self._has_our_token() else 0.0
+
     async def pace(self) -> None:
         """Wait after a frame where this reader's client has more of them than its share."""
-        if (pause_s := self.service.computations.pause_s(self._client)) and not self._has_our_token():
+        if pause_s := self.pause_s():
             await asyncio.sleep(pause_s)
 
     async def send_message(self, **fields: Any) -> None:
@@ -355,23 +366,6 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """
         if self._costly.wait_s():
             raise BadValue(what, "too often", f"at most {COSTLY_PER_S} a second")
-
-
-def limit_unsent(connection: Any) -> None:
-    """Keep the system from queueing for a slow reader, where it allows that (Linux, macOS)."""
-    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None and connection is not None:
-        with contextlib.suppress(OSError, AttributeError):
-            connection.stream.socket.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
-
-
-def text_frame(text: bytes) -> bytes:
-    """Return a text message as one WebSocket frame of a server: final, unmasked, not compressed (RFC 6455, 5.2)."""
-    size = len(text)
-    if size < 126:
-        return bytes((0x81, size)) + text
-    if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2) + text
-    return b"\x81\x7f" + size.to_bytes(8) + text
 
 
 def parse_message(message: str | bytes) -> dict[str, Any] | None:

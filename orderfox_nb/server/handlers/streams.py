@@ -27,6 +27,7 @@ from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server.handlers.market import book_limit, book_rules
 from orderfox_nb.server.handlers.symbol_socket import StreamSocket, SymbolSocket
+from orderfox_nb.server.handlers.writing import FrameWriter
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.views.public_liquidations import liquidation_order, liquidation_orders
 from orderfox_nb.views.stamp import Stamp, number
@@ -109,10 +110,8 @@ class OrderBookSocket(StreamSocket):
     async def _forward_until_replaced(self, desk: Desk, key: FrameKey, admitted: bool) -> None:
         """Send the frames of a key while it is in force: none of them follows the answer that announces another key."""
         async with self.frames(desk, key, admitted=admitted) as reader:
-            async for frame in reader:
-                if key == self.key:
-                    await self.send(frame.text)
-                    await self.pace()
+            writer = FrameWriter(self)
+            await reader.deliver(lambda frame: key != self.key or writer.write(frame), writer.until_ready)
 
     async def _current(self) -> FrameKey:
         """Return the key in force.

@@ -20,6 +20,7 @@ from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.server.handlers.sockets import MarketSocket
+from orderfox_nb.server.handlers.writing import FrameWriter
 from orderfox_nb.views.quality import status_text
 
 _NOT_LIVE: Final = ("stale", "gap", "skewed", "down")
@@ -83,10 +84,8 @@ class SymbolSocket(MarketSocket):
     async def forward(self, desk: Desk, key: FrameKey) -> None:
         """Send every frame of a key, the newest where this reader is slow."""
         async with self.frames(desk, key) as reader:
-            async for frame in reader:
-                for text in frame.messages:
-                    await self.send(text)
-                await self.pace()
+            writer = FrameWriter(self)
+            await reader.deliver(writer.write, writer.until_ready)
 
     async def send_event(self, text: bytes) -> None:
         """Write a message that no later one replaces: a reader that does not take it is closed."""

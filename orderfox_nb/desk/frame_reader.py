@@ -1,0 +1,134 @@
+"""A reader of one key's frames, which always gets the newest one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from orderfox_nb.desk.keys import FrameKey
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoded frame of a key."""
+
+    key: FrameKey
+    sequence: int
+    base: int | None
+    """The sequence that a delta applies to; None for a full frame."""
+    messages: tuple[bytes, ...]
+    """JSON texts to send in this order: one, but for several updates of the public candle stream."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it stands alone."""
+        return self.base is None
+
+    @property
+    def text(self) -> bytes:
+        """The only message of the frame."""
+        return self.messages[0]
+
+
+class FrameSource(Protocol):
+    """What a reader reads."""
+
+    key: FrameKey
+    error: BaseException | None
+    closed: bool
+
+    def newest(self, held: int | None) -> Frame | None:
+        """Return the newest frame for a reader that holds a sequence, None where it holds the newest one."""
+        ...
+
+
+class FrameReader:
+    """A latest-wins reader of one key: iterate it, call ``next_frame``, or let ``deliver`` pass the frames on.
+
+    The first frame is full; a delta follows only the frame that this reader got last, else it gets the full one.
+    """
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self._held: int | None = None
+        self._wake = asyncio.Event()
+        self._handle: Callable[[Frame], bool] | None = None
+        self._failure: Exception | None = None
+        self.delivered = 0
+        """How many frames this reader got."""
+
+    @property
+    def key(self) -> FrameKey:
+        return self._source.key
+
+    def signal(self) -> None:
+        """Report that a newer frame may be available, which ``deliver`` handles at once."""
+        if self._handle is not None:
+            try:
+                frame = self.next_frame()
+                if frame is not None and self._handle(frame):
+                    return
+            except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
+                self._failure = error
+            self._handle = None
+        self._wake.set()
+
+    def resume(self) -> None:
+        """Ask for a full frame again."""
+        self._held = None
+        self._wake.set()
+
+    def next_frame(self) -> Frame | None:
+        """Return the newest frame not yet returned, None if there is none.
+
+        Raises:
+            OrderFoxError: The key sends no more.
+        """
+        if (frame := self._source.newest(self._held)) is not None:
+            self._held = frame.sequence
+            self.delivered += 1
+            return frame
+        if self._source.error is not None:
+            raise self._source.error
+        return None
+
+    def __aiter__(self) -> FrameReader:
+        return self
+
+    async def __anext__(self) -> Frame:
+        while True:
+            self._wake.clear()
+            if (frame := self.next_frame()) is not None:
+                return frame
+            if self._source.closed:
+                raise StopAsyncIteration
+            await self._wake.wait()
+
+    async def deliver(self, handle: Callable[[Frame], bool], until_ready: Callable[[], Awaitable[None]]) -> None:
+        """Pass on every frame where it is computed, until the key sends no more: no task wakes up for it.
+
+        Args:
+            handle: Called with a frame; returns whether the next one may follow.
+            until_ready: Awaited where it may not. The frames of that time are skipped, but for the newest one.
+
+        Raises:
+            OrderFoxError: The key sends no more.
+        """
+        while True:
+            self._wake.clear()
+            while (frame := self.next_frame()) is not None:
+                if not handle(frame):
+                    await until_ready()
+            if self._source.closed:
+                return
+            self._handle = handle
+            try:
+                await self._wake.wait()
+            finally:
+                self._handle = None
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            await until_ready()

@@ -1,0 +1,144 @@
+# Tornado's futures have no result type.
+# pyright: reportUnknownMemberType=false
+"""Writing to a WebSocket: at once where the network takes it, and never more behind what it has not taken."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from asyncio import Future
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, Protocol
+
+from tornado.iostream import IOStream
+
+from orderfox_nb.desk.frame_reader import Frame
+from orderfox_nb.errors import OrderFoxError
+
+UNSENT: Final = 65_536
+"""Bytes that the system may hold for a reader and not have sent: what is older than them is not a newest frame."""
+
+
+class Stalled(OrderFoxError):
+    """A reader of events that takes nothing from its socket."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"this reader took nothing for {self.seconds:g} s"
+
+
+class Writing(Protocol):
+    """A socket that messages are written to."""
+
+    def write_now(self, text: bytes) -> Future[None] | None:
+        """Write one text message; returns what to wait for where the network has not taken all of it.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+        """
+        ...
+
+    def until_taken(self, written: Future[None]) -> Awaitable[None]:
+        """Wait until the network took a message."""
+        ...
+
+    def send(self, text: bytes) -> Awaitable[None]:
+        """Write one text message and wait until the network took it."""
+        ...
+
+    def pause_s(self) -> float:
+        """Return how long this reader waits after a frame, beyond its share."""
+        ...
+
+    def pace(self) -> Awaitable[None]:
+        """Wait after a frame where this reader's client has more of them than its share."""
+        ...
+
+
+class FrameWriter:
+    """Writes the frames of one key to a socket, the next one only when the network has taken the last one.
+
+    Args:
+        socket: Of the reader.
+    """
+
+    def __init__(self, socket: Writing) -> None:
+        self._socket = socket
+        self._unsent: tuple[Future[None], Sequence[bytes]] | None = None
+
+    def write(self, frame: Frame) -> bool:
+        """Write a frame; return whether the next one may follow at once.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+        """
+        for place, text in enumerate(frame.messages, 1):
+            if (written := self._socket.write_now(text)) is not None:
+                self._unsent = written, frame.messages[place:]
+                return False
+        return not self._socket.pause_s()
+
+    async def until_ready(self) -> None:
+        """Wait until the next frame may follow.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+        """
+        unsent, self._unsent = self._unsent, None
+        if unsent is not None:
+            written, others = unsent
+            await self._socket.until_taken(written)
+            for text in others:
+                await self._socket.send(text)
+        await self._socket.pace()
+
+
+def write_at_once(stream: IOStream, data: bytes) -> Future[None] | None:
+    """Write to a connection; returns what to wait for where the system has not taken all of it.
+
+    Where nothing waits to be written, the system gets the bytes directly: a buffer and a future for each message cost
+    more than the system call.
+    """
+    rest: bytes | memoryview = data
+    if not stream.writing():
+        taken = 0
+        # An error comes again with the write below, which closes the connection for it.
+        with contextlib.suppress(OSError):
+            taken = stream.write_to_fd(memoryview(data)) or 0
+        if taken == len(data):
+            return None
+        rest = memoryview(data)[taken:]
+    return stream.write(rest)
+
+
+def limit_unsent(connection: Any) -> None:
+    """Keep the system from queueing for a slow reader, where it allows that (Linux, macOS)."""
+    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None and connection is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            connection.stream.socket.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
+
+
+def text_frame(text: bytes) -> bytes:
+    """Return a text message as one WebSocket frame of a server: final, unmasked, not compressed (RFC 6455, 5.2)."""
+    size = len(text)
+    if size < 126:
+        return bytes((0x81, size)) + text
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2) + text
+    return b"\x81\x7f" + size.to_bytes(8) + text
+
+
+class SharedFrame:
+    """Keeps the newest message as a WebSocket frame: the readers of a key get the same one, one after the other."""
+
+    def __init__(self) -> None:
+        self._text = self._frame = b""
+
+    def of(self, text: bytes) -> bytes:
+        """Return a text message as a WebSocket frame."""
+        if text is not self._text:
+            self._text, self._frame = text, text_frame(text)
+        return self._frame
