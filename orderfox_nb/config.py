@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def sqlite_path(self) -> Path:
+        """Where bots are stored without ``DATABASE_URL``."""
+        return self.data_dir / "orderfox.sqlite"
+
+    @property
     def recording_bytes(self) -> int:
         """How much the recordings may take, 0 for none."""
         return 0 if self.recording == "off" else round(float(self.recording) * 1e9)

@@ -8,6 +8,7 @@ OrderFoxError
 │   ├── UnknownBot            no such bot (HTTP 404)
 │   ├── BodyMismatch          a body that does not fit its schema (HTTP 422)
 │   ├── TooManyBots           as many bots as may be stored (HTTP 400)
+│   ├── BotIsActive           a change that an active bot does not allow (HTTP 400)
 │   ├── LiveTradingRefused    an order or a bot that is not on paper (HTTP 400)
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
@@ -143,6 +144,13 @@ class TooManyBots(InputError):
 
     def __str__(self) -> str:
         return f"There are {self.limit} bots, as many as ORDERFOX_MAX_BOTS allows: delete one first"
+
+
+class BotIsActive(InputError):
+    """A change that an active bot does not allow."""
+
+    def __str__(self) -> str:
+        return "Stop the bot first: symbol, venue, strategy and params of an active bot do not change"
 
 
 class LiveTradingRefused(InputError):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orderfox_nb.errors import BadValue
+
+if TYPE_CHECKING:
+    from orderfox_nb.bots.strategy import Strategy
+
+_log = logging.getLogger(__name__)
 
 GROUP: Final = "orderfox_nb.strategies"
 """Group of entry points by which a package adds its strategies."""
@@ -16,12 +23,33 @@ def strategy_names() -> list[str]:
     return sorted(entry_points(group=GROUP).names)
 
 
-def check_strategy(name: str) -> None:
-    """Check that a strategy is installed.
+def load_strategy(name: str) -> type[Strategy]:
+    """Return an installed strategy. Importing it may take a while: call this in a thread.
 
     Raises:
-        BadValue: It is not.
+        BadValue: It is not installed, or cannot be imported.
     """
-    names = strategy_names()
-    if name not in names:
+    # A server without bots does not import what they are made of.
+    from orderfox_nb.bots.strategy import Strategy  # noqa: PLC0415
+
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        names = strategy_names()
         raise BadValue("strategy", name, f"one of {', '.join(names)}" if names else f"a package with {GROUP}")
+    try:
+        kind: Any = next(iter(found)).load()
+    except Exception as error:
+        _log.warning("strategy=%s cannot be imported", name, exc_info=error)
+        raise BadValue("strategy", name, "one that can be imported: the server's log has its error") from error
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+        raise BadValue("strategy", name, f"a subclass of Strategy behind its entry point in {GROUP}")
+    return kind
+
+
+def check_strategy(name: str, params: Mapping[str, Any]) -> None:
+    """Check that a strategy is installed and accepts its parameters. As ``load_strategy``, call this in a thread.
+
+    Raises:
+        BadValue: It is not, or does not.
+    """
+    load_strategy(name)(**params)

@@ -50,6 +50,7 @@ class OrderFoxApp(ExtensionApp):
         serverapp.web_app.add_handlers(".*$", catch_all(serverapp.base_url, self.service))
         os.environ["ORDERFOX_URL"] = url_path_join(serverapp.connection_url, "/").rstrip("/")
         os.environ["ORDERFOX_TOKEN"] = self.service.token
+        self.service.start_bots()
 
     async def stop_extension(self) -> None:
         if self.service is None:

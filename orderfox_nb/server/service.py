@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.desk.bot_runs.runner import BotRunner
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.store.store import Store
@@ -102,6 +103,7 @@ class DeskService:
         self.bot_writes = RateLimit(burst=500, per_s=100, now_s=lambda: self.now_s())  # noqa: PLW0108  (as above)
         """Bots are changed in the database, which costs no venue anything."""
         self.store = Store(self.settings)
+        self.runner = BotRunner(self.store, self.desk)
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,
             loopback_limited=loopback_limited,
@@ -210,8 +212,17 @@ class DeskService:
             raise self.problem
         return await self._service.start()
 
+    def start_bots(self) -> None:
+        """Run the active bots, where there may be any; called once the server answers."""
+        if self.problem is None and self.store.exists:
+            self.runner.start()
+
     async def stop(self) -> None:
-        """Close every socket, then the desks; safe to call twice."""
+        """End bots and sockets, then the desks and the store; safe to call twice."""
+        await asyncio.gather(self.runner.stop(), self._close_sockets())
+        await asyncio.gather(self._service.stop(), self.store.close())
+
+    async def _close_sockets(self) -> None:
         sockets = tuple(self.sockets)
         for socket in sockets:
             socket.close(1001, "server stops")
@@ -220,7 +231,6 @@ class DeskService:
             _, late = await asyncio.wait(waits, timeout=0.5)
             for wait in late:
                 wait.cancel()
-        await asyncio.gather(self._service.stop(), self.store.close())
 
     @asynccontextmanager
     async def _opened(self, open_: Callable[[Settings], AbstractAsyncContextManager[Desks]]) -> AsyncGenerator[Desks]:

@@ -242,6 +242,7 @@ class OrderFoxVoila(Voila):
             loop: asyncio.AbstractEventLoop = self.ioloop.asyncio_loop  # type: ignore[attr-defined]
             stop_on_signals(lambda: loop.call_soon_threadsafe(self.ioloop.stop), runtime.close)
             self.ioloop.add_callback(announce, address)
+            self.ioloop.add_callback(self.service.start_bots)
             if open_browser and has_display():
                 self.ioloop.add_callback(open_in_browser, address)
             if self.pages is not None:

@@ -64,7 +64,7 @@ class BotAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     running: bool
     """Whether it trades at present."""
     note: str
-    """Why it does not run although it is active; empty otherwise."""
+    """Why it does not trade although it is active, or why it was stopped; empty otherwise."""
 
 
 class BotPage(msgspec.Struct, kw_only=True, rename="camel"):

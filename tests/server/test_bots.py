@@ -65,7 +65,7 @@ async def test_bot_is_created_read_changed_and_deleted(server: Served) -> None:
     status, changed = await server.ask(path, method="PATCH", json={"is_active": True, "symbol": "eth"}, headers=RIGHT)
     assert status == 200
     assert changed["updatedAt"] > made["updatedAt"]
-    assert changed["note"] == "This server stores bots and does not run them"
+    assert changed["note"] == "It has no strategy and only watches its symbol"
     fields = {"isActive": True, "symbol": "ETHUSDT", "updatedAt": changed["updatedAt"], "note": changed["note"]}
     assert changed == {**made, **fields}
     assert await server.ask(path, method="PATCH", json={}, headers=RIGHT) == (200, changed)

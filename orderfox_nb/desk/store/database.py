@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from orderfox_nb.config import Settings
+from orderfox_nb.desk.store.lease import engine_lease
 from orderfox_nb.desk.store.tables import VERSION_TABLE
 from orderfox_nb.desk.store.writer import DatabaseWriter, Work
 from orderfox_nb.errors import DatabaseUnavailable, MissingExtra, OrderFoxError
@@ -22,7 +23,7 @@ from orderfox_nb.errors import DatabaseUnavailable, MissingExtra, OrderFoxError
 _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """Schemas, oldest first."""
 CONNECT_S: Final = 5.0
 READ_S: Final = 10.0
@@ -36,7 +37,7 @@ def database_url(settings: Settings) -> URL:
     """Return the address of the database for SQLAlchemy's asynchronous drivers."""
     given = settings.database_url.get_secret_value()
     if not given:
-        return URL.create("sqlite+aiosqlite", database=str(settings.data_dir / "orderfox.sqlite"))
+        return URL.create("sqlite+aiosqlite", database=str(settings.sqlite_path))
     url = make_url(given)
     if url.drivername.startswith("sqlite"):
         return url.set(drivername="sqlite+aiosqlite")
@@ -79,6 +80,18 @@ class Database:
         """
         with self._reported():
             return await asyncio.shield(self._writer.submit(work))
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncGenerator[bool]:
+        """Have the right to run the bots while this is open, unless another server has it.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        async with AsyncExitStack() as stack:
+            with database_errors():
+                leased = await stack.enter_async_context(engine_lease(self._engine))
+            yield leased
 
     @contextmanager
     def _reported(self) -> Generator[None]:

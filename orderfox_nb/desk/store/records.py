@@ -27,6 +27,8 @@ class BotRecord(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str | None
     """Name of an installed strategy; None for a bot that only watches its symbol."""
     params: dict[str, Any]
+    note: str
+    """Why it was stopped, where nobody asked for that."""
     created_us: int
     updated_us: int
 

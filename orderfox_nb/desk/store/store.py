@@ -81,6 +81,21 @@ class Store:
 
         return BotHistory(database, self._clock)
 
+    @asynccontextmanager
+    async def lease(self) -> AsyncGenerator[bool]:
+        """Have the right to run the bots while this is open, unless another server has it.
+
+        Raises:
+            DatabaseUnavailable: The database cannot be opened.
+        """
+        async with (await self._database()).lease() as leased:
+            yield leased
+
+    @property
+    def exists(self) -> bool:
+        """Whether there may be bots: the settings name a database, or there is the one in the data directory."""
+        return bool(self._settings.database_url.get_secret_value()) or self._settings.sqlite_path.exists()
+
     async def close(self) -> None:
         """Write what waits, and close; safe to call twice."""
         await self._service.stop()

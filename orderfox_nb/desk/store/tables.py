@@ -67,6 +67,7 @@ bots: Final = Table(
     Column("description", String(200)),
     Column("strategy", String(100)),
     Column("params", JSON, nullable=False, server_default="{}"),
+    Column("note", Text, nullable=False, server_default=""),
     Index("orderfox_bots_symbol", "symbol"),
     sqlite_autoincrement=True,
 )

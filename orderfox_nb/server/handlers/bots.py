@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from orderfox_nb.desk.parameters import SYMBOL, Parameter, limit
 from orderfox_nb.desk.store.answers import bot_answer
 from orderfox_nb.desk.store.records import BotRecord
 from orderfox_nb.desk.strategies import check_strategy
-from orderfox_nb.errors import BadValue, LiveTradingRefused, UnknownBot
+from orderfox_nb.errors import BadValue, BotIsActive, LiveTradingRefused, UnknownBot
 from orderfox_nb.server.bodies import read_body
 from orderfox_nb.server.handlers.base import RestHandler
 from orderfox_nb.server.operations import Operation
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from orderfox_nb.desk.store.bots import BotTable
     from orderfox_nb.server.limits import RateLimit
 
-NOT_RUN: Final = "This server stores bots and does not run them"
 BOT_ID: Final = Parameter(
     name="id", place="path", description="Id of a bot", example="0e8f7a52-8b7e-4d0a-9c1d-0a3a9a1f6b11"
 )
@@ -70,7 +70,8 @@ class BotHandler(RestHandler):
 
     def described(self, record: BotRecord) -> BotAnswer:
         """Return a bot with what it does at present."""
-        return bot_answer(record, running=False, note=NOT_RUN if record.is_active else "")
+        runner = self.service.runner
+        return bot_answer(record, running=runner.trades(record.id), note=runner.note(record))
 
     def described_all(self, records: Sequence[BotRecord]) -> list[BotAnswer]:
         """Return bots with what they do at present."""
@@ -83,6 +84,19 @@ class BotHandler(RestHandler):
             UnknownBot: There is none of this id.
         """
         return await (await self.bots()).get(identity(bot_id))
+
+    async def followed(self, bot_id: str, changes: dict[str, Any]) -> BotRecord:
+        """Change a bot, start or stop it, and return it.
+
+        Raises:
+            UnknownBot: There is none of this id.
+        """
+        if "is_active" in changes:
+            # What is known of its last end does not concern the next one.
+            changes = {**changes, "note": ""}
+        record = await (await self.bots()).change(bot_id, changes)
+        await self.service.runner.follow(record)
+        return record
 
     async def market(self, symbol: str, venue: str | None) -> dict[str, str]:
         """Return the columns that say where a bot trades.
@@ -126,13 +140,14 @@ class BotsRoute(BotHandler):
         given = read_body(self.request.body, NewBot)
         check_mode(given.is_paper_trading)
         if given.strategy is not None:
-            check_strategy(given.strategy)
+            await asyncio.to_thread(check_strategy, given.strategy, given.params)
         values = {name: getattr(given, name) for name in ("description", "is_active", "is_paper_trading")}
         values |= {"name": given.name.strip(), "strategy": given.strategy, "params": given.params}
         # Before the venue is asked for the symbol: a database that is broken is the shorter answer.
         bots = await self.bots()
         values |= await self.market(given.symbol, given.venue)
         record = await bots.create(values)
+        await self.service.runner.follow(record)
         self.set_status(201)
         return msgspec.json.encode(self.described(record))
 
@@ -172,19 +187,25 @@ class BotRoute(BotHandler):
         before = await self.found(bot_id)
         changes = {name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
         check_mode(changes.get("is_paper_trading", True))
-        if changes.get("strategy") is not None:
-            check_strategy(changes["strategy"])
+        strategy, params = changes.get("strategy", before.strategy), changes.get("params", before.params)
+        if strategy is not None and changes.keys() & {"strategy", "params"}:
+            await asyncio.to_thread(check_strategy, strategy, params)
         if "name" in changes:
             changes["name"] = changes["name"].strip()
         if "symbol" in changes or "venue" in changes:
             changes |= await self.market(changes.get("symbol", before.symbol), changes.get("venue", before.venue))
         if not changes:
             return msgspec.json.encode(self.described(before))
-        return msgspec.json.encode(self.described(await (await self.bots()).change(before.id, changes)))
+        if before.is_active and before.strategy is not None and changes.get("is_active", True):
+            fixed = ("symbol", "venue", "strategy", "params")
+            if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in fixed):
+                raise BotIsActive
+        return msgspec.json.encode(self.described(await self.followed(before.id, changes)))
 
     async def deleted(self, bot_id: str) -> bytes:
         """Delete a bot."""
         await (await self.bots()).delete(identity(bot_id))
+        await self.service.runner.forget(identity(bot_id))
         self.set_status(204)
         return b""
 
@@ -205,8 +226,7 @@ class BotStatusRoute(BotHandler):
         active = self.value(IS_ACTIVE)
         if active is None:
             raise BadValue("is_active", "", "true or false")
-        record = await (await self.bots()).change(identity(args[0]), {"is_active": active})
-        return msgspec.json.encode(self.described(record))
+        return msgspec.json.encode(self.described(await self.followed(identity(args[0]), {"is_active": active})))
 
 
 class BotReadHandler(BotHandler):
@@ -229,7 +249,7 @@ class BotsHealthRoute(BotReadHandler):
         totals = BotService(
             bots=sum(row.total for row in counts),
             active=sum(row.active for row in counts),
-            running=0,
+            running=self.service.runner.running,
             symbols_tracked=len(counts),
         )
         store = self.service.store

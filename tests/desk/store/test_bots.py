@@ -105,7 +105,7 @@ async def test_store_that_is_not_asked_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_sqlalchemy_is_not_imported_before_the_first_question() -> None:
-    code = "import sys, orderfox_nb.desk.store.store; assert 'sqlalchemy' not in sys.modules; print('lean')"
+    code = "import sys, orderfox_nb.server.service; assert 'sqlalchemy' not in sys.modules; print('lean')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "lean"
 
