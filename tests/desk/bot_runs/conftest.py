@@ -17,7 +17,7 @@ from tests.desk.bot_runs.installed import install
 from tests.server.scripted import VENUE, PreludeFeed, trade
 
 
-class Market:
+class ScriptedMarket:
     """The scripted venue, and its desk."""
 
     def __init__(self, feed: PreludeFeed, desk: Desk) -> None:
@@ -40,10 +40,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-async def market(settings: Settings) -> AsyncIterator[Market]:
+async def market(settings: Settings) -> AsyncIterator[ScriptedMarket]:
     feed = PreludeFeed()
     async with Desk(feed, settings, linger_s=0) as desk:
-        yield Market(feed, desk)
+        yield ScriptedMarket(feed, desk)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def runner(store: Store, make_runner: Callable[[Store], BotRunner]) -> Bot
 
 
 @pytest.fixture
-async def make_runner(market: Market, clock: ManualClock) -> AsyncIterator[Callable[[Store], BotRunner]]:
+async def make_runner(market: ScriptedMarket, clock: ManualClock) -> AsyncIterator[Callable[[Store], BotRunner]]:
     """Makes runners, which are stopped at the end."""
     made: list[BotRunner] = []
 

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.errors import UnknownSymbol
-from tests.desk.bot_runs.conftest import Market
+from tests.desk.bot_runs.conftest import ScriptedMarket
 from tests.server.scripted import START_US, VENUE, liquidation, trade
 
 TOPICS = [Topic(VENUE, "BTCUSDT", channel) for channel in ("liquidations", "trades")]
 
 
-async def test_topics_are_merged_by_their_receipt_and_each_keeps_its_own_order(market: Market) -> None:
+async def test_topics_are_merged_by_their_receipt_and_each_keeps_its_own_order(market: ScriptedMarket) -> None:
     seen: list[tuple[str, Event]] = []
     async with aclosing(arriving(market.desk, TOPICS)) as batches:
         async with asyncio.timeout(60):
@@ -37,13 +37,13 @@ async def test_topics_are_merged_by_their_receipt_and_each_keeps_its_own_order(m
     assert [channel for channel, _ in seen] == ["trades", "liquidations"] * 10
 
 
-async def test_no_reader_and_no_task_is_left(market: Market) -> None:
+async def test_no_reader_and_no_task_is_left(market: ScriptedMarket) -> None:
     async with aclosing(arriving(market.desk, TOPICS)) as batches:
         await anext(batches)
     assert not any(state.users for state in market.desk.hub.topics)
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("bot reads")]
 
 
-async def test_symbol_that_is_not_listed_is_an_error(market: Market) -> None:
+async def test_symbol_that_is_not_listed_is_an_error(market: ScriptedMarket) -> None:
     with pytest.raises(UnknownSymbol):
         await anext(arriving(market.desk, [Topic(VENUE, "NOPE", "trades")]))

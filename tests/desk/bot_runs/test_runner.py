@@ -15,7 +15,7 @@ from orderfox_nb.desk.store.bot_history import BotHistory
 from orderfox_nb.desk.store.records import BotRecord, FillRecord, SessionRows
 from orderfox_nb.desk.store.store import Store
 from orderfox_nb.errors import DatabaseUnavailable
-from tests.desk.bot_runs.conftest import Market
+from tests.desk.bot_runs.conftest import ScriptedMarket
 from tests.desk.store.rows import bot
 
 MakeRunner = Callable[[Store], BotRunner]
@@ -34,7 +34,7 @@ async def started(store: Store, runner: BotRunner, strategy: str = "Churn", **pa
     return record
 
 
-async def traded(market: Market, runner: BotRunner, record: BotRecord, trades: int) -> None:
+async def traded(market: ScriptedMarket, runner: BotRunner, record: BotRecord, trades: int) -> None:
     """Have trades one by one, each seen by the bot before the next one."""
     await until(lambda: runner.trades(record.id))
     run = runner._runs[record.id]
@@ -48,14 +48,15 @@ def held(fills: list[FillRecord]) -> Decimal:
     return sum((fill.size if fill.side == "buy" else -fill.size for fill in fills), Decimal(0))
 
 
-async def test_bot_trades_and_what_it_did_is_stored(store: Store, runner: BotRunner, market: Market) -> None:
+async def test_bot_trades_and_what_it_did_is_stored(store: Store, runner: BotRunner, market: ScriptedMarket) -> None:
     record = await started(store, runner)
     await traded(market, runner, record, 6)
     assert (runner.running, runner.note(record)) == (1, "")
     position = runner._runs[record.id].account.position_lots
     await runner.stop()
     history = await store.history()
-    orders, fills = [list(await rows(record.number, limit=99)) for rows in (history.orders, history.fills)]
+    orders = list(await history.orders(record.number, limit=99))
+    fills = list(await history.fills(record.number, limit=99))
     assert [order.number for order in orders] == list(range(len(orders), 0, -1))
     assert [fill.number for fill in fills] == list(range(len(fills), 0, -1))
     assert len(fills) >= 4
@@ -70,7 +71,7 @@ async def test_bot_trades_and_what_it_did_is_stored(store: Store, runner: BotRun
 
 
 async def test_bot_continues_with_its_orders_and_its_state(
-    store: Store, make_runner: MakeRunner, market: Market
+    store: Store, make_runner: MakeRunner, market: ScriptedMarket
 ) -> None:
     runner = make_runner(store)
     record = await started(store, runner)
@@ -101,7 +102,7 @@ async def test_bot_continues_with_its_orders_and_its_state(
 
 
 async def test_bot_that_is_stopped_cancels_its_orders_and_starts_again_with_its_account(
-    store: Store, runner: BotRunner, market: Market
+    store: Store, runner: BotRunner, market: ScriptedMarket
 ) -> None:
     record = await started(store, runner)
     await traded(market, runner, record, 4)
@@ -124,7 +125,7 @@ async def test_bot_that_is_stopped_cancels_its_orders_and_starts_again_with_its_
 
 
 async def test_error_of_a_strategy_stops_its_bot_and_names_the_line(
-    store: Store, runner: BotRunner, market: Market
+    store: Store, runner: BotRunner, market: ScriptedMarket
 ) -> None:
     record = await started(store, runner, "Broken")
     await until(lambda: runner.trades(record.id))
@@ -174,7 +175,7 @@ async def test_two_servers_on_one_database_run_each_bot_once(
 
 
 async def test_bot_trades_on_while_the_database_fails_and_loses_nothing(
-    store: Store, runner: BotRunner, market: Market, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    store: Store, runner: BotRunner, market: ScriptedMarket, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saves = 0
     save = BotHistory.save
@@ -199,7 +200,7 @@ async def test_bot_trades_on_while_the_database_fails_and_loses_nothing(
     assert len(fills) >= 4
 
 
-async def test_bot_that_is_deleted_ends(store: Store, runner: BotRunner, market: Market) -> None:
+async def test_bot_that_is_deleted_ends(store: Store, runner: BotRunner, market: ScriptedMarket) -> None:
     record = await started(store, runner)
     await traded(market, runner, record, 2)
     await (await store.bots()).delete(record.id)
