@@ -20,6 +20,7 @@ ParameterKind: TypeAlias = Literal["int", "float", "decimal", "bool", "text", "c
 ParameterValue: TypeAlias = int | float | Decimal | bool | str
 
 MAX_TEXT: Final = 200
+MAX_WHOLE: Final = 10**15
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +96,8 @@ def _plain(value: object) -> object:
 
 def _whole(value: object) -> int:
     number = _decimal(value)
-    if number != int(number):
+    # An exponent of millions would be computed digit by digit.
+    if not -MAX_WHOLE <= number <= MAX_WHOLE or number != int(number):
         raise ValueError
     return int(number)
 

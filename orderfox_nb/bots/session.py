@@ -119,7 +119,7 @@ class BotSession:
         self.gateway.cancel_order = self._cancel
         self.studies = StudyFolds(strategy.studies, instrument)
         self.desk = TradingDesk(
-            instrument, self.gateway, timeframe=strategy.timeframe, studies=self.studies.folds, send=self._send
+            instrument, self.gateway, timeframe=strategy.candle_timeframe, studies=self.studies.folds, send=self._send
         )
         self.bars = ClosedBars(self.desk.history, from_trades="candles" not in self.channels)
         self.error: StrategyFailure | None = None
@@ -146,8 +146,6 @@ class BotSession:
         )
         venue.affordable = self._affordable
         venue.reducible = account.reducible
-        if opened:
-            self._resume(0)
 
     @property
     def state(self) -> BotState:

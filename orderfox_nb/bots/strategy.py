@@ -106,7 +106,7 @@ class Strategy:
         return {spec.name: getattr(self, spec.name) for spec in self.parameters()}
 
     @property
-    def timeframe(self) -> str:
+    def candle_timeframe(self) -> str:
         """The timeframe of its candles: its first parameter of that type; empty where it reads none."""
         from_parameters = [
             str(getattr(self, spec.name))
@@ -123,7 +123,7 @@ class Strategy:
         Raises:
             BadValue: ``reads`` or ``studies`` name what does not exist.
         """
-        timeframe = self.timeframe
+        timeframe = self.candle_timeframe
         wanted = [(name, "") for name in self.reads if not channel_spec(name).needs_interval]
         if timeframe:
             wanted.append(("candles", timeframe))

@@ -78,15 +78,15 @@ class EventScript:
         )
 
     def liquidation(self, side: Side, price: float, size: float, *, after_us: int = 1_000) -> Liquidation:
-        return Liquidation(symbol=BTC.symbol, side=side, size=size, price=price, **self._times(after_us))
+        return Liquidation(symbol=BTC.symbol, side=side, size=float(size), price=float(price), **self._times(after_us))
 
     def candle(self, close: float, *, open_us: int, closed: bool = True, after_us: int = 1_000) -> Candle:
-        prices = dict.fromkeys(("open", "high", "low", "close"), close)
+        prices = dict.fromkeys(("open", "high", "low", "close"), float(close))
         return Candle(
             symbol=BTC.symbol,
             interval="1m",
             open_us=open_us,
-            volume=1,
+            volume=1.0,
             closed=closed,
             **prices,
             **self._times(after_us),
