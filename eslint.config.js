@@ -2,6 +2,7 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
+  { ignores: [".*/"] }, // environments and caches have scripts of others
   js.configs.recommended,
   {
     files: ["tests/js/**/*.js"],

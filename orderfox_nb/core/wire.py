@@ -241,6 +241,8 @@ class PlayheadMessage(_Message, frozen=True, tag="playhead"):
     playing: bool
     live: int
     """The live time."""
+    moved: bool = False
+    """Whether somebody else has moved it since the last of these messages: what the page holds is of another time."""
 
 
 class Heartbeat(_Message, frozen=True, tag="heartbeat"):

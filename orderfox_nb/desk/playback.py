@@ -11,12 +11,13 @@ from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.wire import MAX_SPEED, PlayheadMessage
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.skipping import Target, find
-from orderfox_nb.errors import BadValue
+from orderfox_nb.errors import BadValue, NoPast
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.recording.files import RecordingFiles
 
 MAX: Final = float("inf")
 """The speed of a playhead that waits for nothing."""
+_NAMES: Final[dict[Target, str]] = {"trade": "large trade", "liquidation": "liquidation", "gap": "gap"}
 
 
 class Playback:
@@ -45,6 +46,8 @@ class Playback:
         )
         self.feed.playhead.drive(playing=playing)
         self.desk = live.over(self.feed)
+        self.moves = 0
+        """How often it was moved to another time."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -84,21 +87,29 @@ class Playback:
 
     def seek(self, time_us: int) -> None:
         """Move to a time of this recording."""
+        self.moves += 1
         self.feed.playhead.seek(time_us)
 
     async def step(self, by: int) -> None:
         """Stand still and move by events of what is read; a negative number moves back."""
+        self.moves += by < 0
         await self.feed.step(by)
 
-    async def find(self, to: Target, *, back: bool) -> int | None:
+    async def find(self, to: Target, *, back: bool) -> int:
         """Return when the next or previous large trade, liquidation or gap is of the symbols that are read.
 
         Returns:
-            Microseconds since the epoch; None where none is known.
+            Microseconds since the epoch.
+
+        Raises:
+            NoPast: None is known.
         """
         symbols = {topic.symbol for topic in self.feed.topics} - {WHOLE_MARKET}
         at, bars = self.live.recordings.at, self.live.strip.bars
-        return await asyncio.to_thread(find, at, bars, symbols, to, self.now_us, back=back)
+        time_us = await asyncio.to_thread(find, at, bars, symbols, to, self.now_us, back=back)
+        if time_us is None:
+            raise NoPast(self.live.venue, f"no {'earlier' if back else 'later'} {_NAMES[to]} is recorded")
+        return time_us
 
     async def refresh(self) -> None:
         """Look for what was recorded since."""
@@ -117,8 +128,8 @@ def check_speed(speed: float) -> float:
     raise BadValue("speed", speed, f"a number above 0 up to {MAX_SPEED:g}, or max")
 
 
-def playhead_message(live: Desk, rewind: Playback | None) -> PlayheadMessage:
-    """Return where a page is in time."""
+def playhead_message(live: Desk, rewind: Playback | None, *, moved: bool = False) -> PlayheadMessage:
+    """Return where a page is in time, and whether somebody else has moved it there."""
     speed = 1.0 if rewind is None else rewind.speed
     now_us = live.now_us()
     start_us, end_us = live.recordings.span_us or (now_us, now_us)
@@ -129,4 +140,5 @@ def playhead_message(live: Desk, rewind: Playback | None) -> PlayheadMessage:
         speed="max" if speed == MAX else speed,
         playing=rewind is None or rewind.playing,
         live=now_us // 1000,
+        moved=moved,
     )

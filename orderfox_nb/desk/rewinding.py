@@ -21,12 +21,11 @@ from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.playback import MAX, Playback, playhead_message
 from orderfox_nb.desk.skipping import Target
-from orderfox_nb.errors import BadValue, NoPast, OrderFoxError
+from orderfox_nb.errors import BadValue, OrderFoxError
 from orderfox_nb.recording.files import RecordingFiles
 
 BACK_US: Final = 600_000_000
 """How far a page goes back that names no time."""
-_NAMES: Final[dict[Target, str]] = {"trade": "large trade", "liquidation": "liquidation", "gap": "gap"}
 IDLE_US: Final = 600_000_000
 """A playhead that stands still and gets no message for so long ends."""
 
@@ -72,6 +71,11 @@ class Rewinding:
                     if live.hub.state(topic) is not None:
                         await held.enter_async_context(live.hub.watch(topic))
             yield
+
+    async def greet(self) -> None:
+        """Report where the playhead is, if there is one; after a ``hello``."""
+        if (rewind := self._rewind) is not None:
+            await self._send(playhead_message(rewind.live, rewind))
 
     async def handle(self, command: PlayheadRequest) -> None:
         """Act on a message, and answer it."""
@@ -144,10 +148,7 @@ class Rewinding:
             await self._seek(rewind, time_us)
 
     async def _skip(self, rewind: Playback, to: Target, *, back: bool) -> None:
-        time_us = await rewind.find(to, back=back)
-        if time_us is None:
-            raise NoPast(rewind.live.venue, f"no {'earlier' if back else 'later'} {_NAMES[to]} is recorded")
-        await self._seek(rewind, time_us)
+        await self._seek(rewind, await rewind.find(to, back=back))
 
     async def _seek(self, rewind: Playback, time_us: int) -> None:
         files = rewind.live.recordings.at(time_us)

@@ -49,6 +49,7 @@ from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.rewinding import Rewinding
+from orderfox_nb.desk.shared_playhead import PagePlayhead, SendMessage
 from orderfox_nb.desk.streams.registry import STREAMS, parse_key
 from orderfox_nb.errors import BadValue, OrderFoxError, UnknownSymbol
 from orderfox_nb.views.stamp import encode, rekeyed
@@ -73,9 +74,17 @@ class LiveSession:
         desks: What is read.
         send: Writes to the page.
         access: What this page may have.
+        playhead: Makes the playhead of a page whose market is not live; without it a page has one of its own.
     """
 
-    def __init__(self, desks: Desks, send: Send, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        desks: Desks,
+        send: Send,
+        access: Access | None = None,
+        *,
+        playhead: Callable[[SendMessage], PagePlayhead] | None = None,
+    ) -> None:
         self._desks = desks
         self._send = send
         self._access = access or FullAccess()
@@ -85,8 +94,10 @@ class LiveSession:
         self._places = asyncio.Semaphore(MAX_REQUESTS)
         self._origins: dict[str, Origin] = {}
         """Of each venue, as the page knows it; empty before the ``hello``."""
-        self._past = Rewinding(
-            desks, rewinding=self._access.rewinding, switch=self._read_again, send=self._send_message
+        self._past: PagePlayhead = (
+            playhead(self._send_message)
+            if playhead is not None
+            else Rewinding(desks, rewinding=self._access.rewinding, switch=self._read_again, send=self._send_message)
         )
         self._failed = asyncio.Event()
         self._failure: BaseException | None = None
@@ -164,6 +175,7 @@ class LiveSession:
                 times={desk.venue: self._past.desk(desk).now_us() // 1000 for desk in self._desks.all},
             )
         )
+        await self._past.greet()
 
     async def _subscribe(self, key: str) -> None:
         self._keys = {name: task for name, task in self._keys.items() if not task.done()}

@@ -79,6 +79,16 @@ class Market:
         self._held = held or HeldTopics(engine)
 
     @property
+    def engine(self) -> Engine:
+        """The thread that reads it."""
+        return self._engine
+
+    @property
+    def venue(self) -> str:
+        """The venue by its name."""
+        return self._desk.venue
+
+    @property
     def _desk(self) -> Desk:
         return self._engine.desks.of(self._venue)
 
@@ -246,6 +256,7 @@ class Symbol:
     """The live data of one symbol."""
 
     def __init__(self, engine: Engine, held: HeldTopics, desk: Desk, instrument: Instrument) -> None:
+        self._engine = engine
         self._held = held
         self._desk = desk
         self._instrument = instrument
@@ -270,6 +281,11 @@ class Symbol:
     @property
     def venue(self) -> str:
         return self._desk.venue
+
+    @property
+    def market(self) -> Market:
+        """The market that it is a symbol of."""
+        return Market(self._engine, self._desk.venue, self._held)
 
     @overload
     def candles(self, timeframe: str = "1m") -> CandlesChannel: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from typing import Any, Self, TypeVar
@@ -32,6 +32,9 @@ class PastEngine(Engine):
     def __init__(self, engine: Engine, live: Desk, *, time_us: int, speed: float) -> None:
         self._live = engine
         self._stack = AsyncExitStack()
+        self.closed = False
+        self.closing: list[Callable[[], None]] = []
+        """What is called when it closes: ends what shows its market."""
         self.settings = engine.settings
         self.source = engine.source
         self.playback = engine.run(self._open(live, time_us, speed))
@@ -57,6 +60,10 @@ class PastEngine(Engine):
 
     def stop(self) -> None:
         """Close the playback; the live engine goes on."""
+        self.closed = True
+        closing, self.closing = self.closing, []
+        for end in closing:
+            end()
         if self.running:
             self.run(self._stack.aclose())
 

@@ -18,22 +18,25 @@ from tests.server.conftest import Child
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(540)]
 
 ROOT = Path(__file__).parents[2]
-CACHE = ROOT / ".cache"
 
 
 @pytest.fixture(scope="module")
-def oldest() -> str:
+def oldest(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Python of an environment with the oldest declared versions, made once for each text of pyproject.toml.
 
-    Packages that are declared are the oldest that their bounds allow, those that come with them the newest.
+    Packages that are declared are the oldest that their bounds allow, those that come with them the newest. Pytest's
+    cache keeps it between runs, and only the newest one.
     """
     if importlib.util.find_spec("uv") is None:
         missing("uv", "uv is not installed: pip install '.[test]'")
     project = ROOT / "pyproject.toml"
-    home = CACHE / f"oldest-{hashlib.sha256(project.read_bytes()).hexdigest()[:12]}"
+    cache = pytestconfig.cache
+    kept = tmp_path_factory.mktemp("oldest") if cache is None else cache.mkdir("oldest")
+    home = kept / hashlib.sha256(project.read_bytes()).hexdigest()[:12]
     python = home / "bin" / "python"
     if not (home / "whole").exists():
-        shutil.rmtree(home, ignore_errors=True)
+        for other in kept.iterdir():
+            shutil.rmtree(other, ignore_errors=True)
         uv = [sys.executable, "-m", "uv", "--quiet"]
         only = ["--resolution", "lowest-direct", "--only-binary", ":all:"]
         subprocess.run([*uv, "venv", "--python", sys.executable, str(home)], check=True, timeout=60)

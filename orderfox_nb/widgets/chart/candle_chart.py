@@ -22,6 +22,7 @@ from orderfox_nb.widgets.still.svg import Drawing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orderfox_nb.market.connection import Market, Symbol
     from orderfox_nb.widgets.still.still import Sketch
 
 _OVERLAY: Final = re.compile(r"vwap|(?P<kind>ema|bollinger)(?P<length>[0-9]{1,3})")
@@ -141,6 +142,7 @@ class CandleChart(FigureChart):
         *,
         symbol: str = "BTCUSDT",
         venue: str = "",
+        market: Market | Symbol | None = None,
         timeframe: str = "1m",
         bars: int = 400,
         overlays: Sequence[str] = (),
@@ -164,6 +166,7 @@ class CandleChart(FigureChart):
             interaction=bqplot.PanZoom(scales={"x": [self.x_scale]}),
         )
         layer = CandleLayer(
+            market=market,
             symbol=symbol,
             venue=venue,
             timeframe=timeframe,
@@ -242,7 +245,7 @@ class CandleChart(FigureChart):
         """The newest bars by open time, as ``connect()[symbol].candles(timeframe).df``; quality in ``df.attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_symbol(self.symbol, self.venue).candles(self.timeframe).df
+        return kernel_symbol(self.symbol, self.venue, self.market).candles(self.timeframe).df
 
     @property
     def scales(self) -> dict[str, Any]:

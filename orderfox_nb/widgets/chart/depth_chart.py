@@ -16,6 +16,7 @@ from orderfox_nb.widgets.still.svg import Drawing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orderfox_nb.market.connection import Market, Symbol
     from orderfox_nb.widgets.still.still import Sketch
 
 RANGES = (0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -59,6 +60,7 @@ class DepthChart(FigureChart):
         *,
         symbol: str = "BTCUSDT",
         venue: str = "",
+        market: Market | Symbol | None = None,
         percent: float = 1,
         marks: Sequence[Any] = (),
         **kwargs: Any,
@@ -69,6 +71,7 @@ class DepthChart(FigureChart):
         y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid")
         self.figure = self._make_figure([x_axis, y_axis], marks, min_height="120px")
         layer = DepthLayer(
+            market=market,
             symbol=symbol,
             venue=venue,
             percent=percent,
@@ -86,7 +89,7 @@ class DepthChart(FigureChart):
         """The book within the range, level by level: side, price, size, cumulative; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        frame: Any = kernel_symbol(self.symbol, self.venue).book.df
+        frame: Any = kernel_symbol(self.symbol, self.venue, self.market).book.df
         best = frame.groupby("side")["price"].agg(["min", "max"])
         if len(best) < 2:
             return frame

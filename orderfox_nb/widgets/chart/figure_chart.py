@@ -12,8 +12,9 @@ import traitlets
 from ipywidgets import Layout, VBox, Widget, widget_serialization
 
 from orderfox_nb.widgets.chart.charts import import_bqplot
-from orderfox_nb.widgets.kernel.arguments import VenueName, canonical_symbol
+from orderfox_nb.widgets.kernel.arguments import VenueName
 from orderfox_nb.widgets.kernel.base import Displayed, LiveWidget
+from orderfox_nb.widgets.kernel.bound import bound_symbol
 
 if TYPE_CHECKING:
     from orderfox_nb.widgets.kernel.pictures import Picture
@@ -62,6 +63,7 @@ class FigureChart(Displayed, VBox):
     def _join(self, layer: FigureLayer, names: Sequence[str], values: Mapping[str, Any], *, height: str) -> None:
         """Put layer and figure into the box, and link the chart's traits to the layer's."""
         self.layer = layer
+        self.market = layer.market
         options = {"layout": Layout(width="100%", height=height), **values}
         # The two must agree before they are linked: a link takes the first one's value over.
         agreed = {name: getattr(layer, name) for name in names if name not in values}
@@ -71,7 +73,7 @@ class FigureChart(Displayed, VBox):
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
-        return canonical_symbol(proposal["value"], self.venue)
+        return bound_symbol(self.market, proposal["value"], self.venue)
 
     @property
     def scales(self) -> dict[str, Any]:

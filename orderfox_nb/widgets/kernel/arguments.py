@@ -24,7 +24,8 @@ WidgetT = TypeVar("WidgetT", bound=Widget)
 
 DEFAULT_SYMBOL: Final = "BTCUSDT"
 _LIST_WAIT_S: Final = 2.0
-_HIDDEN: Final = frozenset({"pump", "arrangement"})
+_HIDDEN: Final = frozenset({"pump", "own_market", "arrangement"})
+_FIRST: Final = ("symbol", "venue", "market")
 _VENUE: Final = re.compile(VENUE_FORM)
 
 _from_page: ContextVar[bool] = ContextVar("from_page", default=False)
@@ -59,9 +60,12 @@ def with_arguments(kind: type[WidgetT]) -> type[WidgetT]:
         if not name.startswith("_") and name not in own | _HIDDEN and _is_ours(trait)
     }
     keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        *given,
+        *(inspect.Parameter(name, keyword, default=_default(traits[name])) for name in sorted(traits)),
+    ]
     # The market comes first: its names are the most common arguments.
-    names = sorted(traits, key=lambda name: (name != "symbol", name != "venue"))
-    parameters = [*given, *(inspect.Parameter(name, keyword, default=_default(traits[name])) for name in names)]
+    parameters.sort(key=lambda one: _FIRST.index(one.name) if one.name in _FIRST else len(_FIRST))
     if "layout" not in own:
         parameters.append(inspect.Parameter("layout", keyword, default=None))
 
@@ -169,6 +173,11 @@ def chosen_by_page() -> Generator[None]:
         yield
     finally:
         _from_page.reset(token)
+
+
+def is_from_page() -> bool:
+    """Return whether what changes now is the page's choice."""
+    return _from_page.get()
 
 
 def _is_ours(trait: traitlets.TraitType[Any, Any]) -> bool:

@@ -16,12 +16,14 @@ import anywidget
 import traitlets
 from ipywidgets import Layout, Widget, widget_serialization
 
-from orderfox_nb.widgets.kernel.arguments import VenueName, canonical_symbol, chosen_by_page
+from orderfox_nb.widgets.kernel.arguments import VenueName, chosen_by_page
+from orderfox_nb.widgets.kernel.bound import bind, bound_symbol
 from orderfox_nb.widgets.kernel.cells import answered_request, note_display
 from orderfox_nb.widgets.kernel.pictures import Picture, Pictures
 from orderfox_nb.widgets.kernel.pump import page_pump
 
 if TYPE_CHECKING:
+    from orderfox_nb.market.connection import Market, Symbol
     from orderfox_nb.widgets.still.still import Sketch, Still
     from orderfox_nb.widgets.still.svg import Drawing
 
@@ -42,6 +44,8 @@ class Displayed(Widget):
 
     last_still: Still | None = None
     """What ``to_static`` drew last."""
+    market: Market | None = None
+    """The kernel's market that it shows; None: that of the page's server."""
 
     def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
         """Fetch a frame of each panel and draw them as a self-contained SVG, which shows itself in a notebook.
@@ -58,7 +62,8 @@ class Displayed(Widget):
         """
         from orderfox_nb.widgets.still.still import Sketch  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        self.last_still = self.still(Sketch(theme=theme, palette=palette))
+        engine = None if self.market is None else self.market.engine
+        self.last_still = self.still(Sketch(theme=theme, palette=palette, engine=engine))
         return self.last_still
 
     def still(self, sketch: Sketch) -> Still:
@@ -118,17 +123,22 @@ class LiveWidget(Displayed, PageWidget):
     venue = VenueName().tag(sync=True)
     """Whose market it is; empty for the first one of the source."""
 
+    own_market = traitlets.Bool(False).tag(sync=True)
+    """Whether its frames come from a market of the kernel, whatever the page's server has."""
+
     height = ""
     """Default height of a panel."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, market: Market | Symbol | None = None, **kwargs: Any) -> None:
         if self.height:
             kwargs.setdefault("layout", Layout(height=self.height))
-        super().__init__(**kwargs)
+        bound = bind(market, {name: kwargs[name] for name in ("symbol", "venue") if name in kwargs})
+        self.market = bound.market
+        super().__init__(**{**kwargs, **bound.names, **bound.traits})
 
     @traitlets.validate("symbol")
     def _canonical_symbol(self, proposal: Any) -> str:
-        return canonical_symbol(proposal["value"], self.venue)
+        return bound_symbol(self.market, proposal["value"], self.venue)
 
     @property
     def subject(self) -> str:

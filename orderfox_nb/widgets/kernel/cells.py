@@ -76,6 +76,9 @@ def note_display(widget: Widget) -> None:
     """Open a widget that was closed, and record which cell shows it from now on."""
     page_pump()  # open before the parts that name it
     for one in _tree(widget):
+        own = getattr(one, "pump", None)
+        if isinstance(own, Pump) and own.comm is None and not own.ended:
+            own.open()
         if one.comm is None:
             one.open()
     if (shell := _shell()) is not None:

@@ -24,13 +24,17 @@ def kernel_market() -> Market:
     return connect()
 
 
-def venue_market(venue: str = "") -> Market:
+def venue_market(venue: str = "", market: Market | None = None) -> Market:
     """Return the market of one venue, of the first one for none.
+
+    Args:
+        venue: By its name.
+        market: Whose venues they are, those of the page's server by default.
 
     Raises:
         BadValue: No such venue.
     """
-    markets = kernel_market()
+    markets = market or kernel_market()
     if not venue:
         return markets
     if (found := markets.venues.get(venue)) is None:
@@ -38,7 +42,7 @@ def venue_market(venue: str = "") -> Market:
     return found
 
 
-def kernel_symbol(symbol: str, venue: str = "") -> Symbol:
+def kernel_symbol(symbol: str, venue: str = "", market: Market | None = None) -> Symbol:
     """Return one symbol of a venue's market.
 
     Raises:
@@ -46,10 +50,12 @@ def kernel_symbol(symbol: str, venue: str = "") -> Symbol:
         UnknownSymbol: The venue does not list it.
         FeedError: The venue cannot be asked.
     """
-    return venue_market(venue)[symbol]
+    return venue_market(venue, market)[symbol]
 
 
-def kernel_liquidations(symbol: str, venue: str = "", *, whole_market: bool) -> LiquidationsChannel:
+def kernel_liquidations(
+    symbol: str, venue: str = "", market: Market | None = None, *, whole_market: bool
+) -> LiquidationsChannel:
     """Return the liquidations of a symbol or of the whole market.
 
     Raises:
@@ -57,22 +63,22 @@ def kernel_liquidations(symbol: str, venue: str = "", *, whole_market: bool) -> 
         FeedError: The venue cannot be asked.
     """
     if whole_market or symbol == WHOLE_MARKET:
-        return venue_market(venue).liquidations
-    return kernel_symbol(symbol, venue).liquidations
+        return venue_market(venue, market).liquidations
+    return kernel_symbol(symbol, venue, market).liquidations
 
 
-def kernel_quality(symbol: str, venue: str = "") -> pd.DataFrame:
+def kernel_quality(symbol: str, venue: str = "", market: Market | None = None) -> pd.DataFrame:
     """Return the lapses of a symbol's trades and book as this kernel reads them.
 
     Raises:
         UnknownSymbol: The venue does not list it.
         FeedError: The venue cannot be asked.
     """
-    one = kernel_symbol(symbol, venue)
+    one = kernel_symbol(symbol, venue, market)
     return quality_frame({channel.topic: channel.quality for channel in (one.trades, one.book)}, one.symbol)
 
 
-def kernel_ticker(symbol: str, venue: str = "") -> pd.DataFrame:
+def kernel_ticker(symbol: str, venue: str = "", market: Market | None = None) -> pd.DataFrame:
     """Return what the header of a symbol shows, as one row.
 
     Raises:
@@ -80,5 +86,6 @@ def kernel_ticker(symbol: str, venue: str = "") -> pd.DataFrame:
         FeedError: The venue cannot be asked.
         TimeoutError: No frame came.
     """
-    name = kernel_symbol(symbol, venue).symbol
-    return ticker_frame(fetch_frame(name, "ticker", venue=venue), venue_market(venue).origin)
+    name = kernel_symbol(symbol, venue, market).symbol
+    frame = fetch_frame(name, "ticker", venue=venue, engine=None if market is None else market.engine)
+    return ticker_frame(frame, venue_market(venue, market).origin)

@@ -5,25 +5,41 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Widget
 
+if TYPE_CHECKING:
+    from orderfox_nb.engine import Engine
+
 
 class Pump(Widget):
-    """One a kernel: the page sends it what the server's socket would get, and it answers with batches of messages.
+    """One a market: the page sends it what the server's socket would get, and it answers with batches of messages.
 
     It does nothing until a page asks, so that it costs nothing where the server is there.
+
+    Args:
+        engine: Whose market it carries, if not that of the page's server.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, engine: Engine | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._engine = engine
+        self.ended = False
+        """Whether its market is closed: it opens no more."""
         self.on_msg(self._asked)
+
+    def end(self) -> None:
+        """Close it for good: its market is."""
+        self.ended = True
+        if self._engine is not None:
+            _pumps.pop(self._engine, None)
+        self.close()
 
     def _asked(self, _: Widget, content: dict[str, Any], __: list[memoryview]) -> None:
         from orderfox_nb.widgets.kernel.pumping import pumping_for  # noqa: PLC0415 - feeds are paid for when they are needed
 
-        pumping_for(self).receive(content)
+        pumping_for(self, self._engine).receive(content)
 
 
 def page_pump() -> Pump:
@@ -37,3 +53,17 @@ def page_pump() -> Pump:
 @cache
 def _only_pump() -> Pump:
     return Pump()
+
+
+_pumps: dict[Engine, Pump] = {}
+"""Those of other markets than the page's, until they end."""
+
+
+def pump_of(engine: Engine) -> Pump:
+    """Return the pump of a market that the kernel reads itself, made with the first widget of it, and open."""
+    pump = _pumps.get(engine)
+    if pump is None:
+        pump = _pumps[engine] = Pump(engine)
+    if pump.comm is None:
+        pump.open()
+    return pump

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,9 @@ from ipywidgets import Widget
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.wire import Heartbeat
 from orderfox_nb.desk.session import LiveSession
+from orderfox_nb.desk.shared_playhead import SharedPlayhead
 from orderfox_nb.engine import Engine, shared_engine
+from orderfox_nb.market.rewound import PastEngine
 from orderfox_nb.views.stamp import encode
 
 _log = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ class Pumping:
         async with self._order:
             if self._session is None or self._task is None or self._task.done():
                 # It ends with the comm, and the pump may be opened again.
-                self._session = LiveSession(self._engine.desks, self._send)
+                self._session = self._new_session()
                 self._task = asyncio.create_task(self._carry(self._session), name="orderfox pump")
             try:
                 await self._session.handle(content)
@@ -62,6 +65,11 @@ class Pumping:
                 pass
             except Exception:  # noqa: BLE001 - this task is not awaited
                 _log.exception("a page's message was not handled")
+
+    def _new_session(self) -> LiveSession:
+        engine = self._engine
+        shared = partial(SharedPlayhead, engine.playback) if isinstance(engine, PastEngine) else None
+        return LiveSession(engine.desks, self._send, playhead=shared)
 
     async def _send(self, texts: Sequence[bytes]) -> None:
         """Put messages into the next batch and wait until it has gone, so that a key's next frame is its newest."""
@@ -99,9 +107,9 @@ class Pumping:
 _pumpings: WeakKeyDictionary[Widget, Pumping] = WeakKeyDictionary()
 
 
-def pumping_for(widget: Widget) -> Pumping:
-    """Return the pumping of a pump, starting the engine with the first one."""
+def pumping_for(widget: Widget, engine: Engine | None = None) -> Pumping:
+    """Return the pumping of a pump, starting the kernel's engine with the first one that has no other."""
     pumping = _pumpings.get(widget)
     if pumping is None:
-        pumping = _pumpings[widget] = Pumping(widget, shared_engine(load_settings()))
+        pumping = _pumpings[widget] = Pumping(widget, engine or shared_engine(load_settings()))
     return pumping

@@ -102,7 +102,9 @@ export class Sessions {
 
   /** The pump of a kernel that still runs, null where there is none. */
   get pump() {
-    for (const { pump, state } of this.known.values()) if (pump && state !== "dead") return pump;
+    for (const { pump, state } of this.known.values()) {
+      if (pump && state !== "dead" && pump.comm_live !== false) return pump;
+    }
     return null;
   }
 }

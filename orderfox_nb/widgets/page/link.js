@@ -21,11 +21,13 @@ const SERVER_RETRY_MS = 30_000;
 const TRY_LATER = 1013;
 const REFUSED_MS = 15_000;
 const MAX_REFUSALS = 2;
+const NO_KERNEL = "This market is in a kernel, and this page has none: serve the notebook with --kernel-per-viewer";
 
 export class Link {
-  constructor(base) {
+  constructor(base, { isOwn = false } = {}) {
     this.base = base;
-    this.state = "connecting"; // connecting, open, reconnecting, refused, reload
+    this.isOwn = isOwn; // of a market that the kernel reads itself, such as one that was rewound there
+    this.state = "connecting"; // connecting, open, reconnecting, refused, reload, closed
     this.detail = "";
     this.sessions = new Sessions(() => this.state === "open", (session) => this.kernelChanged(session));
     this.byKernel = false; // whether frames can come through the kernel alone
@@ -114,7 +116,8 @@ export class Link {
       // Only where a server answers: without one the kernel's comm, which uses the same route, is unreachable too.
       this.transport = openComm(this.sessions.pump, calls);
       if (this.base !== null) this.retry = setTimeout(() => this.probeServer(), SERVER_RETRY_MS);
-    } else this.lost();
+    } else if (this.isOwn) this.setState("closed", pageKernel() ? NO_KERNEL : "");
+    else this.lost();
     this.pulse.begin();
   }
 
@@ -156,7 +159,7 @@ export class Link {
 
   /** The network is back or the page is visible again: reconnect without waiting for the next attempt. */
   tryNow() {
-    if (this.views === 0 || this.transport || this.state !== "reconnecting") return;
+    if (this.views === 0 || this.transport || !["reconnecting", "closed"].includes(this.state)) return;
     clearTimeout(this.retry);
     this.attempt = 0;
     this.connect();
@@ -279,7 +282,8 @@ export class Link {
     this.counters.connections++;
     this.byKey.clear();
     this.pace.reset();
-    if (this.playhead.isPast) this.playhead.enterAgain(); // before the keys, so that they are opened in the past
+    if (this.isOwn) this.playhead.time = null; // the kernel keeps where it is, and reports it behind its hello
+    else if (this.playhead.isPast) this.playhead.enterAgain(); // before the keys, so that they are opened in the past
     this.setState("open", message.origin?.problem ?? "");
     if (this.paused) return;
     // A view may have found meanwhile that it names the first venue, and be open already.

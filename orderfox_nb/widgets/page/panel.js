@@ -10,7 +10,7 @@ import { marketOf } from "./venues.js";
 const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
   syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off",
-  down: "source is down", refused: "server is full", gone: "not available",
+  down: "source is down", refused: "server is full", gone: "not available", closed: "market closed",
 };
 const UNSEEN_MS = 3_000;
 
@@ -81,7 +81,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     // A venue that refuses everything sends frames too, without any data.
     const without = link.state === "open" && ["waiting", "syncing", "down"].includes(state);
     if (without) why = link.venues.originOf(venue())?.problem ?? "";
-    if (link.state === "refused") why = link.detail;
+    if (["refused", "closed"].includes(link.state)) why = link.detail;
     if (parts.gone) [state, text, why] = ["gone", STATE_TEXT.gone, parts.gone];
     if (isAbsent()) [state, text, why] = ["absent", "", `This market has no ${channel}.`];
     if (state === "live") text = current?.quality?.session === "closed" ? "closed session" : "";
@@ -89,7 +89,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     if (state === "down" && current?.quality?.status) text = current.quality.status;
     // Where the kernel carried the frames nothing comes back by itself. A dashboard says it once, for all its panels.
     const over = state === "live" || (link.byKernel && link.state !== "open");
-    if (over && session.state === "dead") text = panel.closest(".of-dashboard") ? "" : kernelEnded();
+    if (over && session.state === "dead" && state !== "closed") {
+      text = panel.closest(".of-dashboard") ? "" : kernelEnded();
+    }
     if (why && panel.closest(".of-dashboard")) text = ""; // its badge says it, once for all panels
     parts.state = state;
     steady.set({ state, text, why });

@@ -1,6 +1,6 @@
 // What a widget shows as a PNG, at the screen's resolution: boxes, texts, canvases and SVGs are painted where they
 // stand on the page, below a line with the title, the time, and whether the data is simulated.
-import { pageLink } from "./page_link.js";
+import { linkOf } from "./page_link.js";
 import { tokens } from "./theme.js";
 
 const SVG_STYLE = [
@@ -146,7 +146,7 @@ async function pngOf(root, { text, note }) {
 }
 
 function headline(model) {
-  const link = pageLink();
+  const link = linkOf(model);
   const venues = model.get("venues") ?? [model.get("venue")];
   const venue = link.venues.idOf(venues[0]);
   const origin = link.venues.originOf(venue);

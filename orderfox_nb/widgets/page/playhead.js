@@ -176,11 +176,11 @@ export class Playhead {
   // ---- from the server ------------------------------------------------------------------------------------------
 
   /** Apply a `playhead` message; returns the venues whose data begins at another time now. */
-  receive({ time, start, end, speed, playing, live }) {
+  receive({ time, start, end, speed, playing, live, moved: byOthers = false }) {
     const wasPast = this.isPast;
     Object.assign(this, { time, start, end, speed, playing, live });
     this.receivedAt = performance.now();
-    const moved = wasPast !== this.isPast || (this.isPast && this.isMoving);
+    const moved = wasPast !== this.isPast || (this.isPast && (this.isMoving || byOthers));
     const before = this.venue;
     if (this.isPast && this.isMoving) this.venue = this.wanted ?? this.venue;
     this.isMoving = this.isAsking = this.isReturning = false;

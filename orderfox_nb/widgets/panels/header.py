@@ -55,7 +55,7 @@ class SymbolPicker(LiveWidget):
         """Every symbol by 24 h volume: name, last, change, volume_quote, funding."""
         from orderfox_nb.widgets.kernel.data import venue_market  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return venue_market(self.venue).df
+        return venue_market(self.venue, self.market).df
 
 
 class _Headed(LiveWidget):
@@ -88,7 +88,7 @@ class MarketHeader(_Headed):
         """
         from orderfox_nb.widgets.kernel.data import kernel_ticker  # noqa: PLC0415 - as above
 
-        return kernel_ticker(self.symbol, self.venue)
+        return kernel_ticker(self.symbol, self.venue, self.market)
 
 
 @with_arguments
@@ -111,4 +111,4 @@ class QualityBadge(_Headed):
         """
         from orderfox_nb.widgets.kernel.data import kernel_quality  # noqa: PLC0415 - as above
 
-        return kernel_quality(self.symbol, self.venue)
+        return kernel_quality(self.symbol, self.venue, self.market)

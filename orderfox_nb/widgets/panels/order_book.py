@@ -83,4 +83,4 @@ class OrderBook(LiveWidget):
         """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_symbol(self.symbol, self.venue).book.df
+        return kernel_symbol(self.symbol, self.venue, self.market).book.df

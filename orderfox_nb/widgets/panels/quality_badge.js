@@ -80,6 +80,7 @@ async function render({ model, el }) {
   const nowOf = (link) => link.liveNow(shownMarket().venue);
   const stateNow = () => {
     const { link, session } = following;
+    if (link.state === "closed") return ["closed", []];
     if (link.byKernel && link.state !== "open" && session.state === "dead") return ["ended", []];
     const state = parts.state ?? "connecting";
     const worst = link.state === "open" ? worstState(link.entries.values(), marketOf(shownMarket())) : null;

@@ -9,7 +9,8 @@ const SHOWN = 8;
 export const WORDS = {
   reconnecting: "reconnecting…", connecting: "connecting…", reload: "reload this page", waiting: "waiting for data…",
   syncing: "synchronising", stale: "no news", gap: "gap", skewed: "clock is off", down: "source is down",
-  gone: "not available", refused: "refused by the server", ended: "kernel ended", lost: "this page had no connection",
+  gone: "not available", refused: "refused by the server", ended: "kernel ended", closed: "market closed",
+  lost: "this page had no connection",
 };
 
 /** The worst state of a market's frames on this page and the streams that are in it: ["gap", ["book"]]. */

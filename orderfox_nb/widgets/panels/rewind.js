@@ -117,6 +117,7 @@ class RewindPanel {
   /** Why there is no way into the past now, empty where there is one. */
   get obstacle() {
     const { link, stopped, unknown } = this;
+    if (link.state === "closed") return link.detail || "This market is closed.";
     if (link.byKernel && link.state !== "open" && this.session.state === "dead") return kernelEnded();
     if (link.state !== "open") return "no connection";
     if (this.isKnown) return "";

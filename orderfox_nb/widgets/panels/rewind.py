@@ -44,4 +44,4 @@ class Rewind(LiveWidget):
         """The newest minutes by open time, as ``connect()[symbol].candles("1m").df``; quality in ``df.attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return kernel_symbol(self.symbol, self.venue).candles("1m").df
+        return kernel_symbol(self.symbol, self.venue, self.market).candles("1m").df

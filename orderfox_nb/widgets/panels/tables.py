@@ -57,7 +57,7 @@ class Tape(LiveWidget):
         """The newest 1,000 trades without those below ``minimum_notional``, oldest first; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        frame: Any = kernel_symbol(self.symbol, self.venue).trades.df
+        frame: Any = kernel_symbol(self.symbol, self.venue, self.market).trades.df
         return frame[frame["notional"] >= self.minimum_notional]
 
 
@@ -105,4 +105,4 @@ class Liquidations(LiveWidget):
         """The newest 1,000 orders, oldest first; ``attrs`` says that the stream is sampled where it is."""
         from orderfox_nb.widgets.kernel.data import kernel_liquidations  # noqa: PLC0415 - as above
 
-        return kernel_liquidations(self.symbol, self.venue, whole_market=self.whole_market).df
+        return kernel_liquidations(self.symbol, self.venue, self.market, whole_market=self.whole_market).df

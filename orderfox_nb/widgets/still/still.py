@@ -7,14 +7,18 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 from orderfox_nb.widgets.still.market import HEAD
 from orderfox_nb.widgets.still.svg import Colours, Drawing, colours_of, document, group, rect, text, time_text
+
+if TYPE_CHECKING:
+    from orderfox_nb.engine import Engine
 
 _SETTLE_S: Final = 10.0
 """How long a topic that was just opened may take to be live; after that its state is shown as it is."""
@@ -87,8 +91,17 @@ Fetch = Callable[..., dict[str, Any]]
 """``fetch(symbol, stream, venue=…, **parameters)`` gives a full frame of docs/live.md."""
 
 
-def fetch_frame(symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
+def fetch_frame(
+    symbol: str, stream: str, *, venue: str = "", engine: Engine | None = None, **parameters: object
+) -> dict[str, Any]:
     """Return one full frame of what the live widgets show, from a venue of the kernel's server or source.
+
+    Args:
+        symbol: Of the venue.
+        stream: Of docs/live.md.
+        venue: The first one for none.
+        engine: Whose venue it is, that of the kernel's server or source by default.
+        **parameters: Of the stream.
 
     Raises:
         OrderFoxError: It cannot be had.
@@ -98,7 +111,7 @@ def fetch_frame(symbol: str, stream: str, *, venue: str = "", **parameters: obje
     from orderfox_nb.desk.streams.registry import parse_key  # noqa: PLC0415
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
-    engine = shared_engine(load_settings())
+    engine = engine or shared_engine(load_settings())
     desk = engine.desks.of(venue)
     query = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
     key = parse_key(f"{desk.venue}/{symbol}/{stream}{'?' if query else ''}{query}")
@@ -127,12 +140,12 @@ def fetch_frame(symbol: str, stream: str, *, venue: str = "", **parameters: obje
     return engine.run(first(), timeout_s=2 * _SETTLE_S)
 
 
-def origin_text(venue: str = "") -> str:
+def origin_text(venue: str = "", engine: Engine | None = None) -> str:
     """Return the origin of a venue's data in unambiguous words."""
     from orderfox_nb.config import load_settings  # noqa: PLC0415
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
-    origin = shared_engine(load_settings()).desks.of(venue).origin
+    origin = (engine or shared_engine(load_settings())).desks.of(venue).origin
     kinds = ["SIMULATED"] * origin.simulated + ["RECORDED"] * origin.recorded
     return ", ".join(kinds) or origin.venue.upper()
 
@@ -140,11 +153,20 @@ def origin_text(venue: str = "") -> str:
 class Sketch:
     """What a widget draws itself with: the colours of a theme, and the frames of its market."""
 
-    def __init__(self, *, theme: str = "dark", palette: str = "standard", fetch: Fetch = fetch_frame) -> None:
+    def __init__(
+        self,
+        *,
+        theme: str = "dark",
+        palette: str = "standard",
+        engine: Engine | None = None,
+        fetch: Fetch | None = None,
+    ) -> None:
         self.colours: Colours = colours_of(theme, palette)
         self.time_ms = 0.0
         """Of the newest frame."""
-        self._fetch = fetch
+        self._engine = engine
+        self._is_given = fetch is not None
+        self._fetch: Fetch = fetch or partial(fetch_frame, engine=engine)
 
     def frame(self, symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
         """Return one full frame of a venue, of the first one for none.
@@ -163,7 +185,7 @@ class Sketch:
 
         Another server's source is known once it has answered: what it invents must not be called remote.
         """
-        return origin_text(venue) if self._fetch is fetch_frame else "SIMULATED"
+        return "SIMULATED" if self._is_given else origin_text(venue, self._engine)
 
 
 class Drawn(Protocol):

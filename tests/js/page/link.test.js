@@ -309,3 +309,29 @@ test("a page that reconnects in the past enters it before it opens its keys", ()
   link.receive({ type: "error", message: "Nothing is recorded" }, 0);
   assert.deepEqual([link.playhead.isPast, link.playhead.problem], [false, "Nothing is recorded"]);
 });
+
+test("the market of a kernel follows the playhead that the kernel reports, also after a reconnection", () => {
+  const link = new Link(null, { isOwn: true });
+  const sent = [];
+  link.transport = { send: (message) => sent.push(message), close() {} };
+  const playhead = { type: "playhead", time: 5_000, start: 0, end: 9_000, speed: 1, playing: false, live: 9_000 };
+  for (const message of [hello, playhead, hello, playhead]) link.receive(message, 0);
+  assert.deepEqual(sent.filter(({ type }) => type === "rewind"), []);
+  assert.equal(link.now(), 5_000);
+  link.receive(hello, 0); // of a kernel that has no playhead any more
+  assert.equal(link.playhead.isPast, false);
+});
+
+test("a market that its kernel has closed is over, and open again with another pump", async () => {
+  const link = new Link(null, { isOwn: true });
+  const pump = { comm_live: false, on() {}, off() {}, send() {} };
+  link.views = 1;
+  link.sessions.known.set(pump, { pump, state: "idle", views: 1 });
+  await link.connect();
+  assert.deepEqual([link.state, link.transport ?? null], ["closed", null]);
+  pump.comm_live = true;
+  link.tryNow();
+  await null;
+  await null;
+  assert.equal(link.transport.kind, "comm");
+});

@@ -171,3 +171,11 @@ test("keys are not taken while the page is live, while somebody writes, or with 
   assert.equal(pressRewindKey(press("ArrowLeft"), playhead, () => {}), false);
   assert.deepEqual([sent, rewindAction(press("/"))], [[], null]);
 });
+
+test("a playhead that somebody else has moved leaves nothing of the time before", () => {
+  const { playhead } = inPast();
+  const moves = playhead.movesOf("");
+  assert.deepEqual(playhead.receive({ ...playhead, time: LIVE - 599_000, moved: false }), []);
+  assert.deepEqual(playhead.receive({ ...playhead, time: LIVE - 900_000, moved: true }), [""]);
+  assert.equal(playhead.movesOf(""), moves + 1);
+});
