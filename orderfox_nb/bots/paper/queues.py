@@ -37,6 +37,9 @@ class QueueModel(msgspec.Struct, frozen=True):
     partial: bool = True
     """Whether a trade fills only what it leaves after the queue; False fills the whole order, as hftbacktest's
     ``no_partial_fill_exchange`` does."""
+    monotone: bool = True
+    """Whether an order never moves back. Within a lot of the front the formulas of hftbacktest may move it back, most
+    often ``power2``; False follows them to the letter."""
 
     def __post_init__(self) -> None:
         if self.name not in QUEUE_NAMES:
@@ -52,14 +55,14 @@ class QueueModel(msgspec.Struct, frozen=True):
         """
         if self.name == "risk_averse":
             return _behind_only
-        return _shared(_share(self.name, self.power, lot))
+        return _shared(_share(self.name, self.power, lot), 1.0 if self.monotone else inf)
 
 
 def _behind_only(ahead: float, _traded: int, _before: int, now: int) -> float:
     return min(ahead, now)
 
 
-def _shared(share: _Share) -> DepthRule:
+def _shared(share: _Share, largest: float) -> DepthRule:
     def rule(ahead: float, traded: int, before: int, now: int) -> float:
         # What was traded has already been taken from the front.
         cancelled = before - now - traded
@@ -67,9 +70,10 @@ def _shared(share: _Share) -> DepthRule:
             return min(ahead, now)
         behind = before - ahead
         part = share(ahead, behind)
-        # Below zero lots ahead, within the rounding of a lot, a share can leave its range; nobody moves backwards.
-        if isnan(part) or part > 1:
+        if isnan(part) or part == inf:
             part = 1.0
+        # With less than nothing ahead, within the rounding of a lot, more than all would be cancelled behind.
+        part = min(part, largest)
         return min(ahead - (1 - part) * cancelled + min(behind - part * cancelled, 0.0), now)
 
     return rule
