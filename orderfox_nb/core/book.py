@@ -24,7 +24,7 @@ MAX_LEVELS: Final = 100_000
 _MANY_BYTES: Final = 4 * MAX_LEVELS
 """A side of fewer bytes cannot have so many: a level has at least five."""
 _PENDING: Final = 4_096
-_FEW_BYTES: Final = 8 * 40
+_FEW_BYTES: Final = 8 * 80
 """Of a column: so many levels of a side are set faster one by one than as arrays."""
 
 _decode: Callable[[msgspec.Raw], list[Level]] = msgspec.json.Decoder(list[Level], strict=False).decode

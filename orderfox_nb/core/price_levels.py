@@ -72,22 +72,34 @@ class PriceLevels:
         Faster than ``update`` for some tens of levels, as no arrays are made.
 
         Returns:
-            Whether all were set: False where one is beyond the window or negative, so that ``update`` is needed.
+            Whether all were set: False where one is negative, too large or before the window: ``update`` is needed.
         """
         window, live, start, bound = self._window_view, self._live_view, self._start, self._bound
+        far = self._far
         end = len(window)
         self._levels = None
         self._count = -1
         for price, lots in zip(prices, sizes, strict=True):
             at = sign * price - start
-            if not 0 <= at < end or (price | lots) < 0:
+            # Also a number of more than 53 bits is not set, so that ``update`` decides about it.
+            if (price | lots) >> 53 or (at < 0 and lots):
                 self._bound = bound
                 return False
-            window[at] = lots
-            live[at] = lots > 0
-            if lots and at < bound:
-                bound = at
+            if at >= end:
+                # Hardly a delta of a busy market has no level far from the best price.
+                if lots:
+                    far[at + start] = lots
+                    self._sorted_far = None
+                elif far.pop(at + start, None) is not None:
+                    self._sorted_far = None
+            elif at >= 0:
+                window[at] = lots
+                live[at] = lots > 0
+                if lots and at < bound:
+                    bound = at
         self._bound = bound
+        if len(far) > self._max_far:
+            self._rebuild(self._all())
         return True
 
     @property

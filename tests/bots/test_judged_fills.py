@@ -58,7 +58,7 @@ def test_every_at_touch_order_has_the_status_and_fill_time_of_hftbacktest(made, 
 
 
 def test_the_models_disagree_about_these_orders(answers: Judged):
-    """Otherwise the comparison would not tell one model from another."""
+    """Otherwise the comparison could not separate one model from another."""
     for models in answers.values():
         filled = {name: sum(at is not None for at in fills) for name, fills in models.items()}
         assert all(0 < count < len(models[name]) for name, count in filled.items())

@@ -101,18 +101,22 @@ class Arrivals:
         request, market = order.request, self.matching.market
         limit = request.ticks
         wanted = min(order.left, self.outbox.reducible_now(order.side)) if request.reduce_only else order.left
-        parts = market.walk(order.side, wanted, self._worst(order.side) if limit is None else limit)
+        best = market.best(OPPOSITE[order.side])
+        crosses = best is not None and (limit is None or (limit >= best if order.side == "buy" else limit <= best))
+        parts: list[tuple[int, int]] = []
+        if crosses:
+            parts = market.walk(order.side, wanted, self._worst(order.side) if limit is None else limit)
         found = sum(lots for _, lots in parts)
         rejection = None
         if not wanted:
             rejection = REDUCE_ONLY
         elif self.affordable is not None and (refused := self.affordable(request)) is not None:
             rejection = refused
-        elif limit is not None and request.time_in_force == "GTX" and self.matching.crosses(order.side, limit):
+        elif request.time_in_force == "GTX" and (crosses or self.matching.crosses_own(order)):
             rejection = NOT_MAKER
         elif request.time_in_force == "FOK" and found < order.left:
             rejection = NOT_FILLED
-        elif limit is None and not found and market.best(OPPOSITE[order.side]) is not None:
+        elif limit is None and crosses and not found:
             rejection = BEYOND_BAND
         elif self._rests(request) and found < wanted and len(self.matching.orders) >= self.rules.max_orders:
             rejection = TOO_MANY_ORDERS
@@ -121,7 +125,8 @@ class Arrivals:
             return
         self.outbox.report(order, "open", time_us)
         self.matching.expire_self_trades(order, parts, time_us)
-        self.matching.take(order, parts, time_us)
+        if parts:
+            self.matching.take(order, parts, time_us)
         if order.left:
             self._leave(order, time_us, found=found, wanted=wanted)
 

@@ -79,12 +79,6 @@ class PaperBook:
                     del taken[tick]
         return changed
 
-    def lots_at(self, side: BookSide, ticks: int) -> int:
-        """Return what is left of a level."""
-        lots = self.book.lots_at(side, ticks)
-        taken = self.taken[side]
-        return max(0, lots - taken.get(ticks, 0)) if taken else lots
-
     def best(self, side: BookSide) -> int | None:
         """Return ticks of the best level of which something is left, None where there is none."""
         if not self.taken[side]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor
 
-from orderfox_nb.bots.paper.market import OPPOSITE, OWN, Changed, PaperBook
+from orderfox_nb.bots.paper.market import OWN, Changed, PaperBook
 from orderfox_nb.bots.paper.outbox import Outbox
 from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.paper.resting import OwnLevel, OwnSide, PaperOrder
@@ -37,22 +37,20 @@ class Matching:
         """Return the resting orders of one side."""
         return self.buys if side == "buy" else self.sells
 
-    def crosses(self, side: Side, ticks: int) -> bool:
-        """Return whether a limit order would trade on arrival, with the market or with an own order."""
-        best = self.market.best(OPPOSITE[side])
-        opposite = self.own("sell" if side == "buy" else "buy").best
-        if side == "buy":
-            return ticks >= opposite or (best is not None and ticks >= best)
-        return ticks <= opposite or (best is not None and ticks <= best)
+    def crosses_own(self, order: PaperOrder) -> bool:
+        """Return whether a limit order would trade on arrival with an order of its own account."""
+        opposite = self.own("sell" if order.side == "buy" else "buy").best
+        return order.ticks >= opposite if order.side == "buy" else order.ticks <= opposite
 
     def rest(self, order: PaperOrder) -> None:
         """Put an order at the end of its level's queue."""
         side = OWN[order.side]
-        order.ahead = self.market.lots_at(side, order.ticks)
+        lots = self.market.book.lots_at(side, order.ticks)
+        order.ahead = max(0, lots - self.market.taken[side].get(order.ticks, 0))
         order.traded = 0
         self.orders[order.number] = order
         self._reducing += order.request.reduce_only
-        self.own(order.side).add(order, self.market.book.lots_at(side, order.ticks))
+        self.own(order.side).add(order, lots)
 
     def remove(self, order: PaperOrder) -> None:
         """Take a resting order out."""
@@ -116,7 +114,7 @@ class Matching:
         for own, ticks in ((self.buys, changed[0]), (self.sells, changed[1])):
             if own.levels:
                 for tick in own.levels.keys() & ticks:
-                    self._level_changed(own.levels[tick], book.lots_at(OWN[own.side], tick), time_us)
+                    self._level_changed(own.levels[tick], book.lots_at(own.book_side, tick), time_us)
         self.fill_reached(time_us)
 
     def fill_reached(self, time_us: int) -> None:
@@ -146,7 +144,7 @@ class Matching:
         """Read the sizes of the levels again, without moving the queues."""
         for own in (self.buys, self.sells):
             for level in own.levels.values():
-                level.market_lots = self.market.book.lots_at(OWN[own.side], level.ticks)
+                level.market_lots = self.market.book.lots_at(own.book_side, level.ticks)
 
     def _trade_at(self, level: OwnLevel, lots: int, time_us: int) -> None:
         left = lots

@@ -7,6 +7,7 @@ from math import inf
 from typing import Final
 
 from orderfox_nb.bots.orders import OrderRequest
+from orderfox_nb.core.book import BookSide
 from orderfox_nb.core.events import Side
 
 NEVER: Final = 1 << 62
@@ -53,6 +54,7 @@ class OwnSide:
 
     def __init__(self, side: Side) -> None:
         self.side: Side = side
+        self.book_side: BookSide = "bid" if side == "buy" else "ask"
         self.sign = -1 if side == "buy" else 1
         self.levels: dict[int, OwnLevel] = {}
         """By ticks."""
