@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from orderfox_nb.bots.paper.queues import QueueModel
 from tests.bots.venues import Bench
 
 pytestmark = pytest.mark.core
@@ -53,10 +54,37 @@ def test_only_takers_of_the_other_side_fill_a_resting_order(aggressor: str):
     assert bench.state(ask) == ("filled" if aggressor == "buy" else "open")
 
 
-def test_trade_beyond_the_price_and_the_other_best_at_the_price_fill_the_rest():
+def test_trade_beyond_the_price_fills_the_rest():
     bench = Bench(BIDS, ASKS)
-    deep, near = bench.send("buy", 30, 999), bench.send("sell", 40, 1_002)
+    order = bench.send("buy", 30, 999)
     bench.trade(998, 1, "sell")
-    assert bench.filled(deep) == [(999, 30)]
-    bench.change(bids={1_002: 3}, asks={1_001: 0, 1_002: 0})
-    assert bench.filled(near) == [(1_002, 40)]
+    assert bench.filled(order) == [(999, 30)]
+    assert bench.fills[0].maker
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_other_best_that_reaches_the_price_fills_what_it_shows_or_the_whole_order(partial: bool):
+    bench = Bench(BIDS, ASKS, queue=QueueModel(partial=partial))
+    order = bench.send("sell", 40, 1_002)
+    bench.change(bids={1_002: 3, 1_003: 4}, asks={1_001: 0, 1_002: 0})
+    assert bench.filled(order) == [(1_002, 7 if partial else 40)]
+    bench.change(bids={1_001: 9})
+    assert sum(fill.lots for fill in bench.fills) == (7 if partial else 40)
+    bench.change(bids={1_002: 2})
+    assert sum(fill.lots for fill in bench.fills) == (9 if partial else 40)
+
+
+def test_rest_of_an_order_does_not_get_again_what_it_took_on_arrival():
+    bench = Bench(BIDS, ASKS)
+    order = bench.send("buy", 8, 1_001)
+    bench.change(bids={999: 21})
+    assert bench.filled(order) == [(1_001, 5)]
+    bench.change(asks={1_001: 2})
+    assert bench.filled(order) == [(1_001, 5), (1_001, 2)]
+
+
+def test_without_partial_fills_the_front_of_the_queue_is_the_whole_order():
+    bench = Bench(BIDS, ASKS, queue=QueueModel(partial=False))
+    order = bench.send("buy", 8, 1_000)
+    bench.trade(1_000, 11, "sell")
+    assert bench.filled(order) == [(1_000, 8)]

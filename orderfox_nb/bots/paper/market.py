@@ -67,7 +67,11 @@ class PaperBook:
             delta = msgspec.structs.replace(delta, raw_bids=NO_TEXT, raw_asks=NO_TEXT, columns=columns)
         before = book.update_id
         book.apply(delta)
-        if columns is msgspec.UNSET or not book.synced or book.update_id == before:
+        if columns is msgspec.UNSET:
+            # Levels that cannot be read: the book finds that out when it needs them.
+            book.levels("bid", 1)
+            return None
+        if not book.synced or book.update_id == before:
             return None
         if counts_alike(columns, self.instrument):
             changed: Changed = columns.bids.integers[0], columns.asks.integers[0]

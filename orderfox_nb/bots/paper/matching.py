@@ -118,18 +118,21 @@ class Matching:
         self.fill_reached(time_us)
 
     def fill_reached(self, time_us: int) -> None:
-        """Fill resting orders that the best price of the other side is at or beyond."""
-        book = self.market.book
+        """Fill resting orders that the best price of the other side is at or beyond.
+
+        With partial fills an order gets what the other side shows at its price and beyond, which is then gone.
+        """
+        market = self.market
         if self.buys.levels:
-            ask = book.best_ask
+            ask = market.best("ask")
             if ask is not None and -ask >= self.buys.best_key:
                 for level in self.buys.reached(-ask):
-                    self._fill_level(level, time_us)
+                    self._fill_by_book(level, time_us)
         if self.sells.levels:
-            bid = book.best_bid
+            bid = market.best("bid")
             if bid is not None and bid >= self.sells.best_key:
                 for level in self.sells.reached(bid):
-                    self._fill_level(level, time_us)
+                    self._fill_by_book(level, time_us)
 
     def requeue(self) -> int:
         """Put every resting order behind what its level has now; own orders keep their order. Return how many."""
@@ -175,6 +178,16 @@ class Matching:
         for order in tuple(level.orders):
             if order.since_us <= time_us:
                 self._fill(order, order.left, time_us)
+
+    def _fill_by_book(self, level: OwnLevel, time_us: int) -> None:
+        if not self.queue.partial:
+            self._fill_level(level, time_us)
+            return
+        for order in tuple(level.orders):
+            if order.since_us <= time_us:
+                parts = self.market.walk(order.side, order.left, order.ticks)
+                self.market.take(order.side, parts)
+                self._fill(order, sum(lots for _, lots in parts), time_us)
 
     def _fill(self, order: PaperOrder, lots: int, time_us: int) -> None:
         if order.number not in self.orders:

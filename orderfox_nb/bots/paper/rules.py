@@ -126,7 +126,7 @@ class TradingRules(msgspec.Struct, frozen=True, kw_only=True):
             band: What ``band`` returned for the present mark price, None where it is not known.
             reference: Ticks at which an order without a limit price is valued, None where there is no price yet.
         """
-        return self._check_form(request) or self._check_size(request, reference) or self._check_price(request, band)
+        return self._check_form(request) or self._check_price(request, band) or self._check_size(request, reference)
 
     def band(self, mark: Decimal) -> Band:
         """Return ticks of the lowest price of a sell order and of the highest of a buy order at a mark price in ticks.

@@ -268,7 +268,8 @@ class PaperVenue:
         if self._lost:
             self._lost = False
             self.requeued += self._matching.requeue()
-            self._matching.fill_reached(time_us)
+            arrived_us = (order.since_us for order in self._matching.orders.values())
+            self._matching.fill_reached(max(time_us, *arrived_us, 0))
         self._release(time_us)
 
     def _release(self, time_us: int) -> None:
