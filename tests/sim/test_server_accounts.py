@@ -236,3 +236,40 @@ async def test_the_public_streams_show_what_a_client_did(client: SimClient, serv
     assert changed[0] == levels[name]
     assert sum(Decimal(trade["q"]) for trade in trades if trade["T"] <= taken["updateTime"]) == 1
     assert (trades[0]["m"], Decimal(trades[0]["p"])) == (False, Decimal(book["asks"][0][0]))
+
+
+async def test_a_book_that_follows_the_diffs_has_every_order_of_clients(client: SimClient, server: SimServer) -> None:
+    socket = await client.socket("/public/ws/ethusdt@depth@100ms")
+    await server.advance(0.3)
+    snapshot = await client.get("/fapi/v1/depth", symbol="ETHUSDT", limit=1000)
+    best = Decimal(snapshot["bids"][0][0])
+    open_ids: list[int] = []
+    for number in range(40):
+        if number % 4 == 3:
+            await client.order("DELETE", key="diffs", symbol="ETHUSDT", orderId=open_ids.pop(0))
+        elif number % 5 == 2:
+            await client.order(key="diffs", **MARKET, side="BUY" if number % 2 else "SELL")
+        else:
+            price = best - 20 - Decimal(number) / 100
+            resting = MARKET | {"type": "LIMIT", "price": price, "timeInForce": "GTX", "side": "BUY"}
+            open_ids.append((await client.order(key="diffs", **resting))["orderId"])
+        if number == 9:
+            # Joined in the middle: between two steps, with changes that no diff has shown yet.
+            snapshot = await client.get("/fapi/v1/depth", symbol="ETHUSDT", limit=1000)
+        await server.advance(0.05)
+    await server.advance(0.1)
+    frames = [frame for frame in await socket.received() if frame["u"] >= snapshot["lastUpdateId"]]
+    assert frames[0]["U"] <= snapshot["lastUpdateId"] <= frames[0]["u"]
+    sides = {"b": dict(snapshot["bids"]), "a": dict(snapshot["asks"])}
+    previous = frames[0]["pu"]
+    for frame in frames:
+        assert frame["pu"] == previous
+        previous = frame["u"]
+        for side, levels in sides.items():
+            levels.update(frame[side])
+    final = await client.get("/fapi/v1/depth", symbol="ETHUSDT", limit=500)
+    for side, name in (("b", "bids"), ("a", "asks")):
+        kept = {level: size for level, size in sides[side].items() if Decimal(size)}
+        ordered = sorted(kept.items(), key=lambda level: Decimal(level[0]), reverse=side == "b")
+        assert [list(level) for level in ordered[:500]] == final[name]
+    await client.signed("DELETE", "/fapi/v1/allOpenOrders", key="diffs", symbol="ETHUSDT")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -321,3 +322,75 @@ async def test_nothing_is_ordered_in_a_closed_contract(client: SimClient, server
         assert await refused(client, **MARKET | {"symbol": "ETHUSDT"}) == -4141
     finally:
         server.add_fault("contract", symbol="ETHUSDT", trading="TRADING")
+
+
+async def test_requests_have_the_weights_of_the_venue_and_orders_are_counted(client: SimClient) -> None:
+    async def weight(method: str, path: str, **given: Any) -> int:
+        _, _, before = await client.signed("GET", "/fapi/v1/openOrders", key="weights", symbol="BTCUSDT")
+        _, _, after = await client.signed(method, path, key="weights", **given)
+        return int(after["X-MBX-USED-WEIGHT-1M"]) - int(before["X-MBX-USED-WEIGHT-1M"])
+
+    price = await away(client)
+    assert await weight("GET", "/fapi/v1/openOrders", symbol="BTCUSDT") == 1
+    assert await weight("GET", "/fapi/v1/openOrders") == 40
+    assert await weight("GET", "/fapi/v1/allOrders", symbol="BTCUSDT") == 5
+    assert await weight("GET", "/fapi/v3/account") == 5
+    assert await weight("GET", "/fapi/v1/income") == 30
+    assert await weight("POST", ORDER, **BTC, price=price) == 0
+    _, _, headers = await client.signed("POST", ORDER, key="weights", **BTC, price=price)
+    assert (headers["X-MBX-ORDER-COUNT-10S"], headers["X-MBX-ORDER-COUNT-1M"]) == ("2", "2")
+    assert await weight("DELETE", "/fapi/v1/allOpenOrders", symbol="BTCUSDT") == 1
+
+
+async def test_a_fault_applies_to_orders_as_to_any_request(client: SimClient, server: SimServer) -> None:
+    server.add_fault("status", path=ORDER, status=429)
+    assert (await client.signed("POST", ORDER, key="fault", **MARKET))[0] == 429
+    assert (await client.signed("GET", "/fapi/v1/allOrders", key="fault", symbol="BTCUSDT"))[1] == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_parameters_whatever_end_in_an_error_of_the_server(client: SimClient, seed: int) -> None:
+    draw = random.Random(seed)
+    odd = [
+        "",
+        "0",
+        "-1",
+        "1e9",
+        "9" * 20,
+        "NaN",
+        "true",
+        "٣",
+        "[]",
+        "[1]",
+        "{}",
+        "[{}]",
+        "[null]",
+        "0." + "0" * 18 + "1",
+    ]
+    usual = BTC | {
+        "price": await away(client),
+        "orderId": "1",
+        "limit": "5",
+        "leverage": "20",
+        "marginType": "ISOLATED",
+    }
+    usual |= {"batchOrders": "[]", "orderIdList": "[]", "startTime": "1", "recvWindow": "5000", "goodTillDate": "1"}
+    paths = ["v1/order", "v1/batchOrders", "v1/openOrders", "v1/allOrders", "v1/userTrades", "v1/income", "v1/leverage"]
+    paths += [
+        "v1/marginType",
+        "v1/leverageBracket",
+        "v2/account",
+        "v3/positionRisk",
+        "v1/allOpenOrders",
+        "v1/order/test",
+    ]
+    statuses: set[int] = set()
+    for _ in range(150):
+        given: dict[str, Any] = {name: value for name, value in usual.items() if draw.random() < 0.7}
+        given |= {name: draw.choice(odd) for name in usual if draw.random() < 0.1}
+        method = draw.choice(["GET", "POST", "PUT", "DELETE"])
+        status, body, _ = await client.signed(method, f"/fapi/{draw.choice(paths)}", key=f"odd-{seed}", **given)
+        statuses.add(status)
+        assert status < 500, (given, body)
+        assert status == 200 or body["code"] < 0
+    assert {200, 400, 404} >= statuses > {400}
