@@ -44,6 +44,7 @@ from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.base import Feed
 from orderfox_nb.feeds.past import RangedPast
 from orderfox_nb.feeds.recorded import RecordedFeed
+from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.recording.past_files import PastFiles
 from orderfox_nb.views.contract import QualityAnswer, RecordingHealth, TopicHealth, TopicQuality, VenueHealth
 from orderfox_nb.views.quality import topic_quality
@@ -103,6 +104,8 @@ class Desk:
             self.clock,
             played=feed.files if isinstance(feed, RecordedFeed) else None,
         )
+        self.remote = feed if isinstance(feed, RemoteFeed) else None
+        """The server that this reads from; it has the recordings."""
         self.strip = self._own_strip = Strip(self.recorder, self.recordings)
         """Minutes of what is recorded."""
         self.hub = Hub(

@@ -79,7 +79,8 @@ class RemoteFeed:
         self._random = random
         self._links = [self._new_link()]
         self._past = RemotePast(self.venue, self._get, self.now_us)
-        self._reported_origin = _read_origin(reported or {})
+        self._reported = reported or {}
+        self._reported_origin = _read_origin(self._reported)
         """Of the answer with the symbols: what is known before a socket is open."""
         self.lacks_figures = False
         """Whether the last symbol list came without any funding rate: the server could not have them then."""

@@ -15,13 +15,24 @@ from msgspec import Struct
 
 from orderfox_nb.clock import Clock, in_time
 from orderfox_nb.core.events import Event, Topic, is_restart
-from orderfox_nb.core.numerals import TimeMs
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.symbols import VENUE_FORM
 from orderfox_nb.core.wire import MAX_KEYS, WIRE
 from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.problem_log import ProblemLog
+from orderfox_nb.feeds.remote_messages import (
+    PlayheadReport,
+    RemoteError,
+    RemoteEvent,
+    RemoteGone,
+    RemoteHello,
+    RemoteMessage,
+    RemotePong,
+    RemoteStatus,
+    kind_decoder,
+    message_decoder,
+)
 from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, ConnectionLost, Socket, network_reason, open_socket
 
@@ -73,48 +84,10 @@ class Dropped(Struct, frozen=True):
 RemoteItem: TypeAlias = Event | LinkLost | Gone | Serving | Dropped
 
 
-class _Hello(Struct, frozen=True, tag_field="type", tag="hello"):
-    wire: int
-    venue: str
-    time: TimeMs
-    origin: dict[str, Any] = {}
-    origins: dict[str, dict[str, Any]] = {}
-    times: dict[str, TimeMs] = {}
-
-
-class _Event(Struct, frozen=True, tag_field="type", tag="event"):
-    key: str
-    event: Event
-
-
-class _Gone(Struct, frozen=True, tag_field="type", tag="gone"):
-    key: str
-    message: str = ""
-
-
-class _Error(Struct, frozen=True, tag_field="type", tag="error"):
-    message: str = ""
-    key: str = ""
-
-
-class _Status(Struct, frozen=True, tag_field="type", tag="status"):
-    venue: str = ""
-    origin: dict[str, Any] = {}
-
-
-_Message: TypeAlias = _Hello | _Event | _Gone | _Error | _Status
-_message = msgspec.json.Decoder(_Message)
-
-
-class _Kind(Struct, frozen=True):
-    type: str
-
-
 _VENUE: Final = re.compile(VENUE_FORM)
 _MAX_LIST: Final = 100
-_kind = msgspec.json.Decoder(_Kind)
 _ORIGIN: Final = frozenset(Origin.__struct_fields__)
-_UNREAD: Final = ("heartbeat", "pong", "frame", "response")
+_UNREAD: Final = ("heartbeat", "frame", "response")
 
 
 def is_venue_name(text: str) -> bool:
@@ -138,12 +111,12 @@ async def ask_origins(url: str, *, headers: dict[str, str], clock: Clock) -> Map
     """
     live = "ws" + url.removeprefix("http") + "/api/v1/ws/live"
 
-    async def first() -> _Hello:
+    async def first() -> RemoteHello:
         async with open_socket(live, max_bytes=MAX_MESSAGE_BYTES, headers=headers) as socket:
             while True:
                 text = await socket.recv()
-                if checked(_kind, text).type == "hello":
-                    return msgspec.convert(checked(_message, text), _Hello)
+                if checked(kind_decoder, text).type == "hello":
+                    return msgspec.convert(checked(message_decoder, text), RemoteHello)
 
     hello = await in_time(clock, HELLO_S, first())
     if hello.wire != WIRE:
@@ -189,8 +162,13 @@ class RemoteLink:
         self._keys: dict[str, _Reading] = {}
         """Subscriptions on this socket; messages under any other key are left over from an earlier subscription."""
         self._subscriptions = 0
+        self._served = ""
+        """The venue that the server was asked for in its hello."""
         self._venue = ""
-        self._commands: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        """The same, once topics can be subscribed."""
+        self._commands: asyncio.Queue[Mapping[str, object]] = asyncio.Queue()
+        self.stays = False
+        """Whether the socket stays open while no topic is read."""
         self.origin: dict[str, Any] = {}
         self.epoch = ""
         """The run of the server's venue; empty while no topic is read, since it may then end unnoticed."""
@@ -212,7 +190,7 @@ class RemoteLink:
         reading = self._readings.setdefault(topic, _Reading())
         reading.inboxes.append(inbox)
         if self._task is None:
-            self._task = asyncio.create_task(self._keep_up(), name=f"remote {self._url}")
+            self._open()
         elif self._venue:
             inbox.put_notice(Serving(self.epoch, prelude=True))
             # A second reader needs a prelude of its own; the first one's fold takes it as well.
@@ -224,8 +202,11 @@ class RemoteLink:
             if not reading.inboxes:
                 del self._readings[topic]
                 self._unsubscribe(reading.key)
-            if not self._readings:
+            if not self._readings and not self.stays:
                 await self.close()
+
+    def _open(self) -> None:
+        self._task = asyncio.create_task(self._keep_up(), name=f"remote {self._url}")
 
     def resume(self, topic: Topic) -> None:
         """Ask for a fresh prelude; nothing comes between this and it."""
@@ -286,8 +267,8 @@ class RemoteLink:
                     text = await socket.recv()
                     self.frames += 1
                     try:
-                        if checked(_kind, text).type not in _UNREAD:
-                            await self._handle(checked(_message, text))
+                        if checked(kind_decoder, text).type not in _UNREAD:
+                            await self._handle(checked(message_decoder, text))
                     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                         self.malformed += 1
                         self._problem_log.report("message", f"malformed message from {self._url}: {error}")
@@ -308,28 +289,34 @@ class RemoteLink:
             # The server takes 50 messages a second.
             await self._clock.sleep(0.025)
 
-    async def _handle(self, message: _Message) -> None:
+    async def _handle(self, message: RemoteMessage) -> None:
         match message:
-            case _Hello():
+            case RemoteHello():
                 self._handle_hello(message)
-            case _Status(venue, origin) if not venue or venue == self._venue:
+            case RemoteStatus(venue, origin) if not venue or venue == self._served:
                 before = self.epoch
                 self._learn(origin or self.origin)
                 if self.epoch != before:
                     self._notify(Serving(self.epoch, prelude=False))
-            case _Event(key, event):
+            case RemoteEvent(key, event):
                 await self._deliver(key, event)
-            case _Gone(key, reason):
+            case RemoteGone(key, reason):
                 for inbox in self._of(key):
                     inbox.put_notice(Gone(short(reason)))
-            case _Error(reason, key):
+            case RemoteError(reason, key):
                 self._problem_log.report("error", f"{self._url}: {short(reason)}")
+                if not key:
+                    self._refused(short(reason))
                 for inbox in self._of(key):
                     inbox.put_notice(Gone(short(reason)))
-            case _Status():
+            case PlayheadReport():
+                self._played(message)
+            case RemotePong():
+                self._answered()
+            case RemoteStatus():
                 pass  # of another venue of the server
 
-    def _handle_hello(self, hello: _Hello) -> None:
+    def _handle_hello(self, hello: RemoteHello) -> None:
         if hello.wire != WIRE:
             raise ConnectionLost(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
         if not is_venue_name(hello.venue):
@@ -337,13 +324,27 @@ class RemoteLink:
         venue = self._asked or hello.venue
         if venue != hello.venue and venue not in hello.origins:
             raise ConnectionLost(f"it serves no venue {venue} now")
-        self._venue = venue
+        self._served = venue
         self._learn(hello.origins.get(venue, hello.origin))
         self.offset_us = hello.times.get(venue, hello.time) * 1_000 - self._clock.now_us()
         self.problem = ""
+        self._greeted()
+
+    def _greeted(self) -> None:
+        """Begin to read, now that the server has said hello."""
+        self._venue = self._served
         self._notify(Serving(self.epoch, prelude=True))
         for topic in self._readings:
             self._subscribe(topic)
+
+    def _played(self, report: PlayheadReport) -> None:
+        """Hear of a playhead; a link without one does not."""
+
+    def _refused(self, reason: str) -> None:
+        """Hear that a message was refused that is about no topic."""
+
+    def _answered(self) -> None:
+        """Hear that every message before a ping was acted on."""
 
     async def _deliver(self, key: str, event: Event) -> None:
         for inbox in self._of(key):

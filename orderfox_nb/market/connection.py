@@ -174,7 +174,8 @@ class Market:
             speed: Times real time, at most 300, or ``float("inf")`` for as fast as it can be read.
 
         Raises:
-            NoPast: Nothing is recorded, or by another server that this kernel reads from.
+            NoPast: Nothing is recorded, here or on the server that this kernel reads from.
+            VenueUnreachable: That server does not answer.
             BadValue: No such time or speed.
         """
         live = self._desk

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.playback import Playback
+from orderfox_nb.desk.remote_playback import RemotePlayback
 from orderfox_nb.engine import Engine
 
 Answer = TypeVar("Answer")
@@ -25,7 +26,8 @@ class PastEngine(Engine):
         speed: Times real time, at most 300, or infinity.
 
     Raises:
-        NoPast: Nothing is recorded, or by another server.
+        NoPast: Nothing is recorded, here or by the server that the live desk reads from.
+        VenueUnreachable: That server does not answer.
         BadValue: No such speed.
     """
 
@@ -79,8 +81,13 @@ class PastEngine(Engine):
         """Stand still and move by events of what is read."""
         self.run(self.playback.step(by))
 
-    async def _open(self, live: Desk, time_us: int, speed: float) -> Playback:
+    async def _open(self, live: Desk, time_us: int, speed: float) -> Playback | RemotePlayback:
         async with AsyncExitStack() as stack:
+            if live.remote is not None:
+                remote = RemotePlayback(live, live.remote, time_us=time_us, speed=speed)
+                await stack.enter_async_context(remote)
+                self._stack = stack.pop_all()
+                return remote
             await stack.enter_async_context(live.recordings.opened())
             files = live.recordings.at(time_us)
             playback = Playback(live, files, time_us=time_us, speed=speed, playing=True)
@@ -89,8 +96,14 @@ class PastEngine(Engine):
             return playback
 
     async def _seek(self, time_us: int) -> None:
+        if isinstance(self.playback, RemotePlayback):
+            await self.playback.seek(time_us)
+            return
         await self.playback.refresh()
         self.playback.seek(time_us)
 
     async def _drive(self, speed: float | None, playing: bool | None) -> None:
+        if isinstance(self.playback, RemotePlayback):
+            await self.playback.drive(speed=speed, playing=playing)
+            return
         self.playback.drive(speed=speed, playing=playing)

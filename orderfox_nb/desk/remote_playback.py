@@ -1,0 +1,87 @@
+"""A venue at a recorded time of the server that it is read from, whose playhead that server moves."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.playback import MAX, check_speed
+from orderfox_nb.feeds.remote import RemoteFeed
+from orderfox_nb.feeds.remote_playhead import RewoundFeed
+
+
+class RemotePlayback:
+    """As ``Playback``, of a recording on another server; entering it waits until that plays.
+
+    Args:
+        live: The desk of the venue.
+        remote: Its feed.
+        time_us: Where it begins, bounded by the server.
+        speed: Times real time, at most 300, or infinity.
+
+    Raises:
+        BadValue: No such speed.
+    """
+
+    def __init__(self, live: Desk, remote: RemoteFeed, *, time_us: int, speed: float) -> None:
+        self.live = live
+        self.feed = RewoundFeed.of(remote, time_us=time_us, speed=check_speed(speed))
+        self.desk = live.over(self.feed)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.desk)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def playing(self) -> bool:
+        return self.feed.playhead.playing
+
+    @property
+    def speed(self) -> float:
+        return self.feed.playhead.speed
+
+    @property
+    def now_us(self) -> int:
+        """Time of the playhead."""
+        return self.feed.playhead.now_us
+
+    async def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
+        """Change how it plays; what is not given stays.
+
+        Raises:
+            BadValue: No such speed.
+            NoPast: The server refuses it.
+            VenueUnreachable: The server does not answer.
+        """
+        command: dict[str, object] = {"type": "rewind"}
+        if speed is not None:
+            command["speed"] = "max" if check_speed(speed) == MAX else speed
+        if playing is not None:
+            command["playing"] = playing
+        await self.feed.playhead.command(command)
+
+    async def seek(self, time_us: int) -> None:
+        """Move to a time that the server has recorded.
+
+        Raises:
+            NoPast: The server refuses it.
+            VenueUnreachable: The server does not answer.
+        """
+        await self.feed.playhead.command({"type": "rewind", "time": time_us // 1000})
+
+    async def step(self, by: int) -> None:
+        """Stand still and move by events of what is read; a negative number moves back.
+
+        Raises:
+            NoPast: The server refuses it.
+            VenueUnreachable: The server does not answer.
+        """
+        await self.feed.playhead.command({"type": "step", "by": by})
