@@ -1,7 +1,7 @@
 """Ten minutes of the embedded exchange, recorded and replayed: every fold of every second as it was live.
 
-``python -m benchmarks.exactness [seconds]``. A manual clock drives exchange, feed, hub and recorder. The test suite does
-the same for twelve seconds.
+``python -m benchmarks.exactness [seconds]``. A manual clock drives exchange, feed, hub and recorder. The test suite
+does the same for twelve seconds.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.wire import MAX_SPEED, PlayheadMessage
@@ -18,6 +18,36 @@ from orderfox_nb.recording.files import RecordingFiles
 MAX: Final = float("inf")
 """The speed of a playhead that waits for nothing."""
 _NAMES: Final[dict[Target, str]] = {"trade": "large trade", "liquidation": "liquidation", "gap": "gap"}
+
+
+class AnyPlayback(Protocol):
+    """A venue at a recorded time, played by this process or by the server that it reads from."""
+
+    live: Desk
+    desk: Desk
+    moves: int
+
+    @property
+    def playing(self) -> bool: ...
+
+    @property
+    def speed(self) -> float: ...
+
+    @property
+    def now_us(self) -> int: ...
+
+    @property
+    def span_us(self) -> tuple[int, int] | None: ...
+
+    async def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None: ...
+
+    async def seek(self, time_us: int) -> None: ...
+
+    async def step(self, by: int) -> None: ...
+
+    async def find(self, to: Target, *, back: bool) -> int: ...
+
+    async def refresh(self) -> None: ...
 
 
 class Playback:
@@ -73,11 +103,16 @@ class Playback:
         return self.feed.playhead.now_us
 
     @property
+    def span_us(self) -> tuple[int, int] | None:
+        """From when on and up to when the venue is recorded; None where nothing is known."""
+        return self.live.recordings.span_us
+
+    @property
     def ended(self) -> bool:
         """Whether it has played what is recorded so far."""
         return self.now_us >= self.feed.files.end_us
 
-    def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
+    async def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
         """Change how it plays; what is not given stays.
 
         Raises:
@@ -85,7 +120,7 @@ class Playback:
         """
         self.feed.playhead.drive(speed=None if speed is None else check_speed(speed), playing=playing)
 
-    def seek(self, time_us: int) -> None:
+    async def seek(self, time_us: int) -> None:
         """Move to a time of this recording."""
         self.moves += 1
         self.feed.playhead.seek(time_us)
@@ -128,11 +163,11 @@ def check_speed(speed: float) -> float:
     raise BadValue("speed", speed, f"a number above 0 up to {MAX_SPEED:g}, or max")
 
 
-def playhead_message(live: Desk, rewind: Playback | None, *, moved: bool = False) -> PlayheadMessage:
+def playhead_message(live: Desk, rewind: AnyPlayback | None, *, moved: bool = False) -> PlayheadMessage:
     """Return where a page is in time, and whether somebody else has moved it there."""
     speed = 1.0 if rewind is None else rewind.speed
     now_us = live.now_us()
-    start_us, end_us = live.recordings.span_us or (now_us, now_us)
+    start_us, end_us = (live.recordings if rewind is None else rewind).span_us or (now_us, now_us)
     return PlayheadMessage(
         time=None if rewind is None else rewind.now_us // 1000,
         start=start_us // 1000,

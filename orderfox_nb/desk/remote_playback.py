@@ -8,6 +8,7 @@ from typing import Self
 
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.playback import MAX, check_speed
+from orderfox_nb.desk.skipping import Target
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.remote_playhead import RewoundFeed
 
@@ -29,6 +30,8 @@ class RemotePlayback:
         self.live = live
         self.feed = RewoundFeed.of(remote, time_us=time_us, speed=check_speed(speed))
         self.desk = live.over(self.feed)
+        self.moves = 0
+        """How often it was moved to another time."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -53,6 +56,11 @@ class RemotePlayback:
         """Time of the playhead."""
         return self.feed.playhead.now_us
 
+    @property
+    def span_us(self) -> tuple[int, int] | None:
+        """From when on and up to when the server has recorded the venue."""
+        return self.feed.playhead.span_us
+
     async def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
         """Change how it plays; what is not given stays.
 
@@ -75,6 +83,7 @@ class RemotePlayback:
             NoPast: The server refuses it.
             VenueUnreachable: The server does not answer.
         """
+        self.moves += 1
         await self.feed.playhead.command({"type": "rewind", "time": time_us // 1000})
 
     async def step(self, by: int) -> None:
@@ -84,4 +93,22 @@ class RemotePlayback:
             NoPast: The server refuses it.
             VenueUnreachable: The server does not answer.
         """
+        self.moves += by < 0
         await self.feed.playhead.command({"type": "step", "by": by})
+
+    async def find(self, to: Target, *, back: bool) -> int:
+        """Move to the next or previous large trade, liquidation or gap of the symbols that are read.
+
+        Returns:
+            When it is, in microseconds since the epoch.
+
+        Raises:
+            NoPast: None is known.
+            VenueUnreachable: The server does not answer.
+        """
+        await self.feed.playhead.command({"type": "skip", "to": to, "back": back})
+        # The server has said it in whole milliseconds: the next one has the event in it.
+        return self.now_us + 1_000
+
+    async def refresh(self) -> None:
+        """The server looks for what it has recorded since."""

@@ -143,7 +143,7 @@ class Rewinding:
             await self._enter(live, time_us, speed=speed or 1.0, playing=playing is not False)
             return
         await rewind.refresh()
-        rewind.drive(speed=speed, playing=playing)
+        await rewind.drive(speed=speed, playing=playing)
         if time_us is not None:
             await self._seek(rewind, time_us)
 
@@ -153,7 +153,7 @@ class Rewinding:
     async def _seek(self, rewind: Playback, time_us: int) -> None:
         files = rewind.live.recordings.at(time_us)
         if files is rewind.feed.files:
-            rewind.seek(time_us)
+            await rewind.seek(time_us)
         else:
             await self._open(rewind.live, files, time_us, speed=rewind.speed, playing=rewind.playing)
 

@@ -17,7 +17,7 @@ from orderfox_nb.core.wire import (
     StepRequest,
 )
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.playback import MAX, Playback, playhead_message
+from orderfox_nb.desk.playback import MAX, AnyPlayback, playhead_message
 from orderfox_nb.errors import OrderFoxError
 
 _STAYS: Final = "A notebook has rewound this market: it stays in the past, beside the live one"
@@ -61,7 +61,7 @@ class SharedPlayhead:
         send: Writes to the page.
     """
 
-    def __init__(self, playback: Playback, send: SendMessage) -> None:
+    def __init__(self, playback: AnyPlayback, send: SendMessage) -> None:
         self._playback = playback
         self._send = send
         self._moves = playback.moves
@@ -87,7 +87,7 @@ class SharedPlayhead:
                 case StepRequest(by):
                     await self._playback.step(by)
                 case SkipRequest(to, back):
-                    self._playback.seek(await self._playback.find(to, back=back))
+                    await self._playback.seek(await self._playback.find(to, back=back))
                 case LiveRequest():
                     await self._send(ErrorMessage(message=_STAYS))
         except OrderFoxError as error:
@@ -105,9 +105,9 @@ class SharedPlayhead:
         playback = self._playback
         speed = None if not asked.speed else MAX if asked.speed == "max" else float(asked.speed)
         await playback.refresh()
-        playback.drive(speed=speed, playing=asked.playing if isinstance(asked.playing, bool) else None)
+        await playback.drive(speed=speed, playing=asked.playing if isinstance(asked.playing, bool) else None)
         if isinstance(asked.time, int):
-            playback.seek(asked.time * 1000)
+            await playback.seek(asked.time * 1000)
 
     async def _report(self) -> None:
         moves = self._playback.moves

@@ -48,7 +48,7 @@ class PlayheadLink(RemoteLink):
         self.speed = speed
         self.playing = True
         self._time_us = time_us
-        self._end_us = time_us
+        self._start_us = self._end_us = time_us
         self._since_us = clock.now_us()
         self._refusal = ""
         self._entering = False
@@ -63,6 +63,11 @@ class PlayheadLink(RemoteLink):
             return self._time_us
         passed_us = self._clock.now_us() - self._since_us
         return max(self._time_us, min(self._time_us + round(passed_us * self.speed), self._end_us))
+
+    @property
+    def span_us(self) -> tuple[int, int]:
+        """From when on and up to when the server has recorded the venue."""
+        return self._start_us, self._end_us
 
     async def enter(self) -> None:
         """Open the socket and wait until the server plays.
@@ -124,7 +129,7 @@ class PlayheadLink(RemoteLink):
                     for inbox in reading.inboxes:
                         inbox.put_notice(Gone(reason))
             return
-        self._time_us, self._end_us = report.time * 1000, report.end * 1000
+        self._time_us, self._start_us, self._end_us = report.time * 1000, report.start * 1000, report.end * 1000
         self._since_us = self._clock.now_us()
         self.speed = _MAX if isinstance(report.speed, str) else report.speed
         self.playing = report.playing

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
-from orderfox_nb.desk.playback import Playback
+from orderfox_nb.desk.playback import AnyPlayback, Playback
 from orderfox_nb.desk.remote_playback import RemotePlayback
 from orderfox_nb.engine import Engine
 
@@ -75,13 +75,13 @@ class PastEngine(Engine):
 
     def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
         """Change how it plays."""
-        self.run(self._drive(speed, playing))
+        self.run(self.playback.drive(speed=speed, playing=playing))
 
     def step(self, by: int) -> None:
         """Stand still and move by events of what is read."""
         self.run(self.playback.step(by))
 
-    async def _open(self, live: Desk, time_us: int, speed: float) -> Playback | RemotePlayback:
+    async def _open(self, live: Desk, time_us: int, speed: float) -> AnyPlayback:
         async with AsyncExitStack() as stack:
             if live.remote is not None:
                 remote = RemotePlayback(live, live.remote, time_us=time_us, speed=speed)
@@ -96,14 +96,5 @@ class PastEngine(Engine):
             return playback
 
     async def _seek(self, time_us: int) -> None:
-        if isinstance(self.playback, RemotePlayback):
-            await self.playback.seek(time_us)
-            return
         await self.playback.refresh()
-        self.playback.seek(time_us)
-
-    async def _drive(self, speed: float | None, playing: bool | None) -> None:
-        if isinstance(self.playback, RemotePlayback):
-            await self.playback.drive(speed=speed, playing=playing)
-            return
-        self.playback.drive(speed=speed, playing=playing)
+        await self.playback.seek(time_us)
