@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from orderfox_nb.bots.account.money import Money, decimal_of
 from orderfox_nb.bots.orders import OrderRequest, Rejection
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BadValue
@@ -23,14 +24,14 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a session may do at most; None is no limit.
 
     Raises:
-        BadValue: A limit that is not above zero.
+        BadValue: A limit that is no number above zero.
     """
 
-    position: Decimal | None = None
+    position: Money | None = None
     """Base quantity of the position, with every open order of that side filled."""
-    notional: Decimal | None = None
+    notional: Money | None = None
     """The same in quote currency, at the price of the market."""
-    loss: Decimal | None = None
+    loss: Money | None = None
     """How far equity may fall below the deposit, quote currency: then the session is killed."""
     orders_a_minute: int | None = None
     """New orders in any 60 s of the venue's clock, at most 100,000."""
@@ -38,7 +39,12 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             limit = getattr(self, name)
-            if limit is not None and not limit > 0:
+            if limit is None:
+                continue
+            if name != "orders_a_minute":
+                limit = decimal_of(name, limit)
+                msgspec.structs.force_setattr(self, name, limit)
+            if not limit > 0:
                 raise BadValue(name, limit, "an amount above 0, or none for no limit")
         if (self.orders_a_minute or 0) > MAX_ORDERS_A_MINUTE:
             raise BadValue("orders_a_minute", self.orders_a_minute, f"1 to {MAX_ORDERS_A_MINUTE:,}")
@@ -60,8 +66,9 @@ class RiskGuard:
         self.killed = ""
         """Why trading ended; empty while it goes on."""
         self._unit = instrument.tick_size * instrument.lot_size
-        self._max_lots = None if limits.position is None else int(limits.position / instrument.lot_size)
-        self._floor = None if limits.loss is None else deposit - limits.loss
+        self._max_lots = None if limits.position is None else int(Decimal(limits.position) / instrument.lot_size)
+        self._max_notional = None if limits.notional is None else Decimal(limits.notional)
+        self._floor = None if limits.loss is None else deposit - Decimal(limits.loss)
         # So many times are enough to know whether one more order is too many.
         self._sent_us: deque[int] = deque(maxlen=limits.orders_a_minute or 1)
 
@@ -106,9 +113,9 @@ class RiskGuard:
         lots = side + request.lots
         if self._max_lots is not None and lots > self._max_lots:
             return f"risk limit: position of {self.limits.position}"
-        notional = self.limits.notional
-        if notional is not None and lots > 0 and lots * (request.ticks or reference_ticks) * self._unit > notional:
-            return f"risk limit: notional of {notional}"
+        notional = lots * (request.ticks or reference_ticks) * self._unit
+        if self._max_notional is not None and notional > self._max_notional:
+            return f"risk limit: notional of {self._max_notional}"
         return ""
 
     def observe(self, equity: Decimal) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from orderfox_nb.bots.account.account import Account, MarginMode
 from orderfox_nb.bots.account.brackets import FLAT, Brackets
+from orderfox_nb.bots.account.money import Money, decimal_of
 from orderfox_nb.bots.latency import Latency
 from orderfox_nb.bots.limits import RiskGuard, RiskLimits
 from orderfox_nb.bots.paper.queues import QueueModel
@@ -25,14 +26,20 @@ BAND: Final = (QueueModel("risk_averse"), QueueModel("log"), QueueModel("power")
 
 
 class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """Terms of a paper session; the defaults are those of an ordinary account at Binance."""
+    """Terms of a paper session; the defaults are those of an ordinary account at Binance.
 
-    cash: Decimal = Decimal(10_000)
+    Amounts and fees may be given as numbers or texts.
+
+    Raises:
+        BadValue: One of them is no number.
+    """
+
+    cash: Money = Decimal(10_000)
     """Deposit, quote currency."""
-    maker: Decimal = Decimal("0.0002")
+    maker: Money = Decimal("0.0002")
     """Fee as a fraction of the notional; negative for a rebate."""
-    taker: Decimal = Decimal("0.0005")
-    liquidation_fee: Decimal = Decimal("0.0125")
+    taker: Money = Decimal("0.0005")
+    liquidation_fee: Money = Decimal("0.0125")
     leverage: int = 10
     mode: MarginMode = "cross"
     brackets: Brackets = FLAT
@@ -44,6 +51,10 @@ class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
     rules: TradingRules | None = None
     """What the venue accepts; by default bounds that follow from the instrument."""
 
+    def __post_init__(self) -> None:
+        for name in ("cash", "maker", "taker", "liquidation_fee"):
+            msgspec.structs.force_setattr(self, name, decimal_of(name, getattr(self, name)))
+
     def account(self, instrument: Instrument) -> Account:
         """Return a new account.
 
@@ -52,10 +63,10 @@ class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
         """
         return Account(
             instrument,
-            cash=self.cash,
-            maker=self.maker,
-            taker=self.taker,
-            liquidation_fee=self.liquidation_fee,
+            cash=Decimal(self.cash),
+            maker=Decimal(self.maker),
+            taker=Decimal(self.taker),
+            liquidation_fee=Decimal(self.liquidation_fee),
             leverage=self.leverage,
             mode=self.mode,
             brackets=self.brackets,

@@ -265,6 +265,19 @@ def test_a_wrong_argument_is_refused_with_what_is_right(folder: Path, options: d
         run_backtest(TouchQuoter(), folder, **options)
 
 
+def test_terms_may_be_numbers_or_texts_and_are_exact():
+    terms = PaperTerms(cash=5_000, maker="0.0001", taker=0.0004, limits=RiskLimits(loss=100, position="0.5"))
+    account = terms.account(BTC)
+    assert (account.cash, account.maker, account.taker) == (5_000, Decimal("0.0001"), Decimal("0.0004"))
+    assert (terms.limits.loss, terms.limits.position) == (100, Decimal("0.5"))
+    refused: list[dict[str, Any]] = [{"cash": "much"}, {"maker": float("nan")}]
+    for wrong in refused:
+        with pytest.raises(BadValue, match=next(iter(wrong))):
+            PaperTerms(**wrong)
+    with pytest.raises(BadValue, match="loss"):
+        RiskLimits(loss="none")
+
+
 def test_a_class_in_place_of_a_strategy_is_refused(folder: Path):
     with pytest.raises(BadValue, match="an instance"):
         run_backtest(TouchQuoter, folder)  # type: ignore[arg-type]

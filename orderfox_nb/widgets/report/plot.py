@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 from ipywidgets import HTML, Layout, VBox
 
 from orderfox_nb.market.backtest.result import BacktestResult
@@ -131,8 +132,10 @@ def _panel(
     title: str, marks: Sequence[Any], scales: Mapping[str, Any], colours: Colours, *, height: str, tick_format: str
 ) -> Any:
     ink = {"fill": colours.muted, "font-size": "11px"}
+    times = marks[-1].x
+    clock = "%H:%M:%S" if times[-1] - times[0] < np.timedelta64(1, "D") else "%m-%d %H:%M"
     axes = [
-        bqplot.Axis(scale=scales["x"], color=colours.line, grid_color=colours.line, tick_style=ink),
+        bqplot.Axis(scale=scales["x"], color=colours.line, grid_color=colours.line, tick_style=ink, tick_format=clock),
         bqplot.Axis(
             scale=scales["y"],
             side="right",
