@@ -156,6 +156,7 @@ def test_cash_fees_funding_and_position_are_conserved(steps: list[Fill | MarkPri
     # What was spent on fills is either realised or still in the position.
     assert sums.realised - wallet.position.cost == -spent
     assert wallet.equity(50_000.0) == sums.deposit - spent - sums.fees + sums.funding + 50 * wallet.position_lots
+    assert wallet.isolated <= max(0, sums.cash)
     if not wallet.position_lots:
         assert (wallet.position.cost, wallet.isolated) == (0, 0)
 
@@ -192,7 +193,8 @@ def test_margin_below_maintenance_is_liquidated_and_leaves_no_debt(
     assert (plan is not None) == (lots != 0 and margin <= owed)
     if plan is None:
         return
-    free = wallet.cash - wallet.margin_cash
+    cash = wallet.cash
+    free = cash - wallet.margin_cash
     assert (plan.lots, plan.side) == (abs(lots), "sell" if lots > 0 else "buy")
     # A part is sold in the market, never beyond the limit; the insurance fund takes the rest at that price.
     sold = int(plan.lots * share)
@@ -203,6 +205,8 @@ def test_margin_below_maintenance_is_liquidated_and_leaves_no_debt(
         wallet.apply_fill(fill(plan.side, plan.lots - sold, plan.ticks, liquidation=True))
     assert wallet.position_lots == 0
     assert wallet.cash >= free
+    # What is set aside is there, so a liquidation leaves no debt behind.
+    assert free >= 0 or cash < 0
     sums = wallet.ledger
     assert sums.cash == sums.deposit + sums.realised - sums.fees + sums.funding + sums.insurance
     assert wallet.must_liquidate() is None

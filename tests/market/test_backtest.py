@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import orderfox_nb
+from orderfox_nb.bots.account.brackets import Brackets
 from orderfox_nb.bots.limits import RiskLimits
 from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.parameters import Size, Ticks
@@ -281,3 +282,18 @@ def test_terms_may_be_numbers_or_texts_and_are_exact():
 def test_a_class_in_place_of_a_strategy_is_refused(folder: Path):
     with pytest.raises(BadValue, match="an instance"):
         run_backtest(TouchQuoter, folder)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["cross", "isolated"])
+def test_a_position_without_margin_is_liquidated_and_leaves_no_debt(folder: Path, mode: Any):
+    # A deposit that covers little more than the fee of the first order.
+    terms = PaperTerms(cash=100, leverage=100, mode=mode, brackets=Brackets.flat("0.0099", max_leverage=100))
+    result = run_backtest(Holder(size="0.160"), folder, terms=terms)
+    for run in result.runs:
+        assert run.metrics.liquidations == 1
+        assert run.open_lots == 0
+        assert 0 <= run.ledger.cash < 100
+        assert run.curve.equity.min() >= 0
+    assert result.trades["liquidated"].all()
+    assert result.fills["liquidation"].any()
+    assert any("liquidated" in note for note in result.notes)

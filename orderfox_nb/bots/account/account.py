@@ -167,6 +167,7 @@ class Account:
                     freed = self.isolated if closed == before else rounded(self.isolated * closed / before)
                     self.isolated -= freed
                 self.isolated += rounded(notional * (fill.lots - closed) / fill.lots / self.leverage)
+                self._bound_isolated()
             booking = Booking(
                 kind="fill",
                 time_us=fill.time_us,
@@ -185,6 +186,10 @@ class Account:
         self._changed()
         self.bookings.append(booking)
         return booking
+
+    def _bound_isolated(self) -> None:
+        """Set aside no more than there is: a fee may have been paid from what a margin was counted on."""
+        self.isolated = min(self.isolated, max(ZERO, self.ledger.cash))
 
     def _settle_liquidation(self, change: Decimal) -> Decimal:
         """Take a liquidation's loss from the margin, and let the insurance fund cover what is beyond it."""
@@ -223,6 +228,7 @@ class Account:
             self.ledger.book(funding=amount)
             if self.mode == "isolated":
                 self.isolated += amount
+                self._bound_isolated()
         booking = Booking(
             kind="funding", time_us=time_us, lots=lots, funding=amount, cash=self.ledger.cash, position_lots=lots
         )
