@@ -65,7 +65,9 @@ class LiveSteps:
         self._stop = stop
         self._book_lost = book_lost
         self._marked = "mark" in channels
-        self._trades_beside = bars.from_trades or "trades" in studies.by_channel or not self._marked
+        self._trades_read = bars.from_trades or "trades" in studies.by_channel
+        self._trades_beside = self._trades_read or not self._marked
+        self._last_price = 0.0
         self.handlers: Final[dict[type, Callable[[Any], None]]] = {
             Trade: self._trade,
             BookDelta: self._book,
@@ -124,11 +126,13 @@ class LiveSteps:
                 self.calls.fail("on_trade", error)
 
     def _trade_beside(self, event: Trade) -> None:
-        if not self._marked:
+        if not self._marked and event.price != self._last_price:
+            self._last_price = event.price
             self.account.apply_last(self.desk.instrument.ticks(event.price))
-        self.studies.apply("trades", event)
-        for candle in self.bars.trade(event):
-            self.calls.dispatch("on_candle", candle)
+        if self._trades_read:
+            self.studies.apply("trades", event)
+            for candle in self.bars.trade(event):
+                self.calls.dispatch("on_candle", candle)
 
     def _book(self, event: BookDelta | BookSnapshot) -> None:
         self._step(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from orderfox_nb.bots.parity import parity
 from orderfox_nb.bots.session import BotSession
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.core.events import Event, Trade
+from tests.bots.judge import RECORDING, recorded_market
 from tests.bots.sessions import EventScript, session_of
 
 pytestmark = pytest.mark.core
@@ -68,6 +70,48 @@ def test_a_built_in_trades_and_its_replay_is_the_same_order_for_order(name: str)
     report = parity(live.drain(), events, replayed)
     assert report.same, str(report)
     assert report.orders > 0
+    assert replayed.digest() == digest
+
+
+@pytest.fixture(scope="module")
+def recorded(recordings: Path) -> list[Event]:
+    """The first minutes of the BTCUSDT recording."""
+    return recorded_market(recordings / RECORDING)[:10_000]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GridMaker(levels=3, step=1),
+        lambda: ImbalanceMaker(size="0.020"),
+        lambda: EmaCross(fast=1, slow=2),
+    ],
+    ids=["grid", "maker", "cross"],
+)
+def test_a_run_over_a_recording_is_the_same_when_it_is_resumed_and_when_it_is_replayed(
+    recorded: list[Event], make: Callable[[], Strategy]
+):
+    def session() -> BotSession:
+        return session_of(make(), latency=Latency.lognormal(10_000, 5_000), channels=("book", "trades"))
+
+    def apply(to: BotSession, events: list[Event]) -> BotSession:
+        for event in events:
+            to.apply(event)
+        assert to.error is None, to.error.trace
+        return to
+
+    live = apply(session(), recorded[:5_000])
+    resumed = session()
+    resumed.restore(live.snapshot())
+    apply(live, recorded[5_000:]).finish()
+    apply(resumed, recorded[5_000:]).finish()
+    digest, done = live.digest(), live.drain()
+    assert resumed.digest() == digest
+    assert resumed.drain() == done
+    assert done.fills
+    replayed = session()
+    report = parity(done, ((event, "") for event in recorded), replayed)
+    assert report.same, str(report)
     assert replayed.digest() == digest
 
 
