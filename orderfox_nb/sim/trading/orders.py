@@ -107,7 +107,7 @@ class AccountEvent(msgspec.Struct, frozen=True):
     """A change of balance and positions."""
 
     account: str
-    reason: Literal["ORDER", "FUNDING_FEE", "INSURANCE_CLEAR", "MARGIN_TYPE_CHANGE"]
+    reason: Literal["ORDER", "FUNDING_FEE", "INSURANCE_CLEAR"]
     time_us: int
     change: Decimal
     """Of the balance, but by profit and commission."""
