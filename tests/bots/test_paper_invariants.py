@@ -158,6 +158,12 @@ def test_a_change_of_the_level_never_moves_an_order_back(model, before, now, ahe
     assert moved >= min(ahead, now) - max(0, before - now - traded) - 1e-9
 
 
+def test_an_order_within_a_lot_of_the_front_stays_there_unless_hftbacktest_is_followed_to_the_letter():
+    ahead, before, now = -0.4, 1_000, 100
+    assert QueueModel("power2", 3.0).depth_rule(0.001)(ahead, 0, before, now) == ahead
+    assert QueueModel("power2", 3.0, monotone=False).depth_rule(0.001)(ahead, 0, before, now) > 0.5
+
+
 def test_unknown_models_and_powers_are_refused():
     with pytest.raises(BadValue, match="one of risk_averse, log"):
         QueueModel("fifo")  # type: ignore[arg-type]

@@ -202,6 +202,14 @@ def test_resting_reduce_only_orders_share_the_position_and_expire_without_one():
     assert bench.venue.open_orders == []
 
 
+def test_resting_reduce_only_order_expires_when_a_taker_closes_the_position():
+    bench = Bench(BIDS, ASKS, reducible=lambda side: 4 if side == "sell" else 0)
+    resting = bench.send("sell", 4, 1_002, reduce_only=True)
+    bench.send("sell", 4)
+    assert bench.states(resting) == ["open", "expired"]
+    assert bench.venue.open_orders == []
+
+
 @pytest.mark.parametrize(
     ("kind", "side", "prices"),
     [
