@@ -38,7 +38,7 @@ A_SIDE = 10
 SIZE = 10
 
 
-class Tape:
+class DrawnMarket:
     """A snapshot, then changes and trades around a best price that moves by a tick now and then."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Tape:
                 # The level that the price has passed is gone.
                 levels[best - sign] = 0
             for _ in range(min(400, int(draw.expovariate(1 / 24)) + 4)):
-                away = 1 + int(draw.expovariate(1 / 40) if draw.random() < 0.9 else draw.expovariate(1 / 20_000))
+                away = 1 + int(draw.expovariate(1 / 300) if draw.random() < 0.9 else draw.expovariate(1 / 20_000))
                 levels[best + sign * away] = draw.choice((0, draw.randint(1, 9_999)))
             sides.append(SideColumns(array("q", levels).tobytes(), array("q", levels.values()).tobytes()))
         return BookDelta(
@@ -97,28 +97,28 @@ class Tape:
         )
 
 
-def book_run(tape: Tape) -> Callable[[], None]:
+def book_run(drawn: DrawnMarket) -> Callable[[], None]:
     """The book's events only: what the venue cannot be faster than."""
 
     def run() -> None:
         book = Book(BTC)
-        book.apply(tape.snapshot)
-        for event in tape.events:
+        book.apply(drawn.snapshot)
+        for event in drawn.events:
             if type(event) is not Trade:
                 book.apply(event)
 
     return run
 
 
-def venue_run(tape: Tape, *, name: QueueName = "power", every_us: int = 0) -> Callable[[], None]:
+def venue_run(drawn: DrawnMarket, *, name: QueueName = "power", every_us: int = 0) -> Callable[[], None]:
     """All events through a venue; orders on the ten best levels of each side, moved with the price every so often."""
 
     def run() -> None:
         rules = TradingRules(instrument=BTC, min_notional=Decimal(0))
         venue = PaperVenue(BTC, rules, queue=QueueModel(name))
-        venue.apply(tape.snapshot)
-        due_us, number = every_us or tape.time_us + 1, 0
-        for event in tape.events:
+        venue.apply(drawn.snapshot)
+        due_us, number = every_us or drawn.time_us + 1, 0
+        for event in drawn.events:
             venue.apply(event)
             venue.drain()
             if event.time_us >= due_us:
@@ -146,14 +146,14 @@ def quote(venue: PaperVenue, number: int, now_us: int) -> int:
 
 
 def main() -> None:
-    tape = Tape()
+    drawn = DrawnMarket()
     times = medians_us(
         {
-            "the book alone": book_run(tape),
-            "venue, nothing rests": venue_run(tape),
-            "venue, 20 orders rest, moved each second": venue_run(tape, every_us=1_000_000),
-            "venue, 20 orders rest, moved each 100 ms": venue_run(tape, every_us=100_000),
-            "the same, risk-averse": venue_run(tape, name="risk_averse", every_us=100_000),
+            "the book alone": book_run(drawn),
+            "venue, nothing rests": venue_run(drawn),
+            "venue, 20 orders rest, moved each second": venue_run(drawn, every_us=1_000_000),
+            "venue, 20 orders rest, moved each 100 ms": venue_run(drawn, every_us=100_000),
+            "the same, risk-averse": venue_run(drawn, name="risk_averse", every_us=100_000),
         },
         rounds=5,
         per_call=EVENTS,

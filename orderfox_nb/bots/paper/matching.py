@@ -165,12 +165,13 @@ class Matching:
             self._fill(order, part, time_us)
 
     def _level_changed(self, level: OwnLevel, now: int, time_us: int) -> None:
+        before = level.market_lots
         for order in level.orders:
             if order.since_us > time_us:
                 # A change from before its arrival that was received after it: all of the level is ahead.
                 order.ahead, order.traded = now, 0
             else:
-                order.ahead = self._depth_rule(order.ahead, order.traded, level.market_lots, now)
+                order.ahead = self._depth_rule(order.ahead, order.traded, before, now)
                 order.traded = 0
         level.market_lots = now
 

@@ -66,39 +66,46 @@ def _shared(share: _Share, largest: float) -> DepthRule:
     def rule(ahead: float, traded: int, before: int, now: int) -> float:
         # What was traded has already been taken from the front.
         cancelled = before - now - traded
-        if cancelled < 0:
-            return min(ahead, now)
-        behind = before - ahead
-        part = share(ahead, behind)
-        if isnan(part) or part == inf:
-            part = 1.0
-        # With less than nothing ahead, within the rounding of a lot, more than all would be cancelled behind.
-        part = min(part, largest)
-        return min(ahead - (1 - part) * cancelled + min(behind - part * cancelled, 0.0), now)
+        if cancelled > 0:
+            behind = before - ahead
+            part = share(ahead, behind)
+            if isnan(part) or part == inf:
+                part = 1.0
+            elif part > largest:
+                # With less than nothing ahead, within the rounding of a lot, more than all would be behind.
+                part = largest
+            ahead -= (1 - part) * cancelled
+            missing = behind - part * cancelled
+            if missing < 0:
+                ahead += missing
+        return min(ahead, now)
 
     return rule
 
 
 def _share(name: QueueName, power: float, lot: float) -> _Share:
-    if name == "power3":
-        return lambda ahead, behind: 1 - _power(_ratio(ahead, ahead + behind), power)
+    # Called for every change of a level with own orders: each is one function of plain arithmetic.
+    whole_power = float(power).is_integer()
 
     def weight(lots: float) -> float:
-        if name in ("power", "power2"):
-            return _power(lots, power)
-        size = lots * lot
-        return log1p(size) if size > -1 else nan
+        if name in ("log", "log2"):
+            size = lots * lot
+            return log1p(size) if size > -1 else nan
+        return lots**power if lots >= 0 or whole_power else nan
 
-    if name in ("log", "power"):
-        return lambda ahead, behind: _ratio(weight(behind), weight(behind) + weight(ahead))
-    return lambda ahead, behind: _ratio(weight(behind), weight(behind + ahead))
+    def of_both(ahead: float, behind: float) -> float:
+        back = weight(behind)
+        both = back + weight(ahead)
+        return back / both if both else nan
 
+    def of_sum(ahead: float, behind: float) -> float:
+        both = weight(behind + ahead)
+        return weight(behind) / both if both else nan
 
-def _power(base: float, exponent: float) -> float:
-    if base < 0 and not float(exponent).is_integer():
-        return nan
-    return base**exponent
+    def of_front(ahead: float, behind: float) -> float:
+        both = ahead + behind
+        return 1 - weight(ahead / both) if both else nan
 
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else nan
+    if name == "power3":
+        return of_front
+    return of_both if name in ("log", "power") else of_sum
