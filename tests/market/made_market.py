@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, MarkPrice, Topic, Trade, raw_levels
+from orderfox_nb.core.events import (
+    WHOLE_MARKET,
+    BookDelta,
+    BookSnapshot,
+    Event,
+    Gap,
+    Liquidation,
+    MarkPrice,
+    Topic,
+    Trade,
+    raw_levels,
+)
+from orderfox_nb.core.instrument import whole_market
 from orderfox_nb.recording.writer import Writer
 from tests.desk.scripted import BTC, VENUE, live
 from tests.recording.made import BOOK, SECOND_US, START_US, TRADES, head_of
 
 MARK = Topic(VENUE, "BTCUSDT", "mark")
+FORCED = Topic(VENUE, WHOLE_MARKET, "liquidations")
 DELAY_US = 20_000
 """From the venue to us."""
 FUNDING_SECOND = 40
@@ -101,15 +115,30 @@ def market_events(seconds: int, *, seed: int = 7, gap_at: int = -1) -> list[tupl
     return found
 
 
-def record_market(folder: Path, seconds: int, *, seed: int = 7, gap_at: int = -1) -> Path:
-    """Write such a market as a recording and return its folder."""
+def record_market(
+    folder: Path, seconds: int, *, seed: int = 7, gap_at: int = -1, liquidations: Sequence[Liquidation] = ()
+) -> Path:
+    """Write such a market as a recording and return its folder.
+
+    Args:
+        folder: Of the recording.
+        seconds: How long.
+        seed: Equal seeds give equal events.
+        gap_at: See ``market_events``.
+        liquidations: Recorded as one stream of all symbols.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     writer = Writer(folder, head_of(folder))
     for topic in (BOOK, TRADES, MARK):
         writer.opened(topic, BTC, START_US)
+    events = market_events(seconds, seed=seed, gap_at=gap_at)
+    if liquidations:
+        writer.opened(FORCED, whole_market(VENUE), START_US)
+        events += [(FORCED, live(START_US, WHOLE_MARKET)), *((FORCED, one) for one in liquidations)]
+        events.sort(key=lambda each: each[1].time_us)
     stamp_us = START_US
-    for topic, event in market_events(seconds, seed=seed, gap_at=gap_at):
+    for topic, event in events:
         stamp_us = max(stamp_us, event.time_us + DELAY_US)
-        writer.event(topic, BTC, event, stamp_us)
+        writer.event(topic, whole_market(VENUE) if topic == FORCED else BTC, event, stamp_us)
     writer.written(writer.cut(stamp_us).write())
     return folder

@@ -22,7 +22,7 @@ from orderfox_nb.bots.parameters import Size, Ticks
 from orderfox_nb.bots.results.run import MeasuredRun
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.bots.terms import PaperTerms
-from orderfox_nb.core.events import Event
+from orderfox_nb.core.events import Event, Liquidation
 from orderfox_nb.errors import BadValue
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.backtest.running import run_backtest
@@ -59,6 +59,16 @@ class Holder(Strategy):
     size: Size = Decimal("0.100")
 
     def on_start(self, desk: Any) -> None:
+        desk.buy(self.size)
+
+
+class LiquidationCounter(Strategy):
+    """Buy after every liquidation."""
+
+    size: Size = Decimal("0.001")
+
+    def on_liquidation(self, event: Any, desk: Any) -> None:
+        assert event.symbol == "BTCUSDT"
         desk.buy(self.size)
 
 
@@ -247,6 +257,21 @@ def test_a_limit_of_loss_ends_trading(folder: Path):
         result.runs[0].metrics.fills
         < run_backtest(TouchQuoter(size="0.05"), folder, models=[QueueModel()]).runs[0].metrics.fills
     )
+
+
+def test_liquidations_are_found_in_the_stream_of_all_symbols(tmp_path: Path):
+    orders = [
+        Liquidation(
+            symbol=symbol, time_us=START_US + second * SECOND_US, received_us=START_US + second * SECOND_US + 20_000,
+            side="sell", size=0.5, price=60_000.0,
+        )
+        for second, symbol in ((3, "BTCUSDT"), (4, "ETHUSDT"), (5, "BTCUSDT"))
+    ]  # fmt: skip
+    folder = record_market(tmp_path / "forced", 10, liquidations=orders)
+    result = run_backtest(LiquidationCounter(), folder, symbol="BTCUSDT", models=[QueueModel()])
+    assert not result.error
+    assert "liquidations" in result.channels
+    assert result.runs[0].metrics.orders == 2
 
 
 def test_a_part_begins_with_its_own_time(folder: Path):
