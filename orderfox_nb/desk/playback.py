@@ -76,8 +76,6 @@ class Playback:
         )
         self.feed.playhead.drive(playing=playing)
         self.desk = live.over(self.feed)
-        self.moves = 0
-        """How often it was moved to another time."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -96,6 +94,11 @@ class Playback:
     @property
     def speed(self) -> float:
         return self.feed.playhead.speed
+
+    @property
+    def moves(self) -> int:
+        """How often it was moved to another time."""
+        return self.feed.playhead.moves
 
     @property
     def now_us(self) -> int:
@@ -122,12 +125,10 @@ class Playback:
 
     async def seek(self, time_us: int) -> None:
         """Move to a time of this recording."""
-        self.moves += 1
         self.feed.playhead.seek(time_us)
 
     async def step(self, by: int) -> None:
         """Stand still and move by events of what is read; a negative number moves back."""
-        self.moves += by < 0
         await self.feed.step(by)
 
     async def find(self, to: Target, *, back: bool) -> int:

@@ -17,6 +17,7 @@ from orderfox_nb.engine import Engine
 from orderfox_nb.market.connection import Market, RewoundMarket
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.widgets import CandleChart, DepthChart, Liquidations, OrderBook, Rewind, SymbolPicker, Tape
+from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.kernel.pump import Pump, page_pump
 from orderfox_nb.widgets.kernel.pumping import Pumping
 
@@ -44,6 +45,12 @@ class PumpedPage:
             message = self.messages.get(timeout=60)
             if message["type"] == kind and all(message.get(name) == value for name, value in wanted.items()):
                 return message
+
+
+def pump_in(widget: LiveWidget) -> Pump:
+    pump = widget.pump
+    assert isinstance(pump, Pump)
+    return pump
 
 
 def recorded_s(folder: Path) -> float:
@@ -86,12 +93,12 @@ def test_every_widget_of_a_rewound_market_has_its_pump_and_names(past: RewoundMa
     pumps = set[Pump]()
     for kind in (OrderBook, Tape, Liquidations, SymbolPicker, Rewind):
         widget = kind(market=btc)
-        pumps.add(widget.pump)
+        pumps.add(pump_in(widget))
         assert (widget.symbol, widget.venue, widget.own_market) == ("BTCUSDT", "sim", True)
         widget.close()
     for chart_kind in (CandleChart, DepthChart):
         chart = chart_kind(market=past, symbol="eth")
-        pumps.add(chart.layer.pump)
+        pumps.add(pump_in(chart.layer))
         assert (chart.symbol, chart.layer.symbol, chart.layer.own_market) == ("ETHUSDT", "ETHUSDT", True)
         chart.close()
     (pump,) = pumps
@@ -125,11 +132,12 @@ def test_a_closed_market_ends_its_widgets_and_takes_no_others(live: Market):
     past = live.rewind("-2s")
     btc = past["BTCUSDT"]
     book = OrderBook(market=btc)
-    assert book.pump.comm is not None
+    pump = pump_in(book)
+    assert pump.comm is not None
     past.close()
-    assert book.pump.comm is None
+    assert pump.comm is None
     book._repr_mimebundle_()  # opens what was closed, but no market that has ended
-    assert book.pump.comm is None
+    assert pump.comm is None
     with pytest.raises(traitlets.TraitError, match="closed: rewind"):
         OrderBook(market=btc)
 

@@ -95,9 +95,11 @@ export function liquidationScale(plot, panes, liquidations, first, last) {
   return { top, bottom: top + tall, zero: Math.round(top + tall * share), per, empty: above + below <= 0 };
 }
 
-/** Where the past is not known, an empty place in it means nothing. */
-export function liquidationTitle(history) {
-  return `Liquidations, shorts − longs${history === "complete" ? "" : " · only what was seen live"}`;
+/** What stands above the liquidations, the longest first. Where the past is not known, an empty place means nothing. */
+export function liquidationTitles(history) {
+  if (history === "complete") return ["Liquidations, shorts − longs", "Liquidations"];
+  const part = "only what was seen live";
+  return [`Liquidations, shorts − longs · ${part}`, `Liquidations · ${part}`, part];
 }
 
 /** Draw the net of each bar around zero, its moving average, and what the marks mean. */
@@ -113,7 +115,8 @@ export function paintLiquidations(context, scene, { first, last, centre, width, 
   context.font = colours.font;
   context.textAlign = "left";
   context.textBaseline = "top";
-  const title = liquidationTitle(history);
+  const titles = liquidationTitles(history);
+  const title = titles.find((one) => context.measureText(one).width <= plot.width - 20) ?? titles.at(-1);
   context.fillText(title, plot.left + 10, edge + 6);
   if (empty) return [];
   const titleEnd = plot.left + 10 + context.measureText(title).width;

@@ -24,6 +24,15 @@ export function makePastBadge() {
   return make("span", "of-past");
 }
 
+/** Write a badge of the past; where a panel has little room its style keeps the first word alone. */
+export function writePast(badge, text) {
+  if (badge.ofText === text) return;
+  badge.ofText = text;
+  badge.title = text;
+  const [word, ...when] = text.split(" ");
+  badge.replaceChildren(...(text ? [word, make("span", "of-past-when", ` ${when.join(" ")}`)] : []));
+}
+
 /** The frame of a panel: header with title and tools, body, a line that says its state. */
 export function makePanel(el, kind, title) {
   applyTheme();
@@ -165,7 +174,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     const { playhead } = link;
     const isPast = playhead.covers(venue());
     if (parts.past) {
-      write(parts.past, isPast ? playhead.text : "");
+      writePast(parts.past, isPast ? playhead.text : "");
       if (isPast) panel.dataset.past = "";
       else delete panel.dataset.past;
     }

@@ -2,7 +2,7 @@
 import { make, write } from "../page/dom.js";
 import { clockText, dayText, durationText, zoned, zoneOffsetMs } from "../page/format.js";
 import { holdLink } from "../page/page_link.js";
-import { kernelEnded, makePastBadge, marketShown } from "../page/panel.js";
+import { kernelEnded, makePastBadge, marketShown, writePast } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { pressRewindKey } from "../page/rewind_keys.js";
 import { applyTheme, onTheme, tokens } from "../page/theme.js";
@@ -128,7 +128,10 @@ class RewindPanel {
     const { playhead } = this.link;
     const trouble = playhead.problem || this.stopped || this.obstacle;
     if (trouble) return trouble;
-    return playhead.isPast ? "" : `${durationText(this.recordedMs)} recorded`;
+    if (!playhead.isPast) return `${durationText(this.recordedMs)} recorded`;
+    // One venue has a playhead: what stands beside it without a badge is of now.
+    const { venues } = this.link;
+    return venues.areSeveral ? `Only ${venues.labelOf(this.venue)} is in the past: other venues stay live.` : "";
   }
 
   show() {
@@ -137,7 +140,7 @@ class RewindPanel {
     const { isPast } = playhead;
     const time = this.dragged ?? playhead.now;
     if (root.dataset.mode !== (isPast ? "past" : "live")) root.dataset.mode = isPast ? "past" : "live";
-    write(this.past, playhead.text);
+    writePast(this.past, playhead.text);
     enter.disabled = this.obstacle !== "";
     const words = this.words();
     write(info, words);

@@ -6,7 +6,7 @@ import { bollingerLines, emaLine, overlayLines, vwapLine } from "../../../orderf
 import { liquidationText } from "../../../orderfox_nb/widgets/chart/candle_over.js";
 import { visibleBars } from "../../../orderfox_nb/widgets/chart/candle_paint.js";
 import {
-  liquidationScale, liquidationTitle, paintLiquidations, panesOf, scaleLabels,
+  liquidationScale, liquidationTitles, paintLiquidations, panesOf, scaleLabels,
 } from "../../../orderfox_nb/widgets/chart/candle_panes.js";
 import { paneRange, plotDomain } from "../../../orderfox_nb/widgets/chart/price_scale.js";
 import { random } from "../support.js";
@@ -69,10 +69,28 @@ test("a liquidation bar shows total, shares and net", () => {
   assert.equal(liquidationText(columns, 1), null);
 });
 
-test("an unknown past of liquidations is said beside their bars", () => {
+test("an unknown past of liquidations is said beside their bars, in words that fit", () => {
+  const panes = panesOf({});
+  const said = (history, width) => {
+    const texts = [];
+    const context = new Proxy({}, {
+      get: (_, name) => {
+        if (name === "measureText") return (text) => ({ width: text.length * 6 });
+        return (text) => name === "fillText" && texts.push(text);
+      },
+      set: () => true,
+    });
+    const frame = { liquidation_history: history, liquidations: [[0], [0], [0], [0], [0]] };
+    const scene = { plot: { left: 0, top: 8, width, height: 420 }, panes, colours: {}, show: {}, frame };
+    paintLiquidations(context, scene, { first: 0, last: 0, centre: () => 0, width: 5, fillAll: () => {} });
+    return texts[0];
+  };
   const whole = "Liquidations, shorts − longs";
-  const part = `${whole} · only what was seen live`;
-  assert.deepEqual(["complete", "missing", "none"].map(liquidationTitle), [whole, part, part]);
+  const part = "only what was seen live";
+  assert.deepEqual(["complete", "missing", "none"].map((history) => said(history, 600)),
+    [whole, `${whole} · ${part}`, `${whole} · ${part}`]);
+  assert.deepEqual([300, 150].map((width) => said("missing", width)), [`Liquidations · ${part}`, part]);
+  assert.deepEqual(liquidationTitles("complete").includes(said("complete", 120)), true);
 });
 
 test("prices stay inside their pane", () => {
