@@ -237,8 +237,11 @@ class CandleState:
         return self._quote_units * self._unit / self._quote_scale
 
     def _flush(self) -> None:
-        if self._dirty and (last := self.last) is not None:
-            self._ring.put(last)
+        if self._dirty:
+            # A kline without trades on top stands as the venue sent it: most bars, and all of a prelude.
+            last = self._base if self._base is not None and not self._count else self.last
+            if last is not None:
+                self._ring.put(last)
         self._dirty = False
 
     def view(self) -> BarColumns:

@@ -262,7 +262,7 @@ export class Link {
     else if (message.type === "gone") this.gone(entry, message.message);
     else if (message.type === "response") this.requests.answer(message.id, message.data);
     else if (message.type === "status") this.status(message);
-    else if (message.type === "playhead") this.playheadChanged(this.playhead.receive(message));
+    else if (message.type === "playhead") this.playheadMoved(message);
     else if (message.type === "pong") this.lag.roundTrip = this.pulse.heard - this.pulse.asked;
     else if (message.type === "error") this.refused(entry, message);
   }
@@ -342,6 +342,16 @@ export class Link {
   status(message) {
     this.venues.changed(message);
     this.setState(this.state, message.message ?? "");
+  }
+
+  playheadMoved(message) {
+    const venues = this.playhead.receive(message);
+    this.playheadChanged(venues);
+    if (!message.moved) return;
+    // Frames of the new time may have come before this message: they are asked for again.
+    for (const entry of this.entries.values()) {
+      if (entry.key !== null && venues.includes(entry.request.venue ?? "")) this.resume(entry);
+    }
   }
 
   playheadChanged(venues) {

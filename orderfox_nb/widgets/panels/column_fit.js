@@ -5,6 +5,7 @@ import { make } from "../page/dom.js";
 const MIN_SCALE = 0.7;
 const COLUMN_GAP = 10;
 const TITLE_SCALE = 0.94;
+const USUAL = "0.,:+-−–%$·()/ ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz↓"; // in tables of numbers
 
 /** Gives `measure(text)`, the width of a text in a table of the host; digits are all of one width there. */
 export function makeMeasure(host) {
@@ -12,16 +13,18 @@ export function makeMeasure(host) {
   probe.setAttribute("aria-hidden", "true");
   host.append(probe);
   const widths = new Map();
+  /** Measure letters together: each question about a size makes the browser lay out what has changed since the last. */
+  const measureLetters = (letters) => {
+    const places = letters.map((letter) => make("span", "", letter.repeat(20)));
+    probe.replaceChildren(...places);
+    const found = places.map((place) => place.getBoundingClientRect().width / 20);
+    probe.replaceChildren();
+    letters.forEach((letter, at) => found[at] > 0 && widths.set(letter, found[at]));
+  };
   const widthOf = (letter) => {
     const one = letter >= "0" && letter <= "9" ? "0" : letter;
-    if (!widths.has(one)) {
-      probe.textContent = one.repeat(20);
-      const width = probe.getBoundingClientRect().width / 20;
-      probe.textContent = "";
-      if (!(width > 0)) return 8; // not displayed now: nothing can be measured
-      widths.set(one, width);
-    }
-    return widths.get(one);
+    if (!widths.has(one)) measureLetters(widths.size ? [one] : [...new Set([...USUAL, one])]);
+    return widths.get(one) ?? 8; // not displayed now: nothing can be measured
   };
   return (text) => [...text].reduce((sum, letter) => sum + widthOf(letter), 0);
 }

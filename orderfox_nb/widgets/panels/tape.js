@@ -112,11 +112,11 @@ async function render({ model, el }) {
   const { field, show: showFilter } = makeFilter(model);
   parts.tools.append(paused, rate, field);
   const table = makeTable("Trades, newest first", [["Price", "of-price"], ["Size", "of-size"], ["Time", "of-time"]],
-    () => entryOfNow && !kept.held && draw(entryOfNow.frame));
+    () => entryOfNow?.frame && !kept.held && draw(entryOfNow.frame));
   parts.body.append(table.table);
   const kept = new Kept();
   let following = null;
-  let entryOfNow = null;
+  let entryOfNow = null; // without a frame where the playhead has just moved
   let key = "";
   let filter = -1;
 
@@ -175,7 +175,7 @@ async function render({ model, el }) {
   const hold = (next) => {
     if (!kept.hold(next)) return;
     showPause();
-    if (!kept.held && entryOfNow) draw(entryOfNow.frame);
+    if (!kept.held && entryOfNow?.frame) draw(entryOfNow.frame);
   };
   // A finger has no hover: it would stop the list for good.
   table.list.addEventListener("pointerenter", ({ pointerType }) => pointerType !== "touch" && hold(true));
@@ -184,7 +184,7 @@ async function render({ model, el }) {
   table.list.addEventListener("blur", () => hold(table.list.matches(":hover")));
   const renew = () => {
     showFilter();
-    if (entryOfNow) paint(entryOfNow, following.link);
+    if (entryOfNow?.frame) paint(entryOfNow, following.link);
   };
   const renewed = ["change:minimum_notional", "change:large_notional"];
   for (const name of renewed) model.on(name, renew);

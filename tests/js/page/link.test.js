@@ -322,6 +322,25 @@ test("the market of a kernel follows the playhead that the kernel reports, also 
   assert.equal(link.playhead.isPast, false);
 });
 
+test("frames that were overtaken by a move of the kernel's playhead are asked for again, and not painted", () => {
+  const link = new Link(null, { isOwn: true });
+  const [sent, seen] = [[], []];
+  link.transport = { send: (message) => sent.push(message), close() {} };
+  const playhead = { type: "playhead", time: 5_000, start: 0, end: 9_000, speed: 1, playing: false, live: 9_000 };
+  link.receive(hello, 0);
+  link.receive(playhead, 0);
+  link.subscribe(request, { paint: ({ frame }) => seen.push(frame.trades[0]) });
+  const trades = [[1], [1], [1], [1], [1]];
+  const frame = (sequence) => ({ type: "frame", key, sequence, base: null, time: 0, trades });
+  link.receive(frame(1), 0);
+  link.receive({ ...playhead, time: 1_000, moved: true }, 0);
+  paint();
+  assert.deepEqual([seen, sent.filter(({ type }) => type === "resume")], [[], [{ type: "resume", key }]]);
+  link.receive(frame(2), 0);
+  paint();
+  assert.deepEqual(seen, [[1]]);
+});
+
 test("a market that its kernel has closed is over, and open again with another pump", async () => {
   const link = new Link(null, { isOwn: true });
   const pump = { comm_live: false, on() {}, off() {}, send() {} };
