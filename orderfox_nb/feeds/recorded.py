@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -228,6 +229,8 @@ class RecordedFeed:
         loop = asyncio.get_running_loop()
         turn, turned_s = 0, loop.time()
         await self._begin(run, start_us, start_seq)
+        if self._has_moved(run):
+            return
         for entry in entries(self.files, self.files.block_at(start_us), indexes=run.wanted):
             if entry.stamp_us <= start_us and (start_seq is None or entry.seq <= start_seq):
                 continue
@@ -255,8 +258,8 @@ class RecordedFeed:
 
     async def _reached(self, run: _Run, stamp_us: int | None, seq: int, limit_us: int) -> bool:
         """Wait for a time, while streams that are new begin with the state before it; False after a move."""
-        while self.playhead.moves == run.moves:
-            if await self.playhead.wait_for(stamp_us, lambda: self.playhead.moves != run.moves or self._has_new()):
+        while not self._has_moved(run):
+            if await self.playhead.wait_for(stamp_us, lambda: self._has_moved(run) or self._has_new()):
                 return True
             await self._begin(run, limit_us, seq)
         return False
@@ -276,9 +279,10 @@ class RecordedFeed:
         """Read the block behind one that was played, waiting until it is recorded; False after a move."""
         while end.block + 1 >= len(self.files.blocks) and self._follow is not None:
             await self._follow()
-            if end.block + 1 >= len(self.files.blocks):
+            # A move while it was looked for has been: it is not waited for.
+            if end.block + 1 >= len(self.files.blocks) and not self._has_moved(run):
                 await self.playhead.turn()
-            if self.playhead.moves != run.moves:
+            if self._has_moved(run):
                 return False
             await self._begin(run, end.stamp_us, end.seq)
         self.playhead.extend(self.files.end_us)
@@ -304,7 +308,12 @@ class RecordedFeed:
             return
         for stream in new:
             stream.started = True
-        states = await asyncio.to_thread(states_at, self.files, {stream.topic for stream in new}, stamp_us, seq)
+        topics = {stream.topic for stream in new}
+        # While a playhead is dragged the next move comes before the states of the last one are read.
+        moved = partial(self._has_moved, run)
+        states = await asyncio.to_thread(states_at, self.files, topics, stamp_us, seq, given_up=moved)
+        if moved():
+            return  # each stream begins again there
         for stream in new:
             state = states.get(stream.topic)
             for index in self.files.indexes(stream.topic):
@@ -313,6 +322,9 @@ class RecordedFeed:
             for event in _opening(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read):
                 await stream.queue.put(event)
             stream.read = True
+
+    def _has_moved(self, run: _Run) -> bool:
+        return self.playhead.moves != run.moves
 
     def _has_new(self) -> bool:
         return any(not stream.started for stream in self._streams)

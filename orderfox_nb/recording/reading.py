@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -128,9 +128,22 @@ def state_at(files: RecordingFiles, topic: Topic, stamp_us: int, seq: int | None
 
 
 def states_at(
-    files: RecordingFiles, topics: Iterable[Topic], stamp_us: int, seq: int | None = None
+    files: RecordingFiles,
+    topics: Iterable[Topic],
+    stamp_us: int,
+    seq: int | None = None,
+    *,
+    given_up: Callable[[], bool] | None = None,
 ) -> Mapping[Topic, StateAt]:
-    """Return topics as they were at a moment, as ``state_at`` does, with one reading of the blocks."""
+    """Return topics as they were at a moment, as ``state_at`` does, with one reading of the blocks.
+
+    Args:
+        files: The recording.
+        topics: Those that are looked for.
+        stamp_us: The moment.
+        seq: The last event of that moment.
+        given_up: Whether nobody needs them any more, asked after each block; nothing is returned then.
+    """
     last = files.block_at(stamp_us)
     begins: dict[int, int] = {}
     for topic in topics:
@@ -140,6 +153,8 @@ def states_at(
     first = min(begins.values(), default=0)
     for record in entries(files, first, last, indexes=begins, begins=begins) if begins else ():
         if isinstance(record, Alive):
+            if given_up is not None and given_up():
+                return {}
             continue
         if record.stamp_us > stamp_us or (seq is not None and record.seq > seq):
             break

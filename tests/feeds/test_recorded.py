@@ -17,6 +17,7 @@ from orderfox_nb.errors import NoPast, UnknownSymbol
 from orderfox_nb.feeds.past import Span, read_past
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.recording.files import RecordingFiles
+from orderfox_nb.recording.reading import states_at
 from tests.desk.scripted import BTC, VENUE
 from tests.recording.made import BOOK, SECOND_US, START_US, TRADES, record
 
@@ -92,6 +93,26 @@ async def test_a_move_restarts_every_reader_with_the_state_of_the_new_time(tmp_p
         feed.playhead.play()
         await _reached(clock, feed, START_US + 4 * SECOND_US - 1)
         await _until(lambda: book.fold.digest() == digests[START_US + 4 * SECOND_US - 1][BOOK])
+
+
+def test_states_that_nobody_needs_any_more_are_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A playhead that is dragged moves on before the states of its last place are read."""
+    record(tmp_path / "rec", 50)
+    files = RecordingFiles(tmp_path / "rec")
+    read: list[int] = []
+    lines = files.lines
+
+    def noted(number: int) -> list[bytes]:
+        read.append(number)
+        return lines(number)
+
+    monkeypatch.setattr(files, "lines", noted)
+    at_us = START_US + 40 * SECOND_US - 1
+    assert set(states_at(files, [BOOK, TRADES], at_us)) == {BOOK, TRADES}
+    whole = len(read)
+    read.clear()
+    assert states_at(files, [BOOK, TRADES], at_us, given_up=lambda: True) == {}
+    assert len(read) == 1 < whole
 
 
 async def test_what_is_not_recorded_is_said(tmp_path: Path):
