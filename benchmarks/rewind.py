@@ -51,7 +51,9 @@ WATCH = f"""() => {{
     for (const name of Object.keys(streams)) {{
         new MutationObserver(() => {{
             if (turn.from === null) return;
-            const time = entryOf(streams[name])?.frame?.time;
+            const {{ time, quality }} = entryOf(streams[name])?.frame ?? {{}};
+            // Only what is whole counts.
+            if (quality?.state !== "live") return;
             if (turn.wanted === null || Math.abs(time - turn.wanted) < 5_000) rendered(name);
         }}).observe(document.querySelector(`.of-${{name}}`), {{ attributeFilter: ["data-frames"] }});
     }}
