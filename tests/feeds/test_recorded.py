@@ -95,7 +95,7 @@ async def test_a_move_restarts_every_reader_with_the_state_of_the_new_time(tmp_p
         await _until(lambda: book.fold.digest() == digests[START_US + 4 * SECOND_US - 1][BOOK])
 
 
-def test_states_that_nobody_needs_any_more_are_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_states_that_are_given_up_are_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A playhead that is dragged moves on before the states of its last place are read."""
     record(tmp_path / "rec", 50)
     files = RecordingFiles(tmp_path / "rec")

@@ -75,6 +75,7 @@ export class Sessions {
     this.served = served;
     this.changed = changed;
     this.known = new Map();
+    this.closed = new WeakSet(); // pumps that their kernel has closed, though it still runs
   }
 
   /** The session of a view, until `release`. */
@@ -103,7 +104,7 @@ export class Sessions {
   /** The pump of a kernel that still runs, null where there is none. */
   get pump() {
     for (const { pump, state } of this.known.values()) {
-      if (pump && state !== "dead" && pump.comm_live !== false) return pump;
+      if (pump && state !== "dead" && !this.closed.has(pump)) return pump;
     }
     return null;
   }

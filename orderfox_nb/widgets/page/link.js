@@ -104,7 +104,7 @@ export class Link {
     const run = (this.run = {}); // a newer attempt makes an older one's answer void
     const calls = {
       onMessage: (message, bytes, received) => this.run === run && this.receive(message, bytes, received),
-      onClose: (code, reason) => this.run === run && this.lost(code, reason),
+      onClose: (code, reason) => this.run === run && (this.isOwn ? this.closed() : this.lost(code, reason)),
     };
     const early = this.base === null ? null : adoptEarly(this.base);
     const { who, detail } = early ? { who: "ours" } : await this.probe();
@@ -155,6 +155,14 @@ export class Link {
     clearTimeout(this.retry);
     const wait = refused ? REFUSED_MS : bound;
     this.retry = setTimeout(() => this.connect(), wait / 2 + (Math.random() * wait) / 2);
+  }
+
+  /** The kernel has closed the market that it read itself: nothing comes until another pump is there. */
+  closed() {
+    this.sessions.closed.add(this.transport.pump);
+    this.lost();
+    clearTimeout(this.retry);
+    this.setState("closed", "");
   }
 
   /** The network is back or the page is visible again: reconnect without waiting for the next attempt. */

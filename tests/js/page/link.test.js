@@ -343,14 +343,23 @@ test("frames that were overtaken by a move of the kernel's playhead are asked fo
 
 test("a market that its kernel has closed is over, and open again with another pump", async () => {
   const link = new Link(null, { isOwn: true });
-  const pump = { comm_live: false, on() {}, off() {}, send() {} };
+  const makePump = () => {
+    const calls = {};
+    return { calls, on: (name, call) => (calls[name] = call), off() {}, send() {} };
+  };
+  const [pump, other] = [makePump(), makePump()];
   link.views = 1;
   link.sessions.known.set(pump, { pump, state: "idle", views: 1 });
   await link.connect();
-  assert.deepEqual([link.state, link.transport ?? null], ["closed", null]);
-  pump.comm_live = true;
+  assert.equal(link.transport.pump, pump);
+  pump.calls["comm:close"]();
+  link.tryNow(); // finds no other
+  await null;
+  await null;
+  assert.deepEqual([link.state, link.transport], ["closed", null]);
+  link.sessions.known.set(other, { pump: other, state: "idle", views: 1 });
   link.tryNow();
   await null;
   await null;
-  assert.equal(link.transport.kind, "comm");
+  assert.equal(link.transport.pump, other);
 });
