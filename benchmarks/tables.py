@@ -54,9 +54,10 @@ def best(work: Callable[[], Any], rounds: int = 3) -> float:
     return min(timed(work)[0] for _ in range(rounds))
 
 
-def kept(work: Callable[[], Any], rounds: int = 20) -> float:
-    """Return the median of calls whose answers all stay: memory that was just freed costs less than new memory."""
-    return statistics.median(taken for taken, _ in [timed(work) for _ in range(rounds)])
+def in_turn(*works: Callable[[], Any], rounds: int = 20) -> list[float]:
+    """Return the median of each, called in turn, with all answers kept: memory that was just freed costs less."""
+    kept = [[timed(work) for work in works] for _ in range(rounds)]
+    return [statistics.median(row[at][0] for row in kept) for at in range(len(works))]
 
 
 def many_trades() -> Iterator[Timed]:
@@ -301,8 +302,9 @@ def query_rows(folder: Path) -> Iterator[list[object]]:
     numbers = [frame["aggressor"].cat.codes, *(frame[name] for name in ("price", "size", "notional"))]
     arrays = [frame.index.to_numpy("datetime64[us]"), *numbers]
     columns = [np.asarray(column) for column in (*arrays, frame["id"].to_numpy())]
-    copy_s = kept(lambda: [column.copy() for column in columns])
-    live_s = kept(lambda: trades_frame(log.columns(), {"symbol": "BTCUSDT"}))
+    copy_s, live_s = in_turn(
+        lambda: [column.copy() for column in columns], lambda: trades_frame(log.columns(), {"symbol": "BTCUSDT"})
+    )
     yield ["live df of 100,000 trades: a copy of its columns", f"{copy_s * 1000:.1f} ms", "", ""]
     yield [
         "live df of 100,000 trades",

@@ -38,6 +38,9 @@ def moment_us(moment: Moment, *, now_us: int, name: str = "time", expected: str 
 
 
 def _read(moment: Moment, now_us: int) -> int | None:
+    # Also what a notebook passes by mistake: None, a float, a list.
+    if isinstance(moment, bool) or not isinstance(moment, int | str | datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return None
     if isinstance(moment, int):
         return moment
     if isinstance(moment, str):

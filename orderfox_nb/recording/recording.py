@@ -17,7 +17,7 @@ from orderfox_nb.core.events import Event, Gap, Status, Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.errors import BadValue
+from orderfox_nb.errors import BadValue, RecordingError
 from orderfox_nb.recording.entries import Events, JournalRecord, batches, new_tuple
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.reading import Continuity, StateAt, state_at, states_at
@@ -192,6 +192,8 @@ class Recording:
     def __getitem__(self, part: slice | str) -> Recording:
         if isinstance(part, str):
             return self.select(symbols=[part])
+        if not isinstance(part, slice):  # pyright: ignore[reportUnnecessaryIsInstance] - a notebook passes anything
+            raise BadValue("part", part, 'a symbol such as "BTCUSDT", or a slice of times such as "10:00":"10:30"')
         if part.step is not None:
             raise BadValue("step", part.step, "none: a part of a recording has every event")
         return self.between(part.start, part.stop)
@@ -326,4 +328,8 @@ def open_recording(path: str | Path) -> Recording:
     Raises:
         RecordingError: No recording, or one that cannot be read.
     """
-    return Recording(RecordingFiles(Path(path).expanduser()))
+    folder = Path(path).expanduser()
+    try:
+        return Recording(RecordingFiles(folder))
+    except OSError as error:
+        raise RecordingError(folder, f"a recording that can be read ({error.strerror or error})") from None

@@ -23,12 +23,15 @@ def save(part: Recording, folder: Path, *, progress: Callable[[float], None] = l
         progress: Called with the share that is done, 0 to 1.
 
     Raises:
-        RecordingError: The folder holds a recording already.
+        RecordingError: The folder holds a recording already, or cannot be made.
         OSError: It cannot be written.
     """
     if folder.exists() and any(folder.glob(f"*{SUFFIX}")):
         raise RecordingError(folder, "a folder without a recording: nothing is overwritten")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(folder, f"a folder that can be made ({error.strerror or error})") from None
     head = msgspec.structs.replace(
         part.files.head, recording=folder.name, number=0, created_us=part.start_us, version=part.files.head.version
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -104,7 +105,34 @@ def test_a_saved_part_is_the_part(folder: Path, tmp_path: Path):
         part.save(tmp_path / "part")
 
 
+@pytest.mark.parametrize("moment", [None, 1.5, float("nan"), [], b"10:00", True, (), 10**30, "", "-5x"])
+def test_what_is_no_time_is_refused_in_one_line(folder: Path, moment: Any):
+    rec = orderfox_nb.open_recording(folder)
+    with pytest.raises(BadValue, match="Invalid time"):
+        rec.seek(moment)
+    with pytest.raises(BadValue, match="Invalid start"):
+        rec["BTCUSDT"].trades.history(moment)
+
+
+@pytest.mark.parametrize("part", [5, None, 1.0, ("BTCUSDT", "ETHUSDT")])
+def test_what_is_no_part_is_refused_in_one_line(folder: Path, part: Any):
+    with pytest.raises(BadValue, match="a symbol such as"):
+        orderfox_nb.open_recording(folder)[part]
+
+
+def test_a_part_is_saved_in_a_folder_alone(folder: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RecordingError, match="a folder that can be made"):
+            orderfox_nb.open_recording(folder).save(path)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path):
+    (tmp_path / "odd" / "000000.ofj").mkdir(parents=True)
+    for path in (tmp_path / "odd", "x" * 5_000):
+        with pytest.raises(RecordingError, match="a recording that can be read"):
+            orderfox_nb.open_recording(path)
     with pytest.raises(RecordingError, match=r"a folder with \.ofj files"):
         orderfox_nb.open_recording(tmp_path)
     (tmp_path / "000000.ofj").write_bytes(b"rubbish" * 100)
