@@ -106,7 +106,7 @@ def main() -> None:
         seconds = median(taken[name])
         each = seconds / len(applied_events)
         rows.append([name, len(applied_events), f"{seconds:.3f}", f"{1 / each / 1_000:,.0f} k", ratio(each, base)])
-    print_table(TITLE, ["contender", "events", "CPU s", "events/s", "beside the book alone"], rows)
+    print_table(TITLE, ["contender", "events", "CPU s", "events/s", "cost of an event, the book alone is 1"], rows)
     session = session_of(GridMaker(levels=10))
     for event in events:
         session.apply(event)
