@@ -9,6 +9,7 @@ OrderFoxError
 │   ├── BodyMismatch          a body that does not fit its schema (HTTP 422)
 │   ├── TooManyBots           as many bots as may be stored (HTTP 400)
 │   ├── BotIsActive           a change that an active bot does not allow (HTTP 400)
+│   ├── OrderRejected         an order that the venue refuses (HTTP 400)
 │   ├── LiveTradingRefused    an order or a bot that is not on paper (HTTP 400)
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
@@ -151,6 +152,18 @@ class BotIsActive(InputError):
 
     def __str__(self) -> str:
         return "Stop the bot first: symbol, venue, strategy and params of an active bot do not change"
+
+
+class OrderRejected(InputError):
+    """An order that the venue refuses, with its code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The order was rejected: {self.reason} ({self.code})"
 
 
 class LiveTradingRefused(InputError):

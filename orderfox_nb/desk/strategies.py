@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 GROUP: Final = "orderfox_nb.strategies"
 """Group of entry points by which a package adds its strategies."""
 
+MANUAL: Final = "Manual"
+"""Name of the strategy that does nothing by itself: its orders are given by hand."""
+
 
 def strategy_names() -> list[str]:
     """Return the names of the installed strategies, in alphabetical order."""
@@ -32,6 +35,10 @@ def load_strategy(name: str) -> type[Strategy]:
     # A server without bots does not import what they are made of.
     from orderfox_nb.bots.strategy import Strategy  # noqa: PLC0415
 
+    if name == MANUAL:
+        from orderfox_nb.desk.bot_runs.manual import ManualTrading  # noqa: PLC0415
+
+        return ManualTrading
     found = entry_points(group=GROUP, name=name)
     if not found:
         names = strategy_names()

@@ -43,6 +43,8 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (r"/api/v1/bots/([^/]+)/orders", bot_rows.BotOrdersRoute),
     (r"/api/v1/bots/([^/]+)/fills", bot_rows.BotFillsRoute),
     (r"/api/v1/bots/([^/]+)/equity", bot_rows.BotEquityRoute),
+    (r"/api/v1/trade", trading.TradeRoute),
+    (r"/api/v1/positions", trading.PositionsRoute),
     (r"/api/v1/set_trading_mode", trading.TradingModeRoute),
 ]
 

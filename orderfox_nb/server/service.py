@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from orderfox_nb.desk.bot_runs.manual import ManualTrader
+
 _log = logging.getLogger(__name__)
 
 MAX_REFUSED_ORIGINS: Final = 100
@@ -104,6 +106,7 @@ class DeskService:
         """Bots are changed in the database, which costs no venue anything."""
         self.store = Store(self.settings)
         self.runner = BotRunner(self.store, self.desk)
+        self._trader: ManualTrader | None = None
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,
             loopback_limited=loopback_limited,
@@ -211,6 +214,15 @@ class DeskService:
         if self.problem is not None:
             raise self.problem
         return await self._service.start()
+
+    @property
+    def trader(self) -> ManualTrader:
+        """What gives orders by hand."""
+        if self._trader is None:
+            from orderfox_nb.desk.bot_runs.manual import ManualTrader  # noqa: PLC0415  (it imports strategies)
+
+            self._trader = ManualTrader(self.store, self.runner)
+        return self._trader
 
     def start_bots(self) -> None:
         """Run the active bots, where there may be any; called once the server answers."""

@@ -145,6 +145,52 @@ class BotEquity(msgspec.Struct, kw_only=True, rename="camel"):
     position: str
 
 
+Quantity: TypeAlias = Annotated[float, Meta(gt=0, le=1e12)]
+
+
+class NewTrade(msgspec.Struct, kw_only=True, rename="camel"):
+    """An order to give by hand."""
+
+    symbol: SymbolText
+    side: Literal["buy", "sell", "long", "short", "close"]
+    """``long`` buys and ``short`` sells; ``close`` closes the position."""
+    amount: Quantity | None = None
+    """Base quantity; only ``close`` needs none."""
+    type: Literal["market", "limit"] = "market"
+    price: Quantity | None = None
+    """Of a limit order."""
+    venue: str | None = None
+
+
+class PositionAnswer(msgspec.Struct, kw_only=True, rename="camel"):
+    """An open position on paper."""
+
+    symbol: str
+    venue: str
+    bot_id: str
+    side: Literal["long", "short"]
+    size: float
+    """Base quantity."""
+    entry_price: float
+    mark_price: float | None
+    """None before the first."""
+    unrealized_pnl: float
+    """Quote currency."""
+
+
+class TradeAnswer(msgspec.Struct, kw_only=True, rename="camel"):
+    """What became of an order that was given by hand."""
+
+    status: Literal["success"] = "success"
+    message: str
+    order_id: str
+    """Its number among those of the bot that holds the position."""
+    state: str
+    bot_id: str
+    position_info: PositionAnswer | None
+    """None without a position."""
+
+
 class TradingMode(msgspec.Struct, kw_only=True):
     """Which account orders go to."""
 

@@ -46,6 +46,7 @@ READS = [
     f"api/v1/bots/{BOT}/orders",
     f"api/v1/bots/{BOT}/fills",
     f"api/v1/bots/{BOT}/equity",
+    "api/v1/positions",
     "api/v1/docs",
     "api/v1/docs/start.js",
     "api/v1/docs/swagger-ui.css",
@@ -68,6 +69,7 @@ WRITES = [
     Write("PATCH", f"api/v1/bots/{BOT}/status?is_active=true"),
     Write("DELETE", f"api/v1/bots/{BOT}", 204),
     Write("POST", "api/v1/set_trading_mode", 200, {"mode": "paper"}),
+    Write("POST", "api/v1/trade", 200, {"symbol": "BTCUSDT", "side": "buy", "amount": 0.01}),
 ]
 WRITTEN = list(dict.fromkeys(write.path for write in WRITES))
 STREAMS = [

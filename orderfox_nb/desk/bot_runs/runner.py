@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -57,6 +57,15 @@ class BotRunner:
     def running(self) -> int:
         """How many bots trade at present."""
         return sum(run.session.live and not run.session.stopped for run in self._runs.values())
+
+    @property
+    def runs(self) -> Sequence[BotRun]:
+        """The bots that run at present."""
+        return tuple(self._runs.values())
+
+    def run_of(self, bot_id: str) -> BotRun | None:
+        """Return a bot that runs, else None."""
+        return self._runs.get(bot_id)
 
     def trades(self, bot_id: str) -> bool:
         """Return whether a bot trades at present: it runs, and its data are whole."""

@@ -1,0 +1,106 @@
+"""Orders by hand: a bot without callbacks for each symbol, which is stored and continued like every other one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from orderfox_nb.bots.handles import OrderHandle
+from orderfox_nb.bots.strategy import Strategy
+from orderfox_nb.desk.strategies import MANUAL
+from orderfox_nb.errors import BadValue, OrderRejected, VenueUnreachable
+
+if TYPE_CHECKING:
+    from orderfox_nb.desk.bot_runs.run import BotRun
+    from orderfox_nb.desk.bot_runs.runner import BotRunner
+    from orderfox_nb.desk.desk import Desk
+    from orderfox_nb.desk.store.records import BotRecord
+    from orderfox_nb.desk.store.store import Store
+
+TradeSide: TypeAlias = Literal["buy", "sell", "long", "short", "close"]
+
+READY_S: Final = 10.0
+"""How long a trade waits for the market's data."""
+ANSWER_S: Final = 5.0
+"""How long it waits for the venue's answer."""
+_POLL_S: Final = 0.02
+
+
+class ManualTrading(Strategy):
+    """Does nothing by itself: its orders are given by hand."""
+
+    reads = ("book", "trades", "mark")
+
+
+class ManualTrader:
+    """Gives orders by hand on paper.
+
+    Args:
+        store: Where the bots are that hold the positions.
+        runner: Runs them.
+    """
+
+    def __init__(self, store: Store, runner: BotRunner) -> None:
+        self._store = store
+        self._runner = runner
+        self._creating = asyncio.Lock()
+
+    async def trade(
+        self, desk: Desk, symbol: str, side: TradeSide, amount: float | None, price: float | None
+    ) -> tuple[BotRun, OrderHandle]:
+        """Send an order and wait for the venue's first answer.
+
+        Args:
+            desk: Of the venue.
+            symbol: Its canonical id.
+            side: ``long`` buys and ``short`` sells; ``close`` closes the position and needs no amount.
+            amount: Base quantity.
+            price: Of a limit order, None for a market order.
+
+        Raises:
+            BadValue: An amount or a price that cannot be used, or nothing to close.
+            OrderRejected: The venue refuses the order.
+            VenueUnreachable: The market's data are not whole.
+        """
+        record = await self._bot(desk.venue, symbol)
+        run = await self._ready(desk, record)
+        if side == "close":
+            order = run.session.desk.close()
+            if order is None:
+                raise BadValue("side", side, f"an open position of {symbol}")
+        elif amount is None:
+            raise BadValue("amount", "", "a base quantity above 0")
+        else:
+            at = {} if price is None else {"at": price}
+            order = run.session.desk.order("buy" if side in ("buy", "long") else "sell", amount, **at)
+        for _ in range(round(ANSWER_S / _POLL_S)):
+            if order.done or (order.state == "open" and price is not None):
+                break
+            await asyncio.sleep(_POLL_S)
+        if order.state == "rejected" and order.rejection is not None:
+            raise OrderRejected(order.rejection.code, order.rejection.message)
+        return run, order
+
+    async def _bot(self, venue: str, symbol: str) -> BotRecord:
+        async with self._creating:
+            bots = await self._store.bots()
+            found = [row for row in await bots.of_symbol(symbol) if (row.strategy, row.venue) == (MANUAL, venue)]
+            if found and found[0].is_active:
+                return found[0]
+            if found:
+                record = await bots.change(found[0].id, {"is_active": True, "note": ""})
+            else:
+                values = {"name": f"Manual {symbol}", "description": "Orders given by hand", "params": {}}
+                values |= {"symbol": symbol, "venue": venue, "strategy": MANUAL}
+                record = await bots.create({**values, "is_active": True, "is_paper_trading": True})
+            await self._runner.follow(record)
+            return record
+
+    async def _ready(self, desk: Desk, record: BotRecord) -> BotRun:
+        self._runner.start()
+        for _ in range(round(READY_S / _POLL_S)):
+            run = self._runner.run_of(record.id)
+            if run is not None and self._runner.trades(record.id):
+                return run
+            await asyncio.sleep(_POLL_S)
+        raise VenueUnreachable(desk.venue, self._runner.note(record) or "its data are not whole")
