@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from msgspec import UNSET
 
 from orderfox_nb.bots.handles import OrderHandle
 from orderfox_nb.bots.strategy import Strategy
@@ -71,8 +73,8 @@ class ManualTrader:
         elif amount is None:
             raise BadValue("amount", "", "a base quantity above 0")
         else:
-            at = {} if price is None else {"at": price}
-            order = run.session.desk.order("buy" if side in ("buy", "long") else "sell", amount, **at)
+            way = "buy" if side in ("buy", "long") else "sell"
+            order = run.session.desk.order(way, amount, at=UNSET if price is None else price)
         for _ in range(round(ANSWER_S / _POLL_S)):
             if order.done or (order.state == "open" and price is not None):
                 break
@@ -90,8 +92,8 @@ class ManualTrader:
             if found:
                 record = await bots.change(found[0].id, {"is_active": True, "note": ""})
             else:
-                values = {"name": f"Manual {symbol}", "description": "Orders given by hand", "params": {}}
-                values |= {"symbol": symbol, "venue": venue, "strategy": MANUAL}
+                values: dict[str, Any] = {"name": f"Manual {symbol}", "symbol": symbol, "venue": venue}
+                values |= {"description": "Orders given by hand", "strategy": MANUAL, "params": {}}
                 record = await bots.create({**values, "is_active": True, "is_paper_trading": True})
             await self._runner.follow(record)
             return record
