@@ -20,7 +20,7 @@ from tests.server.conftest import TOKEN, Child
 
 pytestmark = pytest.mark.server
 
-KILLS = int(os.environ.get("ORDERFOX_KILLS", "2"))
+KILLS = int(os.environ.get("ORDERFOX_KILLS", "1"))
 RIGHT = {"Authorization": f"token {TOKEN}"}
 LOT = Decimal("0.001")
 
