@@ -36,7 +36,7 @@ def load_strategy(name: str) -> type[Strategy]:
     from orderfox_nb.bots.strategy import Strategy  # noqa: PLC0415
 
     if name == MANUAL:
-        from orderfox_nb.desk.bot_runs.manual import ManualTrading  # noqa: PLC0415
+        from orderfox_nb.desk.bot_runs.manual_strategy import ManualTrading  # noqa: PLC0415
 
         return ManualTrading
     found = entry_points(group=GROUP, name=name)

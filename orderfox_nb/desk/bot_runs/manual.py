@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from msgspec import UNSET
 
 from orderfox_nb.bots.handles import OrderHandle
-from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.desk.strategies import MANUAL
 from orderfox_nb.errors import BadValue, OrderRejected, VenueUnreachable
 
@@ -26,12 +25,6 @@ READY_S: Final = 10.0
 ANSWER_S: Final = 5.0
 """How long it waits for the venue's answer."""
 _POLL_S: Final = 0.02
-
-
-class ManualTrading(Strategy):
-    """Does nothing by itself: its orders are given by hand."""
-
-    reads = ("book", "trades", "mark")
 
 
 class ManualTrader:
