@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -77,6 +78,11 @@ class Cluster:
 
     def end(self) -> None:
         """Stop at once and remove everything."""
-        self._process.kill()
-        self._process.wait(30)
+        # Killed, it would leave its workers behind for a while.
+        self._process.send_signal(signal.SIGQUIT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)

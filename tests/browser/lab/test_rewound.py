@@ -51,7 +51,7 @@ OWN = """() => {
 
 
 async def test_widgets_of_a_rewound_market_follow_its_clock_beside_a_live_one(open_notebook: OpenNotebook):
-    async with open_notebook(PAST, SEEK, NOW, height=2400) as notebook:
+    async with open_notebook(PAST, SEEK, NOW, "past.close()", height=2400) as notebook:
         screen, page = notebook.screen, notebook.page
         await notebook.run(0)
 
@@ -85,5 +85,13 @@ async def test_widgets_of_a_rewound_market_follow_its_clock_beside_a_live_one(op
             assert answer == f"({time_ms}, 2.0)"
 
         await eventually(lambda: notebook.answer(2), moved)
+        await notebook.run(3)
+
+        def closed(badges: dict[str, Any]) -> None:
+            *past, live = badges.values()
+            assert all(state == "closed" for state, _ in past), badges
+            assert live == ["live", ""]
+
+        await eventually(lambda: page.evaluate(BADGES), closed)
         assert screen.errors == []
         assert screen.foreign == []
