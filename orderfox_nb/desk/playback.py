@@ -23,9 +23,14 @@ _NAMES: Final[dict[Target, str]] = {"trade": "large trade", "liquidation": "liqu
 class AnyPlayback(Protocol):
     """A venue at a recorded time, played by this process or by the server that it reads from."""
 
-    live: Desk
-    desk: Desk
-    moves: int
+    @property
+    def live(self) -> Desk: ...
+
+    @property
+    def desk(self) -> Desk: ...
+
+    @property
+    def moves(self) -> int: ...
 
     @property
     def playing(self) -> bool: ...

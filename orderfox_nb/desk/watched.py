@@ -106,14 +106,28 @@ class Watched(Watchers, Generic[QualityT]):
             timeout_s: How long to wait at most.
             down_s: The same once the connection is down.
         """
-        if self.whole or self.ended:
-            return self.whole
+        await self._until(lambda: self.whole, timeout_s, down_s=down_s)
+        return self.whole
+
+    async def until_restart(self, known: int, timeout_s: float) -> bool:
+        """Wait until the fold has restarted or nothing more comes; return whether it has.
+
+        Args:
+            known: ``restarts`` of before.
+            timeout_s: How long to wait at most.
+        """
+        await self._until(lambda: self.restarts != known, timeout_s, down_s=timeout_s)
+        return self.restarts != known
+
+    async def _until(self, condition: Callable[[], bool], timeout_s: float, *, down_s: float) -> None:
+        if condition() or self.ended:
+            return
         changed = asyncio.Event()
         self.watch(changed.set)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s) as limit:
-                while not self.whole and not self.ended:
+                while not condition() and not self.ended:
                     if self.quality.state is QualityState.DOWN:
                         limit.reschedule(min(limit.when() or 0.0, loop.time() + down_s))
                     changed.clear()
@@ -122,4 +136,3 @@ class Watched(Watchers, Generic[QualityT]):
             pass
         finally:
             self.unwatch(changed.set)
-        return self.whole

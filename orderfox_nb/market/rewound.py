@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
@@ -14,6 +15,9 @@ from orderfox_nb.desk.remote_playback import RemotePlayback
 from orderfox_nb.engine import Engine
 
 Answer = TypeVar("Answer")
+
+MOVE_S: Final = 10.0
+"""How long a move waits for what is read to be of the new time."""
 
 
 class PastEngine(Engine):
@@ -79,7 +83,7 @@ class PastEngine(Engine):
 
     def step(self, by: int) -> None:
         """Stand still and move by events of what is read."""
-        self.run(self.playback.step(by))
+        self.run(self._move(self.playback.step(by)) if by < 0 else self.playback.step(by))
 
     async def _open(self, live: Desk, time_us: int, speed: float) -> AnyPlayback:
         async with AsyncExitStack() as stack:
@@ -97,4 +101,10 @@ class PastEngine(Engine):
 
     async def _seek(self, time_us: int) -> None:
         await self.playback.refresh()
-        await self.playback.seek(time_us)
+        await self._move(self.playback.seek(time_us))
+
+    async def _move(self, move: Awaitable[None]) -> None:
+        """Move the playhead, and wait until what is read restarts there: no DataFrame is later than its market."""
+        before = {state: state.restarts for state in self.playback.desk.hub.topics if state.sequence}
+        await move
+        await asyncio.gather(*(state.until_restart(known, MOVE_S) for state, known in before.items()))

@@ -169,10 +169,10 @@ def test_more_trades_than_the_tape_has_are_kept_when_asked(market: Market, feed:
         changed = trades.df
         changed.loc[:, "price"] = 0.0
         assert trades.df["id"].iloc[-1] == "2000"
-        assert (trades.df["price"] > 0).all()
+        assert min(trades.df["price"].to_list()) > 0
     changed = trades.df
     changed.iloc[:, 1] = 0.0
-    assert (trades.df["price"] > 0).all()
+    assert min(trades.df["price"].to_list()) > 0
     # The stream ends and is opened again, with what its venue sends for a start.
     feed.preludes[TRADES] = [*(trade(NOW_US + number, number) for number in range(1_990, 2_010)), live(NOW_US)]
     market._engine.run(_fail(feed))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from orderfox_nb.core.events import Gap, Status, Topic
 from orderfox_nb.core.timeframes import MINUTE_US
@@ -216,7 +217,7 @@ async def test_client_of_another_origin_creates_a_bot_and_opens_its_trading_view
         assert [bot["id"] for bot in listed["bots"]] == [made["id"]]
         assert form.items() <= listed["bots"][0].items()
         for path in ("orderbook", "trades", "candles", "liquidations"):
-            async with connect(f"{server.ws_url}api/v1/ws/{path}/{made['symbol']}", origin=origin) as socket:
+            async with connect(f"{server.ws_url}api/v1/ws/{path}/{made['symbol']}", origin=Origin(origin)) as socket:
                 assert msgspec.json.decode(await socket.recv())["symbol"] == "BTCUSDT"
         where = f"{bots}/{made['id']}/status?is_active=false"
         async with server.session.patch(where, headers=headers) as response:
