@@ -222,6 +222,10 @@ class OrderGateway:
                     del self.handles[handle.number]
                 yield handle
 
+    def read_position(self) -> None:
+        """Report the account's position to the strategy: a new session may get an account that has one."""
+        self.known_lots, self.known_entry = self.account.position_lots, self.account.entry
+
     def _fill_report(self, fill: Fill, handle: OrderHandle | None) -> FillReport:
         return FillReport(
             order=handle,

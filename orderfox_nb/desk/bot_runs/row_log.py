@@ -72,6 +72,10 @@ class RowLog:
             self._put(msgspec.structs.replace(record, state="cancelled", reason=reason, updated_us=time_us))
         self._kept.orders = self._kept.last_order
 
+    def stored_number(self, number: int) -> int:
+        """Return the number under which an order of the present session is stored."""
+        return self._kept.orders + number
+
     def rows(self, snapshot: bytes) -> SessionRows:
         """Return what waits and forget it; ``put_back`` returns what could not be saved."""
         found = SessionRows(
@@ -97,7 +101,7 @@ class RowLog:
 
     def _sent(self, sent: SentOrder) -> None:
         request, exact = sent.request, self._instrument
-        self._kept.last_order = self._kept.orders + sent.number
+        self._kept.last_order = self.stored_number(sent.number)
         self._put(
             OrderRecord(
                 number=self._kept.last_order,
@@ -118,8 +122,8 @@ class RowLog:
     def _fill(self, fill: Fill, fee: Decimal) -> None:
         size = self._instrument.exact_size(fill.lots)
         self._kept.fills += 1
-        # The venue's own order, which closes a position for want of margin, has no number of the bot's.
-        order = self._kept.orders + fill.number if fill.number > 0 else 0
+        # The venue's own order, which closes a position for lack of margin, has no number of the bot's.
+        order = self.stored_number(fill.number) if fill.number > 0 else 0
         self._fills.append(
             FillRecord(
                 number=self._kept.fills,
@@ -138,7 +142,7 @@ class RowLog:
             self._put(msgspec.structs.replace(record, filled=filled, updated_us=fill.time_us))
 
     def _report(self, report: OrderReport) -> None:
-        record = self._kept.open.get(self._kept.orders + report.number)
+        record = self._kept.open.get(self.stored_number(report.number))
         if record is None:
             return
         rejection = report.rejection

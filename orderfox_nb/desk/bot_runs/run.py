@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from orderfox_nb.bots.account.account import Account
+from orderfox_nb.bots.handles import OrderHandle
 from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.paper.rules import TradingRules
 from orderfox_nb.bots.paper.venue import PaperVenue
@@ -91,6 +92,10 @@ class BotRun:
             return session.stopped
         return "" if session.live else self.problem or session.gate.reason or "waiting for data"
 
+    def stored_number(self, order: OrderHandle) -> int:
+        """Return the number of an order among all of the bot's, which those of a session are counted on from."""
+        return self._rows.stored_number(order.number)
+
     def restore(self, saved: bytes) -> None:
         """Continue the session that was saved; where it cannot go on, one with its account and its numbers."""
         state: Any = msgspec.msgpack.decode(saved)
@@ -106,6 +111,7 @@ class BotRun:
         except (OrderFoxError, msgspec.ValidationError) as error:
             _log.info("bot=%s starts a new session: %s", self.record.id, error)
             self.account.restore(state["session"]["account"])
+            self.session.gateway.read_position()
             self._rows.next_session(now_us, "the bot was started again")
             return
         # What happened meanwhile is not known: it waits for whole data, and its orders are at the back of their queues.
@@ -133,7 +139,7 @@ class BotRun:
                         self.problem = ""
                         for channel, event in batch:
                             self.session.apply(event, channel)
-                        self._look_after()
+                        self._save_if_due()
                         if self.session.stopped:
                             return
             except FeedError as error:
@@ -167,7 +173,7 @@ class BotRun:
             self._rows.next_session(self.session.desk.now_us, self.session.stopped)
         await self._history.save(self.record.number, self._rows.rows(self._state()))
 
-    def _look_after(self) -> None:
+    def _save_if_due(self) -> None:
         """Sample equity and save, when that is due.
 
         Raises:

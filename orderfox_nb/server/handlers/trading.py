@@ -64,7 +64,7 @@ class TradeRoute(BotHandler):
         run, order = await self.service.trader.trade(desk, symbol, given.side, given.amount, price)
         answer = TradeAnswer(
             message=f"{order.side} {order.size:g} {symbol}: {order.state}, {order.filled:g} filled",
-            order_id=str(order.number),
+            order_id=str(run.stored_number(order)),
             state=order.state,
             bot_id=run.record.id,
             position_info=position(run),

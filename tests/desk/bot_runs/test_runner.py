@@ -124,6 +124,23 @@ async def test_bot_that_is_stopped_cancels_its_orders_and_starts_again_with_its_
     assert later[-len(orders) - 1].size == Decimal("0.020")
 
 
+async def test_strategy_that_is_started_again_knows_the_position_that_it_has(
+    store: Store, runner: BotRunner, market: ScriptedMarket
+) -> None:
+    record = await started(store, runner)
+    bots, position = await store.bots(), 0
+    for _ in range(9):
+        await traded(market, runner, record, 1)
+        if position := runner._runs[record.id].account.position_lots:
+            break
+    assert position
+    await runner.follow(await bots.change(record.id, {"is_active": False}))
+    await runner.follow(await bots.change(record.id, {"is_active": True}))
+    await until(lambda: runner.trades(record.id))
+    run = runner._runs[record.id]
+    assert run.session.desk.position.lots == run.account.position_lots == position
+
+
 async def test_error_of_a_strategy_stops_its_bot_and_names_the_line(
     store: Store, runner: BotRunner, market: ScriptedMarket
 ) -> None:
