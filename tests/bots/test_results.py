@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orderfox_nb.bots.account.account import Account
 from orderfox_nb.bots.orders import Fill
+from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.results.curve import EquityCurve
 from orderfox_nb.bots.results.performance import (
     YEAR_US,
@@ -23,6 +24,7 @@ from orderfox_nb.bots.results.performance import (
     time_in_market,
 )
 from orderfox_nb.bots.results.round_trips import round_trips
+from orderfox_nb.bots.results.run import model_name
 from orderfox_nb.errors import BadValue
 from tests.bots.test_account import STEPS, account, apply, fill
 from tests.core.facts import BTC, MONTH_US
@@ -173,3 +175,9 @@ def test_a_session_that_did_nothing_has_figures_without_a_division_by_zero():
     assert (found.profit, found.turnover, found.time_in_market, found.trades) == (0, 0, 0, 0)
     assert isnan(found.sharpe)
     assert isnan(found.win_rate)
+
+
+def test_models_that_differ_have_different_names():
+    others = ({}, {"power": 2.0}, {"partial": False}, {"monotone": False}, {"partial": False, "monotone": False})
+    names = [model_name(QueueModel("power2", **each)) for each in others]  # type: ignore[arg-type]
+    assert names == ["power2", "power2_2", "power2_whole", "power2_literal", "power2_whole_literal"]

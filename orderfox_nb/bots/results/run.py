@@ -35,7 +35,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     pauses: Sequence[Pause]
     """Times without complete data, in which nothing was traded."""
     open_lots: int
-    """Position at the end: valued at the last price, not closed."""
+    """Position at the end, which is not closed."""
     stopped: str
     error: StrategyFailure | None
     marked: bool
@@ -50,7 +50,9 @@ def model_name(queue: QueueModel) -> str:
     usual = QueueModel(queue.name)
     if queue.power != usual.power:
         name += f"_{queue.power:g}"
-    return name if queue.partial else f"{name}_whole"
+    if not queue.partial:
+        name += "_whole"
+    return name if queue.monotone else f"{name}_literal"
 
 
 class MeasuredRun:
@@ -85,7 +87,11 @@ class MeasuredRun:
         self.curve = EquityCurve(step_us)
 
     def sample(self, time_us: int) -> None:
-        """Add a point to the curve: at the mark price, else at the middle of the book, else at the last trade."""
+        """Add a point to the curve.
+
+        Equity is that at the mark price; without mark prices at the last trade, and before it at the middle of the
+        book. The point's price is the middle of the book, else the last trade, else the mark price.
+        """
         session = self.session
         price = self._price()
         if price is None:
