@@ -83,7 +83,7 @@ class TradingDesk:
     ) -> None:
         self.instrument = instrument
         self.now_us = 0
-        """The event clock: the venue's time of now, microseconds since the epoch."""
+        """The event clock: the venue's current time, microseconds since the epoch."""
         self.tick = instrument.price(1)
         """Tick size."""
         self.lot = instrument.size(1)

@@ -78,7 +78,7 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
     """A fill as its strategy learns of it."""
 
     order: OrderHandle | None
-    """None for the venue's own order that closes a position for want of margin."""
+    """None for the venue's own order that closes a position for lack of margin."""
     time_us: int
     """When the venue traded it."""
     side: Side

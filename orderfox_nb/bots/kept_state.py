@@ -1,7 +1,7 @@
 """A strategy's attributes as builtins and back: what a snapshot keeps of them.
 
 Kept exactly: None, bool, int, float, str, bytes, Decimal, list, tuple, dict, set, deque, numpy arrays and scalars,
-events, order handles, executions and timers, also inside one another, and also where two names mean one list.
+events, order handles, fills and timers, also inside one another, and also where two names mean one list.
 """
 
 from __future__ import annotations

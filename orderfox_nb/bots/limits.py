@@ -30,7 +30,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     position: Money | None = None
     """Base quantity of the position, with every open order of that side filled."""
     notional: Money | None = None
-    """The same in quote currency, at the price of the market."""
+    """The same in quote currency, at the order's limit price, else at the price of the market."""
     loss: Money | None = None
     """How far equity may fall below the deposit, quote currency: then the session is killed."""
     orders_a_minute: int | None = None

@@ -72,4 +72,4 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     lots: int
     maker: bool
     liquidation: bool = False
-    """Whether the venue closed the position, for want of margin."""
+    """Whether the venue closed the position for lack of margin."""

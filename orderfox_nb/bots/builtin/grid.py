@@ -33,11 +33,11 @@ class GridMaker(Strategy):
             return
         height = self.step * desk.tick
         below, above = floor(bid / height + 1e-9), ceil(ask / height - 1e-9)
-        most = desk.instrument.lots(float(self.max_position))
+        max_lots = desk.instrument.lots(float(self.max_position))
         held = desk.position.lots
         rows = range(self.levels)
-        self._place("buy", self.bids, [below - row for row in rows] if held < most else [], desk)
-        self._place("sell", self.asks, [above + row for row in rows] if held > -most else [], desk)
+        self._place("buy", self.bids, [below - row for row in rows] if held < max_lots else [], desk)
+        self._place("sell", self.asks, [above + row for row in rows] if held > -max_lots else [], desk)
 
     def _place(self, side: Side, orders: dict[int, OrderHandle], rows: list[int], desk: TradingDesk) -> None:
         for row, order in list(orders.items()):

@@ -53,7 +53,7 @@ class KeptVenue(NamedTuple):
     requeued: int
     update_id: int
     taken: dict[BookSide, dict[int, int]]
-    """What own orders took from the book of then."""
+    """What own orders had taken from the book."""
     interrupted: bool
     lost: bool
 

@@ -37,7 +37,7 @@ class PaperTrigger:
     def would_trigger(self, low: int, high: int) -> bool:
         """Return whether the venue refuses the order because its price has been reached already.
 
-        A trailing stop's is where it begins to follow, and has to be better than the price of now.
+        A trailing stop's is where it begins to follow, and has to be better than the current price.
         """
         ticks = self.order.request.trigger_ticks
         if ticks is None:

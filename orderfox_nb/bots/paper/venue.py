@@ -68,7 +68,7 @@ class PaperVenue:
         self._lost = False
         """Whether something is missing since the queues were right."""
         self._kept: KeptVenue | None = None
-        """What continues if the next snapshot of the book is that of then."""
+        """Restored state that continues if the next snapshot of the book has the same update id."""
 
     @property
     def reducible(self) -> Reducible:
@@ -203,8 +203,8 @@ class PaperVenue:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot, in a venue without orders.
 
-        The next snapshot of the book decides about the queues: one with the update id of then continues them, and with
-        another one all resting orders are at the back.
+        The next snapshot of the book decides about the queues: with the same update id as at the time of this
+        snapshot they continue, with another one all resting orders are at the back.
 
         Raises:
             BadValue: Not the state of a venue.

@@ -23,7 +23,7 @@ class CurveColumns(msgspec.Struct, frozen=True):
     lots: NDArray[np.int64]
     """Position, negative for a short."""
     price: NDArray[np.float64]
-    """That the position was valued at."""
+    """Of the market; equity is at the mark price where there is one."""
 
 
 class EquityCurve:
@@ -66,7 +66,7 @@ class EquityCurve:
             time_us: Not before the last one's.
             equity: Quote currency.
             lots: Position.
-            price: That it was valued at.
+            price: Of the market.
             exposure: Absolute notional of the position, quote currency.
         """
         self.peak = max(self.peak, equity)
