@@ -37,9 +37,10 @@ class OrderChecks:
             reference_ticks=self._reference_ticks(desk),
         )
 
-    def afford(self, request: OrderRequest, desk: TradingDesk, gateway: OrderGateway) -> Rejection | None:
+    def afford(self, number: int, request: OrderRequest, desk: TradingDesk, gateway: OrderGateway) -> Rejection | None:
         """Return why the account cannot carry an order that has reached the venue, None where it can."""
-        buys, sells = gateway.open_lots(at_venue=True)
+        # One that waited there for its trigger is among the open ones, and must not count twice.
+        buys, sells = gateway.open_lots(at_venue=True, without=number)
         return self._account.affordable(request, self._reference_ticks(desk), open_buys=buys, open_sells=sells)
 
     def lost_too_much(self) -> str:

@@ -239,12 +239,17 @@ class OrderGateway:
             liquidation=fill.liquidation,
         )
 
-    def open_lots(self, *, at_venue: bool = False) -> tuple[int, int]:
-        """Return the unfilled lots of buys and sells that are not reduce-only, at the venue and on their way there."""
+    def open_lots(self, *, at_venue: bool = False, without: int = 0) -> tuple[int, int]:
+        """Return the unfilled lots of buys and sells that are not reduce-only, at the venue and on their way there.
+
+        Args:
+            at_venue: Leave out those that are on their way.
+            without: Number of an order to leave out.
+        """
         buys = sells = 0
         for number, request in self._requests.items():
             lots = self.open.get(number, 0 if at_venue else request.lots)
-            if not request.reduce_only:
+            if not request.reduce_only and number != without:
                 buys, sells = (buys + lots, sells) if request.side == "buy" else (buys, sells + lots)
         return buys, sells
 

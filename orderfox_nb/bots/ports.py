@@ -12,7 +12,7 @@ from orderfox_nb.core.book import BookSide
 from orderfox_nb.core.events import Event, MarkPrice, Side
 
 Reducible: TypeAlias = Callable[[Side], int]
-Affordable: TypeAlias = Callable[[OrderRequest], Rejection | None]
+Affordable: TypeAlias = Callable[[int, OrderRequest], Rejection | None]
 PlainState: TypeAlias = Mapping[str, Any]
 """State as builtins that msgpack encodes: what a snapshot consists of."""
 

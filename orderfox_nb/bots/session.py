@@ -261,8 +261,8 @@ class BotSession:
         refused = self.checks.refuse(request, self.desk, self.gateway)
         return self.gateway.send(request, self.desk.now_us, refused)
 
-    def _affordable(self, request: OrderRequest) -> Rejection | None:
-        return self.checks.afford(request, self.desk, self.gateway)
+    def _affordable(self, number: int, request: OrderRequest) -> Rejection | None:
+        return self.checks.afford(number, request, self.desk, self.gateway)
 
     def _fail(self, failure: StrategyFailure) -> None:
         self.error = failure

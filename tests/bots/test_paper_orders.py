@@ -172,7 +172,7 @@ def test_no_more_orders_rest_or_wait_than_the_venue_allows():
 
 def test_account_may_refuse_an_order():
     no_margin = Rejection(-2019, "Margin is insufficient.")
-    bench = Bench(BIDS, ASKS, affordable=lambda request: no_margin if request.lots > 5 else None)
+    bench = Bench(BIDS, ASKS, affordable=lambda _, request: no_margin if request.lots > 5 else None)
     assert bench.code(bench.send("buy", 6)) == -2019
     assert bench.state(bench.send("buy", 5)) == "filled"
     stop = bench.send("buy", 9, kind="stop_market", trigger_ticks=1_010)

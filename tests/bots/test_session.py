@@ -301,6 +301,16 @@ def test_finish_ends_everything_that_is_open():
     assert not session.desk.orders
 
 
+def test_order_whose_trigger_is_reached_needs_its_margin_once():
+    script = EventScript()
+    # Enough for one and a half times the order at ten times leverage.
+    diary = Diary(("start", lambda desk: desk.buy("0.600", stop=100.2)))
+    session = session_of(diary, account=Account(BTC, cash=Decimal(9)))
+    events = [script.book({1_000: 1_000}, {1_002: 1_000}), *(script.trade(ticks) for ticks in (1_000, 1_002, 1_002))]
+    run(session, events)
+    assert [report.state for report in session.reports] == ["waiting", "open", "filled"]
+
+
 def test_funding_is_paid_at_the_time_of_the_venue_and_a_loss_too_large_is_liquidated():
     script = EventScript()
     account = Account(BTC, cash=Decimal(50), leverage=20)

@@ -27,8 +27,8 @@ from orderfox_nb.bots.paper.rules import (
 from orderfox_nb.bots.paper.triggers import BECOMES, PaperTrigger
 from orderfox_nb.core.events import Side
 
-Affordable: TypeAlias = Callable[[OrderRequest], Rejection | None]
-"""Why the account cannot carry an order, None where it can."""
+Affordable: TypeAlias = Callable[[int, OrderRequest], Rejection | None]
+"""From an order and its number to why the account cannot carry it, None where it can."""
 
 
 class Arrivals:
@@ -110,7 +110,7 @@ class Arrivals:
         rejection = None
         if not wanted:
             rejection = REDUCE_ONLY
-        elif self.affordable is not None and (refused := self.affordable(request)) is not None:
+        elif self.affordable is not None and (refused := self.affordable(order.number, request)) is not None:
             rejection = refused
         elif request.time_in_force == "GTX" and (crosses or self.matching.crosses_own(order)):
             rejection = NOT_MAKER
