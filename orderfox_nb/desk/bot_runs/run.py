@@ -67,12 +67,15 @@ class BotRun:
         self.problem = ""
         """Why it waits, beside what its session says."""
         self.account = Account(instrument, cash=CASH)
+        absent = desk.origin.absent
+        self._topics = [topic for topic in strategy.topics(desk.venue, record.symbol) if topic.channel not in absent]
         self.session = BotSession(
             strategy,
             instrument,
             venue=PaperVenue(instrument, TradingRules(instrument=instrument), queue=QueueModel()),
             account=self.account,
             start_us=desk.now_us(),
+            channels={topic.channel for topic in self._topics},
         )
         self._desk = desk
         self._history = history
@@ -131,10 +134,9 @@ class BotRun:
             UnknownBot: The bot was deleted.
             OrderFoxError: It cannot go on.
         """
-        topics = self.session.strategy.topics(self._desk.venue, self.record.symbol)
         for delay_s in backoff():
             try:
-                async with aclosing(arriving(self._desk, topics)) as batches:
+                async with aclosing(arriving(self._desk, self._topics)) as batches:
                     async for batch in batches:
                         self.problem = ""
                         for channel, event in batch:

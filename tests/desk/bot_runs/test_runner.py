@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from orderfox_nb.clock import ManualClock
@@ -139,6 +140,16 @@ async def test_strategy_that_is_started_again_knows_the_position_that_it_has(
     await until(lambda: runner.trades(record.id))
     run = runner._runs[record.id]
     assert run.session.desk.position.lots == run.account.position_lots == position
+
+
+async def test_bot_runs_without_the_channels_that_its_venue_does_not_have(
+    store: Store, runner: BotRunner, market: ScriptedMarket
+) -> None:
+    market.feed.origin = msgspec.structs.replace(market.feed.origin, absent=("liquidations", "mark"))
+    record = await started(store, runner)
+    await traded(market, runner, record, 3)
+    assert runner.note(record) == ""
+    assert runner._runs[record.id].session.channels == {"book", "trades"}
 
 
 async def test_error_of_a_strategy_stops_its_bot_and_names_the_line(
