@@ -255,11 +255,14 @@ async def test_a_batch_answers_each_order(client: SimClient) -> None:
         "POST", "/fapi/v1/batchOrders", key="batch", batchOrders=json.dumps(orders * 2)
     )
     assert (status, body["code"]) == (400, -4082)
-    names = json.dumps(["batch0", "nothing"])
+    mixed = json.dumps([BTC | {"price": price, "newClientOrderId": "batch9"}, None])
+    status, body, _ = await client.signed("POST", "/fapi/v1/batchOrders", key="batch", batchOrders=mixed)
+    assert (status, body["code"]) == (400, -1130)
+    names = json.dumps(["batch0", "batch9", "nothing"])
     _, rows, _ = await client.signed(
         "DELETE", "/fapi/v1/batchOrders", key="batch", symbol="BTCUSDT", origClientOrderIdList=names
     )
-    assert [row.get("status", row.get("code")) for row in rows] == ["CANCELED", -2011]
+    assert [row.get("status", row.get("code")) for row in rows] == ["CANCELED", -2011, -2011]
     _, body, _ = await client.signed("DELETE", "/fapi/v1/allOpenOrders", key="batch", symbol="BTCUSDT")
     assert body["code"] == 200
     assert (await client.signed("GET", "/fapi/v1/openOrders", key="batch"))[1] == []

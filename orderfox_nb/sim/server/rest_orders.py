@@ -212,7 +212,8 @@ class OrdersRest:
         each = _list(request.parameters.get("batchOrders", ""), "batchOrders")
         if not 1 <= len(each) <= _MAX_BATCH:
             raise VenueError(-4082, "Invalid number of batch place orders.")
-        return [self._tried(request, _parameters(one), answer) for one in each]
+        # All are read before the first is placed: a batch that is refused changes nothing.
+        return [self._tried(request, given, answer) for given in [_parameters(one) for one in each]]
 
     def _tried(self, request: ClientRequest, given: dict[str, str], answer: Callable[[ClientRequest], Any]) -> Any:
         try:
