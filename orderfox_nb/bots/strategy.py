@@ -14,7 +14,7 @@ Callbacks, each with what happened and the desk:
 ``on_candle``         a closed ``Candle``
 ``on_liquidation``    a ``Liquidation``
 ``on_mark``           a ``MarkPrice``
-``on_fill``           a part of an order was traded: an ``FillReport``
+``on_fill``           a part of an order was traded: a ``FillReport``
 ``on_order``          an ``OrderHandle`` whose state has changed
 ``on_timer``          a ``Timer`` of ``desk.every``
 ``on_stop(desk)``     the bot is stopped, or the data have ended
