@@ -37,8 +37,8 @@ past.pause()
 one = past["BTCUSDT"]
 chart, book, tape = CandleChart(market=one), OrderBook(market=one), Tape(market=one)
 VBox([QualityBadge(market=one), Rewind(market=one), HBox([chart, book, tape]), OrderBook()])"""
-SEEK = 'past.seek("-1s")\nround(past.now.timestamp() * 1000)'
-NOW = "round(past.now.timestamp() * 1000), past.speed"
+SEEK = 'past.seek("-1s")\nround(past.now.timestamp() * 1e6) // 1000'
+NOW = "round(past.now.timestamp() * 1e6) // 1000, past.speed"
 BADGES = """() => Object.fromEntries([...document.querySelectorAll(".of-badge, .of-chart, .of-book, .of-tape")]
     .map((one, at) => [`${at} ${one.className.split(" ").at(-1)}`,
         [one.dataset.state ?? "", one.querySelector(".of-past").textContent]]))"""
