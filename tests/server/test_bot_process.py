@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession
 
+from orderfox_nb.bots.orders import DONE
 from orderfox_nb.config import load_settings
 from orderfox_nb.desk.store.store import Store
 from tests.desk.bot_runs.installed import install
@@ -85,7 +86,7 @@ async def test_server_that_is_killed_continues_its_bots_without_a_lost_or_double
             stopped = await ask(session, f"{where}/status?is_active=false", method="PATCH")
             assert (stopped["isActive"], stopped["running"]) == (False, False)
             states = {order["state"] for order in await ask(session, f"{where}/orders?limit=1000")}
-            assert states <= {"filled", "cancelled", "rejected"}
+            assert states <= DONE
     finally:
         assert await asyncio.to_thread(child.end)
     await kept(tmp_path, bot_id)
