@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,7 +12,7 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import BadValue, NoPast
 from orderfox_nb.market.connection import Market
-from orderfox_nb.recording.files import RecordingFiles
+from tests.recorded_files import recorded_s
 
 pytestmark = pytest.mark.server
 
@@ -23,12 +22,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-def recorded_s(folder: Path) -> float:
-    """Return how long the recordings of a folder are."""
-    found = [RecordingFiles(path) for path in folder.glob("recordings/*") if any(path.glob("*.ofj"))]
-    return sum(files.end_us - files.start_us for files in found) / 1e6
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from orderfox_nb.core.events import Topic
-from orderfox_nb.recording.files import RecordingFiles
+from tests.recorded_files import span_us
 from tests.server.conftest import Serve, Served, until
 from tests.server.scripted import START_US, VENUE, trade
 from tests.server.test_live import page, say
@@ -42,7 +42,7 @@ async def happens(server: Served, number: int, second: int) -> None:
 def written_us(server: Served) -> int:
     """Return up to when the server's recording is on disk."""
     folder = server.service.opened.first.recorder.folder  # type: ignore[union-attr]
-    return RecordingFiles(folder).end_us if folder is not None and any(folder.glob("*.ofj")) else 0
+    return span_us(folder)[1] if folder is not None else 0
 
 
 async def answered(socket: ClientConnection, **message: Any) -> dict[str, Any]:

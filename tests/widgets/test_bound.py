@@ -6,7 +6,6 @@ import json
 import queue
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,11 @@ import traitlets
 from orderfox_nb.config import load_settings
 from orderfox_nb.engine import Engine
 from orderfox_nb.market.connection import Market, RewoundMarket
-from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.widgets import CandleChart, DepthChart, Liquidations, OrderBook, Rewind, SymbolPicker, Tape
 from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.kernel.pump import Pump, page_pump
 from orderfox_nb.widgets.kernel.pumping import Pumping
+from tests.recorded_files import recorded_s
 
 pytestmark = pytest.mark.widgets
 
@@ -51,12 +50,6 @@ def pump_in(widget: LiveWidget) -> Pump:
     pump = widget.pump
     assert isinstance(pump, Pump)
     return pump
-
-
-def recorded_s(folder: Path) -> float:
-    """Return how long the recordings of a data directory are."""
-    found = [RecordingFiles(path) for path in folder.glob("recordings/*") if any(path.glob("*.ofj"))]
-    return sum(files.end_us - files.start_us for files in found) / 1e6
 
 
 @pytest.fixture(scope="module")
