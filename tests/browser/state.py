@@ -45,8 +45,9 @@ async def check_same_state(screen: Screen, address: str) -> None:
         for (const entry of link.entries.values()) {{
             held.set(`${{entry.key}} ${{entry.sequence}}`, {{ ...entry.frame, key: entry.key }});
         }}
-        globalThis.kept ??= link.frame.bind(link);
-        link.frame = (entry, message) => {{
+        const {{ subscriptions }} = link;
+        globalThis.kept ??= subscriptions.receive.bind(subscriptions);
+        subscriptions.receive = (entry, message) => {{
             kept(entry, message);
             if (!entry?.frame) return;
             held.set(`${{entry.key}} ${{entry.sequence}}`, {{ ...entry.frame, key: entry.key }});

@@ -219,7 +219,7 @@ async def test_no_digit_is_cut_whatever_the_numbers_and_the_width(served: str, o
             }};
             const receive = link.receive.bind(link);
             link.receive = (message, bytes) => receive(message.type === "frame" ? coarse(message) : message, bytes);
-            for (const entry of link.entries.values()) if (entry.key) link.resume(entry);
+            for (const entry of link.entries.values()) if (entry.key) link.subscriptions.resume(entry);
         }}""")
         where = "document.querySelector('.of-ladder .of-row .of-price').textContent.startsWith('0.0000')"
         await screen.page.select_option(".of-scope-select", "market")

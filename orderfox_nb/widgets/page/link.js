@@ -1,22 +1,19 @@
 // One link a page: every widget's frames over one socket, whatever the kernel does. Each anywidget has its own copy of
 // this text, so the link itself lives on globalThis and is counted by the views that hold it.
-import { foldFrame } from "./fold.js";
 import { pageKernel, Sessions } from "./kernel.js";
 import { LAG_BEAT_MS } from "./lag.js";
 import { LastPrices } from "./last_price.js";
 import { Pace } from "./pace.js";
-import { PaintQueue } from "./paint_queue.js";
 import { Playhead, RENEWED_MS } from "./playhead.js";
 import { Pulse } from "./pulse.js";
 import { Requests } from "./requests.js";
-import { subscriptionText } from "./subscription.js";
+import { Subscriptions } from "./subscriptions.js";
 import { adoptEarly, askServer, openComm, openSocket, socketRefused } from "./transport.js";
 import { Venues } from "./venues.js";
 
 const WIRE = 2;
 const PING_MS = 5_000;
 const HIDDEN_MS = 3_000;
-const GONE_RETRY_MS = 5_000;
 const SERVER_RETRY_MS = 30_000;
 const TRY_LATER = 1013;
 const REFUSED_MS = 15_000;
@@ -32,8 +29,6 @@ export class Link {
     this.sessions = new Sessions(() => this.state === "open", (session) => this.kernelChanged(session));
     this.byKernel = false; // whether frames can come through the kernel alone
     this.hello = null;
-    this.entries = new Map(); // subscription text → entry
-    this.byKey = new Map();
     this.listeners = new Set();
     this.views = 0;
     this.requests = new Requests();
@@ -48,13 +43,7 @@ export class Link {
     this.attempt = 0;
     this.refusals = 0; // handshakes refused in a row by a server that answers requests
     this.pace = new Pace();
-    this.queue = new PaintQueue({
-      before: () => this.last.commit(this.entries.values()),
-      after: (count, ms) => {
-        this.counters.paints += count;
-        this.lag.drawn(ms);
-      },
-    });
+    this.subscriptions = new Subscriptions(this);
     this.onVisibility = () => this.visibilityChanged();
     this.onOnline = () => this.tryNow();
     this.onOffline = () => this.transport?.kind === "socket" && this.lost();
@@ -132,7 +121,7 @@ export class Link {
   }
 
   restart() {
-    for (const key of this.byKey.keys()) this.post({ type: "unsubscribe", key });
+    this.subscriptions.shutAll();
     this.transport?.close();
     this.transport = null;
     clearTimeout(this.retry);
@@ -196,7 +185,7 @@ export class Link {
       this.paused = false;
       this.pulse.begin();
       this.unheard = true;
-      for (const entry of this.entries.values()) this.open(entry);
+      this.subscriptions.openAll();
       if (this.state === "open") this.ping();
       this.setState(this.state, this.detail);
     }
@@ -207,29 +196,22 @@ export class Link {
   /** A hidden tab takes no frames: animation frames stop there, so nothing could be drawn anyway. */
   pause() {
     this.paused = true;
-    for (const entry of this.entries.values()) this.shut(entry);
+    this.subscriptions.shutAll();
   }
 
   // ---- what a view does -----------------------------------------------------------------------------------------
 
   /** Follow frames of `{venue, symbol, stream, parameters}`; `view` has paint(entry) and optionally gone(message). */
   subscribe(request, view) {
-    const text = subscriptionText(request);
-    let entry = this.entries.get(text);
-    if (!entry) {
-      entry = { text, request, key: null, frame: null, sequence: null, resuming: false, views: new Set(), gone: "" };
-      this.entries.set(text, entry);
-      this.open(entry);
-    } else if (entry.frame) this.schedule(entry);
-    entry.views.add(view);
-    if (entry.gone) view.gone?.(entry.gone);
-    return () => {
-      entry.views.delete(view);
-      if (entry.views.size === 0 && this.entries.get(text) === entry) {
-        this.shut(entry);
-        this.entries.delete(text);
-      }
-    };
+    return this.subscriptions.add(request, view);
+  }
+
+  get entries() {
+    return this.subscriptions.entries;
+  }
+
+  get byKey() {
+    return this.subscriptions.byKey;
   }
 
   /** Ask a venue once: `request("candles", {symbol, interval, limit, end})` gives the answer's data. */
@@ -265,9 +247,9 @@ export class Link {
     this.counters.messages++;
     this.counters.bytes += bytes;
     const entry = message.key === undefined ? undefined : this.byKey.get(message.key);
-    if (message.type === "frame") this.frame(entry, message);
+    if (message.type === "frame") this.subscriptions.receive(entry, message);
     else if (message.type === "hello") this.greeted(message, received);
-    else if (message.type === "gone") this.gone(entry, message.message);
+    else if (message.type === "gone") this.subscriptions.end(entry, message.message);
     else if (message.type === "response") this.requests.answer(message.id, message.data);
     else if (message.type === "status") this.status(message);
     else if (message.type === "playhead") this.playheadMoved(message);
@@ -288,60 +270,18 @@ export class Link {
     this.attempt = 0;
     this.refusalText = "";
     this.counters.connections++;
-    this.byKey.clear();
+    this.subscriptions.forgetKeys();
     this.pace.reset();
     if (this.isOwn) this.playhead.time = null; // the kernel keeps where it is, and reports it behind its hello
     else if (this.playhead.isPast) this.playhead.enterAgain(); // before the keys, so that they are opened in the past
     this.setState("open", message.origin?.problem ?? "");
-    if (this.paused) return;
-    // A view may have found meanwhile that it names the first venue, and be open already.
-    for (const entry of this.entries.values()) if (this.byKey.get(entry.key) !== entry) this.open(entry);
-  }
-
-  frame(entry, message) {
-    if (!entry) return; // unsubscribed while it was on its way
-    this.counters.frames++;
-    if (typeof message.base !== "number") entry.frame = message;
-    else if (message.base === entry.sequence && entry.frame && !entry.resuming) {
-      this.counters.deltas++;
-      entry.frame = foldFrame(entry.request.stream, entry.request.parameters, entry.frame, message);
-    } else entry.frame = null;
-    if (entry.frame === null) {
-      this.resume(entry);
-      return;
-    }
-    entry.resuming = false;
-    entry.gone = "";
-    entry.sequence = message.sequence;
-    entry.received = performance.now();
-    const { venue = "" } = entry.request;
-    if (!this.playhead.covers(venue)) this.venues.lagOf(venue).frame(Date.now() - message.time);
-    this.schedule(entry);
-  }
-
-  resume(entry) {
-    entry.sequence = null;
-    if (entry.resuming) return;
-    entry.resuming = true;
-    this.counters.resumes++;
-    this.post({ type: "resume", key: entry.key });
-  }
-
-  gone(entry, text) {
-    if (!entry) return;
-    entry.gone = text || "No longer sent";
-    entry.frame = entry.sequence = null;
-    // What cannot be sent now may be later: a venue that was out of reach, a symbol that is listed today.
-    setTimeout(() => {
-      if (entry.gone && entry.key !== null && this.byKey.get(entry.key) === entry) this.open(entry);
-    }, GONE_RETRY_MS);
-    for (const view of entry.views) view.gone?.(entry.gone);
+    this.subscriptions.openAll();
   }
 
   refused(entry, message) {
     this.counters.errors++;
     if (this.requests.refuse(message.id, message.message)) return;
-    if (entry && !entry.frame) this.gone(entry, message.message);
+    if (entry && !entry.frame) this.subscriptions.end(entry, message.message);
     else if (message.key === undefined && (this.playhead.isAsking || this.playhead.isPast)) {
       this.playheadChanged(this.playhead.refuse(message.message));
     } else if (message.key === undefined) this.refusalText = message.message; // the server's message before it closes
@@ -357,9 +297,7 @@ export class Link {
     this.playheadChanged(venues);
     if (!message.moved) return;
     // Frames of the new time may have come before this message: they are asked for again.
-    for (const entry of this.entries.values()) {
-      if (entry.key !== null && venues.includes(entry.request.venue ?? "")) this.resume(entry);
-    }
+    this.subscriptions.resumeAll(venues);
   }
 
   playheadChanged(venues) {
@@ -370,32 +308,12 @@ export class Link {
   /** The playhead has moved: what the page holds of its venue must not be mixed with what comes. */
   forgetFrames(venues) {
     this.venues.forget();
-    for (const entry of this.entries.values()) {
-      if (!venues.includes(entry.request.venue ?? "")) continue;
-      entry.frame = entry.sequence = null;
-      entry.resuming = false;
-    }
+    this.subscriptions.forgetFrames(venues);
     clearTimeout(this.moving);
     this.moving = setTimeout(() => this.last.drop(this.entries.values()), RENEWED_MS);
   }
 
   // ---- inside ---------------------------------------------------------------------------------------------------
-
-  open(entry) {
-    if (!this.hello || !this.transport || this.paused) return;
-    entry.key = entry.request.venue ? entry.text : `${this.hello.venue}/${entry.text}`;
-    entry.sequence = null;
-    entry.resuming = false;
-    this.byKey.set(entry.key, entry);
-    this.post({ type: "subscribe", key: entry.key });
-  }
-
-  shut(entry) {
-    if (entry.key === null) return;
-    this.byKey.delete(entry.key);
-    this.post({ type: "unsubscribe", key: entry.key });
-    entry.key = entry.sequence = null;
-  }
 
   /** Send, spread out where there is more than the server takes in a second. */
   post(message) {
@@ -404,11 +322,6 @@ export class Link {
     const { run } = this;
     if (wait === 0) this.transport.send(message);
     else setTimeout(() => this.run === run && this.post(message), wait);
-  }
-
-  /** Every message is folded at once, only the paint waits for the animation frame. */
-  schedule(entry) {
-    this.queue.add(entry);
   }
 
   setState(state, detail) {
