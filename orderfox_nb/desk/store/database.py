@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import sqlite3
+import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -135,6 +137,8 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
     writing = engine.execution_options(**{_WRITES: True})
     try:
         with database_errors():
+            if url.get_backend_name() == "sqlite":
+                await asyncio.to_thread(_write_ahead, url.database or ":memory:")
             async with asyncio.timeout(CONNECT_S), engine.connect() as connection:
                 revision = await connection.run_sync(_revision)
             if revision != REVISIONS[-1]:
@@ -210,9 +214,27 @@ def _connected(connection: Any, _record: object) -> None:
     # The driver begins no transaction by itself: it would do so too late for DDL, and without the right to write.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+    for pragma in (f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(path: str) -> None:
+    """Set the journal mode of a file, which keeps it.
+
+    SQLite does not wait for a lock here as it does elsewhere: of two processes that do this at once to a new file, one
+    would fail.
+    """
+    deadline = time.monotonic() + BUSY_MS / 1000
+    with closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
 
 def _started(connection: Connection) -> None:

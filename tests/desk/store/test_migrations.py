@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orderfox_nb.config import Settings
+from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.store.database import REVISIONS, _engine, database_url, migrate
 from orderfox_nb.desk.store.store import Store
 from orderfox_nb.desk.store.tables import metadata
@@ -65,6 +68,19 @@ async def test_processes_that_start_together_migrate_once(settings: Settings) ->
     made = await tables[0].create(bot())
     assert [(await table.get(made.id)).name for table in tables] == ["one"] * 4
     for store in stores:
+        await store.close()
+
+
+async def test_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    settings = load_settings(ORDERFOX_DATA_DIR=tmp_path)
+    with closing(sqlite3.connect(settings.sqlite_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store = Store(settings)
+        opening = asyncio.create_task(store.bots())
+        done, _ = await asyncio.wait({opening}, timeout=0.3)
+        other.execute("COMMIT")
+        assert not done
+        assert await (await opening).page(1, 1) == ([], 0)
         await store.close()
 
 
