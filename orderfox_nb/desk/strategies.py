@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping
+from decimal import Decimal
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
 from orderfox_nb.errors import BadValue
+from orderfox_nb.views.bot_contract import StrategyAnswer, StrategyParameter
 
 if TYPE_CHECKING:
+    from orderfox_nb.bots.parameters import ParameterSpec
     from orderfox_nb.bots.strategy import Strategy
 
 _log = logging.getLogger(__name__)
 
 GROUP: Final = "orderfox_nb.strategies"
 """Group of entry points by which a package adds its strategies."""
+
+MAX_DOC: Final = 2_000
+"""Characters of a strategy's docstring that are passed on."""
 
 MANUAL: Final = "Manual"
 """Name of the strategy that does nothing by itself: its orders are given by hand."""
@@ -60,3 +67,35 @@ def check_strategy(name: str, params: Mapping[str, Any]) -> None:
         BadValue: It is not, or does not.
     """
     load_strategy(name)(**params)
+
+
+def described_strategies() -> list[StrategyAnswer]:
+    """Return every installed strategy with its parameters. As ``load_strategy``, call this in a thread."""
+    return [_described(name) for name in strategy_names()]
+
+
+def _described(name: str) -> StrategyAnswer:
+    try:
+        kind = load_strategy(name)
+        parameters = [_parameter(spec) for spec in kind.parameters()]
+    except BadValue as error:
+        return StrategyAnswer(name=name, doc="", problem=str(error), parameters=[])
+    # ``getdoc`` would return the base class's text for a strategy that has none.
+    doc = inspect.cleandoc(vars(kind).get("__doc__") or "")
+    return StrategyAnswer(name=name, doc=doc[:MAX_DOC], problem="", parameters=parameters)
+
+
+def _parameter(spec: ParameterSpec) -> StrategyParameter:
+    return StrategyParameter(
+        name=spec.name,
+        kind=spec.kind,
+        default=str(spec.default) if isinstance(spec.default, Decimal) else spec.default,
+        required=spec.default is None,
+        minimum=spec.minimum,
+        above=spec.above,
+        maximum=spec.maximum,
+        unit=spec.unit,
+        choices=list(spec.choices),
+        help=spec.help,
+        expected=spec.expected,
+    )

@@ -33,6 +33,7 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (rf"/api/v1/mark/{_SYMBOL}", history.MarkRoute),
     (rf"/api/v1/past/{_SYMBOL}", history.PastRoute),
     (rf"/api/v1/liquidation-volume/{_SYMBOL}/{_TIMEFRAME}", market.LiquidationVolumeRoute),
+    (r"/api/v1/strategies", bots.StrategiesRoute),
     (r"/api/v1/bots", bots.BotsRoute),
     (r"/api/v1/bots/health", bots.BotsHealthRoute),
     (r"/api/v1/bots/symbols/active", bots.ActiveSymbolsRoute),

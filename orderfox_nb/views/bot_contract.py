@@ -205,6 +205,43 @@ class TradingModeSet(msgspec.Struct, kw_only=True):
     status: Literal["success"] = "success"
 
 
+class StrategyParameter(msgspec.Struct, kw_only=True, rename="camel"):
+    """A parameter of a strategy, as a form shows it."""
+
+    name: str
+    kind: Literal["int", "float", "decimal", "bool", "text", "choice", "duration"]
+    default: int | float | str | bool | None
+    """A decimal is text; null where a value must be given."""
+    required: bool
+    minimum: float | None
+    above: float | None
+    """A bound that the value must exceed."""
+    maximum: float | None
+    unit: str
+    """For people: ticks, s, %, base, quote."""
+    choices: list[str]
+    help: str
+    expected: str
+    """What a value must be, in words."""
+
+
+class StrategyAnswer(msgspec.Struct, kw_only=True, rename="camel"):
+    """An installed strategy."""
+
+    name: str
+    """By which a bot names it."""
+    doc: str
+    problem: str
+    """Why it cannot be used, empty where it can: then it has no parameters."""
+    parameters: list[StrategyParameter]
+
+
+class StrategiesAnswer(msgspec.Struct, kw_only=True, rename="camel"):
+    """The installed strategies, by name."""
+
+    strategies: list[StrategyAnswer]
+
+
 def utc(time_us: int) -> datetime:
     """Return a time with its zone."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)

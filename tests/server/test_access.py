@@ -37,6 +37,7 @@ READS = [
     "api/v1/open-interest/BTCUSDT?interval=1h",
     "api/v1/mark/BTCUSDT",
     "api/v1/past/BTCUSDT?channel=trades&start_us=0&end_us=1",
+    "api/v1/strategies",
     "api/v1/bots",
     "api/v1/bots/health",
     "api/v1/bots/symbols/active",

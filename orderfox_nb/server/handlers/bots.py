@@ -15,7 +15,7 @@ from orderfox_nb.core.symbols import canonical
 from orderfox_nb.desk.parameters import SYMBOL, Parameter, limit
 from orderfox_nb.desk.store.answers import bot_answer
 from orderfox_nb.desk.store.records import BotRecord
-from orderfox_nb.desk.strategies import check_strategy
+from orderfox_nb.desk.strategies import check_strategy, described_strategies
 from orderfox_nb.errors import BadValue, BotIsActive, LiveTradingRefused, UnknownBot
 from orderfox_nb.server.bodies import read_body
 from orderfox_nb.server.handlers.base import RestHandler
@@ -28,6 +28,7 @@ from orderfox_nb.views.bot_contract import (
     BotService,
     BotsHealth,
     NewBot,
+    StrategiesAnswer,
 )
 
 if TYPE_CHECKING:
@@ -236,6 +237,16 @@ class BotReadHandler(BotHandler):
         await self._answered(*args)
 
     head = get
+
+
+class StrategiesRoute(BotReadHandler):
+    """The installed strategies with their parameters."""
+
+    route = "strategies"
+    model = StrategiesAnswer
+
+    async def answer(self, *_args: str) -> bytes:
+        return msgspec.json.encode(StrategiesAnswer(strategies=await asyncio.to_thread(described_strategies)))
 
 
 class BotsHealthRoute(BotReadHandler):
