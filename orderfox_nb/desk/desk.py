@@ -46,6 +46,7 @@ from orderfox_nb.feeds.past import RangedPast
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.recording.past_files import PastFiles
+from orderfox_nb.recording.recording import Recording
 from orderfox_nb.views.contract import QualityAnswer, RecordingHealth, TopicHealth, TopicQuality, VenueHealth
 from orderfox_nb.views.quality import topic_quality
 
@@ -159,6 +160,11 @@ class Desk:
         origin = self._feed.origin
         problem = origin.problem or self.catalogue.problem
         return msgspec.structs.replace(origin, problem=problem, demo_symbols=self.catalogue.demo)
+
+    @property
+    def played(self) -> Recording | None:
+        """The recording that this desk plays; None where the data are live, or played by another server."""
+        return self._feed.recording if isinstance(self._feed, RecordedFeed) else None
 
     def now_us(self) -> int:
         """Return the venue's time."""

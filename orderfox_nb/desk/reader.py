@@ -16,6 +16,8 @@ class Numbered(NamedTuple):
 
     sequence: int
     event: Event
+    arrival: int = 0
+    """Its place among the folded events of all topics of this process; 0 in a prelude."""
 
 
 class Repeat(Numbered):
@@ -74,6 +76,17 @@ class EventReader:
         self._ended = True
         self._error = error
         self._wake.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``batch`` returns, or raises, without waiting."""
+        return bool(self._lost or self._first or self._queue or self._ended)
+
+    def wake_with(self, wake: asyncio.Event) -> None:
+        """Set an event of the caller's where ``ready`` becomes true: one for several readers, who are read together."""
+        self._wake = wake
+        if self.ready:
+            wake.set()
 
     async def batch(self) -> list[Numbered]:
         """Wait for events and return all that wait, in order; empty at the end of the stream.

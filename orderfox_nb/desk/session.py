@@ -253,7 +253,7 @@ class LiveSession:
                 await self._send(
                     [
                         encode(EventMessage(key=asked, sequence=sequence, event=as_text(event)))
-                        for sequence, event in batch
+                        for sequence, event, _ in batch
                     ]
                 )
         await self._send_message(GoneMessage(key=asked, message="The stream has ended"))

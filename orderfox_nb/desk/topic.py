@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final, Literal
 
 import msgspec
@@ -22,6 +23,9 @@ _STREAM_STATE: Final[dict[QualityState, StreamState]] = {
     QualityState.STALE: "stale",
     QualityState.SKEWED: "skewed",
 }
+
+_arrivals: Final = count(1)
+"""Numbers the events of all topics of this process in the order in which they are folded."""
 
 
 class TopicState(Watched[QualityTracker]):
@@ -104,7 +108,7 @@ class TopicState(Watched[QualityTracker]):
             if event.received_us:
                 self.lag_us = self._now_us() - event.time_us
         if self._readers:
-            numbered = (Repeat if repeated else Numbered)(self.sequence, event)
+            numbered = (Repeat if repeated else Numbered)(self.sequence, event, next(_arrivals))
             for reader in self._readers:
                 reader.put(numbered)
         for tap in self._taps:

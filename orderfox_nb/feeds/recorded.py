@@ -31,6 +31,8 @@ _QUEUED: Final = 20_000
 """Events that wait for a reader; the replay waits for one that is slower."""
 _EVENTS_PER_TURN: Final = 500
 _MAX_REST_S: Final = 0.05
+ENDS_HERE: Final = "the recording ends here"
+"""Reason of the last status of every stream."""
 _STEP_S: Final = 2.0
 """How long the next event is looked for."""
 
@@ -253,7 +255,7 @@ class RecordedFeed:
             await self._follow()
             return
         for stream in self._streams:
-            await stream.queue.put(_down(stream.topic, self.files.end_us, "the recording ends here"))
+            await stream.queue.put(_down(stream.topic, self.files.end_us, ENDS_HERE))
         await self._reached(run, None, sys.maxsize, self.files.end_us)
 
     async def _reached(self, run: _Run, stamp_us: int | None, seq: int, limit_us: int) -> bool:

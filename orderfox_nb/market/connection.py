@@ -38,6 +38,11 @@ from orderfox_nb.market.rewound import PastEngine
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orderfox_nb.bots.paper.queues import QueueModel
+    from orderfox_nb.bots.strategy import Strategy
+    from orderfox_nb.bots.terms import PaperTerms
+    from orderfox_nb.market.paper.run import PaperRun
+
 
 def connect(source: str | None = None) -> Market:
     """Connect this kernel to market data.
@@ -321,6 +326,34 @@ class Symbol:
             BadValue: No such study, or a timeframe that does not fit it.
         """
         return StudyView(self._held, self._desk.topic(self.symbol, name, timeframe), check_study(name, timeframe))
+
+    def run(
+        self, strategy: Strategy, *, terms: PaperTerms | None = None, models: Sequence[QueueModel] | None = None
+    ) -> PaperRun:
+        """Run a strategy on paper: ``run = market["BTCUSDT"].run(Fade(ticks=3))``.
+
+        It runs in a thread of its own until ``run.stop()``, ``Market.close()``, an error of the strategy, or a move of
+        a rewound market's playhead. It begins at the next whole second, once all data that it reads are complete.
+
+        Args:
+            strategy: With its parameters; each queue model runs a new one with them.
+            terms: Deposit, fees, margin, delays and limits.
+            models: Queue models that run side by side, three by default; what they earn is the band.
+
+        Returns:
+            Its handle: ``orders``, ``fills``, ``equity``, ``position``, ``log``, ``stop()``, ``parity()``.
+
+        Raises:
+            BadValue: No strategy's instance, no model, or 20 runs at once.
+        """
+        # Paid for by the first run.
+        from orderfox_nb.market.backtest.running import check_strategy  # noqa: PLC0415
+        from orderfox_nb.market.paper.inlet import DeskInlet  # noqa: PLC0415
+        from orderfox_nb.market.paper.run import PaperRun  # noqa: PLC0415
+
+        check_strategy(strategy)
+        inlet = DeskInlet(self._engine, self._desk, self.instrument, strategy)
+        return PaperRun(strategy, inlet, terms=terms, models=models, owner=self._held.runs)
 
     def __repr__(self) -> str:
         return f"<Symbol {self._instrument.ui_name} of {self.venue}>"

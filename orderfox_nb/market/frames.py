@@ -52,7 +52,7 @@ def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, A
         "notional": found.price * found.size,
     }
     # The columns are nobody else's: pandas takes them as they are, and does not gather the floats in one block.
-    frame = pd.DataFrame(columns, index=_times(found.time_us), copy=False)
+    frame = pd.DataFrame(columns, index=times_index(found.time_us), copy=False)
     _describe(frame, attributes)
     return frame
 
@@ -249,12 +249,12 @@ def book_frame(view: BookLevels, attributes: dict[str, Any]) -> pd.DataFrame:
 def _by_time(columns: dict[str, Any], times_us: Any, attributes: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
-    frame = pd.DataFrame(columns, index=_times(times_us))
+    frame = pd.DataFrame(columns, index=times_index(times_us))
     _describe(frame, attributes)
     return frame
 
 
-def _times(times_us: Any) -> Any:
+def times_index(times_us: Any) -> Any:
     """Return microseconds as an index in UTC, which takes an array of whole numbers without copying it."""
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 

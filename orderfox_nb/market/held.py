@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,9 @@ from orderfox_nb.lifecycle import Service
 from orderfox_nb.market.callbacks import Subscription
 from orderfox_nb.market.frames import origin_attributes
 from orderfox_nb.market.trade_log import TradeColumns, TradeLog
+
+if TYPE_CHECKING:
+    from orderfox_nb.market.paper.run import PaperRun
 
 READY_S = 30.0
 
@@ -36,6 +39,8 @@ class HeldTopics:
         self._frozen: dict[Topic, tuple[Any, dict[str, Any]]] | None = None
         self.subscriptions: set[Subscription[Any]] = set()
         """Callbacks that are called until they are closed."""
+        self.runs: set[PaperRun] = set()
+        """Strategies on paper, which run until they are stopped."""
 
     def view(self, topic: Topic) -> tuple[Any, dict[str, Any]]:
         """Return a topic's view and its attributes, waiting for its first data.
@@ -83,6 +88,8 @@ class HeldTopics:
 
     def close(self) -> None:
         """Release every topic and end every callback; has no effect once the engine has ended."""
+        for run in list(self.runs):
+            run.stop("the market was closed")
         for subscription in list(self.subscriptions):
             subscription.close()
         if self._engine.running:

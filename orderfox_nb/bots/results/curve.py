@@ -103,6 +103,11 @@ class EquityCurve:
         return self._exposed / self._seconds if self._seconds else 0.0
 
     @property
+    def newest_equity(self) -> float | None:
+        """Equity of the newest sample, None before the first."""
+        return self._points[-1][1] if self._points else None
+
+    @property
     def columns(self) -> CurveColumns:
         """The points, oldest first."""
         times, equity, lots, prices = zip(*self._points, strict=True) if self._points else ((), (), (), ())

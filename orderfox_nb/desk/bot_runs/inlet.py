@@ -10,7 +10,7 @@ from typing import Final
 
 from orderfox_nb.core.events import Channel, Event, Topic
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.reader import EventReader, Numbered, Repeat
+from orderfox_nb.desk.reader import Numbered, Repeat
 
 INBOX: Final = 32_768
 """Events of a topic that may wait; beyond that the bot gets a gap and a fresh prelude."""
@@ -19,7 +19,7 @@ INBOX: Final = 32_768
 async def arriving(desk: Desk, topics: Sequence[Topic]) -> AsyncGenerator[list[tuple[Channel, Event]], None]:
     """Yield the topics' events in batches: their preludes, then what arrives.
 
-    Within a topic the order is the venue's; between topics it is that of ``received_us``.
+    Within a topic the order is the venue's; between topics it is that in which they were folded, as in a recording.
 
     Args:
         desk: Whose topics they are.
@@ -30,53 +30,30 @@ async def arriving(desk: Desk, topics: Sequence[Topic]) -> AsyncGenerator[list[t
         FeedError: A stream cannot go on.
     """
     wake = asyncio.Event()
-    waiting: dict[Topic, list[Numbered]] = {}
-    taken = {topic: asyncio.Event() for topic in topics}
-
-    async def pump(reader: EventReader) -> None:
-        while batch := await reader.batch():
-            waiting[reader.topic] = batch
-            wake.set()
-            await taken[reader.topic].wait()
-            taken[reader.topic].clear()
-
     async with AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(desk.events(topic, bound=INBOX)) for topic in topics]
-        pumps = [asyncio.create_task(pump(reader), name=f"bot reads {reader.topic}") for reader in readers]
-        stack.push_async_callback(_end, pumps)
-        for task in pumps:
-            task.add_done_callback(lambda _: wake.set())
+        for reader in readers:
+            reader.wake_with(wake)
         while True:
             await wake.wait()
             wake.clear()
-            for task in pumps:
-                if task.done():
-                    task.result()
-                    return
-            # What arrived with the same read of a socket is in the other readers already: let them pass it on.
-            await asyncio.sleep(0)
-            batches = dict(waiting)
-            waiting.clear()
-            yield [(channel, event) for _, channel, event in merge(*map(_dated, batches, batches.values()), key=_time)]
-            for topic in batches:
-                taken[topic].set()
+            # No event is folded meanwhile: what one reader has is never newer than what another one has left.
+            batches = {reader.topic: await reader.batch() for reader in readers if reader.ready}
+            placed = merge(*map(_placed, batches, batches.values()), key=_place)
+            if events := [(channel, event) for _, channel, event in placed]:
+                yield events
+            if not all(batches.values()):
+                return
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
-
-
-def _dated(topic: Topic, batch: list[Numbered]) -> Iterator[tuple[int, Channel, Event]]:
-    """Yield a topic's events with times that never go back."""
-    newest_us = 0
+def _placed(topic: Topic, batch: list[Numbered]) -> Iterator[tuple[int, Channel, Event]]:
+    """Yield a topic's events with places that never go back: a prelude within them follows the event before it."""
+    newest = 0
     for numbered in batch:
         if not isinstance(numbered, Repeat):
-            newest_us = max(newest_us, numbered.event.received_us or 0)
-            yield newest_us, topic.channel, numbered.event
+            newest = max(newest, numbered.arrival)
+            yield newest, topic.channel, numbered.event
 
 
-def _time(item: tuple[int, Channel, Event]) -> int:
+def _place(item: tuple[int, Channel, Event]) -> int:
     return item[0]

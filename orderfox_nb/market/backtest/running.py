@@ -15,7 +15,7 @@ from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.results.run import MeasuredRun
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.bots.terms import BAND, PaperTerms
-from orderfox_nb.core.events import WHOLE_MARKET, Gap, Status, Topic
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Gap, Status, Topic
 from orderfox_nb.errors import BadValue
 from orderfox_nb.market.backtest.code import code_digest
 from orderfox_nb.market.backtest.result import BacktestResult
@@ -56,8 +56,7 @@ def run_backtest(
     """
     if not models:
         raise BadValue("models", "", "one queue model at least")
-    if not isinstance(strategy, Strategy):  # pyright: ignore[reportUnnecessaryIsInstance]  (a class is easily passed)
-        raise BadValue("strategy", strategy, "an instance, such as Fade() or Fade(ticks=3)")
+    check_strategy(strategy)
     terms = terms or PaperTerms()
     opened = opened_source(recording)
     files = opened.recording
@@ -102,6 +101,16 @@ def run_backtest(
         data_digest=data_digest,
         code_digest=code_digest(kind),
     )
+
+
+def check_strategy(strategy: object) -> None:
+    """Check that an instance was given: a class is easily passed.
+
+    Raises:
+        BadValue: Something else.
+    """
+    if not isinstance(strategy, Strategy):
+        raise BadValue("strategy", strategy, "an instance, such as Fade() or Fade(ticks=3)")
 
 
 def opened_source(recording: Source) -> RecordedMarket | RecordedSymbol:
@@ -172,14 +181,12 @@ def replay(
         if topic not in topics:
             continue
         digest.update(encode((stamp_us, topic, event)))
-        if event.symbol != symbol:
-            if not isinstance(event, Gap | Status):
-                continue
-            # What is true of the stream of all symbols is true of this one.
-            event = msgspec.structs.replace(event, symbol=symbol)  # noqa: PLW2901
+        own = event_of(event, symbol)
+        if own is None:
+            continue
         channel = topic.channel
         for apply in applies:
-            apply(event, channel)
+            apply(own, channel)
         if first.session.started and desk.now_us >= curve.due_us:
             for run in runs:
                 run.sample(desk.now_us)
@@ -187,6 +194,16 @@ def replay(
         if not count % _EVENTS_A_STEP:
             moved(stamp_us)
     return digest.hexdigest(), count
+
+
+def event_of(event: Event, symbol: str) -> Event | None:
+    """Return an event as one of a symbol, None where it is of another one.
+
+    What is true of the stream of all symbols, a gap or its state, is true of this one.
+    """
+    if event.symbol == symbol:
+        return event
+    return msgspec.structs.replace(event, symbol=symbol) if isinstance(event, Gap | Status) else None
 
 
 def _bar(part: Recording, *, progress: bool) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing
 
 import pytest
 from msgspec.structs import replace
 
+from orderfox_nb.clock import settle
 from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.errors import UnknownSymbol
@@ -17,24 +19,33 @@ from tests.server.scripted import START_US, VENUE, liquidation, trade
 TOPICS = [Topic(VENUE, "BTCUSDT", channel) for channel in ("liquidations", "trades")]
 
 
-async def test_topics_are_merged_by_their_receipt_and_each_keeps_its_own_order(market: ScriptedMarket) -> None:
+async def emit(market: ScriptedMarket, numbers: Iterable[int]) -> None:
+    """Have a trade and an order of liquidation arrive for each number, one after the other."""
+    for number in numbers:
+        # A venue's clock says nothing about when an event arrived.
+        event = trade("BTCUSDT", number, START_US + 10_000_000 - number)
+        market.feed.emit(TOPICS[1], replace(event, received_us=number * 2))
+        await settle()
+        order = liquidation("BTCUSDT", number, START_US + 10_000_000)
+        market.feed.emit(TOPICS[0], replace(order, received_us=number * 2 + 1))
+        await settle()
+
+
+async def test_topics_are_merged_in_the_order_of_arrival_also_for_a_slow_reader(market: ScriptedMarket) -> None:
     seen: list[tuple[str, Event]] = []
     async with aclosing(arriving(market.desk, TOPICS)) as batches:
         async with asyncio.timeout(60):
             while {type(event).__name__ for _, event in seen[-200:]} < {"Trade", "Liquidation", "Status"}:
                 seen += await anext(batches)
             seen.clear()
-            start_us = START_US + 10_000_000
-            # A venue's clock says nothing about when an event arrived.
-            for number in range(200, 210):
-                event = trade("BTCUSDT", number, start_us - number)
-                market.feed.emit(TOPICS[1], replace(event, received_us=start_us + number * 2))
-                order = liquidation("BTCUSDT", number, start_us)
-                market.feed.emit(TOPICS[0], replace(order, received_us=start_us + number * 2 + 1))
-            while len(seen) < 20:
+            await emit(market, range(200, 210))
+            # A part is read while more of it arrives: what is taken later must not be older.
+            seen += await anext(batches)
+            await emit(market, range(210, 220))
+            while len(seen) < 40:
                 seen += await anext(batches)
-    assert [event.received_us for _, event in seen] == list(range(start_us + 400, start_us + 420))
-    assert [channel for channel, _ in seen] == ["trades", "liquidations"] * 10
+    assert [event.received_us for _, event in seen] == list(range(400, 440))
+    assert [channel for channel, _ in seen] == ["trades", "liquidations"] * 20
 
 
 async def test_no_reader_and_no_task_is_left(market: ScriptedMarket) -> None:

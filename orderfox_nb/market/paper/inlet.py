@@ -1,0 +1,201 @@
+"""The events of a run: from the engine's thread through a bounded queue, or from a recording as fast as it is read."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, suppress
+from typing import Final, Protocol, TypeAlias
+
+from orderfox_nb.bots.strategy import Strategy
+from orderfox_nb.core.events import Channel, Event, Status, Topic, is_restart
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.bot_runs.inlet import arriving
+from orderfox_nb.desk.desk import Desk
+from orderfox_nb.engine import Engine
+from orderfox_nb.errors import FeedError
+from orderfox_nb.feeds.recorded import ENDS_HERE
+from orderfox_nb.feeds.retry import backoff, is_transient
+from orderfox_nb.market.backtest.running import event_of, topics_of
+from orderfox_nb.recording.recording import Recording
+
+SeenEvents: TypeAlias = list[tuple[Channel, Event]]
+
+MAX_BATCHES: Final = 64
+"""Batches that may wait for a run; then its readers wait, and at their own bound they get a gap and fresh data."""
+_BATCH: Final = 500
+"""Events of a recording that are applied at once."""
+_SECOND_US: Final = 1_000_000
+_LOOK_S: Final = 0.5
+"""How often a run that waits looks whether its streams have ended."""
+
+
+class PaperInlet(Protocol):
+    """Where the events of a run come from."""
+
+    instrument: Instrument
+    origin: Origin
+    channels: set[Channel]
+    start_us: int
+    """The strategy acts from this time on."""
+    ended: str
+    """Why there are no more events."""
+
+    def batches(self) -> Iterator[SeenEvents]:
+        """Yield the events in order, and wait for them; ends after ``close``."""
+        ...
+
+    def close(self) -> None:
+        """Let ``batches`` end; may be called twice, and from any thread."""
+        ...
+
+
+class DeskInlet:
+    """Events of a desk, live or rewound.
+
+    Args:
+        engine: On whose loop the desk is.
+        desk: Where the topics are read.
+        instrument: What is traded.
+        strategy: Says what is read.
+    """
+
+    def __init__(self, engine: Engine, desk: Desk, instrument: Instrument, strategy: Strategy) -> None:
+        self.instrument = instrument
+        self.origin = desk.origin
+        self.topics = _topics(desk, strategy, instrument.symbol)
+        self.channels: set[Channel] = {topic.channel for topic in self.topics}
+        # A whole second, so that a recording of the same time can begin with the same event.
+        self.start_us = (desk.now_us() // _SECOND_US + 1) * _SECOND_US
+        self.ended = ""
+        self._engine = engine
+        self._desk = desk
+        self._waiting: queue.Queue[SeenEvents] = queue.Queue(MAX_BATCHES)
+        self._room = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._finished: set[Channel] = set()
+        """Channels of a recording that have ended."""
+        self._closed = False
+
+    def batches(self) -> Iterator[SeenEvents]:
+        future = self._engine.submit(self._read())
+        try:
+            while not self._closed:
+                try:
+                    batch = self._waiting.get(timeout=_LOOK_S)
+                except queue.Empty:
+                    if future.done():
+                        break
+                    continue
+                if self._loop is not None and not self._loop.is_closed():
+                    self._loop.call_soon_threadsafe(self._room.set)
+                if batch:
+                    yield batch
+            if future.done() and not future.cancelled():
+                future.result()
+            self.ended = self.ended or "the market was closed"
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        self._closed = True
+        # Wakes a run that waits; one that does not looks whether this is closed before it takes the next batch.
+        with suppress(queue.Full):
+            self._waiting.put_nowait([])
+
+    async def _read(self) -> None:
+        """Pass batches on until the streams cannot go on."""
+        self._loop = asyncio.get_running_loop()
+        symbol = self.instrument.symbol
+        for delay_s in backoff():
+            try:
+                async with aclosing(arriving(self._desk, self.topics)) as batches:
+                    async for batch in batches:
+                        if self.origin.recorded and self._moved(batch):
+                            return
+                        await self._put([(name, own) for name, each in batch if (own := event_of(each, symbol))])
+                        if self._over(batch):
+                            return
+            except FeedError as error:
+                lost = Status(symbol=symbol, time_us=self._desk.now_us(), state="connecting", reason=str(error))
+                await self._put([("", lost)])
+                if not is_transient(error):
+                    raise
+            await asyncio.sleep(delay_s)
+
+    def _moved(self, batch: SeenEvents) -> bool:
+        """Return whether the playhead was moved: what a run has done cannot go on at another time."""
+        if not any(is_restart(event) for _, event in batch):
+            return False
+        self.ended = "the playhead was moved"
+        return True
+
+    def _over(self, batch: SeenEvents) -> bool:
+        """Return whether a recording that is played has ended in every topic."""
+        self._finished.update(name for name, event in batch if isinstance(event, Status) and event.reason == ENDS_HERE)
+        if self._finished < self.channels:
+            return False
+        self.ended = ENDS_HERE
+        return True
+
+    async def _put(self, batch: SeenEvents) -> None:
+        while True:
+            try:
+                self._waiting.put_nowait(batch)
+            except queue.Full:
+                self._room.clear()
+                if self._waiting.full():
+                    await self._room.wait()
+            else:
+                return
+
+
+def _topics(desk: Desk, strategy: Strategy, symbol: str) -> Sequence[Topic]:
+    """Return what a strategy reads of what the desk has."""
+    if (played := desk.played) is not None:
+        return sorted(topics_of(strategy, played, symbol))
+    absent = desk.origin.absent
+    return [topic for topic in strategy.topics(desk.venue, symbol) if topic.channel not in absent]
+
+
+class RecordingInlet:
+    """Events of a recording, from its beginning to its end, as fast as they are read.
+
+    Args:
+        recording: All of it, or a part.
+        symbol: What is traded.
+        strategy: Says what is read.
+        start_us: The strategy acts from this time on; by default from the beginning of the part.
+    """
+
+    def __init__(self, recording: Recording, symbol: str, strategy: Strategy, *, start_us: int | None = None) -> None:
+        self.instrument = recording.instruments[symbol]
+        self.origin = recording.origin
+        self._topics = topics_of(strategy, recording, symbol)
+        self.channels: set[Channel] = {topic.channel for topic in self._topics}
+        self._part = recording.select(symbols={topic.symbol for topic in self._topics}, channels=self.channels)
+        # A part opens with the state of its start, which is older.
+        first_us = self._part.start_us if self._part.start_us > recording.files.head.created_us else 0
+        self.start_us = first_us if start_us is None else start_us
+        self.ended = ""
+        self._closed = False
+
+    def batches(self) -> Iterator[SeenEvents]:
+        batch: SeenEvents = []
+        for _, _, topic, event in self._part.events():
+            if self._closed:
+                return
+            own = event_of(event, self.instrument.symbol) if topic in self._topics else None
+            if own is not None:
+                batch.append((topic.channel, own))
+            if len(batch) >= _BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+        self.ended = "the data have ended"
+
+    def close(self) -> None:
+        self._closed = True
