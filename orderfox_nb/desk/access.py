@@ -32,10 +32,6 @@ class Access(Protocol):
         """Have a playhead on this reader's account while this is open."""
         ...
 
-    async def pace(self) -> None:
-        """Wait after a frame where this reader has more of them than its share."""
-        ...
-
 
 class FullAccess:
     """The access of a notebook's own page: to everything."""
@@ -53,6 +49,3 @@ class FullAccess:
     @contextmanager
     def rewinding(self) -> Generator[None]:
         yield
-
-    async def pace(self) -> None:
-        """Frames are as fast as they are computed."""

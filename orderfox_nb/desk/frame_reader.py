@@ -65,14 +65,31 @@ class FrameReader:
 
     def signal(self) -> None:
         """Report that a newer frame may be available, which ``deliver`` handles at once."""
+        if (frame := self.due_frame()) is not None:
+            self.pass_on(frame)
+
+    def due_frame(self) -> Frame | None:
+        """Return the newest frame for ``pass_on``; None where no ``deliver`` waits for it, whose task wakes instead."""
         if self._handle is not None:
             try:
-                frame = self.next_frame()
-                if frame is not None and self._handle(frame):
-                    return
+                if (frame := self._source.newest(self._held)) is not None:
+                    self._held = frame.sequence
+                    self.delivered += 1
+                    return frame
             except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
                 self._failure = error
             self._handle = None
+        self._wake.set()
+        return None
+
+    def pass_on(self, frame: Frame) -> None:
+        """Let ``deliver`` handle what ``due_frame`` has returned."""
+        try:
+            if self._handle is not None and self._handle(frame):
+                return
+        except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
+            self._failure = error
+        self._handle = None
         self._wake.set()
 
     def resume(self) -> None:

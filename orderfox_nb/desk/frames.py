@@ -18,6 +18,7 @@ import msgspec
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.fanout import Fanout
 from orderfox_nb.desk.frame_reader import Frame, FrameReader
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import FrameKey
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 INTERVAL_US: Final = 100_000
 """At most ten frames a second and key."""
 _LATE_US: Final = 20_000
+_GRID_US: Final = 20_000
+"""Keys that wait for their next frame are due at the multiples of this, so that many are passed on together."""
 
 
 class Recipe(Protocol):
@@ -120,9 +123,12 @@ class FrameStream:
         make: Makes the recipe of the key.
         hub: Holds the topics.
         clock: Measures the ten frames a second.
+        fanout: Passes the frames on.
     """
 
-    def __init__(self, key: FrameKey, make: Callable[[FrameKey], Recipe], *, hub: Hub, clock: Clock) -> None:
+    def __init__(
+        self, key: FrameKey, make: Callable[[FrameKey], Recipe], *, hub: Hub, clock: Clock, fanout: Fanout
+    ) -> None:
         self.key = key
         self.recipe: Recipe | None = None
         """There while the key has readers: it holds the folds of its topics."""
@@ -137,6 +143,7 @@ class FrameStream:
         self._make = make
         self._hub = hub
         self._clock = clock
+        self._fanout = fanout
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -240,15 +247,14 @@ class FrameStream:
             # A fixed grid gives ten a second: a late frame does not delay the next one.
             now_us = self._clock.now_us()
             late_us = now_us - due_us
-            due_us = (due_us if late_us < _LATE_US else now_us) + INTERVAL_US
+            due_us = _on_grid(due_us if late_us < _LATE_US else now_us) + INTERVAL_US
             await self._clock.sleep((due_us - now_us) / 1e6)
 
     def _compute(self, recipe: Recipe) -> None:
         self.sequence += 1
         self.computed += 1
         self.computed_frame = _ComputedFrame(self, recipe, recipe.capture(), recipe.stamp(), self.computed_frame)
-        for reader in tuple(self.readers):
-            reader.signal()
+        self._fanout.add(self.readers)
 
 
 class FrameHub:
@@ -266,6 +272,7 @@ class FrameHub:
         self._clock = clock
         self._recipe = recipe
         self._keep = keep
+        self._fanout = Fanout()
         self._streams: OrderedDict[FrameKey, FrameStream] = OrderedDict()
 
     @asynccontextmanager
@@ -273,7 +280,9 @@ class FrameHub:
         """Read the frames of a key."""
         stream = self._streams.get(key)
         if stream is None:
-            stream = self._streams[key] = FrameStream(key, self._recipe, hub=self._hub, clock=self._clock)
+            stream = self._streams[key] = FrameStream(
+                key, self._recipe, hub=self._hub, clock=self._clock, fanout=self._fanout
+            )
         self._streams.move_to_end(key)
         reader = stream.join()
         self._evict()
@@ -313,3 +322,8 @@ class FrameHub:
 
 def _instruments(states: Sequence[State | None]) -> list[Instrument | None]:
     return [None if state is None else state.instrument for state in states]
+
+
+def _on_grid(time_us: int) -> int:
+    """Return the next multiple of the grid."""
+    return -(-time_us // _GRID_US) * _GRID_US

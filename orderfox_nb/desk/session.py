@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
@@ -15,12 +15,10 @@ from orderfox_nb.core.channels import channel_spec, check_interval, is_whole_mar
 from orderfox_nb.core.events import Gap, Topic, as_text
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.wire import (
-    MAX_BARS,
     MAX_KEY_LENGTH,
     MAX_KEYS,
     MAX_REQUESTS,
     WIRE,
-    CandlesRequest,
     ErrorMessage,
     EventMessage,
     GoneMessage,
@@ -38,21 +36,21 @@ from orderfox_nb.core.wire import (
     SkipRequest,
     StatusMessage,
     StepRequest,
-    StripRequest,
     Subscribe,
-    SymbolsRequest,
     Unsubscribe,
 )
 from orderfox_nb.desk.access import Access, FullAccess
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
+from orderfox_nb.desk.frame_outlet import FrameOutlet, FramesBySend, Send, rekeyed_frame
 from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
+from orderfox_nb.desk.page_requests import REQUESTS
 from orderfox_nb.desk.rewinding import Rewinding
 from orderfox_nb.desk.shared_playhead import PagePlayhead, SendMessage
 from orderfox_nb.desk.streams.registry import STREAMS, parse_key
-from orderfox_nb.errors import BadValue, OrderFoxError, UnknownSymbol
-from orderfox_nb.views.stamp import encode, rekeyed
+from orderfox_nb.errors import BadValue, OrderFoxError
+from orderfox_nb.views.stamp import encode
 
 ORIGIN_POLL_S: Final = 1.0
 _FINISH_S: Final = 5.0
@@ -60,20 +58,18 @@ _FINISH_S: Final = 5.0
 ANSWER_S: Final = 30.0
 """How long an answer may take; the venue's budget alone may keep it waiting for 20 s."""
 
-Send = Callable[[Sequence[bytes]], Awaitable[None]]
-"""Writes messages and waits until there is room for the next ones; what it raises ends the session."""
-
 
 class LiveSession:
     """One page's side of the live protocol.
 
     Each key has a task, and so has each request, so that neither a slow answer nor a busy key keeps the others
-    waiting; at most one message of a key waits in ``send``.
+    waiting; at most one frame of a key waits to be sent.
 
     Args:
         desks: What is read.
         send: Writes to the page.
         access: What this page may have.
+        frame_writer: Makes what writes the frames of one key; without it they go through ``send``.
         playhead: Makes the playhead of a page whose market is not live; without it a page has one of its own.
     """
 
@@ -83,11 +79,13 @@ class LiveSession:
         send: Send,
         access: Access | None = None,
         *,
+        frame_writer: Callable[[], FrameOutlet] | None = None,
         playhead: Callable[[SendMessage], PagePlayhead] | None = None,
     ) -> None:
         self._desks = desks
         self._send = send
         self._access = access or FullAccess()
+        self._frame_writer = frame_writer or (lambda: FramesBySend(send))
         self._keys: dict[str, asyncio.Task[None]] = {}
         self._readers: dict[str, FrameReader] = {}
         self._requests: set[asyncio.Task[None]] = set()
@@ -235,9 +233,11 @@ class LiveSession:
         async with self._past.holding(live, topics), self._access.frames(desk, key) as reader:
             self._readers[asked] = reader
             try:
-                async for frame in reader:
-                    await self._send((rekeyed(frame.text, reader.key.text, asked),))
-                    await self._access.pace()
+                writer, canonical = self._frame_writer(), reader.key.text
+                await reader.deliver(
+                    writer.write if asked == canonical else lambda frame: writer.write(rekeyed_frame(frame, asked)),
+                    writer.until_ready,
+                )
             finally:
                 del self._readers[asked]
 
@@ -316,46 +316,6 @@ class LiveSession:
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._requests.discard(task)
         self._places.release()
-
-
-class RequestKind(NamedTuple):
-    """A request that a page may make.
-
-    Args:
-        parameters: Struct of what stands in the message beside ``id`` and ``what``.
-        answer: Returns the answer as JSON, for a desk and those parameters.
-    """
-
-    parameters: type[msgspec.Struct]
-    answer: Callable[[Desk, Any], Awaitable[bytes]]
-
-
-async def older_candles(desk: Desk, asked: CandlesRequest) -> bytes:
-    """Answer a page that scrolls back: the columns of a candle frame for bars that open at or before ``end``."""
-    limit = min(asked.limit, MAX_BARS)
-    return await desk.answers.candle_columns(asked.symbol, asked.interval, limit=limit, end_ms=asked.end)
-
-
-async def named_symbols(desk: Desk, asked: SymbolsRequest) -> bytes:
-    """Answer a page that was opened by a link: which symbols its texts mean."""
-    return await desk.answers.symbols(asked.symbols)
-
-
-async def recorded_minutes(desk: Desk, asked: StripRequest) -> bytes:
-    """Answer a page that draws what can be rewound: one-minute bars of what is recorded."""
-    symbol = asked.symbol
-    with suppress(UnknownSymbol):  # it was listed when it was recorded, or nothing of it is recorded
-        symbol = (await desk.catalogue.resolve(symbol)).instrument.symbol
-    start_us, end_us = (None if ms is None else ms * 1000 for ms in (asked.start, asked.end))
-    return encode(desk.strip.columns(symbol, start_us, end_us))
-
-
-REQUESTS: Final[dict[str, RequestKind]] = {
-    "candles": RequestKind(CandlesRequest, older_candles),
-    "strip": RequestKind(StripRequest, recorded_minutes),
-    "symbols": RequestKind(SymbolsRequest, named_symbols),
-}
-"""Every ``what`` of a request: a command of the page is one row here."""
 
 
 async def events_topic(desks: Desks, key: str) -> Topic:

@@ -16,7 +16,7 @@ from orderfox_nb.core.lapses import LapseLog
 from orderfox_nb.core.liquidation_volume import LiquidationState
 from orderfox_nb.core.quality import QualityState, QualityTracker
 from orderfox_nb.desk.reader import EventReader, Numbered, Repeat
-from orderfox_nb.desk.watched import Watched
+from orderfox_nb.desk.watched import Watched, Watchers
 
 _STREAM_STATE: Final[dict[QualityState, StreamState]] = {
     QualityState.GAP: "gap",
@@ -64,6 +64,9 @@ class TopicState(Watched[QualityTracker]):
         """How old that event was when it came, by the venue's clock."""
         self.reconnects = 0
         self.dropped = 0
+        self.quality_changes = Watchers()
+        """What follows the state of the quality alone, which changes seldom."""
+        self._known_quality = quality.state
         self._prelude_read = False
         self._sent_again = False
         """Whether what comes is what the source knew before the steps changed: up to the end of its next prelude."""
@@ -154,6 +157,13 @@ class TopicState(Watched[QualityTracker]):
         a restart of the venue to the end of the next prelude. A book is whole only while it is synced.
         """
         return self._prelude_read and self.spec.whole(self.fold)
+
+    def signal(self) -> None:
+        for changed in self._watchers:
+            changed()
+        if (state := self.quality.state) is not self._known_quality:
+            self._known_quality = state
+            self.quality_changes.signal()
 
     def advance(self, now_us: int, local_us: int, *, signal: bool = True) -> None:
         """Let time pass for the quality, and for whatever of a frame depends on time.

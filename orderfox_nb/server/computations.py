@@ -37,6 +37,8 @@ class Computations:
         self._readers: dict[Hashable, dict[str, int]] = {}
         self._accounts: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
+        self._crowded: set[str] = set()
+        """Clients with more readers than their share: nearly always none, which is quick to ask for each frame."""
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -67,13 +69,11 @@ class Computations:
         if not readers:
             self._accounts[client] += 1
         readers[client] = readers.get(client, 0) + 1
-        self._held[client] += 1
+        self._hold(address, 1)
         try:
             yield
         finally:
-            self._held[client] -= 1
-            if self._held[client] <= 0:
-                del self._held[client]
+            self._hold(address, -1)
             readers[client] -= 1
             if not readers[client]:
                 self._leave(client, key)
@@ -83,10 +83,19 @@ class Computations:
 
         Sending costs as much as computing where one client reads the same things thousands of times.
         """
-        if not self._loopback_limited and is_loopback(address):
+        if not self._crowded or (client := client_of(address)) not in self._crowded:
             return 0.0
-        share = self._held[client_of(address)] / (2 * self._per_client)
-        return share * INTERVAL_US / 1e6 if share > 1 else 0.0
+        return self._held[client] / (2 * self._per_client) * INTERVAL_US / 1e6
+
+    def _hold(self, address: str, change: int) -> None:
+        client = client_of(address)
+        self._held[client] += change
+        if self._held[client] <= 2 * self._per_client:
+            self._crowded.discard(client)
+        elif self._loopback_limited or not is_loopback(address):
+            self._crowded.add(client)
+        if self._held[client] <= 0:
+            del self._held[client]
 
     def _leave(self, client: str, key: Hashable) -> None:
         readers = self._readers[key]

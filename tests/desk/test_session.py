@@ -19,7 +19,8 @@ from orderfox_nb.core.wire import MAX_REQUESTS, PageMessage, ServerMessage
 from orderfox_nb.desk import session as module
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
-from orderfox_nb.desk.session import REQUESTS, LiveSession, RequestKind
+from orderfox_nb.desk.page_requests import REQUESTS, RequestKind
+from orderfox_nb.desk.session import LiveSession
 from tests.desk.scripted import VENUE, ScriptedFeed
 from tests.desk.test_frames import BOOK, START_US, put_book
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.session import REQUESTS, RequestKind
+from orderfox_nb.desk.page_requests import REQUESTS, RequestKind
 from tests.server.conftest import Served, server
 from tests.server.test_streams import receive
 

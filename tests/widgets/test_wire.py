@@ -25,7 +25,7 @@ from orderfox_nb.core.wire import (
     ServerMessage,
     StatusMessage,
 )
-from orderfox_nb.desk.session import REQUESTS
+from orderfox_nb.desk.page_requests import REQUESTS
 from tests.widgets.conftest import WIDGETS, RunModule
 
 pytestmark = pytest.mark.widgets

@@ -9,6 +9,7 @@ from typing import Any
 from orderfox_nb.desk.session import LiveSession
 from orderfox_nb.feeds.charges import charging
 from orderfox_nb.server.handlers.sockets import MarketSocket
+from orderfox_nb.server.handlers.writing import FrameWriter
 
 
 class LiveSocket(MarketSocket):
@@ -27,7 +28,7 @@ class LiveSocket(MarketSocket):
     async def _opened(self) -> LiveSession:
         desks = await self.service.desks()
         if self._session is None:
-            self._session = LiveSession(desks, self._write_all, self)
+            self._session = LiveSession(desks, self._write_all, self, frame_writer=lambda: FrameWriter(self))
         return self._session
 
     async def _write_all(self, texts: Sequence[bytes]) -> None:

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator
 from decimal import Decimal
+from time import monotonic
 from typing import Any, Final, cast
 
 import msgspec
@@ -100,7 +101,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     def open(self, *args: str | None, **_kwargs: Any) -> None:  # type: ignore[override]
         self.set_nodelay(True)
         loop = asyncio.get_running_loop()
-        self._opened_s = self._sent_s = loop.time()
+        self._opened_s = self._sent_s = monotonic()
         self._messages = 0
         self._writing = 0
         self._rate = RateLimit(burst=MAX_MESSAGES_PER_S, per_s=MAX_MESSAGES_PER_S, now_s=self.service.now_s)
@@ -108,6 +109,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._left_out = 0
         limit_unsent(self.ws_connection)
         self._client = self.request.remote_ip or ""
+        self._computations = self.service.computations
         if full := self.service.slots.reserve(self._client):
             self._task = asyncio.create_task(self._reject(full), name=f"refused {self.correlation}")
             return
@@ -154,7 +156,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         Raises:
             WebSocketClosedError: The reader has left.
         """
-        self._sent_s = asyncio.get_running_loop().time()
+        self._sent_s = monotonic()
         self._messages += 1
         connection = self.ws_connection
         stream = None if connection is None or connection.is_closing() else connection.stream
@@ -240,7 +242,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     def pause_s(self) -> float:
         """Return how long this reader waits after a frame: its client has more of them than its share."""
-        pause_s = self.service.computations.pause_s(self._client)
+        pause_s = self._computations.pause_s(self._client)
         return pause_s if pause_s and not self._has_our_token() else 0.0
 
     async def pace(self) -> None:
@@ -288,7 +290,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self.service.sockets.discard(self)
         self.service.metrics.sockets.labels(self.route).dec()
         self.service.metrics.messages.labels(self.route).inc(self._messages)
-        seconds = asyncio.get_running_loop().time() - self._opened_s
+        seconds = monotonic() - self._opened_s
         _log.info(
             "id=%s socket=%s path=%s code=%s sent=%d s=%.1f remote=%s",
             *(self.correlation, self.route, self.request.path, self.close_code, self._messages, seconds),
@@ -324,13 +326,13 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     def _heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
-        quiet_s = loop.time() - self._sent_s
+        quiet_s = monotonic() - self._sent_s
         wait_s = self.service.heartbeat_s - quiet_s
         if wait_s <= 0:
             wait_s = self.service.heartbeat_s
             # A stalled reader gets none: it would only wait behind what is already being written.
             if not self._writing and self.ws_connection is not None:
-                self._sent_s = loop.time()
+                self._sent_s = monotonic()
                 with contextlib.suppress(WebSocketClosedError):
                     self.write_message(b'{"type":"heartbeat"}')
         self._beat = loop.call_later(wait_s, self._heartbeat)

@@ -111,7 +111,7 @@ class OrderBookSocket(StreamSocket):
         """Send the frames of a key while it is in force: none of them follows the answer that announces another key."""
         async with self.frames(desk, key, admitted=admitted) as reader:
             writer = FrameWriter(self)
-            await reader.deliver(lambda frame: key != self.key or writer.write(frame), writer.until_ready)
+            await reader.deliver(lambda frame: key is not self.key or writer.write(frame), writer.until_ready)
 
     async def _current(self) -> FrameKey:
         """Return the key in force.

@@ -97,22 +97,22 @@ class SymbolSocket(MarketSocket):
         reported = "live"
 
         def check() -> None:
-            now = state.quality.wire().state
+            now = state.quality.state.value
             if now != reported and (now in _NOT_LIVE or now == "live"):
                 changed.set()
 
-        state.watch(check)
+        state.quality_changes.watch(check)
         try:
             check()
             with contextlib.suppress(WebSocketClosedError):
                 while True:
                     await changed.wait()
                     changed.clear()
-                    reported = state.quality.wire().state
+                    reported = state.quality.state.value
                     text = status_text(state.quality, symbol=state.topic.symbol, ended=state.ended)
                     await self.send_message(type="status", symbol=state.topic.symbol, state=reported, message=text)
         finally:
-            state.unwatch(check)
+            state.quality_changes.unwatch(check)
 
 
 class StreamSocket(SymbolSocket):

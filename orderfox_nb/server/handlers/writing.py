@@ -102,16 +102,16 @@ def write_at_once(stream: IOStream, data: bytes) -> Future[None] | None:
     Where nothing waits to be written, the system gets the bytes directly: a buffer and a future for each message cost
     more than the system call.
     """
-    rest: bytes | memoryview = data
+    taken = 0
     if not stream.writing():
-        taken = 0
-        # An error comes again with the write below, which closes the connection for it.
-        with contextlib.suppress(OSError):
+        try:
             taken = stream.write_to_fd(memoryview(data)) or 0
+        except OSError:
+            # It comes again with the write below, which waits, or closes the connection for it.
+            taken = 0
         if taken == len(data):
             return None
-        rest = memoryview(data)[taken:]
-    return stream.write(rest)
+    return stream.write(memoryview(data)[taken:])
 
 
 def limit_unsent(connection: Any) -> None:
