@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.browser.conftest import LINK, OpenScreen, Screen, until
+from tests.browser.conftest import LINK, OpenScreen, Screen, settled, until
 from tests.browser.panels import frame, number, wait_for
 
 pytestmark = pytest.mark.browser
@@ -207,6 +207,11 @@ CUT = """() => [...document.querySelectorAll(
 }).map((one) => `${one.className} ${one.textContent}`)"""
 
 
+WIDE_TOTALS = """() => [...document.querySelectorAll(".of-total-line span")].filter((one) => {
+    return one.getBoundingClientRect().right > one.closest(".of-total-line").getBoundingClientRect().right + 1;
+}).map((one) => one.textContent)"""
+
+
 async def test_no_digit_is_cut_whatever_the_numbers_and_the_width(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         await screen.wait_live("book", "tape", "liquidations", "market")
@@ -230,7 +235,7 @@ async def test_no_digit_is_cut_whatever_the_numbers_and_the_width(served: str, o
                 }} else if (frame.orders) {{
                     frame.orders = [[1e12, 1e12], [1, -1], [0.00003012, 0.1], [12_345_678_901, 5],
                         [371_864_012, 12], ["1000000PEPEUSDT", "A"], [8, null]];
-                    frame.sums = Object.fromEntries(["1m", "15m", "1h"].map((span) => [span, [1.2e9, 345.6e6]]));
+                    frame.sums = Object.fromEntries(["1m", "15m", "1h"].map((span) => [span, [124.27e6, 345.67e6]]));
                     Object.assign(frame, {{ symbol: "*", price_digits: null, size_digits: null, since: 1e12 }});
                 }}
                 return frame;
@@ -262,3 +267,10 @@ async def test_no_digit_is_cut_whatever_the_numbers_and_the_width(served: str, o
                 return [...node.textContent].map((_, index) => at(index));
             }""")
             assert order == sorted(order), "a sign stays before its number"
+        # As narrow as beside two others in a row of a notebook.
+        await screen.page.set_viewport_size({"width": 1440, "height": 900})
+        for width in (260, 236, 200):
+            await screen.page.evaluate(
+                "(width) => document.querySelector('.of-liquidations').style.width = `${width}px`", width
+            )
+            await settled(screen.page, WIDE_TOTALS, [])
