@@ -37,6 +37,14 @@ class Settings(BaseSettings):
     binance_spot_api_base_url: str = Field("https://api.binance.com", alias="BINANCE_SPOT_API_BASE_URL")
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
+    live_trading: bool = Field(False, alias="ORDERFOX_LIVE_TRADING")
+    """Whether bots may send real orders; ``desk/brokers/lock.py`` asks for more than this."""
+    live_notional: float = Field(1_000, alias="ORDERFOX_LIVE_NOTIONAL", gt=0)
+    """Largest position of a live bot with its open orders, quote currency."""
+    live_loss: float = Field(100, alias="ORDERFOX_LIVE_LOSS", gt=0)
+    """A live bot that has lost this much is stopped, quote currency."""
+    live_orders_a_minute: int = Field(60, alias="ORDERFOX_LIVE_ORDERS_A_MINUTE", ge=1, le=1_000)
+    """Of one live bot."""
     liquidation_api_base_url: str = Field("", alias="LIQUIDATION_API_BASE_URL")
     database_url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
     """Where bots are stored, SQLite in the data directory when empty. May hold a password."""

@@ -11,6 +11,7 @@ OrderFoxError
 │   ├── BotIsActive           a change that an active bot does not allow (HTTP 400)
 │   ├── OrderRejected         an order that the venue refuses (HTTP 400)
 │   ├── LiveTradingRefused    an order or a bot that is not on paper (HTTP 400)
+│   ├── BrokerRefused         a venue that does not let a bot trade (HTTP 400)
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
 │   └── OffStep               a price or size that is no multiple of the known tick or lot
@@ -151,7 +152,7 @@ class BotIsActive(InputError):
     """A change that an active bot does not allow."""
 
     def __str__(self) -> str:
-        return "Stop the bot first: symbol, venue, strategy and params of an active bot do not change"
+        return "Stop the bot first: symbol, venue, strategy, params and trading mode of an active bot do not change"
 
 
 class OrderRejected(InputError):
@@ -167,10 +168,22 @@ class OrderRejected(InputError):
 
 
 class LiveTradingRefused(InputError):
-    """An order or a bot that is not on paper."""
+    """An order or a bot that is not on paper; its argument is why orders may not be real here."""
 
     def __str__(self) -> str:
-        return "This server trades on paper only: it has no connection to a real account. Leave isPaperTrading true"
+        return f"This server trades on paper only: {self.args[0]}. Leave isPaperTrading true"
+
+
+class BrokerRefused(InputError):
+    """A venue that does not let a bot trade: its keys are wrong, or its account is not as the bot left it."""
+
+    def __init__(self, venue: str, reason: str) -> None:
+        super().__init__(venue, reason)
+        self.venue = venue
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"No live trading at {self.venue}: {self.reason}"
 
 
 class ClientLimited(InputError):

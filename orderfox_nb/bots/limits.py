@@ -137,9 +137,13 @@ class RiskGuard:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as builtins that msgspec encodes."""
-        return {"killed": self.killed, "sent_us": list(self._sent_us)}
+        floor = None if self._floor is None else str(self._floor)
+        return {"killed": self.killed, "sent_us": list(self._sent_us), "floor": floor}
 
     def restore(self, plain: Mapping[str, Any]) -> None:
         """Continue from what ``snapshot`` returned, with the same limits."""
         self.killed = plain["killed"]
+        if self._floor is not None and plain.get("floor") is not None:
+            # The deposit that a loss is counted from is that of the session's start.
+            self._floor = Decimal(plain["floor"])
         self._sent_us = deque(plain["sent_us"], maxlen=self._sent_us.maxlen)

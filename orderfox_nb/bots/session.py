@@ -274,6 +274,20 @@ class BotSession:
             self.calls.bind(active=False)
             self.gateway.cancel_all(self.desk.now_us)
 
+    def settle(self, *, act: bool = True) -> None:
+        """Book what the venue has answered without an event, as one that is real does.
+
+        Args:
+            act: Whether the strategy learns of it and its commands reach the venue, unless data are missing.
+        """
+        self.gateway.collect()
+        if not (self.live or self.stopped):
+            return
+        if act:
+            self.steps.answer(NEVER_US)
+        if act or self.stopped:
+            self.gateway.arrive(self.desk.now_us)
+
     def stop(self, reason: str = "stopped by hand") -> None:
         """Call ``on_stop``, send a cancel of every order, and call nothing more of the strategy.
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.bot_runs.runner import BotRunner
+from orderfox_nb.desk.brokers.lock import TradingLock, TradingMode
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.store.store import Store
@@ -105,7 +106,10 @@ class DeskService:
         self.bot_writes = RateLimit(burst=500, per_s=100, now_s=lambda: self.now_s())  # noqa: PLW0108  (as above)
         """Bots are changed in the database, which costs no venue anything."""
         self.store = Store(self.settings)
-        self.runner = BotRunner(self.store, self.desk)
+        self.lock = TradingLock(self.settings, public=public)
+        self.trading_mode: TradingMode = "paper"
+        """Where orders by hand go; paper again after a restart."""
+        self.runner = BotRunner(self.store, self.desk, lock=self.lock)
         self._trader: ManualTrader | None = None
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,

@@ -65,6 +65,8 @@ class BotAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     """Whether it trades at present."""
     note: str
     """Why it does not trade although it is active, or why it was stopped; empty otherwise."""
+    live_trading: bool
+    """Whether its orders are real: it is not on paper, and live trading is unlocked on this server."""
 
 
 class BotPage(msgspec.Struct, kw_only=True, rename="camel"):
@@ -200,7 +202,7 @@ class TradingMode(msgspec.Struct, kw_only=True):
 class TradingModeSet(msgspec.Struct, kw_only=True):
     """The trading mode in force."""
 
-    mode: Literal["paper"]
+    mode: Literal["paper", "live"]
     message: str
     status: Literal["success"] = "success"
 

@@ -113,6 +113,10 @@ class HealthAnswer(msgspec.Struct, kw_only=True):
     database: Literal["none", "healthy", "unavailable"] = "none"
     """Where bots are stored; ``none`` before the first question. Market data does not need it."""
     database_problem: str = ""
+    live_trading: bool = False
+    """Whether bots of this server may send real orders."""
+    live_trading_problem: str = ""
+    """Why they may not although live trading is switched on."""
     exchange_calls: int
     recording: RecordingHealth = RecordingHealth()
     problem: str

@@ -92,12 +92,13 @@ async def served(
     loopback_limited: bool = False,
     send_buffer: int | None = None,
     http: dict[str, Any] | None = None,
+    open_: Callable[[Settings], AbstractAsyncContextManager[Desks]] | None = None,
     **variables: Any,
 ) -> AsyncIterator[Served]:
     feed = PreludeFeed()
 
     @asynccontextmanager
-    async def open_(settings: Settings) -> AsyncIterator[Desks]:
+    async def open_scripted(settings: Settings) -> AsyncIterator[Desks]:
         async with Desks([feed], settings, linger_s=0) as desks:
             yield desks
 
@@ -109,7 +110,7 @@ async def served(
         heartbeat_s=heartbeat_s,
         stall_timeout_s=stall_timeout_s,
         loopback_limited=loopback_limited,
-        open_=open_,
+        open_=open_ or open_scripted,
     )
     app = web.Application(base_url=base, identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
     app.add_handlers(".*$", routes(base, service, top_level=True, catch_all=True))

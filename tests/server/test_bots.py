@@ -55,6 +55,7 @@ async def test_bot_is_created_read_changed_and_deleted(server: Served) -> None:
         "updatedAt": made["createdAt"],
         "running": False,
         "note": "",
+        "liveTrading": False,
     }
     created = datetime.fromisoformat(made["createdAt"])
     assert created.tzinfo is not None

@@ -28,7 +28,7 @@ _POLL_S: Final = 0.02
 
 
 class ManualTrader:
-    """Gives orders by hand on paper.
+    """Gives orders by hand.
 
     Args:
         store: Where the bots are that hold the positions.
@@ -41,7 +41,14 @@ class ManualTrader:
         self._creating = asyncio.Lock()
 
     async def trade(
-        self, desk: Desk, symbol: str, side: TradeSide, amount: float | None, price: float | None
+        self,
+        desk: Desk,
+        symbol: str,
+        side: TradeSide,
+        amount: float | None,
+        price: float | None,
+        *,
+        paper: bool = True,
     ) -> tuple[BotRun, OrderHandle]:
         """Send an order and wait for the venue's first answer.
 
@@ -51,13 +58,14 @@ class ManualTrader:
             side: ``long`` buys and ``short`` sells; ``close`` closes the position and needs no amount.
             amount: Base quantity.
             price: Of a limit order, None for a market order.
+            paper: Whether the order stays on paper.
 
         Raises:
             BadValue: An amount or a price that cannot be used, or nothing to close.
             OrderRejected: The venue refuses the order.
             VenueUnreachable: The market's data are not whole.
         """
-        record = await self._bot(desk.venue, symbol)
+        record = await self._bot(desk.venue, symbol, paper=paper)
         run = await self._ready(desk, record)
         if side == "close":
             order = run.session.desk.close()
@@ -76,18 +84,22 @@ class ManualTrader:
             raise OrderRejected(order.rejection.code, order.rejection.message)
         return run, order
 
-    async def _bot(self, venue: str, symbol: str) -> BotRecord:
+    async def _bot(self, venue: str, symbol: str, *, paper: bool) -> BotRecord:
         async with self._creating:
             bots = await self._store.bots()
-            found = [row for row in await bots.of_symbol(symbol) if (row.strategy, row.venue) == (MANUAL, venue)]
+            wanted = MANUAL, venue, paper
+            found = [
+                row for row in await bots.of_symbol(symbol) if (row.strategy, row.venue, row.is_paper_trading) == wanted
+            ]
             if found and found[0].is_active:
                 return found[0]
             if found:
                 record = await bots.change(found[0].id, {"is_active": True, "note": ""})
             else:
-                values: dict[str, Any] = {"name": f"Manual {symbol}", "symbol": symbol, "venue": venue}
+                name = f"Manual {symbol}" if paper else f"Manual {symbol}, live"
+                values: dict[str, Any] = {"name": name, "symbol": symbol, "venue": venue}
                 values |= {"description": "Orders given by hand", "strategy": MANUAL, "params": {}}
-                record = await bots.create({**values, "is_active": True, "is_paper_trading": True})
+                record = await bots.create({**values, "is_active": True, "is_paper_trading": paper})
             await self._runner.follow(record)
             return record
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from orderfox_nb.bots.account.account import Account
 from orderfox_nb.bots.handles import OrderHandle
-from orderfox_nb.bots.paper.queues import QueueModel
-from orderfox_nb.bots.paper.rules import TradingRules
-from orderfox_nb.bots.paper.venue import PaperVenue
 from orderfox_nb.bots.session import BotSession
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.clock import Clock
@@ -22,6 +17,7 @@ from orderfox_nb.core.events import Status
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.desk.bot_runs.row_log import MAX_WAITING, RowLog
+from orderfox_nb.desk.brokers.base import Broker
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.store.records import BotRecord, SessionRows
 from orderfox_nb.errors import BadValue, DatabaseUnavailable, FeedError, OrderFoxError
@@ -37,8 +33,6 @@ SAVE_US: Final = 1_000_000
 QUIET_SAVE_US: Final = 30_000_000
 """Time between two saves of one that does not."""
 EQUITY_US: Final = 60_000_000
-CASH: Final = Decimal(10_000)
-"""Deposit of a paper account, quote currency."""
 
 
 class BotRun:
@@ -49,6 +43,7 @@ class BotRun:
         strategy: A new one with the bot's parameters.
         instrument: What it trades.
         desk: Whose events it reads.
+        broker: Where its orders go.
         history: Where it is saved.
         clock: Measures when it is saved.
     """
@@ -60,30 +55,34 @@ class BotRun:
         instrument: Instrument,
         *,
         desk: Desk,
+        broker: Broker,
         history: BotHistory,
         clock: Clock,
     ) -> None:
         self.record = record
         self.problem = ""
         """Why it waits, beside what its session says."""
-        self.account = Account(instrument, cash=CASH)
+        self.account = broker.account
         absent = desk.origin.absent
         self._topics = [topic for topic in strategy.topics(desk.venue, record.symbol) if topic.channel not in absent]
         self.session = BotSession(
             strategy,
             instrument,
-            venue=PaperVenue(instrument, TradingRules(instrument=instrument), queue=QueueModel()),
+            venue=broker.venue,
             account=self.account,
+            guard=broker.guard,
+            latency=broker.latency,
             start_us=desk.now_us(),
             channels={topic.channel for topic in self._topics},
         )
+        self._broker = broker
         self._desk = desk
         self._history = history
         self._clock = clock
         self._rows = RowLog(instrument)
         self._saved_us = clock.now_us()
         self._sampled_us = 0
-        self._saving: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[bool] | None = None
 
     @property
     def note(self) -> str:
@@ -93,17 +92,39 @@ class BotRun:
             return str(session.error)
         if session.stopped:
             return session.stopped
-        return "" if session.live else self.problem or session.gate.reason or "waiting for data"
+        if not session.live:
+            return self.problem or session.gate.reason or "waiting for data"
+        return self._broker.problem
+
+    @property
+    def live(self) -> bool:
+        """Whether its orders are real."""
+        return self._broker.live
 
     def stored_number(self, order: OrderHandle) -> int:
         """Return the number of an order among all of the bot's, which those of a session are counted on from."""
         return self._rows.stored_number(order.number)
+
+    def order_name(self, number: int) -> str:
+        """Return the client id of an order of the present session, at most 36 characters."""
+        return f"ofx-{self.record.id.replace('-', '')[:16]}-{self._rows.stored_number(number)}"
+
+    def settle(self, *, act: bool = True) -> None:
+        """Book what the broker has brought, without an event of the market."""
+        self.session.settle(act=act)
+
+    def halt(self, reason: str) -> None:
+        """Stop the session for a reason, and cancel its orders."""
+        self.session.stop(reason)
 
     def restore(self, saved: bytes) -> None:
         """Continue the session that was saved; where it cannot go on, one with its account and its numbers."""
         state: Any = msgspec.msgpack.decode(saved)
         self._rows.restore(state["log"])
         now_us = self._desk.now_us()
+        if state.get("live", False) is not self._broker.live:
+            self._rows.next_session(now_us, "the bot trades live" if self._broker.live else "the bot trades on paper")
+            return
         if (state["venue"], state["symbol"]) != (self._desk.venue, self.record.symbol):
             self._rows.next_session(now_us, "the bot trades another symbol")
             return
@@ -134,6 +155,15 @@ class BotRun:
             UnknownBot: The bot was deleted.
             OrderFoxError: It cannot go on.
         """
+        try:
+            await self._broker.begin(self)
+            await self._trade()
+        except OrderFoxError:
+            # Another run takes its place: this one leaves nothing behind at the venue.
+            await self._broker.finish()
+            raise
+
+    async def _trade(self) -> None:
         for delay_s in backoff():
             try:
                 async with aclosing(arriving(self._desk, self._topics)) as batches:
@@ -141,6 +171,9 @@ class BotRun:
                         self.problem = ""
                         for channel, event in batch:
                             self.session.apply(event, channel)
+                        if self._broker.live:
+                            self.session.settle()
+                            self._broker.pass_on()
                         self._save_if_due()
                         if self.session.stopped:
                             return
@@ -166,8 +199,10 @@ class BotRun:
         """
         if self._saving is not None:
             await asyncio.wait({self._saving})
-        if reason or self.session.stopped:
+        if reason:
             self.session.stop(reason)
+        await self._broker.finish()
+        if self.session.stopped:
             self.session.finish()
         self._collect()
         if self.session.stopped:
@@ -196,16 +231,36 @@ class BotRun:
             if self._rows.waiting > MAX_WAITING:
                 raise DatabaseUnavailable(f"more than {MAX_WAITING} rows wait to be saved")
             self._saved_us = now_us
-            rows = self._rows.rows(self._state())
-            self._saving = asyncio.create_task(self._save(rows), name=f"bot {self.record.id} is saved")
+            self._saving = self._begin_save()
 
-    async def _save(self, rows: SessionRows) -> None:
+    async def store(self) -> None:
+        """Save the session as it is now.
+
+        Raises:
+            DatabaseUnavailable: It is not saved.
+        """
+        while self._saving is not None and not self._saving.done():
+            await asyncio.wait({self._saving})
+        self._collect()
+        self._saved_us = self._clock.now_us()
+        saving = self._saving = self._begin_save()
+        if not await asyncio.shield(saving):
+            raise DatabaseUnavailable(self.problem)
+
+    def _begin_save(self) -> asyncio.Task[bool]:
+        rows = self._rows.rows(self._state())
+        return asyncio.create_task(self._save(rows), name=f"bot {self.record.id} is saved")
+
+    async def _save(self, rows: SessionRows) -> bool:
+        """Save rows, and return whether that was done."""
         try:
             await self._history.save(self.record.number, rows)
         except DatabaseUnavailable as error:
             # Tried again with what comes: rows that were saved nevertheless are not saved twice.
             self._rows.put_back(rows)
             self.problem = str(error)
+            return False
+        return True
 
     def _collect(self) -> None:
         self._rows.collect(self.session.drain(), self.account.drain())
@@ -215,6 +270,7 @@ class BotRun:
             {
                 "venue": self._desk.venue,
                 "symbol": self.record.symbol,
+                "live": self._broker.live,
                 "ended": self.session.stopped,
                 "log": self._rows.snapshot(),
                 "session": self.session.snapshot(),

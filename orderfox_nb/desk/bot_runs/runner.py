@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.config import load_settings
+from orderfox_nb.desk.brokers.lock import TradingLock
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.store.records import BotRecord
 from orderfox_nb.desk.store.store import Store
@@ -18,12 +20,15 @@ from orderfox_nb.feeds.retry import backoff
 
 if TYPE_CHECKING:
     from orderfox_nb.desk.bot_runs.run import BotRun
+    from orderfox_nb.desk.brokers.opening import Brokers
 
 _log = logging.getLogger(__name__)
 
 MAX_RUNNING: Final = 50
 STOP_S: Final = 0.8
 """How long bots have to save their state when the server stops."""
+LIVE_STOP_S: Final = 10.0
+"""The same where some of them have to cancel real orders."""
 LEASE_S: Final = 5.0
 """Pause between two attempts to run the bots of a database that another server runs."""
 ELSEWHERE: Final = "Another server runs the bots of this database"
@@ -36,14 +41,22 @@ class BotRunner:
         store: Where bots are, and where their runs are saved.
         open_desk: Returns the desk of a venue.
         clock: Measures saves and pauses.
+        lock: Whether bots may trade live; none may where it is not given.
     """
 
     def __init__(
-        self, store: Store, open_desk: Callable[[str | None], Awaitable[Desk]], clock: Clock | None = None
+        self,
+        store: Store,
+        open_desk: Callable[[str | None], Awaitable[Desk]],
+        clock: Clock | None = None,
+        *,
+        lock: TradingLock | None = None,
     ) -> None:
         self._store = store
         self._open_desk = open_desk
         self._clock = clock or SystemClock()
+        self._lock = lock or TradingLock(load_settings(ORDERFOX_LIVE_TRADING=False), public=True)
+        self._brokers: Brokers | None = None
         self._main: asyncio.Task[None] | None = None
         self._leased = asyncio.Event()
         self._stopping = False
@@ -109,7 +122,8 @@ class BotRunner:
         """End every run; its orders stay, and it continues from them with the next server."""
         self._stopping = True
         tasks = [*self._tasks.values()]
-        await self._end(tasks, STOP_S)
+        live = any(run.live for run in self._runs.values())
+        await self._end(tasks, LIVE_STOP_S if live else STOP_S)
         if self._main is not None:
             self._main.cancel()
             await asyncio.wait({self._main}, timeout=STOP_S)
@@ -177,6 +191,7 @@ class BotRunner:
     async def _run(self, record: BotRecord) -> None:
         # A server without bots does not import what they are made of.
         from orderfox_nb.desk.bot_runs.run import BotRun  # noqa: PLC0415
+        from orderfox_nb.desk.brokers.opening import Brokers  # noqa: PLC0415
 
         assert record.strategy is not None
         kind = await asyncio.to_thread(load_strategy, record.strategy)
@@ -184,7 +199,10 @@ class BotRunner:
         instrument = (await desk.catalogue.resolve(record.symbol)).instrument
         history = await self._store.history()
         saved = await history.snapshot(record.number)
-        run = BotRun(record, kind(**record.params), instrument, desk=desk, history=history, clock=self._clock)
+        strategy = kind(**record.params)
+        self._brokers = self._brokers or Brokers(self._lock, self._clock)
+        broker = await self._brokers.open(instrument, desk, paper=record.is_paper_trading)
+        run = BotRun(record, strategy, instrument, desk=desk, broker=broker, history=history, clock=self._clock)
         if saved is not None:
             run.restore(saved)
         self._runs[record.id] = run

@@ -9,13 +9,14 @@ from orderfox_nb.desk.store.records import BotRecord, EquityRecord, FillRecord, 
 from orderfox_nb.views.bot_contract import BotAnswer, BotEquity, BotFill, BotOrder, utc
 
 
-def bot_answer(record: BotRecord, *, running: bool, note: str) -> BotAnswer:
+def bot_answer(record: BotRecord, *, running: bool, note: str, live: bool) -> BotAnswer:
     """Return a bot.
 
     Args:
         record: As it is stored.
         running: Whether it trades at present.
         note: Why an active bot does not.
+        live: Whether its orders are real.
     """
     return BotAnswer(
         id=record.id,
@@ -31,6 +32,7 @@ def bot_answer(record: BotRecord, *, running: bool, note: str) -> BotAnswer:
         updated_at=utc(record.updated_us),
         running=running,
         note=note,
+        live_trading=live,
     )
 
 

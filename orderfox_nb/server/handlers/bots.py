@@ -72,7 +72,21 @@ class BotHandler(RestHandler):
     def described(self, record: BotRecord) -> BotAnswer:
         """Return a bot with what it does at present."""
         runner = self.service.runner
-        return bot_answer(record, running=runner.trades(record.id), note=runner.note(record))
+        return bot_answer(
+            record,
+            running=runner.trades(record.id),
+            note=runner.note(record),
+            live=self.service.lock.open and not record.is_paper_trading,
+        )
+
+    def check_mode(self, paper: bool) -> None:
+        """Check that a bot may trade as it should.
+
+        Raises:
+            LiveTradingRefused: On paper only, and it should not.
+        """
+        if not paper and self.service.lock.reason:
+            raise LiveTradingRefused(self.service.lock.reason)
 
     def described_all(self, records: Sequence[BotRecord]) -> list[BotAnswer]:
         """Return bots with what they do at present."""
@@ -139,7 +153,7 @@ class BotsRoute(BotHandler):
     async def created(self) -> bytes:
         """Create a bot."""
         given = read_body(self.request.body, NewBot)
-        check_mode(given.is_paper_trading)
+        self.check_mode(given.is_paper_trading)
         if given.strategy is not None:
             await asyncio.to_thread(check_strategy, given.strategy, given.params)
         values = {name: getattr(given, name) for name in ("description", "is_active", "is_paper_trading")}
@@ -187,7 +201,7 @@ class BotRoute(BotHandler):
         given = read_body(self.request.body, BotChanges)
         before = await self.found(bot_id)
         changes = {name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
-        check_mode(changes.get("is_paper_trading", True))
+        self.check_mode(changes.get("is_paper_trading", True))
         strategy, params = changes.get("strategy", before.strategy), changes.get("params", before.params)
         if strategy is not None and changes.keys() & {"strategy", "params"}:
             await asyncio.to_thread(check_strategy, strategy, params)
@@ -198,7 +212,7 @@ class BotRoute(BotHandler):
         if not changes:
             return msgspec.json.encode(self.described(before))
         if before.is_active and before.strategy is not None and changes.get("is_active", True):
-            fixed = ("symbol", "venue", "strategy", "params")
+            fixed = ("symbol", "venue", "strategy", "params", "is_paper_trading")
             if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in fixed):
                 raise BotIsActive
         return msgspec.json.encode(self.described(await self.followed(before.id, changes)))
@@ -320,13 +334,3 @@ def identity(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise UnknownBot(text) from None
-
-
-def check_mode(paper: bool) -> None:
-    """Check that a bot trades on paper.
-
-    Raises:
-        LiveTradingRefused: It does not.
-    """
-    if not paper:
-        raise LiveTradingRefused

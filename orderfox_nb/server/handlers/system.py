@@ -48,6 +48,8 @@ class HealthRoute(ReadHandler):
             exchange_calls=desks.exchange_calls if desks is not None else 0,
             database=self.service.store.state,
             database_problem=self.service.store.problem,
+            live_trading=self.service.lock.open,
+            live_trading_problem=self.service.lock.problem,
         )
         if not found.working:
             self.set_status(503)

@@ -1,4 +1,4 @@
-"""The REST routes of trading on paper."""
+"""The REST routes of trading by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TradingModeRoute(BotHandler):
-    """Choose the account that orders go to: there is one, on paper."""
+    """Choose where orders by hand go: to the paper account or, where that is unlocked, to the venue."""
 
     route = "set-trading-mode"
 
@@ -32,15 +32,21 @@ class TradingModeRoute(BotHandler):
 
     async def answer(self, *_args: str) -> bytes:
         mode = read_body(self.request.body, TradingMode).mode
-        if mode == "live":
-            raise LiveTradingRefused
-        if mode != "paper":
-            raise BadValue("mode", mode, "paper")
-        return msgspec.json.encode(TradingModeSet(mode="paper", message="Orders go to the paper account"))
+        if mode not in {"paper", "live"}:
+            raise BadValue("mode", mode, "paper or live")
+        if mode == "paper":
+            self.service.trading_mode, where = "paper", "the paper account"
+        elif self.service.lock.reason:
+            raise LiveTradingRefused(self.service.lock.reason)
+        else:
+            self.service.trading_mode, where = "live", "the venue: they are real"
+        return msgspec.json.encode(
+            TradingModeSet(mode=self.service.trading_mode, message=f"Orders by hand go to {where}")
+        )
 
 
 class TradeRoute(BotHandler):
-    """Give an order by hand, on paper."""
+    """Give an order by hand, on paper unless the trading mode is live."""
 
     route = "trade"
 
@@ -61,7 +67,8 @@ class TradeRoute(BotHandler):
             raise BadValue("amount", "", "a base quantity above 0")
         desk = await self.service.desk(given.venue)
         symbol = (await desk.catalogue.resolve(given.symbol)).instrument.symbol
-        run, order = await self.service.trader.trade(desk, symbol, given.side, given.amount, price)
+        paper = self.service.trading_mode == "paper"
+        run, order = await self.service.trader.trade(desk, symbol, given.side, given.amount, price, paper=paper)
         answer = TradeAnswer(
             message=f"{order.side} {order.size:g} {symbol}: {order.state}, {order.filled:g} filled",
             order_id=str(run.stored_number(order)),
