@@ -173,6 +173,8 @@ class HelloMessage(_Message, frozen=True, tag="hello"):
     """That venue's time in milliseconds."""
     times: dict[str, int]
     """The time of every venue."""
+    live_trading: bool = False
+    """Whether bots of this server may send real orders."""
 
 
 class FrameMessage(_Message, frozen=True, tag="frame"):

@@ -71,6 +71,7 @@ class LiveSession:
         access: What this page may have.
         frame_writer: Makes what writes the frames of one key; without it they go through ``send``.
         playhead: Makes the playhead of a page whose market is not live; without it a page has one of its own.
+        live_trading: Whether bots of this server may send real orders, which every page shows.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class LiveSession:
         *,
         frame_writer: Callable[[], FrameOutlet] | None = None,
         playhead: Callable[[SendMessage], PagePlayhead] | None = None,
+        live_trading: bool = False,
     ) -> None:
         self._desks = desks
+        self._live_trading = live_trading
         self._send = send
         self._access = access or FullAccess()
         self._frame_writer = frame_writer or (lambda: FramesBySend(send))
@@ -171,6 +174,7 @@ class LiveSession:
                 origins=dict(self._origins),
                 time=self._past.desk(first).now_us() // 1000,
                 times={desk.venue: self._past.desk(desk).now_us() // 1000 for desk in self._desks.all},
+                live_trading=self._live_trading,
             )
         )
         await self._past.greet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from websockets.asyncio.client import connect
 
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.desk.brokers.lock import TradingLock
@@ -41,6 +43,8 @@ KEYS: dict[str, Any] = {
 async def test_live_trading_is_refused_with_the_reason(serve: Serve, missing: str, public: bool, said: str) -> None:
     variables = {name: value for name, value in KEYS.items() if name != missing}
     async with serve(public=public, **variables) as server:
+        async with connect(server.ws_url + "api/v1/ws/live", additional_headers=RIGHT) as page:
+            assert json.loads(await page.recv())["live_trading"] is False
         bot = {"name": "Real", "symbol": "BTCUSDT", "isPaperTrading": False, "isActive": False}
         for path, body in (("set_trading_mode", {"mode": "live"}), ("bots", bot)):
             status, answer = await server.ask(f"api/v1/{path}", method="POST", json=body, headers=RIGHT)
@@ -58,6 +62,8 @@ async def test_unlocked_server_says_so_and_venues_without_a_broker_refuse(serve:
         assert (health["live_trading"], health["live_trading_problem"]) == (True, "")
         status, mode = await server.ask("api/v1/set_trading_mode", method="POST", json={"mode": "live"}, headers=RIGHT)
         assert (status, mode["mode"]) == (200, "live")
+        async with connect(server.ws_url + "api/v1/ws/live", additional_headers=RIGHT) as page:
+            assert json.loads(await page.recv())["live_trading"] is True
         # Its venue is not one that real orders can go to.
         bot = {"name": "Real", "symbol": "BTCUSDT", "isPaperTrading": False, "strategy": "EmaCross"}
         _, made = await server.ask("api/v1/bots", method="POST", json=bot, headers=RIGHT)

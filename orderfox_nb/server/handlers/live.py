@@ -28,7 +28,13 @@ class LiveSocket(MarketSocket):
     async def _opened(self) -> LiveSession:
         desks = await self.service.desks()
         if self._session is None:
-            self._session = LiveSession(desks, self._write_all, self, frame_writer=lambda: FrameWriter(self))
+            self._session = LiveSession(
+                desks,
+                self._write_all,
+                self,
+                frame_writer=lambda: FrameWriter(self),
+                live_trading=self.service.lock.open,
+            )
         return self._session
 
     async def _write_all(self, texts: Sequence[bytes]) -> None:

@@ -37,12 +37,14 @@ async function render({ model, el }) {
   const root = make("div", "of of-badge-box");
   const panel = make("button", "of-badge");
   panel.type = "button";
+  const real = make("strong", "of-live-trading", "LIVE TRADING");
+  real.hidden = true;
   const source = make("strong", "of-source");
   const dot = make("i", "of-dot");
   const past = makePastBadge();
   const text = make("span", "of-badge-text");
   const name = make("span", "of-symbol"); // hidden in a dashboard, where the picker stands beside it
-  panel.append(name, source, past, dot, text);
+  panel.append(real, name, source, past, dot, text);
   const tip = make("div", "of of-quality-tip");
   tip.popover = "manual"; // in the browser's top layer: no container can clip it
   tip.setAttribute("role", "tooltip");
@@ -101,6 +103,7 @@ async function render({ model, el }) {
       if (!lag.keepsUp) notes.push("This browser cannot keep up: it draws later than frames come. Fewer panels help.");
     }
     if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
+    if (link.hello?.live_trading) notes.unshift("Bots of this server may send real orders.");
     if (isPast) notes.push(`This page is in the past, ${link.playhead.words}. L or Live returns.`);
     else if (origin?.recorded) notes.push("A recording, played again.");
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
@@ -147,6 +150,7 @@ async function render({ model, el }) {
   const show = (link) => {
     const origin = originNow();
     const isPast = link.playhead.covers(shownMarket().venue);
+    if (link.hello) real.hidden = !link.hello.live_trading; // it stays while the connection is lost
     own.note(link.state === "open" || !link.hello, nowOf(link));
     const [state, streams] = stateNow();
     // The badge of the past beside it says that it is recorded.
@@ -179,7 +183,7 @@ async function render({ model, el }) {
     write(text, shown);
     panel.dataset.worst = state.split(" ", 1)[0];
     panel.dataset.lag = level;
-    write(spoken, `${originText(originNow())} ${words}`);
+    write(spoken, `${real.hidden ? "" : "Live trading. "}${originText(originNow())} ${words}`);
   }, { rank });
   const keyOf = () => ({ symbol: model.get("symbol"), stream: "ticker", parameters: {} });
   parts.symbolChanged = () => {

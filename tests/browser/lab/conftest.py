@@ -52,8 +52,8 @@ class Lab:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, *, extension: bool = True) -> Iterator[Lab]:
-    """Run JupyterLab with our server extension or without it."""
+def running_lab(folder: Path, *, extension: bool = True, **variables: str) -> Iterator[Lab]:
+    """Run JupyterLab with our server extension or without it, and with variables of its environment."""
     root, config = folder / "root", folder / "config"
     root.mkdir()
     config.mkdir()
@@ -76,6 +76,7 @@ def running_lab(folder: Path, *, extension: bool = True) -> Iterator[Lab]:
         "ORDERFOX_DATA_DIR": str(folder),
         "ORDERFOX_SOURCE": "sim?seed=7&symbols=3",
         "ORDERFOX_URL": "",
+        **variables,
     }
     child = Child(command, "is running at", folder / "log", environment)
     try:
