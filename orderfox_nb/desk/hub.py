@@ -128,7 +128,7 @@ class Hub:
         """Stream a topic: its prelude, then live events; a reader that does not keep up gets a gap and a prelude."""
         async with self.events(topic) as reader:
             while batch := await reader.batch():
-                for _, event in batch:
+                for _, event, _ in batch:
                     yield event
 
     @asynccontextmanager

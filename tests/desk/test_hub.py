@@ -85,17 +85,17 @@ async def test_a_slow_reader_learns_that_the_venue_restarted_with_what_it_lost()
         feed.put(TRADES, live(1), *(trade(n, n) for n in range(101, 104)))
         await settle()
         tape = TapeState(BTC)
-        for _, event in await reader.batch():
+        for _, event, _ in await reader.batch():
             tape.apply(event)
         feed.put(TRADES, restart, *(trade(n, n) for n in range(1, 21)))
         await settle()
-        for _, event in await reader.batch():
+        for _, event, _ in await reader.batch():
             tape.apply(event)
         assert [held.sequence for held in tape.view()] == list(range(1, 21))
         # It is reported once.
         feed.put(TRADES, *(trade(n, n) for n in range(21, 41)))
         await settle()
-        (gap, *_) = [event for _, event in await reader.batch()]
+        (gap, *_) = [event for _, event, _ in await reader.batch()]
         assert isinstance(gap, Gap)
         assert not gap.restart
 
@@ -132,9 +132,9 @@ async def test_slow_reader_gets_a_gap_and_a_fresh_prelude_and_slows_no_other():
         gap, *prelude = await slow.batch()
         assert isinstance(gap.event, Gap)
         model = TapeState(BTC)
-        for _, event in prelude:
+        for _, event, _ in prelude:
             model.apply(event)
-        (sequence, last) = (await slow.batch())[0]
+        (sequence, last, _) = (await slow.batch())[0]
         assert isinstance(last, Trade)
         assert (sequence, last.sequence) == (101, 101)
         model.apply(last)

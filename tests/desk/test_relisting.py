@@ -160,7 +160,7 @@ async def test_a_trade_between_two_ticks_brings_the_new_record_before_it_is_show
             received: list[object] = []
             while not any(isinstance(event, Gap) and event.relisted for event in received):
                 await clock.advance(1)
-                received += [event for _, event in await reader.batch()]
+                received += [event for _, event, _ in await reader.batch()]
             assert next(event for event in received if isinstance(event, Gap)).reason.endswith("of BTCUSDT")
             assert tape.instrument.tick_size == finer.tick_size
             assert [row.sequence for row in tape.fold.view()] == [1]

@@ -335,7 +335,7 @@ async def test_liquidation_orders_reach_each_of_three_readers(tmp_path: Path):
         feed.put(LIQUIDATIONS, *orders)
         await settle()
         for reader in (a, b, c):
-            assert [event for _, event in await reader.batch()][1:] == orders
+            assert [event for _, event, _ in await reader.batch()][1:] == orders
 
 
 async def test_live_frame_of_liquidations_sums_the_last_minute_quarter_and_hour(tmp_path: Path):

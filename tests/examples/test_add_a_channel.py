@@ -91,7 +91,7 @@ async def test_one_row_and_its_fold_are_a_channel(monkeypatch: pytest.MonkeyPatc
         # A late reader gets what is known as events, from which its own fold is equal.
         async with hub.events(TOPIC) as reader:
             fold = FundingRates(BTC)
-            for _, event in await reader.batch():
+            for _, event, _ in await reader.batch():
                 fold.apply(event)
         assert fold.digest() == state.fold.digest()
         # Its row says how long it may be silent.

@@ -135,7 +135,7 @@ async def _through_servers(channel: Channel, steps: list[str]) -> None:
 async def _pass(reader: EventReader | None, way: deque[Event], to: TopicState) -> None:
     """Let one event arrive at the next server."""
     if reader is not None and (reader.waiting or reader._first):
-        way.extend(event for _, event in await reader.batch())
+        way.extend(event for _, event, _ in await reader.batch())
     if way:
         to.apply(way.popleft())
 
@@ -164,7 +164,7 @@ async def test_a_topic_that_was_whole_when_its_connection_broke_says_so_to_late_
     first, second = (TopicState(Topic("sim", "BTCUSDT", "trades"), BTC, now_us=lambda: NOW_US) for _ in range(2))
     for event in [*past_of("trades"), status("live"), status("down")]:
         first.apply(event)
-    for _, event in first.prelude():
+    for _, event, _ in first.prelude():
         second.apply(event)
     assert first.whole
     assert second.whole

@@ -157,11 +157,11 @@ class TradesSocket(SymbolSocket):
         async with desk.events(topic, bound=EVENT_BOUND, overflow="close") as reader:
             order, initial = TradeOrder(), True
             while batch := await reader.batch():
-                started = max((at for at, (_, event) in enumerate(batch) if is_new_run(event)), default=-1)
+                started = max((at for at, (_, event, _) in enumerate(batch) if is_new_run(event)), default=-1)
                 if started >= 0:
                     # The venue's ids may be any from here on.
                     order.clear()
-                events = (event for _, event in batch[started + 1 :])
+                events = (event for _, event, _ in batch[started + 1 :])
                 trades = [event for event in events if isinstance(event, Trade) and order.is_new(event)]
                 if not trades and not initial:
                     continue
