@@ -46,7 +46,9 @@ class OrderChecks:
     def lost_too_much(self) -> str:
         """Return why trading must end now, empty where it goes on."""
         guard = self.guard
-        return guard.killed if guard is not None and guard.observe(self._account.equity()) else ""
+        if guard is None or guard.limits.loss is None:
+            return ""
+        return guard.killed if guard.observe(self._account.equity()) else ""
 
     def _reference_ticks(self, desk: TradingDesk) -> int:
         """Return the price that the market has: the middle of the book, else the last trade, else the mark price."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from orderfox_nb.bots.handles import Pause
 from orderfox_nb.core.channels import channel_spec
-from orderfox_nb.core.events import BookSnapshot, Channel, Event, Gap, Status
+from orderfox_nb.core.events import BookSnapshot, Event, Gap, Status, Topic
+
+MAX_PAUSES: Final = 10_000
 
 
-class _Channel(msgspec.Struct, kw_only=True):
-    """What is known of one channel."""
+class _Stream(msgspec.Struct, kw_only=True):
+    """What is known of one stream."""
 
     connected: bool
     """A prelude is over."""
@@ -23,31 +26,38 @@ class _Channel(msgspec.Struct, kw_only=True):
     """Nothing is missing since."""
 
 
+def stream_name(topic: Topic) -> str:
+    """Return the name of a topic among those of a session: ``book``, ``candles@5m``."""
+    return f"{topic.channel}@{topic.interval}" if topic.interval else topic.channel
+
+
 class DataGate:
-    """Follows the quality of a session's channels by their events, as ``core/quality.py`` does for a screen.
+    """Follows the quality of a session's streams by their events, as ``core/quality.py`` does for a screen.
 
     Args:
-        channels: Those that must be complete.
+        streams: Those that must be complete, as ``stream_name`` has them.
         opened: They are complete already: the events have no prelude and no ``Status``.
     """
 
-    def __init__(self, channels: Collection[Channel], *, opened: bool) -> None:
-        self._channels = {
-            name: _Channel(connected=opened, has_snapshot=opened, sound=opened) for name in sorted(channels)
-        }
+    def __init__(self, streams: Collection[str], *, opened: bool) -> None:
+        self._streams = {name: _Stream(connected=opened, has_snapshot=opened, sound=opened) for name in sorted(streams)}
         self.live = self._whole()
         self.reason = "" if self.live else "waiting for data"
         """Why it is not live."""
-        self.pauses: list[Pause] = []
-        """Times in which a bot that had started did nothing."""
+        self.pauses: deque[Pause] = deque(maxlen=MAX_PAUSES)
+        """Times in which a bot that had started did nothing: the newest 10,000."""
 
-    def apply(self, event: Event, channel: Channel) -> None:
-        """Apply an event of a channel; a ``Status`` or ``Gap`` of an unknown channel (empty) is about all of them."""
+    def apply(self, event: Event, stream: str) -> None:
+        """Apply an event of a stream.
+
+        A ``Status`` or ``Gap`` of a channel without its interval is about all streams of that channel, and one without
+        a channel (empty) about all streams.
+        """
         if isinstance(event, Status | Gap):
-            for name in (channel,) if channel else self._channels:
-                if (state := self._channels.get(name)) is not None:
+            for name, state in self._streams.items():
+                if stream in {"", name, name.partition("@")[0]}:
                     self._notice(event, state, name)
-        elif (state := self._channels.get(channel)) is not None:
+        elif (state := self._streams.get(stream)) is not None:
             if type(event) is BookSnapshot:
                 state.has_snapshot = True
             if state.connected and state.has_snapshot:
@@ -66,8 +76,8 @@ class DataGate:
             last = self.pauses[-1]
             self.pauses[-1] = msgspec.structs.replace(last, end_us=max(time_us, last.start_us))
 
-    def _notice(self, event: Status | Gap, state: _Channel, name: Channel) -> None:
-        spec = channel_spec(name)
+    def _notice(self, event: Status | Gap, state: _Stream, name: str) -> None:
+        spec = channel_spec(name.partition("@")[0])
         if isinstance(event, Gap):
             if spec.sparse and not event.restart:
                 # The next event may be hours away, and nothing shows that more is missing.
@@ -88,19 +98,19 @@ class DataGate:
             self.reason = f"{name}: {event.reason or state_name}"
 
     def _whole(self) -> bool:
-        return all(state.connected and state.sound and state.has_snapshot for state in self._channels.values())
+        return all(state.connected and state.sound and state.has_snapshot for state in self._streams.values())
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as builtins."""
         return {
             "reason": self.reason,
             "pauses": [msgspec.to_builtins(pause) for pause in self.pauses],
-            "channels": {name: msgspec.to_builtins(state) for name, state in self._channels.items()},
+            "streams": {name: msgspec.to_builtins(state) for name, state in self._streams.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``snapshot`` returned."""
-        self.pauses = msgspec.convert(state["pauses"], list[Pause])
-        self._channels = {name: _Channel(**fields) for name, fields in state["channels"].items()}
+        self.pauses = deque(msgspec.convert(state["pauses"], list[Pause]), maxlen=MAX_PAUSES)
+        self._streams = {name: _Stream(**fields) for name, fields in state["streams"].items()}
         self.reason = state["reason"]
         self.live = self._whole()

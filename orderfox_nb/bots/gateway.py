@@ -21,6 +21,9 @@ NEVER_US: Final = 1 << 62
 MAX_ORDERS: Final = 1_000_000
 """Orders that a session keeps until they are drained."""
 
+_TIDY: Final = 256
+"""Commands that may wait before those about orders that are done are looked for."""
+
 CommandKind: TypeAlias = Literal["submit", "cancel", "expire", "cancel_all"]
 
 
@@ -88,6 +91,7 @@ class OrderGateway:
         self.command_due_us = NEVER_US
         self.response_due_us = NEVER_US
         self._commands: list[tuple[int, int, CommandKind, int]] = []
+        self._tidy_at = _TIDY
         self._responses: list[tuple[int, int, OrderReport | Fill, int, Decimal | None]] = []
         self._requests: dict[int, OrderRequest] = {}
         """Of the orders that are on their way or at the venue."""
@@ -147,9 +151,18 @@ class OrderGateway:
         )
 
     def _command(self, arrival_us: int, kind: CommandKind, number: int) -> None:
+        if len(self._commands) >= self._tidy_at:
+            self._tidy()
         self._messages += 1
         heappush(self._commands, (arrival_us, self._messages, kind, number))
         self.command_due_us = self._commands[0][0]
+
+    def _tidy(self) -> None:
+        """Forget commands about orders that are done, such as the ends of orders that were filled before."""
+        kept = [each for each in self._commands if each[2] == "cancel_all" or each[3] in self._requests]
+        # A sorted list is a heap.
+        self._commands[:] = sorted(kept)
+        self._tidy_at = 2 * len(kept) + _TIDY
 
     def arrive(self, time_us: int) -> None:
         """Pass the commands that have arrived by the venue's time to it, in the order of their arrival."""

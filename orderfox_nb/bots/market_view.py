@@ -96,6 +96,10 @@ class _Window:
         if order.side == self.side:
             self.orders.append((order.time_us, notional_micro(order)))
             self.sum_micro += self.orders[-1][1]
+            # Also where nobody reads the sum; what was forgotten for its number is not in it either.
+            self.at(order.time_us)
+            while len(self.orders) > KEPT_LIQUIDATIONS:
+                self.sum_micro -= self.orders.popleft()[1]
 
     def at(self, now_us: int) -> int:
         orders, start_us = self.orders, now_us - self.length_us

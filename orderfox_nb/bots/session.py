@@ -26,7 +26,7 @@ from orderfox_nb.bots.calls import StrategyCalls
 from orderfox_nb.bots.checks import OrderChecks
 from orderfox_nb.bots.desk_view import TradingDesk
 from orderfox_nb.bots.failures import StrategyFailure
-from orderfox_nb.bots.gate import DataGate
+from orderfox_nb.bots.gate import DataGate, stream_name
 from orderfox_nb.bots.gateway import NEVER_US, OrderGateway
 from orderfox_nb.bots.handles import OrderHandle, Pause, SentOrder, SessionOutput
 from orderfox_nb.bots.latency import Latency
@@ -63,7 +63,7 @@ from orderfox_nb.errors import BadValue, EventError
 BotState: TypeAlias = Literal["waiting", "running", "paused", "stopped", "failed"]
 """``waiting``: not all data are there yet; ``paused``: some are missing; ``failed``: the strategy raised an error."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _CHANNEL_OF: Final[dict[type, Channel]] = {
     Trade: "trades",
     BookSnapshot: "book",
@@ -72,6 +72,10 @@ _CHANNEL_OF: Final[dict[type, Channel]] = {
     Liquidation: "liquidations",
     MarkPrice: "mark",
 }
+
+
+def _ignore(_: Event) -> None:
+    """Apply nothing: the session has ended before it began."""
 
 
 class BotSession:
@@ -86,8 +90,9 @@ class BotSession:
         latency: Delays of orders and answers.
         seed: Of the delays.
         start_us: Events from before are only folded: the strategy sees them, and does not act.
-        channels: What the events contain; by default all that the strategy reads. The bot acts only while each of them
-            is complete. Without candles among them they are built from trades.
+        channels: What the events contain: channels, or streams as ``candles@5m``; by default all that the strategy
+            reads. The bot acts only while each of them is complete. Without the candles of its timeframe among them
+            they are built from trades.
         opened: The events have no prelude and no ``Status``, and are complete from the first one on.
     """
 
@@ -102,7 +107,7 @@ class BotSession:
         latency: Latency = Latency(),  # noqa: B008  (immutable)
         seed: int = 0,
         start_us: int = 0,
-        channels: Collection[Channel] | None = None,
+        channels: Collection[str] | None = None,
         opened: bool = False,
     ) -> None:
         self.strategy = strategy
@@ -112,16 +117,20 @@ class BotSession:
         self.checks = OrderChecks(guard, account, venue)
         self.start_us = start_us
         topics = strategy.topics(instrument.venue, instrument.symbol)
-        read = {topic.channel for topic in topics}
-        self.channels: Final = frozenset(read if channels is None else read & set(channels))
-        self.gate = DataGate(self.channels, opened=opened)
+        streams = {
+            stream_name(topic): topic.channel
+            for topic in topics
+            if channels is None or topic.channel in channels or stream_name(topic) in channels
+        }
+        self.channels: Final = frozenset(streams.values())
+        self.gate = DataGate(streams, opened=opened)
         self.gateway = OrderGateway(instrument, venue=venue, account=account, latency=latency, seed=seed)
         self.gateway.cancel_order = self._cancel
         self.studies = StudyFolds(strategy.studies, instrument)
         self.desk = TradingDesk(
             instrument, self.gateway, timeframe=strategy.candle_timeframe, studies=self.studies.folds, send=self._send
         )
-        self.bars = ClosedBars(self.desk.history, from_trades="candles" not in self.channels)
+        self.bars = ClosedBars(self.desk.history, from_trades=f"candles@{strategy.candle_timeframe}" not in streams)
         self.error: StrategyFailure | None = None
         self.stopped = ""
         """Why it was stopped; empty while it was not."""
@@ -173,12 +182,12 @@ class BotSession:
         """What was traded since the last ``drain``."""
         return self.gateway.fills
 
-    def apply(self, event: Event, channel: Channel = "") -> None:
+    def apply(self, event: Event, stream: str = "") -> None:
         """Apply the next event.
 
         Args:
             event: Of the session's symbol.
-            channel: Of a ``Status`` or ``Gap``, which do not say it; empty: of every channel.
+            stream: Of a ``Status`` or ``Gap``, which do not say it: a channel, or ``candles@5m``; empty: of all.
 
         Raises:
             EventError: An event of another symbol.
@@ -188,20 +197,20 @@ class BotSession:
         self.events += 1
         handler = self._handlers.get(type(event))
         if handler is None:
-            self._notice(event, channel)
+            self._notice(event, stream)
         else:
             handler(event)
 
-    def _notice(self, event: Event, channel: Channel) -> None:
+    def _notice(self, event: Event, stream: str) -> None:
         """Apply an event while the bot does not act, or one about the data themselves."""
         kind = type(event)
         if kind is Status or kind is Gap:
-            self._quality(event, channel)
+            self._quality(event, stream)
         elif kind in _CHANNEL_OF and not self.live:
             self._data(event, _CHANNEL_OF[kind])
 
-    def _quality(self, event: Event, channel: Channel) -> None:
-        self.gate.apply(event, channel)
+    def _quality(self, event: Event, stream: str) -> None:
+        self.gate.apply(event, stream)
         if type(event) is Gap and event.relisted:
             self.stop(f"the tick or lot size of {self._symbol} has changed")
         if is_restart(event):
@@ -213,7 +222,7 @@ class BotSession:
             self._resume(event.time_us)
 
     def _data(self, event: Event, channel: Channel) -> None:
-        self.gate.apply(event, channel)
+        self.gate.apply(event, f"{channel}@{event.interval}" if isinstance(event, Candle) else channel)
         ready = self.gate.live and event.time_us >= self.start_us
         if ready and type(event) is not BookSnapshot:
             # The first event after a loss, or after the start: the bot acts on it.
@@ -347,12 +356,27 @@ class BotSession:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``snapshot`` returned; ``on_start`` is not called again.
 
+        Where it fails this session has ended: a part of the snapshot may be in it.
+
         Raises:
-            BadValue: The snapshot is of another strategy, symbol or version.
+            BadValue: The snapshot is of another strategy, symbol or version, or it is damaged.
         """
-        if (state["version"], state["symbol"]) != (_VERSION, self._symbol):
-            found = f"version {state['version']} of {state['symbol']}"
+        found = f"version {state.get('version')} of {state.get('symbol')}"
+        if (state.get("version"), state.get("symbol")) != (_VERSION, self._symbol):
             raise BadValue("snapshot", found, f"version {_VERSION} of {self._symbol}")
+        try:
+            self._restore(state)
+        except Exception as error:
+            self.stopped = f"a snapshot that cannot be restored: {error}"
+            self.live = False
+            self._handlers = dict.fromkeys(_CHANNEL_OF, _ignore) | {Status: _ignore, Gap: _ignore}
+            self.calls.bind(active=False)
+            if isinstance(error, BadValue):
+                raise
+            # Whatever is wrong with it, its owner needs one kind of error.
+            raise BadValue("snapshot", f"{found}: {type(error).__name__}: {error}", "one that is whole") from error
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         restore_desk(self.desk, state["desk"])
         restore_strategy(self.strategy, self.gateway, self.desk.timers, state["strategy"])
         self.gateway.restore(state["gateway"])

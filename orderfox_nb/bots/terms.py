@@ -18,7 +18,6 @@ from orderfox_nb.bots.paper.rules import TradingRules
 from orderfox_nb.bots.paper.venue import PaperVenue
 from orderfox_nb.bots.session import BotSession
 from orderfox_nb.bots.strategy import Strategy
-from orderfox_nb.core.events import Channel
 from orderfox_nb.core.instrument import Instrument
 
 BAND: Final = (QueueModel("risk_averse"), QueueModel("log"), QueueModel("power"))
@@ -78,7 +77,7 @@ class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
         account: Account,
         queue: QueueModel,
         *,
-        channels: Collection[Channel] | None = None,
+        channels: Collection[str] | None = None,
         start_us: int = 0,
         opened: bool = False,
     ) -> BotSession:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from orderfox_nb.bots.gate import MAX_PAUSES
+from orderfox_nb.bots.parameters import Timeframe
+from orderfox_nb.bots.strategy import Strategy
 from tests.bots.diary import ASKS, BIDS, Diary
 from tests.bots.sessions import EventScript, run, session_of
 
@@ -96,3 +100,40 @@ def test_a_tick_size_that_changes_stops_the_bot():
     session.apply(script.gap(restart=True, relisted=True), "book")
     assert session.state == "stopped"
     assert "tick or lot size" in session.stopped
+
+
+def test_candles_of_two_timeframes_are_two_streams():
+    """A gap of one must not be ended by what comes of the other."""
+
+    class Averages(Strategy):
+        reads = ("book", "trades")
+        studies = ("live_candles@5m",)
+        timeframe: Timeframe = "1m"
+
+    script = EventScript()
+    session = session_of(Averages(), opened=False)
+    for stream in ("trades", "book", "candles@1m"):
+        session.apply(script.book(BIDS, ASKS) if stream == "book" else script.status(), stream)
+        session.apply(script.status(), stream)
+    assert session.state == "waiting"
+    session.apply(script.status(), "candles@5m")
+    assert session.state == "running"
+    session.apply(script.gap(), "candles@5m")
+    session.apply(script.candle(100.0, open_us=script.now_us), "candles@1m")
+    assert session.state == "paused"
+    session.apply(replace(script.candle(100.0, open_us=script.now_us), interval="5m"), "candles@5m")
+    assert session.state == "running"
+    # A channel without its interval means all of its streams.
+    session.apply(script.gap(), "candles")
+    session.apply(script.candle(100.0, open_us=script.now_us), "candles@1m")
+    assert session.state == "paused"
+
+
+def test_pauses_are_kept_within_a_bound():
+    script = EventScript()
+    session = run(session_of(Diary()), [script.book(BIDS, ASKS), script.trade(1_001)])
+    for _ in range(MAX_PAUSES + 5):
+        session.apply(script.gap(), "trades")
+        session.apply(script.trade(1_001))
+    assert len(session.pauses) == MAX_PAUSES
+    assert session.pauses[-1].end_us == script.now_us

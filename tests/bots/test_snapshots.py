@@ -168,7 +168,7 @@ def test_a_snapshot_of_another_strategy_or_symbol_is_refused():
     other = session_of(Busy(ticks=3))
     with pytest.raises(BadValue, match=r"Busy\(ticks=2\)"):
         other.restore(state)
-    with pytest.raises(BadValue, match="version 1 of BTCUSDT"):
+    with pytest.raises(BadValue, match="version 2 of BTCUSDT"):
         other.restore({**state, "symbol": "ETHUSDT"})
 
 
@@ -214,3 +214,22 @@ def test_an_attribute_that_cannot_be_kept_is_named():
     loop.append(loop)
     again = StateDecoder({}.__getitem__, {}.__getitem__).decode(StateEncoder("S").encode("a", loop))
     assert again[0] is again
+
+
+@pytest.mark.parametrize("part", ["venue", "account", "gateway", "gate", "bars", "flags"])
+def test_a_session_that_was_restored_in_part_does_nothing_more(part: str):
+    script = EventScript()
+    session = new_session()
+    events = [script.book({999: 2}, {1_001: 2}), *(script.trade(999, 30, "sell") for _ in range(9))]
+    for event in events:
+        session.apply(event)
+    damaged = {**session.snapshot(), part: {"what": "is this"}}
+    other = new_session()
+    with pytest.raises(BadValue, match="snapshot"):
+        other.restore(damaged)
+    assert other.stopped.startswith("a snapshot that cannot be restored")
+    sent = len(other.orders)
+    for event in (*events, script.status(), *(script.trade(999, 30, "sell") for _ in range(9))):
+        other.apply(event)
+    assert not other.live
+    assert len(other.orders) == sent

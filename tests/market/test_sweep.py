@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,6 +22,7 @@ from orderfox_nb.errors import BadValue
 from orderfox_nb.market.backtest.running import run_backtest
 from orderfox_nb.market.backtest.sweeping import combinations, run_sweep, sampled
 from orderfox_nb.market.backtest.walking import split, walk_forward
+from orderfox_nb.widgets.report.sweep import SweepReport
 from tests.market.made_market import record_market
 from tests.recording.made import START_US
 
@@ -164,3 +166,38 @@ def test_walk_forward_tries_on_data_that_the_choice_has_not_seen(folder: Path):
 def test_walk_forward_needs_two_parts(folder: Path, parts: int):
     with pytest.raises(BadValue, match="parts"):
         walk_forward(local_class(), GRID, folder, parts=parts)
+
+
+def reckless_class() -> type[Strategy]:
+    """Return a class with parameters named like figures, which fails for one of their values."""
+
+    class Reckless(local_class()):
+        fees: Ticks = 1
+        error: Ticks = 1
+
+        def on_timer(self, timer: Any, desk: Any) -> None:
+            super().on_timer(timer, desk)
+            if self.fees == 2:
+                raise ValueError("too much")
+
+    return Reckless
+
+
+def test_parameters_named_like_figures_are_kept_and_failed_runs_are_never_the_best(folder: Path):
+    found = run_sweep(reckless_class(), {"fees": [1, 2], "error": [1, 2]}, folder, workers=1)
+    assert found.df["parameter_fees"].tolist() == [1, 1, 2, 2]
+    assert [bool(each) for each in found.df["error"]] == [False, False, True, True]
+    # A run that failed at once has paid the least.
+    assert found.df["fees"].astype(float).idxmin() >= 2
+    assert found.best("fees", largest=False)["fees"] == 1
+    table: Any = found.pivot("fees", "error")
+    assert (table.index.name, table.columns.name) == ("error", "fees")
+    assert table[1].notna().all()
+    assert table[2].isna().all()
+    colours = SweepReport.of(found).heatmap("fees", "error").marks[0].color
+    assert np.isnan(colours).tolist() == [[False, True], [False, True]]
+    failed = run_sweep(reckless_class(), {"fees": [2], "error": [1]}, folder, workers=1)
+    with pytest.raises(BadValue, match="at least one run"):
+        failed.best()
+    steps = walk_forward(reckless_class(), {"fees": [1, 2], "error": [1]}, folder, metric="fees", parts=2)
+    assert steps["parameter_fees"].tolist() == [1]

@@ -251,6 +251,21 @@ def test_funding_is_paid_on_the_position_at_its_time() -> None:
     assert paid == {"alice": [-due], "bob": [due], "carol": []}
 
 
+def test_funding_of_an_isolated_position_is_paid_from_what_is_set_aside() -> None:
+    funded_us = START_US - START_US % (8 * HOUR_US) + 8 * HOUR_US
+    floor = Floor(start_us=funded_us - 3 * SECOND_US)
+    account = floor.account()
+    change_margin_type(account, SOL, isolated=True)
+    floor.order(lots=100)
+    position, spared = account.position(SOL), account.cross_wallet
+    before = position.isolated_wallet
+    floor.advance(4)
+    (paid,) = (income.amount for income in account.incomes if income.kind == "FUNDING_FEE")
+    assert paid
+    assert position.isolated_wallet == before + paid
+    assert account.cross_wallet == spared
+
+
 def test_a_position_without_its_maintenance_margin_is_closed_by_force(floor: Floor) -> None:
     account = floor.account()
     change_leverage(floor.trading, account, SOL, 100)
@@ -280,9 +295,25 @@ def test_an_isolated_position_risks_only_what_is_set_aside(floor: Floor) -> None
     assert position.isolated_wallet == pytest.approx(position.cost * unit / 20, rel=Decimal("1e-6"))
     assert account.cross_wallet == account.wallet - position.isolated_wallet
     position.isolated_wallet = Decimal(1)
+    spared = account.cross_wallet
     floor.advance(1)
     assert position.lots == 0
-    assert account.wallet > STARTING_BALANCE * Decimal("0.9")
+    # What it lost beyond that is the insurance fund's.
+    assert account.wallet == account.cross_wallet == spared
+    assert account.incomes[-1].kind == "INSURANCE_CLEAR"
+
+
+def test_what_is_left_of_an_isolated_position_pays_the_fee_of_its_liquidation(floor: Floor) -> None:
+    account = floor.account()
+    change_margin_type(account, SOL, isolated=True)
+    floor.order(lots=1_000)
+    position = account.position(SOL)
+    figures = floor.trading.margin(account).symbols[SOL]
+    position.isolated_wallet = figures.maintenance - figures.unrealised - Decimal("0.01")
+    before, set_aside = account.cross_wallet, position.isolated_wallet
+    floor.advance(1)
+    assert position.lots == 0
+    assert before <= account.wallet < before + set_aside
 
 
 def test_an_order_good_till_a_date_expires_then(floor: Floor) -> None:

@@ -33,7 +33,8 @@ class GridMaker(Strategy):
             return
         height = self.step * desk.tick
         below, above = floor(bid / height + 1e-9), ceil(ask / height - 1e-9)
-        max_lots = desk.instrument.lots(float(self.max_position))
+        # Down to whole lots: a limit may lie between two of them.
+        max_lots = int(self.max_position / desk.instrument.lot_size)
         held = desk.position.lots
         rows = range(self.levels)
         self._place("buy", self.bids, [below - row for row in rows] if held < max_lots else [], desk)

@@ -16,7 +16,6 @@ from orderfox_nb.bots.results.performance import Performance, performance_of
 from orderfox_nb.bots.results.round_trips import RoundTrip, round_trips
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.bots.terms import PaperTerms
-from orderfox_nb.core.events import Channel
 from orderfox_nb.core.instrument import Instrument
 
 
@@ -63,7 +62,7 @@ class MeasuredRun:
         instrument: What it trades.
         terms: Of its account and its venue.
         queue: How queue positions are estimated.
-        channels: What the events contain.
+        channels: What the events contain; see ``BotSession``.
         start_us: Events from before are only folded.
         opened: Whether the events have no prelude and are complete from the first one on.
         step_us: Time between samples of equity.
@@ -76,7 +75,7 @@ class MeasuredRun:
         *,
         terms: PaperTerms,
         queue: QueueModel,
-        channels: Collection[Channel] | None = None,
+        channels: Collection[str] | None = None,
         start_us: int = 0,
         opened: bool = False,
         step_us: int = SECOND_US,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from orderfox_nb.bots.gate import stream_name
 from orderfox_nb.bots.handles import OrderHandle
 from orderfox_nb.bots.session import BotSession
 from orderfox_nb.bots.strategy import Strategy
@@ -18,6 +19,7 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.desk.bot_runs.row_log import MAX_WAITING, RowLog
 from orderfox_nb.desk.brokers.base import Broker
+from orderfox_nb.desk.brokers.paper import PaperBroker
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.store.records import BotRecord, SessionRows
 from orderfox_nb.errors import BadValue, DatabaseUnavailable, FeedError, OrderFoxError
@@ -62,27 +64,32 @@ class BotRun:
         self.record = record
         self.problem = ""
         """Why it waits, beside what its session says."""
-        self.account = broker.account
         absent = desk.origin.absent
         self._topics = [topic for topic in strategy.topics(desk.venue, record.symbol) if topic.channel not in absent]
-        self.session = BotSession(
-            strategy,
-            instrument,
-            venue=broker.venue,
-            account=self.account,
-            guard=broker.guard,
-            latency=broker.latency,
-            start_us=desk.now_us(),
-            channels={topic.channel for topic in self._topics},
-        )
-        self._broker = broker
         self._desk = desk
+        self._instrument = instrument
+        self._broker = broker
+        self.account = broker.account
+        self.session = self._new_session(strategy)
         self._history = history
         self._clock = clock
         self._rows = RowLog(instrument)
         self._saved_us = clock.now_us()
         self._sampled_us = 0
         self._saving: asyncio.Task[bool] | None = None
+
+    def _new_session(self, strategy: Strategy) -> BotSession:
+        broker = self._broker
+        return BotSession(
+            strategy,
+            self._instrument,
+            venue=broker.venue,
+            account=broker.account,
+            guard=broker.guard,
+            latency=broker.latency,
+            start_us=self._desk.now_us(),
+            channels={stream_name(topic) for topic in self._topics},
+        )
 
     @property
     def note(self) -> str:
@@ -132,8 +139,14 @@ class BotRun:
             if state["ended"]:
                 raise BadValue("session", state["ended"], "one that has not ended")
             self.session.restore(state["session"])
-        except (OrderFoxError, msgspec.ValidationError) as error:
+        except OrderFoxError as error:
             _log.info("bot=%s starts a new session: %s", self.record.id, error)
+            # A session that was restored in part is not used, nor what it had of the venue on paper.
+            strategy = type(self.session.strategy)(**self.session.strategy.values)
+            if not self._broker.live:
+                self._broker = PaperBroker(self._instrument)
+                self.account = self._broker.account
+            self.session = self._new_session(strategy)
             self.account.restore(state["session"]["account"])
             self.session.gateway.read_position()
             self._rows.next_session(now_us, "the bot was started again")

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from tqdm.auto import tqdm
 
+from orderfox_nb.bots.gate import stream_name
 from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.results.run import MeasuredRun
 from orderfox_nb.bots.strategy import Strategy
@@ -71,7 +72,7 @@ def run_backtest(
             instrument,
             terms=terms,
             queue=model,
-            channels={topic.channel for topic in topics},
+            channels={stream_name(topic) for topic in topics},
             # A part opens with the state of its start, which is older.
             start_us=part.start_us if part.start_us > files.files.head.created_us else 0,
         )
@@ -174,6 +175,7 @@ def replay(
     first = runs[0]
     desk, curve = first.session.desk, first.curve
     applies = [run.session.apply for run in runs]
+    streams = {topic: stream_name(topic) for topic in topics}
     digest = blake2b(digest_size=16)
     encode = msgspec.msgpack.Encoder().encode
     count = 0
@@ -184,9 +186,9 @@ def replay(
         own = event_of(event, symbol)
         if own is None:
             continue
-        channel = topic.channel
+        stream = streams[topic]
         for apply in applies:
-            apply(own, channel)
+            apply(own, stream)
         if first.session.started and desk.now_us >= curve.due_us:
             for run in runs:
                 run.sample(desk.now_us)

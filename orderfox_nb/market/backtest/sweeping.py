@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from inspect import get_annotations
 from itertools import product
-from math import isnan
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any, Final, cast, get_type_hints
 
 import msgspec
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 
 MAX_RUNS: Final = 100_000
 METRICS: Final = Performance.__struct_fields__
+_COLUMNS: Final = frozenset(
+    {"recording", "symbol", "start_us", *METRICS, "low", "high", "digest", "error", "train", "test"}
+    | {"train_start", "test_start", "test_end"}
+)
+
+
+def column_of(parameter: str) -> str:
+    """Return the column of a parameter, whose name may be that of another one."""
+    return f"parameter_{parameter}" if parameter in _COLUMNS else parameter
 
 
 class SweepTask(msgspec.Struct, frozen=True):
@@ -55,23 +64,24 @@ class SweepResult(msgspec.Struct, kw_only=True):
     """Of the parameters that were varied."""
     df: pd.DataFrame
     """A row for each run: the varied parameters, recording, symbol, start, the figures of the first queue model, the
-    ``low`` and ``high`` profit of all, digest and error."""
+    ``low`` and ``high`` profit of all, digest and error. A parameter with the name of another column, such as ``fees``,
+    is in ``parameter_fees``."""
 
     def best(self, metric: str = "profit", *, largest: bool = True) -> dict[str, Any]:
-        """Return the parameters whose mean of a figure over the recordings is best.
+        """Return the parameters whose mean of a figure over the recordings is best; those of a failed run do not count.
 
         Args:
             metric: Name of a column.
             largest: Whether more is better.
 
         Raises:
-            BadValue: No such figure, or it is defined for no run.
+            BadValue: No such figure, or every run failed or has none.
         """
         figures: dict[tuple[Any, ...], list[float]] = {}
         # Objects, so that numbers stay Python's own, as a strategy takes them.
-        keys = zip(*(self.df[name].astype(object).tolist() for name in self.names), strict=True)
-        for key, value in zip(keys, self._column(metric).tolist(), strict=True):
-            figures.setdefault(key, []).append(float(value))
+        keys = zip(*(self.df[column_of(name)].astype(object).tolist() for name in self.names), strict=True)
+        for key, value, error in zip(keys, self._column(metric).tolist(), self.df["error"].tolist(), strict=True):
+            figures.setdefault(key, []).append(nan if error else float(value))
         means = {key: sum(values) / len(values) for key, values in figures.items()}
         known = {key: mean for key, mean in means.items() if not isnan(mean)}
         if not known:
@@ -82,6 +92,8 @@ class SweepResult(msgspec.Struct, kw_only=True):
     def pivot(self, x: str, y: str, metric: str = "profit") -> pd.DataFrame:
         """Return the mean of a figure by two parameters: a row for each value of ``y``, a column for each of ``x``.
 
+        It is NaN where a run failed, and where the figure is not defined.
+
         Raises:
             BadValue: A parameter that was not varied, the same twice, or no such figure.
         """
@@ -90,8 +102,16 @@ class SweepResult(msgspec.Struct, kw_only=True):
                 raise BadValue(name, value, "one of " + ", ".join(self.names))
         if x == y:
             raise BadValue("y", y, "another parameter than x")
-        self._column(metric)
-        return self.df.pivot_table(index=y, columns=x, values=metric, aggfunc="mean", dropna=False)
+        values = self._column(metric).astype(float).where(self.df["error"] == "")
+        rows = self.df.assign(**{metric: values})
+        table = rows.pivot_table(
+            index=column_of(y),
+            columns=column_of(x),
+            values=metric,
+            aggfunc=lambda each: each.mean(skipna=False),
+            dropna=False,
+        )
+        return table.rename_axis(index=y, columns=x)
 
     def _column(self, metric: str) -> Any:
         known = ("low", "high", *METRICS)
@@ -227,7 +247,7 @@ def run_task(task: SweepTask) -> dict[str, Any]:
     )
     low, high = result.band
     return {
-        **task.parameters,
+        **{column_of(name): value for name, value in task.parameters.items()},
         "recording": result.recording,
         "symbol": task.symbol,
         "start_us": result.start_us,

@@ -13,7 +13,7 @@ from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.bots.terms import PaperTerms
 from orderfox_nb.errors import BadValue
 from orderfox_nb.market.backtest.running import Source, opened_source, run_backtest, symbol_of
-from orderfox_nb.market.backtest.sweeping import combinations, run_sweep
+from orderfox_nb.market.backtest.sweeping import column_of, combinations, run_sweep
 from orderfox_nb.market.recorded import RecordedMarket
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def walk_forward(
                 "train_start": pd.Timestamp(train.recording.start_us, unit="us", tz="UTC"),
                 "test_start": pd.Timestamp(test.recording.start_us, unit="us", tz="UTC"),
                 "test_end": pd.Timestamp(test.recording.end_us, unit="us", tz="UTC"),
-                **chosen,
-                "train": _largest(found.df[metric]),
+                **{column_of(name): value for name, value in chosen.items()},
+                "train": _largest(found.df[metric].where(found.df["error"] == "")),
                 "test": figures[metric] if metric in figures else getattr(tried.runs[0].metrics, metric),
                 "profit": tried.runs[0].metrics.profit,
             }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Final, Protocol, TypeAlias
 
+from orderfox_nb.bots.gate import stream_name
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.core.events import Channel, Event, Status, Topic, is_restart
 from orderfox_nb.core.instrument import Instrument
@@ -21,7 +22,8 @@ from orderfox_nb.feeds.retry import backoff, is_transient
 from orderfox_nb.market.backtest.running import event_of, topics_of
 from orderfox_nb.recording.recording import Recording
 
-SeenEvents: TypeAlias = list[tuple[Channel, Event]]
+SeenEvents: TypeAlias = list[tuple[str, Event]]
+"""Events with the names of their streams, see ``stream_name``."""
 
 MAX_BATCHES: Final = 64
 """Batches that may wait for a run; then its readers wait, and at their own bound they get a gap and fresh data."""
@@ -38,6 +40,8 @@ class PaperInlet(Protocol):
     instrument: Instrument
     origin: Origin
     channels: set[Channel]
+    streams: set[str]
+    """What the events contain, by ``stream_name``."""
     start_us: int
     """The strategy acts from this time on."""
     ended: str
@@ -67,6 +71,7 @@ class DeskInlet:
         self.origin = desk.origin
         self.topics = _topics(desk, strategy, instrument.symbol)
         self.channels: set[Channel] = {topic.channel for topic in self.topics}
+        self.streams = {stream_name(topic) for topic in self.topics}
         # A whole second, so that a recording of the same time can begin with the same event.
         self.start_us = (desk.now_us() // _SECOND_US + 1) * _SECOND_US
         self.ended = ""
@@ -75,8 +80,8 @@ class DeskInlet:
         self._waiting: queue.Queue[SeenEvents] = queue.Queue(MAX_BATCHES)
         self._room = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._finished: set[Channel] = set()
-        """Channels of a recording that have ended."""
+        self._finished: set[str] = set()
+        """Streams of a recording that have ended."""
         self._closed = False
 
     def batches(self) -> Iterator[SeenEvents]:
@@ -135,7 +140,7 @@ class DeskInlet:
     def _over(self, batch: SeenEvents) -> bool:
         """Return whether a recording that is played has ended in every topic."""
         self._finished.update(name for name, event in batch if isinstance(event, Status) and event.reason == ENDS_HERE)
-        if self._finished < self.channels:
+        if self._finished < self.streams:
             return False
         self.ended = ENDS_HERE
         return True
@@ -175,6 +180,7 @@ class RecordingInlet:
         self.origin = recording.origin
         self._topics = topics_of(strategy, recording, symbol)
         self.channels: set[Channel] = {topic.channel for topic in self._topics}
+        self.streams = {stream_name(topic) for topic in self._topics}
         self._part = recording.select(symbols={topic.symbol for topic in self._topics}, channels=self.channels)
         # A part opens with the state of its start, which is older.
         first_us = self._part.start_us if self._part.start_us > recording.files.head.created_us else 0
@@ -189,7 +195,7 @@ class RecordingInlet:
                 return
             own = event_of(event, self.instrument.symbol) if topic in self._topics else None
             if own is not None:
-                batch.append((topic.channel, own))
+                batch.append((stream_name(topic), own))
             if len(batch) >= _BATCH:
                 yield batch
                 batch = []

@@ -248,7 +248,7 @@ class PaperRun:
                 inlet.instrument,
                 terms=self.terms,
                 queue=model,
-                channels=inlet.channels,
+                channels=inlet.streams,
                 start_us=inlet.start_us,
             )
             for model in self._models

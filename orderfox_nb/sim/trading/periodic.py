@@ -57,6 +57,8 @@ class PeriodicChecks:
             notional = position.notional(trading.listing(symbol), Decimal(f"{rows[0].mark:.8f}"))
             amount = (-notional * Decimal(f"{rows[0].rate:.8f}")).quantize(_CENT_OF_A_MICRO, ROUND_HALF_EVEN)
             trading.add_income(account, trading.income("FUNDING_FEE", symbol, amount, time_us))
+            if position.isolated:
+                position.isolated_wallet += amount
             trading.publish(AccountEvent(account.key, "FUNDING_FEE", time_us, amount, (symbol,)))
 
     def _liquidate(self, account: TradingAccount) -> None:
@@ -75,6 +77,8 @@ class PeriodicChecks:
         for order in account.orders_of(symbol):
             trading.cancel(order)
         lots, time_us = account.position(symbol).lots, market.client_us
+        # An isolated position risks what is set aside for it, and nothing else of the account.
+        spared = account.cross_wallet if account.position(symbol).isolated else _ZERO
         try:
             order = trading.submit(
                 account,
@@ -94,7 +98,8 @@ class PeriodicChecks:
         unit = market.listing.tick_size * market.listing.lot_size
         fee = (order.quote * unit * LIQUIDATION_FEE).quantize(_CENT_OF_A_MICRO, ROUND_HALF_EVEN)
         # The insurance fund takes the fee, as far as there is anything left, and pays what is lost beyond the balance.
-        amount = -min(fee, account.cross_wallet) if account.cross_wallet > 0 else -account.cross_wallet
+        left = account.cross_wallet - spared
+        amount = -min(fee, left) if left > 0 else -left
         if amount:
             trading.add_income(account, trading.income("INSURANCE_CLEAR", symbol, amount, time_us))
             trading.publish(AccountEvent(account.key, "INSURANCE_CLEAR", time_us, amount, (symbol,)))

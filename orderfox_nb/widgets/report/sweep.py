@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from ipywidgets import Layout
@@ -14,6 +14,9 @@ from orderfox_nb.widgets.chart.charts import import_bqplot
 from orderfox_nb.widgets.still.svg import colours_of
 
 bqplot = import_bqplot()
+
+_MAX_LABELS: Final = 150
+"""Cells that show their figure as well."""
 
 
 class SweepReport(SweepResult, kw_only=True):
@@ -52,7 +55,10 @@ class SweepReport(SweepResult, kw_only=True):
             ),
         }
         mark = bqplot.GridHeatMap(
-            color=np.nan_to_num(values),
+            # NaN has no colour of the scale: a cell without a figure is neither 0 nor a loss.
+            color=values,
+            display_format=".3~g" if values.size <= _MAX_LABELS else None,
+            font_style={"fill": colours.text, "font-size": "11px"},
             column=[str(one) for one in table.columns],
             row=[str(one) for one in table.index],
             scales=scales,
