@@ -7,6 +7,7 @@ view of the folds; a delta and a full frame are pure functions of views, encoded
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from orderfox_nb.clock import Clock
+from orderfox_nb.clock import Clock, in_time
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.fanout import Fanout
@@ -35,6 +36,8 @@ INTERVAL_US: Final = 100_000
 _LATE_US: Final = 20_000
 _GRID_US: Final = 20_000
 """Keys that wait for their next frame are due at the multiples of this, so that many are passed on together."""
+MOVE_S: Final = 5.0
+"""How long frames wait for a replay that was moved; after that they show what there is."""
 
 
 class Recipe(Protocol):
@@ -87,6 +90,8 @@ class _ComputedFrame:
     ) -> None:
         self.sequence = stream.sequence
         self.view = view
+        self.moving = stream.moving
+        """Whether it was computed in the middle of a move, which took too long."""
         self._stream = stream
         self._recipe = recipe
         self._stamp = stamp
@@ -162,7 +167,14 @@ class FrameStream:
         computed_frame = self.computed_frame
         if computed_frame is None or computed_frame.sequence == held:
             return None
+        if self.moving and not computed_frame.moving:
+            return None  # it is of the time before the move
         return computed_frame.frame(held)
+
+    @property
+    def moving(self) -> bool:
+        """Whether a replay moves to another time now."""
+        return self._hub.moving
 
     async def leave(self, reader: FrameReader) -> None:
         """Remove a reader; the last one ends the work."""
@@ -229,6 +241,10 @@ class FrameStream:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if self.moving:
+                await self._settled()
+                # The next frame is a full one: what readers hold is of another time.
+                version, self.computed_frame, due_us = None, None, 0
             if states and states[0] is not None and states[0].error is not None:
                 raise states[0].error
             if (now_by := _instruments(states)) != counted_by:
@@ -249,6 +265,11 @@ class FrameStream:
             late_us = now_us - due_us
             due_us = _on_grid(due_us if late_us < _LATE_US else now_us) + INTERVAL_US
             await self._clock.sleep((due_us - now_us) / 1e6)
+
+    async def _settled(self) -> None:
+        """Wait until a replay that was moved shows its new time, so that no frame is of two times or of a part."""
+        with contextlib.suppress(TimeoutError):
+            await in_time(self._clock, MOVE_S, self._hub.settled())
 
     def _compute(self, recipe: Recipe) -> None:
         self.sequence += 1

@@ -28,7 +28,7 @@ from orderfox_nb.desk.studies import State, Studies
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.desk.upstream import Upstreams
 from orderfox_nb.errors import BadValue, EventError
-from orderfox_nb.feeds.base import Auditable, Feed, Listing, ReportsRelisting
+from orderfox_nb.feeds.base import Auditable, Feed, Listing, Movable, ReportsRelisting
 from orderfox_nb.feeds.past import Past
 
 _log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Hub:
         closed: Callable[[TopicState], None] = lambda _state: None,
     ) -> None:
         self._feed = feed
+        self._movable = feed if isinstance(feed, Movable) else None
         self._linger_s = linger_s
         self._clock = clock or SystemClock()
         self._relisting = Relisting(
@@ -106,6 +107,16 @@ class Hub:
         # A recording has no future: played as fast as it is read, it runs ahead of what its clock was asked last.
         now_us, newest_us = self._feed.now_us(), self._upstreams.newest_us
         return newest_us if newest_us > now_us and self._feed.origin.recorded else now_us
+
+    @property
+    def moving(self) -> bool:
+        """Whether a replay was moved to another time and some folds are still of the one before."""
+        return self._movable is not None and self._movable.moving
+
+    async def settled(self) -> None:
+        """Wait until every fold is of one time."""
+        if self._movable is not None:
+            await self._movable.settled()
 
     @property
     def topics(self) -> Sequence[TopicState]:

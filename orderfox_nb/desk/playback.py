@@ -130,6 +130,7 @@ class Playback:
 
     async def seek(self, time_us: int) -> None:
         """Move to a time of this recording."""
+        self.feed.playhead.extend(self.feed.files.end_us)
         self.feed.playhead.seek(time_us)
 
     async def step(self, by: int) -> None:

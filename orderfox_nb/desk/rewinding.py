@@ -142,9 +142,12 @@ class Rewinding:
             time_us = live.now_us() - BACK_US if time_us is None else time_us
             await self._enter(live, time_us, speed=speed or 1.0, playing=playing is not False)
             return
-        await rewind.refresh()
         await rewind.drive(speed=speed, playing=playing)
         if time_us is not None:
+            span = rewind.span_us
+            if span is None or time_us > span[1]:
+                # Later than what was recorded when the page was told last: there is more by now.
+                await rewind.refresh()
             await self._seek(rewind, time_us)
 
     async def _skip(self, rewind: Playback, to: Target, *, back: bool) -> None:

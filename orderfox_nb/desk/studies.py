@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from orderfox_nb.analytics.studies import Study, check_study
@@ -33,13 +34,31 @@ class StudyState(Watched[JoinedQuality]):
     def __init__(self, topic: Topic, study: Study, inputs: Sequence[TopicState]) -> None:
         self.study = study
         self.inputs = tuple(inputs)
-        self._beside: dict[Topic, TopicState] = {}
+        self._beside: dict[Topic, tuple[TopicState, Callable[[Event], None]]] = {}
+        """With what each is tapped by."""
+        self._restarted: set[Topic] = set()
+        """What has restarted since the fold was made: it is made again before it is read."""
         instrument, quality = inputs[0].instrument, JoinedQuality([state.quality for state in inputs])
         super().__init__(topic, instrument, self._folded(topic.interval), quality)
         for state in inputs:
             state.tap(self._apply)
             state.watch(self._follow)
         self._follow()
+
+    @property
+    def fold(self) -> Fold[Any]:  # pyright: ignore[reportIncompatibleVariableOverride] - read as the attribute it is
+        """The fold; after a restart it is made for its next reader, since the inputs restart one after the other."""
+        if self._restarted:
+            try:
+                self._made = self._folded(self.topic.interval)
+            except Exception as error:  # noqa: BLE001 - as in _apply
+                self._fail(error)
+            self._restarted.clear()
+        return self._made
+
+    @fold.setter
+    def fold(self, fold: Fold[Any]) -> None:
+        self._made = fold
 
     @property
     def whole(self) -> bool:
@@ -58,23 +77,27 @@ class StudyState(Watched[JoinedQuality]):
     def join(self, state: TopicState) -> None:
         """Read a topic beside the inputs, if it is one of the study's and as long as it is open."""
         if state.topic in self.study.topics(self.topic, self.study.beside):
-            self._beside[state.topic] = state
+            tap = partial(self._apply_beside, state.topic)
+            self._beside[state.topic] = state, tap
             for numbered in state.prelude():
-                self._apply_beside(numbered.event)
-            state.tap(self._apply_beside)
+                tap(numbered.event)
+            state.tap(tap)
 
     def close(self) -> None:
         """Read the topics no more."""
         for state in self.inputs:
             state.untap(self._apply)
             state.unwatch(self._follow)
-        for state in self._beside.values():
-            state.untap(self._apply_beside)
+        for state, tap in self._beside.values():
+            state.untap(tap)
 
     def _folded(self, interval: str) -> Fold[Any]:
-        """Return a new fold with what the inputs know."""
+        """Return a new fold with what is known of the topics."""
         fold = self.study.fold(self.inputs[0].instrument, interval)
-        for state in self.inputs:
+        # What has not restarted yet is of the time before; the rest would have been folded beside whole inputs by now.
+        is_whole = all(state.whole for state in self.inputs)
+        beside = [state for state, _ in self._beside.values() if is_whole and state.topic in self._restarted]
+        for state in (*self.inputs, *beside):
             for numbered in state.prelude():
                 fold.apply(numbered.event)
         return fold
@@ -91,18 +114,23 @@ class StudyState(Watched[JoinedQuality]):
             if is_restart(event):
                 # What the other inputs know is folded again, until they restart as well.
                 self.instrument = self.inputs[0].instrument
-                self.fold = self._folded(self.topic.interval)
+                self._restarted.add(self.topic)
                 self.restarts += 1
-            elif self.error is None:
-                self.fold.apply(event)
+            elif self.error is None and not self._restarted:
+                self._made.apply(event)
         except Exception as error:  # noqa: BLE001 - a bug in one study must not end the topic that it reads
-            _log.exception("the study %s failed", self.topic)
-            self.error, self.ended = error, True
+            self._fail(error)
         self.revision += 1
 
-    def _apply_beside(self, event: Event) -> None:
+    def _fail(self, error: Exception) -> None:
+        _log.error("the study %s failed", self.topic, exc_info=error)
+        self.error, self.ended = error, True
+
+    def _apply_beside(self, topic: Topic, event: Event) -> None:
+        if is_restart(event):
+            self._restarted.add(topic)
         # An event beside a hole would be folded before those that fill it.
-        if is_restart(event) or (self.last_us and self.whole and self.quality.state not in _MISSING):
+        if self._restarted or (self.last_us and self.whole and self.quality.state not in _MISSING):
             self._apply(event)
             self.signal()
 

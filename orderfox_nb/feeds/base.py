@@ -144,6 +144,20 @@ class Auditable(Protocol):
 
 
 @runtime_checkable
+class Movable(Protocol):
+    """A feed whose time can be moved: each stream then begins again, with the state of the new time."""
+
+    @property
+    def moving(self) -> bool:
+        """Whether the time was moved, and the state of the new one has not come out of every stream yet."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until it has."""
+        ...
+
+
+@runtime_checkable
 class SeveralVenues(Protocol):
     """A feed of a server, which knows only once it has asked which venues that serves; it reads the first one."""
 

@@ -37,17 +37,26 @@ _STEP_S: Final = 2.0
 """How long the next event is looked for."""
 
 
+class _Settled(NamedTuple):
+    """Stands behind the state of a time."""
+
+    moves: int
+    """Of the playhead, as it was there."""
+
+
 class _ReplayStream:
     """One topic that is being read."""
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
-        self.queue: asyncio.Queue[Event | Exception] = asyncio.Queue(_QUEUED)
+        self.queue: asyncio.Queue[Event | Exception | _Settled] = asyncio.Queue(_QUEUED)
         self.started = False
         """Whether it has the state of the present run."""
         self.read = False
         """Whether it had the state of any."""
         self.left = False
+        self.moves = -1
+        """Of the playhead, when the state was there whose last event was read."""
 
     def discard(self) -> None:
         """Take back what was not read yet, and begin again."""
@@ -103,6 +112,9 @@ class RecordedFeed:
         self._streams: list[_ReplayStream] = []
         self._task: asyncio.Task[None] | None = None
         self._played = 0
+        self._shown = 0
+        """How often the playhead had been moved when every stream had the state of its time."""
+        self._settled = asyncio.Event()
 
     @property
     def venue(self) -> str:
@@ -124,6 +136,15 @@ class RecordedFeed:
         """Return the time of the playhead."""
         return self.playhead.now_us
 
+    @property
+    def moving(self) -> bool:
+        return self.playhead.moves != self._shown and bool(self._streams)
+
+    async def settled(self) -> None:
+        while self.moving:
+            self._settled.clear()
+            await self._settled.wait()
+
     async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
         if topic.venue != self.venue:
             raise BadValue("venue", topic.venue, self.venue)
@@ -137,10 +158,15 @@ class RecordedFeed:
             self._task = asyncio.create_task(self._run(), name="replay")
         try:
             while not isinstance(event := await stream.queue.get(), Exception):
-                yield event
+                if isinstance(event, _Settled):
+                    stream.moves = event.moves
+                    self._check_settled()
+                else:
+                    yield event
             raise event
         finally:
             self._streams.remove(stream)
+            self._check_settled()
             stream.left = True
             # A replay that waits for this reader goes on.
             stream.discard()
@@ -187,6 +213,12 @@ class RecordedFeed:
         now_us, seq = self.playhead.position
         place = await asyncio.to_thread(event_before, self.files, indexes, now_us, seq, -by)
         self.playhead.seek(place.stamp_us, place.seq)
+
+    def _check_settled(self) -> None:
+        moves = self.playhead.moves
+        if all(stream.moves == moves for stream in self._streams):
+            self._shown = moves
+            self._settled.set()
 
     def _check_symbol(self, symbol: str) -> None:
         if symbol == WHOLE_MARKET or symbol in self._listed:
@@ -323,6 +355,7 @@ class RecordedFeed:
                     run.continuity.known(index, stream.topic, open_now=state.open)
             for event in _opening(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read):
                 await stream.queue.put(event)
+            await stream.queue.put(_Settled(run.moves))
             stream.read = True
 
     def _has_moved(self, run: _Run) -> bool:

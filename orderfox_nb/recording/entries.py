@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import count, groupby
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -14,6 +14,8 @@ from orderfox_nb.recording.journal import TopicRow
 
 Kind = Literal["event", "opened", "closed", "keyframe", "state", "lost"]
 _KINDS: Final[dict[bytes, Kind]] = {b"O": "opened", b"X": "closed", b"K": "keyframe"}
+_OTHERS: Final = tuple(code.encode() for code in "AHKOPTX")
+"""The kinds of lines that are no events."""
 new_tuple: Final[Any] = cast("Any", tuple).__new__
 """Makes a named tuple in a third of the time."""
 _decode_events = msgspec.json.Decoder(list[tuple[int, int, int, Event]]).decode
@@ -42,7 +44,7 @@ class Alive(NamedTuple):
 
 
 class Events(NamedTuple):
-    """The events of a block that has nothing else but its end."""
+    """Events of a block that follow each other, with nothing else among them."""
 
     rows: Mapping[int, TopicRow]
     """By index, as they are now."""
@@ -78,7 +80,7 @@ def entries(
 
     ``indexes`` may change while the entries are read: each line is looked up when its turn comes. So may the recording
     grow: a block that was found before the end of the one before it is read too. ``begins`` has for some indexes the
-    block before which nothing of them is read.
+    block before which nothing of them is read; ``indexes`` is then a frozenset of them.
     """
     for found in batches(files, first, last, indexes=indexes, begins=begins):
         if not isinstance(found, Events):
@@ -98,9 +100,10 @@ def batches(
     indexes: Container[int] | None = None,
     begins: Mapping[int, int] | None = None,
 ) -> Iterator[Events | JournalRecord | Alive]:
-    """Read blocks as ``entries`` does, with the events of a block together where all of its topics are read.
+    """Read blocks as ``entries`` does, with the events of a block together where it is known which of them are read.
 
-    That is nearly every block of a replay of everything, and takes two thirds of the time.
+    That is so for all topics, and for a frozenset of ``indexes``, which cannot change. Blocks that have something else
+    beside events are read line by line, which takes several times as long.
     """
     reading = _BlockReader(files, indexes, begins)
     for number in count(first):
@@ -116,6 +119,8 @@ class _BlockReader:
         self._files = files
         self._indexes = indexes
         self._begins = begins or {}
+        self._prefixes: tuple[int, tuple[bytes, ...]] = (-1, ())
+        """How many of ``indexes`` are read by now, and what lines begin with that must not be passed over."""
         self._rows = {index: declared.row for index, declared in files.declared.items()}
         self._open: set[int] = set()
         self._seq = self._stamp_us = 0
@@ -134,31 +139,55 @@ class _BlockReader:
         if problem:
             time_us = self._stamp_us or head.stamp_us
             yield from (_lost(self._rows[index], self._seq, time_us, problem) for index in sorted(self._open))
-        if (events := self._together(lines)) is not None:
-            yield events
-            lines = lines[-1:]
-        for line in lines:
-            code = line[:1]
-            if code == b"T":
-                row = decode_row(line[1:])
-                self._rows[row.index] = row
-            elif code == b"A":
-                self._seq, self._stamp_us = map(int, line[1:].split(b" "))
-                yield Alive(number, self._seq, self._stamp_us)
-            elif code != b"H" and (record := self._record(code, line, number)) is not None:
-                yield record
+        read_together, lines = self._chosen(lines, number)
+        if not read_together:
+            runs: Iterable[tuple[bool, Iterable[bytes]]] = [(False, lines)]
+        elif head.declares or head.keys:
+            runs = groupby(lines, key=_is_event)
+        else:
+            runs = [(True, lines[:-1]), (False, lines[-1:])]
+        for are_events, run in runs:
+            if are_events and (events := self._together(run := list(run))) is not None:
+                yield events
+                continue
+            for line in run:
+                if (found := self._line(line, number)) is not None:
+                    yield found
+
+    def _chosen(self, lines: Sequence[bytes], number: int) -> tuple[bool, Sequence[bytes]]:
+        """Return whether it is known by now which events of a block are read, and its lines without the others."""
+        indexes, begins = self._indexes, self._begins
+        if not begins and (indexes is None or all(index in indexes for index in self._rows)):
+            return True, lines
+        if not isinstance(indexes, frozenset):
+            return False, lines
+        chosen = [index for index in cast("frozenset[int]", indexes) if begins.get(index, 0) <= number]
+        if self._prefixes[0] != len(chosen):
+            self._prefixes = len(chosen), (*(b"E%d " % index for index in chosen), *_OTHERS)
+        prefixes = self._prefixes[1]
+        return True, [line for line in lines if line.startswith(prefixes)]
 
     def _together(self, lines: Sequence[bytes]) -> Events | None:
-        """Return the events of a block of which everything is read and that has nothing else."""
-        indexes, rows = self._indexes, self._rows
-        if self._begins or not (indexes is None or all(index in indexes for index in rows)):
-            return None
+        """Return the events of lines, None where these have something else: then they are read one by one."""
         events = _events_of(lines)
-        if not events or not (found := {index for index, *_ in events}) <= rows.keys():
+        if events is None or not (found := {index for index, *_ in events}) <= self._rows.keys():
             return None
-        self._open |= found
-        _, self._seq, self._stamp_us, _ = events[-1]
-        return Events(rows, events)
+        if events:
+            self._open |= found
+            _, self._seq, self._stamp_us, _ = events[-1]
+        return Events(self._rows, events)
+
+    def _line(self, line: bytes, number: int) -> JournalRecord | Alive | None:
+        code = line[:1]
+        if code == b"T":
+            row = decode_row(line[1:])
+            self._rows[row.index] = row
+        elif code == b"A":
+            self._seq, self._stamp_us = map(int, line[1:].split(b" "))
+            return Alive(number, self._seq, self._stamp_us)
+        elif code != b"H":
+            return self._record(code, line, number)
+        return None
 
     def _record(self, code: bytes, line: bytes, number: int) -> JournalRecord | None:
         """Return what a line says of its topic, None where that is not read."""
@@ -188,21 +217,22 @@ class _BlockReader:
         return JournalRecord(_KINDS[code], row, self._seq, self._stamp_us, None)
 
 
-def _events_of(lines: Sequence[bytes]) -> Sequence[tuple[int, int, int, Event]]:
-    """Return the events of a block as index, ``seq``, stamp and event, decoded at once.
+def _is_event(line: bytes) -> bool:
+    return line.startswith(b"E")
+
+
+def _events_of(lines: Sequence[bytes]) -> Sequence[tuple[int, int, int, Event]] | None:
+    """Return events as index, ``seq``, stamp and event, decoded at once.
 
     Returns:
-        Nothing where the block has lines of other kinds as well, or one that cannot be decoded: lines are then read one
-        by one.
+        None where one of the lines is of another kind, or cannot be decoded.
     """
-    if not (lines and lines[0].startswith(b"E") and lines[-1].startswith(b"A")):
-        return ()
     # The other kinds have fewer fields: they are no event here either.
-    text = b"],[".join([line[1:].replace(b" ", b",", 3) for line in lines[:-1]])
+    text = b"],[".join([line[1:].replace(b" ", b",", 3) for line in lines])
     try:
-        return _decode_events(b"[[" + text + b"]]")
+        return _decode_events(b"[[" + text + b"]]") if lines else ()
     except msgspec.DecodeError:
-        return ()
+        return None
 
 
 def _lost(row: TopicRow, seq: int, time_us: int, reason: str) -> JournalRecord:

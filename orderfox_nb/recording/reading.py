@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb.core.channels import fold_for
-from orderfox_nb.core.events import Event, Gap, Status, Topic, is_restart
+from orderfox_nb.core.events import Event, Gap, Status, Topic
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import EventError
-from orderfox_nb.recording.entries import Alive, JournalRecord, entries
+from orderfox_nb.recording.entries import Alive, Events, JournalRecord, batches
 from orderfox_nb.recording.files import RecordingFiles
 
 _UNREAD: Final = "not recorded: nobody read it"
@@ -40,16 +40,16 @@ class StateAt(msgspec.Struct):
 
     def apply(self, event: Event, seq: int, instrument: Instrument) -> None:
         """Apply an event; one that cannot follow is a gap, as it was when it was recorded."""
-        if isinstance(event, Gap) and event.relisted:
+        if type(event) is Gap and event.relisted:
             self.fold, self.instrument = fold_for(self.topic, instrument), instrument
         try:
             self.fold.apply(event)
         except EventError as error:
             self.fold.apply(Gap(symbol=self.topic.symbol, time_us=event.time_us, reason=str(error)))
         self.seq = seq
-        if is_restart(event):
-            self.whole = False
-        elif isinstance(event, Status):
+        if type(event) is Gap:
+            self.whole = self.whole and not event.restart
+        elif type(event) is Status:
             if event.state in {"connecting", "live", "down"}:
                 self.status = event
             self.whole = self.whole or event.ends_prelude
@@ -151,11 +151,16 @@ def states_at(
             begins[found[-1]] = files.keyframe(found[-1], last)
     states: dict[int, StateAt] = {}
     first = min(begins.values(), default=0)
-    for record in entries(files, first, last, indexes=begins, begins=begins) if begins else ():
-        if isinstance(record, Alive):
+    for record in batches(files, first, last, indexes=frozenset(begins), begins=begins) if begins else ():
+        if type(record) is Alive:
             if given_up is not None and given_up():
                 return {}
             continue
+        if type(record) is Events:
+            if not _apply_events(states, record, stamp_us, seq):
+                break
+            continue
+        assert isinstance(record, JournalRecord)
         if record.stamp_us > stamp_us or (seq is not None and record.seq > seq):
             break
         event, instrument, index = record.event, record.row.instrument, record.row.index
@@ -168,3 +173,13 @@ def states_at(
         elif event is not None:
             state.apply(event, record.seq, instrument)
     return {state.topic: state for state in states.values()}
+
+
+def _apply_events(states: Mapping[int, StateAt], found: Events, stamp_us: int, seq: int | None) -> bool:
+    """Apply the events of a block; return False where the moment lies among them."""
+    for index, at, event_us, event in found.events:
+        if event_us > stamp_us or (seq is not None and at > seq):
+            return False
+        if (state := states.get(index)) is not None:
+            state.apply(event, at, found.rows[index].instrument)
+    return True

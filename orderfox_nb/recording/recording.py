@@ -254,7 +254,7 @@ class Recording:
     def _events(self) -> Iterator[RecordedEvent]:
         first = self.files.block_at(self.start_us)
         last = self.files.block_at(self.end_us)
-        indexes = {index for index, (row, _) in self.files.declared.items() if self._has(row.topic)}
+        indexes = frozenset(index for index, (row, _) in self.files.declared.items() if self._has(row.topic))
         continuity = Continuity(index for index in indexes if self.files.declared[index].block >= first)
         start_us, end_us = self.start_us, self.end_us
         for found in batches(self.files, first, last, indexes=indexes):

@@ -41,6 +41,7 @@ class RewoundPage:
         self.trades: list[int] = []
         """Numbers of the trades that the page shows, as its frames have them."""
         self.events: list[dict[str, Any]] = []
+        self.frames: list[dict[str, Any]] = []
         self.running = asyncio.create_task(self.session.run(greet=True))
 
     async def send(self, texts: Sequence[bytes]) -> None:
@@ -53,6 +54,7 @@ class RewoundPage:
             if kind == "event":
                 self.events.append(message["event"])
             if kind == "frame":
+                self.frames.append(message)
                 new = message["trades"][0]
                 self.trades = new if message["base"] is None else [*self.trades, *new]
 
@@ -151,6 +153,23 @@ async def test_a_page_in_the_past_sees_that_time_alone_and_returns_at_once(tmp_p
         assert page.last["frame"]["time"] >= rig.ms(33)
         assert page.last["status"]["origin"]["recorded"] is False
         assert rig.feed.opened == {TRADES: 1}, "the venue was asked again"
+
+
+async def test_a_move_sends_a_whole_frame_of_its_time_and_nothing_before(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rig:
+        page = await trading(rig, 30)
+        await page.say(type="rewind", time=rig.ms(10.5), playing=False)
+        await rig.until(lambda: page.trades[-1:] == [10])
+        for second in (12, 20, 5, 25):
+            # What changes beside must not send what is there still with the new time.
+            page.frames.clear()
+            await page.say(type="rewind", time=rig.ms(second + 0.5), playing=False)
+            await page.say(type="resume", key=KEY)
+            await rig.until(lambda: bool(page.frames))
+            frame = page.frames[0]
+            assert (frame["time"], frame["base"]) == (rig.ms(second + 0.5), None)
+            assert frame["trades"][0] == list(range(second + 1))
+            assert frame["quality"]["state"] == "live"
 
 
 async def test_the_recording_goes_on_while_the_only_page_is_in_the_past(tmp_path: Path) -> None:

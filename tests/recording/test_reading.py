@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orderfox_nb.core.channels import fold_for
 from orderfox_nb.core.events import Gap, Topic
 from orderfox_nb.errors import BadValue, RecordingError
+from orderfox_nb.recording.entries import JournalRecord, entries
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.journal import encode_block
 from orderfox_nb.recording.recording import RecordedEvent, open_recording
@@ -43,6 +44,16 @@ def test_events_are_the_same_one_topic_at_a_time(folder: Path):
     book, trades = (list(whole.select(channels=[channel]).events()) for channel in ("book", "trades"))
     assert sorted([*book, *trades], key=lambda event: event.seq) == list(whole.events())
     assert len(book) > 5 * SECONDS < len(trades)
+
+
+@pytest.mark.parametrize("chosen", [{0}, {1}])
+def test_blocks_are_read_alike_whether_their_topics_may_change_or_not(folder: Path, chosen: set[int]):
+    files = RecordingFiles(folder)
+    # Another stretch that is read from the middle, where a keyframe stands among the events.
+    for first, last in ((0, None), (15, 45)):
+        by_line = list(entries(files, first, last, indexes=chosen))
+        assert by_line == list(entries(files, first, last, indexes=frozenset(chosen)))
+        assert {"event", "keyframe", "state"} <= {one.kind for one in by_line if isinstance(one, JournalRecord)}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
