@@ -52,7 +52,7 @@ def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, A
         "notional": found.price * found.size,
     }
     # The columns are nobody else's: pandas takes them as they are, and does not gather the floats in one block.
-    frame = pd.DataFrame(columns, index=times_index(found.time_us), copy=False)
+    frame = pd.DataFrame(columns, index=times_index(found.time_us, copy=False), copy=False)
     _describe(frame, attributes)
     return frame
 
@@ -254,11 +254,12 @@ def _by_time(columns: dict[str, Any], times_us: Any, attributes: dict[str, Any])
     return frame
 
 
-def times_index(times_us: Any) -> Any:
-    """Return microseconds as an index in UTC, which takes an array of whole numbers without copying it."""
+def times_index(times_us: Any, *, copy: bool = True) -> Any:
+    """Return microseconds as an index in UTC; without a copy it takes over an array of whole numbers."""
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
-    return pd.DatetimeIndex(np.asarray(times_us, np.int64), dtype=pd.DatetimeTZDtype("us", "UTC"), name="time")
+    kind = pd.DatetimeTZDtype("us", "UTC")
+    return pd.DatetimeIndex(np.asarray(times_us, np.int64), dtype=kind, name="time", copy=copy)
 
 
 class Moments(dict[str, Any]):
