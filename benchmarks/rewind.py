@@ -79,18 +79,15 @@ SPAN = """() => {
 }"""
 
 
-async def record(url: str, minutes: float) -> None:
-    """Read what a dashboard reads, so that it is recorded."""
+async def record(url: str) -> None:
+    """Read what a dashboard reads until cancelled, so that it is recorded without a hole."""
     async with connect(f"{url.replace('http', 'ws', 1)}api/v1/ws/live", max_size=None) as socket:
         for key in KEYS:
             await socket.send(json.dumps({"type": "subscribe", "key": f"sim/BTCUSDT/{key}"}))
-        async with asyncio.timeout(minutes * 60 + 60):
-            loop = asyncio.get_running_loop()
-            until = loop.time() + minutes * 60
-            while loop.time() < until:
-                message = json.loads(await socket.recv())
-                if message["type"] in {"error", "gone"}:
-                    raise RuntimeError(message["message"])
+        async for text in socket:
+            message = json.loads(text)
+            if message["type"] in {"error", "gone"}:
+                raise RuntimeError(message["message"])
 
 
 async def finished(page: Page) -> dict[str, float]:
@@ -155,6 +152,20 @@ async def measure(url: str, turns: int, minutes: float) -> tuple[list[dict[str, 
     return moves, floors
 
 
+async def recorded_and_measured(
+    url: str, turns: int, minutes: float
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    recording = asyncio.create_task(record(url))
+    try:
+        await asyncio.wait({recording}, timeout=minutes * 60)
+        if recording.done():
+            recording.result()
+        return await measure(url, turns, minutes)
+    finally:
+        recording.cancel()
+        await asyncio.wait({recording})
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
@@ -167,8 +178,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"# {TITLE}\n\n{machine()}, no GPU, load {os.getloadavg()[0]:.1f} at the start", flush=True)
     with dashboard(source=SOURCE) as server:
-        asyncio.run(record(server.url, arguments.minutes))
-        moves, floors = asyncio.run(measure(server.url, arguments.turns, arguments.minutes))
+        moves, floors = asyncio.run(recorded_and_measured(server.url, arguments.turns, arguments.minutes))
     rows: list[list[object]] = []
     for name in (*PARTS, "all three"):
         taken = [max(one.values()) if name == "all three" else one[name] for one in moves]

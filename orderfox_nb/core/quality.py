@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import (
@@ -110,6 +113,22 @@ class QualityTracker:
         elif type(event) is Gap:
             self._gap(event)
         else:
+            self._data(event)
+
+    def apply_all(self, events: Sequence[Event], times_us: NDArray[np.int64]) -> None:
+        """Apply data events, none of them a ``Status`` or ``Gap``, as ``apply`` does one after the other.
+
+        Args:
+            events: In order.
+            times_us: Of each, by the exchange.
+        """
+        if len(events) > 2 and self.state is QualityState.LIVE and self._lateness is None:
+            newest_us = np.maximum(np.maximum.accumulate(times_us), self._newest_us)
+            newest = events[int(times_us.argmax())]
+            # Where no time jumps back the newest one is all that remains of them.
+            if newest.received_us and bool((times_us >= newest_us - _SKEW_US).all()):
+                events = [newest]
+        for event in events:
             self._data(event)
 
     def intervals(self) -> list[Lapse]:

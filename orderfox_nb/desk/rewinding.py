@@ -146,7 +146,7 @@ class Rewinding:
         if time_us is not None:
             span = rewind.span_us
             if span is None or time_us > span[1]:
-                # Later than what was recorded when the page was told last: there is more by now.
+                # Later than what is known to be recorded: there may be more by now.
                 await rewind.refresh()
             await self._seek(rewind, time_us)
 

@@ -44,6 +44,7 @@ from orderfox_nb.market.frames import (
 )
 from orderfox_nb.market.history import HISTORIES
 from orderfox_nb.market.recorded_ranges import RecordingRanges
+from orderfox_nb.market.recorded_trades import recorded_trades
 from orderfox_nb.recording.recording import RecordedEvent, Recording, RecordingInfo
 from orderfox_nb.recording.recording import open_recording as open_files
 from orderfox_nb.recording.saving import save
@@ -242,11 +243,14 @@ class RecordedChannel(Generic[Item]):
         Raises:
             BadValue: The channel was not recorded.
         """
+        self._check_recorded()
+        part = self._recording.select(channels=[self.topic.channel])
+        return (event.event for event in part.events() if event.topic == self.topic)
+
+    def _check_recorded(self) -> None:
         if self.topic not in self._recording.topics:
             known = ", ".join(sorted({topic.channel for topic in self._recording.topics}))
             raise BadValue("channel", self.topic.channel, f"one that is recorded: {known or 'none is'}")
-        part = self._recording.select(channels=[self.topic.channel])
-        return (event.event for event in part.events() if event.topic == self.topic)
 
     def _read(self) -> tuple[list[Item], dict[str, Any]]:
         """Return the channel's own events, oldest first, and the contents of ``df.attrs``."""
@@ -258,7 +262,7 @@ class RecordedChannel(Generic[Item]):
             quality.apply(event)
             if isinstance(event, self._kind) and (whole or _moment_us(event) >= start_us):
                 # A prelude brings again what is there already.
-                found[event.id if isinstance(event, Trade) else event] = event  # type: ignore[assignment]
+                found[event] = event  # type: ignore[assignment]
         return list(found.values()), self._attributes(quality)
 
     def _attributes(self, quality: QualityTracker) -> dict[str, Any]:
@@ -301,7 +305,9 @@ class RecordedTrades(RecordedRanged[Trade]):
     @property
     def df(self) -> pd.DataFrame:
         """Every trade of the part by time; of a whole recording also those that the venue sent for a start."""
-        return trades_frame(*self._read())
+        self._check_recorded()
+        trades, quality = recorded_trades(self._recording, self.topic)
+        return trades_frame(trades, self._attributes(quality))
 
 
 class RecordedCandles(RecordedRanged[Candle]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,10 +32,31 @@ class TradeColumns(NamedTuple):
         """Return the same in memory of its own."""
         return TradeColumns(*(column.copy() for column in self))
 
+    def since(self, start_us: int) -> TradeColumns:
+        """Return those that happened then or later."""
+        return TradeColumns(*(column[self.time_us >= start_us] for column in self))
+
 
 def trade_columns(trades: Iterable[Trade]) -> TradeColumns:
     """Return trades that are in the venue's order as columns by time."""
-    trades = sorted(trades, key=lambda trade: trade.time_us)
+    return in_order_of_receipt(sorted(trades, key=lambda trade: trade.time_us))
+
+
+def joined(parts: Sequence[TradeColumns]) -> TradeColumns:
+    """Return trades as they came as columns by time, each id once: where it came first, and as it came last."""
+    found = TradeColumns(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    ids = found.id.tolist()
+    last = dict(zip(ids, range(len(ids)), strict=True))
+    if len(last) < len(ids):
+        found = TradeColumns(*(column[list(last.values())] for column in found))
+    if (found.time_us[1:] >= found.time_us[:-1]).all():
+        return found
+    order = np.argsort(found.time_us, kind="stable")
+    return TradeColumns(*(column[order] for column in found))
+
+
+def in_order_of_receipt(trades: Sequence[Trade]) -> TradeColumns:
+    """Return trades as columns in the order in which they are given."""
     return TradeColumns(
         np.array([trade.time_us for trade in trades], np.int64),
         np.array([trade.id for trade in trades], np.object_),

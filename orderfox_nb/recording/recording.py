@@ -243,6 +243,14 @@ class Recording:
             raise BadValue("time", time, f"one from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")
         return self.between(at_us).events()
 
+    def runs(self, topic: Topic) -> Iterator[Sequence[Event]]:
+        """Return the events of one topic as ``events`` does, those together that were decoded together."""
+        part = self.select(symbols=[topic.symbol], channels=[topic.channel])
+        indexes = frozenset(self.files.indexes(topic))
+        if part.start_us > self.files.head.created_us:
+            yield [event.event for event in part._prelude() if event.topic == topic]
+        yield from part._runs(indexes)
+
     def _prelude(self) -> Iterator[RecordedEvent]:
         """Yield the state of the part's beginning."""
         states = states_at(self.files, self.topics, self.start_us - 1)
@@ -252,23 +260,39 @@ class Recording:
                     yield RecordedEvent(state.seq, self.start_us, topic, event)
 
     def _events(self) -> Iterator[RecordedEvent]:
-        first = self.files.block_at(self.start_us)
-        last = self.files.block_at(self.end_us)
-        indexes = frozenset(index for index, (row, _) in self.files.declared.items() if self._has(row.topic))
-        continuity = Continuity(index for index in indexes if self.files.declared[index].block >= first)
         start_us, end_us = self.start_us, self.end_us
-        for found in batches(self.files, first, last, indexes=indexes):
-            if type(found) is Events:
+        indexes = frozenset(index for index, (row, _) in self.files.declared.items() if self._has(row.topic))
+        for found in self._found(indexes):
+            if isinstance(found, Events):
                 topics = {index: row.topic for index, row in found.rows.items()}
                 for index, seq, stamp_us, event in found.events:
                     if start_us <= stamp_us < end_us:
                         yield new_tuple(RecordedEvent, (seq, stamp_us, topics[index], event))
+            else:
+                yield found
+
+    def _runs(self, indexes: frozenset[int]) -> Iterator[Sequence[Event]]:
+        start_us, end_us = self.start_us, self.end_us
+        for found in self._found(indexes):
+            if isinstance(found, Events):
+                yield [event for _, _, stamp_us, event in found.events if start_us <= stamp_us < end_us]
+            else:
+                yield (found.event,)
+
+    def _found(self, indexes: frozenset[int]) -> Iterator[Events | RecordedEvent]:
+        """Yield the blocks that have the part, whole, and its events that stand among something else."""
+        first = self.files.block_at(self.start_us)
+        last = self.files.block_at(self.end_us)
+        continuity = Continuity(index for index in indexes if self.files.declared[index].block >= first)
+        for found in batches(self.files, first, last, indexes=indexes):
+            if type(found) is Events:
+                yield found
             elif type(found) is JournalRecord:
-                if found.stamp_us >= end_us:
+                if found.stamp_us >= self.end_us:
                     return
                 event = continuity.event(found)
-                if event is not None and found.stamp_us >= start_us:
-                    yield new_tuple(RecordedEvent, (found.seq, found.stamp_us, found.row.topic, event))
+                if event is not None and found.stamp_us >= self.start_us:
+                    yield RecordedEvent(found.seq, found.stamp_us, found.row.topic, event)
 
     def state(self, topic: Topic, at: Moment | None = None) -> StateAt | None:
         """Return a topic's fold as it was at a moment, by default at the end of the part.

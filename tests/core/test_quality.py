@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -355,3 +356,32 @@ def test_lapses_are_bounded_and_no_live_time_is_one(steps: list[Event | int]):
     assert all(lapse.start_us <= lapse.end_us and lapse.state != "live" for lapse in quality.lapses)
     assert [lapse for lapse in quality.intervals() if lapse.end_us] == list(quality.lapses)
     assert quality.wire().state in {"syncing", "live", "stale", "gap", "skewed", "down"}
+
+
+@given(
+    st.lists(
+        st.lists(st.integers(0, 9_000), max_size=8)
+        | st.sampled_from(
+            [status("live"), status("down"), gap(5), gap(6, restart=True), status("gap"), status("live")]
+        ),
+        max_size=8,
+    )
+)
+def test_trades_applied_together_are_as_one_after_the_other(parts: list[list[int] | Status | Gap]):
+    """Times in milliseconds: some jump back by more than a clock may."""
+    one_by_one, together = (QualityTracker("trades", recorded=True) for _ in range(2))
+    for tracker in (one_by_one, together):
+        tracker.apply(status("live"))
+    for part in parts:
+        if not isinstance(part, list):
+            one_by_one.apply(part)
+            together.apply(part)
+            continue
+        trades: list[Event] = [trade(number, MONTH_US + ms * 1_000) for number, ms in enumerate(part)]
+        for event in trades:
+            one_by_one.apply(event)
+        together.apply_all(trades, np.array([event.time_us for event in trades], np.int64))
+        assert together.__dict__.keys() == one_by_one.__dict__.keys()
+        for name in ("state", "since_us", "reason", "lost", "coverage", "_newest_us", "_heard", "_connected"):
+            assert getattr(together, name) == getattr(one_by_one, name), name
+        assert together.intervals() == one_by_one.intervals()

@@ -11,6 +11,8 @@ import pytest
 
 import orderfox_nb
 from orderfox_nb.core.channels import fold_for
+from orderfox_nb.core.events import Trade
+from orderfox_nb.core.quality import QualityTracker
 from orderfox_nb.errors import BadValue, RecordingError
 from tests.desk.scripted import BTC
 from tests.recording.made import BOOK, SECOND_US, START_US, TRADES, record
@@ -41,6 +43,28 @@ def test_frames_are_those_of_the_fold_and_say_that_they_are_recorded(folder: Pat
     assert state is not None
     assert len(book) == sum(len(ticks) for ticks, _ in state.fold.view()[:2])
     assert list(book.columns) == ["side", "price", "size", "cumulative"]
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(START + timedelta(seconds=10), START + timedelta(seconds=45))])
+def test_trades_are_those_of_the_events_each_once(folder: Path, part: slice[Any]):
+    rec = orderfox_nb.open_recording(folder)[part]
+    quality = QualityTracker("trades", recorded=True, opened_us=rec.recording.start_us)
+    found: dict[str, Trade] = {}
+    for event in rec["BTCUSDT"].trades.events():
+        quality.apply(event)
+        if isinstance(event, Trade) and event.time_us >= rec.recording.start_us:
+            found[event.id] = event
+    trades = rec["BTCUSDT"].trades.df
+    expected = sorted(found.values(), key=lambda trade: trade.time_us)
+    assert len(expected) > 100
+    assert trades["id"].tolist() == [trade.id for trade in expected]
+    assert (trades.index.view("int64") == [trade.time_us for trade in expected]).all()
+    assert trades["price"].tolist() == [trade.price for trade in expected]
+    assert trades["size"].tolist() == [trade.size for trade in expected]
+    assert trades["aggressor"].tolist() == [trade.aggressor for trade in expected]
+    seen = trades.attrs["quality"]
+    assert (seen["state"], seen["since_us"], seen["reason"]) == (quality.state.value, quality.since_us, quality.reason)
+    assert [lapse["start_us"] for lapse in seen["lapses"]] == [lapse.start_us for lapse in quality.intervals()]
 
 
 def test_a_part_has_the_events_of_its_time_alone(folder: Path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orderfox_nb.core.events import Event, Gap
 from orderfox_nb.core.tape import TapeState
 from orderfox_nb.market.frames import trades_frame
-from orderfox_nb.market.trade_log import TradeLog
+from orderfox_nb.market.trade_log import TradeLog, in_order_of_receipt, joined
 from tests.desk.scripted import BTC, trade
 
 pytestmark = pytest.mark.core
@@ -58,3 +58,14 @@ def test_a_log_of_another_length_begins_with_what_is_there(numbers: list[int], b
     second.apply(trade(1_000, 1_000))
     assert ids(second)[-1] == "1000"
     assert len(second) <= behind
+
+
+def test_joined_parts_have_each_id_once_where_it_came_first_and_as_it_came_last():
+    first, second, third = (trade(1_000 * number, number) for number in (1, 2, 3))
+    corrected = msgspec.structs.replace(second, price=51_000.0)
+    found = joined([in_order_of_receipt(part) for part in ([first, second], [], [third, corrected])])
+    assert found.id.tolist() == ["1", "2", "3"]
+    assert found.price.tolist() == [50_000.0, 51_000.0, 50_000.0]
+    assert found.time_us.tolist() == [1_000, 2_000, 3_000]
+    late = joined([in_order_of_receipt([third, first])])
+    assert late.id.tolist() == ["1", "3"]
