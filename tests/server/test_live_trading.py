@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,10 +26,11 @@ from tests.server.conftest import TOKEN, Serve
 pytestmark = pytest.mark.server
 
 RIGHT = {"Authorization": f"token {TOKEN}"}
+KEY = "key-that-nobody-may-see"
 KEYS: dict[str, Any] = {
     "ORDERFOX_LIVE_TRADING": True,
-    "BINANCE_API_KEY": "alice",
-    "BINANCE_SECRET_KEY": "alice-secret",
+    "BINANCE_API_KEY": KEY,
+    "BINANCE_SECRET_KEY": f"{KEY}-secret",
 }
 
 
@@ -112,12 +115,19 @@ async def unlocked(tmp_path: Path, serve: Serve) -> AsyncIterator[Unlocked]:
         yield Unlocked(exchange, server.url, server.session)
 
 
-async def test_order_by_hand_in_live_mode_is_real(unlocked: Unlocked) -> None:
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_order_by_hand_in_live_mode_is_real(
+    unlocked: Unlocked, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     assert (await unlocked.ask("POST", "set_trading_mode", json={"mode": "live"}))[0] == 200
     order = {"symbol": "BTCUSDT", "side": "buy", "amount": 0.01}
     status, answer = await unlocked.ask("POST", "trade", json=order)
     assert (status, answer["state"]) == (200, "filled"), answer
-    account = unlocked.exchange.trading.accounts["alice"]
+    account = unlocked.exchange.trading.accounts[KEY]
     assert account.position("BTCUSDT").lots == 10
     _, page = await unlocked.ask("GET", "bots")
     ((name, live),) = [(bot["name"], bot["liveTrading"]) for bot in page["bots"]]
@@ -128,6 +138,14 @@ async def test_order_by_hand_in_live_mode_is_real(unlocked: Unlocked) -> None:
     assert (await unlocked.ask("POST", "set_trading_mode", json={"mode": "paper"}))[1]["mode"] == "paper"
     assert (await unlocked.ask("POST", "trade", json=order))[0] == 200
     assert account.position("BTCUSDT").lots == 0
+    # The keys are in no log line, answer or file of it, also where everything is logged.
+    texts = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+    texts += [str(await unlocked.ask("GET", path)) for path in ("bots", "health", "positions")]
+    assert "bots" in " ".join(texts)
+    stored = b"".join(await asyncio.to_thread(contents, tmp_path))
+    assert b"Manual BTCUSDT, live" in stored
+    assert not [text for text in texts if KEY in text]
+    assert KEY.encode() not in stored
 
 
 async def test_stopped_live_bot_has_no_order_at_the_venue(unlocked: Unlocked) -> None:
@@ -136,7 +154,7 @@ async def test_stopped_live_bot_has_no_order_at_the_venue(unlocked: Unlocked) ->
     (bid,) = (await unlocked.ask("GET", "orderbook/BTCUSDT?limit=1&rounding=0.1"))[1]["bids"]
     status, answer = await unlocked.ask("POST", "trade", json={**order, "price": round(bid["price"] * 0.97)})
     assert (status, answer["state"]) == (200, "open"), answer
-    account = unlocked.exchange.trading.accounts["alice"]
+    account = unlocked.exchange.trading.accounts[KEY]
     assert len(account.open_orders) == 1
     bot = f"bots/{answer['botId']}"
     assert (await unlocked.ask("PATCH", f"{bot}/status?is_active=false"))[0] == 200

@@ -111,7 +111,7 @@ class BotRunner:
                 self._begin(record)
         elif task is not None:
             self._reasons[record.id] = "stopped by hand"
-            await self._end([task], STOP_S)
+            await self._end([task], self._stop_s([record.id]))
 
     async def forget(self, bot_id: str) -> None:
         """End the run of a bot that was deleted."""
@@ -122,11 +122,15 @@ class BotRunner:
         """End every run; its orders stay, and it continues from them with the next server."""
         self._stopping = True
         tasks = [*self._tasks.values()]
-        live = any(run.live for run in self._runs.values())
-        await self._end(tasks, LIVE_STOP_S if live else STOP_S)
+        await self._end(tasks, self._stop_s(list(self._tasks)))
         if self._main is not None:
             self._main.cancel()
             await asyncio.wait({self._main}, timeout=STOP_S)
+
+    def _stop_s(self, bot_ids: Sequence[str]) -> float:
+        """Return how long some bots have to end."""
+        runs = [self._runs[bot_id] for bot_id in bot_ids if bot_id in self._runs]
+        return LIVE_STOP_S if any(run.live for run in runs) else STOP_S
 
     @staticmethod
     async def _end(tasks: list[asyncio.Task[None]], seconds: float) -> None:

@@ -37,7 +37,7 @@ PAUSE_S: Final = 0.5
 """Between two questions about an order whose fate is not known."""
 STREAM_PAUSE_S: Final = 1.0
 """Before a stream that has ended is opened again."""
-FINISH_S: Final = 15.0
+FINISH_S: Final = 8.0
 """How long a bot that ends waits for its orders to be cancelled."""
 MAX_NAMES: Final = 1_000
 """Client ids that are kept before those of orders that are done are forgotten."""
@@ -56,9 +56,18 @@ class LiveBroker:
         account: Of the session.
         guard: Risk limits of the session.
         clock: Measures pauses.
+        released: Called when everything is closed.
     """
 
-    def __init__(self, client: VenueClient, account: LiveAccount, guard: RiskGuard, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: VenueClient,
+        account: LiveAccount,
+        guard: RiskGuard,
+        clock: Clock,
+        *,
+        released: Callable[[], None],
+    ) -> None:
         self.live = True
         self.venue = LiveVenue(client.instrument)
         self.account = account
@@ -76,8 +85,7 @@ class LiveBroker:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._changed = asyncio.Event()
         self._finishing = False
-        self.finished = False
-        """Whether everything is closed."""
+        self._released = released
         self._reconciler = Reconciler(self, client, account, clock)
 
     @property
@@ -139,7 +147,7 @@ class LiveBroker:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._client.close()
-        self.finished = True
+        self._released()
 
     def _know(self, order: LiveOrder) -> None:
         if len(self._numbers) >= MAX_NAMES:

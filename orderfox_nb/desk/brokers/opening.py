@@ -32,7 +32,8 @@ class Brokers:
         self._settings = lock.settings
         self._lock = lock
         self._clock = clock
-        self._live: dict[tuple[str, str], LiveBroker] = {}
+        self._taken: set[tuple[str, str]] = set()
+        """Venue and symbol of each live bot."""
 
     async def open(self, instrument: Instrument, desk: Desk, *, paper: bool) -> Broker:
         """Return the broker of a bot that is about to run.
@@ -55,15 +56,16 @@ class Brokers:
         venue, symbol = instrument.venue, instrument.symbol
         if venue not in CLIENTS or desk.origin.recorded:
             raise BrokerRefused(venue, f"live bots trade at {', '.join(CLIENTS)} only, with its live market data")
-        before = self._live.get((venue, symbol))
-        if before is not None and not before.finished:
+        if (venue, symbol) in self._taken:
             raise BrokerRefused(venue, f"another live bot trades {symbol}, and each needs its symbol to itself")
         client = VenueClient(instrument, self._settings)
+        self._taken.add((venue, symbol))
         try:
             facts = await client.open()
             if facts.cash < MIN_CASH:
                 raise BrokerRefused(venue, f"the account has {facts.cash} {instrument.quote}")
         except BaseException:
+            self._taken.discard((venue, symbol))
             await client.close()
             raise
         settings = self._settings
@@ -74,5 +76,4 @@ class Brokers:
         )
         account = LiveAccount(instrument, cash=facts.cash, maker=facts.maker, taker=facts.taker)
         guard = RiskGuard(limits, instrument, deposit=account.ledger.deposit)
-        broker = self._live[venue, symbol] = LiveBroker(client, account, guard, self._clock)
-        return broker
+        return LiveBroker(client, account, guard, self._clock, released=lambda: self._taken.discard((venue, symbol)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sys
 from collections.abc import AsyncGenerator
@@ -17,6 +18,10 @@ from orderfox_nb.bots.orders import OrderRequest, OrderState, Rejection
 from orderfox_nb.config import Settings
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BrokerRefused, MissingExtra, VenueUnreachable
+
+_log = logging.getLogger(f"{__name__}.ccxt")
+# It logs each request with the key and the signature when everything is logged.
+_log.setLevel(logging.WARNING)
 
 ANSWER_S: Final = 8.0
 """How long an answer is waited for."""
@@ -98,6 +103,7 @@ class VenueClient:
             {
                 "apiKey": self._settings.binance_api_key.get_secret_value(),
                 "secret": self._settings.binance_secret_key.get_secret_value(),
+                "logger": _log,
                 "timeout": round(ANSWER_S * 1000),
                 # Orders a minute are limited before they get here, and a cancel must not wait.
                 "enableRateLimit": False,

@@ -50,7 +50,12 @@ def settings(server: SimServer, link: CuttingLink, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def rig(exchange: Exchange, server: SimServer, link: CuttingLink, settings: Settings) -> AsyncIterator[LiveRig]:
+async def rig(
+    exchange: Exchange, server: SimServer, link: CuttingLink, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LiveRig]:
+    # A request that the link has cut never arrives: how long one might is in test_sending.py.
+    monkeypatch.setattr("orderfox_nb.desk.brokers.live.WINDOW_MS", 300)
+    monkeypatch.setattr("orderfox_nb.desk.brokers.reconciling.EVERY_S", 1.0)
     store = Store(settings)
     feed = BinanceFeed(http_url=server.http_url, ws_url=server.ws_url)
     try:

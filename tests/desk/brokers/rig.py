@@ -176,7 +176,7 @@ class LiveRig:
             task.cancel()
         await asyncio.wait(tasks)
         await self.broker._client.close()
-        self.broker.finished = True
+        self.use(self.lock)
 
     async def stop(self, run: BotRun, reason: str = "stopped by hand") -> None:
         """Stop the bot as a runner does."""

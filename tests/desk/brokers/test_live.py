@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from orderfox_nb.desk.brokers.live import ATTEMPTS
 from orderfox_nb.desk.brokers.lock import TradingLock
-from orderfox_nb.errors import BrokerRefused
+from orderfox_nb.errors import BrokerRefused, DatabaseUnavailable
 from tests.desk.brokers.rig import LiveRig, until
 
 pytestmark = pytest.mark.sim
@@ -92,15 +92,13 @@ async def test_cancel_whose_answer_is_lost_is_confirmed(rig: LiveRig) -> None:
     await rig.stop(run)
 
 
-async def test_order_that_never_arrives_is_given_up_and_reported(rig: LiveRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The venue's window is over at once: what it does not know then will not come.
-    monkeypatch.setattr("orderfox_nb.desk.brokers.live.WINDOW_MS", 0)
+async def test_order_that_never_arrives_is_given_up_and_reported(rig: LiveRig) -> None:
     run = await rig.start()
     rig.link.cut("POST /fapi/v1/order", arrives=False, times=ATTEMPTS)
     order = rig.rests(run)
     await until(lambda: order.done)
     assert (order.state, order.reason) == ("expired", f"it did not reach the venue in {ATTEMPTS} attempts")
-    assert rig.exchange.trading.accounts["alice"].open_orders == {}
+    assert rig.every_order() == []
     await rig.stop(run)
 
 
@@ -108,7 +106,8 @@ async def test_refusal_of_the_venue_has_its_code(rig: LiveRig) -> None:
     run = await rig.start()
     ask = run.session.desk.book.best_ask
     assert ask is not None
-    order = run.session.desk.buy(0.01, at=ask, post_only=True)
+    # So far above the market that it crosses wherever that goes meanwhile.
+    order = run.session.desk.buy(0.003, at=round(ask * 1.02), post_only=True)
     await until(lambda: order.done)
     assert order.state == "rejected"
     assert order.rejection is not None
@@ -117,7 +116,7 @@ async def test_refusal_of_the_venue_has_its_code(rig: LiveRig) -> None:
 
 
 async def test_insufficient_margin_is_the_venues_to_refuse(rig: LiveRig) -> None:
-    rig.lock.settings.__dict__["live_notional"] = 1e9
+    rig.use(TradingLock(rig.lock.settings.model_copy(update={"live_notional": 1e9}), public=False))
     run = await rig.start()
     order = rig.rests(run, size=20)
     await until(lambda: order.done)
@@ -213,3 +212,41 @@ async def test_wrong_key_is_named_and_nothing_of_it_is_shown(rig: LiveRig) -> No
         await rig.start()
     assert "wrong-secret" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+async def test_order_is_not_sent_before_it_is_stored(rig: LiveRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await rig.start()
+
+    async def fails() -> None:
+        raise DatabaseUnavailable("it is away")
+
+    monkeypatch.setattr(run, "store", fails)
+    order = rig.rests(run)
+    await until(lambda: order.done)
+    assert order.rejection is not None
+    assert "the database does not answer" in order.rejection.message
+    assert rig.every_order() == []
+    await rig.stop(run)
+
+
+async def test_loss_beyond_the_limit_stops_the_bot_and_cancels(rig: LiveRig) -> None:
+    rig.use(TradingLock(rig.lock.settings.model_copy(update={"live_loss": 0.01}), public=False))
+    run = await rig.start()
+    order = rig.rests(run)
+    await until(lambda: order.state == "open")
+    # Its fee is more than the limit.
+    run.session.desk.buy(0.003)
+    await until(lambda: run.session.stopped)
+    assert run.note == "a loss of 0.01 or more"
+    await until(lambda: not rig.open_orders())
+    await rig.stop(run)
+
+
+async def test_two_live_bots_do_not_share_a_symbol(rig: LiveRig) -> None:
+    run = await rig.start()
+    with pytest.raises(BrokerRefused, match="another live bot trades BTCUSDT"):
+        await rig.brokers.open(run.session.instrument, rig.desk, paper=False)
+    await rig.stop(run)
+    again = await rig.start()
+    assert again.session.live
+    await rig.stop(again)
