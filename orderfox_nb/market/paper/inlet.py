@@ -29,7 +29,6 @@ MAX_BATCHES: Final = 64
 """Batches that may wait for a run; then its readers wait, and at their own bound they get a gap and fresh data."""
 _BATCH: Final = 500
 """Events of a recording that are applied at once."""
-_SECOND_US: Final = 1_000_000
 _LOOK_S: Final = 0.5
 """How often a run that waits looks whether its streams have ended."""
 
@@ -42,8 +41,6 @@ class PaperInlet(Protocol):
     channels: set[Channel]
     streams: set[str]
     """What the events contain, by ``stream_name``."""
-    start_us: int
-    """The strategy acts from this time on."""
     ended: str
     """Why there are no more events."""
 
@@ -72,8 +69,6 @@ class DeskInlet:
         self.topics = _topics(desk, strategy, instrument.symbol)
         self.channels: set[Channel] = {topic.channel for topic in self.topics}
         self.streams = {stream_name(topic) for topic in self.topics}
-        # A whole second, so that a recording of the same time can begin with the same event.
-        self.start_us = (desk.now_us() // _SECOND_US + 1) * _SECOND_US
         self.ended = ""
         self._engine = engine
         self._desk = desk
@@ -172,19 +167,15 @@ class RecordingInlet:
         recording: All of it, or a part.
         symbol: What is traded.
         strategy: Says what is read.
-        start_us: The strategy acts from this time on; by default from the beginning of the part.
     """
 
-    def __init__(self, recording: Recording, symbol: str, strategy: Strategy, *, start_us: int | None = None) -> None:
+    def __init__(self, recording: Recording, symbol: str, strategy: Strategy) -> None:
         self.instrument = recording.instruments[symbol]
         self.origin = recording.origin
         self._topics = topics_of(strategy, recording, symbol)
         self.channels: set[Channel] = {topic.channel for topic in self._topics}
         self.streams = {stream_name(topic) for topic in self._topics}
         self._part = recording.select(symbols={topic.symbol for topic in self._topics}, channels=self.channels)
-        # A part opens with the state of its start, which is older.
-        first_us = self._part.start_us if self._part.start_us > recording.files.head.created_us else 0
-        self.start_us = first_us if start_us is None else start_us
         self.ended = ""
         self._closed = False
 

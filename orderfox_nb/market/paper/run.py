@@ -11,8 +11,10 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from orderfox_nb.bots.gateway import NEVER_US
 from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.parity import ParityReport
+from orderfox_nb.bots.results.curve import SECOND_US
 from orderfox_nb.bots.results.run import MeasuredRun
 from orderfox_nb.bots.session import BotSession, BotState
 from orderfox_nb.bots.strategy import Strategy
@@ -72,6 +74,8 @@ class PaperRun:
     ) -> None:
         self.strategy = strategy
         self.terms = terms or PaperTerms()
+        self.start_us = NEVER_US
+        """When the strategy began: the first whole second after all that it reads was complete."""
         self.acted = 0
         """Events that the strategy has acted on."""
         self._inlet = inlet
@@ -169,7 +173,7 @@ class PaperRun:
             instrument=inlet.instrument,
             origin=inlet.origin,
             recording="",
-            start_us=inlet.start_us,
+            start_us=0 if self.start_us == NEVER_US else self.start_us,
             end_us=end_us,
             events=events,
             channels=sorted(inlet.channels),
@@ -232,7 +236,7 @@ class PaperRun:
         runs = self._new_runs()
         if recording is not None:
             part = opened_source(recording).recording
-            inlet = RecordingInlet(part, self._inlet.instrument.symbol, self.strategy, start_us=self._inlet.start_us)
+            inlet = RecordingInlet(part, self._inlet.instrument.symbol, self.strategy)
             return replay_recording(runs, inlet, seen, acted, over, progress=progress)
         if seen.acted and seen.states is None:
             raise BadValue("parity", self._unkept, "a recording of the run, parity(recording): its beginning is gone")
@@ -249,7 +253,7 @@ class PaperRun:
                 terms=self.terms,
                 queue=model,
                 channels=inlet.streams,
-                start_us=inlet.start_us,
+                start_us=self.start_us,
             )
             for model in self._models
         ]
@@ -288,11 +292,20 @@ class PaperRun:
                         run.sample(desk.now_us)
         with self._lock:
             self.acted += acted
+            if self.start_us == NEVER_US and first.session.gate.live:
+                self._start(batch)
             self._tape.add(batch, [kept.collect() for kept in self._kept])
             if self._tape.full:
                 self._tape.begin(self._states(), self.acted)
             self._changed.notify_all()
         self._card.changed()
+
+    def _start(self, batch: SeenEvents) -> None:
+        """Let the strategy act from the next whole second on: a replay of a recording begins with the same event."""
+        newest_us = max(event.time_us for _, event in batch)
+        self.start_us = (newest_us // SECOND_US + 1) * SECOND_US
+        for kept in self._kept:
+            kept.run.session.start_us = self.start_us
 
     def _states(self) -> list[dict[str, Any]] | None:
         try:
