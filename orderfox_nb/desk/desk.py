@@ -36,6 +36,7 @@ from orderfox_nb.desk.reader import EventReader
 from orderfox_nb.desk.recorded_past import RecordedPast
 from orderfox_nb.desk.recorder import Recorder
 from orderfox_nb.desk.recordings import Recordings
+from orderfox_nb.desk.shown_bots import ShownBots
 from orderfox_nb.desk.streams.base import Sources
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.desk.strip import Strip
@@ -132,7 +133,9 @@ class Desk:
         """Ranges of the past; another server joins its own."""
         self.range_answers = RangeAnswers(self.ranges, self.hub, self.catalogue)
         self.answers = Answers(self.hub, self.catalogue, self.history)
-        self._sources = Sources(self.catalogue, self.history, self.clock, self.now_us, self._served)
+        self.bots: ShownBots | None = None
+        """The bots of the server that this desk belongs to."""
+        self._sources = Sources(self.catalogue, self.history, self.clock, self.now_us, self._served, lambda: self.bots)
         self._frames = FrameHub(self.hub, clock=self.clock, recipe=self._recipe)
         self._stack = AsyncExitStack()
 
@@ -174,6 +177,8 @@ class Desk:
         """Return a desk over another feed of this venue; topics close with their last reader."""
         desk = Desk(feed, self._settings, self.clock, linger_s=0, keeps_list=False)
         desk.strip = self.strip
+        # The present ones: a playhead moves the market.
+        desk.bots = self.bots
         return desk
 
     @asynccontextmanager

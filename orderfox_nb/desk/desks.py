@@ -16,6 +16,7 @@ import msgspec
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.desk.desk import Desk, DeskHealth
+from orderfox_nb.desk.shown_bots import ShownBots
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, OrderFoxError, SettingError
 from orderfox_nb.feeds.base import Feed, SeveralVenues
@@ -53,6 +54,7 @@ class Desks:
             desk: feed for desk, feed in zip(self.all, feeds, strict=True) if isinstance(feed, SeveralVenues)
         }
         """Desks of servers that have not said yet which venues they have."""
+        self._bots: ShownBots | None = None
         self._clock = clock or SystemClock()
         self._discovering = asyncio.Lock()
         self._stack = AsyncExitStack()
@@ -76,6 +78,12 @@ class Desks:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
+    def attach(self, bots: ShownBots) -> None:
+        """Have the frames of every desk show the bots of a server."""
+        self._bots = bots
+        for desk in self.all:
+            desk.bots = bots
+
     async def discover(self) -> None:
         """Ask the servers among the sources which venues they have, unless they have answered before.
 
@@ -89,6 +97,7 @@ class Desks:
                 others = [one.venue for one in self.all if one is not desk]
                 found = [self._make(feed) for feed in await source.venues(taken=others)]
                 for one in found:
+                    one.bots = self._bots
                     await self._stack.enter_async_context(one)
                 at = self.all.index(desk)
                 self.all = [*self.all[:at], *found, *self.all[at + 1 :]]

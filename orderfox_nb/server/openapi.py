@@ -82,12 +82,13 @@ def _socket_table(sockets: Iterable[tuple[str, type[Any]]]) -> str:
     """Describe each WebSocket in a row: the document's format has no place for them."""
     rows = ["| path | query | messages | |", "|---|---|---|---|"]
     for pattern, handler in sockets:
-        if not hasattr(handler, "declared"):
+        shown = getattr(handler, "described", None) or f"{pattern.partition('(')[0]}/{{symbol}}"
+        if not getattr(handler, "messages", ()):
             continue
         query = ", ".join(f"`{rule.name}`" for rule in handler.query)
         messages = ", ".join(f"`{name}`" for name in handler.messages)
         about = (handler.__doc__ or "").split("\n", 1)[0].replace("``", "`")
-        rows.append(f"| `{pattern.partition('(')[0]}/{{symbol}}` | {query} | {messages} | {about} |")
+        rows.append(f"| `{shown}` | {query} | {messages} | {about} |")
     return "\n".join(rows)
 
 

@@ -6,7 +6,18 @@ from typing import Any, Final
 
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.server.base_url import base_pattern
-from orderfox_nb.server.handlers import bot_rows, bots, docs, history, live, market, streams, system, trading
+from orderfox_nb.server.handlers import (
+    bot_rows,
+    bot_socket,
+    bots,
+    docs,
+    history,
+    live,
+    market,
+    streams,
+    system,
+    trading,
+)
 from orderfox_nb.server.handlers.base import NoRoute
 from orderfox_nb.server.handlers.symbol_socket import SymbolSocket, stream_socket
 from orderfox_nb.server.service import DeskService
@@ -36,6 +47,7 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (r"/api/v1/strategies", bots.StrategiesRoute),
     (r"/api/v1/bots", bots.BotsRoute),
     (r"/api/v1/bots/health", bots.BotsHealthRoute),
+    (r"/api/v1/bots/kill", bots.KillRoute),
     (r"/api/v1/bots/symbols/active", bots.ActiveSymbolsRoute),
     (r"/api/v1/bots/symbols/stats", bots.SymbolStatsRoute),
     (rf"/api/v1/bots/symbols/{_SYMBOL}", bots.SymbolBotsRoute),
@@ -54,6 +66,7 @@ SOCKETS: Final[list[tuple[str, type[Any]]]] = [
     (rf"/api/v1/ws/trades(?:/{_SYMBOL})?", streams.TradesSocket),
     (rf"/api/v1/ws/candles(?:/{_SYMBOL_THEN_TIMEFRAME})?", streams.CandlesSocket),
     (rf"/api/v1/ws/liquidations(?:/{_SYMBOL})?", streams.LiquidationsSocket),
+    (r"/api/v1/ws/bots(?:/([^/]+))?", bot_socket.BotsSocket),
     (r"/api/v1/ws/live", live.LiveSocket),
 ]
 
@@ -87,7 +100,7 @@ def catch_all(base_url: str, service: DeskService) -> list[tuple[str, Any, Any]]
 def sockets() -> list[tuple[str, type[Any]]]:
     """Return every WebSocket: those above, and one for each public stream that needs no class of its own."""
     served = {handler.declared.name for _, handler in SOCKETS if issubclass(handler, SymbolSocket)}
-    plain = [stream for stream in STREAMS.values() if stream.public and stream.name not in served]
+    plain = [stream for stream in STREAMS.values() if stream.public and stream.per_symbol and stream.name not in served]
     handlers = [stream_socket(stream) for stream in plain]
     return [*SOCKETS, *((rf"/api/v1/{handler.route}(?:/{_SYMBOL})?", handler) for handler in handlers)]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.desk.bot_runs.board import BotBoard
 from orderfox_nb.desk.bot_runs.runner import BotRunner
 from orderfox_nb.desk.brokers.lock import TradingLock, TradingMode
 from orderfox_nb.desk.desk import Desk
@@ -110,6 +111,7 @@ class DeskService:
         self.trading_mode: TradingMode = "paper"
         """Where orders by hand go; paper again after a restart."""
         self.runner = BotRunner(self.store, self.desk, lock=self.lock)
+        self.board = BotBoard(self.runner, self.store)
         self._trader: ManualTrader | None = None
         self.weight = ClientWeight(
             per_minute=self.settings.max_client_weight,
@@ -236,7 +238,8 @@ class DeskService:
     async def stop(self) -> None:
         """End bots and sockets, then the desks and the store; safe to call twice."""
         await asyncio.gather(self.runner.stop(), self._close_sockets())
-        await asyncio.gather(self._service.stop(), self.store.close())
+        await asyncio.gather(self._service.stop(), self.board.close())
+        await self.store.close()
 
     async def _close_sockets(self) -> None:
         sockets = tuple(self.sockets)
@@ -252,6 +255,7 @@ class DeskService:
     async def _opened(self, open_: Callable[[Settings], AbstractAsyncContextManager[Desks]]) -> AsyncGenerator[Desks]:
         async with open_(self.settings) as desks:
             self._desks = desks
+            desks.attach(self.board)
             _log.info("desk=open source=%s", self.settings.source)
             try:
                 yield desks

@@ -46,6 +46,43 @@ class BotChanges(msgspec.Struct, kw_only=True, rename="camel"):
     venue: str | UnsetType = UNSET
 
 
+BotStateName: TypeAlias = Literal[
+    "stopped", "failed", "watching", "starting", "waiting", "running", "paused", "elsewhere", "problem"
+]
+"""``failed``: stopped by an error; ``watching``: active without a strategy; ``waiting``: for whole data, before its
+first call; ``paused``: data are missing; ``elsewhere``: another server runs it; ``problem``: the note says why not."""
+
+
+class ProfitBand(msgspec.Struct, kw_only=True, rename="camel"):
+    """The lowest and the highest profit of the queue models, quote currency."""
+
+    low: str
+    high: str
+
+
+class BotAccount(msgspec.Struct, kw_only=True, rename="camel"):
+    """A bot's paper account, as decimal strings in quote currency.
+
+    Of a bot that does not run it is the last one that was stored, whose other figures are null.
+    """
+
+    deposit: str
+    equity: str
+    """With the queue model of the worst case, as everything below but the band."""
+    pnl: ProfitBand
+    cash: str
+    position: str
+    """Base quantity, negative when short."""
+    entry: str | None = None
+    mark: str | None = None
+    unrealized_pnl: str | None = None
+    fees: str | None = None
+    funding: str | None = None
+    open_orders: int = 0
+    time: int
+    """Milliseconds of the venue's clock."""
+
+
 class BotAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     """A bot."""
 
@@ -67,6 +104,9 @@ class BotAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     """Why it does not trade although it is active, or why it was stopped; empty otherwise."""
     live_trading: bool
     """Whether its orders are real: it is not on paper, and live trading is unlocked on this server."""
+    state: BotStateName
+    account: BotAccount | None
+    """None before it has ever run."""
 
 
 class BotPage(msgspec.Struct, kw_only=True, rename="camel"):
@@ -76,6 +116,15 @@ class BotPage(msgspec.Struct, kw_only=True, rename="camel"):
     total: int
     page: int
     page_size: int
+
+
+class BotsKilled(msgspec.Struct, kw_only=True, rename="camel"):
+    """Which bots the kill switch has stopped."""
+
+    status: Literal["success"] = "success"
+    stopped: list[str]
+    """Their ids."""
+    message: str
 
 
 class BotCounts(msgspec.Struct, kw_only=True, rename="camel"):
@@ -143,8 +192,12 @@ class BotEquity(msgspec.Struct, kw_only=True, rename="camel"):
 
     timestamp: int
     equity: str
+    """With the queue model of the worst case."""
     cash: str
     position: str
+    low: str
+    """The lowest and the highest of all queue models."""
+    high: str
 
 
 Quantity: TypeAlias = Annotated[float, Meta(gt=0, le=1e12)]

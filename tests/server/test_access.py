@@ -68,6 +68,7 @@ WRITES = [
     Write("POST", "api/v1/bots", 201, {"name": "of anybody", "symbol": "BTCUSDT"}),
     Write("PATCH", f"api/v1/bots/{BOT}", 200, {"name": "renamed"}),
     Write("PATCH", f"api/v1/bots/{BOT}/status?is_active=true"),
+    Write("POST", "api/v1/bots/kill"),
     Write("DELETE", f"api/v1/bots/{BOT}", 204),
     Write("POST", "api/v1/set_trading_mode", 200, {"mode": "paper"}),
     Write("POST", "api/v1/trade", 200, {"symbol": "BTCUSDT", "side": "buy", "amount": 0.01}),
@@ -80,6 +81,7 @@ STREAMS = [
     "api/v1/ws/candles/BTCUSDT",
     "api/v1/ws/candles/BTCUSDT/1m",
     "api/v1/ws/liquidations/BTCUSDT",
+    "api/v1/ws/bots",
     "api/v1/ws/live",
 ]
 FRIEND, STRANGER = "https://friend.example", "https://other.example"

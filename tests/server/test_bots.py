@@ -56,6 +56,8 @@ async def test_bot_is_created_read_changed_and_deleted(server: Served) -> None:
         "running": False,
         "note": "",
         "liveTrading": False,
+        "state": "stopped",
+        "account": None,
     }
     created = datetime.fromisoformat(made["createdAt"])
     assert created.tzinfo is not None
@@ -68,7 +70,7 @@ async def test_bot_is_created_read_changed_and_deleted(server: Served) -> None:
     assert changed["updatedAt"] > made["updatedAt"]
     assert changed["note"] == "It has no strategy and only watches its symbol"
     fields = {"isActive": True, "symbol": "ETHUSDT", "updatedAt": changed["updatedAt"], "note": changed["note"]}
-    assert changed == {**made, **fields}
+    assert changed == {**made, **fields, "state": "watching"}
     assert await server.ask(path, method="PATCH", json={}, headers=RIGHT) == (200, changed)
     status, stopped = await server.ask(f"{path}/status?is_active=false", method="PATCH", headers=RIGHT)
     assert (status, stopped["isActive"]) == (200, False)

@@ -66,3 +66,11 @@ async def test_order_that_cannot_be_given_is_refused_with_the_reason(
     got, answer = await order(server, **body)
     assert (got, answer["status_code"]) == (status, status), answer
     assert said in answer["detail"]
+
+
+async def test_closing_without_a_position_creates_no_bot(server: Served) -> None:
+    status, answer = await server.ask(
+        "api/v1/trade", method="POST", json={"symbol": "BTCUSDT", "side": "close"}, headers=RIGHT
+    )
+    assert (status, "no open position" in answer["detail"]) == (400, True)
+    assert (await server.ask("api/v1/bots"))[1]["total"] == 0

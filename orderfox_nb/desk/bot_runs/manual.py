@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
-
-from msgspec import UNSET
 
 from orderfox_nb.bots.handles import OrderHandle
 from orderfox_nb.desk.strategies import MANUAL
+from orderfox_nb.desk.watched import Watchers
 from orderfox_nb.errors import BadValue, OrderRejected, VenueUnreachable
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ READY_S: Final = 10.0
 """How long a trade waits for the market's data."""
 ANSWER_S: Final = 5.0
 """How long it waits for the venue's answer."""
-_POLL_S: Final = 0.02
 
 
 class ManualTrader:
@@ -65,26 +65,29 @@ class ManualTrader:
             OrderRejected: The venue refuses the order.
             VenueUnreachable: The market's data are not whole.
         """
-        record = await self._bot(desk.venue, symbol, paper=paper)
+        record = await self._bot(desk.venue, symbol, paper=paper, closes=side == "close")
         run = await self._ready(desk, record)
         if side == "close":
-            order = run.session.desk.close()
+            order = run.close_position()
             if order is None:
                 raise BadValue("side", side, f"an open position of {symbol}")
         elif amount is None:
             raise BadValue("amount", "", "a base quantity above 0")
         else:
             way = "buy" if side in ("buy", "long") else "sell"
-            order = run.session.desk.order(way, amount, at=UNSET if price is None else price)
-        for _ in range(round(ANSWER_S / _POLL_S)):
-            if order.done or (order.state == "open" and price is not None):
-                break
-            await asyncio.sleep(_POLL_S)
+            order = run.order(way, amount, price)
+        with suppress(TimeoutError):
+            await _until(run, lambda: order.done or (order.state == "open" and price is not None), ANSWER_S)
         if order.state == "rejected" and order.rejection is not None:
             raise OrderRejected(order.rejection.code, order.rejection.message)
         return run, order
 
-    async def _bot(self, venue: str, symbol: str, *, paper: bool) -> BotRecord:
+    async def _bot(self, venue: str, symbol: str, *, paper: bool, closes: bool) -> BotRecord:
+        """Return the bot of a symbol, which is made or started where that is needed.
+
+        Raises:
+            BadValue: There is nothing to close.
+        """
         async with self._creating:
             bots = await self._store.bots()
             wanted = MANUAL, venue, paper
@@ -93,6 +96,8 @@ class ManualTrader:
             ]
             if found and found[0].is_active:
                 return found[0]
+            if closes and not (found and await self._holds(found[0])):
+                raise BadValue("side", "close", f"buy or sell: there is no open position of {symbol}")
             if found:
                 record = await bots.change(found[0].id, {"is_active": True, "note": ""})
             else:
@@ -103,11 +108,32 @@ class ManualTrader:
             await self._runner.follow(record)
             return record
 
+    async def _holds(self, record: BotRecord) -> bool:
+        """Return whether a bot that does not run has a position; what it does not know it may have."""
+        last = await (await self._store.history()).latest_equity([record.number])
+        return record.number not in last or bool(last[record.number].position)
+
     async def _ready(self, desk: Desk, record: BotRecord) -> BotRun:
         self._runner.start()
-        for _ in range(round(READY_S / _POLL_S)):
-            run = self._runner.run_of(record.id)
-            if run is not None and self._runner.trades(record.id):
+        with suppress(TimeoutError):
+            await _until(self._runner, lambda: self._runner.trades(record.id), READY_S)
+            if (run := self._runner.run_of(record.id)) is not None:
                 return run
-            await asyncio.sleep(_POLL_S)
         raise VenueUnreachable(desk.venue, self._runner.note(record) or "its data are not whole")
+
+
+async def _until(watched: Watchers, condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is true, asked after each change.
+
+    Raises:
+        TimeoutError: It was not within so long.
+    """
+    changed = asyncio.Event()
+    watched.watch(changed.set)
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    finally:
+        watched.unwatch(changed.set)

@@ -13,6 +13,7 @@ from orderfox_nb.bots.account.ledger import Booking
 from orderfox_nb.bots.handles import SentOrder, SessionOutput
 from orderfox_nb.bots.orders import DONE, Fill, OrderReport
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.bot_runs.activity import BotActivity, Moment
 from orderfox_nb.desk.store.records import EquityRecord, FillRecord, OrderRecord, SessionRows
 
 MAX_WAITING: Final = 20_000
@@ -29,15 +30,28 @@ class _Kept(msgspec.Struct, kw_only=True):
     open: dict[int, OrderRecord] = {}
 
 
+def close_orders(plain: Mapping[str, Any], time_us: int, reason: str) -> tuple[list[OrderRecord], Any]:
+    """Close the open orders of a log's snapshot; return them and the snapshot afterwards."""
+    kept = msgspec.convert(plain, _Kept, strict=False)
+    closed = [
+        msgspec.structs.replace(record, state="cancelled", reason=reason, updated_us=time_us)
+        for record in kept.open.values()
+    ]
+    kept.open, kept.orders = {}, kept.last_order
+    return closed, msgspec.to_builtins(kept, str_keys=True)
+
+
 class RowLog:
     """Collects rows; numbers of orders and fills continue over all sessions of a bot.
 
     Args:
         instrument: What the bot trades.
+        activity: Shows what is collected.
     """
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, activity: BotActivity) -> None:
         self._instrument = instrument
+        self._activity = activity
         self._kept = _Kept()
         self._filled: dict[int, Decimal] = {}
         self._orders: dict[int, OrderRecord] = {}
@@ -59,12 +73,19 @@ class RowLog:
         for report in output.reports:
             self._report(report)
 
-    def sample(self, time_us: int, account: Account) -> None:
-        """Add a moment of equity."""
-        position = self._instrument.exact_size(account.position_lots)
-        self._equity.append(
-            EquityRecord(time_us=time_us, equity=account.equity(), cash=account.cash, position=position)
+    def sample(self, moment: Moment, account: Account) -> EquityRecord:
+        """Add a moment of equity and return it."""
+        record = EquityRecord(
+            time_us=moment.time_us,
+            equity=moment.equity,
+            cash=account.cash,
+            position=self._instrument.exact_size(account.position_lots),
+            low=moment.low,
+            high=moment.high,
         )
+        self._equity.append(record)
+        self._activity.sample(moment)
+        return record
 
     def next_session(self, time_us: int, reason: str) -> None:
         """Close the orders of an earlier session, which nothing will fill any more, and number on behind them."""
@@ -98,6 +119,8 @@ class RowLog:
         """Continue from what ``snapshot`` returned."""
         self._kept = msgspec.convert(plain, _Kept, strict=False)
         self._filled = {number: record.filled for number, record in self._kept.open.items()}
+        for record in self._kept.open.values():
+            self._activity.order(record)
 
     def _sent(self, sent: SentOrder) -> None:
         request, exact = sent.request, self._instrument
@@ -124,22 +147,22 @@ class RowLog:
         self._kept.fills += 1
         # The venue's own order, which closes a position for lack of margin, has no number of the bot's.
         order = self.stored_number(fill.number) if fill.number > 0 else 0
-        self._fills.append(
-            FillRecord(
-                number=self._kept.fills,
-                order=order,
-                time_us=fill.time_us,
-                side=fill.side,
-                price=self._instrument.exact_price(fill.ticks),
-                size=size,
-                fee=fee,
-                maker=fill.maker,
-                liquidation=fill.liquidation,
-            )
+        record = FillRecord(
+            number=self._kept.fills,
+            order=order,
+            time_us=fill.time_us,
+            side=fill.side,
+            price=self._instrument.exact_price(fill.ticks),
+            size=size,
+            fee=fee,
+            maker=fill.maker,
+            liquidation=fill.liquidation,
         )
-        if (record := self._kept.open.get(order)) is not None:
+        self._fills.append(record)
+        self._activity.fill(record)
+        if (sent := self._kept.open.get(order)) is not None:
             filled = self._filled[order] = self._filled.get(order, Decimal(0)) + size
-            self._put(msgspec.structs.replace(record, filled=filled, updated_us=fill.time_us))
+            self._put(msgspec.structs.replace(sent, filled=filled, updated_us=fill.time_us))
 
     def _report(self, report: OrderReport) -> None:
         record = self._kept.open.get(self.stored_number(report.number))
@@ -159,6 +182,7 @@ class RowLog:
 
     def _put(self, record: OrderRecord) -> None:
         self._orders[record.number] = record
+        self._activity.order(record)
         if record.state in DONE:
             self._kept.open.pop(record.number, None)
             self._filled.pop(record.number, None)

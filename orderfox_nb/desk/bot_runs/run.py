@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from orderfox_nb.bots.gate import stream_name
 from orderfox_nb.bots.handles import OrderHandle
-from orderfox_nb.bots.session import BotSession
+from orderfox_nb.bots.orders import OrderReport
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.clock import Clock
-from orderfox_nb.core.events import Status
+from orderfox_nb.core.events import Side, Status
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.bot_runs.activity import BotActivity, Moment
+from orderfox_nb.desk.bot_runs.band import SessionBand
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.desk.bot_runs.row_log import MAX_WAITING, RowLog
 from orderfox_nb.desk.brokers.base import Broker
 from orderfox_nb.desk.brokers.paper import PaperBroker
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.store.records import BotRecord, SessionRows
+from orderfox_nb.desk.store.records import BotRecord, EquityRecord, SessionRows
+from orderfox_nb.desk.watched import Watchers
 from orderfox_nb.errors import BadValue, DatabaseUnavailable, FeedError, OrderFoxError
 from orderfox_nb.feeds.retry import backoff, is_transient
 
@@ -37,59 +42,60 @@ QUIET_SAVE_US: Final = 30_000_000
 EQUITY_US: Final = 60_000_000
 
 
-class BotRun:
-    """A bot's session, from its last save on.
+class BotRun(Watchers):
+    """A bot's session, from its last save on; it signals after each batch of events.
 
     Args:
         record: The bot.
-        strategy: A new one with the bot's parameters.
-        instrument: What it trades.
+        make: Makes a strategy with the bot's parameters.
+        activity: Shows what the bot does.
         desk: Whose events it reads.
         broker: Where its orders go.
         history: Where it is saved.
         clock: Measures when it is saved.
+        epoch: Of the lease under which it runs; None without one.
     """
 
     def __init__(
         self,
         record: BotRecord,
-        strategy: Strategy,
+        make: Callable[[], Strategy],
         instrument: Instrument,
         *,
+        activity: BotActivity,
         desk: Desk,
         broker: Broker,
         history: BotHistory,
         clock: Clock,
+        epoch: int | None = None,
     ) -> None:
+        super().__init__()
         self.record = record
+        self.activity = activity
         self.problem = ""
         """Why it waits, beside what its session says."""
         absent = desk.origin.absent
-        self._topics = [topic for topic in strategy.topics(desk.venue, record.symbol) if topic.channel not in absent]
+        self._topics = [topic for topic in make().topics(desk.venue, record.symbol) if topic.channel not in absent]
         self._desk = desk
         self._instrument = instrument
+        self._make = make
         self._broker = broker
-        self.account = broker.account
-        self.session = self._new_session(strategy)
+        self.band = self._new_band()
+        self.account, self.session = self.band.main
         self._history = history
         self._clock = clock
-        self._rows = RowLog(instrument)
+        self._epoch = epoch
+        self._rows = RowLog(instrument, activity)
         self._saved_us = clock.now_us()
         self._sampled_us = 0
         self._saving: asyncio.Task[bool] | None = None
+        self._reported = ""
+        self.last_equity: EquityRecord | None = None
+        """The last moment of equity that was sampled; None before the first."""
 
-    def _new_session(self, strategy: Strategy) -> BotSession:
-        broker = self._broker
-        return BotSession(
-            strategy,
-            self._instrument,
-            venue=broker.venue,
-            account=broker.account,
-            guard=broker.guard,
-            latency=broker.latency,
-            start_us=self._desk.now_us(),
-            channels={stream_name(topic) for topic in self._topics},
-        )
+    def _new_band(self) -> SessionBand:
+        streams = {stream_name(topic) for topic in self._topics}
+        return SessionBand(self._make, self._broker, self._instrument, channels=streams, start_us=self._desk.now_us())
 
     @property
     def note(self) -> str:
@@ -108,6 +114,11 @@ class BotRun:
         """Whether its orders are real."""
         return self._broker.live
 
+    @property
+    def trades(self) -> bool:
+        """Whether it trades at present: its data are whole, and it was not stopped."""
+        return self.session.live and not self.session.stopped
+
     def stored_number(self, order: OrderHandle) -> int:
         """Return the number of an order among all of the bot's, which those of a session are counted on from."""
         return self._rows.stored_number(order.number)
@@ -119,14 +130,31 @@ class BotRun:
     def settle(self, *, act: bool = True) -> None:
         """Book what the broker has brought, without an event of the market."""
         self.session.settle(act=act)
+        self.signal()
 
     def halt(self, reason: str) -> None:
         """Stop the session for a reason, and cancel its orders."""
         self.session.stop(reason)
 
+    def order(self, side: Side, amount: float, price: float | None) -> OrderHandle:
+        """Give an order by hand, a market order without a price.
+
+        Raises:
+            BadValue: An amount or a price that cannot be used.
+        """
+        at = UNSET if price is None else price
+        given, *_ = [session.desk.order(side, amount, at=at) for session in self.band]
+        return given
+
+    def close_position(self) -> OrderHandle | None:
+        """Close the position with a market order; None without a position."""
+        given, *_ = [session.desk.close() for session in self.band]
+        return given
+
     def restore(self, saved: bytes) -> None:
         """Continue the session that was saved; where it cannot go on, one with its account and its numbers."""
         state: Any = msgspec.msgpack.decode(saved)
+        beside: Sequence[Any] = state.get("beside", ())
         self._rows.restore(state["log"])
         now_us = self._desk.now_us()
         if state.get("live", False) is not self._broker.live:
@@ -139,33 +167,28 @@ class BotRun:
             if state["ended"]:
                 raise BadValue("session", state["ended"], "one that has not ended")
             self.session.restore(state["session"])
+            self.band.restore(state["session"], beside)
         except OrderFoxError as error:
             _log.info("bot=%s starts a new session: %s", self.record.id, error)
             # A session that was restored in part is not used, nor what it had of the venue on paper.
-            strategy = type(self.session.strategy)(**self.session.strategy.values)
             if not self._broker.live:
                 self._broker = PaperBroker(self._instrument)
-                self.account = self._broker.account
-            self.session = self._new_session(strategy)
+            self.band = self._new_band()
+            self.account, self.session = self.band.main
             self.account.restore(state["session"]["account"])
             self.session.gateway.read_position()
+            self.band.restore_accounts(state["session"], beside)
             self._rows.next_session(now_us, "the bot was started again")
             return
         # What happened meanwhile is not known: it waits for whole data, and its orders are at the back of their queues.
-        self.session.apply(
-            Status(
-                symbol=self.record.symbol,
-                time_us=self.session.desk.now_us,
-                state="connecting",
-                reason="the server was restarted",
-            )
-        )
+        self._lose("the server was restarted")
 
     async def run(self) -> None:
         """Trade until the session ends, or this is cancelled.
 
         Raises:
             UnknownBot: The bot was deleted.
+            LeaseLost: Another server runs the bots by now.
             OrderFoxError: It cannot go on.
         """
         try:
@@ -177,51 +200,72 @@ class BotRun:
             raise
 
     async def _trade(self) -> None:
-        for delay_s in backoff():
+        delays, failed = backoff(), False
+        while True:
             try:
                 async with aclosing(arriving(self._desk, self._topics)) as batches:
                     async for batch in batches:
                         self.problem = ""
                         for channel, event in batch:
-                            self.session.apply(event, channel)
+                            self.band.apply(event, channel)
                         if self._broker.live:
                             self.session.settle()
                             self._broker.pass_on()
+                        if failed and self.session.live:
+                            # The next failure is another one, which has not lasted yet.
+                            delays, failed = backoff(), False
                         self._save_if_due()
+                        self._report_state()
+                        self.signal()
                         if self.session.stopped:
                             return
             except FeedError as error:
+                failed = True
                 self.problem = str(error)
-                lost = Status(
-                    symbol=self.record.symbol,
-                    time_us=self.session.desk.now_us,
-                    state="connecting",
-                    reason=self.problem,
-                )
-                self.session.apply(lost)
+                self._lose(self.problem)
+                self._report_state()
+                self.signal()
                 if not is_transient(error):
                     raise
-            await self._clock.sleep(delay_s)
+            await self._clock.sleep(next(delays))
 
     async def end(self, reason: str = "") -> None:
         """Save what there is; with a reason the session is stopped before, and its orders are cancelled.
 
         Raises:
             UnknownBot: The bot was deleted.
+            LeaseLost: Another server runs the bots by now.
             DatabaseUnavailable: What was done last is not saved.
         """
-        if self._saving is not None:
-            await asyncio.wait({self._saving})
+        await self.until_saved()
         if reason:
-            self.session.stop(reason)
+            self.band.stop(reason)
         await self._broker.finish()
         if self.session.stopped:
-            self.session.finish()
+            self.band.finish()
         self._collect()
         if self.session.stopped:
             # An order that was still on its way never arrives.
             self._rows.next_session(self.session.desk.now_us, self.session.stopped)
-        await self._history.save(self.record.number, self._rows.rows(self._state()))
+        if self.session.started and self.session.desk.now_us > self._sampled_us:
+            self.last_equity = self._rows.sample(self._moment(self.session.desk.now_us), self.account)
+        self._report_state()
+        self.signal()
+        await self._history.save(self.record.number, self._rows.rows(self._state()), epoch=self._epoch)
+
+    async def abandon(self) -> None:
+        """End without a save; nothing is left behind at the venue."""
+        await self.until_saved()
+        await self._broker.finish()
+
+    async def until_saved(self) -> None:
+        """Wait until no save is under way."""
+        if self._saving is not None:
+            await asyncio.wait({self._saving})
+
+    def _lose(self, reason: str) -> None:
+        now_us = self.session.desk.now_us
+        self.band.apply(Status(symbol=self.record.symbol, time_us=now_us, state="connecting", reason=reason))
 
     def _save_if_due(self) -> None:
         """Sample equity and save, when that is due.
@@ -230,16 +274,18 @@ class BotRun:
             OrderFoxError: An earlier save failed for good, or the database does not keep up.
         """
         event_us = self.session.desk.now_us
-        if self.session.started and event_us >= self._sampled_us + EQUITY_US:
-            self._sampled_us = event_us // EQUITY_US * EQUITY_US
-            self._rows.sample(event_us, self.account)
+        if self.session.started:
+            moment = self.activity.now = self._moment(event_us)
+            if event_us >= self._sampled_us + EQUITY_US:
+                self._sampled_us = event_us // EQUITY_US * EQUITY_US
+                self.last_equity = self._rows.sample(moment, self.account)
+        self._collect()
         if self._saving is not None:
             if not self._saving.done():
                 return
             done, self._saving = self._saving, None
             done.result()
         now_us = self._clock.now_us()
-        self._collect()
         if now_us >= self._saved_us + (SAVE_US if self._rows.waiting else QUIET_SAVE_US):
             if self._rows.waiting > MAX_WAITING:
                 raise DatabaseUnavailable(f"more than {MAX_WAITING} rows wait to be saved")
@@ -251,6 +297,7 @@ class BotRun:
 
         Raises:
             DatabaseUnavailable: It is not saved.
+            LeaseLost: Another server runs the bots by now.
         """
         while self._saving is not None and not self._saving.done():
             await asyncio.wait({self._saving})
@@ -267,16 +314,52 @@ class BotRun:
     async def _save(self, rows: SessionRows) -> bool:
         """Save rows, and return whether that was done."""
         try:
-            await self._history.save(self.record.number, rows)
+            await self._history.save(self.record.number, rows, epoch=self._epoch)
         except DatabaseUnavailable as error:
             # Tried again with what comes: rows that were saved nevertheless are not saved twice.
             self._rows.put_back(rows)
+            _log.warning("bot=%s is not saved, tried again: %s", self.record.id, error)
             self.problem = str(error)
             return False
         return True
 
+    def _moment(self, time_us: int) -> Moment:
+        low, high = self.band.range()
+        return Moment(time_us, self.account.equity(), low, high)
+
     def _collect(self) -> None:
-        self._rows.collect(self.session.drain(), self.account.drain())
+        output = self.session.drain()
+        self._rows.collect(output, self.account.drain())
+        self.band.forget()
+        for time_us, text in output.lines:
+            self.activity.log.add(time_us, text)
+        for report in output.reports:
+            self._report_rejection(report)
+
+    def _report_rejection(self, report: OrderReport) -> None:
+        if report.rejection is not None:
+            number = self._rows.stored_number(report.number)
+            text = f"Order {number} was rejected: {report.rejection.message} ({report.rejection.code})"
+            self.activity.log.add(report.time_us, text, "warning")
+
+    def _report_state(self) -> None:
+        """Add a line where the state has changed since the last one."""
+        session = self.session
+        state = f"{session.state}: {self.note}"
+        if state == self._reported:
+            return
+        self._reported = state
+        time_us = session.desk.now_us or self._desk.now_us()
+        match session.state:
+            case "failed":
+                assert session.error is not None
+                self.activity.log.add(time_us, f"{session.stopped}\n{session.error.trace}", "error")
+            case "stopped":
+                self.activity.log.add(time_us, f"Stopped: {session.stopped}")
+            case "running":
+                self.activity.log.add(time_us, "Trades")
+            case "waiting" | "paused":
+                self.activity.log.add(time_us, f"{session.state.capitalize()}: {self.note}", "warning")
 
     def _state(self) -> bytes:
         return msgspec.msgpack.encode(
@@ -287,5 +370,6 @@ class BotRun:
                 "ended": self.session.stopped,
                 "log": self._rows.snapshot(),
                 "session": self.session.snapshot(),
+                "beside": self.band.snapshot(),
             }
         )

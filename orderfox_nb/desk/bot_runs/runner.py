@@ -1,26 +1,32 @@
-"""Runs the active bots of a store, each in a task, for as long as the server does."""
+"""Runs the active bots of a store, each by a keeper, for as long as the server does."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import load_settings
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.bot_runs.keeper import BotKeeper, should_run
+from orderfox_nb.desk.bot_runs.known import KnownBots
 from orderfox_nb.desk.brokers.lock import TradingLock
 from orderfox_nb.desk.desk import Desk
-from orderfox_nb.desk.store.records import BotRecord
+from orderfox_nb.desk.store.records import BotRecord, EquityRecord
 from orderfox_nb.desk.store.store import Store
-from orderfox_nb.desk.strategies import load_strategy
-from orderfox_nb.errors import InputError, OrderFoxError, UnknownBot
+from orderfox_nb.desk.watched import Watchers
+from orderfox_nb.errors import DatabaseUnavailable, OrderFoxError
 from orderfox_nb.feeds.retry import backoff
+from orderfox_nb.views.bot_contract import BotStateName
 
 if TYPE_CHECKING:
+    from orderfox_nb.desk.bot_runs.activity import BotLog
     from orderfox_nb.desk.bot_runs.run import BotRun
+    from orderfox_nb.desk.brokers.base import Broker
     from orderfox_nb.desk.brokers.opening import Brokers
+    from orderfox_nb.desk.store.lease import Lease
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +37,14 @@ LIVE_STOP_S: Final = 10.0
 """The same where some of them have to cancel real orders."""
 LEASE_S: Final = 5.0
 """Pause between two attempts to run the bots of a database that another server runs."""
+WATCH_S: Final = 1.0
+"""How often the server that runs the bots asks whether another one has changed them, and whether it still may."""
 ELSEWHERE: Final = "Another server runs the bots of this database"
+_FULL: Final = f"This server runs at most {MAX_RUNNING} bots at once: this one starts when another one is stopped"
 
 
-class BotRunner:
-    """Keeps one run for each active bot that has a strategy.
+class BotRunner(Watchers):
+    """Keeps one run for each active bot that has a strategy; it signals when there is something new to show.
 
     Args:
         store: Where bots are, and where their runs are saved.
@@ -52,38 +61,71 @@ class BotRunner:
         *,
         lock: TradingLock | None = None,
     ) -> None:
+        super().__init__()
+        self.known = KnownBots(store)
+        self.known.watch(self.signal)
+        self.open_desk = open_desk
         self._store = store
-        self._open_desk = open_desk
         self._clock = clock or SystemClock()
         self._lock = lock or TradingLock(load_settings(ORDERFOX_LIVE_TRADING=False), public=True)
         self._brokers: Brokers | None = None
         self._main: asyncio.Task[None] | None = None
-        self._leased = asyncio.Event()
+        self._lease: Lease | None = None
+        self._elsewhere = False
+        """Whether the last attempt has found another server that runs the bots."""
         self._stopping = False
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._runs: dict[str, BotRun] = {}
-        self._problems: dict[str, str] = {}
-        self._reasons: dict[str, str] = {}
-        """Why a run that is cancelled ends for good."""
+        self._keepers: dict[str, BotKeeper] = {}
+        self._logs: dict[str, BotLog] = {}
+        self.last_equity: dict[int, EquityRecord] = {}
+        """Of bots that have run here and do not run any more, by their number."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this server runs the bots of its database."""
+        return self._lease is not None
 
     @property
     def running(self) -> int:
         """How many bots trade at present."""
-        return sum(run.session.live and not run.session.stopped for run in self._runs.values())
+        return sum(run.trades for run in self.runs)
 
     @property
     def runs(self) -> Sequence[BotRun]:
         """The bots that run at present."""
-        return tuple(self._runs.values())
+        return [keeper.run for keeper in self._keepers.values() if keeper.run is not None]
 
     def run_of(self, bot_id: str) -> BotRun | None:
         """Return a bot that runs, else None."""
-        return self._runs.get(bot_id)
+        keeper = self._keepers.get(bot_id)
+        return None if keeper is None else keeper.run
 
     def trades(self, bot_id: str) -> bool:
         """Return whether a bot trades at present: it runs, and its data are whole."""
-        run = self._runs.get(bot_id)
-        return run is not None and run.session.live and not run.session.stopped
+        run = self.run_of(bot_id)
+        return run is not None and run.trades
+
+    def trades_live(self, record: BotRecord) -> bool:
+        """Return whether a bot's orders are real: it is not on paper, and live trading is unlocked here."""
+        return self._lock.open and not record.is_paper_trading
+
+    def log_of(self, bot_id: str) -> BotLog:
+        """Return a bot's log since the start of this server."""
+        from orderfox_nb.desk.bot_runs.activity import BotLog  # noqa: PLC0415  (it imports what bots are made of)
+
+        return self._logs.setdefault(bot_id, BotLog())
+
+    def state(self, record: BotRecord) -> BotStateName:
+        """Return what a bot does at present, in a word."""
+        run = self.run_of(record.id)
+        if not record.is_active:
+            return "failed" if record.note else "stopped"
+        if record.strategy is None:
+            return "watching"
+        if run is not None:
+            return run.session.state
+        if not self.leads:
+            return "elsewhere" if self._elsewhere else "starting"
+        return "problem" if self._problem(record) else "starting"
 
     def note(self, record: BotRecord) -> str:
         """Return why a bot does not trade, or why it was stopped; empty where it trades."""
@@ -91,10 +133,16 @@ class BotRunner:
             return record.note
         if record.strategy is None:
             return "It has no strategy and only watches its symbol"
-        run = self._runs.get(record.id)
+        run = self.run_of(record.id)
         if run is not None:
             return run.note
-        return self._problems.get(record.id) or ("It is being started" if self._leased.is_set() else ELSEWHERE)
+        return self._problem(record) or (ELSEWHERE if self._elsewhere and not self.leads else "It is being started")
+
+    def _problem(self, record: BotRecord) -> str:
+        keeper = self._keepers.get(record.id)
+        if keeper is None:
+            return _FULL if self.leads and len(self._keepers) >= MAX_RUNNING else ""
+        return keeper.problem
 
     def start(self) -> None:
         """Run the active bots of the database, once this server has the right to; safe to call twice."""
@@ -102,123 +150,130 @@ class BotRunner:
             self._main = asyncio.create_task(self._lead(), name="orderfox bots")
 
     async def follow(self, record: BotRecord) -> None:
-        """Start or stop a bot that was created or changed."""
-        self._problems.pop(record.id, None)
-        task = self._tasks.get(record.id)
-        if record.is_active and record.strategy is not None:
+        """Start or stop a bot that was created or changed here; where another server runs it, that one finds out."""
+        self.known.put(record)
+        if should_run(record):
             self.start()
-            if task is None and self._leased.is_set():
-                self._begin(record)
-        elif task is not None:
-            self._reasons[record.id] = "stopped by hand"
-            await self._end([task], self._stop_s([record.id]))
+        if self.leads:
+            self._apply(record)
+            keeper = self._keepers.get(record.id)
+            if keeper is not None and not should_run(record):
+                await keeper.ended(_stop_s([keeper]))
 
     async def forget(self, bot_id: str) -> None:
         """End the run of a bot that was deleted."""
-        if (task := self._tasks.get(bot_id)) is not None:
-            await self._end([task], STOP_S)
+        if (record := self.known.records.get(bot_id)) is not None:
+            self.last_equity.pop(record.number, None)
+        self.known.remove(bot_id)
+        self._logs.pop(bot_id, None)
+        if (keeper := self._keepers.get(bot_id)) is not None:
+            keeper.leave(save=False)
+            await keeper.ended(_stop_s([keeper]))
 
     async def stop(self) -> None:
         """End every run; its orders stay, and it continues from them with the next server."""
         self._stopping = True
-        tasks = [*self._tasks.values()]
-        await self._end(tasks, self._stop_s(list(self._tasks)))
+        await self._leave_all(save=True)
         if self._main is not None:
             self._main.cancel()
             await asyncio.wait({self._main}, timeout=STOP_S)
 
-    def _stop_s(self, bot_ids: Sequence[str]) -> float:
-        """Return how long some bots have to end."""
-        runs = [self._runs[bot_id] for bot_id in bot_ids if bot_id in self._runs]
-        return LIVE_STOP_S if any(run.live for run in runs) else STOP_S
-
-    @staticmethod
-    async def _end(tasks: list[asyncio.Task[None]], seconds: float) -> None:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+    async def _leave_all(self, *, save: bool) -> None:
+        keepers = [*self._keepers.values()]
+        seconds = _stop_s(keepers)
+        for keeper in keepers:
+            keeper.leave(save=save)
+        if keepers:
+            _, late = await asyncio.wait({keeper.task for keeper in keepers}, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                _log.warning("bots=%d did not end within %g s", len(late), seconds)
+                await asyncio.wait(late, timeout=STOP_S)
 
     async def _lead(self) -> None:
-        """Wait for the right to run the bots, start them, and hold it."""
-        for delay_s in backoff(first_s=LEASE_S):
+        """Wait for the right to run the bots, run them, and hold it."""
+        delays = backoff(first_s=LEASE_S)
+        while True:
             try:
-                async with self._store.lease() as leased:
-                    if leased:
-                        self._leased.set()
-                        for record in await (await self._store.bots()).active():
-                            if record.strategy is not None and record.id not in self._tasks:
-                                self._begin(record)
-                        # Held until the server stops.
-                        await asyncio.Event().wait()
+                async with self._store.lease() as lease:
+                    self._elsewhere = lease is None
+                    self.signal()
+                    if lease is not None:
+                        delays = backoff(first_s=LEASE_S)
+                        await self._hold(lease)
             except OrderFoxError as error:
                 _log.warning("bots=waiting %s", error)
-            finally:
-                self._leased.clear()
-            await self._clock.sleep(delay_s)
+            await self._clock.sleep(next(delays))
 
-    def _begin(self, record: BotRecord) -> None:
-        if len(self._tasks) >= MAX_RUNNING:
-            self._problems[record.id] = (
-                f"This server runs at most {MAX_RUNNING} bots at once: stop another one, then start this one again"
-            )
-            return
-        task = self._tasks[record.id] = asyncio.create_task(self._keep(record), name=f"bot {record.id}")
-        task.add_done_callback(lambda done: self._ended(record.id, done))
+    async def _hold(self, lease: Lease) -> None:
+        """Run the bots as the database says, until the right is lost.
 
-    def _ended(self, bot_id: str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(bot_id) is task:
-            del self._tasks[bot_id]
-        self._reasons.pop(bot_id, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("bot=%s failed", bot_id, exc_info=error)
-            self._problems[bot_id] = "It ended by a fault of the server, whose log has more"
-
-    async def _keep(self, record: BotRecord) -> None:
-        """Run a bot until it ends, again after a fault that may pass."""
-        for delay_s in backoff(first_s=1.0):
-            try:
-                await self._run(record)
-            except UnknownBot:
-                return
-            except InputError as error:
-                # A strategy that is not installed, or parameters that it does not have.
-                self._problems[record.id] = str(error)
-                return
-            except OrderFoxError as error:
-                _log.warning("bot=%s waits: %s", record.id, error)
-                self._problems[record.id] = str(error)
-            else:
-                return
-            await self._clock.sleep(delay_s)
-
-    async def _run(self, record: BotRecord) -> None:
-        # A server without bots does not import what they are made of.
-        from orderfox_nb.desk.bot_runs.run import BotRun  # noqa: PLC0415
-        from orderfox_nb.desk.brokers.opening import Brokers  # noqa: PLC0415
-
-        assert record.strategy is not None
-        kind = await asyncio.to_thread(load_strategy, record.strategy)
-        desk = await self._open_desk(record.venue or None)
-        instrument = (await desk.catalogue.resolve(record.symbol)).instrument
-        history = await self._store.history()
-        saved = await history.snapshot(record.number)
-        strategy = kind(**record.params)
-        self._brokers = self._brokers or Brokers(self._lock, self._clock)
-        broker = await self._brokers.open(instrument, desk, paper=record.is_paper_trading)
-        run = BotRun(record, strategy, instrument, desk=desk, broker=broker, history=history, clock=self._clock)
-        if saved is not None:
-            run.restore(saved)
-        self._runs[record.id] = run
-        _log.info("bot=%s strategy=%s symbol=%s runs", record.id, record.strategy, record.symbol)
+        Raises:
+            LeaseLost: Another server has it.
+            DatabaseUnavailable: The bots cannot be read at the start.
+        """
+        self._lease = lease
         try:
-            await run.run()
-        except asyncio.CancelledError:
-            with suppress(OrderFoxError):
-                await run.end(self._reasons.get(record.id, ""))
-            raise
+            await self.known.refresh()
+            while True:
+                self._apply_all()
+                await self._clock.sleep(WATCH_S)
+                try:
+                    await lease.check()
+                    await self.known.refresh()
+                except DatabaseUnavailable as error:
+                    # No other server can run the bots meanwhile: they go on, and what they do waits to be saved.
+                    _log.warning("bots=unwatched %s", error)
         finally:
-            self._runs.pop(record.id, None)
-        await run.end()
-        _log.warning("bot=%s ended: %s", record.id, run.note)
-        await (await self._store.bots()).change(record.id, {"is_active": False, "note": run.note})
+            self._lease = None
+            await self._leave_all(save=False)
+            self.signal()
+
+    def _apply_all(self) -> None:
+        for record in tuple(self.known.records.values()):
+            self._apply(record)
+        for bot_id, keeper in self._keepers.items():
+            if bot_id not in self.known.records:
+                keeper.leave(save=False)
+
+    def _apply(self, record: BotRecord) -> None:
+        record = self.known.records.get(record.id, record)
+        if (keeper := self._keepers.get(record.id)) is not None:
+            keeper.follow(record)
+        elif self._lease is not None and should_run(record) and len(self._keepers) < MAX_RUNNING:
+            keeper = self._keepers[record.id] = BotKeeper(
+                record,
+                store=self._store,
+                open_desk=self.open_desk,
+                open_broker=self._open_broker,
+                clock=self._clock,
+                epoch=self._lease.epoch,
+                log=self.log_of(record.id),
+                changed=self.signal,
+                saved=self.known.put,
+                ended=self._keep_equity,
+            )
+            keeper.task.add_done_callback(lambda _: self._ended(keeper))
+
+    async def _open_broker(self, record: BotRecord, instrument: Instrument, desk: Desk) -> Broker:
+        from orderfox_nb.desk.brokers.opening import Brokers  # noqa: PLC0415  (it imports what bots are made of)
+
+        self._brokers = self._brokers or Brokers(self._lock, self._clock)
+        return await self._brokers.open(instrument, desk, paper=record.is_paper_trading)
+
+    def _keep_equity(self, run: BotRun) -> None:
+        if run.last_equity is not None:
+            self.last_equity[run.record.number] = run.last_equity
+
+    def _ended(self, keeper: BotKeeper) -> None:
+        if self._keepers.get(keeper.record.id) is keeper:
+            del self._keepers[keeper.record.id]
+        if not keeper.task.cancelled() and (error := keeper.task.exception()) is not None:
+            _log.error("bot=%s failed", keeper.record.id, exc_info=error)
+        self.signal()
+
+
+def _stop_s(keepers: Sequence[BotKeeper]) -> float:
+    """Return how long some bots have to end."""
+    return LIVE_STOP_S if any(keeper.live for keeper in keepers) else STOP_S

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
-from orderfox_nb.bots.account.account import Account
-from orderfox_nb.bots.latency import Latency
-from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.paper.rules import TradingRules
 from orderfox_nb.bots.paper.venue import PaperVenue
+from orderfox_nb.bots.terms import BAND, PaperTerms
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.brokers.base import OrderOwner
 
-CASH: Final = Decimal(10_000)
-"""Deposit of a paper account, quote currency."""
+TERMS: Final = PaperTerms()
+"""Of every bot on a server."""
 
 
 class PaperBroker:
@@ -28,9 +25,10 @@ class PaperBroker:
         self.live = False
         self.problem = ""
         self.guard = None
-        self.venue = PaperVenue(instrument, TradingRules(instrument=instrument), queue=QueueModel())
-        self.account = Account(instrument, cash=CASH)
-        self.latency = Latency()
+        rules = TERMS.rules or TradingRules(instrument=instrument)
+        self.venue = PaperVenue(instrument, rules, queue=BAND[0])
+        self.account = TERMS.account(instrument)
+        self.latency = TERMS.latency
 
     async def begin(self, owner: OrderOwner) -> None:
         """Do nothing."""

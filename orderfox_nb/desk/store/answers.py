@@ -6,16 +6,27 @@ from decimal import Decimal
 
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.desk.store.records import BotRecord, EquityRecord, FillRecord, OrderRecord
-from orderfox_nb.views.bot_contract import BotAnswer, BotEquity, BotFill, BotOrder, utc
+from orderfox_nb.views.bot_contract import (
+    BotAccount,
+    BotAnswer,
+    BotEquity,
+    BotFill,
+    BotOrder,
+    BotStateName,
+    utc,
+)
 
 
-def bot_answer(record: BotRecord, *, running: bool, note: str, live: bool) -> BotAnswer:
+def bot_answer(
+    record: BotRecord, *, state: BotStateName, note: str, account: BotAccount | None, live: bool
+) -> BotAnswer:
     """Return a bot.
 
     Args:
         record: As it is stored.
-        running: Whether it trades at present.
-        note: Why an active bot does not.
+        state: What it does at present.
+        note: Why an active bot does not trade.
+        account: Its account, None where it never ran.
         live: Whether its orders are real.
     """
     return BotAnswer(
@@ -30,9 +41,11 @@ def bot_answer(record: BotRecord, *, running: bool, note: str, live: bool) -> Bo
         params=record.params,
         created_at=utc(record.created_us),
         updated_at=utc(record.updated_us),
-        running=running,
+        running=state == "running",
         note=note,
         live_trading=live,
+        state=state,
+        account=account,
     )
 
 
@@ -78,6 +91,8 @@ def equity_answer(record: EquityRecord) -> BotEquity:
         equity=decimal_text(record.equity),
         cash=decimal_text(record.cash),
         position=decimal_text(record.position),
+        low=decimal_text(record.equity if record.low is None else record.low),
+        high=decimal_text(record.equity if record.high is None else record.high),
     )
 
 

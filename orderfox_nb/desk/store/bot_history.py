@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orderfox_nb.bots.orders import DONE
 from orderfox_nb.clock import Clock
 from orderfox_nb.desk.store.database import Database
+from orderfox_nb.desk.store.lease import check_epoch
 from orderfox_nb.desk.store.records import EquityRecord, FillRecord, OrderRecord, SessionRows
 from orderfox_nb.desk.store.tables import bots, equity, fills, orders, sessions
 from orderfox_nb.errors import UnknownBot
@@ -35,18 +37,22 @@ class BotHistory:
         self._database = database
         self._clock = clock
 
-    async def save(self, bot: int, rows: SessionRows) -> None:
+    async def save(self, bot: int, rows: SessionRows, *, epoch: int | None = None) -> None:
         """Store what a session did since its last save, whole or not at all; twice is as once.
 
         Args:
             bot: Its ``number``.
             rows: Fills and equity that are stored already stay as they are.
+            epoch: Of the lease under which the bot runs; None to save without one.
 
         Raises:
             UnknownBot: It was deleted.
+            LeaseLost: Another server has run the bots since.
         """
 
         async def work(connection: AsyncConnection) -> None:
+            if epoch is not None:
+                await check_epoch(connection, epoch)
             # Locked until the end, so that the bot is not deleted in between.
             found = await connection.execute(select(bots.c.number).where(bots.c.number == bot).with_for_update())
             if found.first() is None:
@@ -61,6 +67,25 @@ class BotHistory:
 
         await self._database.write(work)
 
+    async def latest_equity(self, numbers: Sequence[int] | None = None) -> Mapping[int, EquityRecord]:
+        """Return the last stored moment of each bot that has one, by the bot's number.
+
+        Args:
+            numbers: Of the bots; None for all.
+        """
+        rows = equity.alias()
+        last = select(func.max(rows.c.time_us)).where(rows.c.bot == bots.c.number).correlate(bots).scalar_subquery()
+        newest = (equity.c.bot == bots.c.number) & (equity.c.time_us == last)
+        query = select(*equity.c).select_from(bots).join(equity, newest)
+        if numbers is not None:
+            query = query.where(bots.c.number.in_(numbers))
+
+        async def work(connection: AsyncConnection) -> Mapping[int, EquityRecord]:
+            found = await connection.execute(query)
+            return {row.bot: msgspec.convert(row, EquityRecord, from_attributes=True) for row in found}
+
+        return await self._database.read(work)
+
     async def snapshot(self, bot: int) -> bytes | None:
         """Return the state of a bot's session at its last save, None where it never ran."""
 
@@ -73,6 +98,11 @@ class BotHistory:
     async def orders(self, bot: int, *, limit: int, before: int | None = None) -> Sequence[OrderRecord]:
         """Return orders, newest first, whose number is below ``before``."""
         return await self._newest(orders, OrderRecord, bot, limit, before)
+
+    async def open_orders(self, bot: int, *, limit: int) -> Sequence[OrderRecord]:
+        """Return the orders that were open at the last save, newest first."""
+        query = select(*orders.c[1:]).where(orders.c.bot == bot, orders.c.state.not_in(sorted(DONE)))
+        return await self._records(query.order_by(orders.c.number.desc()).limit(limit), OrderRecord)
 
     async def fills(self, bot: int, *, limit: int, before: int | None = None) -> Sequence[FillRecord]:
         """Return fills, newest first, whose number is below ``before``."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, case, delete, func, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,9 @@ from orderfox_nb.desk.store.database import Database
 from orderfox_nb.desk.store.records import BotRecord, SymbolCount
 from orderfox_nb.desk.store.tables import bots
 from orderfox_nb.errors import TooManyBots, UnknownBot
+
+_REVISION_US: Final = 10**12
+"""Times are added up modulo this, so that the sum of many fits into 64 bits."""
 
 
 class BotTable:
@@ -80,6 +83,21 @@ class BotTable:
         query = select(bots).where(bots.c.symbol == symbol)
         return await self._rows(query.where(bots.c.is_active) if active_only else query)
 
+    async def newest(self) -> Sequence[BotRecord]:
+        """Return every bot; there are as many as may be stored at most."""
+        return await self._rows(select(bots))
+
+    async def revision(self) -> tuple[int, ...]:
+        """Return numbers that change with every bot that is created, changed or deleted, by whichever server."""
+        times = func.coalesce(func.sum(bots.c.updated_us % _REVISION_US), 0)
+        newest = func.coalesce(func.max(bots.c.updated_us), 0)
+        query = select(func.count(), func.coalesce(func.max(bots.c.number), 0), newest, times)
+
+        async def work(connection: AsyncConnection) -> tuple[int, ...]:
+            return tuple(int(each) for each in (await connection.execute(query)).one())
+
+        return await self._database.read(work)
+
     async def active(self) -> Sequence[BotRecord]:
         """Return the active bots."""
         return await self._rows(select(bots).where(bots.c.is_active))
@@ -101,7 +119,10 @@ class BotTable:
         Raises:
             UnknownBot: There is none of this id.
         """
-        values = {**changes, "updated_us": self._clock.now_us()}
+        now_us = self._clock.now_us()
+        # Later than the last change also where that was made by a server whose clock is ahead.
+        later = case((bots.c.updated_us >= now_us, bots.c.updated_us + 1), else_=now_us)
+        values = {**changes, "updated_us": later}
 
         async def work(connection: AsyncConnection) -> BotRecord:
             query = update(bots).where(bots.c.id == bot_id).values(values).returning(*bots.c)

@@ -17,7 +17,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from orderfox_nb.config import Settings
-from orderfox_nb.desk.store.lease import engine_lease
+from orderfox_nb.desk.store.failures import database_errors
+from orderfox_nb.desk.store.lease import Lease, engine_lease, next_epoch
 from orderfox_nb.desk.store.tables import VERSION_TABLE
 from orderfox_nb.desk.store.writer import DatabaseWriter, Work
 from orderfox_nb.errors import DatabaseUnavailable, MissingExtra, OrderFoxError
@@ -25,7 +26,7 @@ from orderfox_nb.errors import DatabaseUnavailable, MissingExtra, OrderFoxError
 _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 """Schemas, oldest first."""
 CONNECT_S: Final = 5.0
 READ_S: Final = 10.0
@@ -84,16 +85,19 @@ class Database:
             return await asyncio.shield(self._writer.submit(work))
 
     @asynccontextmanager
-    async def lease(self) -> AsyncGenerator[bool]:
-        """Have the right to run the bots while this is open, unless another server has it.
+    async def lease(self) -> AsyncGenerator[Lease | None]:
+        """Have the right to run the bots while this is open, None where another server has it.
 
         Raises:
             DatabaseUnavailable: The database does not answer.
         """
         async with AsyncExitStack() as stack:
             with database_errors():
-                leased = await stack.enter_async_context(engine_lease(self._engine))
-            yield leased
+                async with asyncio.timeout(READ_S):
+                    lease = await stack.enter_async_context(engine_lease(self._engine))
+                if lease is not None:
+                    lease.epoch = await self.write(next_epoch)
+            yield lease
 
     @contextmanager
     def _reported(self) -> Generator[None]:
@@ -108,19 +112,6 @@ class Database:
             self.report(None)
             raise
         self.report(None)
-
-
-@contextmanager
-def database_errors() -> Generator[None]:
-    """Turn what drivers raise, which have no common root, into ``DatabaseUnavailable``; the log has the cause."""
-    try:
-        yield
-    except OrderFoxError:
-        raise
-    except Exception as error:
-        lines = str(error).splitlines() or [""]
-        _log.warning("database=failed error=%s %.300s", type(error).__name__, lines[0])
-        raise DatabaseUnavailable("it does not answer, see the server's log") from error
 
 
 @asynccontextmanager

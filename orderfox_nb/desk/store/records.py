@@ -89,6 +89,9 @@ class EquityRecord(msgspec.Struct, frozen=True, kw_only=True):
     cash: Decimal
     position: Decimal
     """Base quantity, negative when short."""
+    low: Decimal | None = None
+    """Lowest and highest equity of the queue models; None where one was run only."""
+    high: Decimal | None = None
 
 
 class SessionRows(msgspec.Struct, frozen=True, kw_only=True):

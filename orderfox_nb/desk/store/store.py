@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orderfox_nb.desk.store.bot_history import BotHistory
     from orderfox_nb.desk.store.bots import BotTable
     from orderfox_nb.desk.store.database import Database
+    from orderfox_nb.desk.store.lease import Lease
 
 _log = logging.getLogger(__name__)
 
@@ -82,14 +83,14 @@ class Store:
         return BotHistory(database, self._clock)
 
     @asynccontextmanager
-    async def lease(self) -> AsyncGenerator[bool]:
-        """Have the right to run the bots while this is open, unless another server has it.
+    async def lease(self) -> AsyncGenerator[Lease | None]:
+        """Have the right to run the bots while this is open, None where another server has it.
 
         Raises:
             DatabaseUnavailable: The database cannot be opened.
         """
-        async with (await self._database()).lease() as leased:
-            yield leased
+        async with (await self._database()).lease() as lease:
+            yield lease
 
     @property
     def exists(self) -> bool:

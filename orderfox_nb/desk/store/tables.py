@@ -115,6 +115,8 @@ equity: Final = Table(
     Column("equity", ExactNumber, nullable=False),
     Column("cash", ExactNumber, nullable=False),
     Column("position", ExactNumber, nullable=False),
+    Column("low", ExactNumber),
+    Column("high", ExactNumber),
 )
 
 sessions: Final = Table(
@@ -124,3 +126,11 @@ sessions: Final = Table(
     Column("saved_us", BigInteger, nullable=False),
     Column("snapshot", LargeBinary, nullable=False),
 )
+
+lease: Final = Table(
+    "orderfox_lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""One row: how often the right to run the bots has changed hands."""

@@ -18,6 +18,7 @@ from orderfox_nb.desk.frames import Recipe
 from orderfox_nb.desk.history import VolumeHistory
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.parameters import Parameter
+from orderfox_nb.desk.shown_bots import ShownBots
 from orderfox_nb.desk.studies import State
 from orderfox_nb.desk.watched import Watchable
 from orderfox_nb.errors import FeedError
@@ -38,6 +39,8 @@ class Sources(NamedTuple):
     """The venue's clock."""
     served: Callable[[], Iterable[Recipe]]
     """Recipes whose frames have readers now."""
+    bots: Callable[[], ShownBots | None]
+    """The bots of the server, None where there is none behind this desk."""
 
 
 class Stream(NamedTuple):
@@ -49,6 +52,8 @@ class Stream(NamedTuple):
     """Makes what turns the folds of a key's topics into its frames."""
     messages: Sequence[str] = ()
     """Types of a public stream's messages."""
+    per_symbol: bool = True
+    """Whether it is about a symbol, else about all of the server."""
 
     @property
     def public(self) -> bool:

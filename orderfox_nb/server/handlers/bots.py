@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET
 
 from orderfox_nb.core.symbols import canonical
+from orderfox_nb.desk.bot_runs.described import described
+from orderfox_nb.desk.bot_runs.known import bot_identity
 from orderfox_nb.desk.parameters import SYMBOL, Parameter, limit
-from orderfox_nb.desk.store.answers import bot_answer
-from orderfox_nb.desk.store.records import BotRecord
+from orderfox_nb.desk.store.records import BotRecord, EquityRecord
 from orderfox_nb.desk.strategies import check_strategy, described_strategies
 from orderfox_nb.errors import BadValue, BotIsActive, LiveTradingRefused, UnknownBot
 from orderfox_nb.server.bodies import read_body
@@ -27,6 +27,7 @@ from orderfox_nb.views.bot_contract import (
     BotPage,
     BotService,
     BotsHealth,
+    BotsKilled,
     NewBot,
     StrategiesAnswer,
 )
@@ -69,16 +70,6 @@ class BotHandler(RestHandler):
         """
         return rule.read(self.get_query_argument(rule.name, None))
 
-    def described(self, record: BotRecord) -> BotAnswer:
-        """Return a bot with what it does at present."""
-        runner = self.service.runner
-        return bot_answer(
-            record,
-            running=runner.trades(record.id),
-            note=runner.note(record),
-            live=self.service.lock.open and not record.is_paper_trading,
-        )
-
     def check_mode(self, paper: bool) -> None:
         """Check that a bot may trade as it should.
 
@@ -88,9 +79,22 @@ class BotHandler(RestHandler):
         if not paper and self.service.lock.reason:
             raise LiveTradingRefused(self.service.lock.reason)
 
-    def described_all(self, records: Sequence[BotRecord]) -> list[BotAnswer]:
-        """Return bots with what they do at present."""
-        return [self.described(record) for record in records]
+    async def described(self, *records: BotRecord) -> list[BotAnswer]:
+        """Return bots with what they do at present.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        runner = self.service.runner
+        numbers = [record.number for record in records if runner.run_of(record.id) is None]
+        saved: Mapping[int, EquityRecord] = {}
+        if numbers:
+            saved = await (await self.service.store.history()).latest_equity(numbers)
+        return [described(record, runner, saved) for record in records]
+
+    async def one_text(self, record: BotRecord) -> bytes:
+        """Return the text of a bot."""
+        return msgspec.json.encode((await self.described(record))[0])
 
     async def found(self, bot_id: str) -> BotRecord:
         """Return the bot of a path.
@@ -98,7 +102,7 @@ class BotHandler(RestHandler):
         Raises:
             UnknownBot: There is none of this id.
         """
-        return await (await self.bots()).get(identity(bot_id))
+        return await (await self.bots()).get(bot_identity(bot_id))
 
     async def followed(self, bot_id: str, changes: dict[str, Any]) -> BotRecord:
         """Change a bot, start or stop it, and return it.
@@ -148,7 +152,7 @@ class BotsRoute(BotHandler):
         """Return a page of bots."""
         page, size = self.value(PAGE), self.value(PAGE_SIZE)
         rows, total = await (await self.bots()).page(page, size)
-        return msgspec.json.encode(BotPage(bots=self.described_all(rows), total=total, page=page, page_size=size))
+        return msgspec.json.encode(BotPage(bots=await self.described(*rows), total=total, page=page, page_size=size))
 
     async def created(self) -> bytes:
         """Create a bot."""
@@ -164,7 +168,7 @@ class BotsRoute(BotHandler):
         record = await bots.create(values)
         await self.service.runner.follow(record)
         self.set_status(201)
-        return msgspec.json.encode(self.described(record))
+        return await self.one_text(record)
 
 
 class BotRoute(BotHandler):
@@ -194,7 +198,7 @@ class BotRoute(BotHandler):
 
     async def one(self, bot_id: str) -> bytes:
         """Return a bot."""
-        return msgspec.json.encode(self.described(await self.found(bot_id)))
+        return await self.one_text(await self.found(bot_id))
 
     async def changed(self, bot_id: str) -> bytes:
         """Change a bot."""
@@ -210,17 +214,17 @@ class BotRoute(BotHandler):
         if "symbol" in changes or "venue" in changes:
             changes |= await self.market(changes.get("symbol", before.symbol), changes.get("venue", before.venue))
         if not changes:
-            return msgspec.json.encode(self.described(before))
+            return await self.one_text(before)
         if before.is_active and before.strategy is not None and changes.get("is_active", True):
             fixed = ("symbol", "venue", "strategy", "params", "is_paper_trading")
             if any(changes.get(name, getattr(before, name)) != getattr(before, name) for name in fixed):
                 raise BotIsActive
-        return msgspec.json.encode(self.described(await self.followed(before.id, changes)))
+        return await self.one_text(await self.followed(before.id, changes))
 
     async def deleted(self, bot_id: str) -> bytes:
         """Delete a bot."""
-        await (await self.bots()).delete(identity(bot_id))
-        await self.service.runner.forget(identity(bot_id))
+        await (await self.bots()).delete(bot_identity(bot_id))
+        await self.service.runner.forget(bot_identity(bot_id))
         self.set_status(204)
         return b""
 
@@ -241,7 +245,37 @@ class BotStatusRoute(BotHandler):
         active = self.value(IS_ACTIVE)
         if active is None:
             raise BadValue("is_active", "", "true or false")
-        return msgspec.json.encode(self.described(await self.followed(identity(args[0]), {"is_active": active})))
+        return await self.one_text(await self.followed(bot_identity(args[0]), {"is_active": active}))
+
+
+class KillRoute(BotHandler):
+    """Stop every active bot that has a strategy, and cancel its orders; positions stay."""
+
+    route = "kill-bots"
+
+    @classmethod
+    def operations(cls) -> Mapping[str, Operation]:
+        summary = (cls.__doc__ or "").split("\n", 1)[0]
+        return {"post": Operation(name=cls.route, summary=summary, model=BotsKilled)}
+
+    async def post(self) -> None:
+        await self._answered()
+
+    async def answer(self, *_args: str) -> bytes:
+        active = [record for record in await (await self.bots()).active() if record.strategy is not None]
+        ended = await asyncio.gather(*(self._ended(record.id) for record in active))
+        stopped = [bot_id for bot_id in ended if bot_id is not None]
+        count = "1 bot" if len(stopped) == 1 else f"{len(stopped)} bots"
+        message = f"{count} stopped: orders are cancelled, positions stay"
+        return msgspec.json.encode(BotsKilled(stopped=stopped, message=message))
+
+    async def _ended(self, bot_id: str) -> str | None:
+        try:
+            await self.followed(bot_id, {"is_active": False})
+        except UnknownBot:
+            # Deleted meanwhile.
+            return None
+        return bot_id
 
 
 class BotReadHandler(BotHandler):
@@ -321,16 +355,4 @@ class SymbolBotsRoute(BotReadHandler):
         if not found:
             symbol = (await self.market(args[0], None))["symbol"]
             found = await bots.of_symbol(symbol, active_only=active_only)
-        return msgspec.json.encode(self.described_all(found))
-
-
-def identity(text: str) -> str:
-    """Return the id of a path as it is stored.
-
-    Raises:
-        UnknownBot: No bot can have it.
-    """
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise UnknownBot(text) from None
+        return msgspec.json.encode(await self.described(*found))

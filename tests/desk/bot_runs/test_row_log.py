@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderfox_nb.bots.handles import SentOrder, SessionOutput
 from orderfox_nb.bots.orders import OrderRequest
+from orderfox_nb.desk.bot_runs.activity import BotActivity, BotLog
 from orderfox_nb.desk.bot_runs.row_log import RowLog
 from tests.core.books import BTC
 
@@ -15,7 +16,7 @@ def sent(*numbers: int) -> SessionOutput:
 
 
 def test_order_of_a_later_session_has_the_number_that_it_is_stored_under() -> None:
-    log = RowLog(BTC)
+    log = RowLog(BTC, BotActivity(BotLog()))
     log.collect(sent(1, 2), [])
     assert log.stored_number(2) == 2
     log.next_session(2, "the bot was started again")

@@ -11,6 +11,7 @@ import pytest
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import Settings
+from orderfox_nb.desk.bot_runs.run import BotRun
 from orderfox_nb.desk.bot_runs.runner import ELSEWHERE, LEASE_S, BotRunner
 from orderfox_nb.desk.store.bot_history import BotHistory
 from orderfox_nb.desk.store.records import BotRecord, FillRecord, SessionRows
@@ -38,11 +39,17 @@ async def started(store: Store, runner: BotRunner, strategy: str = "Churn", **pa
 async def traded(market: ScriptedMarket, runner: BotRunner, record: BotRecord, trades: int) -> None:
     """Have trades one by one, each seen by the bot before the next one."""
     await until(lambda: runner.trades(record.id))
-    run = runner._runs[record.id]
+    run = run_of(runner, record)
     for _ in range(trades):
         seen = run.session.events
         market.trade()
         await until(lambda seen=seen: run.session.events > seen)  # type: ignore[misc]
+
+
+def run_of(runner: BotRunner, record: BotRecord) -> BotRun:
+    run = runner.run_of(record.id)
+    assert run is not None
+    return run
 
 
 def held(fills: list[FillRecord]) -> Decimal:
@@ -53,7 +60,8 @@ async def test_bot_trades_and_what_it_did_is_stored(store: Store, runner: BotRun
     record = await started(store, runner)
     await traded(market, runner, record, 6)
     assert (runner.running, runner.note(record)) == (1, "")
-    position = runner._runs[record.id].account.position_lots
+    account = run_of(runner, record).account
+    position = account.position_lots
     await runner.stop()
     history = await store.history()
     orders = list(await history.orders(record.number, limit=99))
@@ -68,7 +76,9 @@ async def test_bot_trades_and_what_it_did_is_stored(store: Store, runner: BotRun
         assert order.filled == sum((fill.size for fill in fills if fill.order == order.number), Decimal(0))
     assert all(fill.fee == fill.price * fill.size * Decimal("0.0005") for fill in fills if not fill.maker)
     assert all(by_number[fill.order].side == fill.side for fill in fills)
-    assert [row.equity for row in await history.equity(record.number, limit=9)] == [Decimal(10_000)]
+    first, last = await history.equity(record.number, limit=9)
+    assert first.equity == first.low == first.high == 10_000
+    assert (last.cash, last.equity, last.position) == (account.cash, account.equity(), held(fills))
 
 
 async def test_bot_continues_with_its_orders_and_its_state(
@@ -77,15 +87,15 @@ async def test_bot_continues_with_its_orders_and_its_state(
     runner = make_runner(store)
     record = await started(store, runner)
     await traded(market, runner, record, 5)
-    before = runner._runs[record.id].session
-    rings, cash = before.strategy.rings, runner._runs[record.id].account.cash  # type: ignore[attr-defined]
+    before = run_of(runner, record).session
+    rings, cash = before.strategy.rings, run_of(runner, record).account.cash  # type: ignore[attr-defined]
     await runner.stop()
     history = await store.history()
     earlier = list(await history.fills(record.number, limit=99))
     again = make_runner(store)
     again.start()
     await until(lambda: again.trades(record.id))
-    run = again._runs[record.id]
+    run = run_of(again, record)
     assert run.account.cash == cash
     assert run.session.strategy.rings == rings  # type: ignore[attr-defined]
     assert [pause.reason for pause in run.session.pauses][-1].endswith(": the server was restarted")
@@ -107,7 +117,7 @@ async def test_bot_that_is_stopped_cancels_its_orders_and_starts_again_with_its_
 ) -> None:
     record = await started(store, runner)
     await traded(market, runner, record, 4)
-    account = runner._runs[record.id].account
+    account = run_of(runner, record).account
     bots, history = await store.bots(), await store.history()
     await runner.follow(await bots.change(record.id, {"is_active": False}))
     assert not runner.trades(record.id)
@@ -117,7 +127,7 @@ async def test_bot_that_is_stopped_cancels_its_orders_and_starts_again_with_its_
     record = await bots.change(record.id, {"is_active": True, "params": {"size": "0.020"}})
     await runner.follow(record)
     await traded(market, runner, record, 4)
-    assert runner._runs[record.id].account.ledger.fees > account.ledger.fees
+    assert run_of(runner, record).account.ledger.fees > account.ledger.fees
     await runner.stop()
     later = list(await history.orders(record.number, limit=99))
     assert later[-len(orders) :] == orders
@@ -132,13 +142,13 @@ async def test_strategy_that_is_started_again_knows_the_position_that_it_has(
     bots, position = await store.bots(), 0
     for _ in range(9):
         await traded(market, runner, record, 1)
-        if position := runner._runs[record.id].account.position_lots:
+        if position := run_of(runner, record).account.position_lots:
             break
     assert position
     await runner.follow(await bots.change(record.id, {"is_active": False}))
     await runner.follow(await bots.change(record.id, {"is_active": True}))
     await until(lambda: runner.trades(record.id))
-    run = runner._runs[record.id]
+    run = run_of(runner, record)
     assert run.session.desk.position.lots == run.account.position_lots == position
 
 
@@ -149,7 +159,7 @@ async def test_bot_runs_without_the_channels_that_its_venue_does_not_have(
     record = await started(store, runner)
     await traded(market, runner, record, 3)
     assert runner.note(record) == ""
-    assert runner._runs[record.id].session.channels == {"book", "trades"}
+    assert run_of(runner, record).session.channels == {"book", "trades"}
 
 
 async def test_error_of_a_strategy_stops_its_bot_and_names_the_line(
@@ -208,12 +218,12 @@ async def test_bot_trades_on_while_the_database_fails_and_loses_nothing(
     saves = 0
     save = BotHistory.save
 
-    async def failing(self: BotHistory, number: int, rows: SessionRows) -> None:
+    async def failing(self: BotHistory, number: int, rows: SessionRows, *, epoch: int) -> None:
         nonlocal saves
         saves += 1
         if saves < 4:
             raise DatabaseUnavailable("of the test")
-        await save(self, number, rows)
+        await save(self, number, rows, epoch=epoch)
 
     monkeypatch.setattr(BotHistory, "save", failing)
     record = await started(store, runner)
@@ -233,4 +243,4 @@ async def test_bot_that_is_deleted_ends(store: Store, runner: BotRunner, market:
     await traded(market, runner, record, 2)
     await (await store.bots()).delete(record.id)
     await runner.forget(record.id)
-    assert (runner.running, runner._tasks) == (0, {})
+    assert (runner.running, list(runner.runs)) == (0, [])

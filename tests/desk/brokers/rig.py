@@ -9,6 +9,7 @@ from typing import Any
 
 from orderfox_nb.bots.handles import OrderHandle
 from orderfox_nb.clock import SystemClock
+from orderfox_nb.desk.bot_runs.activity import BotActivity, BotLog
 from orderfox_nb.desk.bot_runs.run import BotRun
 from orderfox_nb.desk.brokers.lock import TradingLock
 from orderfox_nb.desk.brokers.opening import Brokers
@@ -151,8 +152,9 @@ class LiveRig:
         self.broker = await self.brokers.open(instrument, self.desk, paper=False)
         run = BotRun(
             self.record,
-            load_strategy(MANUAL)(),
+            load_strategy(MANUAL),
             instrument,
+            activity=BotActivity(BotLog(), instrument),
             desk=self.desk,
             broker=self.broker,
             history=history,

@@ -1,0 +1,128 @@
+"""What one bot does, as a screen shows it: open orders, newest fills, equity by the minute and a log, all bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import msgspec
+
+from orderfox_nb.bots.orders import DONE
+from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.desk.store.records import BotRecord, EquityRecord, FillRecord, OrderRecord
+
+if TYPE_CHECKING:
+    from orderfox_nb.desk.store.bot_history import BotHistory
+
+MAX_LINES: Final = 200
+MAX_FILLS: Final = 200
+MAX_MOMENTS: Final = 1_500
+MAX_OPEN: Final = 500
+"""Open orders that are shown."""
+MAX_TEXT: Final = 2_000
+
+Level: TypeAlias = Literal["info", "warning", "error"]
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """One line of a bot's log."""
+
+    number: int
+    """Counts the lines of a bot from 1."""
+    time: int
+    """Milliseconds of the venue's clock."""
+    level: Level
+    text: str
+
+
+class BotLog:
+    """The newest lines of a bot since the server was started."""
+
+    def __init__(self) -> None:
+        self.lines: deque[LogLine] = deque(maxlen=MAX_LINES)
+        self.count = 0
+
+    def add(self, time_us: int, text: str, level: Level = "info") -> None:
+        """Add a line."""
+        self.count += 1
+        self.lines.append(LogLine(self.count, time_us // 1_000, level, text[:MAX_TEXT]))
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """Equity at a time, quote currency: with the worst-case queue model, and the band of all of them."""
+
+    time_us: int
+    equity: Decimal
+    low: Decimal
+    high: Decimal
+
+
+class BotActivity:
+    """What a bot has done lately, of a run or as it is stored.
+
+    Args:
+        log: Of the bot; outlives its runs.
+        instrument: What it trades; None where the venue does not say.
+    """
+
+    def __init__(self, log: BotLog, instrument: Instrument | None = None) -> None:
+        self.log = log
+        self.instrument = instrument
+        self.orders: dict[int, OrderRecord] = {}
+        """Open ones by their number."""
+        self.fills: deque[FillRecord] = deque(maxlen=MAX_FILLS)
+        self.moments: deque[Moment] = deque(maxlen=MAX_MOMENTS)
+        """One a minute."""
+        self.now: Moment | None = None
+        """The last one, since the last minute."""
+        self.revision = 0
+        """Counts changes."""
+
+    async def load(self, history: BotHistory, record: BotRecord) -> None:
+        """Replace everything but the log by what is stored.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        fills = await history.fills(record.number, limit=MAX_FILLS)
+        moments = await history.equity(record.number, limit=MAX_MOMENTS)
+        orders = await history.open_orders(record.number, limit=MAX_OPEN)
+        self.orders = {row.number: row for row in reversed(orders)}
+        self.fills = deque(reversed(fills), maxlen=MAX_FILLS)
+        self.moments = deque(map(stored_moment, moments), maxlen=MAX_MOMENTS)
+        self.now = None
+        self.revision += 1
+
+    def order(self, record: OrderRecord) -> None:
+        """Take the newest state of an order."""
+        self.revision += 1
+        if record.state in DONE:
+            self.orders.pop(record.number, None)
+        else:
+            self.orders[record.number] = record
+
+    def fill(self, record: FillRecord) -> None:
+        """Take a fill."""
+        self.revision += 1
+        self.fills.append(record)
+
+    def sample(self, moment: Moment) -> None:
+        """Take the moment of a minute."""
+        self.revision += 1
+        self.moments.append(moment)
+
+    def curve(self) -> Sequence[Moment]:
+        """Return the minutes and the last moment, oldest first."""
+        moments = list(self.moments)
+        if self.now is not None and (not moments or self.now.time_us > moments[-1].time_us):
+            moments.append(self.now)
+        return moments[-MAX_MOMENTS:]
+
+
+def stored_moment(record: EquityRecord) -> Moment:
+    """Return a moment as it is stored; without a band it is that of one model."""
+    low = record.equity if record.low is None else record.low
+    high = record.equity if record.high is None else record.high
+    return Moment(record.time_us, record.equity, low, high)
