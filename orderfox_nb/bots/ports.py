@@ -12,7 +12,9 @@ from orderfox_nb.core.book import BookSide
 from orderfox_nb.core.events import Event, MarkPrice, Side
 
 Reducible: TypeAlias = Callable[[Side], int]
+"""Lots by which an order of a side can reduce the position."""
 Affordable: TypeAlias = Callable[[int, OrderRequest], Rejection | None]
+"""From an order and its number to why the account cannot carry it, None where it can."""
 PlainState: TypeAlias = Mapping[str, Any]
 """State as builtins that msgpack encodes: what a snapshot consists of."""
 

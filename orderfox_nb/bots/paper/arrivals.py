@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeAlias
 
 import msgspec
 
@@ -25,10 +23,8 @@ from orderfox_nb.bots.paper.rules import (
     TradingRules,
 )
 from orderfox_nb.bots.paper.triggers import BECOMES, PaperTrigger
+from orderfox_nb.bots.ports import Affordable
 from orderfox_nb.core.events import Side
-
-Affordable: TypeAlias = Callable[[int, OrderRequest], Rejection | None]
-"""From an order and its number to why the account cannot carry it, None where it can."""
 
 
 class Arrivals:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from orderfox_nb.bots.orders import Fill, OrderReport, OrderState, Rejection
 from orderfox_nb.bots.paper.resting import PaperOrder
+from orderfox_nb.bots.ports import Reducible
 from orderfox_nb.core.events import Side
-
-Reducible = Callable[[Side], int]
-"""Lots by which an order of a side can reduce the position."""
 
 
 def _no_position(_side: Side) -> int:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from orderfox_nb.bots.orders import Fill, OrderReport, OrderRequest, Rejection
-from orderfox_nb.bots.paper.arrivals import Affordable, Arrivals
+from orderfox_nb.bots.paper.arrivals import Arrivals
 from orderfox_nb.bots.paper.kept import KeptVenue, keep, restore
 from orderfox_nb.bots.paper.matching import Matching
-from orderfox_nb.bots.paper.outbox import Outbox, Reducible
+from orderfox_nb.bots.paper.outbox import Outbox
 from orderfox_nb.bots.paper.prices import VenuePrices
 from orderfox_nb.bots.paper.queues import QueueModel
 from orderfox_nb.bots.paper.resting import PaperOrder
 from orderfox_nb.bots.paper.rules import TOO_MANY_ORDERS, UNKNOWN_ORDER, TradingRules
+from orderfox_nb.bots.ports import Affordable, Reducible
 from orderfox_nb.core.book import BookSide
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, MarkPrice, Status, Trade
 from orderfox_nb.core.instrument import Instrument

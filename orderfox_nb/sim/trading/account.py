@@ -17,6 +17,8 @@ STARTING_BALANCE: Final = Decimal(10_000)
 """USDT of a new account."""
 MAKER_RATE: Final = Decimal("0.0002")
 TAKER_RATE: Final = Decimal("0.0005")
+AMOUNT_STEP: Final = Decimal("0.00000001")
+"""Fees and funding are rounded to it."""
 _KEPT: Final = 2_000
 """Orders that are done, fills and incomes that an account remembers."""
 _ZERO: Final = Decimal(0)

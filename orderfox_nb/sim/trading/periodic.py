@@ -8,14 +8,13 @@ from typing import Final
 from orderfox_nb.core.timeframes import SECOND_US
 from orderfox_nb.sim.matching import ASK, BID
 from orderfox_nb.sim.reference import FUNDING_US
-from orderfox_nb.sim.trading.account import TradingAccount
+from orderfox_nb.sim.trading.account import AMOUNT_STEP, TradingAccount
 from orderfox_nb.sim.trading.orders import AccountEvent, NewOrder
 from orderfox_nb.sim.trading.venue import TradingVenue
 from orderfox_nb.sim.venue_error import VenueError
 
 LIQUIDATION_FEE: Final = Decimal("0.0125")
 """Of the notional that is closed by force."""
-_CENT_OF_A_MICRO: Final = Decimal("0.00000001")
 _ZERO: Final = Decimal(0)
 
 
@@ -55,7 +54,7 @@ class PeriodicChecks:
             if not rows:
                 continue
             notional = position.notional(trading.listing(symbol), Decimal(f"{rows[0].mark:.8f}"))
-            amount = (-notional * Decimal(f"{rows[0].rate:.8f}")).quantize(_CENT_OF_A_MICRO, ROUND_HALF_EVEN)
+            amount = (-notional * Decimal(f"{rows[0].rate:.8f}")).quantize(AMOUNT_STEP, ROUND_HALF_EVEN)
             trading.add_income(account, trading.income("FUNDING_FEE", symbol, amount, time_us))
             if position.isolated:
                 position.isolated_wallet += amount
@@ -96,7 +95,7 @@ class PeriodicChecks:
             # The book has nothing within the band: tried again at the next check.
             return
         unit = market.listing.tick_size * market.listing.lot_size
-        fee = (order.quote * unit * LIQUIDATION_FEE).quantize(_CENT_OF_A_MICRO, ROUND_HALF_EVEN)
+        fee = (order.quote * unit * LIQUIDATION_FEE).quantize(AMOUNT_STEP, ROUND_HALF_EVEN)
         # The insurance fund takes the fee, as far as there is anything left, and pays what is lost beyond the balance.
         left = account.cross_wallet - spared
         amount = -min(fee, left) if left > 0 else -left

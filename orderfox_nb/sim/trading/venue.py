@@ -17,7 +17,7 @@ from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.market import SymbolMarket
 from orderfox_nb.sim.matching import BID
 from orderfox_nb.sim.trading import rules
-from orderfox_nb.sim.trading.account import MAKER_RATE, TAKER_RATE, TradingAccount
+from orderfox_nb.sim.trading.account import AMOUNT_STEP, MAKER_RATE, TAKER_RATE, TradingAccount
 from orderfox_nb.sim.trading.margin import AccountMargin, SymbolMargin, account_margin, symbol_margin
 from orderfox_nb.sim.trading.orders import (
     AccountEvent,
@@ -36,7 +36,6 @@ MAX_ACCOUNTS: Final = 200
 MAX_RESTING: Final = 20_000
 """Resting orders of all accounts."""
 _MAX_AMENDMENTS: Final = 10_000
-_CENT_OF_A_MICRO: Final = Decimal("0.00000001")
 
 
 class TradingVenue:
@@ -298,7 +297,7 @@ class TradingVenue:
         held, wallet = abs(position.lots), position.isolated_wallet
         realised = position.fill(order.side, lots, ticks) * unit
         notional = lots * ticks * unit
-        fee = (notional * (MAKER_RATE if maker else TAKER_RATE)).quantize(_CENT_OF_A_MICRO, ROUND_HALF_EVEN)
+        fee = (notional * (MAKER_RATE if maker else TAKER_RATE)).quantize(AMOUNT_STEP, ROUND_HALF_EVEN)
         if realised:
             self.add_income(account, self.income("REALIZED_PNL", order.symbol, realised, time_us, trade_id))
         self.add_income(account, self.income("COMMISSION", order.symbol, -fee, time_us, trade_id))
