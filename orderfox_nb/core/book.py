@@ -91,9 +91,6 @@ class Book:
             self._gap, self._fault = event, None
         elif type(event) is not Status:
             raise EventError(f"{type(event).__name__} in the book of {self.instrument.symbol}")
-        self._raise_fault()
-
-    def _raise_fault(self) -> None:
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
@@ -268,18 +265,23 @@ class Book:
 
     def _gather(self) -> None:
         """Reduce pending deltas to the newest size of each price."""
-        highest, lowest = self._bounds or (0.0, 0.0)
+        bids, asks = list[Level](), list[Level]()
         try:
             for raw_bids, raw_asks in self._queue:
-                bids, asks = _decode(raw_bids), _decode(raw_asks)
-                self._pending_bids.update(bids)
-                self._pending_asks.update(asks)
-                if self._bounds is not None:
-                    highest = max([highest, *(price for price, size in bids if size)])
-                    lowest = min([lowest, *(price for price, size in asks if size)])
-                    self._bounds = highest, lowest
+                bids += _decode(raw_bids)
+                asks += _decode(raw_asks)
         except msgspec.DecodeError as error:
             self._invalidate(error)
+        self._pending_bids.update(bids)
+        self._pending_asks.update(asks)
+        if self._bounds is not None:
+            highest, lowest = self._bounds
+            # Nearly always no change is beyond the bounds, which is known by comparing whole levels.
+            if bids and max(bids)[0] > highest:
+                highest = max((price for price, size in bids if size), default=highest)
+            if asks and min(asks)[0] < lowest:
+                lowest = min((price for price, size in asks if size), default=lowest)
+            self._bounds = max(self._bounds[0], highest), min(self._bounds[1], lowest)
         self._clear_queue()
 
     def _clear_queue(self) -> None:

@@ -213,14 +213,15 @@ class QualityTracker:
             self._newest_us, self._lead_us = event.time_us, None
             self._enter(QualityState.SKEWED, event.time_us, "the venue's clock jumped back")
             return
-        else:
-            self._newest_us = max(self._newest_us, event.time_us)
+        elif event.time_us > self._newest_us:
+            self._newest_us = event.time_us
         self._heard = True
         if is_snapshot:
             self._has_snapshot = True
         if self._lateness is not None and event.received_us:
             self._lateness.apply(event.time_us)
-        if not self._connected or self._late or self.state in {QualityState.LIVE, QualityState.SKEWED}:
+        # Not as a set of states, whose hashes are computed in Python: this is called with every event.
+        if not self._connected or self._late or self.state is QualityState.LIVE or self.state is QualityState.SKEWED:
             return
         if self._spec.snapshot is None or self._has_snapshot:
             self._enter(QualityState.LIVE, event.time_us, "")

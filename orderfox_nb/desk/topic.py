@@ -61,7 +61,8 @@ class TopicState(Watched[QualityTracker]):
         self.last_us = 0
         """Exchange time of the last event that was no status."""
         self.lag_us = 0
-        """How old that event was when it came, by the venue's clock."""
+        """How old an event was when it came, by the venue's clock: the first one since the last ``advance``."""
+        self._lag_known = False
         self.reconnects = 0
         self.dropped = 0
         self.quality_changes = Watchers()
@@ -91,7 +92,10 @@ class TopicState(Watched[QualityTracker]):
         self._apply(event)
 
     def _apply(self, event: Event, *, again: bool = False) -> None:
-        repeated = self._fold(event) or again
+        if type(event) is Liquidation:
+            again = self._fold_order(event) or again
+        else:
+            self.fold.apply(event)
         self.quality.apply(event)
         self.sequence += 1
         if type(event) is Status:
@@ -108,20 +112,20 @@ class TopicState(Watched[QualityTracker]):
                 self.restarts += 1
         else:
             self.last_us = event.time_us
-            if event.received_us:
-                self.lag_us = self._now_us() - event.time_us
+            if not self._lag_known and event.received_us:
+                self.lag_us, self._lag_known = self._now_us() - event.time_us, True
         if self._readers:
-            numbered = (Repeat if repeated else Numbered)(self.sequence, event, next(_arrivals))
+            numbered = (Repeat if again else Numbered)(self.sequence, event, next(_arrivals))
             for reader in self._readers:
                 reader.put(numbered)
         for tap in self._taps:
             tap(event)
         self.touch()
 
-    def _fold(self, event: Event) -> bool:
-        """Fold an event; return whether it is a known order, which only the fold can distinguish from an equal one."""
+    def _fold_order(self, event: Liquidation) -> bool:
+        """Fold an order; return whether it is a known one, which only the fold can distinguish from an equal one."""
         fold = self.fold
-        if type(event) is not Liquidation or not isinstance(fold, LiquidationState):
+        if not isinstance(fold, LiquidationState):
             fold.apply(event)
             return False
         before = fold.orders.version
@@ -173,6 +177,7 @@ class TopicState(Watched[QualityTracker]):
             local_us: Our time, without the time in which this process did not run.
             signal: Notify frames even if the quality is unchanged.
         """
+        self._lag_known = False
         before = self.quality.state
         self.quality.advance(now_us, local_us)
         if signal or self.quality.state is not before:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from orderfox_nb.clock import Clock
-from orderfox_nb.core.events import Event, Gap, Topic, is_restart
+from orderfox_nb.core.events import Event, Gap, Topic
 from orderfox_nb.desk.relisting import Relisting
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import EventError, OffStep, OrderFoxError
@@ -72,14 +72,16 @@ class Upstreams:
 
     def _apply(self, state: TopicState, event: Event) -> Awaitable[None] | None:
         """Fold an event; a relisted symbol's record must be loaded before the next one."""
-        if is_restart(event):
-            self.newest_us = 0
+        if type(event) is Gap:
+            if event.restart:
+                self.newest_us = 0
+            if event.relisted:
+                # Another server has noticed it, whose list is new by now.
+                self.events += 1
+                return self._relisting.follow(state, event)
         elif event.received_us and event.time_us > self.newest_us:
             self.newest_us = event.time_us
         self.events += 1
-        if type(event) is Gap and event.relisted:
-            # Another server has noticed it, whose list is new by now.
-            return self._relisting.follow(state, event)
         try:
             state.apply(event)
         except EventError as error:

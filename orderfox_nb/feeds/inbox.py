@@ -53,26 +53,31 @@ class Inbox(Generic[Item]):
         """Whether the inbox is more than half full, and neither overflowed nor closed."""
         return not self._lost and not self._closed and len(self._items) * 2 > self._bound
 
-    def put(self, item: Item) -> None:
-        """Add an item; drops all waiting items when the inbox is full."""
+    def put(self, item: Item) -> bool:
+        """Add an item; drops all waiting items when the inbox is full.
+
+        Returns:
+            Whether it waits: False where ``direct`` took it, and where the inbox is closed.
+        """
         if self._closed:
-            return
+            return False
         if self.direct is not None and not (self._items or self._urgent or self._lost):
             try:
                 if self.direct(item):
-                    return
+                    return False
             except Exception as error:  # noqa: BLE001 - the reader's, which raises it
                 self.close(error)
-                return
+                return False
         if self._lost:
             self._lost += 1
-            return
+            return True
         if len(self._items) >= self._bound:
             self._drop()
             self._lost += 1
         else:
             self._items.append(item)
         self._wake_reader()
+        return True
 
     def put_notice(self, item: Item) -> None:
         """Add an item in order that is not dropped with the others, unless a newer one of its kind waits."""

@@ -176,15 +176,7 @@ class VenueFeed:
         """Pass the events of a topic to a sink: those of a socket as the socket is read, the others from here."""
         async with self._open(topic) as (inbox, reading):
             sink(reading.start())
-
-            def handle(item: Item) -> bool:
-                if reading.holding:
-                    return False
-                for event in reading.handle(item):
-                    sink(event)
-                return True
-
-            inbox.direct = handle
+            inbox.direct = partial(reading.deliver, sink=sink)
             while True:
                 for event in reading.handle(await inbox.get(first_only=reading.holding)):
                     sink(event)

@@ -22,7 +22,10 @@ class Follower(Protocol):
         ...
 
     def follows(self, event: Event) -> bool:
-        """Handle an event that is to be passed on as it is, as nearly all are; False where only ``handle`` can say."""
+        """Handle an event that is to be passed on as it is, as nearly all are; False where only ``handle`` can say.
+
+        False, too, while ``holding``; nothing is handled then.
+        """
         ...
 
     def handle(self, item: Item) -> Iterator[Event]:

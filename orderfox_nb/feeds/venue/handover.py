@@ -132,8 +132,10 @@ class Route:
     def handle(self, source: object, event: Event) -> Inbox[Item] | None:
         """Handle an event of a source; returns the inbox of a reader that lags, if any."""
         self.renewals = 0
-        if isinstance(event, Liquidation):
+        if type(event) is Liquidation:
             return self._deliver(event) if self._is_new(source, event) else None
+        if source is self._source and self._successor is None and self._floor_id < 0:
+            return self._deliver(event)
         if self._source is None:
             self._source = source
         if source is self._source:
@@ -180,12 +182,11 @@ class Route:
         return 0 <= _ids(event)[1] <= last_id and not proves_restart(event.time_us, self._last_us)
 
     def _deliver(self, event: Event) -> Inbox[Item] | None:
-        _, self._last_id = _ids(event)
+        self._last_id = event.last_id if type(event) is BookDelta else _ids(event)[1]
         self._last_us = max(self._last_us, event.time_us)
         crowded: Inbox[Item] | None = None
         for inbox in self.readers:
-            inbox.put(event)
-            if inbox.crowded:
+            if inbox.put(event) and inbox.crowded:
                 crowded = inbox
         return crowded
 

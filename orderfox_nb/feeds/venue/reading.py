@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from orderfox_nb.core.channels import channel_spec
@@ -80,6 +80,25 @@ class Reading:
         self._follower.start()
         self._listen()
         return status
+
+    def deliver(self, item: Item, sink: Callable[[Event], object]) -> bool:
+        """Do what ``handle`` does and pass its events to a sink; False, and nothing is done, while ``holding``.
+
+        Raises:
+            OrderFoxError: The stream cannot go on.
+            Exception: What the sink has raised.
+        """
+        # As nearly all are; a follower that is holding follows nothing.
+        if is_event(item) and not (self._silent or self._live_pending) and self._follower.follows(item):
+            self._heard = True
+            self._watched.handle(item)
+            sink(item)
+            return True
+        if self._follower.holding:
+            return False
+        for event in self.handle(item):
+            sink(event)
+        return True
 
     def handle(self, item: Item) -> Iterable[Event]:
         """Handle the next item: the events that follow from it must be read to the end.
