@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orderfox_nb.widgets.bots.bot_panel import BotPanel
 from orderfox_nb.widgets.chart.candle_chart import CandleChart
 from orderfox_nb.widgets.chart.depth_chart import DepthChart
 from orderfox_nb.widgets.page.dashboard import Dashboard
@@ -11,6 +12,7 @@ from orderfox_nb.widgets.panels.rewind import Rewind
 from orderfox_nb.widgets.panels.tables import Liquidations, Tape
 
 __all__ = [
+    "BotPanel",
     "CandleChart",
     "Dashboard",
     "DepthChart",

@@ -214,6 +214,9 @@ async def test_every_route_admits_only_whom_it_should(address: str, kind: str, s
                 allowed = response.headers.get("Access-Control-Allow-Origin")
                 assert allowed == (FRIEND if headers.get("Origin") == FRIEND else None), path
                 assert "*" not in (allowed or "")
+                if (method, path, response.status) == ("GET", "api/v1/bots", 200):
+                    # By this header the panel enables its controls.
+                    assert ("POST" in response.headers["Allow"]) == (expected.write == 200)
                 if response.status >= 400:
                     answer = await response.json()
                     assert answer == {"detail": answer["detail"], "status_code": response.status}

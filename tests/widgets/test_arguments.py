@@ -38,7 +38,7 @@ def test_an_argument_that_a_widget_does_not_have_is_refused_with_the_one_that_wa
         (lambda: OrderBook(rows=15), "rows 15: expected one of fit, 10, 20, 50."),
         (lambda: DepthChart(percent=3), "percent 3: expected one of 0.1, 0.25"),
         (lambda: SymbolPicker(sort="volum"), "Did you mean: volume?"),
-        (lambda: Dashboard(layout="books"), "Did you mean: book?"),
+        (lambda: Dashboard(layout="books"), "Did you mean: book, bots?"),
         (lambda: OrderBook(rounding="١٠"), "rounding '١٠' must be a positive decimal"),
         (lambda: CandleChart(overlays=["ema２٠"]), "Not an overlay"),
         (lambda: OrderBook(symbol="x" * 5000 + "\n", rounding=[0] * 5000), "rounding"),

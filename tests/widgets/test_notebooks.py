@@ -22,7 +22,10 @@ def test_a_notebook_is_clean_and_names_its_kernel(name: str):
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
 
-@pytest.mark.parametrize("name", ["04_record_and_replay.ipynb", "05_bots.ipynb", "dashboard.ipynb", "quickstart.ipynb"])
+@pytest.mark.parametrize(
+    "name",
+    ["04_record_and_replay.ipynb", "05_bots.ipynb", "bot_dashboard.ipynb", "dashboard.ipynb", "quickstart.ipynb"],
+)
 def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ORDERFOX")}
     environment |= {"ORDERFOX_DATA_DIR": str(tmp_path), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

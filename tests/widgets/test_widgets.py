@@ -265,14 +265,14 @@ def test_another_number_of_symbols_makes_columns_and_closes_those_that_go():
     assert [one.comm for one in alone if one] == [None, None]
     assert "of-columns-3" in dashboard._dom_classes
     columns: Any = dashboard.children
-    first, second, third, rewind = columns
-    assert rewind is dashboard.rewind
+    first, second, third, *below = columns
+    assert below == [dashboard.rewind, dashboard.bots]
     assert {panel.symbol for panel, at in zip(state.panels, state.columns, strict=True) if at == 2} == {"SOLUSDT"}
     # The page removes the middle one: the other two keep their panels.
     lists = {"venues": ["", ""], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]}
     state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], **lists})
     assert dashboard.symbols == ["BTCUSDT", "SOLUSDT"]
-    assert dashboard.children == (first, third, rewind)
+    assert dashboard.children == (first, third, *below)
     assert second.comm is None
     assert third.comm is not None
     assert set(state.columns) == {0, 1}

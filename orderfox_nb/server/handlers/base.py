@@ -53,7 +53,8 @@ MAX_BODY: Final = 16_384
 """Bodies are small. What is sent is held until it has ended, for every connection of a client at once."""
 _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Of an answer that is data, and may quote what was asked."""
-_READS: Final = ("GET", "HEAD")
+READS: Final = ("GET", "HEAD")
+"""Methods that change nothing."""
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _AUTHORIZATION: Final = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
@@ -139,9 +140,9 @@ class MarketHandler(JupyterHandler):
             return
         await self._admit(method)
         client = self.request.remote_ip or ""
-        if method not in _READS and (wait_s := self.write_rate.wait_s(client)):
+        if method not in READS and (wait_s := self.write_rate.wait_s(client)):
             raise RequestRefused(429, "Too many writes: wait a little", retry_after_s=wait_s)
-        if method in _READS and self._limited and (wait_s := self.service.reads.wait_s(client)):
+        if method in READS and self._limited and (wait_s := self.service.reads.wait_s(client)):
             raise RequestRefused(429, f"At most {self.service.reads.per_s} requests a second", retry_after_s=wait_s)
         if self.service.problem is not None:
             raise refusal(self.service.problem)
@@ -151,7 +152,7 @@ class MarketHandler(JupyterHandler):
             # Neither a foreign page nor a form can send this header: origin and XSRF need no check.
             self._token_authenticated = True
             self._authenticate_as("server")
-        elif method in _READS and self.service.public:
+        elif method in READS and self.service.public:
             # A standalone server has checked the host already (``server/hosts.py``); this is Jupyter's own rule.
             if not self.service.standalone and not self.check_host():
                 raise RequestRefused(403, "This server is not called so: see ServerApp.allow_remote_access")
@@ -172,6 +173,22 @@ class MarketHandler(JupyterHandler):
                 self.authorizer.is_authorized(self, user, action, self.auth_resource)
             ):
                 raise RequestRefused(403, _DETAILS[403])
+
+    async def may_write(self) -> bool:
+        """Return whether this client may change something, by its token or by its own login."""
+        if self._has_our_token():
+            return True
+        if self.service.standalone:
+            return False
+        # A public extension lets everybody read as a viewer: what counts is who the client is itself.
+        reader, self._jupyter_current_user = self.current_user, None
+        try:
+            user = await ensure_async(self.identity_provider.get_user(self))
+        finally:
+            self._jupyter_current_user = reader
+        if user is None:
+            return False
+        return bool(await ensure_async(self.authorizer.is_authorized(self, user, "write", self.auth_resource)))
 
     @property
     def write_rate(self) -> RateLimit:

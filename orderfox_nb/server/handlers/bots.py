@@ -18,7 +18,7 @@ from orderfox_nb.desk.store.records import BotRecord, EquityRecord
 from orderfox_nb.desk.strategies import check_strategy, described_strategies
 from orderfox_nb.errors import BadValue, BotIsActive, LiveTradingRefused, UnknownBot
 from orderfox_nb.server.bodies import read_body
-from orderfox_nb.server.handlers.base import RestHandler
+from orderfox_nb.server.handlers.base import READS, RestHandler
 from orderfox_nb.server.operations import Operation
 from orderfox_nb.views.bot_contract import (
     BotAnswer,
@@ -136,7 +136,13 @@ class BotsRoute(BotHandler):
     @classmethod
     def operations(cls) -> Mapping[str, Operation]:
         return {
-            "get": Operation(name="bots", summary="Bots, newest first", model=BotPage, query=(PAGE, PAGE_SIZE)),
+            "get": Operation(
+                name="bots",
+                summary="Bots, newest first",
+                model=BotPage,
+                query=(PAGE, PAGE_SIZE),
+                headers={"Allow": "The methods that this client may use here: POST only where it may change bots"},
+            ),
             "post": Operation(name="create-bot", summary="Create a bot", model=BotAnswer, body=NewBot, status=201),
         }
 
@@ -152,6 +158,9 @@ class BotsRoute(BotHandler):
         """Return a page of bots."""
         page, size = self.value(PAGE), self.value(PAGE_SIZE)
         rows, total = await (await self.bots()).page(page, size)
+        # What this client may do here: a page offers its controls by it.
+        writes = await self.may_write()
+        self.set_header("Allow", ", ".join(self.allowed() if writes else READS))
         return msgspec.json.encode(BotPage(bots=await self.described(*rows), total=total, page=page, page_size=size))
 
     async def created(self) -> bytes:

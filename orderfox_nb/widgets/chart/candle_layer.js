@@ -7,6 +7,7 @@ import { linkedModel } from "./figure_canvas.js";
 import { followLast } from "../page/follow_last.js";
 import { followFrames, makePanel, marketShown, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
+import { shownBot } from "../page/shown_bot.js";
 import { onTheme } from "../page/theme.js";
 
 const OFTEN = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"]; // those that have keys
@@ -79,6 +80,7 @@ async function render({ model, el }) {
   figure.on("change:marks", onMarks);
   for (const name of DRAWN) model.on(`change:${name}`, onChosen);
   chart.crosshair.charts.add(onCrosshair);
+  const unlistenBot = shownBot().listen(() => chart.drawOver());
   const untheme = onTheme(() => chart.restyled());
   const paint = (entry, link) => chart.apply(entry, link);
   const following = await followFrames({ model, parts, traits: ["symbol", "timeframe", "bars"], keyOf, paint });
@@ -101,6 +103,7 @@ async function render({ model, el }) {
     clearInterval(timer);
     chart.crosshair.charts.delete(onCrosshair);
     untheme();
+    unlistenBot();
     unlisten();
     for (const scale of scales) scale.off("domain_changed", onView);
     figure.off("change:marks", onMarks);

@@ -1,6 +1,7 @@
 // What lies over the candles: the last price with its countdown, the crosshair, the legends, and what a bar or a gap
 // says under the pointer.
 import { TAG, makeRoom, placeTags } from "./axis_tags.js";
+import { paintBot } from "./candle_bot.js";
 import { lapseAt, lapseText } from "./candle_lapses.js";
 import { overlayText } from "./candle_lines.js";
 import { paintPriceLine, paintTag, visibleBars } from "./candle_paint.js";
@@ -66,18 +67,19 @@ export class CandleOver {
 
   /**
    * `cursor` is null or {time ms, price or null, point or null}: a point only where it is this chart's own. Gives the
-   * last price as it was drawn, and the class of its colour.
+   * last price as it was drawn, the class of its colour, and how many orders and fills of a bot are in the plot.
    */
   paint(context, scene) {
     const { frame, cursor, closes, now } = scene;
     const left = closes ? countdownText(closes - now) : "";
     const at = cursor ? barAt(frame.bars[0], cursor.time / 1000) : frame.bars[0].length - 1;
+    const bot = paintBot(context, scene);
     const drawn = this.paintPrices(context, scene, left);
     this.paintTime(context, scene, at);
     this.writeLegend(scene, at, left);
     this.writeOverlays(scene, at);
     this.showTip(scene, at);
-    return drawn;
+    return { ...drawn, ...bot };
   }
 
   /** The last price with what is left of its bar, and the crosshair's price: lines across the plot, tags beside it. */

@@ -13,6 +13,7 @@ import { axisElements, FigureCanvas, modelOf, setMargins } from "./figure_canvas
 import { priceText } from "../page/format.js";
 import { Older } from "./older_bars.js";
 import { setTrait } from "../page/panel.js";
+import { shownBot } from "../page/shown_bot.js";
 import { paneRange } from "./price_scale.js";
 import { tokens } from "../page/theme.js";
 import { marketOf } from "../page/venues.js";
@@ -184,6 +185,7 @@ export class CandleView {
       plot, domain, show, lengthS, now, frame: shown, colours: this.colours, panes: window.panes, log: window.log,
       axes: this.axes, overlays: this.overlays, series: this.series(), cursor: this.cursor,
       closes: this.live.closes, last: this.last,
+      bot: shownBot().of({ venue: this.venue, symbol: this.live.symbol }, this.link.playhead),
       lapses: boxes(this.lapses), liquidationLapses: boxes(this.liquidationLapses), width: this.view.el.clientWidth,
     };
   }
@@ -213,10 +215,10 @@ export class CandleView {
 
   drawOver(scene = this.ready ? this.scene() : null) {
     if (!scene) return;
-    const { price, move } = this.over.paint(this.canvas.fit(this.canvas.over), scene);
+    const { price, move, orders, fills } = this.over.paint(this.canvas.fit(this.canvas.over), scene);
     const { dataset } = this.parts.panel;
-    if (dataset.last !== price) dataset.last = price;
-    if (dataset.move !== move) dataset.move = move;
+    const values = { last: price, move, orders: String(orders), fills: String(fills) };
+    for (const [name, text] of Object.entries(values)) if (dataset[name] !== text) dataset[name] = text;
   }
 
   /** Called each second: updates the countdown and ongoing lapses. */

@@ -13,6 +13,7 @@ import traitlets
 from ipywidgets import Box, DOMWidget, Layout, Widget, widget_serialization
 from ipywidgets.widgets.trait_types import InstanceDict
 
+from orderfox_nb.widgets.bots.bot_panel import BotPanel
 from orderfox_nb.widgets.chart.candle_chart import CandleChart
 from orderfox_nb.widgets.chart.depth_chart import DepthChart
 from orderfox_nb.widgets.kernel.arguments import WrongValue, canonical_symbol, with_arguments
@@ -133,7 +134,7 @@ class Dashboard(View, First, Displayed, Box):
         show_lapses: Whether times in which the data could not be trusted are shaded.
         log_scale: Whether the chart's price scale is logarithmic.
         fixed_scale: Whether it stays as it is, instead of being fitted to the bars on the screen.
-        layout: ``default``, ``chart`` or ``book``; also an ipywidgets ``Layout``.
+        layout: ``default``, ``chart``, ``book`` or ``bots``; also an ipywidgets ``Layout``.
         name: Under which the page remembers the view; two dashboards of one page need two names.
 
     Raises:
@@ -185,6 +186,7 @@ class Dashboard(View, First, Displayed, Box):
         state.add_class("of-page-state")
         self._columns: list[_Column] = []
         self.rewind = _panel(Rewind, state.of_column(0), "rewind")
+        self.bots = _panel(BotPanel, state.of_column(0), "bots")
         self._fit_columns()
         super().__init__(
             children=self._children(),
@@ -231,7 +233,7 @@ class Dashboard(View, First, Displayed, Box):
             self.liquidations = self.liquidations or _panel(Liquidations, state.of_column(0), "liquidations")
             self.depth = self.depth or _panel(DepthChart, state.of_column(0), "depth")
             panels += [(self.liquidations, 0), (self.depth.layer, 0)]
-        panels.append((self.rewind, 0))
+        panels += [(self.rewind, 0), (self.bots, 0)]
         with state.hold_sync():
             state.panels = [panel for panel, _ in panels]
             state.columns = [at for _, at in panels]
@@ -252,12 +254,13 @@ class Dashboard(View, First, Displayed, Box):
         close_trees(dropped)
 
     def _children(self) -> list[Widget]:
+        below = [self.rewind, self.bots]
         if self.liquidations is not None and self.depth is not None:
             column = self._columns[0]
             head = column.head(self.page_state)
-            return [head, column.chart, self.depth, column.book, column.tape, self.liquidations, self.rewind]
+            return [head, column.chart, self.depth, column.book, column.tape, self.liquidations, *below]
         *others, last = self._columns
-        return [*(column.box() for column in others), last.box(self.page_state), self.rewind]
+        return [*(column.box() for column in others), last.box(self.page_state), *below]
 
     def _first_chosen(self, change: Any) -> None:
         if change["name"] == "symbol":

@@ -29,9 +29,32 @@ function foldCandles(full, delta, bars) {
   return { ...full, ...delta, bars: merged.map(cut), liquidations: volumes.map(cut) };
 }
 
+/** Changed and new bots among the ones that are there, newest first. */
+function foldBots(full, delta) {
+  const gone = new Set([...(delta.removed ?? []), ...delta.bots.map(({ id }) => id)]);
+  const kept = full.bots.filter(({ id }) => !gone.has(id));
+  const newest = (one, other) => (one.createdAt < other.createdAt) - (one.createdAt > other.createdAt);
+  return { ...full, ...delta, bots: [...delta.bots, ...kept].sort(newest) };
+}
+
+const BOT_ROWS = 200;
+const BOT_MOMENTS = 1_500;
+
+/** What one bot does: a field that is not there has not changed, and what comes of its lists is added at their end. */
+function foldBot(full, delta) {
+  const appended = (name) => full[name].concat(delta[name] ?? []).slice(-BOT_ROWS);
+  const [first] = delta.equity?.[0] ?? [];
+  const kept = full.equity[0].length - (first !== undefined && full.equity[0].at(-1) === first);
+  const equity = full.equity.map((column, at) =>
+    column.slice(0, kept).concat(delta.equity?.[at] ?? []).slice(-BOT_MOMENTS));
+  return { ...full, ...delta, fills: appended("fills"), log: appended("log"), equity };
+}
+
 /** The full frame after a delta, or null where this stream has no deltas that we know. */
 export function foldFrame(stream, parameters, full, delta) {
   if (stream === "trades") return foldTrades(full, delta, Number(parameters.rows));
   if (stream === "candles") return foldCandles(full, delta, Number(parameters.bars));
+  if (stream === "bots") return foldBots(full, delta);
+  if (stream === "bot") return foldBot(full, delta);
   return null;
 }

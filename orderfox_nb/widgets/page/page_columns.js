@@ -38,6 +38,8 @@ function renamed(value, names) {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, renamed(one, names)]));
 }
 
+const BELOW = 2; // children of a dashboard below its markets: the playhead and the bots
+
 class Columns {
   constructor(model, states) {
     this.model = model;
@@ -75,15 +77,15 @@ class Columns {
   read() {
     const top = this.children(this.root);
     if (this.states[this.page].state.symbols.length === 1) {
-      const [head, chart, depth, book, tape, liquidations, rewind] = top;
+      const [head, chart, depth, book, tape, liquidations, ...below] = top;
       this.beside = { depth, liquidations };
-      this.rewind = rewind;
+      this.below = below;
       return [this.column({ head, chart, book, tape })];
     }
     const [depth, liquidations] = this.states[this.page].state.spares.map(idOf);
     this.beside = { depth, liquidations };
-    this.rewind = top.at(-1);
-    return top.slice(0, -1).map((box) => {
+    this.below = top.slice(-BELOW);
+    return top.slice(0, -BELOW).map((box) => {
       const [head, chart, lower] = this.children(box);
       const [book, tape] = this.children(lower);
       return { ...this.column({ head, chart, book, tape }), box, all: this.tree([box]) };
@@ -116,7 +118,7 @@ class Columns {
     const linked = (column) => [column.picker, column.header, column.badge, column.chart, column.book, column.tape];
     const panels = this.columns.flatMap((column, at) => linked(column).map((id) => [id, at]));
     if (this.columns.length === 1) panels.push([this.beside.liquidations, 0], [this.beside.depth, 0]);
-    panels.push([this.rewind, 0]);
+    panels.push(...this.below.map((id) => [id, 0]));
     const { model } = this;
     model.set("columns", panels.map(([, at]) => at)); // first: the panels are read when they change
     model.set("panels", panels.map(([id]) => `${PREFIX}${this.layerOf(id)}`));
@@ -235,7 +237,7 @@ class Columns {
     if (columns.length > 1) for (const column of columns) await this.boxed(column);
     const single = [head, chart, depth, book, tape, liquidations];
     const shown = columns.length === 1 ? single : columns.map(({ box }) => box);
-    await this.setChildren(this.root, [...shown, this.rewind]);
+    await this.setChildren(this.root, [...shown, ...this.below]);
     const [root] = await this.models([this.root]);
     const own = root.get("_dom_classes").filter((name) => !/^of-(columns-\d|side-by-side)$/.test(name));
     const several = columns.length > 1 ? [`of-columns-${columns.length}`, "of-side-by-side"] : [];

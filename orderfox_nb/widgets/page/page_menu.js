@@ -10,7 +10,7 @@ import { Steady } from "./steady_state.js";
 import { choose, chosen, inLab, onTheme } from "./theme.js";
 
 const WORDS = {
-  layout: [["default", "Everything"], ["chart", "Chart"], ["book", "Order book"]],
+  layout: [["default", "Everything"], ["chart", "Chart"], ["book", "Order book"], ["bots", "Bots"]],
   theme: [["auto", "As the system"], ["dark", "Dark"], ["light", "Light"]],
   palette: [["standard", "Green and red"], ["safe", "Colour-blind safe"]],
   zone: [["local", "Local"], ["utc", "UTC"]],

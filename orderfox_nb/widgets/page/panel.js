@@ -7,7 +7,7 @@ import { subscriptionText } from "./subscription.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
 import { marketOf } from "./venues.js";
 
-const STATE_TEXT = {
+export const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
   syncing: "synchronising…", stale: "no news", gap: "gap, catching up…", skewed: "clock is off",
   down: "source is down", refused: "server is full", gone: "not available", closed: "market closed",
@@ -81,6 +81,8 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let renewing = 0;
 
   const venue = () => marketShown(model, link).venue;
+  // A dashboard's badge speaks for the panels of its markets.
+  const isTold = () => !parts.isApart && panel.closest(".of-dashboard") !== null;
   const isAbsent = () => channel !== "" && link.venues.isAbsent(channel, venue());
   const showState = () => {
     const quality = current?.quality?.state;
@@ -101,7 +103,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     if (over && session.state === "dead" && state !== "closed") {
       text = panel.closest(".of-dashboard") ? "" : kernelEnded();
     }
-    if (why && panel.closest(".of-dashboard")) text = ""; // its badge says it, once for all panels
+    if (why && isTold()) text = ""; // the badge says it, once for all panels
     parts.state = state;
     steady.set({ state, text, why });
   };
@@ -110,8 +112,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     if (write(note, text)) note.title = why || text;
     if (!parts.message) return;
     // A reason is a sentence, for which a header has no room.
-    const isShownAbove = panel.closest(".of-dashboard") && state !== "absent";
-    write(parts.message, isShownAbove ? "" : why);
+    write(parts.message, isTold() && state !== "absent" ? "" : why);
     parts.message.hidden = parts.message.textContent === "";
   }, { rank: ({ state }) => stateRank(state) });
   /** A symbol in another form than the venue's becomes the venue's; a dashboard does that for all its panels. */
@@ -205,7 +206,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     } else if (hidden && !unseen) {
       hiding = setTimeout(() => {
         unseen = panel.getClientRects().length === 0;
-        if (unseen) follow();
+        if (!unseen) return;
+        parts.left?.();
+        follow();
       }, UNSEEN_MS);
     }
   };

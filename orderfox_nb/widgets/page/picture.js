@@ -145,7 +145,7 @@ async function pngOf(root, { text, note }) {
   return blob.arrayBuffer();
 }
 
-function headline(model) {
+function headline(model, title) {
   const link = linkOf(model);
   const venues = model.get("venues") ?? [model.get("venue")];
   const venue = link.venues.idOf(venues[0]);
@@ -155,22 +155,22 @@ function headline(model) {
   const symbols = (model.get("symbols") ?? [model.get("symbol")]).map((symbol, at) =>
     [symbol, link.venues.labelOf(link.venues.idOf(venues[at]))].filter(Boolean).join(" · "));
   const time = new Date(link.now(venue)).toISOString().slice(0, 19).replace("T", " ");
-  return { text: `${symbols.join(", ")}  ${time} UTC`, note };
+  return { text: `${title || symbols.join(", ")}  ${time} UTC`, note };
 }
 
 /**
  * A widget's `render` that also answers the kernel when it asks for a picture: of what stands inside the widget's
  * element, or of the whole that it is a part of, by its selector. A view that is not displayed leaves the answer to
- * others.
+ * others. `title` is what a widget of no symbol shows.
  */
-export function pictured(render, whole = null) {
+export function pictured(render, whole = null, title = "") {
   return async (context) => {
     const { model, el } = context;
     const onMessage = async (content) => {
       const root = whole ? el.closest(whole) : el;
       if (content?.type !== "save_png" || !root?.getClientRects().length) return;
       try {
-        const bytes = await pngOf(root, headline(model));
+        const bytes = await pngOf(root, headline(model, title));
         model.send({ type: "png", id: content.id }, undefined, [new DataView(bytes)]);
       } catch (error) {
         model.send({ type: "png_failed", id: content.id, message: String(error?.message ?? error) });

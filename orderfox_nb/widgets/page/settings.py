@@ -16,7 +16,7 @@ from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.panels.order_book import OrderBook
 from orderfox_nb.widgets.panels.tables import Liquidations, Tape
 
-LAYOUTS: Final = ("default", "chart", "book")
+LAYOUTS: Final = ("default", "chart", "book", "bots")
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,21 @@ function xsrfHeader() {
   return token ? { "X-XSRFToken": token } : {};
 }
 
-/** Fetch a path below the page's base with the page's own login; every request of a widget goes through here. */
-export function fetchFromServer(base, path) {
+/**
+ * Fetch a path below the page's base with the page's own login, or with the server's `token`; every request of a widget
+ * goes through here. A `body` is sent as JSON; `waitMs` is how long the answer may take.
+ */
+export function fetchFromServer(base, path, { method = "GET", body, token = "", waitMs = ANSWER_MS } = {}) {
+  const headers = xsrfHeader();
+  if (token) headers.Authorization = `token ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
   return fetch(`${base}${path}`, {
+    method,
     credentials: "same-origin",
     cache: "no-store",
-    headers: xsrfHeader(),
-    signal: AbortSignal.timeout(ANSWER_MS),
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal: AbortSignal.timeout(waitMs),
   });
 }
 

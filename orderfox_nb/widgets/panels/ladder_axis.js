@@ -1,4 +1,5 @@
 // The ladder's price axis: every step of a row's height is a row, whether a level lies on it or not.
+import { waitingPrice } from "../page/shown_bot.js";
 
 const MIN_HALF = 3;
 const MAX_HALF = 50;
@@ -35,6 +36,24 @@ export function sideRows({ bids, asks, more, boundary }, name, count) {
     while (at + 1 < keys.length && (keys[at + 1] - key) * step <= 0) at++;
     const beyond = keys.length > 0 && (key - keys.at(-1)) * step > 0;
     rows.push({ key, at, own: at >= 0 && keys[at] === key, known: !(beyond && more[name]) });
+  }
+  return rows;
+}
+
+/**
+ * What orders of a bot say of the rows in which they wait, by side and key: `bid 6165` → "buy 0.010 at 61650.0". A row
+ * promises no better price than its orders have: bids are grouped down, asks up, as the frame's levels.
+ */
+export function ownRows(orders, unit, digits) {
+  const rows = new Map();
+  for (const order of orders) {
+    const price = waitingPrice(order);
+    if (price === null) continue;
+    const ticks = Math.round(price * 10 ** digits);
+    const [side, key] = order.side === "buy" ? ["bid", Math.floor(ticks / unit)] : ["ask", Math.ceil(ticks / unit)];
+    const text = `${order.side} ${order.amount} at ${order.price ?? order.triggerPrice}`;
+    const name = `${side} ${key}`;
+    rows.set(name, rows.has(name) ? `${rows.get(name)}\n${text}` : text);
   }
   return rows;
 }

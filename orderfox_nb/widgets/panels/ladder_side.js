@@ -25,11 +25,18 @@ function addRow(side) {
   side.rows.push({ element, bar, cells, key: null, size: null });
 }
 
+/** Mark a row in which orders of the chosen bot wait, and say which. */
+function markOwn({ element, cells }, text) {
+  element.classList.toggle("of-own", text !== "");
+  cells[0].title = text;
+}
+
 /**
  * Draw rows, best first in the document; the asks' column is reversed by the style sheet, so that the best ask stands
- * lowest. `columns` are the frame's prices, sizes and sums of the side, `texts` write sizes, sums and notionals.
+ * lowest. `columns` are the frame's prices, sizes and sums of the side, `texts` write sizes, sums and notionals, and
+ * `own` says which rows have orders of a bot.
  */
-export function paintSide(side, rows, { columns, unit, digits, texts, largest, flash }) {
+export function paintSide(side, rows, { columns, unit, digits, texts, largest, flash, own: orders }) {
   const [prices, sizes, totals] = columns;
   // Highlight a change of at least half of a row's average size.
   const notable = Math.max(1, (totals.at(-1) ?? 0) / (2 * prices.length));
@@ -46,6 +53,8 @@ export function paintSide(side, rows, { columns, unit, digits, texts, largest, f
     write(row.cells[3], own ? texts.notional(size * prices[at]) : "");
     const scale = ((total ?? 0) / largest).toFixed(4);
     if (row.scale !== scale) row.bar.style.transform = `scaleX(${(row.scale = scale)})`;
+    const waiting = orders.get(`${side.name} ${key}`) ?? "";
+    if ((row.waiting ?? "") !== waiting) markOwn(row, (row.waiting = waiting));
     if (row.own !== own) row.element.classList.toggle("of-none", !(row.own = own));
     const grown = flash && before.has(key) && Math.abs(size - before.get(key)) >= notable;
     // Two names for one animation: it starts again only when its name changes.

@@ -2,14 +2,15 @@
 import { ColumnFit, fittingText, makeMeasure } from "./column_fit.js";
 import { make, makeBalance, makeSelect, setClass, showBalance, write } from "../page/dom.js";
 import { followLast } from "../page/follow_last.js";
-import { axisOf, LadderWindow, sideRows, wireRows } from "./ladder_axis.js";
+import { axisOf, LadderWindow, ownRows, sideRows, wireRows } from "./ladder_axis.js";
 import { makePlace } from "./ladder_place.js";
 import { makeSide, paintSide } from "./ladder_side.js";
 import { columnTexts, middleText, spreadTexts } from "./ladder_texts.js";
 import { moveClass } from "../page/last_price.js";
 import { makeFillTip } from "./order_book_tip.js";
-import { followFrames, makePanel, setTrait } from "../page/panel.js";
+import { followFrames, makePanel, marketShown, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
+import { shownBot } from "../page/shown_bot.js";
 
 const ROWS = ["fit", "10", "20", "50"];
 const PADDING_PX = 24;
@@ -117,8 +118,10 @@ async function render({ model, el }) {
     const fitted = `${book.symbol} ${book.rounding} ${place.width}`;
     const texts = columnTexts(book, highest, fit, fitted, place.width - PADDING_PX);
     const digits = book.price_digits;
+    const market = { venue: marketShown(model, following.link).venue, symbol: book.symbol };
+    const own = ownRows(shownBot().of(market, following.link.playhead).orders, unit, digits);
     for (const [side, name] of [[asks, "asks"], [bids, "bids"]]) {
-      paintSide(side, shown[name], { columns: book[name], unit, digits, texts, largest, flash });
+      paintSide(side, shown[name], { columns: book[name], unit, digits, texts, largest, flash, own });
     }
     // Of as many rows on both sides, wherever the middle stands.
     const [bidTotal, askTotal] = ["bids", "asks"].map((name) => totalOf(name, sideRows(axis, name, place.half)));
@@ -195,9 +198,11 @@ async function render({ model, el }) {
       showPrice();
     },
   });
+  const unlistenBot = shownBot().listen(() => book && draw(false));
   model.on("change:rows", place.fitRoom);
   return () => {
     place.end();
+    unlistenBot();
     model.off("change:rows", place.fitRoom);
     following.end();
     price.end();

@@ -38,3 +38,27 @@ test("a delta of candles replaces, corrects and appends both column sets", () =>
   assert.deepEqual([after.bars[0], after.bars[1]], [[120, 180, 240], [20, 20, 20]]);
   assert.deepEqual([after.liquidations[0], after.liquidations[1]], [[120, 180, 240], [5, 5, 5]]);
 });
+
+test("a delta of bots replaces, adds and removes, newest first", () => {
+  const bot = (id, createdAt, state = "running") => ({ id, createdAt, state });
+  const full = { total: 3, bots: [bot("c", "03"), bot("b", "02"), bot("a", "01")] };
+  const delta = { base: 1, total: 3, bots: [bot("d", "04"), bot("a", "01", "stopped")], removed: ["b"] };
+  const after = foldFrame("bots", {}, full, delta);
+  assert.deepEqual(after.bots, [bot("d", "04"), bot("c", "03"), bot("a", "01", "stopped")]);
+  assert.deepEqual(foldFrame("bots", {}, full, { base: 1, total: 3, bots: [] }).bots, full.bots);
+  assert.equal(full.bots.length, 3);
+});
+
+test("a delta of one bot appends what happened and replaces the last moment of its equity", () => {
+  const full = {
+    bot: { id: "a" }, orders: [{ number: 1 }], fills: [{ number: 1 }], log: [{ number: 1 }],
+    equity: [[60, 120], [1, 2], [3, 4], [1, 2]],
+  };
+  const same = foldFrame("bot", {}, full, { base: 1, orders: [], equity: [[120], [5], [6], [5]] });
+  assert.deepEqual([same.orders, same.fills, same.log], [[], full.fills, full.log]);
+  assert.deepEqual(same.equity, [[60, 120], [1, 5], [3, 6], [1, 5]]);
+  const next = foldFrame("bot", {}, full, { base: 1, fills: [{ number: 2 }], equity: [[180], [7], [8], [7]] });
+  assert.deepEqual([next.fills.length, next.equity[0], next.orders], [2, [60, 120, 180], full.orders]);
+  const many = Array.from({ length: 300 }, (_, number) => ({ number }));
+  assert.equal(foldFrame("bot", {}, full, { base: 1, log: many }).log.length, 200);
+});
