@@ -30,7 +30,7 @@ pytestmark = pytest.mark.server
 
 HOUR = os.environ.get("ORDERFOX_HOUR") == "1"
 SPAN_S = 3_600 if HOUR else 20
-SPEED = 40 if HOUR else 20
+SPEED = 12 if HOUR else 5
 MODELS = [QueueModel()]
 BUILT_IN: dict[str, Callable[[], Strategy]] = {
     "grid": lambda: GridMaker(levels=3, step=1),
