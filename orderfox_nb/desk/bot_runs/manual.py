@@ -25,6 +25,9 @@ READY_S: Final = 10.0
 """How long a trade waits for the market's data."""
 ANSWER_S: Final = 5.0
 """How long it waits for the venue's answer."""
+LIVE_READY_S: Final = 40.0
+"""How long a trade waits for a live bot, which logs in at the venue before it trades."""
+LIVE_ANSWER_S: Final = 20.0
 
 
 class ManualTrader:
@@ -76,8 +79,9 @@ class ManualTrader:
         else:
             way = "buy" if side in ("buy", "long") else "sell"
             order = run.order(way, amount, price)
+        answer_s = LIVE_ANSWER_S if run.live else ANSWER_S
         with suppress(TimeoutError):
-            await _until(run, lambda: order.done or (order.state == "open" and price is not None), ANSWER_S)
+            await _until(run, lambda: order.done or (order.state == "open" and price is not None), answer_s)
         if order.state == "rejected" and order.rejection is not None:
             raise OrderRejected(order.rejection.code, order.rejection.message)
         return run, order
@@ -115,8 +119,9 @@ class ManualTrader:
 
     async def _ready(self, desk: Desk, record: BotRecord) -> BotRun:
         self._runner.start()
+        ready_s = READY_S if record.is_paper_trading else LIVE_READY_S
         with suppress(TimeoutError):
-            await _until(self._runner, lambda: self._runner.trades(record.id), READY_S)
+            await _until(self._runner, lambda: self._runner.trades(record.id), ready_s)
             if (run := self._runner.run_of(record.id)) is not None:
                 return run
         raise VenueUnreachable(desk.venue, self._runner.note(record) or "its data are not whole")

@@ -192,6 +192,10 @@ class LiveRig:
         """The account at the exchange."""
         return self.exchange.trading.accounts["alice"]
 
+    def follows_account(self) -> bool:
+        """Return whether a socket gets the account's stream, whose name is its listen key."""
+        return any(len(name) == 64 for one in self.server.connections for name in one.delivered())
+
     def open_orders(self) -> list[Any]:
         """Return the orders that are open at the exchange."""
         return list(self.account.open_orders.values())

@@ -194,6 +194,17 @@ async def test_position_that_is_not_the_bots_refuses_the_start(rig: LiveRig) -> 
         await rig.start()
 
 
+async def test_reports_come_from_the_accounts_stream(rig: LiveRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing is asked for over REST meanwhile.
+    monkeypatch.setattr("orderfox_nb.desk.brokers.reconciling.EVERY_S", 1_000.0)
+    run = await rig.start()
+    order = rig.rests(run)
+    await until(lambda: order.state == "open" and rig.follows_account())
+    rig.exchange.trading.cancel(rig.open_orders()[0])
+    await until(lambda: order.state == "cancelled")
+    await rig.stop(run)
+
+
 async def test_reports_that_a_broken_stream_missed_are_asked_for(rig: LiveRig) -> None:
     run = await rig.start()
     order = rig.rests(run)
@@ -249,4 +260,23 @@ async def test_two_live_bots_do_not_share_a_symbol(rig: LiveRig) -> None:
     await rig.stop(run)
     again = await rig.start()
     assert again.session.live
+    await rig.stop(again)
+
+
+async def test_end_of_the_server_cancels_orders_and_the_bot_goes_on_with_the_next_one(rig: LiveRig) -> None:
+    run = await rig.start()
+    run.session.desk.buy(0.003)
+    order = rig.rests(run)
+    await until(lambda: order.state == "open" and run.account.position_lots == 3)
+    await rig.stop(run, reason="")
+    assert rig.open_orders() == []
+
+    again = await rig.start()
+    # The strategy learns only now that its order is gone.
+    await until(lambda: not again.session.gateway.handles)
+    assert again.account.position_lots == 3
+    later = rig.rests(again)
+    await until(lambda: later.state == "open")
+    names = [again.order_name(number) for number in (1, 2, 3)]
+    assert [each.client_id for each in rig.every_order()] == names
     await rig.stop(again)
