@@ -25,7 +25,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.desk.brokers.base import OrderOwner
 from orderfox_nb.desk.brokers.reconciling import Reconciler
 from orderfox_nb.desk.brokers.venue_client import WINDOW_MS, NoSuchOrder, OutcomeUnknown, RefusedByVenue, VenueClient
-from orderfox_nb.errors import DatabaseUnavailable
+from orderfox_nb.errors import OrderFoxError
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ AT_ONCE: Final = 10
 """Requests of one bot at the same time."""
 DUPLICATE: Final = frozenset({-4111, -4115, -4116})
 """Codes of an order whose client id is taken: an earlier request has arrived."""
-NOT_STORED: Final = Rejection(OWN_LIMIT, "not sent: the database does not answer, and an order is stored before it is")
 
 
 class LiveBroker:
@@ -204,9 +203,10 @@ class LiveBroker:
     async def _store_and_place(self, orders: list[LiveOrder]) -> None:
         try:
             await self.owner.store()
-        except DatabaseUnavailable:
+        except OrderFoxError as error:
+            # The database is away, another server runs the bot, or it was deleted.
             for order in orders:
-                self.venue.refuse(order, NOT_STORED)
+                self.venue.refuse(order, Rejection(OWN_LIMIT, f"not sent, as it cannot be stored: {error}"))
             self.changed()
             return
         for order in orders:

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from orderfox_nb.desk.brokers.live import ATTEMPTS
 from orderfox_nb.desk.brokers.lock import TradingLock
-from orderfox_nb.errors import BrokerRefused, DatabaseUnavailable
+from orderfox_nb.errors import BrokerRefused, DatabaseUnavailable, LeaseLost
 from tests.desk.brokers.rig import LiveRig, until
 
 pytestmark = pytest.mark.sim
@@ -225,17 +225,21 @@ async def test_wrong_key_is_named_and_nothing_of_it_is_shown(rig: LiveRig) -> No
     assert refused.value.__cause__ is None
 
 
-async def test_order_is_not_sent_before_it_is_stored(rig: LiveRig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failure", [DatabaseUnavailable("it is away"), LeaseLost()])
+async def test_order_that_cannot_be_stored_is_not_sent(
+    rig: LiveRig, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
     run = await rig.start()
 
     async def fails() -> None:
-        raise DatabaseUnavailable("it is away")
+        raise failure
 
     monkeypatch.setattr(run, "store", fails)
     order = rig.rests(run)
     await until(lambda: order.done)
     assert order.rejection is not None
-    assert "the database does not answer" in order.rejection.message
+    assert "cannot be stored" in order.rejection.message
+    assert not run.session.stopped
     assert rig.every_order() == []
     await rig.stop(run)
 
