@@ -66,9 +66,10 @@ async def test_bot_that_is_started_while_its_last_run_is_still_being_saved_runs_
         await save(self, number, rows, epoch=epoch)
 
     monkeypatch.setattr(BotHistory, "save", slow)
-    monkeypatch.setattr(runner_module, "STOP_S", 0.01)
     bots = await store.bots()
-    await runner.follow(await bots.change(record.id, {"is_active": False}))
+    with monkeypatch.context() as hurried:
+        hurried.setattr(runner_module, "STOP_S", 0.01)
+        await runner.follow(await bots.change(record.id, {"is_active": False}))
     record = await bots.change(record.id, {"is_active": True})
     await runner.follow(record)
     assert not runner.trades(record.id)
