@@ -172,6 +172,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     showState();
   };
   const showPast = () => {
+    if (parts.isApart) return; // bots trade on, whatever the page looks at
     const { playhead } = link;
     const isPast = playhead.covers(venue());
     if (parts.past) {
