@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from orderfox_nb.desk.brokers.live import ATTEMPTS
 from orderfox_nb.desk.brokers.lock import TradingLock
-from orderfox_nb.errors import BrokerRefused, DatabaseUnavailable, LeaseLost
+from orderfox_nb.desk.store.failures import LeaseLost
+from orderfox_nb.errors import BrokerRefused, DatabaseUnavailable
 from tests.desk.brokers.rig import LiveRig, until
 
 pytestmark = pytest.mark.sim
