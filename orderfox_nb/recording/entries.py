@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import count, groupby
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -16,6 +17,7 @@ Kind = Literal["event", "opened", "closed", "keyframe", "state", "lost"]
 _KINDS: Final[dict[bytes, Kind]] = {b"O": "opened", b"X": "closed", b"K": "keyframe"}
 _OTHERS: Final = tuple(code.encode() for code in "AHKOPTX")
 """The kinds of lines that are no events."""
+_index: Final[Callable[[tuple[int, int, int, Event]], int]] = itemgetter(0)
 new_tuple: Final[Any] = cast("Any", tuple).__new__
 """Makes a named tuple in a third of the time."""
 _decode_events = msgspec.json.Decoder(list[tuple[int, int, int, Event]]).decode
@@ -170,7 +172,7 @@ class _BlockReader:
     def _together(self, lines: Sequence[bytes]) -> Events | None:
         """Return the events of lines, None where these have something else: then they are read one by one."""
         events = _events_of(lines)
-        if events is None or not (found := {index for index, *_ in events}) <= self._rows.keys():
+        if events is None or not (found := set(map(_index, events))) <= self._rows.keys():
             return None
         if events:
             self._open |= found

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -225,9 +226,8 @@ class Recording:
         is announced by a ``Gap``; behind one come the events of the next keyframe, which rebuild the state. Such events
         have the ``seq`` of the event before them.
         """
-        if self.start_us > self.files.head.created_us:
-            yield from self._prelude()
-        yield from self._events()
+        prelude = self._prelude() if self.start_us > self.files.head.created_us else ()
+        return chain(prelude, self._events())
 
     def seek(self, time: Moment) -> Iterator[RecordedEvent]:
         """Return the events from a moment on, as ``events`` does: the state of then comes first.
@@ -260,16 +260,22 @@ class Recording:
                     yield RecordedEvent(state.seq, self.start_us, topic, event)
 
     def _events(self) -> Iterator[RecordedEvent]:
+        # No generator runs for each event: that would take as long as decoding half of it.
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[Sequence[RecordedEvent]]:
         start_us, end_us = self.start_us, self.end_us
         indexes = frozenset(index for index, (row, _) in self.files.declared.items() if self._has(row.topic))
         for found in self._found(indexes):
             if isinstance(found, Events):
                 topics = {index: row.topic for index, row in found.rows.items()}
-                for index, seq, stamp_us, event in found.events:
-                    if start_us <= stamp_us < end_us:
-                        yield new_tuple(RecordedEvent, (seq, stamp_us, topics[index], event))
+                yield [
+                    new_tuple(RecordedEvent, (seq, stamp_us, topics[index], event))
+                    for index, seq, stamp_us, event in found.events
+                    if start_us <= stamp_us < end_us
+                ]
             else:
-                yield found
+                yield (found,)
 
     def _runs(self, indexes: frozenset[int]) -> Iterator[Sequence[Event]]:
         start_us, end_us = self.start_us, self.end_us
