@@ -219,7 +219,9 @@ async def test_a_page_rewinds_by_button_key_and_drag_while_another_stays_live(
 
         def live(seen: dict[str, Any]) -> None:
             assert not seen["past"]
-            assert seen["live"] - seen["newest"].get("trades", 0) < 10_000, seen
+            # The book is of now; in a calm market the newest trade may be older.
+            assert "trades" in seen["newest"]
+            assert seen["live"] - seen["newest"].get("book", 0) < 5_000, seen
             assert not seen["gaps"], "what is shown is of one time"
 
         await eventually(lambda: screen.page.evaluate(SHOWN), live)

@@ -95,7 +95,7 @@ class RecordedMarketRig:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until something is so: a tenth of a second at a time, with nothing traded."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 await self.feed.clock.advance(0.1)
                 await asyncio.sleep(0.005)

@@ -60,9 +60,14 @@ def test_it_has_the_names_of_the_live_market_and_a_clock_of_its_own(market: Mark
         until(lambda: newest(market["BTCUSDT"].trades.df) > before)
         assert newest(trades.df) == newest(shown)
         at = past.now
-        for _ in range(3):
+
+        def stepped() -> bool:
+            # In a calm market the next trade may not be recorded yet when a step gives up.
             past.step(1)
-            until(lambda: not trades.df.index.equals(shown.index))
+            return not trades.df.index.equals(shown.index)
+
+        for _ in range(3):
+            until(stepped)
             # What is read right behind a move is of the new time already.
             past.seek(at)
             pd.testing.assert_frame_equal(trades.df, shown)
@@ -70,8 +75,9 @@ def test_it_has_the_names_of_the_live_market_and_a_clock_of_its_own(market: Mark
         past.play(speed=5)
         until(lambda: past.now > at)
         assert past.speed == 5
+        past.pause()
         past.seek(at)
-        assert (past.now - at).total_seconds() < 30
+        assert past.now == at
     assert len(market["BTCUSDT"].trades.df)
 
 
