@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.wire import MAX_SPEED, PlayheadMessage
 from orderfox_nb.desk.desk import Desk
+from orderfox_nb.desk.played_desk import PlayedDesk
 from orderfox_nb.desk.skipping import Target, find
 from orderfox_nb.errors import BadValue, NoPast
 from orderfox_nb.feeds.recorded import RecordedFeed
@@ -55,7 +54,7 @@ class AnyPlayback(Protocol):
     async def refresh(self) -> None: ...
 
 
-class Playback:
+class Playback(PlayedDesk):
     """Plays one recording of a venue; entering it opens its desk, leaving it closes that.
 
     Args:
@@ -67,7 +66,6 @@ class Playback:
     """
 
     def __init__(self, live: Desk, files: RecordingFiles, *, time_us: int, speed: float, playing: bool) -> None:
-        self.live = live
         self.feed = RecordedFeed(
             files,
             # Not the folder: a reader need not know where this server keeps its data.
@@ -80,35 +78,12 @@ class Playback:
             gentle=True,
         )
         self.feed.playhead.drive(playing=playing)
-        self.desk = live.over(self.feed)
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self.desk)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
-
-    @property
-    def playing(self) -> bool:
-        return self.feed.playhead.playing
-
-    @property
-    def speed(self) -> float:
-        return self.feed.playhead.speed
+        super().__init__(live, live.over(self.feed), self.feed.playhead)
 
     @property
     def moves(self) -> int:
         """How often it was moved to another time."""
         return self.feed.playhead.moves
-
-    @property
-    def now_us(self) -> int:
-        """Time of the playhead."""
-        return self.feed.playhead.now_us
 
     @property
     def span_us(self) -> tuple[int, int] | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
-
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.playback import MAX, check_speed
+from orderfox_nb.desk.played_desk import PlayedDesk
 from orderfox_nb.desk.skipping import Target
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.remote_playhead import RewoundFeed
 
 
-class RemotePlayback:
+class RemotePlayback(PlayedDesk):
     """As ``Playback``, of a recording on another server; entering it waits until that plays.
 
     Args:
@@ -27,34 +24,10 @@ class RemotePlayback:
     """
 
     def __init__(self, live: Desk, remote: RemoteFeed, *, time_us: int, speed: float) -> None:
-        self.live = live
         self.feed = RewoundFeed.of(remote, time_us=time_us, speed=check_speed(speed))
-        self.desk = live.over(self.feed)
+        super().__init__(live, live.over(self.feed), self.feed.playhead)
         self.moves = 0
         """How often it was moved to another time."""
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self.desk)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
-
-    @property
-    def playing(self) -> bool:
-        return self.feed.playhead.playing
-
-    @property
-    def speed(self) -> float:
-        return self.feed.playhead.speed
-
-    @property
-    def now_us(self) -> int:
-        """Time of the playhead."""
-        return self.feed.playhead.now_us
 
     @property
     def span_us(self) -> tuple[int, int] | None:
