@@ -1,4 +1,4 @@
-"""What a recorded time of a venue has, whoever plays it: this process or the server that it reads from."""
+"""What a recorded time of a venue has, played by this process or by the server that it reads from."""
 
 from __future__ import annotations
 
