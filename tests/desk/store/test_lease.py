@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -15,9 +17,14 @@ from tests.desk.store.rows import bot, equity, step
 
 async def terminate_holder(database: Database) -> None:
     """End the connection that holds the lease, as a restart of the server or a proxy would."""
-    async with database._engine.connect() as connection:
-        query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = :low"
-        assert (await connection.execute(text(query), {"low": _LOCK & 0xFFFF_FFFF})).scalar_one()
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    held = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = :low AND database = {here}"
+    low = {"low": _LOCK & 0xFFFF_FFFF}
+    async with database._engine.connect() as connection, asyncio.timeout(60):
+        assert (await connection.execute(text(f"SELECT pg_terminate_backend(pid) {held}"), low)).scalar_one()
+        # It ends a little later, and its lock is free only then.
+        while (await connection.execute(text(f"SELECT count(*) {held}"), low)).scalar_one():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_one_server_has_the_lease_and_each_new_one_a_higher_epoch(store: Store, settings: Settings) -> None:
