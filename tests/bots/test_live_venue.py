@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orderfox_nb.bots.live.orders import LiveOrder, VenueOrder, VenueTrade
 from orderfox_nb.bots.live.venue import LiveVenue
-from orderfox_nb.bots.orders import DONE, Fill, OrderReport, OrderRequest
+from orderfox_nb.bots.orders import DONE, Fill, OrderReport, OrderRequest, OrderState
 from orderfox_nb.core.instrument import Instrument
 
 pytestmark = pytest.mark.core
@@ -38,7 +38,7 @@ def trade(number: int, lots: int) -> VenueTrade:
     return VenueTrade(venue_id="7", trade_id=str(number), ticks=500_000, lots=lots, maker=True, time_us=number)
 
 
-def said(state: str, filled: int) -> VenueOrder:
+def said(state: OrderState, filled: int) -> VenueOrder:
     return VenueOrder(client_id="a", venue_id="7", state=state, filled_lots=filled, time_us=filled)
 
 

@@ -126,8 +126,8 @@ class ExchangeFeed(ScriptedFeed):
         if isinstance(fact, TradeFact):
             price, size = self.instrument.price(fact.price), self.instrument.size(fact.lots)
             side: Side = "sell" if fact.buyer_is_maker else "buy"
-            times = {"time_us": fact.time_us, "received_us": fact.time_us}
-            number = {"id": str(fact.agg_id), "sequence": fact.agg_id}
+            times: Any = {"time_us": fact.time_us, "received_us": fact.time_us}
+            number: dict[str, Any] = {"id": str(fact.agg_id), "sequence": fact.agg_id}
             return "trades", Trade(symbol=symbol, price=price, size=size, aggressor=side, **number, **times)
         if isinstance(fact, MarkFact):
             times = {"time_us": fact.time_us, "received_us": fact.time_us}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class LivePair(Strategy):
     """Quotes both sides at the touch, once a second."""
 
     reads = ("book", "trades", "mark")
-    size: Size = "0.010"
+    size: Size = Decimal("0.010")
 
     def on_start(self, desk):
         desk.every("1s")
@@ -133,8 +134,8 @@ def test_a_run_shows_what_it_does_and_a_replay_of_what_it_saw_is_the_same(market
     assert len(orders)
     assert len(fills)
     assert list(equity.columns) == ["risk_averse", "log", "power", "low", "high", "price"]
-    first = fills[fills["model"] == "risk_averse"]
-    assert run.position.size == pytest.approx(first["position"].iloc[-1])
+    first = fills.query("model == 'risk_averse'")
+    assert run.position.size == pytest.approx(first["position"].tolist()[-1])
     assert list(run.log["text"]) == ["begins"]
     # While it goes on, and when it has ended.
     during = run.parity(progress=False)

@@ -171,7 +171,9 @@ def test_walk_forward_needs_two_parts(folder: Path, parts: int):
 def reckless_class() -> type[Strategy]:
     """Return a class with parameters named like figures, which fails for one of their values."""
 
-    class Reckless(local_class()):
+    base: Any = local_class()
+
+    class Reckless(base):
         fees: Ticks = 1
         error: Ticks = 1
 
@@ -188,7 +190,7 @@ def test_parameters_named_like_figures_are_kept_and_failed_runs_are_never_the_be
     assert found.df["parameter_fees"].tolist() == [1, 1, 2, 2]
     assert [bool(each) for each in found.df["error"]] == [False, False, True, True]
     # A run that failed at once has paid the least.
-    assert found.df["fees"].astype(float).idxmin() >= 2
+    assert int(found.df["fees"].astype(float).to_numpy().argmin()) >= 2
     assert found.best("fees", largest=False)["fees"] == 1
     table: Any = found.pivot("fees", "error")
     assert (table.index.name, table.columns.name) == ("error", "fees")

@@ -108,7 +108,7 @@ class SweepResult(msgspec.Struct, kw_only=True):
             index=column_of(y),
             columns=column_of(x),
             values=metric,
-            aggfunc=lambda each: each.mean(skipna=False),
+            aggfunc=_mean_of_all,
             dropna=False,
         )
         return table.rename_axis(index=y, columns=x)
@@ -285,6 +285,11 @@ def _results(
         pool.shutdown(wait=True, kill_workers=True)
         raise
     pool.shutdown(wait=True)
+
+
+def _mean_of_all(values: Any) -> float:
+    """Return the mean of a column, NaN where one of its values is."""
+    return values.mean(skipna=False)
 
 
 def _on_cluster(tasks: Sequence[SweepTask], client: Any) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -12,7 +13,11 @@ from tests.browser.lab.conftest import BADGE, OpenNotebook, opened, running_lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-UNLOCKED = {"ORDERFOX_LIVE_TRADING": "1", "BINANCE_API_KEY": "alice", "BINANCE_SECRET_KEY": "alice-secret"}
+UNLOCKED: dict[str, Any] = {
+    "ORDERFOX_LIVE_TRADING": "1",
+    "BINANCE_API_KEY": "alice",
+    "BINANCE_SECRET_KEY": "alice-secret",
+}
 RED = "rgb(198, 40, 40)"
 
 

@@ -11,7 +11,7 @@ import pytest
 from orderfox_nb.bots.limits import RiskGuard, RiskLimits
 from orderfox_nb.bots.live.account import LiveAccount
 from orderfox_nb.bots.live.orders import VenueOrder, VenueTrade
-from orderfox_nb.bots.orders import OrderRequest
+from orderfox_nb.bots.orders import OrderReport, OrderRequest
 from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.brokers.live import LiveBroker
@@ -93,5 +93,6 @@ async def test_order_is_sent_again_under_its_name_only_when_the_first_request_ha
     assert min(second - first, third - second) > WINDOW_MS * 1000
     assert client.names == {"ofx-test-1"}
     report = broker.venue.drain()[-1]
+    assert isinstance(report, OrderReport)
     assert (report.number, report.state, report.reason) == (1, "expired", "it did not reach the venue in 3 attempts")
     await broker.finish()
