@@ -59,7 +59,7 @@ async def test_a_cell_that_runs_again_and_again_leaves_nothing_of_its_runs(open_
                 first["models"],
             )
             assert await held(notebook) == first
-        assert await notebook.page.locator(".of-panel").count() == 5
+        assert await notebook.page.locator(".of-panel").count() == 6
         await check_same_state(screen, notebook.lab.address)
         screen.check_clean()
 
