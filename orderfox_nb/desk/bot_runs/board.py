@@ -103,7 +103,7 @@ class BotBoard(Watchers):
         self._saved = await history.latest_equity()
         for bot_id, activity in list(self._shown.items()):
             record = self.find(bot_id)
-            if record is not None and self._runner.run_of(bot_id) is None and self._is_elsewhere(record):
+            if record is not None and self._runner.shown_run(bot_id) is None and self._is_elsewhere(record):
                 await activity.load(history, record)
                 self._touch()
 
@@ -133,7 +133,7 @@ class BotBoard(Watchers):
         await self.refresh()
         if (record := self.find(bot_id)) is None:
             raise UnknownBot(bot_id)
-        if (run := self._runner.run_of(bot_id)) is not None:
+        if (run := self._runner.shown_run(bot_id)) is not None:
             return run.activity
         if (shown := self._shown.get(bot_id)) is not None:
             return shown
@@ -150,7 +150,7 @@ class BotBoard(Watchers):
 
     def latest(self, bot_id: str, shown: BotActivity) -> BotActivity:
         """Return the activity of a bot's run, else the one that is shown already."""
-        run = self._runner.run_of(bot_id)
+        run = self._runner.shown_run(bot_id)
         return shown if run is None else run.activity
 
     def _is_elsewhere(self, record: BotRecord) -> bool:

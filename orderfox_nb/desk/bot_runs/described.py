@@ -27,7 +27,7 @@ def described(record: BotRecord, runner: BotRunner, saved: Mapping[int, EquityRe
         runner: Of this server.
         saved: The last stored equity of bots, by their number.
     """
-    run = runner.run_of(record.id)
+    run = runner.shown_run(record.id)
     if run is not None:
         account = _running(run)
     else:

@@ -74,6 +74,8 @@ class BotKeeper:
         self.record = record
         self.run: BotRun | None = None
         """There while it runs."""
+        self.ending: BotRun | None = None
+        """A run that does not trade any more and is being saved."""
         self.problem = ""
         """Why it does not, although it should."""
         self.live = False
@@ -230,6 +232,7 @@ class BotKeeper:
         run, self.run = self.run, None
         if run is None:
             return
+        self.ending = run
         try:
             if self._drops:
                 await run.abandon()
@@ -242,6 +245,8 @@ class BotKeeper:
             self._leaves = True
         except OrderFoxError as error:
             _log.warning("bot=%s is not saved since its last save: %s", self.record.id, error)
+        finally:
+            self.ending = None
         self._show()
 
     async def _end_saved(self) -> None:

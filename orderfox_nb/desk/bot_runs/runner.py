@@ -99,6 +99,11 @@ class BotRunner(Watchers):
         keeper = self._keepers.get(bot_id)
         return None if keeper is None else keeper.run
 
+    def shown_run(self, bot_id: str) -> BotRun | None:
+        """Return a bot that runs, or one that has just stopped and is not saved yet; else the database has it all."""
+        keeper = self._keepers.get(bot_id)
+        return None if keeper is None else keeper.run or keeper.ending
+
     def trades(self, bot_id: str) -> bool:
         """Return whether a bot trades at present: it runs, and its data are whole."""
         run = self.run_of(bot_id)

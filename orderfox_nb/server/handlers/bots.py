@@ -86,7 +86,7 @@ class BotHandler(RestHandler):
             DatabaseUnavailable: The database does not answer.
         """
         runner = self.service.runner
-        numbers = [record.number for record in records if runner.run_of(record.id) is None]
+        numbers = [record.number for record in records if runner.shown_run(record.id) is None]
         saved: Mapping[int, EquityRecord] = {}
         if numbers:
             saved = await (await self.service.store.history()).latest_equity(numbers)

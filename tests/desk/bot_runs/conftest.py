@@ -10,6 +10,7 @@ import pytest
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.bot_runs import runner as runner_module
 from orderfox_nb.desk.bot_runs.runner import BotRunner
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.store.store import Store
@@ -30,6 +31,12 @@ class ScriptedMarket:
         self._number += 1
         self.feed.time_us += after_us
         self.feed.emit(Topic(VENUE, "BTCUSDT", "trades"), trade("BTCUSDT", self._number, self.feed.time_us))
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the save of a bot that stops, also where the machine is busy."""
+    monkeypatch.setattr(runner_module, "STOP_S", 60.0)
 
 
 @pytest.fixture

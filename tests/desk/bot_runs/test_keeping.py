@@ -73,6 +73,7 @@ async def test_bot_that_is_started_while_its_last_run_is_still_being_saved_runs_
     record = await bots.change(record.id, {"is_active": True})
     await runner.follow(record)
     assert not runner.trades(record.id)
+    assert runner.shown_run(record.id) is before
     saved.set()
     await until(lambda: runner.trades(record.id))
     assert run_of(runner, record) is not before
@@ -91,7 +92,7 @@ async def test_change_through_another_server_reaches_the_one_that_runs_the_bots(
 
     async def passed() -> bool:
         await clock.advance(WATCH_S)
-        return runner.run_of(record.id) is None
+        return runner.shown_run(record.id) is None
 
     await until(passed)
     assert await (await store.history()).open_orders(record.number, limit=9) == []
@@ -123,7 +124,7 @@ async def test_server_that_loses_the_lease_stops_its_bots_and_saves_nothing_more
 
     async def stopped() -> bool:
         await clock.advance(WATCH_S)
-        return runner.run_of(record.id) is None
+        return runner.shown_run(record.id) is None
 
     await until(stopped)
     assert await (await store.history()).snapshot(record.number) == saved
