@@ -16,6 +16,7 @@ from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Gap, Topic
 from orderfox_nb.core.wire import ServerMessage
+from orderfox_nb.desk import frames
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.rewinding import IDLE_US
 from orderfox_nb.desk.session import LiveSession
@@ -29,6 +30,12 @@ BOOK = Topic(VENUE, "BTCUSDT", "book")
 TRADES = Topic(VENUE, "BTCUSDT", "trades")
 KEY = f"{VENUE}/BTCUSDT/trades?rows=50"
 EVENTS = f"{VENUE}/BTCUSDT/events?channel=trades"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the state of a time however long that takes: the clock here is faster than the thread that reads."""
+    monkeypatch.setattr(frames, "MOVE_S", 1e6)
 
 
 class RewoundPage:
