@@ -43,7 +43,7 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
         ],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
         env=environment,
         cwd=tmp_path,

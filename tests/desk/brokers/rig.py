@@ -82,8 +82,12 @@ class CuttingLink:
                 await asyncio.wait({answers})
                 if mark[1]:
                     to_writer.write(data)
+                    # Its body may be a packet of its own.
+                    rest = asyncio.create_task(self._copy(reader, to_writer))
                     # The exchange has answered: it has done what it was asked for.
                     await to_reader.read(1)
+                    rest.cancel()
+                    await asyncio.wait({rest})
                 self.cuts += 1
                 break
         finally:
