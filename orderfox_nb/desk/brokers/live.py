@@ -84,6 +84,7 @@ class LiveBroker:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._changed = asyncio.Event()
         self._finishing = False
+        self._finished = False
         self._released = released
         self._reconciler = Reconciler(self, client, account, clock)
 
@@ -125,28 +126,38 @@ class LiveBroker:
 
     async def finish(self) -> None:
         """Cancel every order, wait until the venue has confirmed that, and close the connections."""
+        if self._finished:
+            return
         self._finishing = True
-        if self._owner is not None:
-            self.venue.cancel_all(0)
-            self._reconciler.ask_soon()
-            self.owner.settle(act=False)
-            self.pass_on()
-            try:
-                async with asyncio.timeout(FINISH_S):
-                    while self.venue.orders:
-                        self._changed.clear()
-                        await self._changed.wait()
-                        self.owner.settle(act=False)
-            except TimeoutError:
-                numbers = ", ".join(self.owner.order_name(number) for number in self.venue.orders)
-                self.problem = f"{self._client.instrument.venue} has not confirmed that these are cancelled: {numbers}"
-                _log.error("live orders are not confirmed as cancelled: %s", numbers)
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._client.close()
-        self._released()
+        try:
+            if self._owner is not None:
+                await self._cancel_all()
+        finally:
+            # Also where the server does not wait any longer.
+            self._finished = True
+            for task in list(self._tasks):
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            await self._client.close()
+            self._released()
+
+    async def _cancel_all(self) -> None:
+        """Cancel every order, and wait until the venue has confirmed that."""
+        self.venue.cancel_all(0)
+        self._reconciler.ask_soon()
+        self.owner.settle(act=False)
+        self.pass_on()
+        try:
+            async with asyncio.timeout(FINISH_S):
+                while self.venue.orders:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    self.owner.settle(act=False)
+        except TimeoutError:
+            numbers = ", ".join(self.owner.order_name(number) for number in self.venue.orders)
+            self.problem = f"{self._client.instrument.venue} has not confirmed that these are cancelled: {numbers}"
+            _log.error("live orders are not confirmed as cancelled: %s", numbers)
 
     def _know(self, order: LiveOrder) -> None:
         if len(self._numbers) >= MAX_NAMES:

@@ -86,7 +86,7 @@ class DeskInlet:
                 try:
                     batch = self._waiting.get(timeout=_LOOK_S)
                 except queue.Empty:
-                    if future.done():
+                    if future.done() and self._waiting.empty():
                         break
                     continue
                 if self._loop is not None and not self._loop.is_closed():

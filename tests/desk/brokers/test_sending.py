@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -96,3 +97,23 @@ async def test_order_is_sent_again_under_its_name_only_when_the_first_request_ha
     assert isinstance(report, OrderReport)
     assert (report.number, report.state, report.reason) == (1, "expired", "it did not reach the venue in 3 attempts")
     await broker.finish()
+
+
+async def test_broker_whose_end_is_interrupted_still_closes_everything_once() -> None:
+    clock, released = ManualClock(), list[str]()
+    client: Any = SilentClient(clock)
+    account = LiveAccount(BTC, cash=Decimal(1_000))
+    guard = RiskGuard(RiskLimits(), BTC, deposit=Decimal(1_000))
+    broker = LiveBroker(client, account, guard, clock, released=lambda: released.append("released"))
+    await broker.begin(Owner())
+    broker.venue.submit(1, OrderRequest(symbol="BTCUSDT", side="buy", lots=1, ticks=500_000), clock.now_us())
+    broker.pass_on()
+    await settle()
+    finishing = asyncio.create_task(broker.finish())
+    await settle()
+    assert not finishing.done(), "the venue does not confirm that the order is cancelled"
+    finishing.cancel()
+    await asyncio.wait({finishing})
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await broker.finish()
+    assert released == ["released"]
