@@ -31,6 +31,8 @@ KEYS: dict[str, Any] = {
     "ORDERFOX_LIVE_TRADING": True,
     "BINANCE_API_KEY": KEY,
     "BINANCE_SECRET_KEY": f"{KEY}-secret",
+    # The price follows from the date: the orders of these tests are within the limit at twice the listing's.
+    "ORDERFOX_LIVE_NOTIONAL": 2_000,
 }
 
 

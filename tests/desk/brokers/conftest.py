@@ -18,7 +18,13 @@ from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import SimServer
 from tests.desk.brokers.rig import SYMBOL, CuttingLink, LiveRig
 
-KEYS = {"BINANCE_API_KEY": "alice", "BINANCE_SECRET_KEY": "alice-secret", "ORDERFOX_LIVE_TRADING": True}
+KEYS = {
+    "BINANCE_API_KEY": "alice",
+    "BINANCE_SECRET_KEY": "alice-secret",
+    "ORDERFOX_LIVE_TRADING": True,
+    # The price follows from the date: orders of these tests are within the limit at twice the listing's.
+    "ORDERFOX_LIVE_NOTIONAL": 2_000,
+}
 
 
 @pytest.fixture

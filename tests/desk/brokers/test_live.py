@@ -131,7 +131,7 @@ async def test_risk_limit_keeps_an_order_from_the_venue(rig: LiveRig) -> None:
     order = rig.rests(run, size=1)
     await until(lambda: order.done)
     assert order.rejection is not None
-    assert (order.rejection.code, order.rejection.message) == (0, "risk limit: notional of 1000.0")
+    assert (order.rejection.code, order.rejection.message) == (0, "risk limit: notional of 2000.0")
     assert "alice" in rig.exchange.trading.accounts
     assert rig.every_order() == []
     await rig.stop(run)
