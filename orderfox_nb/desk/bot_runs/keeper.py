@@ -206,20 +206,25 @@ class BotKeeper:
         await activity.load(history, record)
         broker = await self._open_broker(record, instrument, desk)
         self.live = broker.live
-        run = BotRun(
-            record,
-            make,
-            instrument,
-            activity=activity,
-            desk=desk,
-            broker=broker,
-            history=history,
-            clock=self._clock,
-            epoch=self._epoch,
-        )
-        activity.orders.clear()
-        if saved is not None:
-            run.restore(saved)
+        try:
+            run = BotRun(
+                record,
+                make,
+                instrument,
+                activity=activity,
+                desk=desk,
+                broker=broker,
+                history=history,
+                clock=self._clock,
+                epoch=self._epoch,
+            )
+            activity.orders.clear()
+            if saved is not None:
+                run.restore(saved)
+        except BaseException:
+            # There is no run that would close it.
+            await broker.finish()
+            raise
         self.run, self.problem, self._unended = run, "", True
         run.watch(self._show)
         self._show()

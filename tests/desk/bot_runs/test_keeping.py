@@ -11,7 +11,9 @@ from orderfox_nb.bots.orders import DONE
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import Settings
 from orderfox_nb.desk.bot_runs import runner as runner_module
+from orderfox_nb.desk.bot_runs.run import BotRun
 from orderfox_nb.desk.bot_runs.runner import WATCH_S, BotRunner
+from orderfox_nb.desk.brokers.paper import PaperBroker
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.store.bot_history import BotHistory
 from orderfox_nb.desk.store.failures import LeaseLost
@@ -78,6 +80,29 @@ async def test_bot_that_is_started_while_its_last_run_is_still_being_saved_runs_
     await until(lambda: runner.trades(record.id))
     assert run_of(runner, record) is not before
     assert run_of(runner, record).account.ledger == before.account.ledger
+
+
+async def test_broker_is_closed_where_its_run_cannot_be_restored(
+    store: Store, make_runner: MakeRunner, market: ScriptedMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_runner(store)
+    record = await started(store, first)
+    await traded(market, first, record, 2)
+    await first.stop()
+    closed = asyncio.Event()
+
+    def broken(_run: BotRun, _saved: bytes) -> None:
+        raise RuntimeError("of the test")
+
+    async def finish(_broker: PaperBroker) -> None:
+        closed.set()
+
+    monkeypatch.setattr(BotRun, "restore", broken)
+    monkeypatch.setattr(PaperBroker, "finish", finish)
+    second = make_runner(store)
+    second.start()
+    await until(closed.is_set)
+    await until(lambda: second.state(record) == "problem")
 
 
 async def test_change_through_another_server_reaches_the_one_that_runs_the_bots(
