@@ -38,7 +38,7 @@ def trade(number: int, lots: int) -> VenueTrade:
     return VenueTrade(venue_id="7", trade_id=str(number), ticks=500_000, lots=lots, maker=True, time_us=number)
 
 
-def said(state: OrderState, filled: int) -> VenueOrder:
+def reported(state: OrderState, filled: int) -> VenueOrder:
     return VenueOrder(client_id="a", venue_id="7", state=state, filled_lots=filled, time_us=filled)
 
 
@@ -50,10 +50,10 @@ def said(state: OrderState, filled: int) -> VenueOrder:
 def test_trades_are_booked_once_and_before_the_end(sizes: list[int], ends: bool, data: st.DataObject) -> None:
     total = sum(sizes)
     reports: list[VenueOrder | VenueTrade] = [trade(number, lots) for number, lots in enumerate(sizes)]
-    reports += [said("open", sum(sizes[:count])) for count in range(len(sizes) + 1)]
+    reports += [reported("open", sum(sizes[:count])) for count in range(len(sizes) + 1)]
     ended = "filled" if total == LOTS else "cancelled" if ends else ""
     if ended:
-        reports.append(said(ended, total))
+        reports.append(reported(ended, total))
     repeated = data.draw(st.lists(st.sampled_from(reports), max_size=6))
     venue, order = sent()
     answers: list[OrderReport | Fill] = []
@@ -82,7 +82,7 @@ def test_order_that_was_not_sent_is_cancelled_at_once_and_one_that_was_waits_for
     # Asked again, it is not sent again.
     venue.cancel_all(4)
     assert venue.take() == ([], [])
-    venue.update(order, said("cancelled", 0))
+    venue.update(order, reported("cancelled", 0))
     (report,) = venue.drain()
     assert (report.number, isinstance(report, OrderReport) and report.state) == (1, "cancelled")
 

@@ -96,7 +96,7 @@ class BotActivity:
         self.revision += 1
 
     def order(self, record: OrderRecord) -> None:
-        """Take the newest state of an order."""
+        """Apply the newest state of an order."""
         self.revision += 1
         if record.state in DONE:
             self.orders.pop(record.number, None)
@@ -104,12 +104,12 @@ class BotActivity:
             self.orders[record.number] = record
 
     def fill(self, record: FillRecord) -> None:
-        """Take a fill."""
+        """Add a fill."""
         self.revision += 1
         self.fills.append(record)
 
     def sample(self, moment: Moment) -> None:
-        """Take the moment of a minute."""
+        """Add the moment of a minute."""
         self.revision += 1
         self.moments.append(moment)
 

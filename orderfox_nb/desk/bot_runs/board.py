@@ -1,4 +1,4 @@
-"""All bots of the database as frames show them, brought up to date while somebody looks."""
+"""All bots of the database as frames show them, refreshed while anybody watches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orderfox_nb.desk.bot_runs.activity import BotActivity
 
 TOUCH_S: Final = 0.5
-"""Changes of so long are shown together."""
+"""Changes within this time are shown together."""
 REFRESH_S: Final = 2.0
 """How often the database is asked about what other servers do."""
 MAX_ROWS: Final = 200

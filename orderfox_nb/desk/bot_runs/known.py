@@ -64,7 +64,7 @@ class KnownBots(Watchers):
         self.signal()
 
     def put(self, record: BotRecord) -> None:
-        """Take a bot that was created or changed here."""
+        """Add or replace a bot that was created or changed here."""
         self._changes += 1
         known = self.records.get(record.id)
         if known is None:
@@ -74,7 +74,7 @@ class KnownBots(Watchers):
         self.signal()
 
     def remove(self, bot_id: str) -> None:
-        """Take out a bot that was deleted here."""
+        """Remove a bot that was deleted here."""
         self._changes += 1
         self.records.pop(bot_id, None)
         self.signal()

@@ -1,9 +1,9 @@
 """Real orders: sent to the venue once they are stored, followed until they are done, never sent twice.
 
-The order of things: an order has a client id that is derived from the bot and its number. The session is saved with the
-order in it, then the order is sent. An answer that does not come is no reason to send it again: the venue is asked for
-the client id until it either knows the order, or can no longer accept the first request (``WINDOW_MS`` after its
-signature). Only then is it sent again, under the same client id.
+How an order is sent: its client id is derived from the bot and its number. The session is saved with the order in it,
+then the order is sent. If no answer comes, it is not sent again at once: the venue is asked for the client id until it
+either knows the order, or can no longer accept the first request (``WINDOW_MS`` after its signature). Only then is it
+sent again, under the same client id.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from orderfox_nb.errors import OrderFoxError
 
 _log = logging.getLogger(__name__)
 
-Said = TypeVar("Said")
+Report = TypeVar("Report")
 
 ATTEMPTS: Final = 3
-"""How often an order is sent at most, each time after the venue has not got it before."""
+"""Most requests for one order; the next one is sent only once the venue certainly has not got the one before."""
 PAUSE_S: Final = 0.5
-"""Between two questions about an order whose fate is not known."""
+"""Between two questions about an order whose state is unknown."""
 STREAM_PAUSE_S: Final = 1.0
 """Before a stream that has ended is opened again."""
 FINISH_S: Final = 8.0
 """How long a bot that ends waits for its orders to be cancelled."""
 MAX_NAMES: Final = 1_000
 """Client ids that are kept before those of orders that are done are forgotten."""
-AT_ONCE: Final = 10
+MAX_AT_ONCE: Final = 10
 """Requests of one bot at the same time."""
 DUPLICATE: Final = frozenset({-4111, -4115, -4116})
 """Codes of an order whose client id is taken: an earlier request has arrived."""
@@ -81,7 +81,7 @@ class LiveBroker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         """Of the orders that are being placed or cancelled."""
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._changed = asyncio.Event()
         self._finishing = False
         self._finished = False
@@ -108,8 +108,8 @@ class LiveBroker:
                 # It was not sent before the end, and is out of date by now.
                 self.venue.lose(order, "it was not sent before the server ended")
         await self._reconciler.begin()
-        self._spawn(self._follow(self._client.watch_orders, self.order_said), "orders")
-        self._spawn(self._follow(self._client.watch_trades, self.trade_said), "trades")
+        self._spawn(self._follow(self._client.watch_orders, self.apply_order), "orders")
+        self._spawn(self._follow(self._client.watch_trades, self.apply_trade), "trades")
         self._spawn(self._reconciler.keep(), "account")
 
     def pass_on(self) -> None:
@@ -173,15 +173,15 @@ class LiveBroker:
         """Return whether an order is this bot's, of this session or an earlier one."""
         return client_id.startswith(self.owner.order_name(0).removesuffix("0"))
 
-    def order_said(self, said: VenueOrder) -> None:
-        """Take what the venue says of an order."""
+    def apply_order(self, said: VenueOrder) -> None:
+        """Apply what the venue reports of an order."""
         order = self.order_of(said.client_id, said.venue_id)
         if order is not None:
             self.venue.update(order, said)
             self.changed()
 
-    def trade_said(self, said: VenueTrade) -> None:
-        """Take a trade of the account; one of somebody else stops the bot."""
+    def apply_trade(self, said: VenueTrade) -> None:
+        """Book a trade of the account; one that is not the bot's stops it."""
         order = self.order_of(said.client_id, said.venue_id)
         if order is not None:
             self.venue.trade(order, said)
@@ -200,13 +200,13 @@ class LiveBroker:
         self.owner.settle(act=not self._finishing)
         self.pass_on()
 
-    async def _follow(self, watch: Callable[[], AsyncGenerator[Said, None]], take: Callable[[Said], None]) -> None:
+    async def _follow(self, watch: Callable[[], AsyncGenerator[Report, None]], apply: Callable[[Report], None]) -> None:
         """Read a stream of the account for as long as the bot runs."""
         while True:
             with suppress(OutcomeUnknown, RefusedByVenue):
                 async with aclosing(watch()) as stream:
-                    async for said in stream:
-                        take(said)
+                    async for report in stream:
+                        apply(report)
             # What it missed is found by asking.
             self._reconciler.ask_soon()
             await self._clock.sleep(STREAM_PAUSE_S)
@@ -236,7 +236,7 @@ class LiveBroker:
                     return
                 sent_us = self._clock.now_us()
                 try:
-                    self._say(order, await self._client.place(name, order.request))
+                    self._apply_answer(order, await self._client.place(name, order.request))
                     return
                 except RefusedByVenue as error:
                     if error.rejection.code not in DUPLICATE:
@@ -258,7 +258,7 @@ class LiveBroker:
             # Read before the question: an answer of then says nothing of what arrives later.
             closed = self._clock.now_us() > sent_us + WINDOW_MS * 1000
             try:
-                self._say(order, await self._client.find(name))
+                self._apply_answer(order, await self._client.find(name))
             except NoSuchOrder:
                 self.problem = ""
                 if closed:
@@ -283,12 +283,12 @@ class LiveBroker:
         async with self._locks.setdefault(order.number, asyncio.Lock()), self._slots:
             while order.number in self.venue.orders and order.final is None:
                 try:
-                    self._say(order, await self._client.cancel(name))
+                    self._apply_answer(order, await self._client.cancel(name))
                     return
                 except NoSuchOrder:
                     # It is done already: filled, or cancelled by the attempt before.
                     with suppress(OutcomeUnknown, RefusedByVenue):
-                        self._say(order, await self._client.find(name))
+                        self._apply_answer(order, await self._client.find(name))
                         return
                 except RefusedByVenue as error:
                     self.problem = f"{name} cannot be cancelled: {error}"
@@ -297,7 +297,7 @@ class LiveBroker:
                 await self._clock.sleep(PAUSE_S)
             self.problem = ""
 
-    def _say(self, order: LiveOrder, said: VenueOrder) -> None:
+    def _apply_answer(self, order: LiveOrder, said: VenueOrder) -> None:
         self.venue.update(order, said)
         if order.traded < order.claimed:
             self._reconciler.ask_soon()

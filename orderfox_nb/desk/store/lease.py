@@ -1,7 +1,7 @@
 """The right to run the bots of a database, which one server has at a time.
 
-Who gets the right counts the epoch of the database up, and every save of a bot checks it. A server that has lost the
-right and does not know it yet can therefore save nothing any more.
+Acquiring the right increments the epoch of the database, and every save of a bot checks it. A server that has lost the
+right without noticing can therefore save nothing any more.
 """
 
 from __future__ import annotations

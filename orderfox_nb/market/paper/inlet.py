@@ -29,8 +29,8 @@ MAX_BATCHES: Final = 64
 """Batches that may wait for a run; then its readers wait, and at their own bound they get a gap and fresh data."""
 _BATCH: Final = 500
 """Events of a recording that are applied at once."""
-_LOOK_S: Final = 0.5
-"""How often a run that waits looks whether its streams have ended."""
+_POLL_S: Final = 0.5
+"""How often a waiting run checks whether its streams have ended."""
 
 
 class PaperInlet(Protocol):
@@ -84,7 +84,7 @@ class DeskInlet:
         try:
             while not self._closed:
                 try:
-                    batch = self._waiting.get(timeout=_LOOK_S)
+                    batch = self._waiting.get(timeout=_POLL_S)
                 except queue.Empty:
                     if future.done() and self._waiting.empty():
                         break
@@ -101,7 +101,7 @@ class DeskInlet:
 
     def close(self) -> None:
         self._closed = True
-        # Wakes a run that waits; one that does not looks whether this is closed before it takes the next batch.
+        # Wakes a waiting run; a busy one checks whether this is closed before its next batch.
         with suppress(queue.Full):
             self._waiting.put_nowait([])
 

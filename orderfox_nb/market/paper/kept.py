@@ -49,7 +49,7 @@ class KeptRun:
         self.position = self._position()
 
     def collect(self) -> SessionOutput:
-        """Take what the session has put out."""
+        """Add what the session has done since the last call, and return it."""
         session, account = self.run.session, self.run.account
         output = session.drain()
         self.forgotten += max(0, len(self.orders) + len(output.orders) - MAX_KEPT)

@@ -48,7 +48,7 @@ class PaperRun:
     """One strategy on paper, in a thread of its own, until it is stopped or its data end.
 
     Everything may be read while it runs. The strategy that was given is not touched: each queue model runs a new one
-    with the same parameters, and the first model's orders are those that ``position`` and ``log`` are of.
+    with the same parameters; ``position`` and ``log`` are those of the first model.
 
     Args:
         strategy: With its parameters.

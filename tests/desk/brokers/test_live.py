@@ -37,7 +37,7 @@ async def test_fills_of_a_crossing_order_are_in_the_ledger_and_the_history(rig: 
     assert sold is not None
     await until(lambda: sold.done)
     assert run.account.position_lots == rig.account.position("BTCUSDT").lots == 0
-    # Fees and profit to the last digit: the wallet of the exchange is the judge of the ledger.
+    # Fees and profit to the last digit: the ledger equals the exchange's wallet.
     assert run.account.cash == rig.account.wallet
     await rig.stop(run)
     history = await rig.store.history()

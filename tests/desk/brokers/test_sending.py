@@ -58,7 +58,7 @@ class SilentClient:
 
 
 class Owner:
-    """A run of a bot that has nothing to say."""
+    """A run of a bot that does nothing."""
 
     def settle(self, *, act: bool = True) -> None:
         pass
