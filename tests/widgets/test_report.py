@@ -18,8 +18,8 @@ import orderfox_nb
 from orderfox_nb import Strategy, backtest, sweep
 from orderfox_nb.bots.parameters import Size, Ticks
 from orderfox_nb.core.events import Status
+from orderfox_nb.market.report.columns import Curve, thinned
 from orderfox_nb.recording.writer import Writer
-from orderfox_nb.widgets.report.columns import Curve, thinned
 from orderfox_nb.widgets.report.report import BacktestReport
 from tests.desk.scripted import BTC
 from tests.market.made_market import market_events, record_market

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from orderfox_nb.widgets.still.svg import Colours, colours_of
+from orderfox_nb.market.svg.pieces import Colours, colours_of
 from tests.widgets.conftest import WIDGETS
 from tests.widgets.test_stills import OPTIONS, still_of
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from orderfox_nb.market.svg.pieces import colours_of, text_width
 from orderfox_nb.widgets.still.book import book_svg, ladder_rows
-from orderfox_nb.widgets.still.svg import colours_of, text_width
 from tests.conftest import missing
 
 pytestmark = pytest.mark.widgets

@@ -18,13 +18,13 @@ from nbconvert import HTMLExporter
 from orderfox_nb import widgets
 from orderfox_nb.core.symbols import canonical
 from orderfox_nb.engine import Engine
+from orderfox_nb.market.svg.axis import price_ticks
+from orderfox_nb.market.svg.pieces import colours_of
 from orderfox_nb.widgets import CandleChart, Dashboard, DepthChart, Liquidations, OrderBook
 from orderfox_nb.widgets.kernel.base import FALLBACK, with_fallback
 from orderfox_nb.widgets.still import still
-from orderfox_nb.widgets.still.axis import price_ticks
 from orderfox_nb.widgets.still.overlays import overlays_of
 from orderfox_nb.widgets.still.still import Fetch, Sketch, Still
-from orderfox_nb.widgets.still.svg import colours_of
 from tests.widgets.conftest import RunModule
 
 pytestmark = pytest.mark.widgets

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import traitlets
 
+from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import with_arguments
 from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.still.bots import bots_svg
-from orderfox_nb.widgets.still.svg import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,12 +12,12 @@ import traitlets
 from ipywidgets import Widget, widget_serialization
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
+from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.chart.figure_chart import FigureChart, FigureLayer, bqplot
 from orderfox_nb.widgets.chart.series import series_times, series_values
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, WrongValue, with_arguments
 from orderfox_nb.widgets.still.chart import Shown, candles_svg
-from orderfox_nb.widgets.still.svg import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.chart.figure_chart import FigureChart, FigureLayer, bqplot
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, with_arguments
 from orderfox_nb.widgets.still.book import depth_svg
-from orderfox_nb.widgets.still.svg import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,8 +24,8 @@ from orderfox_nb.widgets.kernel.pump import page_pump
 
 if TYPE_CHECKING:
     from orderfox_nb.market.connection import Market, Symbol
+    from orderfox_nb.market.svg.pieces import Drawing
     from orderfox_nb.widgets.still.still import Sketch, Still
-    from orderfox_nb.widgets.still.svg import Drawing
 
 _log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, canonical_market, with_arguments
 from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.still.market import HEAD, market_svg, symbols_svg
-from orderfox_nb.widgets.still.svg import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import traitlets
 
 from orderfox_nb.core.numerals import decimal_number
+from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, WrongValue, shown_value, with_arguments
 from orderfox_nb.widgets.kernel.base import LiveWidget
 from orderfox_nb.widgets.still.book import book_svg
-from orderfox_nb.widgets.still.svg import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd

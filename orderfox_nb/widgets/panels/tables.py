@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
+from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, with_arguments
 from orderfox_nb.widgets.kernel.base import LiveWidget
-from orderfox_nb.widgets.still.svg import Drawing
 from orderfox_nb.widgets.still.tables import WHOLE_MARKET, liquidations_svg, tape_svg
 
 if TYPE_CHECKING:

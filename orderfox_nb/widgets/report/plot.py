@@ -12,10 +12,10 @@ import numpy as np
 from ipywidgets import HTML, Layout, VBox
 
 from orderfox_nb.market.backtest.result import BacktestResult
+from orderfox_nb.market.report.columns import Curve, ReportColumns, columns_of
+from orderfox_nb.market.report.drawing import model_colours
+from orderfox_nb.market.svg.pieces import Colours, colours_of
 from orderfox_nb.widgets.chart.charts import import_bqplot
-from orderfox_nb.widgets.report.columns import Curve, ReportColumns, columns_of
-from orderfox_nb.widgets.report.drawing import model_colours
-from orderfox_nb.widgets.still.svg import Colours, colours_of
 
 bqplot = import_bqplot()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from orderfox_nb.market.backtest.result import BacktestResult
-from orderfox_nb.widgets.report.page import page_html, report_html
+from orderfox_nb.market.report.page import page_html, report_html
 
 if TYPE_CHECKING:
     from ipywidgets import VBox

@@ -10,8 +10,8 @@ import numpy as np
 from ipywidgets import Layout
 
 from orderfox_nb.market.backtest.sweeping import SweepResult
+from orderfox_nb.market.svg.pieces import colours_of
 from orderfox_nb.widgets.chart.charts import import_bqplot
-from orderfox_nb.widgets.still.svg import colours_of
 
 bqplot = import_bqplot()
 

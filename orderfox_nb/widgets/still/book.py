@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from orderfox_nb.widgets.still.svg import (
+from orderfox_nb.market.svg.pieces import (
     COLUMN_GAP,
     HEADER,
     ROW,

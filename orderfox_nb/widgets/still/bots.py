@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from orderfox_nb.widgets.still.svg import HEADER, ROW, Colours, panel, table, text
+from orderfox_nb.market.svg.pieces import HEADER, ROW, Colours, panel, table, text
 
 _NAME: Final = 32
 """Characters of a name that are shown."""

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.widgets.still.axis import axis_text, nice_ticks, price_ticks
-from orderfox_nb.widgets.still.overlays import overlays_of
-from orderfox_nb.widgets.still.svg import (
+from orderfox_nb.market.svg.axis import axis_text, nice_ticks, price_ticks
+from orderfox_nb.market.svg.pieces import (
     HEADER,
     Colours,
     clipped,
@@ -24,6 +23,7 @@ from orderfox_nb.widgets.still.svg import (
     rect,
     text,
 )
+from orderfox_nb.widgets.still.overlays import overlays_of
 
 _AXIS = 74.0
 _BAR = 6.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orderfox_nb.widgets.still.svg import (
+from orderfox_nb.market.svg.pieces import (
     HEADER,
     ROW,
     Colours,

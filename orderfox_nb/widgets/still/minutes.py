@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from orderfox_nb.widgets.still.svg import HEADER, Colours, panel, rect, text, time_text
+from orderfox_nb.market.svg.pieces import HEADER, Colours, panel, rect, text, time_text
 
 _PRICE: Final = 0.6
 """Share of the height for the price; volume and liquidations have the rest."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from orderfox_nb.widgets.still.svg import Colours, path, price_text
+from orderfox_nb.market.svg.pieces import Colours, path, price_text
 
 _NAME: Final = re.compile(r"(vwap|ema|bollinger)([0-9]*)")
 _DAY_S: Final = 86_400

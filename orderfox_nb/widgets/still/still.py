@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from orderfox_nb.market.svg.pieces import Colours, Drawing, colours_of, document, group, rect, text, time_text
 from orderfox_nb.widgets.still.market import HEAD
-from orderfox_nb.widgets.still.svg import Colours, Drawing, colours_of, document, group, rect, text, time_text
 
 if TYPE_CHECKING:
     from orderfox_nb.engine import Engine

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import Any, Final
 
-from orderfox_nb.widgets.still.svg import (
+from orderfox_nb.market.svg.pieces import (
     HEADER,
     ROW,
     Colours,

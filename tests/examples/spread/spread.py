@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orderfox_nb.market.svg.pieces import Drawing, panel, text, units_text
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, with_arguments
 from orderfox_nb.widgets.kernel.base import LiveWidget
-from orderfox_nb.widgets.still.svg import Drawing, panel, text, units_text
 
 if TYPE_CHECKING:
     import pandas as pd

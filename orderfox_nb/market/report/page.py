@@ -9,9 +9,9 @@ from typing import Final
 
 from orderfox_nb.bots.results.round_trips import RoundTrip
 from orderfox_nb.market.backtest.result import BacktestResult
-from orderfox_nb.widgets.report.columns import columns_of
-from orderfox_nb.widgets.report.drawing import report_svg
-from orderfox_nb.widgets.still.svg import Colours, colours_of
+from orderfox_nb.market.report.columns import columns_of
+from orderfox_nb.market.report.drawing import report_svg
+from orderfox_nb.market.svg.pieces import Colours, colours_of
 
 MAX_TRADES: Final = 500
 """Rows of the list of trades, the newest."""

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.widgets.report.columns import Curve, ReportColumns
-from orderfox_nb.widgets.still.axis import axis_text, nice_ticks
-from orderfox_nb.widgets.still.svg import HEADER, Colours, document, group, line, number, panel, path, text
+from orderfox_nb.market.report.columns import Curve, ReportColumns
+from orderfox_nb.market.svg.axis import axis_text, nice_ticks
+from orderfox_nb.market.svg.pieces import HEADER, Colours, document, group, line, number, panel, path, text
 
 _AXIS: Final = 84.0
 _GAP: Final = 10.0
