@@ -155,6 +155,10 @@ class BotIsActive(InputError):
         return "Stop the bot first: symbol, venue, strategy, params and trading mode of an active bot do not change"
 
 
+class RunUnavailable(InputError):
+    """What a bot did cannot be reported, or not be replayed; the text says why, and what to do."""
+
+
 class OrderRejected(InputError):
     """An order that the venue refuses, with its code."""
 

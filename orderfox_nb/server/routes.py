@@ -7,6 +7,7 @@ from typing import Any, Final
 from orderfox_nb.desk.streams.registry import STREAMS
 from orderfox_nb.server.base_url import base_pattern
 from orderfox_nb.server.handlers import (
+    bot_checks,
     bot_rows,
     bot_socket,
     bots,
@@ -56,6 +57,8 @@ REST: Final[list[tuple[str, type[Any]]]] = [
     (r"/api/v1/bots/([^/]+)/orders", bot_rows.BotOrdersRoute),
     (r"/api/v1/bots/([^/]+)/fills", bot_rows.BotFillsRoute),
     (r"/api/v1/bots/([^/]+)/equity", bot_rows.BotEquityRoute),
+    (r"/api/v1/bots/([^/]+)/report", bot_checks.BotReportRoute),
+    (r"/api/v1/bots/([^/]+)/parity", bot_checks.BotParityRoute),
     (r"/api/v1/trade", trading.TradeRoute),
     (r"/api/v1/positions", trading.PositionsRoute),
     (r"/api/v1/set_trading_mode", trading.TradingModeRoute),

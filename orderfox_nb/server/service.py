@@ -111,6 +111,8 @@ class DeskService:
         self.trading_mode: TradingMode = "paper"
         """Where orders by hand go; paper again after a restart."""
         self.runner = BotRunner(self.store, self.desk, lock=self.lock)
+        self.bot_checks = asyncio.Semaphore(1)
+        """Reports and replays of bots under way: each computes for seconds."""
         self.board = BotBoard(self.runner, self.store)
         self._trader: ManualTrader | None = None
         self.weight = ClientWeight(

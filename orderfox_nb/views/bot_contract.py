@@ -200,6 +200,73 @@ class BotEquity(msgspec.Struct, kw_only=True, rename="camel"):
     high: str
 
 
+class RunDifference(msgspec.Struct, kw_only=True):
+    """One thing that a replay of a run did differently."""
+
+    cause: Literal["strategy", "latency", "venue rules", "fill", "follows"]
+    """``follows``: it came after an earlier difference, which may be its cause."""
+    number: int
+    """The order's; 0 for one of the venue."""
+    time: int
+    what: str
+    first: str
+    """Of the run, empty where it has no such thing."""
+    second: str
+    """Of the replay."""
+
+
+class BotParity(msgspec.Struct, kw_only=True):
+    """A run of a bot compared with a replay of its recording."""
+
+    same: bool
+    orders: int
+    """How many were compared."""
+    fills: int
+    start: int
+    end: int
+    differences: list[RunDifference]
+    """The earliest first, at most 200."""
+    more: int
+    """How many others there are."""
+    notes: list[str]
+
+
+class BotRoundTrip(msgspec.Struct, kw_only=True):
+    """A position from flat to flat; amounts are decimal strings."""
+
+    side: Literal["long", "short"]
+    opened: int
+    closed: int | None
+    """None while it is open."""
+    amount: str
+    entry: float
+    exit: float | None
+    """None where nothing was closed."""
+    fees: str
+    funding: str
+    profit: str
+    liquidated: bool
+
+
+class BotReport(msgspec.Struct, kw_only=True):
+    """The figures of what a bot did since its account was opened."""
+
+    bot: str
+    strategy: str
+    symbol: str
+    params: dict[str, str]
+    start: int
+    end: int
+    low: float
+    """Lowest profit of the queue models, quote currency."""
+    high: float
+    metrics: dict[str, float | None]
+    """By name, of the worst-case queue model; null where a figure is not defined."""
+    trades: list[BotRoundTrip]
+    """The newest 500, oldest first."""
+    notes: list[str]
+
+
 Quantity: TypeAlias = Annotated[float, Meta(gt=0, le=1e12)]
 
 

@@ -59,6 +59,16 @@ class RowLog:
         self._equity: list[EquityRecord] = []
 
     @property
+    def last_numbers(self) -> tuple[int, int]:
+        """Numbers of the last order and of the last fill of the bot."""
+        return self._kept.last_order, self._kept.fills
+
+    def number_on(self, order: int, fill: int) -> None:
+        """Number on behind an order and a fill of the bot's."""
+        self._kept.orders = self._kept.last_order = order
+        self._kept.fills = fill
+
+    @property
     def waiting(self) -> int:
         """How many rows wait to be saved."""
         return len(self._orders) + len(self._fills) + len(self._equity)

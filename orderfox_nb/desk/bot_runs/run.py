@@ -22,6 +22,7 @@ from orderfox_nb.desk.bot_runs.activity import BotActivity, Moment
 from orderfox_nb.desk.bot_runs.band import SessionBand
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.desk.bot_runs.row_log import MAX_WAITING, RowLog
+from orderfox_nb.desk.bot_runs.span import RunSpan, begun_span
 from orderfox_nb.desk.brokers.base import Broker
 from orderfox_nb.desk.brokers.paper import PaperBroker
 from orderfox_nb.desk.desk import Desk
@@ -86,6 +87,7 @@ class BotRun(Watchers):
         self._clock = clock
         self._epoch = epoch
         self._rows = RowLog(instrument, activity)
+        self._span = self._new_span()
         self._saved_us = clock.now_us()
         self._sampled_us = 0
         self._saving: asyncio.Task[bool] | None = None
@@ -96,6 +98,15 @@ class BotRun(Watchers):
     def _new_band(self) -> SessionBand:
         streams = {stream_name(topic) for topic in self._topics}
         return SessionBand(self._make, self._broker, self._instrument, channels=streams, start_us=self._desk.now_us())
+
+    def _new_span(self) -> RunSpan:
+        return begun_span(self.record, self._instrument, self.account, self._rows.last_numbers, self._desk)
+
+    def _begin_anew(self, reason: str, earlier: RunSpan | None = None) -> None:
+        """Number on behind an earlier session, whose account goes on where its span is given."""
+        self._rows.next_session(self._desk.now_us(), reason)
+        self._span = self._new_span()
+        self._span.opened = self._span.start if earlier is None else earlier.opened
 
     @property
     def note(self) -> str:
@@ -142,12 +153,14 @@ class BotRun(Watchers):
         Raises:
             BadValue: An amount or a price that cannot be used.
         """
+        self._span.broken = "it has orders that were given by hand"
         at = UNSET if price is None else price
         given, *_ = [session.desk.order(side, amount, at=at) for session in self.band]
         return given
 
     def close_position(self) -> OrderHandle | None:
         """Close the position with a market order; None without a position."""
+        self._span.broken = "it has orders that were given by hand"
         given, *_ = [session.desk.close() for session in self.band]
         return given
 
@@ -156,12 +169,12 @@ class BotRun(Watchers):
         state: Any = msgspec.msgpack.decode(saved)
         beside: Sequence[Any] = state.get("beside", ())
         self._rows.restore(state["log"])
-        now_us = self._desk.now_us()
+        earlier = msgspec.convert(state["span"], RunSpan) if "span" in state else self._span
         if state.get("live", False) is not self._broker.live:
-            self._rows.next_session(now_us, "the bot trades live" if self._broker.live else "the bot trades on paper")
+            self._begin_anew("the bot trades live" if self._broker.live else "the bot trades on paper")
             return
         if (state["venue"], state["symbol"]) != (self._desk.venue, self.record.symbol):
-            self._rows.next_session(now_us, "the bot trades another symbol")
+            self._begin_anew("the bot trades another symbol")
             return
         try:
             if state["ended"]:
@@ -178,8 +191,10 @@ class BotRun(Watchers):
             self.account.restore(state["session"]["account"])
             self.session.gateway.read_position()
             self.band.restore_accounts(state["session"], beside)
-            self._rows.next_session(now_us, "the bot was started again")
+            self._begin_anew("the bot was started again", earlier)
             return
+        self._span = earlier
+        self._span.broken = "the server was restarted during its run"
         # What happened meanwhile is not known: it waits for whole data, and its orders are at the back of their queues.
         self._lose("the server was restarted")
 
@@ -208,6 +223,8 @@ class BotRun(Watchers):
                         self.problem = ""
                         for channel, event in batch:
                             self.band.apply(event, channel)
+                            if self.session.started:
+                                self._span.act(channel, event, self._desk.recorder.folder)
                         if self._broker.live:
                             self.session.settle()
                             self._broker.pass_on()
@@ -222,6 +239,7 @@ class BotRun(Watchers):
             except FeedError as error:
                 failed = True
                 self.problem = str(error)
+                self._span.broken = f"its data were lost ({self.problem})"
                 self._lose(self.problem)
                 self._report_state()
                 self.signal()
@@ -369,6 +387,7 @@ class BotRun(Watchers):
                 "live": self._broker.live,
                 "ended": self.session.stopped,
                 "log": self._rows.snapshot(),
+                "span": msgspec.to_builtins(self._span),
                 "session": self.session.snapshot(),
                 "beside": self.band.snapshot(),
             }

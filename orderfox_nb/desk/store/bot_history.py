@@ -95,6 +95,31 @@ class BotHistory:
 
         return await self._database.read(work)
 
+    async def run_rows(self, bot: int, *, after_order: int, after_fill: int, limit: int) -> SessionRows:
+        """Return the newest orders and fills with higher numbers than these, and the state they belong to.
+
+        Args:
+            bot: Its ``number``.
+            after_order: Number of an order.
+            after_fill: Number of a fill.
+            limit: Of orders, and of fills; both are given oldest first.
+        """
+
+        async def rows_of(connection: AsyncConnection, table: Table, after: int, kind: type[Record]) -> list[Record]:
+            query = select(*table.c[1:]).where(table.c.bot == bot, table.c.number > after)
+            found = await connection.execute(query.order_by(table.c.number.desc()).limit(limit))
+            return [msgspec.convert(row, kind, from_attributes=True) for row in found][::-1]
+
+        async def work(connection: AsyncConnection) -> SessionRows:
+            query = select(sessions.c.snapshot).where(sessions.c.bot == bot)
+            return SessionRows(
+                snapshot=(await connection.execute(query)).scalar_one_or_none(),
+                orders=await rows_of(connection, orders, after_order, OrderRecord),
+                fills=await rows_of(connection, fills, after_fill, FillRecord),
+            )
+
+        return await self._database.read(work)
+
     async def orders(self, bot: int, *, limit: int, before: int | None = None) -> Sequence[OrderRecord]:
         """Return orders, newest first, whose number is below ``before``."""
         return await self._newest(orders, OrderRecord, bot, limit, before)

@@ -30,6 +30,7 @@ from orderfox_nb.errors import (
     MissingExtra,
     OrderFoxError,
     RateLimited,
+    RunUnavailable,
     SettingError,
     UnknownBot,
     UnknownSymbol,
@@ -92,6 +93,8 @@ def refusal(error: OrderFoxError) -> RequestRefused:
                 if isinstance(error, UnknownSymbol | UnknownBot)
                 else 422
                 if isinstance(error, BodyMismatch)
+                else 409
+                if isinstance(error, RunUnavailable)
                 else 400
             )
             return RequestRefused(status, str(error))
