@@ -61,11 +61,11 @@ def emit(server: Served) -> None:
 async def start(server: Served, **values: Any) -> str:
     body = {"name": NAME, "symbol": "BTCUSDT", "strategy": "Churn", "description": "<b>bold</b>", **values}
     bot = str((await write(server, "POST", "", json=body))["id"])
-    await begun(server, bot)
+    await started(server, bot)
     return bot
 
 
-async def begun(server: Served, bot: str) -> None:
+async def started(server: Served, bot: str) -> None:
     """Have trades until the bot acts: one that joins a stream begins with its next event."""
 
     def acts() -> bool:
@@ -125,7 +125,7 @@ async def test_a_run_is_the_replay_of_its_recording(server: Served, joins: bool)
         assert len(fills) >= 6
         # Its next run begins with the account, and is one of its own.
         await write(server, "PATCH", f"/{bot}/status?is_active=true")
-        await begun(server, bot)
+        await started(server, bot)
         await go_on(server, bot, 6)
         await stop(server, bot)
         status, again = await ask(server, bot, "parity")
@@ -189,7 +189,7 @@ async def test_a_run_that_cannot_be_replayed_says_what_to_do(serve: Serve, path:
         await server.service.desk()
         server.service.start_bots()
         server.feed.time_us += 60_000_000
-        await begun(server, bot)
+        await started(server, bot)
         await go_on(server, bot, 3)
         await server.service.runner.run_of(bot).store()  # type: ignore[union-attr]
         status, answer = await ask(server, bot, "parity")

@@ -74,10 +74,10 @@ def _span(state: Any) -> RunSpan:
     if state.get("live"):
         raise RunUnavailable("The bot trades live: its fills are the market's, and no replay can give them")
     if "span" not in state:
-        raise RunUnavailable(f"The run was begun by an older version, which did not note its events. {_AGAIN}")
+        raise RunUnavailable(f"The run was started by an older version, which did not note its events. {_AGAIN}")
     span = msgspec.convert(state["span"], RunSpan)
     if not span.acted:
-        raise RunUnavailable("The strategy has not begun: ask again once its data are complete")
+        raise RunUnavailable("The strategy has not started: ask again once its data are complete")
     if span.broken:
         raise RunUnavailable(f"This run cannot be replayed: {span.broken}. {_AGAIN}")
     stopped = state["session"]["flags"][-1]

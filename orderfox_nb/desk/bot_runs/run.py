@@ -22,7 +22,7 @@ from orderfox_nb.desk.bot_runs.activity import BotActivity, Moment
 from orderfox_nb.desk.bot_runs.band import SessionBand
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.desk.bot_runs.row_log import MAX_WAITING, RowLog
-from orderfox_nb.desk.bot_runs.span import RunSpan, begun_span
+from orderfox_nb.desk.bot_runs.span import RunSpan, span_from_now
 from orderfox_nb.desk.brokers.base import Broker
 from orderfox_nb.desk.brokers.paper import PaperBroker
 from orderfox_nb.desk.desk import Desk
@@ -100,7 +100,7 @@ class BotRun(Watchers):
         return SessionBand(self._make, self._broker, self._instrument, channels=streams, start_us=self._desk.now_us())
 
     def _new_span(self) -> RunSpan:
-        return begun_span(self.record, self._instrument, self.account, self._rows.last_numbers, self._desk)
+        return span_from_now(self.record, self._instrument, self.account, self._rows.last_numbers, self._desk)
 
     def _begin_anew(self, reason: str, earlier: RunSpan | None = None) -> None:
         """Number on behind an earlier session, whose account goes on where its span is given."""

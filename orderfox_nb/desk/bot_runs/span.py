@@ -61,7 +61,7 @@ class RunSpan(msgspec.Struct, kw_only=True):
         self.acted += 1
 
 
-def begun_span(
+def span_from_now(
     record: BotRecord, instrument: Instrument, account: AccountPort, numbers: tuple[int, int], desk: Desk
 ) -> RunSpan:
     """Return the span of a session that begins now.

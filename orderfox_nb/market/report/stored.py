@@ -99,7 +99,7 @@ async def stored_run(history: BotHistory, record: BotRecord) -> StoredRun:
     moments = await history.equity(record.number, limit=MAX_POINTS - 1)
     moments = [moment for moment in moments if moment.time_us >= opened.time_us]
     if not moments:
-        raise RunUnavailable("There is nothing to report yet: the strategy has not begun. Ask again a minute later")
+        raise RunUnavailable("There is nothing to report yet: the strategy has not started. Ask again a minute later")
     span = msgspec.convert(state["span"], RunSpan)
     return StoredRun(record=record, span=span, state=state, rows=rows, moments=moments)
 
