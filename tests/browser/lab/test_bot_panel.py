@@ -25,6 +25,8 @@ async def test_bot_is_created_and_deleted_with_the_login_of_jupyterlab(open_note
         await shown.locator(".of-bot-form [type=submit]").click()
         row = shown.locator('.of-bot-row[data-state="watching"]')
         await expect(row.locator(".of-bot-choose")).to_have_text("from a notebook")
+        # It is chosen when the form has closed, and the kernel learns of that before it runs the next cell.
+        await expect(shown.locator(".of-bot-form")).to_have_count(0)
         await notebook.run(1)
         await expect(notebook.output(1)).to_contain_text("True ['from a notebook'] ['watching']")
         await shown.locator(".of-bot-detail [data-act=delete]").click()
