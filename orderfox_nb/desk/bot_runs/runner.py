@@ -209,6 +209,8 @@ class BotRunner(Watchers):
                         await self._hold(lease)
             except OrderFoxError as error:
                 _log.warning("bots=waiting %s", error)
+            except Exception:  # noqa: BLE001  (nobody waits for this task, and bots must run again)
+                _log.exception("bots=waiting after a fault")
             await self._clock.sleep(next(delays))
 
     async def _hold(self, lease: Lease) -> None:

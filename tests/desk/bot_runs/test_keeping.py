@@ -155,6 +155,27 @@ async def test_server_that_loses_the_lease_stops_its_bots_and_saves_nothing_more
     assert await (await store.history()).snapshot(record.number) == saved
 
 
+async def test_bots_run_again_after_a_fault_of_the_task_that_leads_them(
+    store: Store, runner: BotRunner, market: ScriptedMarket, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await started(store, runner)
+    await traded(market, runner, record, 2)
+    before, check = run_of(runner, record), Lease.check
+
+    async def broken(_self: Lease) -> None:
+        monkeypatch.setattr(Lease, "check", check)
+        raise RuntimeError("of the test")
+
+    monkeypatch.setattr(Lease, "check", broken)
+
+    async def runs_again() -> bool:
+        await clock.advance(WATCH_S)
+        run = runner.run_of(record.id)
+        return run is not None and run is not before and run.trades
+
+    await until(runs_again)
+
+
 async def test_database_that_does_not_answer_stops_no_bot(
     store: Store,
     runner: BotRunner,
