@@ -89,7 +89,7 @@ async def go_on(server: Served, bot: str, trades: int) -> None:
 
 async def stop(server: Served, bot: str) -> None:
     await write(server, "PATCH", f"/{bot}/status?is_active=false")
-    await until(lambda: server.service.runner.run_of(bot) is None)
+    await until(lambda: server.service.runner.shown_run(bot) is None)
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ MAX_ROWS: Final = 100_000
 """Orders or fills of a run that can be compared."""
 _AGAIN: Final = "Stop the bot and start it again: the run that begins then can be replayed"
 _STEP: Final = 500
-"""Events between two looks at the time; the server's own thread goes first there."""
+"""Events between two checks of the time, at which the thread pauses so that the server's own goes first."""
 
 
 class SavedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,7 +102,7 @@ class BotRun(Watchers):
     def _new_span(self) -> RunSpan:
         return span_from_now(self.record, self._instrument, self.account, self._rows.last_numbers, self._desk)
 
-    def _begin_anew(self, reason: str, earlier: RunSpan | None = None) -> None:
+    def _begin_session(self, reason: str, earlier: RunSpan | None = None) -> None:
         """Number on behind an earlier session, whose account goes on where its span is given."""
         self._rows.next_session(self._desk.now_us(), reason)
         self._span = self._new_span()
@@ -171,10 +171,10 @@ class BotRun(Watchers):
         self._rows.restore(state["log"])
         earlier = msgspec.convert(state["span"], RunSpan) if "span" in state else self._span
         if state.get("live", False) is not self._broker.live:
-            self._begin_anew("the bot trades live" if self._broker.live else "the bot trades on paper")
+            self._begin_session("the bot trades live" if self._broker.live else "the bot trades on paper")
             return
         if (state["venue"], state["symbol"]) != (self._desk.venue, self.record.symbol):
-            self._begin_anew("the bot trades another symbol")
+            self._begin_session("the bot trades another symbol")
             return
         try:
             if state["ended"]:
@@ -191,7 +191,7 @@ class BotRun(Watchers):
             self.account.restore(state["session"]["account"])
             self.session.gateway.read_position()
             self.band.restore_accounts(state["session"], beside)
-            self._begin_anew("the bot was started again", earlier)
+            self._begin_session("the bot was started again", earlier)
             return
         self._span = earlier
         self._span.broken = "the server was restarted during its run"
