@@ -29,6 +29,7 @@ def address(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     command = [sys.executable, "-m", "orderfox_nb.cli", "serve", "--port", "0", "--no-browser", "--base-url", "/desk/"]
     command += ["--source", "sim?seed=7&symbols=3", "--notebook", str(NOTEBOOKS / "dashboard.ipynb")]
     environment = {"ORDERFOX_DATA_DIR": str(folder), "ORDERFOX_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    environment["ORDERFOX_RECORDING"] = "1"  # what a replay reads
     child = Child(command, "OrderFox is at", folder / "log", environment)
     yield next(line for line in child.text.splitlines() if "OrderFox is at" in line).split()[3]
     child.leave()
@@ -188,6 +189,49 @@ async def test_fills_are_in_the_table_and_on_the_chart_of_the_bot_s_own_market(a
         await expect(page.locator(".of-bot-figures")).to_contain_text("0.05")
         await until(page, "Number(document.querySelector('.of-equity').dataset.moments) > 0")
         screen.check_clean()
+
+
+async def test_report_and_parity_of_a_run_are_one_click_away(api: ClientSession, open_bots: Any):
+    name = "<b>quick</b>"
+    bot = await make(api, name=name, isActive=True, **GRID)
+    unused = await make(api, name="unused", strategy="GridMaker")
+    async with open_bots() as screen:
+        page = screen.page
+        await choose(page, bot)
+        await wait_state(page, bot, "running")
+        await page.wait_for_selector(".of-bot-detail [data-rows]:not([data-rows='0']) .of-table .of-whole-rows .of-row")
+        await page.click(".of-bot-detail [data-act=switch]")
+        await wait_state(page, bot, "stopped")
+        shown = page.locator(".of-tab-page:not([hidden]) .of-bot-check")
+        await page.click("[data-name=parity]")
+        await expect(shown).to_have_attribute("data-check", "found", timeout=60_000)
+        await expect(shown.get_by_role("status")).to_contain_text("Identical")
+        await expect(shown.locator(".of-bot-difference")).to_have_count(0)
+        # What a replay does differently is named, as text.
+        fill = {"cause": "fill", "number": 3, "time": 0, "what": "a fill with another <b>price</b>", "first": "1"}
+        changed = {"same": False, "orders": 4, "fills": 2, "start": 0, "end": 1, "more": 5, "notes": []}
+        changed["differences"] = [{**fill, "second": "2"}]
+        await page.route("**/parity", lambda route: route.fulfill(json=changed))
+        await shown.get_by_role("button").click()
+        await expect(shown.get_by_role("status")).to_contain_text("6 differences")
+        await expect(shown.locator(".of-bot-difference")).to_contain_text("fill: a fill with another <b>price</b>")
+        await page.unroute("**/parity")
+        await page.click("[data-name=report]")
+        await expect(shown).to_have_attribute("data-check", "found", timeout=60_000)
+        await expect(shown.locator("dt:text-is('Max drawdown') + dd")).not_to_be_empty()
+        async with page.context.expect_page() as opened:
+            await shown.locator("a").click()
+        report = await opened.value
+        await expect(report.locator("h2")).to_have_text("GridMaker on BTCUSDT")
+        await expect(report.locator("main")).to_contain_text(name)
+        await expect(report.locator("svg")).to_be_visible()
+        await report.close()
+        screen.check_clean()
+        # A bot that never ran has neither, and the panel says what to do.
+        await choose(page, unused)
+        await page.click("[data-name=report]")
+        await expect(shown).to_have_attribute("data-check", "failed", timeout=60_000)
+        await expect(shown.get_by_role("status")).to_contain_text("Start it")
 
 
 async def test_the_kill_switch_asks_and_stops_every_bot(api: ClientSession, open_bots: Any):

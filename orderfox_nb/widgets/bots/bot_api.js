@@ -3,6 +3,7 @@ import { fetchFromServer } from "../page/transport.js";
 
 const TOKEN = "orderfox.token.v1";
 const WRITTEN_MS = 20_000; // a change is answered after its commit
+const REPORT_MS = 120_000; // a run is gone through once more
 
 /** An answer that is an error: `status` is 0 where none came. */
 export class Refusal extends Error {
@@ -52,8 +53,8 @@ export class BotApi {
     throw new Refusal(answer.status, data?.detail ?? data?.message ?? `The server answered ${answer.status}`);
   }
 
-  async read(path) {
-    return (await this.ask(path)).data;
+  async read(path, waitMs) {
+    return (await this.ask(path, { waitMs })).data;
   }
 
   /** Whether this page may change bots. */
@@ -90,5 +91,18 @@ export class BotApi {
   /** Stop every bot at once: their orders are cancelled, their positions stay. */
   stopAll() {
     return this.write("bots/kill", "POST");
+  }
+
+  report(id) {
+    return this.read(`bots/${id}/report`, REPORT_MS);
+  }
+
+  parity(id) {
+    return this.read(`bots/${id}/parity`, REPORT_MS);
+  }
+
+  /** The address of a bot's report as a page of its own. */
+  reportAddress(id) {
+    return `${this.base}api/v1/bots/${id}/report?format=html`;
   }
 }

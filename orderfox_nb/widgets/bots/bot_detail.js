@@ -1,5 +1,6 @@
 // What the chosen bot does: its figures, its equity, and pages of its orders, fills, log and checks.
 import { make, setClass, write } from "../page/dom.js";
+import { makeParity, makeReport } from "./bot_checks.js";
 import { showBand, showPosition } from "./bot_list.js";
 import { makeFills, makeLog, makeOrders, makePairs } from "./bot_tables.js";
 import { labelOf, moneyText, signClass, signedText } from "./bot_values.js";
@@ -14,7 +15,7 @@ function makeFigure(title, className = "") {
 }
 
 /** `act(what, bot)` is called for "start", "stop", "edit" and "delete". */
-export function makeBotDetail({ act }) {
+export function makeBotDetail({ api, act }) {
   const panel = make("section", "of-bot-detail");
   panel.setAttribute("aria-label", "Chosen bot");
   const head = make("div", "of-bot-title");
@@ -36,12 +37,18 @@ export function makeBotDetail({ act }) {
   figures.append(...[equity, pnl, position, open, fees, funding].map(({ root }) => root));
   const chart = makeEquityChart();
   const [orders, fills, log, values] = [makeOrders(), makeFills(), makeLog(), makePairs("Parameters")];
+  const [report, parity] = [makeReport(api), makeParity(api)];
   let shown = null;
   const pages = [
     { name: "orders", title: "Orders", root: orders.root }, { name: "fills", title: "Fills", root: fills.root },
     { name: "log", title: "Log", root: log.root }, { name: "parameters", title: "Parameters", root: values.root },
+    { name: "report", title: "Report", root: report.root }, { name: "parity", title: "Parity", root: parity.root },
   ];
-  const tabs = makeTabs("Of the chosen bot", pages);
+  const openPage = (page) => {
+    if (page === "report" && shown) report.open(shown.id);
+    if (page === "parity" && shown) parity.open(shown.id);
+  };
+  const tabs = makeTabs("Of the chosen bot", pages, openPage);
   tabs.open("orders");
   const body = make("div", "of-body");
   body.append(figures, chart.root, tabs.bar, tabs.body);
@@ -99,7 +106,10 @@ export function makeBotDetail({ act }) {
       chart.show([[], [], [], []], 0);
       for (const one of [orders, fills]) one.show([], "");
       log.show([], "");
+      report.forget();
+      parity.forget();
       for (const one of ["orders", "fills"]) tabs.retitle(one, labelOf(one));
+      if (["report", "parity"].includes(tabs.shown)) tabs.open("orders");
     },
     end: () => chart.end(),
   };

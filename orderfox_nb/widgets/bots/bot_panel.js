@@ -49,7 +49,7 @@ async function render({ model, el }) {
   const [empty, side] = [make("p", "of-empty", NO_BOTS), make("div", "of-bot-side")];
   const left = make("div", "of-bot-left");
   const list = makeBotList({ choose, turn: (bot, active) => act(active ? "start" : "stop", bot) });
-  const detail = makeBotDetail({ act });
+  const detail = makeBotDetail({ api, act });
   left.append(list.root, empty);
   side.append(detail.panel);
   parts.message.after(access.root, question.root, store, problem);

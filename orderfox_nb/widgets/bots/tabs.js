@@ -1,16 +1,18 @@
 // Pages of which one is shown: tabs that the arrow keys choose too.
 import { make, write } from "../page/dom.js";
 
-/** `pages` are `{name, title, root}`; `opened(name)`, if given, is called for the one that is shown. */
-export function makeTabs(label, pages, opened = () => {}) {
+/** `pages` are `{name, title, root}`; `opened(name)` is called for the one that is shown. */
+export function makeTabs(label, pages, opened) {
   const bar = make("div", "of-tabs");
   bar.setAttribute("role", "tablist");
   bar.setAttribute("aria-label", label);
   const body = make("div", "of-tab-body");
   const id = `of-tabs-${Math.random().toString(36).slice(2)}`;
   const tabs = new Map();
+  let shown = "";
   const open = (name) => {
     if (!tabs.has(name)) return;
+    shown = name;
     for (const [one, { tab, root }] of tabs) {
       tab.setAttribute("aria-selected", String(one === name));
       tab.tabIndex = one === name ? 0 : -1;
@@ -45,6 +47,9 @@ export function makeTabs(label, pages, opened = () => {}) {
   }
   return {
     bar, body, open,
+    get shown() {
+      return shown;
+    },
     retitle: (name, title) => write(tabs.get(name).tab, title),
   };
 }
