@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orderfox_nb.market.connection import Market
     from orderfox_nb.market.recorded import RecordedMarket
     from orderfox_nb.widgets import (
+        BotPanel,
         CandleChart,
         Dashboard,
         DepthChart,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BotPanel",
     "CandleChart",
     "Dashboard",
     "DepthChart",

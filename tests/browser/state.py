@@ -102,6 +102,7 @@ def readers(address: str) -> int:
 
 
 async def wait_readers(address: str, wanted: int) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while await asyncio.to_thread(readers, address) != wanted:  # noqa: ASYNC110 - another process counts them
-            await asyncio.sleep(0.1)
+    def check(found: int) -> None:
+        assert found == wanted, f"{found} readers instead of {wanted}"
+
+    await eventually(lambda: asyncio.to_thread(readers, address), check)

@@ -158,7 +158,8 @@ async def test_a_server_at_its_limit_says_so_and_accepts_the_page_later(
 async def test_closing_a_page_ends_its_subscriptions(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         await screen.wait_live()
-        count = await screen.link("link.byKey.size")
+        count = 6
+        await settled(screen.page, f"{LINK.strip()}.byKey.size", count)
         await wait_readers(served, count)
         await screen.page.evaluate("document.querySelector('.of-area-liquidations').style.display = 'none'")
         await wait_readers(served, count - 1)

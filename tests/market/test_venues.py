@@ -74,7 +74,7 @@ def test_a_dashboard_shows_venues_side_by_side() -> None:
     assert [panel.venue for panel in desk.page_state.panels] == [
         *[""] * 6,
         *["sim-spot"] * 6,
-        "",  # the rewind of the page has the venue of its first column
+        *[""] * 2,  # the bots and the rewind of the page have the venue of its first column
     ]
     assert desk.page_state.given == ["venue", "rounding", "symbol"]
     desk.venue = "sim-spot"
