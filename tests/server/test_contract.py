@@ -55,4 +55,5 @@ async def test_every_message_of_the_public_sockets_is_a_struct_of_the_contract(s
                 if number == 0 and channel:
                     server.feed.emit(Topic(VENUE, "BTCUSDT", channel), moves[channel]())
     declared = {name for _, handler in sockets() for name in getattr(handler, "messages", ())}
-    assert seen | {"candle_update"} == declared
+    # Those of bots are read in test_bot_frames.py, which has bots.
+    assert seen | {"candle_update", "bots_update", "bot_update"} == declared

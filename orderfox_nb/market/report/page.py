@@ -35,6 +35,8 @@ def report_html(result: BacktestResult, *, theme: str = "dark", trades: bool = T
     start, end = (datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S") for us in _span(result))
     given = ", ".join(f"{name} = {value}" for name, value in result.parameters.items()) or "no parameters"
     source = f"{given} · {result.origin.venue} · {start} to {end} UTC · {result.events:,} events"
+    # What a bot did on a server has no recording of its own, and only its code is named.
+    digests = {"Data": result.data_digest, "code": result.code_digest, "result": result.digest}
     parts = [
         f"<h2>{escape(result.strategy)} on {escape(result.instrument.symbol)}</h2>",
         f"<p>{escape(result.description)}</p>" if result.description else "",
@@ -45,7 +47,7 @@ def report_html(result: BacktestResult, *, theme: str = "dark", trades: bool = T
         charts,
         "".join(f"<p class=n>{escape(note)}</p>" for note in result.notes),
         _trades(result) if trades else "",
-        f"<p class=q>Data {result.data_digest} · code {result.code_digest} · result {result.digest}</p>",
+        f"<p class=q>{' · '.join(f'{name} {digest}' for name, digest in digests.items() if digest)}</p>",
     ]  # fmt: skip
     return f'<div class="of-report"><style>{_style(colours)}</style>{"".join(parts)}</div>'
 
