@@ -84,6 +84,20 @@ async def choose(page: Page, bot: str) -> None:
     await expect(page.locator(".of-bot-detail")).to_have_attribute("data-bot", bot)
 
 
+async def test_a_page_that_shows_no_bots_asks_nothing_of_them(address: str, open_screen: OpenScreen):
+    asked = "performance.getEntriesByType('resource').filter((one) => one.name.includes('/api/v1/bots')).length"
+    async with open_screen(address) as screen:
+        await screen.wait_live()
+        await screen.wait_frames("chart", 3)
+        assert await screen.page.evaluate(asked) == 0
+        assert "sim/*/bots" not in await screen.link("[...link.byKey.keys()]")
+        await screen.page.evaluate("document.querySelector('.of-book').focus()")
+        for _ in range(3):
+            await screen.page.keyboard.press("l")
+        await until(screen.page, f"{asked} === 1")
+        screen.check_clean()
+
+
 async def test_a_page_that_may_only_look_says_so_and_the_token_unlocks_it(api: ClientSession, open_bots: Any):
     bot = await make(api, name="looked at")
     async with open_bots(unlocked=False) as screen:

@@ -24,7 +24,9 @@ function makeButton(text, name, className = "of-button of-small") {
 
 async function render({ model, el }) {
   const parts = makePanel(el, "bots", "Bots");
-  Object.assign(parts, { name: null, isApart: true }); // the bots of all symbols, which are none of a market's data
+  // A dashboard has this panel in each layout. Its style, which hides the panel in the others, may come late.
+  const isOff = () => parts.panel.closest(".of-dashboard:not(:has([data-layout='bots']))") !== null;
+  Object.assign(parts, { name: null, isApart: true, isOff }); // the bots of all symbols: none of a market's data
   const base = model.get("own_market") ? null : pageBase();
   const api = new BotApi(base);
   const paper = make("span", "of-paper", "PAPER");
@@ -58,7 +60,7 @@ async function render({ model, el }) {
   let mayWrite = false;
   let frame = null;
   let form = null;
-  let connections = -1;
+  let asked = -1; // the connection for which the rights are known
   let details = null;
   let following = null;
   let shown = "";
@@ -183,8 +185,14 @@ async function render({ model, el }) {
   model.on("change:bot", onBot);
 
   const paint = (entry) => {
+    const { connections } = following.link.counters;
+    // A server that is there again may be another one, with other rights. A page that shows no bots asks for none.
+    const isNew = connections !== asked || (frame?.problem && !entry.frame.problem);
     frame = entry.frame;
     show();
+    if (!isNew || frame.problem) return;
+    asked = connections;
+    askAccess();
   };
   const keyOf = () => ({ symbol: "*", stream: "bots", parameters: {} });
   following = await followFrames({ model, parts, traits: [], keyOf, paint });
@@ -197,15 +205,9 @@ async function render({ model, el }) {
   };
   detail.left = () => shownBot().clear(owner);
   details = await followFrames({ model, parts: detail, traits: [], keyOf: keyOfBot, paint: paintBot });
-  // A server that is there again may be another one, with other rights.
-  const unlisten = following.link.listen((link) => {
-    if (link.counters.connections === connections) return;
-    connections = link.counters.connections;
-    askAccess();
-  });
+  if (base === null) showAccess();
   return () => {
     model.off("change:bot", onBot);
-    unlisten();
     form?.end();
     detail.end();
     details.end();

@@ -75,7 +75,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let current = null;
   let painted = null;
   let ended = false;
-  let unseen = false;
+  const isHidden = () => panel.getClientRects().length === 0 || Boolean(parts.isOff?.());
+  // The panels of a market follow at once, before they are displayed, so that their first frame is there sooner.
+  let unseen = Boolean(parts.isApart) && isHidden();
   let market = null;
   let moves = -1; // of the playhead, since which this shows what it shows
   let renewing = 0;
@@ -200,13 +202,13 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let hiding = 0;
   const checkVisible = () => {
     clearTimeout(hiding);
-    const hidden = panel.getClientRects().length === 0;
+    const hidden = isHidden();
     if (!hidden && unseen) {
       unseen = false;
       follow();
     } else if (hidden && !unseen) {
       hiding = setTimeout(() => {
-        unseen = panel.getClientRects().length === 0;
+        unseen = isHidden();
         if (!unseen) return;
         parts.left?.();
         follow();
