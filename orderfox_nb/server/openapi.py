@@ -20,6 +20,7 @@ _ERRORS: Final = {
     "403": "Not allowed",
     "404": "No such symbol, bot or route",
     "405": "Not this method",
+    "409": "Not yet, or no more: the detail says what to do",
     "413": "A body that is too large",
     "422": "A body that does not fit its schema",
     "429": "Too many writes: retry after Retry-After seconds",

@@ -47,11 +47,15 @@ READS = [
     f"api/v1/bots/{BOT}/orders",
     f"api/v1/bots/{BOT}/fills",
     f"api/v1/bots/{BOT}/equity",
+    f"api/v1/bots/{BOT}/report",
+    f"api/v1/bots/{BOT}/parity",
     "api/v1/positions",
     "api/v1/docs",
     "api/v1/docs/start.js",
     "api/v1/docs/swagger-ui.css",
 ]
+NEVER_RAN = (f"api/v1/bots/{BOT}/report", f"api/v1/bots/{BOT}/parity")
+"""Readers get no answer yet: the bot has not run."""
 
 
 class Write(NamedTuple):
@@ -197,6 +201,8 @@ async def test_every_route_admits_only_whom_it_should(address: str, kind: str, s
     headers, expected = SITUATIONS[situation], TABLE[kind, situation]
     found: dict[tuple[str, str], int] = {}
     wanted = {("GET", path): expected.read for path in READS}
+    if expected.read == 200:
+        wanted |= {("GET", path): 409 for path in NEVER_RAN}
     wanted |= {
         (write.method, write.path): write.status if expected.write == 200 else expected.write for write in WRITES
     }
