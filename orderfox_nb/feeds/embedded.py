@@ -26,6 +26,8 @@ from orderfox_nb.lifecycle import Service
 
 _log = logging.getLogger(__name__)
 
+_LATE_US: Final = 50_000
+"""How late the estimate of a process's time may be, in our time."""
 LINGER_S: Final = 10.0
 _ASKED: Final = ("rest_calls", "rest_failures", "history_calls", "history_failures")
 
@@ -208,7 +210,9 @@ class EmbeddedFeed:
         """Return where a process goes on that continues another one whose time did not run with ours."""
         if not self._one_epoch or not self._starts or self._speed == 1.0:
             return []
-        return ["--start", str(self.now_us() // 1_000)]
+        # What was shown may be ahead of the estimate by some of our milliseconds; time never goes back.
+        ahead_us = round(self._speed * _LATE_US)
+        return ["--start", str((self.now_us() + ahead_us) // 1_000)]
 
     @asynccontextmanager
     async def _use(self) -> AsyncGenerator[VenueFeed]:
