@@ -110,6 +110,9 @@ async def test_a_page_that_may_only_look_says_so_and_the_token_unlocks_it(api: C
             await expect(control).to_be_disabled()
         for name in ("switch", "edit", "delete"):
             await expect(page.locator(f".of-bot-detail [data-act={name}]")).to_be_disabled()
+        await page.click("[data-name=parity]")
+        await expect(page.locator(".of-tab-page:not([hidden]) .of-bot-check")).to_contain_text("unlock first")
+        screen.errors.clear()  # the browser logs the refusal
         await unlock(page, "wrong")
         await expect(page.locator(".of-bot-access")).to_contain_text("not the server's token")
         await expect(page.locator("[data-act=new]")).to_be_disabled()

@@ -48,7 +48,7 @@ async def write(server: Served, method: str, where: str, **body: Any) -> Any:
 
 
 async def ask(server: Served, bot: str, what: str) -> tuple[int, Any]:
-    return await server.ask(f"api/v1/bots/{bot}/{what}")
+    return await server.ask(f"api/v1/bots/{bot}/{what}", headers=RIGHT)
 
 
 def emit(server: Served) -> None:

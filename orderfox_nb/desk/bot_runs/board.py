@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ from orderfox_nb.views.bot_contract import BotAnswer
 
 if TYPE_CHECKING:
     from orderfox_nb.desk.bot_runs.activity import BotActivity
+
+_log = logging.getLogger(__name__)
 
 TOUCH_S: Final = 0.5
 """Changes within this time are shown together."""
@@ -170,7 +173,11 @@ class BotBoard(Watchers):
             await self._clock.sleep(REFRESH_S)
             known, saved = self._runner.known, self._saved
             problem = known.problem
-            with suppress(OrderFoxError):
+            try:
                 await self.refresh()
+            except OrderFoxError:
+                pass  # ``known.problem`` has it
+            except Exception:  # noqa: BLE001  (nobody waits for this task, and the next attempt may succeed)
+                _log.exception("bots are not refreshed")
             if self._saved != saved or known.problem != problem:
                 self._touch()

@@ -177,6 +177,16 @@ class MarketHandler(JupyterHandler):
             ):
                 raise RequestRefused(403, _DETAILS[403])
 
+    async def check_may_write(self) -> None:
+        """Check that this client may change something, for what costs the server more than readers may ask for.
+
+        Raises:
+            RequestRefused: It may only read.
+        """
+        if not await self.may_write():
+            status = 401 if self.service.standalone else 403
+            raise RequestRefused(status, _DETAILS[status])
+
     async def may_write(self) -> bool:
         """Return whether this client may change something, by its token or by its own login."""
         if self._has_our_token():

@@ -105,6 +105,8 @@ class BotParityRoute(BotCheckHandler):
     model = BotParity
 
     async def answer(self, *args: str) -> bytes:
+        # A replay takes up to a minute of the server's processor.
+        await self.check_may_write()
         record = await self.found(args[0])
         from orderfox_nb.desk.bot_runs.replay import replay_run, saved_run  # noqa: PLC0415  (it imports strategies)
 

@@ -3,6 +3,8 @@ import { make, write } from "../page/dom.js";
 import { clockText } from "../page/format.js";
 import { labelOf } from "./bot_values.js";
 
+const NOT_ALLOWED = "Only who may change bots may ask for this: unlock first.";
+
 const figureText = (value) => {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -36,7 +38,7 @@ function makeAsked({ doing, ask, fill }) {
       [text, elements] = fill(answer, id);
       outcome = "found";
     } catch (error) {
-      text = error.message;
+      text = [401, 403].includes(error.status) ? NOT_ALLOWED : error.message;
     }
     if (run !== mine) return;
     write(state, text);
