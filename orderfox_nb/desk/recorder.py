@@ -40,7 +40,7 @@ _MAX_PENDING: Final = 500_000
 """Lines that wait for the disk."""
 _MIN_FREE_BYTES: Final = 500_000_000
 _BACK_US: Final = 5_000_000
-"""A clock that falls by more belongs to another run of the venue, which is another recording."""
+"""Where a venue does not name its runs, a clock that falls by more belongs to another one: to another recording."""
 
 
 class _Recorded(msgspec.Struct):
@@ -104,8 +104,9 @@ class Recorder:
         """Record a topic from its first event on; called before the first one is folded."""
         if self._max_bytes <= 0:
             return
-        if (writer := self._open_writer()) is not None:
-            writer.opened(state.topic, state.instrument, self._now_us())
+        # A recording begins with its first event: before that the venue's clock may be unknown.
+        if self._writer is not None:
+            self._writer.opened(state.topic, state.instrument, self._now_us())
         tap = partial(self._event, state)
         self._keys[state.topic] = _Recorded(state, tap, self._clock.now_us() + round(_key_s(state) * 1e6))
         state.tap(tap)
@@ -162,7 +163,7 @@ class Recorder:
         self._lock.close()
 
     def _event(self, state: TopicState, event: Event) -> None:
-        writer = self._writer
+        writer = self._writer or self._open_writer(state)
         if writer is None or state.topic not in writer:
             return
         try:
@@ -196,7 +197,7 @@ class Recorder:
                 self._problem = ""
             if self._writer is not None and self._is_other_run(self._writer):
                 self._end()
-            writer = self._open_writer() if self._keys else self._writer
+            writer = self._open_writer() if any(key.state.sequence for key in self._keys.values()) else self._writer
             if writer is None or not (self._keys or writer.pending):
                 return
             self._key(writer, now_us)
@@ -250,8 +251,8 @@ class Recorder:
         if free < _MIN_FREE_BYTES:
             self._stop(f"the disk has only {free / 1e6:.0f} MB left: recording needs {_MIN_FREE_BYTES / 1e6:.0f} MB")
 
-    def _open_writer(self) -> Writer | None:
-        """Return the writer, opened if it can be."""
+    def _open_writer(self, first: TopicState | None = None) -> Writer | None:
+        """Return the writer, opened if it can be; ``first`` is a topic whose event opens it."""
         if self._problem:
             return None
         if self._writer is None:
@@ -274,16 +275,20 @@ class Recorder:
             )
             self._writer = Writer(self.root / name, head)
             self.written.add(self._writer.folder)
-            # What is open already begins with a keyframe.
             for key in self._keys.values():
-                key.due_us = 0
+                if key.state.sequence <= (key.state is first):
+                    self._writer.opened(key.state.topic, key.state.instrument, now_us)
+                else:
+                    # What had events before begins with a keyframe.
+                    key.due_us = 0
         return self._writer
 
     def _is_other_run(self, writer: Writer) -> bool:
         origin = self._origin()
         if not self._epoch and origin.epoch:
             self._epoch = origin.epoch
-        return origin.epoch != self._epoch or self._now_us() + _BACK_US < writer.stamp_us
+        fell = not origin.epoch and self._now_us() + _BACK_US < writer.stamp_us
+        return fell or origin.epoch != self._epoch
 
     def _stop(self, problem: str) -> None:
         _log.warning("%s", problem)

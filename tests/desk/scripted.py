@@ -81,6 +81,7 @@ class ScriptedFeed:
         self.closed: dict[Topic, int] = {}
         self.entered = False
         self.recorded = False
+        self.epoch = ""
         self.history: list[tuple[int, float, float, int]] | None = None
         self.history_calls: list[tuple[str, str, int, int]] = []
         self.past_error: FeedError | None = None
@@ -94,7 +95,7 @@ class ScriptedFeed:
 
     @property
     def origin(self) -> Origin:
-        return Origin(source=VENUE, venue=VENUE, recorded=self.recorded)
+        return Origin(source=VENUE, venue=VENUE, recorded=self.recorded, epoch=self.epoch)
 
     def now_us(self) -> int:
         return self.clock.now_us()

@@ -12,6 +12,7 @@ from orderfox_nb.clock import settle
 from orderfox_nb.core.channels import fold_for
 from orderfox_nb.core.events import Gap, Status
 from orderfox_nb.desk.recorder import KEY_S, SNAPSHOT_KEY_S
+from orderfox_nb.recording.recording import open_recording
 from orderfox_nb.recording.writer import Batch
 from tests.desk.recorder_rig import BOOK, SECOND_US, TRADES, rig_at
 from tests.desk.scripted import BTC, trade
@@ -142,8 +143,49 @@ async def test_a_full_disk_stops_the_recorder_alone_and_it_begins_again(
     assert any(isinstance(event.event, Status) for event in again.events())
 
 
+def _folders(root: Path) -> list[Path]:
+    return list(root.iterdir())
+
+
 def _full(*_: object, **__: object) -> int:
     raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(("epoch", "recordings"), [("run", 1), ("", 2)], ids=["named", "unnamed"])
+async def test_only_a_venue_that_does_not_name_its_runs_has_another_one_where_its_clock_falls(
+    tmp_path: Path, epoch: str, recordings: int
+):
+    async with rig_at(tmp_path) as rig, rig.hub.watch(BOOK), rig.hub.watch(TRADES):
+        rig.feed.epoch = epoch
+        rig.begin()
+        await rig.second()
+        # An accelerated market on a machine that stood still: ours is estimated ahead of it by its speed.
+        rig.clock.now -= 60 * SECOND_US
+        await rig.second()
+        rig.clock.now += 60 * SECOND_US
+        await rig.second()
+    folders = _folders(tmp_path)
+    assert len(folders) == recordings
+    for folder in folders:
+        stamps = [event.stamp_us for event in open_recording(folder).events()]
+        assert stamps == sorted(stamps)
+
+
+async def test_a_recording_begins_with_its_first_event(tmp_path: Path):
+    async with rig_at(tmp_path) as rig, rig.hub.watch(BOOK), rig.hub.watch(TRADES):
+        for _ in range(3):
+            # The venue is being started, and its clock is not known.
+            await settle()
+            await rig.recorder.flush()
+        assert not _folders(tmp_path)
+        rig.clock.now += 300 * SECOND_US
+        started_us = rig.clock.now_us()
+        rig.begin()
+        await rig.second()
+    recording = rig.recording()
+    assert recording.start_us == started_us
+    assert recording.info().gaps == 0
+    assert {event.topic for event in recording.events()} == {BOOK, TRADES}
 
 
 async def test_what_is_left_is_written_behind_a_write_that_is_under_way(
