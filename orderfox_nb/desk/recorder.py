@@ -218,7 +218,12 @@ class Recorder:
 
     async def _write(self, writer: Writer, batch: Batch) -> None:
         try:
-            self._append_task = asyncio.ensure_future(asyncio.to_thread(self._append, batch))
+            try:
+                self._append_task = asyncio.get_running_loop().run_in_executor(None, self._append, batch)
+            except RuntimeError:
+                # A script has ended without closing its market: executors have no threads any more.
+                writer.written(self._append(batch))
+                return
             writer.written(await asyncio.shield(self._append_task))
         except OSError as error:
             if writer is self._writer:
