@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 _NUMBER: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
+_SUFFIX: Final = re.compile(r"[a-z0-9]{1,12}")
 
 _MOMENT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?(Z|\+00:00)?")
 
@@ -54,6 +55,31 @@ def factor(name: str, help_: str, *, max_word: str = "") -> Option:
 
     also = f", or {max_word}" if max_word else ""
     return Option(name, "1", help_, f"above 0 up to 1000{also}", read)
+
+
+def signed(name: str, help_: str, *, highest: int) -> Option:
+    """Describe an option that is a number on either side of 0, which is its default."""
+
+    def read(text: str) -> float:
+        if not _NUMBER.fullmatch(text.removeprefix("-")) or abs(float(text)) > highest:
+            raise ValueError(text)
+        return float(text)
+
+    return Option(name, "0", help_, f"from -{highest} to {highest}", read)
+
+
+def suffix(name: str, help_: str, *taken: str) -> Option:
+    """Describe an option that ends a venue's name; the word that is its default reads as an empty text."""
+
+    def read(text: str) -> str:
+        if text == "none":
+            return ""
+        if not _SUFFIX.fullmatch(text) or text in taken:
+            raise ValueError(text)
+        return text
+
+    other = f" other than {', '.join(taken)}" if taken else ""
+    return Option(name, "none", help_, f"none, or 1 to 12 lower-case letters and digits{other}", read)
 
 
 def choice(name: str, help_: str, *known: str) -> Option:

@@ -19,12 +19,16 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
-from orderfox_nb.feeds.options import Option, choice, factor, moment, path, whole
+from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.venue.dialect import absent_channels
 
 MAX_SYMBOLS: Final = 42
+MAX_SPREAD_BP: Final = 1_000
+MAX_LAG_MS: Final = 5_000
+_TAKEN_NAMES: Final = ("spot", "bybit", "okx")
+"""Endings of a venue's name that say what it speaks."""
 
 
 class Source(NamedTuple):
@@ -161,17 +165,19 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _open_simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     market, seed, speed = source.options["market"], source.options["seed"], source.options["speed"]
-    rate = source.options["liquidation_rate"]
+    rate, spread_bp, lag_ms = (source.options[name] for name in ("liquidation_rate", "spread_bp", "lag_ms"))
+    name = source.options["name"]
     return EmbeddedFeed(
         [
             *("--market", market),
             *("--seed", str(seed), "--symbols", str(source.options["symbols"])),
             *("--speed", f"{speed:g}", "--liquidation-rate", f"{rate:g}"),
+            *("--spread-bp", f"{spread_bp:g}", "--lag-ms", str(lag_ms)),
         ],
         # Known before the process runs: a page that comes first must not ask for what its market does not have.
         origin=Origin(
             source=source.text,
-            venue="sim-spot" if market == "spot" else "sim",
+            venue="-".join(["sim", *["spot"] * (market == "spot"), *[name] * bool(name)]),
             simulated=True,
             absent=absent_channels(SpotDialect() if market == "spot" else BinanceDialect()),
         ),
@@ -181,8 +187,15 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
         feed=SpotFeed if market == "spot" else BinanceFeed,
         # The same seed is the same market at the same time, in every process. At another speed a server's time begins
         # with its own start, so that each server is a run of its own.
-        epoch=f"sim-{seed}-{rate:g}{'-spot' * (market == 'spot')}" if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
+        epoch=_simulated_run(source) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
     )
+
+
+def _simulated_run(source: Source) -> str:
+    """Name a simulation at the speed of time by what its past follows from."""
+    seed, rate, spread_bp = (source.options[name] for name in ("seed", "liquidation_rate", "spread_bp"))
+    spot = "-spot" * (source.options["market"] == "spot")
+    return f"sim-{seed}-{rate:g}{spot}" + (f"-{spread_bp:g}bp" if spread_bp else "")
 
 
 def _open_binance(source: Source, settings: Settings, clock: Clock | None) -> Feed:
@@ -269,6 +282,9 @@ SOURCES: Final = (
             factor("speed", "times real time"),
             factor("liquidation_rate", "times as many liquidations as on a usual day"),
             choice("market", "whose protocol it speaks", "futures", "spot"),
+            suffix("name", "ends the venue's name, for a second one beside it: sim-b", *_TAKEN_NAMES),
+            signed("spread_bp", "basis points by which prices are above those of the same seed", highest=MAX_SPREAD_BP),
+            whole("lag_ms", 0, "how late it publishes, milliseconds of its time", low=0, high=MAX_LAG_MS),
         ),
     ),
     SourceKind("binance", "Binance's USD-M perpetuals", _open_binance),

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from orderfox_nb.core.numerals import decimal_number, whole_number
 from orderfox_nb.sim.exchange import Exchange
@@ -22,6 +22,9 @@ from orderfox_nb.sim.listings import LARGEST
 from orderfox_nb.sim.process import UNTIL_STDIN_CLOSES
 from orderfox_nb.sim.server.app import SimServer
 from orderfox_nb.sim.server.source import ServedSource
+
+MAX_SPREAD_BP: Final = 1_000
+MAX_LAG_MS: Final = 5_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times as many as on a usual day (default 1)"
     )
+    parser.add_argument(
+        "--spread-bp", type=_spread, default=0.0, metavar="BP", help="basis points above the prices of the same seed"
+    )
+    parser.add_argument(
+        "--lag-ms", type=_within(0, MAX_LAG_MS), default=0, metavar="MS", help=f"how late it publishes, to {MAX_LAG_MS}"
+    )
     parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="protocol to serve")
     parser.add_argument("--start", type=_integer, default=0, metavar="MS", help="start time, ms (default now)")
     parser.add_argument(
@@ -81,9 +90,13 @@ def _source(options: argparse.Namespace) -> Exchange | ServedSource:
             options.symbols,
             start_us=options.start * 1_000 or time.time_ns() // 1_000,
             liquidation_rate=options.liquidation_rate,
+            spread_bp=options.spread_bp,
+            lag_us=options.lag_ms * 1_000,
         )
     if options.market == "spot":
         raise ValueError("--market spot is not for a tape")
+    if options.spread_bp or options.lag_ms:
+        raise ValueError("--spread-bp and --lag-ms are not for a tape")
     from orderfox_nb.sim.tape import TapeExchange  # noqa: PLC0415  # only a tape needs its parser
 
     return TapeExchange.open(
@@ -107,7 +120,14 @@ async def _serve(source: Exchange | ServedSource, options: argparse.Namespace) -
     gc.collect()
     gc.freeze()
     speed = 1.0 if options.speed == float("inf") else options.speed
-    async with SimServer(source, host=options.host, port=options.port, speed=speed, market=options.market) as server:
+    async with SimServer(
+        source,
+        host=options.host,
+        port=options.port,
+        speed=speed,
+        market=options.market,
+        on_time=isinstance(source, Exchange) and speed == 1.0 and not options.start,
+    ) as server:
         sys.stdout.write(json.dumps({"port": server.port, "http_url": server.http_url, "ws_url": server.ws_url}) + "\n")
         sys.stdout.flush()
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait()), asyncio.create_task(server.failed())]
@@ -148,6 +168,13 @@ def _within(low: int, high: int) -> Callable[[str], int]:
 
 def _speed(text: str) -> float:
     return float("inf") if text == "max" else _factor(text, also=", or max")
+
+
+def _spread(text: str) -> float:
+    value = decimal_number(text.removeprefix("-"))
+    if value is None or value > MAX_SPREAD_BP:
+        raise argparse.ArgumentTypeError(f"{text} is not from -{MAX_SPREAD_BP} to {MAX_SPREAD_BP}")
+    return -float(value) if text.startswith("-") else float(value)
 
 
 def _factor(text: str, *, also: str = "") -> float:

@@ -16,11 +16,28 @@ class Exchange:
         symbols: How many to list, the largest by volume.
         start_us: Start of trading. The past before it exists too, and does not depend on it.
         liquidation_rate: Factor on the frequency of liquidations of an ordinary day.
+        spread_bp: Basis points by which its prices are above those of the same seed, to the tick.
+        lag_us: How late it publishes what happens. Its clock is right; trading opens so much before ``start_us``.
     """
 
-    def __init__(self, seed: int = 7, symbols: int = 24, *, start_us: int, liquidation_rate: float = 1.0) -> None:
+    def __init__(
+        self,
+        seed: int = 7,
+        symbols: int = 24,
+        *,
+        start_us: int,
+        liquidation_rate: float = 1.0,
+        spread_bp: float = 0.0,
+        lag_us: int = 0,
+    ) -> None:
         self.seed = seed
-        self.listings: tuple[ListedContract, ...] = listings(symbols, start_us=start_us)
+        self.lag_us = lag_us
+        start_us -= lag_us
+        self.opened_us = start_us
+        """Where its time begins, within the second in which trading opens."""
+        self.listings: tuple[ListedContract, ...] = listings(
+            symbols, start_us=start_us, price_factor=1.0 + spread_bp / 1e4
+        )
         self._markets = {
             listing.symbol: SymbolMarket(listing, seed=seed, start_us=start_us, liquidation_rate=liquidation_rate)
             for listing in self.listings

@@ -80,6 +80,8 @@ class ListedContract(msgspec.Struct, frozen=True, kw_only=True):
     rank: int
     """0 for the largest by volume."""
     min_notional: float = 5.0
+    price_factor: float = 1.0
+    """Its prices beside those of the same seed without a spread."""
 
     @property
     def price_ticks(self) -> int:
@@ -95,7 +97,7 @@ class ListedContract(msgspec.Struct, frozen=True, kw_only=True):
 _LARGEST_NOTIONAL: Final = 28e9
 
 
-def listings(symbols: int, *, start_us: int) -> tuple[ListedContract, ...]:
+def listings(symbols: int, *, start_us: int, price_factor: float = 1.0) -> tuple[ListedContract, ...]:
     """Return the largest symbols, by volume.
 
     Where the simulation starts before the real listing, the symbol counts as 90 days old.
@@ -123,6 +125,7 @@ def listings(symbols: int, *, start_us: int) -> tuple[ListedContract, ...]:
                 volatility=float(volatility),
                 rank=rank,
                 min_notional=100.0 if symbol == "BTCUSDT" else 20.0 if symbol == "ETHUSDT" else 5.0,
+                price_factor=price_factor,
             )
         )
     return tuple(found)

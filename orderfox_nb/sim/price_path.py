@@ -64,6 +64,7 @@ class PricePath:
         self._listing = listing
         self._volatility = listing.volatility
         self._ticks = listing.price_ticks
+        self._factor = listing.price_factor
         self._lot_notional = lot_notional(listing)
         self._mean_fill = mean_fill_notional(listing)
         self._jumps = _JUMPS * listing.share**0.2
@@ -103,10 +104,9 @@ class PricePath:
         share /= share[-1]
         from_log, to_log = self._level(number), self._level(number + 1)
         path += from_log - share * (path[-1] - (to_log - from_log))
-        close = np.maximum(20, np.rint(self._ticks * np.exp(path))).astype(np.int64)
-        open_ = np.empty_like(close)
-        open_[1:] = close[:-1]
-        open_[0] = max(20, round(self._ticks * float(np.exp(from_log))))
+        ticks = self._ticks * np.exp(path)
+        close = np.maximum(20, np.rint(ticks * self._factor)).astype(np.int64)
+        open_ = np.concatenate(([max(20, round(self._ticks * float(np.exp(from_log)) * self._factor))], close[:-1]))
 
         reach = sigma * close * 0.4
         high = np.maximum(open_, close) + (reach * random.standard_exponential(count)).astype(np.int64)
@@ -119,7 +119,9 @@ class PricePath:
         ordinary = self._listing.daily_notional / 1_440
         notional = ordinary * busy * wild * (0.45 + 0.55 * sharp) * np.exp(0.55 * random.standard_normal(count) - 0.15)
         trades = self._trades(notional)
-        lots = (notional * (self._ticks / close) ** 0.4 / self._lot_notional).astype(np.int64)
+        # Without the spread: venues that differ in it trade the same sizes.
+        unspread = np.maximum(20, np.rint(ticks)).astype(np.int64)
+        lots = (notional * (self._ticks / unspread) ** 0.4 / self._lot_notional).astype(np.int64)
         lots = np.maximum(lots, _MIN_FILL_LOTS * trades)
         takers = 0.5 + 0.1 * np.tanh(moves / sigma) + 0.09 * random.standard_normal(count)
         taker_lots = (lots * np.clip(takers, 0.2, 0.8)).astype(np.int64)

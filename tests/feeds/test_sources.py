@@ -25,7 +25,7 @@ from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.inbox import Inbox, InboxClosed
 from orderfox_nb.feeds.past import Span, read_past
 from orderfox_nb.feeds.remote import RemoteFeed
-from orderfox_nb.feeds.sources import MAX_SYMBOLS, SOURCES, open_feed
+from orderfox_nb.feeds.sources import MAX_SYMBOLS, SOURCES, open_feed, open_feeds
 from orderfox_nb.feeds.venue.venue_clock import VenueClock
 from orderfox_nb.sim import command
 from orderfox_nb.sim.listings import LARGEST
@@ -64,6 +64,14 @@ def test_each_source_is_the_feed_of_its_kind() -> None:
         "sim?symbol=",
         "sim?seed=",
         "sim?seed=1&seed=2",
+        "sim?name=B",
+        "sim?name=spot",
+        "sim?name=",
+        "sim?spread_bp=1001",
+        "sim?spread_bp=--3",
+        "sim?spread_bp=+3",
+        "sim?lag_ms=5001",
+        "sim?lag_ms=-1",
         "sim?liquidation_rate=0",
         "sim?liquidation_rate=max",
         "tape:/no/such/file?symbols=3",
@@ -121,8 +129,20 @@ def test_help_and_readme_have_every_source_with_its_options(capsys: pytest.Captu
 def test_the_exchange_alone_has_the_options_and_defaults_of_its_source() -> None:
     sim = next(kind for kind in SOURCES if kind.name == "sim")
     parsed = vars(command._parser().parse_args([]))
-    assert {option.name: option.read(option.default) for option in sim.options}.items() <= parsed.items()
+    # Alone it has no neighbour from which a name would distinguish it.
+    shared = [option for option in sim.options if option.name != "name"]
+    assert {option.name: option.read(option.default) for option in shared}.items() <= parsed.items()
     assert MAX_SYMBOLS == LARGEST
+
+
+def test_two_embedded_venues_have_names_and_pasts_of_their_own() -> None:
+    settings = load_settings()
+    text = "sim,sim?name=b&spread_bp=3&lag_ms=200,sim?name=c&spread_bp=-2.5,sim?market=spot&name=b"
+    origins = [feed.origin for feed in open_feeds(text, settings)]
+    assert [origin.venue for origin in origins] == ["sim", "sim-b", "sim-c", "sim-spot-b"]
+    epochs = [origin.epoch for origin in origins]
+    assert epochs[:3] == ["sim-7-1", "sim-7-1-3bp", "sim-7-1--2.5bp"]
+    assert open_feed("sim?lag_ms=200", settings).origin.epoch == epochs[0], "a lag does not change what happened"
 
 
 def simulations() -> set[int]:

@@ -25,9 +25,10 @@ class ExchangeSource:
 
     def __init__(self, exchange: Exchange, *, spot: bool = False) -> None:
         self._ahead = 0 if spot else ID_STEP
+        self._lag_us = exchange.lag_us
         self._exchange = exchange
         self._listings = tuple(exchange.listings)
-        self._now_us = exchange.start_us
+        self._now_us = exchange.opened_us
         self._streams = ServedStreams(exchange.markets, start_us=exchange.start_us)
         self._publish: Publish = _drop
 
@@ -36,7 +37,8 @@ class ExchangeSource:
         return self._listings
 
     def now_us(self) -> int:
-        return self._now_us + self._streams.offset_us
+        # What is served lags behind the clock, which is right.
+        return self._now_us + self._streams.offset_us + self._lag_us
 
     def shift_events(self, offset_us: int) -> None:
         self._streams.offset_us += offset_us
