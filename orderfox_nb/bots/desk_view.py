@@ -102,6 +102,8 @@ class TradingDesk:
         self._gateway = gateway
         self._studies = studies
         self._send = send
+        # Most strategies send one size again and again: the last one and its lots.
+        self._sized: tuple[Amount | None, int] = None, 0
 
     @property
     def now(self) -> datetime:
@@ -247,12 +249,15 @@ class TradingDesk:
 
     def due_timers(self, now_us: int) -> list[Timer]:
         """Return the timers that are due, by (time, name), and set when each rings next."""
-        due = sorted((each.due_us, name) for name, each in self.timers.items() if each.due_us <= now_us)
-        for _, name in due:
-            timer = self.timers[name]
-            timer.due_us = (now_us // timer.period_us + 1) * timer.period_us
-        self.timer_due_us = min((each.due_us for each in self.timers.values()), default=NEVER_US)
-        return [self.timers[name] for _, name in due]
+        due: list[Timer] = []
+        next_us = NEVER_US
+        for timer in sorted(self.timers.values(), key=_due) if len(self.timers) > 1 else self.timers.values():
+            if timer.due_us <= now_us:
+                due.append(timer)
+                timer.due_us = (now_us // timer.period_us + 1) * timer.period_us
+            next_us = min(next_us, timer.due_us)
+        self.timer_due_us = next_us
+        return due
 
     def log(self, text: object) -> None:
         """Add a line to the bot's log, which keeps the newest 1,000."""
@@ -265,6 +270,11 @@ class TradingDesk:
         return lines
 
     def _lots(self, size: Amount) -> int:
+        if size is not self._sized[0]:
+            self._sized = size, self._exact_lots(size)
+        return self._sized[1]
+
+    def _exact_lots(self, size: Amount) -> int:
         try:
             exact = Decimal(str(size)) / self.instrument.lot_size
         except InvalidOperation:
@@ -283,6 +293,10 @@ class TradingDesk:
             raise BadValue(name, price, "a price")
         near = round(exact)
         return near if abs(exact - near) < _NEAR else rounding(exact)
+
+
+def _due(timer: Timer) -> tuple[int, str]:
+    return timer.due_us, timer.name
 
 
 def _kind(at: object, stop: Any, take_profit: Any, trail: float | None) -> tuple[OrderKind, Any]:

@@ -24,6 +24,8 @@ MAX_ORDERS: Final = 1_000_000
 _TIDY: Final = 256
 """Commands that may wait before those about orders that are done are looked for."""
 
+_UNANSWERED: Final = (0, 0)
+
 CommandKind: TypeAlias = Literal["submit", "cancel", "expire", "cancel_all"]
 
 
@@ -85,6 +87,8 @@ class OrderGateway:
         """Orders that are not done, as far as the strategy knows."""
         self.open: dict[int, int] = {}
         """Unfilled lots of the orders at the venue, by number."""
+        self._open_buys = self._open_sells = 0
+        """Their sums, without those that are reduce-only."""
         self.known_lots = 0
         """Position as far as the strategy knows."""
         self.known_entry: Decimal | None = None
@@ -95,6 +99,8 @@ class OrderGateway:
         self._responses: list[tuple[int, int, OrderReport | Fill, int, Decimal | None]] = []
         self._requests: dict[int, OrderRequest] = {}
         """Of the orders that are on their way or at the venue."""
+        self._arrivals: dict[int, int] = {}
+        """When those that are on their way reach the venue."""
         self._answered: dict[int, tuple[int, int]] = {}
         """How many answers each of those has had, and when the last of them arrives."""
         self._orders = 0
@@ -123,6 +129,7 @@ class OrderGateway:
         self.sent.append(SentOrder(number=number, time_us=now_us, arrival_us=arrival_us, request=request))
         self._record("sent", number, arrival_us, request.ticks or 0, request.lots)
         self._requests[number] = request
+        self._arrivals[number] = arrival_us
         self._command(arrival_us, "submit", number)
         if request.expire_us is not None:
             left_us = max(request.expire_us, arrival_us)
@@ -138,17 +145,12 @@ class OrderGateway:
         number = handle.number
         if number in self._requests:
             arrival_us = now_us + self._latency.entry(self._seed, number, "cancel")
-            self._command(max(arrival_us, self._submitted_us(number)), "cancel", number)
+            self._command(max(arrival_us, self._arrivals.get(number, 0)), "cancel", number)
 
     def cancel_all(self, now_us: int) -> None:
         """Send a cancel of every order, also of those that are still on their way."""
         arrival_us = now_us + self._latency.entry(self._seed, self._orders, "cancel_all")
-        self._command(max(arrival_us, self._submitted_us(None)), "cancel_all", 0)
-
-    def _submitted_us(self, number: int | None) -> int:
-        return max(
-            (due for due, _, kind, each in self._commands if kind == "submit" and number in {None, each}), default=0
-        )
+        self._command(max((arrival_us, *self._arrivals.values())), "cancel_all", 0)
 
     def _command(self, arrival_us: int, kind: CommandKind, number: int) -> None:
         if len(self._commands) >= self._tidy_at:
@@ -172,7 +174,9 @@ class OrderGateway:
             if kind == "submit":
                 request = self._requests[number]
                 venue.submit(number, request, arrival_us)
+                del self._arrivals[number]
                 self.open[number] = request.lots
+                self._count(request, request.lots)
             elif kind == "cancel_all":
                 venue.cancel_all(arrival_us)
             elif number in self.open:
@@ -188,21 +192,34 @@ class OrderGateway:
     def _book(self, answer: OrderReport | Fill) -> None:
         number = answer.number
         self._log(answer)
+        count, last_us = self._answered.get(number, _UNANSWERED)
+        due_us = answer.time_us + self._latency.response(self._seed, number, count)
+        # Answers about one order come on one connection: they do not overtake each other.
+        due_us = max(due_us, last_us)
         if isinstance(answer, Fill):
             self.account.apply_fill(answer)
             if number in self.open:
                 self.open[number] -= answer.lots
+                self._count(self._requests[number], -answer.lots)
         elif answer.state in DONE:
-            self.open.pop(number, None)
-        count, last_us = self._answered.get(number, (0, 0))
-        due_us = answer.time_us + self._latency.response(self._seed, number, f"answer {count}")
-        # Answers about one order come on one connection: they do not overtake each other.
-        due_us = max(due_us, last_us)
-        self._answered[number] = count + 1, due_us
-        if isinstance(answer, OrderReport) and answer.state in DONE:
-            self._requests.pop(number, None)
+            left = self.open.pop(number, 0)
+            request = self._requests.pop(number, None)
+            if left and request is not None:
+                self._count(request, -left)
             self._answered.pop(number, None)
+            self._respond(answer, due_us)
+            return
+        self._answered[number] = count + 1, due_us
         self._respond(answer, due_us)
+
+    def _count(self, request: OrderRequest, lots: int) -> None:
+        """Add lots of an order to those at the venue."""
+        if request.reduce_only:
+            return
+        if request.side == "buy":
+            self._open_buys += lots
+        else:
+            self._open_sells += lots
 
     def _respond(self, answer: OrderReport | Fill, due_us: int) -> None:
         self._messages += 1
@@ -257,12 +274,15 @@ class OrderGateway:
 
         Args:
             at_venue: Leave out those that are on their way.
-            without: Number of an order to leave out.
+            without: Number of an order at the venue to leave out.
         """
-        buys = sells = 0
-        for number, request in self._requests.items():
-            lots = self.open.get(number, 0 if at_venue else request.lots)
-            if not request.reduce_only and number != without:
+        underway = [] if at_venue else [self._requests[number] for number in self._arrivals]
+        counted = [(request, request.lots) for request in underway]
+        if without in self.open:
+            counted.append((self._requests[without], -self.open[without]))
+        buys, sells = self._open_buys, self._open_sells
+        for request, lots in counted:
+            if not request.reduce_only:
                 buys, sells = (buys + lots, sells) if request.side == "buy" else (buys, sells + lots)
         return buys, sells
 
@@ -297,8 +317,9 @@ class OrderGateway:
             self._book(rest)
         self._answered.pop(number, None)
 
-    def _record(self, kind: str, *numbers: int) -> None:
-        self._chain = blake2b(self._chain + repr((kind, *numbers)).encode(), digest_size=16).digest()
+    def _record(self, kind: str, number: int, time_us: int, ticks: int, lots: int) -> None:
+        record = f"('{kind}', {number}, {time_us}, {ticks}, {lots})"
+        self._chain = blake2b(self._chain + record.encode(), digest_size=16).digest()
 
     @property
     def chain(self) -> bytes:
@@ -347,5 +368,9 @@ class OrderGateway:
         ]
         self._orders, self._messages, self._liquidations = state.counts
         self._chain = state.chain
+        self._arrivals = {number: due_us for due_us, _, kind, number in self._commands if kind == "submit"}
+        self._open_buys = self._open_sells = 0
+        for number, lots in self.open.items():
+            self._count(self._requests[number], lots)
         self.command_due_us = self._commands[0][0] if self._commands else NEVER_US
         self.response_due_us = self._responses[0][0] if self._responses else NEVER_US

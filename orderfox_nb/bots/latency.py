@@ -69,9 +69,10 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         """Return the delay of an order's message to the venue, microseconds."""
         return _draw(self.entry_us, seed, number, kind)
 
-    def response(self, seed: int, number: int, kind: str) -> int:
-        """Return the delay of the venue's answer, microseconds."""
-        return _draw(self.response_us, seed, number, kind)
+    def response(self, seed: int, number: int, count: int) -> int:
+        """Return the delay of the venue's answer to an order, of which there were so many before; microseconds."""
+        table = self.response_us
+        return table[0] if len(table) == 1 else _draw(table, seed, number, f"answer {count}")
 
 
 NO_LATENCY: Final = Latency.constant(0, 0)

@@ -43,6 +43,11 @@ class VenuePort(Protocol):
     @affordable.setter
     def affordable(self, affordable: Affordable | None) -> None: ...
 
+    @property
+    def answers(self) -> Sequence[OrderReport | Fill]:
+        """What ``drain`` would return."""
+        ...
+
     def submit(self, number: int, request: OrderRequest, now_us: int) -> None:
         """Accept or reject an order that arrives at ``now_us``."""
         ...

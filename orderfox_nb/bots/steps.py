@@ -103,7 +103,7 @@ class LiveSteps:
         if gateway.command_due_us <= time_us:
             gateway.arrive(time_us)
         self.venue.apply(event)
-        if gateway.open:
+        if self.venue.answers:
             gateway.collect()
         if type(event) is MarkPrice:
             self._apply_mark(event)

@@ -24,7 +24,7 @@ MAX_LEVELS: Final = 100_000
 _MANY_BYTES: Final = 4 * MAX_LEVELS
 """A side of fewer bytes cannot have so many: a level has at least five."""
 _PENDING: Final = 4_096
-_FEW_BYTES: Final = 8 * 80
+_FEW_BYTES: Final = 8 * 30
 """Of a column: so many levels of a side are set faster one by one than as arrays."""
 
 _decode: Callable[[msgspec.Raw], list[Level]] = msgspec.json.Decoder(list[Level], strict=False).decode
@@ -221,9 +221,16 @@ class Book:
         alike = counts_alike(columns, self.instrument)
         try:
             for levels, side, sign in ((self._bids, columns.bids, -1), (self._asks, columns.asks, 1)):
-                if not alike or len(side.prices) > _FEW_BYTES or not levels.update_few(*side.integers, sign):
-                    keys, lots = column_integers(side, columns, self.instrument)
-                    levels.update(sign * keys, lots)
+                if alike and side.prices:
+                    few = len(side.prices) <= _FEW_BYTES
+                    if (
+                        levels.update_few(*side.integers, sign)
+                        if few
+                        else levels.update_many(side.prices, side.sizes, sign)
+                    ):
+                        continue
+                keys, lots = column_integers(side, columns, self.instrument)
+                levels.update(sign * keys, lots)
         except (TypeError, ValueError, OffStep) as error:
             self._invalidate(error)
 

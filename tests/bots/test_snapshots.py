@@ -127,6 +127,8 @@ def test_a_session_restored_at_any_event_continues_as_if_it_was_not_interrupted(
     for event, channel in events[:cut]:
         before.apply(event, channel)
     after.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(before.snapshot())))
+    for at_venue in (True, False):
+        assert after.gateway.open_lots(at_venue=at_venue) == before.gateway.open_lots(at_venue=at_venue)
     for event, channel in events[cut:]:
         after.apply(event, channel)
     assert whole.error is None, whole.error

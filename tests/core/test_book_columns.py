@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from random import Random
 
 import msgspec
 import pytest
@@ -71,6 +72,29 @@ def test_a_book_of_columns_is_the_book_of_the_same_text(
     assert columns.digest() == text.digest()
 
 
+@pytest.mark.parametrize("middle", [3_000, 100_000])
+@pytest.mark.parametrize("most", [20, 90])
+def test_a_wandering_book_of_columns_is_the_book_of_the_same_text(middle: int, most: int):
+    """Both sides of the number of levels from which they are set as arrays, in and far behind the window."""
+    random = Random(most)
+    text, columns = Book(BTC), Book(BTC)
+    for book in (text, columns):
+        book.apply(snapshot(0, {middle - 1: 5}, {middle + 1: 5}))
+    for number in range(120):
+        middle += random.randint(-30, 30)
+        sides: list[Lots] = []
+        for sign in (-1, 1):
+            away = [random.choice((10, 200, 2_500)) for _ in range(random.randint(1, most))]
+            sides.append({middle + sign * random.randint(1, reach): random.randint(0, 3) for reach in away})
+        event = delta(number, number + 1, *sides)
+        text.apply(event)
+        columns.apply(in_columns(event, BTC, 1, 3))
+        assert (columns.best_bid, columns.best_ask) == (text.best_bid, text.best_ask)
+        if number % 10 == 0:
+            assert columns.digest() == text.digest()
+    assert columns.digest() == text.digest()
+
+
 def test_levels_in_columns_read_and_travel_as_the_text_does():
     event = delta(10, 11, {100: 1, 99: 0}, {101: 5})
     columns = in_columns(event, BTC, 1, 3)
@@ -92,6 +116,11 @@ def test_levels_in_columns_read_and_travel_as_the_text_does():
         (SideColumns(b"1234567", packed([1])), 1, EventError),
         (SideColumns(packed([2**60]), packed([1])), 1, EventError),
         (SideColumns(packed([10_015]), packed([1])), 2, OffStep),
+        (SideColumns(packed([*range(1_001, 1_050)]), packed([1] * 48 + [-1])), 1, EventError),
+        (SideColumns(packed([*range(1_001, 1_050)]), packed([1] * 48 + [2**60])), 1, EventError),
+        (SideColumns(packed([*range(1_001, 1_049), -5]), packed([1] * 49)), 1, EventError),
+        (SideColumns(packed([*range(1_001, 1_049), 2**60]), packed([1] * 49)), 1, EventError),
+        (SideColumns(packed([*range(1_001, 1_050)]), packed([1] * 48)), 1, EventError),
     ],
 )
 def test_columns_that_cannot_be_turn_the_book_unsynced(side: SideColumns, digits: int, error: type[Exception]):

@@ -101,15 +101,28 @@ class Account:
         self.position = Position()
         self.isolated: Decimal = ZERO
         """Margin that is set aside for the position; zero in cross mode."""
-        self.mark: Decimal | None = None
-        """The last mark price; where there was none, the last price that ``apply_last`` was given."""
+        self._mark: Decimal | None = None
+        self._last_ticks: int | None = None
+        """Of ``apply_last``, until the mark is read."""
         self.bookings: list[Booking] = []
         """Changes of cash since the last ``drain``, oldest first."""
         self.marked = False
         self._funding_us = 0
         self._funding_rate: Decimal | None = None
         self._funded_us = 0
+        # Both follow from the position, and are computed when they are read first.
         self._liquidation: Decimal | None = None
+        self._liquidation_known = True
+        self._entry: Decimal | None = None
+        self._step_value: Final = MONEY.multiply(instrument.tick_size, instrument.lot_size)
+        """Quote currency of one lot at a price of one tick."""
+
+    @property
+    def mark(self) -> Decimal | None:
+        """The last mark price; where there was none, the last price that ``apply_last`` was given."""
+        if self._last_ticks is not None:
+            self._mark, self._last_ticks = self.instrument.exact_price(self._last_ticks), None
+        return self._mark
 
     @property
     def position_lots(self) -> int:
@@ -119,7 +132,9 @@ class Account:
     @property
     def entry(self) -> Decimal | None:
         """Average price of the position, None without one."""
-        return self.position.entry(self.instrument)
+        if self._entry is None and self.position.lots:
+            self._entry = self.position.entry(self.instrument)
+        return self._entry
 
     @property
     def cash(self) -> Decimal:
@@ -134,6 +149,8 @@ class Account:
     @property
     def liquidation_price(self) -> Decimal | None:
         """The mark price that liquidates the position, None where none does."""
+        if not self._liquidation_known:
+            self._liquidation, self._liquidation_known = self._compute_liquidation(), True
         return self._liquidation
 
     def equity(self, price: Decimal | float | None = None) -> Decimal:
@@ -209,7 +226,7 @@ class Account:
         mark price at or after it. A position that is held then pays or receives, whatever the length of the period.
         """
         mark = exact(event.mark_price)
-        self.mark, self.marked = mark, True
+        self._mark, self._last_ticks, self.marked = mark, None, True
         booking = None
         if 0 < self._funding_us <= event.time_us:
             if self._funding_rate is not None and self.position.lots:
@@ -239,7 +256,7 @@ class Account:
     def apply_last(self, ticks: int) -> None:
         """Take a traded price as the mark, where no mark price has come yet."""
         if not self.marked:
-            self.mark = self.instrument.exact_price(ticks)
+            self._last_ticks = ticks
 
     def affordable(
         self, request: OrderRequest, reference_ticks: int, *, open_buys: int, open_sells: int
@@ -271,23 +288,25 @@ class Account:
         # In tick-lots, as whole numbers: a quoting strategy asks this for each of its orders.
         exposure = (side - added) * reference_ticks + added * ticks
         loss = added * max(0, ticks - reference_ticks if buying else reference_ticks - ticks)
-        with localcontext(MONEY):
-            unit = self.instrument.tick_size * self.instrument.lot_size
-            if self.max_notional is not None and exposure * unit > self.max_notional:
-                return ABOVE_MAX_POSITION
-            if self.mode == "isolated":
-                exposure -= min(exposure, abs(held) * reference_ticks)
-                free = self.ledger.cash - self.isolated
-            else:
-                free = self.equity()
-            if (exposure + loss * self.leverage) * unit > free * self.leverage:
-                return MARGIN_IS_INSUFFICIENT
+        multiply, unit = MONEY.multiply, self._step_value
+        if self.max_notional is not None and multiply(unit, exposure) > self.max_notional:
+            return ABOVE_MAX_POSITION
+        if self.mode == "isolated":
+            exposure -= min(exposure, abs(held) * reference_ticks)
+            free = MONEY.subtract(self.ledger.cash, self.isolated)
+        else:
+            free = self.equity()
+        if multiply(unit, exposure + loss * self.leverage) > multiply(free, self.leverage):
+            return MARGIN_IS_INSUFFICIENT
         return None
 
     def must_liquidate(self) -> LiquidationPlan | None:
         """Return how the position is to be closed where its margin is at or below maintenance, else None."""
-        lots, mark, limit = self.position.lots, self.mark, self._liquidation
-        if not lots or mark is None or limit is None or (mark > limit if lots > 0 else mark < limit):
+        lots, mark = self.position.lots, self.mark
+        if not lots or mark is None:
+            return None
+        limit = self.liquidation_price
+        if limit is None or (mark > limit if lots > 0 else mark < limit):
             return None
         with localcontext(MONEY):
             size = self.instrument.exact_size(lots)
@@ -327,18 +346,21 @@ class Account:
         """
         state = msgspec.convert(plain, _State)
         self.ledger, self.position = state.ledger, state.position
-        self.isolated, self.mark, self.marked = state.isolated, state.mark, state.marked
+        self.isolated, self.marked = state.isolated, state.marked
+        self._mark, self._last_ticks = state.mark, None
         self._funding_us, self._funding_rate = state.funding_us, state.funding_rate
         self._funded_us = state.funded_us
         self.bookings = list(state.bookings)
         self._changed()
 
     def _changed(self) -> None:
-        """Compute the liquidation price of the position as it is now."""
+        """Forget what was computed from the position before."""
+        self._entry, self._liquidation_known = None, False
+
+    def _compute_liquidation(self) -> Decimal | None:
         lots = self.position.lots
-        self._liquidation = None
-        if lots:
-            with localcontext(MONEY):
-                size = self.instrument.exact_size(lots)
-                entry = self.position.cost / size
-            self._liquidation = liquidation_price(size, entry, self.margin_cash, self.brackets)
+        if not lots:
+            return None
+        size = MONEY.multiply(self.instrument.lot_size, lots)
+        entry = MONEY.divide(self.position.cost, size)
+        return liquidation_price(size, entry, self.margin_cash, self.brackets)

@@ -22,6 +22,9 @@ class GridMaker(Strategy):
     max_position: Annotated[Decimal, Bounds(above=0, unit="base")] = Decimal("0.100")
     period: Duration = "100ms"
 
+    placed = None
+    """What the orders were placed for: both middle rows, and which sides are quoted; None: look at each again."""
+
     def on_start(self, desk: TradingDesk) -> None:
         self.bids: dict[int, OrderHandle] = {}
         self.asks: dict[int, OrderHandle] = {}
@@ -36,9 +39,17 @@ class GridMaker(Strategy):
         # Down to whole lots: a limit may lie between two of them.
         max_lots = int(self.max_position / desk.instrument.lot_size)
         held = desk.position.lots
+        wanted = [below, above, held < max_lots, held > -max_lots]
+        if wanted == self.placed:
+            return
+        self.placed = wanted
         rows = range(self.levels)
-        self._place("buy", self.bids, [below - row for row in rows] if held < max_lots else [], desk)
-        self._place("sell", self.asks, [above + row for row in rows] if held > -max_lots else [], desk)
+        self._place("buy", self.bids, [below - row for row in rows] if wanted[2] else [], desk)
+        self._place("sell", self.asks, [above + row for row in rows] if wanted[3] else [], desk)
+
+    def on_order(self, order: OrderHandle, desk: TradingDesk) -> None:
+        if order.done:
+            self.placed = None
 
     def _place(self, side: Side, orders: dict[int, OrderHandle], rows: list[int], desk: TradingDesk) -> None:
         for row, order in list(orders.items()):

@@ -48,7 +48,8 @@ class LiveVenue:
         self._book = Book(instrument)
         self._interrupted = False
         self._cancels: list[int] = []
-        self._answers: list[OrderReport | Fill] = []
+        self.answers: list[OrderReport | Fill] = []
+        """What ``drain`` would return."""
 
     @property
     def live(self) -> bool:
@@ -159,7 +160,7 @@ class LiveVenue:
         order.traded += said.lots
         order.claimed = max(order.claimed, order.traded)
         order.time_us = max(order.time_us, said.time_us)
-        self._answers.append(
+        self.answers.append(
             Fill(
                 number=order.number,
                 time_us=said.time_us,
@@ -186,7 +187,7 @@ class LiveVenue:
 
     def drain(self) -> list[OrderReport | Fill]:
         """Return reports and fills since the last call, in order."""
-        found, self._answers = self._answers, []
+        found, self.answers = self.answers, []
         return found
 
     def snapshot(self) -> dict[str, Any]:
@@ -214,7 +215,7 @@ class LiveVenue:
 
     def _report(self, order: LiveOrder, state: OrderState, *, rejection: Rejection | None = None) -> None:
         order.state = state
-        self._answers.append(
+        self.answers.append(
             OrderReport(
                 number=order.number,
                 time_us=order.time_us,

@@ -74,7 +74,7 @@ class PaperBook:
         if not book.synced or book.update_id == before:
             return None
         if counts_alike(columns, self.instrument):
-            changed: Changed = columns.bids.integers[0], columns.asks.integers[0]
+            changed: Changed = memoryview(columns.bids.prices).cast("q"), memoryview(columns.asks.prices).cast("q")
         else:
             changed = self._ticks(columns.bids, columns), self._ticks(columns.asks, columns)
         if not self.untouched:
@@ -85,8 +85,9 @@ class PaperBook:
 
     def best(self, side: BookSide) -> int | None:
         """Return ticks of the best level of which something is left, None where there is none."""
-        if not self.taken[side]:
-            return self.book.best_ask if side == "ask" else self.book.best_bid
+        best = self.book.best_ask if side == "ask" else self.book.best_bid
+        if best not in self.taken[side]:
+            return best
         return next((ticks for ticks, _ in self._left(side)), None)
 
     def levels(self, side: BookSide, limit: int) -> tuple[list[int], list[int]]:

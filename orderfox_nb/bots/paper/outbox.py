@@ -17,14 +17,15 @@ class Outbox:
 
     def __init__(self, reducible: Reducible | None) -> None:
         self.reducible = reducible or _no_position
-        self._items: list[OrderReport | Fill] = []
+        self.items: list[OrderReport | Fill] = []
+        """In order; it stays the same list."""
         self._unread_lots = 0
 
     def drain(self) -> list[OrderReport | Fill]:
         """Return everything since the last call."""
-        if not self._items:
-            return []
-        items, self._items, self._unread_lots = self._items, [], 0
+        items = self.items.copy()
+        self.items.clear()
+        self._unread_lots = 0
         return items
 
     def reducible_now(self, side: Side) -> int:
@@ -37,7 +38,7 @@ class Outbox:
         order.left -= lots
         order.filled += lots
         self._unread_lots += lots if order.side == "buy" else -lots
-        self._items.append(
+        self.items.append(
             Fill(number=order.number, time_us=time_us, side=order.side, ticks=ticks, lots=lots, maker=maker)
         )
         self.report(order, "open" if order.left else "filled", time_us)
@@ -52,7 +53,7 @@ class Outbox:
         reason: str = "",
     ) -> None:
         """Add a report of an order as it is now."""
-        self._items.append(
+        self.items.append(
             OrderReport(
                 number=order.number,
                 time_us=time_us,

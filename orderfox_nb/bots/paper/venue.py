@@ -57,6 +57,8 @@ class PaperVenue:
         self.requeued = 0
         """How many resting orders were put to the back of their queue because of that."""
         self._outbox = Outbox(reducible)
+        self.answers: Sequence[OrderReport | Fill] = self._outbox.items
+        """What ``drain`` would return."""
         self._prices = VenuePrices(instrument)
         self._matching = Matching(instrument, queue, self._outbox)
         self._market = self._matching.market
