@@ -10,6 +10,7 @@ from typing import Final
 
 from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.formatting import plain
+from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import UnknownSymbol
 
 SUGGESTIONS: Final = 3
@@ -19,8 +20,11 @@ _QUOTES: Final = (PREFERRED_QUOTE, "USDC", "BUSD", "FDUSD", "USD")
 _SEPARATORS: Final = re.compile(r"[\s/_-]+")
 _MAX_LENGTH: Final = 40
 _NAME: Final = re.compile(rf"[^\s,?&#%/\\@]{{1,{_MAX_LENGTH}}}")
+_MULTIPLE: Final = re.compile(r"(?:(10{2,8})|(1M|k))([A-Z][A-Z0-9]*)")
+_SHORT_MULTIPLES: Final = {"1M": 1_000_000, "k": 1_000}
 VENUE_FORM: Final = r"[A-Za-z0-9_.-]{1,40}"
 """Regular expression of a venue's name, which is a part of every key."""
+_VENUE: Final = re.compile(VENUE_FORM)
 _OPTIONS: Final = 7
 _MAX_OPTION: Final = Decimal(1_000)
 _ROW_SHARE: Final = 3e-4
@@ -32,20 +36,61 @@ def is_symbol_name(text: str) -> bool:
     return text != WHOLE_MARKET and _NAME.fullmatch(text) is not None and text.isprintable()
 
 
+def is_venue_name(text: str) -> bool:
+    """Return whether a text can be the name of a venue, which is a part of every key."""
+    return _VENUE.fullmatch(text) is not None
+
+
 def canonical(text: str) -> str:
     """Return the venue's id of a symbol in any case, also as BTC/USDT and as ccxt's BTC/USDT:USDT."""
     return text.strip().upper().partition(":")[0].replace("/", "")
 
 
-def resolve_symbol(text: str, symbols: Sequence[str]) -> str:
+def unified_name(base: str, quote: str, *, settle: str = "") -> str:
+    """Return the name that a market has on every venue: ``BTC/USDT`` of spot, ``BTC/USDT:USDT`` of a perpetual.
+
+    A multiple is an asset of its own: ``1000PEPE/USDT:USDT`` is never ``PEPE/USDT:USDT``.
+
+    Args:
+        base: What is traded.
+        quote: The currency of the price.
+        settle: The currency in which a contract is settled; empty for spot.
+    """
+    return f"{base}/{quote}" + (f":{settle}" if settle else "")
+
+
+def split_multiple(base: str) -> tuple[int, str]:
+    """Return how many units of which asset a base is: ``(1000, "PEPE")`` of ``1000PEPE``, ``(1, "BTC")`` of ``BTC``."""
+    found = _MULTIPLE.fullmatch(base)
+    if found is None:
+        return 1, base
+    digits, short, asset = found.groups()
+    return int(digits) if digits else _SHORT_MULTIPLES[short], asset
+
+
+def is_of_asset(instrument: Instrument, text: str) -> bool:
+    """Return whether an instrument trades an asset, or a multiple of it: ``pepe`` also means 1000PEPE/USDT.
+
+    Args:
+        instrument: What is traded.
+        text: A base, or base and quote, in any case and with any separator.
+    """
+    wanted = _SEPARATORS.sub("", text.strip().partition(":")[0]).upper()
+    bases = {instrument.base, split_multiple(instrument.base)[1]}
+    return bool(wanted) and any(wanted in (base.upper(), f"{base}{instrument.quote}".upper()) for base in bases)
+
+
+def resolve_symbol(text: str, symbols: Sequence[str], names: Sequence[str] = ()) -> str:
     """Return the venue's id of a symbol in any form that people write: ``btc``, ``BTC-USDT``, ``BTC/USDT:USDT``.
 
-    The first rule that matches decides: the exact id, the id in any case, base and quote with a separator between
-    them, the base asset alone. Of several symbols with one base the one quoted in USDT is meant, else the largest.
+    The first rule that matches decides: the exact id, the unified name, the id in any case, base and quote with or
+    without a separator between them, the base asset alone. Of several symbols with one base the one quoted in USDT is
+    meant, else the largest. A name that says how it is settled, after a colon, means that contract alone.
 
     Args:
         text: As it was typed or stands in a link.
         symbols: The ids there are, largest volume first.
+        names: The unified name of each, where they are known.
 
     Raises:
         UnknownSymbol: None of them is meant; carries up to three suggestions.
@@ -57,7 +102,15 @@ def resolve_symbol(text: str, symbols: Sequence[str]) -> str:
     for symbol in symbols:
         ids.setdefault(symbol.upper(), symbol)
     folded = asked.upper()
+    named = dict(zip((name.upper() for name in reversed(names)), reversed(symbols), strict=True)) if names else {}
+    if folded in named:
+        return named[folded]
     pair, _, settled_in = folded.partition(":")
+    if named and settled_in:
+        raise UnknownSymbol(asked, suggest(asked, symbols, names))
+    for name, symbol in zip(names, symbols, strict=False):
+        if "-" not in name.partition(":")[2]:
+            ids.setdefault(_pair(name), symbol)
     joined = _SEPARATORS.sub("", pair)
     # A dated contract, BTC/USDT:USDT-260925, is another one than the perpetual.
     forms = [folded] if not joined or "-" in settled_in else [folded, joined, joined + PREFERRED_QUOTE]
@@ -68,22 +121,28 @@ def resolve_symbol(text: str, symbols: Sequence[str]) -> str:
         same_base = {joined + quote for quote in _QUOTES} & ids.keys()
         if same_base:
             return next(symbol for folded, symbol in ids.items() if folded in same_base)
-    raise UnknownSymbol(asked, suggest(asked, symbols))
+    raise UnknownSymbol(asked, suggest(asked, symbols, names))
 
 
-def suggest(asked: str, symbols_by_volume: Sequence[str]) -> tuple[str, ...]:
+def _pair(name: str) -> str:
+    """Return base and quote of a unified name in one word."""
+    return name.upper().partition(":")[0].replace("/", "")
+
+
+def suggest(asked: str, symbols_by_volume: Sequence[str], names: Sequence[str] = ()) -> tuple[str, ...]:
     """Return at most three symbols that may have been meant, closest first, the larger volume where equally close.
 
     Args:
         asked: As it was typed, in any form that ``canonical`` takes.
         symbols_by_volume: The symbols there are, largest volume first.
+        names: The unified name of each, where they are known.
     """
     wanted = canonical(asked)
     if not wanted or len(wanted) > _MAX_LENGTH:
         return ()
     found: list[tuple[float, int, str]] = []
     for rank, symbol in enumerate(symbols_by_volume):
-        distance = _distance(wanted, symbol)
+        distance = _distance(wanted, _pair(names[rank]) if names else symbol)
         if distance is not None:
             found.append((distance, rank, symbol))
     found.sort()

@@ -59,6 +59,8 @@ class Catalogue(Watchers):
         self._clock = clock or SystemClock()
         self._rows: Sequence[Listing] = ()
         self._by_symbol: dict[str, Listing] = {}
+        self._by_name: dict[str, Listing] = {}
+        """By the unified name, in capitals."""
         self._gone: dict[str, Listing] = {}
         """Those of earlier lists, which may still be looked at."""
         self._source: Literal["none", "venue", "disk", "demo"] = "none"
@@ -132,7 +134,7 @@ class Catalogue(Watchers):
             UnknownSymbol: Not listed; carries suggestions.
             VenueUnreachable: Not in a list that is not the venue's present one.
         """
-        listing = self.listing(text) or self.listing(canonical(text))
+        listing = self._named(text)
         if listing is not None:
             # A known symbol is answered at once, without waiting for a reload.
             if not self._fresh():
@@ -140,7 +142,8 @@ class Catalogue(Watchers):
             return listing
         await self.rows()
         try:
-            return self._by_symbol[resolve_symbol(text, tuple(self._by_symbol))]
+            names = [row.instrument.unified for row in self._rows]
+            return self._by_symbol[resolve_symbol(text, [row.instrument.symbol for row in self._rows], names)]
         except UnknownSymbol as unknown:
             if self.problem:
                 # An older list may not know it yet.
@@ -150,6 +153,12 @@ class Catalogue(Watchers):
                 # Existing readers keep the delisted symbol, and see the reason.
                 return gone
             raise UnknownSymbol(unknown.symbol, unknown.suggestions, reason=reason) from None
+
+    def _named(self, text: str) -> Listing | None:
+        """Return the listing of a symbol in its usual forms."""
+        found = self.listing(text) or self._by_name.get(text.upper())
+        # A name that says how it is settled is no other contract.
+        return found if found is not None or ":" in text else self.listing(canonical(text))
 
     def _why_unlisted(self, symbol: str) -> str:
         return self._feed.why_unlisted(symbol) if isinstance(self._feed, ExplainsUnlisted) else ""
@@ -302,6 +311,7 @@ class Catalogue(Watchers):
     def _replace(self, rows: Sequence[Listing], source: Literal["venue", "disk", "demo"]) -> None:
         self._rows = tuple(rows)
         before, self._by_symbol = self._by_symbol, {row.instrument.symbol: row for row in rows}
+        self._by_name = {row.instrument.unified.upper(): row for row in reversed(self._rows)}
         known = self._gone | before
         self._gone = {symbol: row for symbol, row in known.items() if symbol not in self._by_symbol}
         for symbol in tuple(self._gone)[:-MAX_GONE]:

@@ -21,14 +21,14 @@ from orderfox_nb.core.events import Event, Ticker, Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.numerals import Amount, Price, Rate, TimeMs, whole_number
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.core.symbols import is_symbol_name
+from orderfox_nb.core.symbols import is_symbol_name, is_venue_name
 from orderfox_nb.errors import BadValue, MalformedFrame, RateLimited, UnknownSymbol, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.past import Past, RangePage
 from orderfox_nb.feeds.problem_log import ProblemLog
-from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, ask_origins, is_venue_name
+from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, ask_origins
 from orderfox_nb.feeds.remote_past import RemotePast
 from orderfox_nb.feeds.remote_reading import RemoteReading
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, network_reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from random import Random
@@ -16,7 +15,7 @@ from msgspec import Struct
 from orderfox_nb.clock import Clock, in_time
 from orderfox_nb.core.events import Event, Topic, is_restart
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.core.symbols import VENUE_FORM
+from orderfox_nb.core.symbols import is_venue_name
 from orderfox_nb.core.wire import MAX_KEYS, WIRE
 from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.inbox import Inbox
@@ -84,15 +83,9 @@ class Dropped(Struct, frozen=True):
 RemoteItem: TypeAlias = Event | LinkLost | Gone | Serving | Dropped
 
 
-_VENUE: Final = re.compile(VENUE_FORM)
 _MAX_LIST: Final = 100
 _ORIGIN: Final = frozenset(Origin.__struct_fields__)
 _UNREAD: Final = ("heartbeat", "frame", "response")
-
-
-def is_venue_name(text: str) -> bool:
-    """Return whether a text can be the name of a venue, which is a part of every key."""
-    return _VENUE.fullmatch(text) is not None
 
 
 def _bounded(value: object) -> object:

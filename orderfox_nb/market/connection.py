@@ -15,9 +15,10 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.symbols import is_of_asset, is_venue_name
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.engine import Engine, shared_engine
-from orderfox_nb.errors import BadValue, VenueUnreachable
+from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.market.channels import (
     BookChannel,
@@ -31,7 +32,7 @@ from orderfox_nb.market.channels import (
     TradesChannel,
     check_timeframe,
 )
-from orderfox_nb.market.frames import symbols_frame
+from orderfox_nb.market.frames import found_frame, symbols_frame
 from orderfox_nb.market.held import HeldTopics
 from orderfox_nb.market.rewound import PastEngine
 
@@ -106,15 +107,19 @@ class Market:
     def __getitem__(self, symbol: str) -> Symbol:
         """Return one symbol, in any usual form: ``btc``, ``BTCUSDT``, ``BTC-USDT``, ``BTC/USDT:USDT``, ``okx:BTCUSDT``.
 
+        Unified names are the same on every venue, whatever the venue's own ids: ``okx:BTC/USDT:USDT``.
+
         Raises:
-            UnknownSymbol: The venue does not list it; carries suggestions.
+            UnknownSymbol: The venue does not list it, or there is no such venue; carries suggestions.
             FeedError: The venue cannot be asked.
         """
         desk = self._desk
         venue, colon, name = symbol.partition(":")
-        for other in self._engine.desks.all:
-            if colon and other.venue == venue:
-                desk, symbol = other, name
+        if colon and is_venue_name(venue):
+            names = [other.venue for other in self._engine.desks.all]
+            if venue not in names:
+                raise UnknownSymbol(symbol, (), reason=f"there is no venue {venue} here, only {', '.join(names)}")
+            desk, symbol = self._engine.desks.of(venue), name
         listing = self._engine.run(desk.catalogue.resolve(symbol))
         return Symbol(self._engine, self._held, desk, listing.instrument)
 
@@ -143,6 +148,28 @@ class Market:
             VenueUnreachable: The venue cannot be asked and no list of it is known.
         """
         return symbols_frame(self._rows(), self.origin)
+
+    def find(self, text: str) -> pd.DataFrame:
+        """Find an asset on every venue of the source: ``market.find("btc")``.
+
+        Args:
+            text: A base such as ``btc``, or base and quote such as ``BTC/USDT``.
+
+        Returns:
+            A row for each instrument, the largest volume first, by ``venue`` and ``symbol``: ``name`` (unified),
+            ``multiple``, ``last``, ``volume_quote``. Contracts of a multiple such as 1000PEPE have ``multiple`` 1000
+            and a price of so many units. ``attrs["problems"]`` has the venues that could not be asked.
+        """
+        found: list[Listing] = []
+        problems: dict[str, str] = {}
+        for desk in self._engine.desks.all:
+            try:
+                rows = Market(self._engine, desk.venue, self._held)._rows()
+            except FeedError as error:
+                problems[desk.venue] = str(error)
+            else:
+                found += [row for row in rows if is_of_asset(row.instrument, text)]
+        return found_frame(found, problems)
 
     @property
     def liquidations(self) -> LiquidationsChannel:

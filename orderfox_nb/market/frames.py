@@ -16,6 +16,7 @@ from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.book import BookLevels
 from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, MarkPrice, OpenInterest, Ticker, Topic, Trade
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.symbols import split_multiple
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.market.trade_log import TradeColumns, trade_columns
 
@@ -111,6 +112,28 @@ def symbols_frame(listings: Sequence[Listing], origin: Origin) -> pd.DataFrame:
     )
     _describe(frame, origin_attributes(origin))
     return frame
+
+
+def found_frame(listings: Sequence[Listing], problems: Mapping[str, str]) -> pd.DataFrame:
+    """Return the instruments of several venues by venue and id, the largest volume first."""
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    tickers = [listing.ticker for listing in listings]
+    missing = float("nan")
+    instruments = [listing.instrument for listing in listings]
+    frame = pd.DataFrame(
+        {
+            "name": [one.unified for one in instruments],
+            "multiple": [split_multiple(one.base)[0] for one in instruments],
+            "last": [missing if ticker is None else ticker.last for ticker in tickers],
+            "volume_quote": [missing if ticker is None else ticker.quote_volume for ticker in tickers],
+        },
+        index=pd.MultiIndex.from_tuples(
+            [(one.venue, one.symbol) for one in instruments] or [("", "")], names=["venue", "symbol"]
+        )[: len(instruments)],
+    )
+    frame.attrs["problems"] = dict(problems)
+    return frame.sort_values("volume_quote", ascending=False, kind="stable")
 
 
 def day_frame(ticker: Ticker | Sequence[Ticker] | None, attributes: dict[str, Any]) -> pd.DataFrame:

@@ -15,7 +15,9 @@ from orderfox_nb.core.symbols import (
     ladder_heights,
     resolve_symbol,
     rounding_options,
+    split_multiple,
     suggest,
+    unified_name,
 )
 from orderfox_nb.errors import UnknownSymbol
 
@@ -116,6 +118,74 @@ def test_what_is_no_symbol_gets_suggestions_and_never_another_market(text: str, 
     with pytest.raises(UnknownSymbol) as raised:
         resolve_symbol(text, LISTED)
     assert raised.value.suggestions == suggestions
+
+
+NAMED = {
+    "BTC-USDT-SWAP": "BTC/USDT:USDT",
+    "BTC-USD-SWAP": "BTC/USD:BTC",
+    "BTC-USDT-260925": "BTC/USDT:USDT-260925",
+    "ETH-USDC-SWAP": "ETH/USDC:USDC",
+    "1000PEPE-USDT-SWAP": "1000PEPE/USDT:USDT",
+    "XXBTZUSD": "XBT/USD",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("BTC-USDT-SWAP", "BTC-USDT-SWAP"),
+        ("btc-usdt-swap", "BTC-USDT-SWAP"),
+        ("BTC/USDT:USDT", "BTC-USDT-SWAP"),
+        ("btc/usdt:usdt", "BTC-USDT-SWAP"),
+        ("BTC/USD:BTC", "BTC-USD-SWAP"),
+        ("BTC/USDT:USDT-260925", "BTC-USDT-260925"),
+        ("BTC/USDT", "BTC-USDT-SWAP"),
+        ("BTCUSDT", "BTC-USDT-SWAP"),
+        ("btc", "BTC-USDT-SWAP"),
+        ("eth", "ETH-USDC-SWAP"),
+        ("xbt", "XXBTZUSD"),
+        ("1000pepe", "1000PEPE-USDT-SWAP"),
+    ],
+)
+def test_a_unified_name_is_found_whatever_the_ids_of_the_venue(text: str, symbol: str):
+    assert resolve_symbol(text, list(NAMED), list(NAMED.values())) == symbol
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestions"),
+    [
+        ("PEPE/USDT:USDT", ("1000PEPE-USDT-SWAP",)),
+        ("ETH/USDT:USDT", ("ETH-USDC-SWAP",)),  # settled in another currency
+        ("XBT/USD:USD", ("XXBTZUSD",)),  # a spot market is no contract
+    ],
+)
+def test_a_unified_name_never_means_another_contract(text: str, suggestions: tuple[str, ...]):
+    with pytest.raises(UnknownSymbol) as raised:
+        resolve_symbol(text, list(NAMED), list(NAMED.values()))
+    assert set(suggestions) <= set(raised.value.suggestions)
+
+
+@given(base=st.text("ABC1", min_size=1), quote=st.text("USDTC", min_size=1), settle=st.text("USDTB"))
+def test_a_unified_name_means_the_market_that_has_it(base: str, quote: str, settle: str):
+    name = unified_name(base, quote, settle=settle)
+    assert resolve_symbol(name, ["first", "id"], ["OTHER/USDT:USDT", name]) == "id"
+
+
+@pytest.mark.parametrize(
+    ("base", "multiple"),
+    [
+        ("BTC", (1, "BTC")),
+        ("1000PEPE", (1000, "PEPE")),
+        ("1000000MOG", (1_000_000, "MOG")),
+        ("1MBABYDOGE", (1_000_000, "BABYDOGE")),
+        ("kBONK", (1000, "BONK")),
+        ("1INCH", (1, "1INCH")),
+        ("KAS", (1, "KAS")),
+        ("币安人生", (1, "币安人生")),
+    ],
+)
+def test_a_multiple_is_distinguished_from_its_asset(base: str, multiple: tuple[int, str]):
+    assert split_multiple(base) == multiple
 
 
 @given(text=st.text(max_size=50))

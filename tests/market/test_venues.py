@@ -49,9 +49,24 @@ def test_a_symbol_is_named_with_its_venue_and_its_frames_say_which(market: Marke
         "sim-spot", "ETHUSDT", "sim?market=spot&symbols=2",
     )  # fmt: skip
     assert market["BTCUSDT"].book.df.attrs["venue"] == "sim"
-    for text in ("ETHUSDT", "okx:BTCUSDT"):
+    for text in ("ETHUSDT", "okx:BTCUSDT", "sim-spot:BTC/USDT:USDT"):
         with pytest.raises(UnknownSymbol):
             _ = market[text]
+    with pytest.raises(UnknownSymbol, match="no venue okx here, only sim, sim-spot"):
+        _ = market["okx:BTC/USDT:USDT"]
+    unified = [market[text] for text in ("sim:BTC/USDT:USDT", "sim-spot:BTC/USDT", "sim-spot:eth/usdt")]
+    assert [(one.venue, one.symbol) for one in unified] == [
+        ("sim", "BTCUSDT"), ("sim-spot", "BTCUSDT"), ("sim-spot", "ETHUSDT"),
+    ]  # fmt: skip
+
+
+def test_an_asset_is_found_on_every_venue(market: Market) -> None:
+    found = market.find("btc")
+    assert set(found.index) == {("sim", "BTCUSDT"), ("sim-spot", "BTCUSDT")}
+    assert dict(found["name"]) == {("sim", "BTCUSDT"): "BTC/USDT:USDT", ("sim-spot", "BTCUSDT"): "BTC/USDT"}
+    assert found.attrs["problems"] == {}
+    assert list(market.find("ETH-USDT").index) == [("sim-spot", "ETHUSDT")]
+    assert market.find("nothing").empty
 
 
 def test_widgets_read_and_draw_the_venue_that_they_show(

@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.numerals import MAX_TIME_MS, TimeMs
-from orderfox_nb.core.symbols import is_symbol_name
+from orderfox_nb.core.symbols import is_symbol_name, unified_name
 from orderfox_nb.feeds.http import checked, decode_json
 
 _log = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def instrument_from(row: ExchangeInfoRow, *, venue: str) -> Instrument | None:
     return Instrument(
         venue=venue,
         symbol=row.symbol,
-        unified=f"{row.base_asset}/{row.quote_asset}" + (f":{settle}" if row.contract_type != SPOT else ""),
+        unified=unified_name(row.base_asset, row.quote_asset, settle="" if row.contract_type == SPOT else settle),
         base=row.base_asset,
         quote=row.quote_asset,
         tick_size=_step(row, "PRICE_FILTER", "tick_size"),

@@ -13,6 +13,7 @@ import msgspec
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Event, Liquidation, MarkPrice, Ticker, Trade
 from orderfox_nb.core.instrument import MAX_DIGITS, Instrument
+from orderfox_nb.core.symbols import unified_name
 from orderfox_nb.errors import RecordingError
 from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, ExchangeInfoRow, Rows, SpotRow, instrument_from
 from orderfox_nb.feeds.http import decode_json
@@ -112,7 +113,7 @@ class SymbolSteps:
         return Instrument(
             venue=venue,
             symbol=symbol,
-            unified=f"{base}/{quote}" + (f":{quote}" if venue != "binance-spot" else "") if quote else symbol,
+            unified=unified_name(base, quote, settle=quote if venue != "binance-spot" else "") if quote else symbol,
             base=base,
             quote=quote or "USDT",
             tick_size=self.price.value or self._others.value or Decimal(1),

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import traitlets
 from ipywidgets import Widget
 
+from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.symbols import VENUE_FORM, canonical, resolve_symbol
 from orderfox_nb.core.timeframes import TIMEFRAME_US, near_timeframes
 from orderfox_nb.errors import OrderFoxError, UnknownSymbol
@@ -134,13 +135,13 @@ def canonical_symbol(text: object, venue: str = "") -> str:
     if symbol in ("*", DEFAULT_SYMBOL) or _from_page.get() or not (listed := listed_symbols(venue)):
         return symbol
     try:
-        return resolve_symbol(str(text), listed)
+        return resolve_symbol(str(text), [one.symbol for one in listed], [one.unified for one in listed])
     except UnknownSymbol as error:
         raise WrongValue(str(error)) from None
 
 
-def listed_symbols(venue: str = "") -> Sequence[str]:
-    """Return the symbols of a venue of the kernel's source, largest volume first, where they are at hand; else none.
+def listed_symbols(venue: str = "") -> Sequence[Instrument]:
+    """Return the instruments of a venue of the kernel's source, largest volume first, if they are at hand; else none.
 
     They are where the server that started this kernel has them, or a market runs in this process already: nothing is
     started for the sake of a check, and no constructor waits for a venue.
@@ -162,7 +163,7 @@ def listed_symbols(venue: str = "") -> Sequence[str]:
         return ()
     if catalogue.demo or catalogue.problem:
         return ()  # an older list may not know a symbol that is listed today
-    return tuple(row.instrument.symbol for row in rows)
+    return tuple(row.instrument for row in rows)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 // before it: `BTCUSDT`, `sim-spot:BTCUSDT`.
 
 const SHOWN = 200; // rows in the document; the search reaches every symbol
-export const COLUMNS = { symbol: 0, volume: 2, change: 3, funding: 4, last: 5, venue: 7 };
+export const COLUMNS = { symbol: 0, name: 1, volume: 2, change: 3, funding: 4, last: 5, kind: 6, venue: 7 };
+
+const joined = (text) => text.replace(/[/\s_-]/g, "");
 
 export const favouriteOf = ({ venue, symbol }) => (venue ? `${venue}:${symbol}` : symbol);
 
@@ -21,13 +23,17 @@ export function matchSymbols(symbols, search, labelOf = (venue) => venue) {
   const venues = new Set(symbols[COLUMNS.venue] ?? []);
   const isNamed = (venue) => rest !== undefined && labelOf(venue).toLowerCase() === prefix.toLowerCase();
   const named = [...venues].filter(isNamed);
-  const wanted = (named.length ? rest : prefix).toUpperCase().replace(/:.*$/, "").replace(/[/\s_-]/g, "");
+  const [pair, settled] = (named.length ? rest : search).trim().toUpperCase().split(":");
+  const wanted = joined(pair);
   const [begin, hold] = [[], []];
   for (let row = 0; row < symbols[0].length; row++) {
     if (named.length && !named.includes(symbols[COLUMNS.venue][row])) continue;
-    const id = symbols[0][row].toUpperCase();
-    if (id.startsWith(wanted)) begin.push(row);
-    else if (id.includes(wanted)) hold.push(row);
+    // A name that says how it is settled, BTC/USDT:USDT, is no spot market.
+    if (settled && symbols[COLUMNS.kind]?.[row] === "SPOT") continue;
+    // The venue's own id, and the name that is the same on every venue.
+    const ids = [symbols[0][row], symbols[COLUMNS.name]?.[row] ?? ""].map((text) => joined(text.toUpperCase()));
+    if (ids.some((id) => id.startsWith(wanted))) begin.push(row);
+    else if (ids.some((id) => id.includes(wanted))) hold.push(row);
   }
   return begin.concat(hold);
 }

@@ -15,6 +15,18 @@ test("a search finds beginnings first and in any form", () => {
   assert.equal(matchSymbols(symbols, "").length, 4);
 });
 
+test("a search finds an asset by the name that all venues share", () => {
+  const symbols = [
+    ["BTCUSDT", "BTC-USDT-SWAP", "BTCUSDT", "1000PEPEUSDT"], ["BTC/USDT", "BTC/USDT", "BTC/USDT", "1000PEPE/USDT"],
+    [], [], [], [], ["PERPETUAL", "PERPETUAL", "SPOT", "PERPETUAL"], ["sim", "okx", "sim-spot", "sim"],
+  ];
+  for (const text of ["btc", "BTCUSDT", "btc/usdt"]) assert.deepEqual(matchSymbols(symbols, text), [0, 1, 2]);
+  assert.deepEqual(matchSymbols(symbols, "BTC/USDT:USDT"), [0, 1]);
+  assert.deepEqual(matchSymbols(symbols, "okx:btc/usdt:usdt"), [1]);
+  assert.deepEqual(matchSymbols(symbols, "swap"), [1]);
+  assert.deepEqual(matchSymbols(symbols, "pepe"), [3]);
+});
+
 test("two pickers do not overwrite each other's favourites", () => {
   const held = new Map();
   let full = false;

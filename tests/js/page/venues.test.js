@@ -43,8 +43,8 @@ test("each venue has its own source, channels and clock", () => {
 });
 
 test("the picker lists and searches all venues, with a favourite of one venue alone", () => {
-  const frame = (...ids) => ({ symbols: [ids, ids, ids.map(() => 1), ids, ids, ids, ids.map(() => "SPOT")] });
-  const symbols = joinedLists([["", frame("BTCUSDT", "ETHUSDT")], ["sim-spot", frame("BTCUSDT")]]);
+  const frame = (kind, ...ids) => ({ symbols: [ids, ids, ids.map(() => 1), ids, ids, ids, ids.map(() => kind)] });
+  const symbols = joinedLists([["", frame("PERPETUAL", "BTCUSDT", "ETHUSDT")], ["sim-spot", frame("SPOT", "BTCUSDT")]]);
   const labelOf = (venue) => venue || "sim";
   const found = (options) => listSymbols(symbols, { labelOf, ...options }).map((row) => {
     const { venue, symbol } = marketAt(symbols, row);
@@ -53,7 +53,8 @@ test("the picker lists and searches all venues, with a favourite of one venue al
   assert.deepEqual(found({ search: "btc" }), ["/BTCUSDT", "sim-spot/BTCUSDT"]);
   assert.deepEqual(found({ search: "sim-spot:btc" }), ["sim-spot/BTCUSDT"]);
   assert.deepEqual(found({ search: "SIM:" }), ["/BTCUSDT", "/ETHUSDT"]);
-  assert.deepEqual(found({ search: "BTC/USDT:USDT" }), ["/BTCUSDT", "sim-spot/BTCUSDT"]);
+  assert.deepEqual(found({ search: "BTC/USDT" }), ["/BTCUSDT", "sim-spot/BTCUSDT"]);
+  assert.deepEqual(found({ search: "BTC/USDT:USDT" }), ["/BTCUSDT"]);
   const [first] = found({ favourites: ["sim-spot:BTCUSDT"] });
   assert.equal(first, "sim-spot/BTCUSDT");
 });
