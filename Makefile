@@ -7,7 +7,7 @@ JOBS ?= 2
 ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
-.PHONY: serve lab test quick check js format bench clean
+.PHONY: serve lab test quick check js format bench docs docs-serve clean
 
 $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
@@ -85,5 +85,18 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@echo "Installing what the documentation needs"
+	$(BIN)/python -m pip install --editable '.[docs]'
+	touch $@
+
+# The site, in `site/`; a warning, such as a broken link, is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
+
+# The site on http://127.0.0.1:8001/, rebuilt when a page changes.
+docs-serve: $(VENV)/.installed-docs
+	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis

@@ -22,21 +22,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, case_sensitive=True)
 
     source: str = Field("sim", alias="ORDERFOX_SOURCE")
-    """Read by ``feeds/sources.py``."""
+    """Where data comes from: one source or several, separated by commas; ``feeds/sources.py`` reads it."""
     port: int = Field(8000, alias="BACKEND_PORT", ge=0, le=65535)
+    """Port of ``orderfox serve``, 0 for any free one."""
     backend_url: str = Field("", alias="BACKEND_URL")
+    """Server that ``connect()``, and widgets in a kernel without the server extension, read their data from."""
     server_url: str = Field("", alias="ORDERFOX_URL")
     """Base URL of the server that started this kernel, set by it."""
     server_token: SecretStr = Field(SecretStr(""), alias="ORDERFOX_TOKEN")
-    """Token of this server, or of the one that started this kernel; never sent to another server."""
+    """Token for writing to this server, random when empty, passed on to its kernels and never to another server."""
     source_token: SecretStr = Field(SecretStr(""), alias="ORDERFOX_SOURCE_TOKEN")
     """Token sent to a remote server used as the source."""
     binance_ws_base_url: str = Field("wss://fstream.binance.com", alias="BINANCE_WS_BASE_URL")
+    """WebSockets of Binance's USD-M futures."""
     binance_api_base_url: str = Field("https://fapi.binance.com", alias="BINANCE_API_BASE_URL")
+    """REST of Binance's USD-M futures."""
     binance_spot_ws_base_url: str = Field("wss://stream.binance.com:9443", alias="BINANCE_SPOT_WS_BASE_URL")
+    """WebSockets of Binance's spot market."""
     binance_spot_api_base_url: str = Field("https://api.binance.com", alias="BINANCE_SPOT_API_BASE_URL")
+    """REST of Binance's spot market."""
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
+    """Key of the account for real orders of bots; market data needs none."""
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
+    """Secret of that key."""
     live_trading: bool = Field(False, alias="ORDERFOX_LIVE_TRADING")
     """Whether bots may send real orders; ``desk/brokers/lock.py`` asks for more than this."""
     live_notional: float = Field(1_000, alias="ORDERFOX_LIVE_NOTIONAL", gt=0)
@@ -44,15 +52,19 @@ class Settings(BaseSettings):
     live_loss: float = Field(100, alias="ORDERFOX_LIVE_LOSS", gt=0)
     """A live bot that has lost this much is stopped, quote currency."""
     live_orders_a_minute: int = Field(60, alias="ORDERFOX_LIVE_ORDERS_A_MINUTE", ge=1, le=1_000)
-    """Of one live bot."""
+    """Orders that one live bot may send in a minute."""
     liquidation_api_base_url: str = Field("", alias="LIQUIDATION_API_BASE_URL")
+    """A server with a history of liquidations; the embedded exchange has its own."""
     database_url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
     """Where bots are stored, SQLite in the data directory when empty. May hold a password."""
     max_bots: int = Field(1000, alias="ORDERFOX_MAX_BOTS", ge=1, le=100_000)
     """Bots that can be stored."""
     max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
+    """Rows a side of an order book that REST and public WebSockets send at most."""
     max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
+    """WebSockets of all clients together."""
     max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
+    """WebSockets of one address; this machine is not limited."""
     max_client_topics: int = Field(30, alias="ORDERFOX_MAX_CLIENT_TOPICS", ge=1, le=1_000_000)
     """New topics of each channel a minute for one address; this machine is not limited."""
     max_client_events: int = Field(256, alias="ORDERFOX_MAX_CLIENT_EVENTS", ge=1, le=1_000_000)
@@ -60,23 +72,23 @@ class Settings(BaseSettings):
     max_playheads: int = Field(16, alias="ORDERFOX_MAX_PLAYHEADS", ge=1, le=1_000)
     """Pages in the past at the same time."""
     max_client_playheads: int = Field(4, alias="ORDERFOX_MAX_CLIENT_PLAYHEADS", ge=1, le=1_000)
-    """Those of one address; this machine is not limited."""
+    """Pages in the past of one address; this machine is not limited."""
     max_client_requests: int = Field(100, alias="ORDERFOX_MAX_CLIENT_REQUESTS", ge=1, le=1_000_000)
     """REST requests a second from one address; this machine is not limited."""
     max_client_messages: int = Field(250, alias="ORDERFOX_MAX_CLIENT_MESSAGES", ge=1, le=1_000_000)
     """Messages a second from all sockets of one address; this machine is not limited."""
     max_client_weight: int = Field(300, alias="ORDERFOX_MAX_CLIENT_WEIGHT", ge=20, le=1_000_000)
-    """From one address; this machine itself is not limited, because a reverse proxy would be one client."""
+    """Request weight a minute that one address may cause at the venue; this machine is not limited."""
     extensions: str = Field("", alias="ORDERFOX_EXTENSIONS")
     """Lab extensions that the pages of ``orderfox serve`` may load beside the dashboard's own, separated by commas."""
     max_keys: int = Field(2000, alias="ORDERFOX_MAX_KEYS", ge=1, le=1_000_000)
     """Distinct frames that are computed at the same time."""
     max_client_keys: int = Field(128, alias="ORDERFOX_MAX_CLIENT_KEYS", ge=1, le=1_000_000)
-    """Those charged to one address; a frame with several readers is charged to the first."""
+    """Distinct frames charged to one address; a frame with several readers is charged to the first."""
     max_connections: int = Field(4096, alias="ORDERFOX_MAX_CONNECTIONS", ge=16, le=1_000_000)
     """Connections of ``orderfox serve``, including WebSockets."""
     max_client_connections: int = Field(512, alias="ORDERFOX_MAX_CLIENT_CONNECTIONS", ge=1, le=1_000_000)
-    """From one address; this machine itself and trusted proxies are not limited."""
+    """Connections of one address; this machine and trusted proxies are not limited."""
     trusted_proxies: str = Field("", alias="ORDERFOX_TRUSTED_PROXIES")
     """Addresses and networks of trusted proxies, separated by commas."""
     hosts: str = Field("", alias="ORDERFOX_HOSTS")
@@ -94,6 +106,7 @@ class Settings(BaseSettings):
     history: str = Field("1", alias="ORDERFOX_HISTORY")
     """Gigabytes that the past which was fetched may take on disk, ``off`` to keep none."""
     debug: bool = Field(False, alias="DEBUG")
+    """Log every request, and debugging messages."""
     cors_origins: str = Field("", alias="CORS_ORIGINS")
     """Origins that may read from a browser, separated by commas, or a JSON list."""
     data_dir: Path = Field(default_factory=lambda: user_data_path("orderfox_nb"), alias="ORDERFOX_DATA_DIR")

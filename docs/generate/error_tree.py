@@ -1,0 +1,32 @@
+"""The errors, from their classes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Final
+
+from orderfox_nb import errors
+
+_HEAD: Final = """# Errors
+
+Everything that OrderFox raises is an `orderfox_nb.errors.OrderFoxError`. Errors carry data and compute their text: the
+text says what is wrong and what to do.
+
+```python
+import orderfox_nb
+
+try:
+    orderfox_nb.connect("sim")["NOSUCH"]
+except orderfox_nb.errors.UnknownSymbol as error:
+    print(error)
+```
+
+```text
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1]
+    members = "\n".join(f"::: orderfox_nb.errors.{name}" for name in errors.__all__ if name[0].isupper())
+    return f"{_HEAD}{tree}\n```\n\n## Classes\n\n{members}\n"

@@ -1,0 +1,1 @@
+"""The documentation: the site, and the code in it."""
