@@ -11,9 +11,10 @@ import pytest
 pytestmark = pytest.mark.widgets
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_is_clean_and_names_its_kernel(name: str):
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     nbformat.validate(notebook)
@@ -22,10 +23,7 @@ def test_a_notebook_is_clean_and_names_its_kernel(name: str):
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["04_record_and_replay.ipynb", "05_bots.ipynb", "bot_dashboard.ipynb", "dashboard.ipynb", "quickstart.ipynb"],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ORDERFOX")}
     environment |= {"ORDERFOX_DATA_DIR": str(tmp_path), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
