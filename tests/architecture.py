@@ -40,7 +40,16 @@ ONLY = {
 }
 
 # Within a part: a folder that others of it build on imports none of those.
-BELOW = {"feeds/venue": ("feeds.binance", "feeds.binance_spot", "feeds.embedded", "feeds.sources", "feeds.remote")}
+BELOW = {
+    "feeds/venue": (
+        "feeds.binance",
+        "feeds.binance_spot",
+        "feeds.ccxt",
+        "feeds.embedded",
+        "feeds.sources",
+        "feeds.remote",
+    )
+}
 
 PURE = frozenset({"core", "analytics", "views", "bots"})
 PURE_MODULES = frozenset(

@@ -33,6 +33,8 @@ CHANNEL_LISTS = {
     "feeds/binance/past.py",
     "feeds/binance/protocol.py",
     "feeds/binance_spot/dialect.py",
+    "feeds/ccxt/offer.py",
+    "feeds/ccxt/pages.py",
     "recording/tables/schema.py",
     "recording/tables/views.py",
 }

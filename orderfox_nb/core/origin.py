@@ -23,6 +23,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The sequence of a symbol's trades has no holes: a hole is a loss."""
     absent: tuple[str, ...] = ()
     """Channels that the venue's market does not have, such as the liquidations of a spot market."""
+    unverified: tuple[str, ...] = ()
+    """Channels of which a loss may go unnoticed, since the venue's events have nothing that would show it."""
     epoch: str = ""
     """Names the run of a venue whose past ends with it: under another name ids and times start again.
 

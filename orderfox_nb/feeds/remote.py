@@ -294,7 +294,7 @@ class _TickerRow(Struct, frozen=True):
 
 def _read_origin(reported: Mapping[str, Any]) -> Origin:
     """Read what a server reports about all of its data: the fields that are present and have the expected type."""
-    venue, absent = reported.get("venue"), reported.get("absent")
+    venue, absent, unverified = (reported.get(name) for name in ("venue", "absent", "unverified"))
     return Origin(
         source="",
         venue=venue if isinstance(venue, str) and is_venue_name(venue) else "",
@@ -303,6 +303,7 @@ def _read_origin(reported: Mapping[str, Any]) -> Origin:
         demo_symbols=reported.get("demo_symbols") is True,
         unbroken_trades=reported.get("unbroken_trades") is not False,
         absent=tuple(name for name in CHANNELS if name in absent) if isinstance(absent, list) else (),
+        unverified=tuple(name for name in CHANNELS if name in unverified) if isinstance(unverified, list) else (),
     )
 
 

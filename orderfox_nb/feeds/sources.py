@@ -217,6 +217,22 @@ def _open_spot(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     )
 
 
+def _open_ccxt(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    # Nobody else pays for it.
+    from orderfox_nb.feeds.ccxt.feed import CcxtFeed  # noqa: PLC0415
+    from orderfox_nb.feeds.ccxt.loading import exchange_ids  # noqa: PLC0415
+
+    del settings
+    known = exchange_ids()
+    if source.target not in known:
+        raise _bad(source.text, f"the id of one of ccxt's {len(known)} exchanges" + _nearest(source.target, known))
+    asked = source.options["type"]
+    feed = CcxtFeed(source.target, kind=None if asked == "auto" else asked, source=source.text, clock=clock)
+    if not feed.offers_kind:
+        raise _bad(source.text, f"type: {source.target} has no {asked} markets")
+    return feed
+
+
 def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     # A server of live data does not pay for it.
     from orderfox_nb.feeds.imports.pending import ImportingFeed, likely_venue  # noqa: PLC0415
@@ -289,6 +305,13 @@ SOURCES: Final = (
     ),
     SourceKind("binance", "Binance's USD-M perpetuals", _open_binance),
     SourceKind("binance-spot", "Binance's spot market", _open_spot),
+    SourceKind(
+        "ccxt",
+        "any exchange of ccxt, by its id there: okx, kraken, hyperliquid",
+        _open_ccxt,
+        target="<id>",
+        options=(choice("type", "which of its markets; auto: perpetuals where it has them", "auto", "swap", "spot"),),
+    ),
     SourceKind(
         "tape",
         "a file of another recorder, imported once and played with its own clock",

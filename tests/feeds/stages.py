@@ -25,6 +25,7 @@ from orderfox_nb.desk.hub import Hub
 from orderfox_nb.feeds.base import Feed, Listing
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
+from orderfox_nb.feeds.ccxt.feed import CcxtFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.replay import ReplayFeed
 from orderfox_nb.server.routes import routes
@@ -65,6 +66,42 @@ async def binance_on_the_embedded_exchange(*, market: Literal["futures", "spot"]
                 server.add_fault("drop", stream=streams[channel])
 
             yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+
+
+@asynccontextmanager
+async def ccxt_on_the_embedded_exchange() -> AsyncIterator[Stage]:
+    """ccxt's own Binance, as a Feed, on an exchange in this process whose time the test passes."""
+    exchange = Exchange(seed=7, symbols=2, start_us=START_US)
+    async with SimServer(exchange, manual=True) as server:
+        feed = CcxtFeed(
+            "binanceusdm",
+            simulated=True,
+            urls=binance_urls(server.http_url, server.ws_url),
+            paced=False,
+            random=Eager(),
+        )
+        async with feed:
+            listings = await feed.listings()
+            instrument = next(row.instrument for row in listings if row.instrument.symbol == "BTCUSDT")
+
+            async def pass_time() -> None:
+                await server.advance(0.5)
+
+            def lose(channel: str) -> None:
+                streams = {"book": "btcusdt@depth@100ms", "trades": "btcusdt@aggTrade"}
+                server.add_fault("drop", stream=streams[channel])
+
+            yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+
+
+def binance_urls(http_url: str, ws_url: str) -> dict[str, Any]:
+    """Return ccxt's addresses of Binance's USD-M futures on another host."""
+    roots = {"fapiPublic": 1, "fapiPublicV2": 2, "fapiPublicV3": 3, "fapiPrivate": 1, "fapiPrivateV2": 2}
+    return {
+        **{name: f"{http_url}/fapi/v{version}" for name, version in roots.items()},
+        "fapiData": f"{http_url}/futures/data",
+        "ws": {"linear": f"{ws_url}/ws"},
+    }
 
 
 @asynccontextmanager
@@ -165,5 +202,6 @@ STAGES: dict[str, Callable[[], Any]] = {
     "hub over binance": over_hub(binance_on_the_embedded_exchange),
     "hub over replay": over_hub(replay_of_a_list),
     "remote": remote_over_a_server,
+    "ccxt": ccxt_on_the_embedded_exchange,
 }
-FAULTY_STAGES = ("binance", "hub over binance")
+FAULTY_STAGES = ("binance", "hub over binance", "ccxt")

@@ -46,7 +46,10 @@ def test_each_source_is_the_feed_of_its_kind() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "ccxt:okx",
+        "ccxt:okex",
+        "ccxt:",
+        "ccxt:okx?type=option",
+        "ccxt:kraken?type=swap",
         "replay:file",
         "tape:/no/such/file",
         "tape:~nosuchuser/x",
@@ -91,10 +94,12 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     ("text", "expected"),
     [
         (
-            "ccxt:okx",
-            "one of sim, binance, binance-spot, tape:<file>, recording:<folder> or http://<server>, with ?options",
+            "okx",
+            "spot, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
         ),
         ("Binance", "; did you mean binance?"),
+        ("ccxt:krakn", "exchanges; did you mean kraken?"),
+        ("ccxt:kraken?type=swap", "type: kraken has no swap markets"),
         ("binance_spot", "; did you mean binance-spot?"),
         ("http:nowhere", "or http://<server>, with ?options"),
         ("sim?symbol=4", "no symbol); did you mean symbols?"),

@@ -58,6 +58,7 @@ async def test_hello_says_version_venue_and_origin(server: Served) -> None:
         "problem": "",
         "demo_symbols": False,
         "unbroken_trades": True,
+        "unverified": [],
         "absent": [],
         "epoch": "",
     }

@@ -46,6 +46,7 @@ async def test_origin_of_another_server_is_passed_on_whole(server: Served, monke
         recorded=True,
         unbroken_trades=False,
         absent=("liquidations", "mark"),
+        unverified=("trades",),
     )
     monkeypatch.setattr(server.feed, "origin", theirs)
     ours = msgspec.structs.replace(theirs, source=server.url.rstrip("/"))

@@ -206,6 +206,22 @@ class VenueRest(Protocol):
         ...
 
 
+class Carrier(Protocol):
+    """What delivers the streams of a venue: its sockets, or a library over them."""
+
+    def live(self, stream: str) -> bool:
+        """Return whether the venue has acknowledged a stream on an open socket."""
+        ...
+
+    def renew(self, stream: str) -> None:
+        """Subscribe to a stream once more: it is silent although its socket lives."""
+        ...
+
+    def check_silence(self) -> None:
+        """Check for sockets that are silent although an event is due each second; called each half second."""
+        ...
+
+
 def absent_channels(dialect: Dialect) -> tuple[Channel, ...]:
     """Return the channels that a venue does not have, for its ``Origin``."""
     return tuple(name for name in CHANNELS if name not in dialect.channels)

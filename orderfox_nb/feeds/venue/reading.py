@@ -8,6 +8,7 @@ from typing import Final
 from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import Event, Status, is_restart
 from orderfox_nb.errors import SymbolRefused
+from orderfox_nb.feeds.venue.dialect import Carrier
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import Follower, StatusReporter
 from orderfox_nb.feeds.venue.items import (
@@ -26,7 +27,6 @@ from orderfox_nb.feeds.venue.items import (
 )
 from orderfox_nb.feeds.venue.markets import Markets
 from orderfox_nb.feeds.venue.open_streams import OpenStreams
-from orderfox_nb.feeds.venue.sockets import StreamSockets
 from orderfox_nb.feeds.venue.watch import WatchedStream
 
 _SILENCE: Final = "silence"
@@ -48,7 +48,7 @@ class Reading:
         follower: Follower,
         *,
         stream: str,
-        sockets: StreamSockets,
+        sockets: Carrier,
         watched: WatchedStream,
         markets: Markets,
         open_streams: OpenStreams,

@@ -10,11 +10,10 @@ from typing import Final
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import BookDelta, Candle, Channel, Event, MarkPrice, Ticker, Topic, Trade
 from orderfox_nb.errors import FeedError
-from orderfox_nb.feeds.venue.dialect import VenueRest
+from orderfox_nb.feeds.venue.dialect import Carrier, VenueRest
 from orderfox_nb.feeds.venue.items import Frozen, Jumped
 from orderfox_nb.feeds.venue.neighbours import TICK_S, Neighbours, NeighbourStream
 from orderfox_nb.feeds.venue.open_streams import OpenStreams
-from orderfox_nb.feeds.venue.sockets import StreamSockets
 from orderfox_nb.feeds.venue.venue_clock import VenueClock, sleep_unless
 
 LEAD_US: Final = 1_500_000
@@ -82,7 +81,7 @@ class Watch:
         *,
         rest: VenueRest,
         open_streams: OpenStreams,
-        sockets: Iterable[StreamSockets],
+        sockets: Iterable[Carrier],
         checks: Mapping[Channel, int],
         recorded: bool,
         every_s: float = CLOCK_EVERY_S,

@@ -1,0 +1,184 @@
+"""The one exchange object of a venue: requests within its limits, with our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.symbols import suggest
+from orderfox_nb.errors import RateLimited, UnknownSymbol, VenueUnreachable
+from orderfox_nb.feeds.ccxt.failures import PAUSE_S, our_error
+from orderfox_nb.feeds.ccxt.loading import load_exchange
+from orderfox_nb.feeds.ccxt.markets import CcxtMarkets, contract_size
+from orderfox_nb.feeds.ccxt.structures import StructureReader
+from orderfox_nb.feeds.ccxt.venues import Kind, facts_of, options_of
+from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
+
+_log = logging.getLogger(f"{__name__}.ccxt")
+# What it has to say at this level is said by the streams.
+_log.setLevel(logging.ERROR)
+
+ANSWER_S: Final = 20.0
+"""How long one answer is waited for."""
+_ASKED_S: Final = 30.0
+_CLOSE_S: Final = 5.0
+
+
+class CcxtClient:
+    """An exchange of ccxt.
+
+    Args:
+        exchange_id: As in ``ccxt.exchanges``.
+        kind: Which of its markets are meant, swap where it has them and spot else with ``None``.
+        venue: Its name here, ``ccxt-<id>`` where it is empty, with ``-spot`` for spot markets.
+        urls: Replaces its addresses, for tests: ``urls["api"]`` of ccxt.
+        paced: Whether requests are spread as the venue wants it; one of our own wants nothing.
+        clock: Measures pauses.
+
+    Raises:
+        MissingExtra: ccxt is not installed.
+    """
+
+    def __init__(
+        self,
+        exchange_id: str,
+        *,
+        kind: Kind | None = None,
+        venue: str = "",
+        urls: Mapping[str, Any] | None = None,
+        paced: bool = True,
+        clock: Clock,
+    ) -> None:
+        self.exchange: Any = load_exchange(exchange_id, {"enableRateLimit": paced, "logger": _log})
+        has: Mapping[str, Any] = self.exchange.has
+        self.kind: Kind = kind or ("swap" if has.get("swap") else "spot")
+        self.facts = facts_of(exchange_id)
+        self.venue = venue or f"ccxt-{exchange_id}{'-spot' if self.kind == 'spot' else ''}"
+        self.report: Callable[[BaseException | None], None] = _ignore
+        """Called with the error when it cannot be reached, and with ``None`` when it can."""
+        self._clock = clock
+        self._loading = asyncio.Lock()
+        self.exchange.options.update(options_of(exchange_id, self.kind))
+        self.exchange.timeout = round(ANSWER_S * 1000)
+        # Most venues want keys for it, and no market needs it.
+        has["fetchCurrencies"] = False  # type: ignore[index]
+        if urls is not None:
+            self.exchange.urls["api"] = dict(urls)
+        a_minute = max(6, round(60_000 / (float(self.exchange.rateLimit) or 1_000.0))) if paced else 60_000
+        self.budget = WeightBudget(self.venue, clock, limit=a_minute)
+        self.markets = CcxtMarkets(self._load_markets, self.exchange.precisionMode, self.kind, venue=self.venue)
+        self.calls = 0
+        self.failures = 0
+
+    def has(self, name: str) -> bool:
+        """Return whether the exchange has a method, by its name in ``exchange.has``."""
+        return bool(self.exchange.has.get(name))
+
+    async def reading(self, symbol: str) -> tuple[str, StructureReader]:
+        """Return a symbol's unified name and how its structures are read; loads the markets before.
+
+        Raises:
+            UnknownSymbol: The venue does not list it.
+            FeedError: The venue cannot be asked.
+        """
+        async with self._loading:
+            if not self.markets.known:
+                await self.markets.read()
+        market = self.markets.known.get(symbol)
+        if market is None:
+            reason = self.markets.state(symbol).reason
+            raise UnknownSymbol(symbol, suggest(symbol, list(self.markets.known)), reason=reason)
+        return str(market["symbol"]), self.reading_of(symbol)
+
+    def reading_of(self, symbol: str) -> StructureReader:
+        """Return how the structures of a known symbol are read."""
+        return StructureReader(symbol=symbol, unit=contract_size(self.markets.known[symbol]), facts=self.facts)
+
+    async def ask(self, method: str, *arguments: Any, priority: int = ROUTINE, **named: Any) -> Any:
+        """Return the answer of one of ccxt's methods.
+
+        Raises:
+            FeedError: There is none.
+        """
+        await self.budget.acquire(1, priority=priority, timeout_s=_ASKED_S if priority > ROUTINE else None)
+        try:
+            return await self._asked(getattr(self.exchange, method)(*arguments, **named))
+        finally:
+            self.budget.release(1)
+
+    async def _asked(self, request: Awaitable[Any]) -> Any:
+        self.calls += 1
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                answer = await request
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            raise self.failed(VenueUnreachable(self.venue, "the connection was closed")) from None
+        except Exception as error:  # noqa: BLE001 - half an answer may raise anything in ccxt
+            raise self.failed(error) from None
+        self.report(None)
+        return answer
+
+    def failed(self, error: BaseException) -> Exception:
+        """Count a failure, keep the pause that the venue wants, and return our error."""
+        self.failures += 1
+        ours = our_error(error, self.venue, retry_after_s=self._retry_after_s())
+        if isinstance(ours, RateLimited):
+            self.budget.pause(ours.retry_after_s)
+        self.report(ours)
+        return ours
+
+    def _retry_after_s(self) -> float:
+        headers: Mapping[str, str] = self.exchange.last_response_headers or {}
+        for name, value in headers.items():
+            if name.lower() == "retry-after":
+                with suppress(ValueError):
+                    return max(0.0, min(float(value), 3_600.0))
+        return PAUSE_S
+
+    async def _load_markets(self, again: bool) -> Mapping[str, Any]:
+        return await self._asked(self.exchange.load_markets(again))
+
+    @property
+    def open_sockets(self) -> int:
+        """How many websockets are open."""
+        return sum(not socket.closed() for socket in self._sockets)
+
+    @property
+    def connected(self) -> bool:
+        """Whether every websocket is open, and there is one."""
+        sockets = self._sockets
+        return bool(sockets) and all(socket.isConnected and not socket.closed() for socket in sockets)
+
+    @property
+    def _sockets(self) -> Sequence[Any]:
+        clients: Mapping[str, Any] = self.exchange.clients or {}
+        return list(clients.values())
+
+    async def close_sockets(self) -> None:
+        """Close every websocket; streams that are still read open them again."""
+        async with asyncio.timeout(_CLOSE_S):
+            await self.exchange.close_ws_clients()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.budget.close()
+        # What it waits for at the end is for programs that exit at once.
+        self.exchange.timeout_on_exit = 0
+        async with asyncio.timeout(_CLOSE_S):
+            await self.exchange.close()
+
+
+def is_cancelled() -> bool:
+    """Return whether this task is cancelled: ccxt cancels what waits for a socket that it closes."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _ignore(_: BaseException | None) -> None:
+    """Nobody asks."""

@@ -1,0 +1,218 @@
+"""What one stream of ccxt gives next, as events: one tap a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.events import BookSnapshot, Candle, Event, Topic
+from orderfox_nb.core.trade_order import TradeOrder
+from orderfox_nb.feeds.ccxt.books import BookChanges
+from orderfox_nb.feeds.ccxt.client import CcxtClient
+from orderfox_nb.feeds.ccxt.liquidations import liquidations_of
+from orderfox_nb.feeds.ccxt.offer import Way
+from orderfox_nb.feeds.ccxt.structures import StructureReader, flat_bars
+from orderfox_nb.feeds.venue.items import Inconsistent, Item
+
+_UNWATCH: Final = {
+    "watch_order_book": ("unWatchOrderBook", "un_watch_order_book"),
+    "watch_trades": ("unWatchTrades", "un_watch_trades"),
+    "watch_ohlcv": ("unWatchOHLCV", "un_watch_ohlcv"),
+    "watch_ticker": ("unWatchTicker", "un_watch_ticker"),
+    "watch_mark_price": ("unWatchMarkPrice", "un_watch_mark_price"),
+}
+
+
+class Tap(Protocol):
+    """Turns what ccxt returns for one topic into events."""
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Item]:
+        """Return what is new in an answer.
+
+        Raises:
+            Exception: Any that ccxt's structures lead to.
+        """
+        ...
+
+    def late(self) -> Sequence[Event]:
+        """Return what a reader needs that comes later than the others."""
+        ...
+
+
+class AnswerSource:
+    """Waits for the next answer of ccxt, or asks for it.
+
+    Args:
+        client: The exchange.
+        topic: What is read.
+        way: How.
+        unified: ccxt's name of the symbol.
+        clock: Measures the pauses of a polled topic.
+    """
+
+    def __init__(self, client: CcxtClient, topic: Topic, way: Way, unified: str, clock: Clock) -> None:
+        self._client = client
+        self._way = way
+        self._clock = clock
+        self._arguments: tuple[Any, ...] = (unified,)
+        if way.watch.endswith("_for_symbols"):
+            self._arguments = ([unified],)
+        if topic.channel == "candles":
+            self._arguments = (unified, topic.interval)
+        depth = client.facts.book_depth
+        if topic.channel == "book" and depth is not None:
+            self._arguments = (unified, depth)
+        self._params = dict(client.facts.params.get(way.watch, {}))
+        self._asked = False
+
+    async def next(self) -> Any:
+        """Return the next answer.
+
+        Raises:
+            Exception: Any of ccxt's, of a stream that is watched; our own of one that is polled.
+        """
+        if self._way.watch:
+            return await getattr(self._client.exchange, self._way.watch)(*self._arguments, params=self._params)
+        if self._asked:
+            await self._clock.sleep(self._way.period_s)
+        self._asked = True
+        return await self._client.ask(self._way.fetch, *self._arguments)
+
+    async def leave(self) -> None:
+        """Unsubscribe, where ccxt can."""
+        name, method = _UNWATCH.get(self._way.watch, ("", ""))
+        if name and self._client.has(name):
+            await getattr(self._client.exchange, method)(*self._arguments[: 2 if "ohlcv" in method else 1])
+
+
+class BookTap:
+    """A book: a snapshot, then what changes."""
+
+    def __init__(self, reading: StructureReader, now_us: Callable[[], int]) -> None:
+        self.changes = BookChanges(reading)
+        self._now_us = now_us
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Event]:
+        event = self.changes.update(answer, now_us=self._now_us(), received_us=received_us)
+        return () if event is None else (event,)
+
+    def late(self) -> Sequence[BookSnapshot]:
+        return (self.changes.snapshot(),) if self.changes.whole else ()
+
+
+class TradesTap:
+    """Trades, each once.
+
+    Args:
+        polled: Each answer has the newest trades: one that shares none with the last was asked for too late.
+    """
+
+    def __init__(self, reading: StructureReader, *, polled: bool) -> None:
+        self._reading = reading
+        self._polled = polled
+        self._known = False
+        self._order = TradeOrder()
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Item]:
+        trades = self._reading.trades(answer, received_us=received_us)
+        new = [trade for trade in trades if self._order.is_new(trade)]
+        missed = self._polled and self._known and bool(trades) and len(new) == len(trades)
+        self._known = self._known or bool(trades)
+        return [Inconsistent("more trades than one answer holds"), *new] if missed else new
+
+    def late(self) -> Sequence[Event]:
+        return ()
+
+
+class CandlesTap:
+    """Bars; one is closed by the first of the next, since ccxt does not say so."""
+
+    def __init__(self, reading: StructureReader, interval: str, now_us: Callable[[], int]) -> None:
+        self._reading = reading
+        self._interval = interval
+        self._now_us = now_us
+        self._last: Candle | None = None
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Event]:
+        found: list[Event] = []
+        now_us = self._now_us()
+        for row in sorted(answer, key=lambda row: row[0]):
+            bar = self._reading.candle(row, self._interval, closed=False, now_us=now_us, received_us=received_us)
+            last = self._last
+            if last is not None and bar.open_us < last.open_us:
+                continue
+            if last is not None and bar.open_us > last.open_us:
+                found.append(msgspec.structs.replace(last, closed=True, received_us=received_us))
+                found += flat_bars(last, bar.open_us)
+            if last is None or bar != last:
+                found.append(bar)
+            self._last = bar
+        return found
+
+    def late(self) -> Sequence[Event]:
+        return ()
+
+
+class LatestTap:
+    """Ticker or mark price."""
+
+    def __init__(self, reading: StructureReader, channel: str, now_us: Callable[[], int]) -> None:
+        self._read = reading.ticker if channel == "ticker" else reading.mark
+        self._now_us = now_us
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Event]:
+        event = self._read(answer, now_us=self._now_us(), received_us=received_us)
+        return () if event is None else (event,)
+
+    def late(self) -> Sequence[Event]:
+        return ()
+
+
+class LiquidationsTap:
+    """Liquidation orders.
+
+    One message may have several, of which ccxt returns the last only: the others are in its cache.
+    """
+
+    def __init__(self, reading: StructureReader, client: CcxtClient, unified: str) -> None:
+        self._reading = reading
+        self._client = client
+        self._unified = unified
+        self._seen = self._cached()
+        """By identity: equal orders are two. What is kept here cannot be another object of the same identity."""
+
+    def _cached(self) -> dict[int, Any]:
+        rows = self._client.exchange.liquidations
+        return {id(row): row for row in rows or () if row.get("symbol") == self._unified}
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Event]:  # noqa: ARG002 - the cache has it as well
+        before, self._seen = self._seen, self._cached()
+        return [
+            order
+            for key, row in self._seen.items()
+            if key not in before
+            for order in liquidations_of(row, self._reading, received_us=received_us)
+        ]
+
+    def late(self) -> Sequence[Event]:
+        return ()
+
+
+def tap_of(
+    client: CcxtClient, topic: Topic, way: Way, *, unified: str, reading: StructureReader, now_us: Callable[[], int]
+) -> Tap:
+    """Make the tap of a topic."""
+    match topic.channel:
+        case "book":
+            return BookTap(reading, now_us)
+        case "trades":
+            return TradesTap(reading, polled=not way.watch)
+        case "candles":
+            return CandlesTap(reading, topic.interval, now_us)
+        case "liquidations":
+            return LiquidationsTap(reading, client, unified)
+        case _:
+            return LatestTap(reading, topic.channel, now_us)
