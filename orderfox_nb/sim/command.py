@@ -21,6 +21,7 @@ from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.listings import LARGEST
 from orderfox_nb.sim.process import UNTIL_STDIN_CLOSES
 from orderfox_nb.sim.server.app import SimServer
+from orderfox_nb.sim.server.protocols import PROTOCOL_NAMES, protocol_of
 from orderfox_nb.sim.server.source import ServedSource
 
 MAX_SPREAD_BP: Final = 1_000
@@ -69,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lag-ms", type=_within(0, MAX_LAG_MS), default=0, metavar="MS", help=f"how late it publishes, to {MAX_LAG_MS}"
     )
-    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="protocol to serve")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOL_NAMES, default="binance", help="whose protocol to speak (default %(default)s)"
+    )
+    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="which of Binance's hosts")
     parser.add_argument("--start", type=_integer, default=0, metavar="MS", help="start time, ms (default now)")
     parser.add_argument(
         "--tape", type=Path, help="raw frames to play to clients instead, a receive time and a frame a line"
@@ -82,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _source(options: argparse.Namespace) -> Exchange | ServedSource:
+    protocol_of(options.protocol, options.market, tape=options.tape is not None)
     if options.tape is None:
         if options.speed == float("inf"):
             raise ValueError("--speed max is for a tape")
@@ -127,6 +132,7 @@ async def _serve(source: Exchange | ServedSource, options: argparse.Namespace) -
         speed=speed,
         market=options.market,
         on_time=isinstance(source, Exchange) and speed == 1.0 and not options.start,
+        protocol=options.protocol,
     ) as server:
         sys.stdout.write(json.dumps({"port": server.port, "http_url": server.http_url, "ws_url": server.ws_url}) + "\n")
         sys.stdout.flush()

@@ -1,11 +1,11 @@
-"""The server: one loopback port with the venue's REST, streams and liquidation history, and a control API."""
+"""The server: one loopback port with a venue's REST and streams, and a control API."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
@@ -16,21 +16,12 @@ from orderfox_nb.sim.server.connections import StreamConnection
 from orderfox_nb.sim.server.control import Control
 from orderfox_nb.sim.server.exchange_source import ExchangeSource
 from orderfox_nb.sim.server.faults import Fault, Faults
-from orderfox_nb.sim.server.gate import Gate, unknown_path
+from orderfox_nb.sim.server.host import Host, Parts
 from orderfox_nb.sim.server.limits import Limits
-from orderfox_nb.sim.server.liquidation_api import LiquidationApi
-from orderfox_nb.sim.server.rest import Rest
-from orderfox_nb.sim.server.rest_accounts import AccountsRest
-from orderfox_nb.sim.server.rest_orders import OrdersRest
-from orderfox_nb.sim.server.rest_reference import ReferenceRest
-from orderfox_nb.sim.server.rest_series import SeriesRest
+from orderfox_nb.sim.server.protocols import MarketKind, ProtocolName, protocol_of
 from orderfox_nb.sim.server.selection import Selection
-from orderfox_nb.sim.server.signing import SignedRequests
-from orderfox_nb.sim.server.sockets import Sockets
 from orderfox_nb.sim.server.source import ServedSource
-from orderfox_nb.sim.server.spot import SPOT_LIMITS, spot_publish
 from orderfox_nb.sim.server.switchboard import Switchboard
-from orderfox_nb.sim.server.user_streams import UserStreams
 
 _PORTION_S: Final = 0.02
 """How often the server wakes up to let time pass."""
@@ -50,8 +41,12 @@ class SimServer(Endpoints):
         faults: Faults in force from the start.
         limits: The venue's limits, for tests that shorten them.
         clock: Sets the pace.
-        market: Which of the venue's hosts it is.
+        market: Which of Binance's hosts it is.
         on_time: The source's time is that of the clock, also after a start that took long.
+        protocol: Whose protocol it speaks.
+
+    Raises:
+        ValueError: A combination that there is not.
     """
 
     def __init__(
@@ -65,13 +60,19 @@ class SimServer(Endpoints):
         faults: Faults | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
-        market: Literal["futures", "spot"] = "futures",
+        market: MarketKind = "futures",
         on_time: bool = False,
+        protocol: ProtocolName = "binance",
     ) -> None:
-        self._spot = market == "spot"
-        self.source: ServedSource = ExchangeSource(source, spot=self._spot) if isinstance(source, Exchange) else source
+        exchange = source if isinstance(source, Exchange) else None
+        family = protocol_of(protocol, market, tape=exchange is None)
+        self.source: ServedSource = (
+            ExchangeSource(source, spot=market == "spot", family=family.streams)
+            if isinstance(source, Exchange)
+            else source
+        )
         self.faults = faults if faults is not None else Faults()
-        self.limits = limits if limits is not None else SPOT_LIMITS if self._spot else Limits()
+        self.limits = limits if limits is not None else family.limits
         self.host = host
         self.port = port
         self._speed = speed
@@ -80,42 +81,34 @@ class SimServer(Endpoints):
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._playing = asyncio.Lock()
         self._switchboard = Switchboard(
-            self.faults, self.limits, opened=self.source.open_stream, closed=self.source.close_stream
-        )
-        self._gate = Gate(
-            limits=self.limits,
-            faults=self.faults,
-            clock_us=self._weight_clock_us,
-            snapshot=self._book,
-            symbols=[listing.symbol for listing in self.source.listings],
-            clock=self._clock,
+            self.faults,
+            self.limits,
+            opened=self.source.open_stream,
+            closed=self.source.close_stream,
+            first=self.source.first_frame,
         )
         selection = Selection(self.source)
-        self._rest = Rest(selection, self._gate, spot=self._spot)
-        self._series = SeriesRest(selection, self._gate, spot=self._spot)
-        self._reference = ReferenceRest(selection, self._gate)
-        self._private: list[web.RouteDef] = []
-        """Routes of accounts, which a tape and the spot host do not have."""
-        self._user_streams: UserStreams | None = None
-        if isinstance(source, Exchange) and not self._spot:
-            trading = source.trading
-            signed = SignedRequests(trading, selection.now_ms)
-            streams = UserStreams(trading, selection.numbers, self._switchboard.publish, self.now_us)
-            self._user_streams = streams
-            self._private += OrdersRest(trading, selection, self._gate, signed).routes()
-            self._private += AccountsRest(trading, selection, self._gate, signed, streams).routes()
-        self._liquidation_api = LiquidationApi(self.source, self.faults, self._clock)
-        self._sockets = Sockets(self._switchboard, self.faults, self.limits, self._clock, spot=self._spot)
+        self._host: Host = family.host(
+            Parts(
+                exchange=exchange,
+                source=self.source,
+                faults=self.faults,
+                limits=self.limits,
+                clock=self._clock,
+                clock_us=self._limit_clock_us,
+                switchboard=self._switchboard,
+                selection=selection,
+            )
+        )
         self._control = Control(
             self.source,
             self.faults,
             self._switchboard,
-            gate=self._gate,
+            gate=self._host.guard,
             selection=selection,
             statistics=self.statistics,
         )
-        publish = self._switchboard.publish
-        self._publish = spot_publish(publish) if self._spot else publish
+        self._publish = self._host.publisher(self._switchboard.publish)
         self._runner: web.AppRunner | None = None
         self._pump: asyncio.Task[None] | None = None
 
@@ -148,23 +141,17 @@ class SimServer(Endpoints):
         return {
             "connections": [connection.statistics() for connection in self.connections],
             "published": self._switchboard.published,
-            "requests": dict(self._gate.requests),
-            "liquidation_requests": self._liquidation_api.requests,
+            "requests": dict(self._host.guard.requests),
+            "liquidation_requests": self._host.history_requests,
             "faults": dict(self.faults.applied),
             "now_us": self.now_us(),
         }
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.add_routes(self._rest.routes())
-        app.add_routes(self._series.routes())
-        if not self._spot:
-            app.add_routes(self._reference.routes())
-            app.add_routes(self._liquidation_api.routes())
-        app.add_routes(self._private)
         app.add_routes(self._control.routes())
-        app.add_routes(self._sockets.routes())
-        app.router.add_route("*", "/{path:.*}", unknown_path)
+        app.add_routes(self._host.routes())
+        app.router.add_route("*", "/{path:.*}", self._host.unknown_path)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -206,18 +193,11 @@ class SimServer(Endpoints):
     async def _play(self, elapsed_us: int, *, flush: bool) -> None:
         async with self._playing:
             for _ in self.source.play(elapsed_us, self._publish):
-                if self._user_streams is not None:
-                    self._user_streams.expire()
+                self._host.expire()
                 # Sockets are served between two portions, so that a long way to go does not fill their queues.
                 if flush:
                     await self._switchboard.flushed(held=not self._manual)
                 await asyncio.sleep(0)
 
-    def _weight_clock_us(self) -> int:
+    def _limit_clock_us(self) -> int:
         return self.source.now_us() if self._manual else time.time_ns() // 1000
-
-    def _book(self, symbol: str) -> bytes | None:
-        try:
-            return self._rest.depth_body(symbol, 1_000)
-        except KeyError:
-            return None

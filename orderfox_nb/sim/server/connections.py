@@ -6,14 +6,30 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from aiohttp import WSMessage, WSMsgType, web
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.sim.server.limits import Limits
-from orderfox_nb.sim.server.names import Root, ServedStream, parse_stream
-from orderfox_nb.sim.server.spot import parse_spot_stream
-from orderfox_nb.sim.server.subscriptions import Subscriptions
+from orderfox_nb.sim.server.names import ServedStream
+
+
+class Conversation(Protocol):
+    """The requests of one connection and their answers, as one protocol has them."""
+
+    combined: bool
+    """Whether frames are wrapped with their stream's name."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The subscribed streams, in the order of subscription."""
+        ...
+
+    def answers(self, text: str | bytes) -> Sequence[bytes]:
+        """Apply a request and return what to send for it."""
+        ...
 
 
 class StreamConnection:
@@ -25,20 +41,22 @@ class StreamConnection:
     def __init__(
         self,
         number: int,
-        root: Root,
-        subscriptions: Subscriptions,
+        root: str,
+        subscriptions: Conversation,
         socket: web.WebSocketResponse,
         *,
+        parse: Callable[[str], ServedStream | None],
         limits: Limits,
         clock: Clock,
     ) -> None:
         self.number = number
-        self.root: Root = root
+        self.root = root
         self.subscriptions = subscriptions
         self.opened_s = time.monotonic()
         self.frames = 0
         self.stalled = False
         """Has not read for so long that a tape no longer waits for it."""
+        self._parse = parse
         self._socket = socket
         self._limits = limits
         self._clock = clock
@@ -49,6 +67,8 @@ class StreamConnection:
         self._drained.set()
         self._incoming_us: deque[int] = deque()
         self._resume_us = 0
+        self._heard_s = self.opened_s
+        """When anything was last sent or received."""
         self._pinged_s = self.opened_s
         self._ponged_s = self.opened_s
         self.closing = False
@@ -57,9 +77,8 @@ class StreamConnection:
 
     def delivered(self) -> dict[str, ServedStream]:
         """Return the streams that this connection receives, by name."""
-        parse = parse_spot_stream if self.root == "spot" else parse_stream
-        found = ((text, parse(text)) for text in self.subscriptions.names)
-        return {text: name for text, name in found if name is not None and name.delivered_under(self.root)}
+        found = ((text, self._parse(text)) for text in self.subscriptions.names)
+        return {text: name for text, name in found if name is not None}
 
     def send(self, payload: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
         """Queue a frame; a full queue drops the connection."""
@@ -114,6 +133,7 @@ class StreamConnection:
                     payload, kind = self._queue.popleft()
                     self._queued_bytes -= len(payload)
                     self.frames += 1
+                    self._heard_s = time.monotonic()
                     await self._socket.send_frame(payload, kind)
                 self._ready.clear()
                 self._drained.set()
@@ -123,6 +143,7 @@ class StreamConnection:
         """Count a message; ``False`` when it exceeds the limit of a second."""
         if message.type is WSMsgType.PONG:
             self._ponged_s = time.monotonic()
+        self._heard_s = time.monotonic()
         now_us = self._clock.now_us()
         self._incoming_us.append(now_us)
         while self._incoming_us[0] <= now_us - 1_000_000:
@@ -130,11 +151,15 @@ class StreamConnection:
         return len(self._incoming_us) <= self._limits.messages_per_second
 
     async def keep(self) -> None:
-        """Ping by the clock; ends when the connection has to: after its 24 h, or without a pong."""
+        """Ping by the clock; ends when the connection has to: after its 24 h, without a pong, or when it is silent."""
         limits = self._limits
         while True:
             now = time.monotonic()
-            end_s = min(self.opened_s + limits.connection_s, self._ponged_s + limits.ping_s + limits.pong_s)
+            end_s = min(
+                self.opened_s + limits.connection_s,
+                self._ponged_s + limits.ping_s + limits.pong_s,
+                self._heard_s + limits.idle_s,
+            )
             if now >= end_s:
                 return
             if now >= self._pinged_s + limits.ping_s:

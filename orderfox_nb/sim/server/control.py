@@ -11,7 +11,7 @@ from aiohttp import web
 
 from orderfox_nb.sim.server.connections import StreamConnection
 from orderfox_nb.sim.server.faults import Fault, Faults
-from orderfox_nb.sim.server.gate import Gate
+from orderfox_nb.sim.server.guard import Guard
 from orderfox_nb.sim.server.selection import Selection
 from orderfox_nb.sim.server.source import ServedSource
 from orderfox_nb.sim.server.switchboard import Switchboard
@@ -35,7 +35,7 @@ class Control:
         faults: Faults,
         switchboard: Switchboard,
         *,
-        gate: Gate,
+        gate: Guard,
         selection: Selection,
         statistics: Callable[[], dict[str, Any]],
     ) -> None:
@@ -61,9 +61,18 @@ class Control:
         """Add a fault; see ``Fault``.
 
         Raises:
-            ValueError: A contract that cannot change so.
+            ValueError: A contract that cannot change so, or a fault that the protocol does not have.
         """
         fault = self._faults.add(kind, **options)
+        try:
+            self._begin(fault)
+        except ValueError:
+            self._faults.remove(fault.id)
+            raise
+        return fault
+
+    def _begin(self, fault: Fault) -> None:
+        """Apply a fault that applies at once."""
         if fault.kind == "clock_jump":
             self._source.shift_events(round(fault.seconds * 1e6))
             self._faults.consume("clock_jump")
@@ -75,7 +84,16 @@ class Control:
         elif fault.kind in ("cut", "half_open"):
             # A connection that is quiet is cut as well: the network does not wait for a frame.
             self._break(fault)
-        return fault
+        elif fault.kind in ("restart", "renumber"):
+            self._restart(fault)
+            self._faults.consume(fault.kind)
+
+    def _restart(self, fault: Fault) -> None:
+        symbols = [listing.symbol for listing in self._source.listings]
+        if fault.symbol and fault.symbol.upper() not in symbols:
+            raise ValueError(f"{fault.symbol!r} is not listed")
+        for symbol in [fault.symbol.upper()] if fault.symbol else symbols:
+            self._source.restart(symbol, renumber=fault.kind == "renumber")
 
     def _break(self, fault: Fault) -> None:
         hit = [

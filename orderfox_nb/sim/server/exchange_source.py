@@ -9,8 +9,9 @@ from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.served_market import Levels, ServedMarket
 from orderfox_nb.sim.server.depth_streams import ID_STEP
+from orderfox_nb.sim.server.market_streams import BINANCE_STREAMS
 from orderfox_nb.sim.server.names import ServedStream
-from orderfox_nb.sim.server.served_streams import STEP_US, ServedStreams
+from orderfox_nb.sim.server.served_streams import STEP_US, ServedStreams, StreamFamily
 from orderfox_nb.sim.server.source import Publish
 
 
@@ -19,17 +20,18 @@ class ExchangeSource:
 
     Args:
         spot: A snapshot's id is that of the last change, as on the spot host, and does not lie ahead of it.
+        family: The streams of its protocol.
     """
 
     paced_by_readers = False
 
-    def __init__(self, exchange: Exchange, *, spot: bool = False) -> None:
+    def __init__(self, exchange: Exchange, *, spot: bool = False, family: StreamFamily = BINANCE_STREAMS) -> None:
         self._ahead = 0 if spot else ID_STEP
         self._lag_us = exchange.lag_us
         self._exchange = exchange
         self._listings = tuple(exchange.listings)
         self._now_us = exchange.opened_us
-        self._streams = ServedStreams(exchange.markets, start_us=exchange.start_us)
+        self._streams = ServedStreams(exchange.markets, family, start_us=exchange.start_us)
         self._publish: Publish = _drop
 
     @property
@@ -50,6 +52,9 @@ class ExchangeSource:
         market = self._streams.markets[symbol]
         market.halted, market.closed = halted, closed
 
+    def restart(self, symbol: str, *, renumber: bool) -> None:
+        self._streams.markets[symbol].restart(renumber=renumber)
+
     def market(self, symbol: str) -> ServedMarket:
         streams = self._streams.markets[symbol]
         if not streams.watched:
@@ -67,6 +72,9 @@ class ExchangeSource:
         if name.symbol in self._streams.markets:
             self.market(name.symbol)
         self._streams.open(name)
+
+    def first_frame(self, name: ServedStream) -> bytes:
+        return self._streams.first_frame(name)
 
     def close_stream(self, name: ServedStream) -> None:
         self._streams.close(name)

@@ -19,6 +19,8 @@ Kind: TypeAlias = Literal[
     "clock_jump",
     "status",
     "contract",
+    "restart",
+    "renumber",
 ]
 _STREAM_KINDS = frozenset({"drop", "duplicate", "reorder", "delay", "freeze", "malformed"})
 _REST_KINDS = frozenset({"status", "malformed", "delay", "stale_snapshot"})
@@ -29,7 +31,9 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     A fault with a ``path`` applies to REST requests, any other to frames of streams (``status`` and
     ``stale_snapshot`` always apply to REST). Scopes left empty match everything. ``clock_jump``, ``cut``,
-    ``half_open`` and ``contract`` apply at once. Seconds are of the server's clock.
+    ``half_open``, ``contract``, ``restart`` and ``renumber`` apply at once. Seconds are of the server's clock. A
+    ``stream`` is named as its protocol does (``btcusdt@depth@100ms``, ``orderbook.200.BTCUSDT``,
+    ``books:BTC-USDT-SWAP``), a ``symbol`` as the exchange does (``BTCUSDT``), whatever the protocol.
 
     - ``drop``, ``duplicate``: a frame is left out, sent twice;
     - ``reorder``: a frame is sent after the next one of its stream;
@@ -46,7 +50,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
       times as fine), ``lot_size`` (in ``exchangeInfo`` alone), ``trading`` (its status, such as ``SETTLING``: its
       streams are silent and REST answers -4141, until it is ``TRADING`` again; ``UNLISTED``: it is in no list, and
       REST answers -1121), ``contract_type``, ``session``
-      (``closed`` or ``open``: nothing is traded while it is closed).
+      (``closed`` or ``open``: nothing is traded while it is closed);
+    - ``restart``: the ids of the books start over with a snapshot, as after a restart of the venue's service (Bybit:
+      ``u`` is 1; OKX: ``prevSeqId`` is -1);
+    - ``renumber``: the ids of the books go on from a small number within the chain (OKX's maintenance: ``seqId`` is
+      smaller than ``prevSeqId``).
     """
 
     kind: Kind

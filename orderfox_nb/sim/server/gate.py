@@ -1,9 +1,8 @@
-"""Checks before every REST answer: faults, the weight budget, and the venue's form of errors."""
+"""Checks before every REST answer of Binance: the weight budget and the venue's form of errors."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +11,7 @@ from aiohttp import web
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.sim.server.faults import Fault, Faults
+from orderfox_nb.sim.server.guard import Guard, json_response, unavailable
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.weights import OverBudget, WeightMeter
 from orderfox_nb.sim.venue_error import VenueError
@@ -31,8 +31,8 @@ class AnswerWithHeaders(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-class Gate:
-    """Guards the REST answers of one server.
+class Gate(Guard):
+    """Guards the REST answers of one server of Binance's protocol.
 
     Args:
         clock_us: The clock of the weight budget.
@@ -51,58 +51,41 @@ class Gate:
         symbols: Sequence[str],
         clock: Clock,
     ) -> None:
+        super().__init__(faults=faults, clock=clock)
         self._symbols = symbols
-        self._clock = clock
         self._limits = limits
-        self._faults = faults
         self._clock_us = clock_us
         self._snapshot = snapshot
         self._meter = WeightMeter(limits)
         self._stale: dict[int, dict[str, bytes]] = {}
-        self.requests: dict[str, int] = {}
-        """Answered requests by path."""
 
-    def guard(
-        self, answer: Callable[[web.Request], Any], weight: int | str | Callable[[web.Request], int]
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Wrap an answer, which may be a coroutine function, into the handler that aiohttp calls."""
+    def charge(
+        self, request: web.Request, weight: int | str | Callable[[web.Request], int], headers: dict[str, str]
+    ) -> web.Response | None:
+        address = request.remote or ""
+        now_us = self._clock_us()
+        if weight == "funding":
+            refused = self._meter.charge_funding(address, now_us)
+        else:
+            cost = weight(request) if callable(weight) else weight
+            assert isinstance(cost, int)
+            refused = self._meter.charge(address, cost, now_us)
+        headers[_USED] = str(self._meter.used(address, now_us))
+        return None if refused is None else self._refusal(refused, address, headers)
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            self.requests[request.path] = self.requests.get(request.path, 0) + 1
-            address = request.remote or ""
-            now_us = self._clock_us()
-            if weight == "funding":
-                refused = self._meter.charge_funding(address, now_us)
-            else:
-                cost = weight(request) if callable(weight) else weight
-                assert isinstance(cost, int)
-                refused = self._meter.charge(address, cost, now_us)
-            headers = {_USED: str(self._meter.used(address, now_us))}
-            if refused is not None:
-                return self._refusal(refused, address, headers)
-            fault = self._faults.for_request(request.path, request.query.get("symbol", ""))
-            if fault is not None:
-                if fault.kind == "delay":
-                    await self._clock.sleep(fault.seconds)
-                elif fault.kind == "status":
-                    return fault_response(fault, headers)
-            try:
-                body = answer(request)
-                if inspect.isawaitable(body):
-                    body = await body
-                if isinstance(body, AnswerWithHeaders):
-                    headers |= body.headers
-                    body = body.body
-                if fault is not None and fault.kind == "stale_snapshot":
-                    body = self._stale_depth(fault, request) or body
-            except VenueError as error:
-                return _json({"code": error.code, "msg": error.message}, error.status, headers)
-            text = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            if fault is not None and fault.kind == "malformed":
-                text = text[: max(1, len(text) // 2)]
-            return web.Response(body=text, content_type="application/json", headers=headers)
+    def refuse(self, fault: Fault, headers: dict[str, str]) -> web.Response:
+        return fault_response(fault, headers)
 
-        return handle
+    def failed(self, error: VenueError, headers: dict[str, str]) -> web.Response:
+        return json_response({"code": error.code, "msg": error.message}, error.status, headers)
+
+    def written(self, body: Any, request: web.Request, fault: Fault | None, headers: dict[str, str]) -> bytes:
+        if isinstance(body, AnswerWithHeaders):
+            headers |= body.headers
+            body = body.body
+        if fault is not None and fault.kind == "stale_snapshot":
+            body = self._stale_depth(fault, request) or body
+        return super().written(body, request, fault, headers)
 
     def remember(self, fault: Fault) -> None:
         """Keep the books of this moment for a ``stale_snapshot``: its symbol's, or all of them."""
@@ -134,12 +117,12 @@ class Gate:
                 f"Too many requests; current limit of IP({address}) is {self._limits.weight_per_minute} requests per "
                 "minute. Please use the websocket for live updates to avoid polling the API."
             )
-        return _json({"code": -1003, "msg": message}, refused.status, headers)
+        return json_response({"code": -1003, "msg": message}, refused.status, headers)
 
 
 async def unknown_path(request: web.Request) -> web.Response:
     """Answer a path that the venue does not have."""
-    return _json({"code": -5000, "msg": f"Path {request.path}, Method {request.method} is invalid"}, 404, {})
+    return json_response({"code": -5000, "msg": f"Path {request.path}, Method {request.method} is invalid"}, 404, {})
 
 
 def integer(request: web.Request, name: str, default: int, *, low: int = -(2**62), high: int = 2**62) -> int:
@@ -182,14 +165,10 @@ def fault_response(fault: Fault, headers: dict[str, str]) -> web.Response:
     if fault.seconds or fault.status in (418, 429):
         headers["Retry-After"] = str(max(1, round(fault.seconds)))
     if fault.status == 451:
-        return _json({"code": 0, "msg": _BLOCKED}, 451, headers)
+        return json_response({"code": 0, "msg": _BLOCKED}, 451, headers)
     if fault.status in (418, 429):
-        return _json({"code": -1003, "msg": "Too many requests."}, fault.status, headers)
+        return json_response({"code": -1003, "msg": "Too many requests."}, fault.status, headers)
     if fault.status >= 500:
-        return web.Response(status=fault.status, text="<html><body>Service unavailable</body></html>", headers=headers)
+        return unavailable(fault, headers)
     unknown = {"code": -1000, "msg": "An unknown error occurred while processing the request."}
-    return _json(unknown, fault.status, headers)
-
-
-def _json(body: Any, status: int, headers: dict[str, str]) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=headers)
+    return json_response(unknown, fault.status, headers)

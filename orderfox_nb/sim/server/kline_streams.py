@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from orderfox_nb.core.timeframes import bar_open_us
 from orderfox_nb.sim.facts import BarRow
@@ -14,6 +15,9 @@ from orderfox_nb.sim.server.source import Publish
 
 _MAX_MISSED: Final = 1_500
 """Closed bars sent at once after a pause."""
+
+Encode: TypeAlias = Callable[[ServedStream, BarRow, bool, int], bytes]
+"""Writes a bar of a stream: the bar, whether it is closed, and the time of the frame in milliseconds."""
 
 
 class KlineStream:
@@ -31,11 +35,13 @@ class KlineStreams:
     Args:
         market: Whose bars they are.
         numbers: How prices and sizes are written.
+        encode: Writes a bar in another protocol than Binance's.
     """
 
-    def __init__(self, market: ServedMarket, numbers: Numbers) -> None:
+    def __init__(self, market: ServedMarket, numbers: Numbers, encode: Encode | None = None) -> None:
         self._market = market
         self._numbers = numbers
+        self._encode = encode if encode is not None else self._binance
         self._streams: dict[str, KlineStream] = {}
         self._last_trade_id = -1
 
@@ -69,10 +75,7 @@ class KlineStreams:
         current = self._market.current_kline(interval)
 
         def send(row: BarRow) -> None:
-            ids, closed = self._ids(row, current), row.close_us <= now_us
-            symbol = self._market.listing.symbol
-            payload = frames.kline(symbol, interval, row, self._numbers, ids=ids, closed=closed, event_ms=event_ms)
-            publish(stream.name, payload)
+            publish(stream.name, self._encode(stream.name, row, row.close_us <= now_us, event_ms))
 
         if stream.open_us and open_us > stream.open_us:
             for row in self._market.klines(interval, stream.open_us, open_us - 1, _MAX_MISSED):
@@ -82,6 +85,10 @@ class KlineStreams:
             # The venue sends nothing of a bar before its first trade.
             if current.open_us == open_us and current.trades:
                 send(current)
+
+    def _binance(self, name: ServedStream, row: BarRow, closed: bool, event_ms: int) -> bytes:
+        ids = self._ids(row, self._market.current_kline(name.interval))
+        return frames.kline(name.symbol, name.interval, row, self._numbers, ids=ids, closed=closed, event_ms=event_ms)
 
     def _ids(self, row: BarRow, current: BarRow) -> tuple[int, int]:
         """Return a bar's first and last trade id: ids have no holes, so they follow from the counts."""

@@ -17,9 +17,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_connection: int = 1_024
     messages_per_second: int = 10
     """Incoming ones; one more drops the connection."""
+    requests_per_window: int = 600
+    """REST requests of an address in ``window_s``, where a protocol counts requests and not weights (Bybit, OKX).
+
+    OKX counts each path alone, with a limit of its own, which this one can only lower.
+    """
+    window_s: float = 5.0
     connection_s: float = 86_400.0
     ping_s: float = 180.0
     pong_s: float = 600.0
+    idle_s: float = float("inf")
+    """How long a connection may be silent in both directions before it is closed."""
+    argument_bytes: int = 0
+    """Length of the arguments with which streams are subscribed to on a connection, 0 without a limit."""
     queued_frames: int = 20_000
     """Frames that wait for a socket that does not read, before it is dropped."""
     queued_bytes: int = 32_000_000

@@ -12,57 +12,41 @@ from orderfox_nb.sim.server.depth_streams import DepthStreams
 from orderfox_nb.sim.server.kline_streams import KlineStreams
 from orderfox_nb.sim.server.names import ServedStream
 from orderfox_nb.sim.server.numbers import Numbers
+from orderfox_nb.sim.server.served_streams import StreamFamily, Whole
 from orderfox_nb.sim.server.source import Publish
+from orderfox_nb.sim.server.symbol_streams import SymbolStreams
 
 CLOCK_KINDS: Final = ("markPrice", "ticker", "miniTicker")
 """Kinds that are sent by the clock, whatever happens."""
 _COIN_MARGINED_SHARE: Final = 5
 
 
-class MarketStreams:
-    """The streams of one symbol.
+class MarketStreams(SymbolStreams):
+    """The streams of one symbol in Binance's protocol.
 
     Args:
         market: Where the facts come from.
         whole: The open streams over all symbols, by kind; shared between markets.
     """
 
-    def __init__(self, market: ServedMarket, whole: dict[str, list[ServedStream]]) -> None:
-        self.market = market
-        self.symbol = market.listing.symbol
+    def __init__(self, market: ServedMarket, whole: Whole) -> None:
+        super().__init__(market, whole)
         self.numbers = Numbers(tick_size=market.listing.tick_size, lot_size=market.listing.lot_size)
-        self._whole = whole
-        self._names: dict[str, dict[str, ServedStream]] = {}
         self._depth = DepthStreams(market, self.numbers, self._names)
         self._klines = KlineStreams(market, self.numbers)
         self._best: tuple[int, int, int, int] | None = None
-        self.halted = False
-        """Nothing is traded, and nothing sent."""
-        self.closed = False
-        """Nothing is traded."""
-
-    @property
-    def watched(self) -> bool:
-        """Whether a stream of this symbol is open, or orders of clients wait in its book."""
-        return bool(self._names) or self.market.has_orders
 
     def add(self, name: ServedStream) -> None:
-        """Open a stream; the facts up to now must have been published."""
-        self._names.setdefault(name.kind, {})[name.text] = name
+        super().add(name)
         self._depth.add(name)
         self._klines.add(name)
 
     def remove(self, name: ServedStream) -> None:
-        """Close a stream."""
-        names = self._names.get(name.kind, {})
-        names.pop(name.text, None)
-        if not names:
-            self._names.pop(name.kind, None)
+        super().remove(name)
         self._depth.remove(name)
         self._klines.remove(name)
 
     def step(self, now_us: int, publish: Publish, offset_us: int) -> None:
-        """Publish the facts up to a time on the source's grid, and what is due then."""
         if self.halted or self.closed:
             if self.closed and not self.halted:
                 # The mark price comes from elsewhere, and the day's figures by the clock.
@@ -79,7 +63,6 @@ class MarketStreams:
         self._send_slow(now_ms, event_ms, publish)
 
     def refine(self, factor: int, now_us: int, publish: Publish, offset_us: int) -> None:
-        """Write prices on a finer tick from now on: every level of the book goes from its old price to a new one."""
         self._depth.refine(factor, now_us, (now_us + offset_us) // 1000, publish)
         self._klines.resend()
 
@@ -141,3 +124,20 @@ class MarketStreams:
             return frames.mark_price(self.symbol, mark, event_ms) if mark is not None else b""
         encode = frames.ticker if kind == "ticker" else frames.mini_ticker
         return encode(self.symbol, self.market.ticker(), self.numbers, event_ms)
+
+
+def _publish_arrays(
+    markets: Sequence[SymbolStreams], whole: Whole, now_ms: int, event_ms: int, publish: Publish
+) -> None:
+    """Publish the ``@arr`` streams that are due at a whole second."""
+    for kind in CLOCK_KINDS:
+        due = [name for name in whole.get(kind, ()) if now_ms % name.every_ms == 0]
+        streams = [one for one in markets if isinstance(one, MarketStreams)] if due else []
+        rows = [row for one in streams if (row := one.slow_payload(kind, event_ms))]
+        if rows:
+            payload = frames.array([*rows, frames.coin_margined(rows[0], markets[0].symbol)])
+            for name in due:
+                publish(name, payload)
+
+
+BINANCE_STREAMS: Final = StreamFamily(MarketStreams, _publish_arrays)

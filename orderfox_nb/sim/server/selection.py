@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from aiohttp import web
 
 from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.served_market import ServedMarket
-from orderfox_nb.sim.server.contracts import UNLISTED, Contracts
+from orderfox_nb.sim.server.contracts import UNLISTED, Contract, Contracts
 from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.source import ServedSource
 from orderfox_nb.sim.venue_error import VenueError, missing
@@ -38,6 +38,21 @@ class Selection:
     def now_ms(self) -> int:
         """Return the venue's time."""
         return self.source.now_us() // 1000
+
+    def listed(self) -> Iterator[tuple[ListedContract, Contract]]:
+        """Yield every symbol that is in the venue's list, in trading or not."""
+        for symbol, listing in self.listings.items():
+            contract = self.contracts.of(symbol)
+            if contract.status != UNLISTED:
+                yield listing, contract
+
+    def traded(self) -> list[str]:
+        """Return the symbols in trading."""
+        return [listing.symbol for listing, contract in self.listed() if contract.status == "TRADING"]
+
+    def is_traded(self, symbol: str) -> bool:
+        """Return whether a symbol is listed and in trading."""
+        return symbol in self.listings and self.contracts.of(symbol).status == "TRADING"
 
     def refine(self, symbol: str, factor: int) -> None:
         """Write a symbol's prices on a finer tick from now on, by a factor."""

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
 from aiohttp import WSMsgType, web
 
 from orderfox_nb.clock import Clock
-from orderfox_nb.sim.server.connections import StreamConnection
-from orderfox_nb.sim.server.faults import Faults
-from orderfox_nb.sim.server.gate import fault_response
+from orderfox_nb.sim.server.connections import Conversation, StreamConnection
+from orderfox_nb.sim.server.faults import Fault, Faults
 from orderfox_nb.sim.server.limits import Limits
-from orderfox_nb.sim.server.names import Root
-from orderfox_nb.sim.server.subscriptions import Subscriptions
+from orderfox_nb.sim.server.names import ServedStream
 from orderfox_nb.sim.server.switchboard import Switchboard
 
-_ROOTS: Final[dict[str, Root]] = {"public": "public", "market": "market", "private": "private"}
 _MAX_MESSAGE: Final = 1 << 20
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """How a connection begins."""
+
+    root: str
+    """Under which address it was opened, for the statistics."""
+    conversation: Conversation
+    parse: Callable[[str], ServedStream | None]
+    """Reads the name of a subscribed stream; ``None`` for one that this connection does not receive."""
+    refusal: str = ""
+    """Why the connection is closed at once, empty where it is not."""
 
 
 class Sockets:
@@ -29,51 +40,51 @@ class Sockets:
         faults: Faults in force, for sockets that are refused.
         limits: The venue's limits.
         clock: What delays and limits are measured by.
-        spot: Whether it is the spot host, which has one root.
+        paths: Where sockets are opened.
+        enter: Begins the conversation of a request, which becomes the connection of a number.
+        refuse: Answers a request with the status of a fault.
     """
 
     def __init__(
-        self, switchboard: Switchboard, faults: Faults, limits: Limits, clock: Clock, *, spot: bool = False
+        self,
+        switchboard: Switchboard,
+        faults: Faults,
+        limits: Limits,
+        clock: Clock,
+        *,
+        paths: Sequence[str],
+        enter: Callable[[web.Request, int], Entry],
+        refuse: Callable[[Fault], web.Response],
     ) -> None:
         self._switchboard = switchboard
         self._faults = faults
         self._limits = limits
         self._clock = clock
-        self._spot = spot
+        self._paths = paths
+        self._enter = enter
+        self._refuse = refuse
         self._issued = 0
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
-        prefixes = ("",) if self._spot else ("/public", "/market", "/private", "")
-        return [
-            web.get(prefix + path, self._accept) for prefix in prefixes for path in ("/ws", "/ws/{names:.*}", "/stream")
-        ]
+        return [web.get(path, self._accept) for path in self._paths]
 
     async def _accept(self, request: web.Request) -> web.StreamResponse:
-        first, _, rest = request.path.lstrip("/").partition("/")
-        root = _ROOTS.get(first, "")
         if (fault := self._faults.for_request(request.path, "")) is not None and fault.kind == "status":
-            return fault_response(fault, {})
-        combined = (rest if root else first) == "stream"
-        named = request.query.get("streams", "") if combined else request.match_info.get("names", "")
-        # An account's stream is named by its key, in the path or as a parameter of its own.
-        named += "/" + request.query.get("listenKey", "") if root == "private" else ""
-        subscriptions = Subscriptions(
-            [name for name in named.split("/") if name],
-            combined=combined,
-            limit=self._limits.streams_per_connection,
-        )
+            return self._refuse(fault)
+        entry = self._enter(request, self._issued + 1)
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=_MAX_MESSAGE, timeout=1.0)
         await socket.prepare(request)
-        if subscriptions.too_many:
-            await socket.close(code=1008, message=b"Too many streams")
+        if entry.refusal:
+            await socket.close(code=1008, message=entry.refusal.encode())
             return socket
         self._issued += 1
         connection = StreamConnection(
             self._issued,
-            "spot" if self._spot else root,
-            subscriptions,
+            entry.root,
+            entry.conversation,
             socket,
+            parse=entry.parse,
             limits=self._limits,
             clock=self._clock,
         )
@@ -108,6 +119,7 @@ class Sockets:
             if message.type is WSMsgType.PING:
                 connection.send(message.data, WSMsgType.PONG)
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                answer = connection.subscriptions.answer(message.data)
+                for answer in connection.subscriptions.answers(message.data):
+                    connection.send(answer)
+                # After the answer: some protocols send the first frame of a stream at once.
                 self._switchboard.update(connection)
-                connection.send(answer)

@@ -46,6 +46,10 @@ class ServedSource(Protocol):
         """Open a stream that has its first subscriber; only open streams are encoded."""
         ...
 
+    def first_frame(self, name: ServedStream) -> bytes:
+        """Return what a new subscriber of an open stream is sent before anything else, empty where nothing is."""
+        ...
+
     def close_stream(self, name: ServedStream) -> None:
         """Close a stream that has lost its last subscriber."""
         ...
@@ -67,6 +71,18 @@ class ServedSource(Protocol):
 
         Raises:
             ValueError: The contracts of this source do not change.
+        """
+        ...
+
+    def restart(self, symbol: str, *, renumber: bool) -> None:
+        """Let the ids of a symbol's book start over.
+
+        Args:
+            symbol: Whose book.
+            renumber: The chain of its frames goes on; otherwise it begins again with a snapshot.
+
+        Raises:
+            ValueError: The ids of this source, or of this protocol, do not start over.
         """
         ...
 

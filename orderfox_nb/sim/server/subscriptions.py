@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -41,6 +41,10 @@ class Subscriptions:
     @property
     def too_many(self) -> bool:
         return len(self._names) > self._limit
+
+    def answers(self, text: str | bytes) -> Sequence[bytes]:
+        """Apply a request and return its one answer."""
+        return [self.answer(text)]
 
     def answer(self, text: str | bytes) -> bytes:
         """Apply a request and return the answer to send."""

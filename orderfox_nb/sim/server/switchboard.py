@@ -17,6 +17,7 @@ class Switchboard:
     Args:
         opened: Called when a stream gets its first listener.
         closed: Called when it loses its last.
+        first: Returns the frame with which a stream begins for each listener, empty where it has none.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Switchboard:
         *,
         opened: Callable[[ServedStream], None],
         closed: Callable[[ServedStream], None],
+        first: Callable[[ServedStream], bytes],
     ) -> None:
         self._faults = faults
         self._limits = limits
         self._opened = opened
         self._closed = closed
+        self._first = first
         self._listeners: dict[str, dict[int, StreamConnection]] = {}
         self._names: dict[str, ServedStream] = {}
         self._held_back: dict[tuple[int, str], bytes] = {}
@@ -59,7 +62,10 @@ class Switchboard:
             if not listeners:
                 self._names[text] = name
                 self._opened(name)
+            new = connection.number not in listeners
             listeners[connection.number] = connection
+            if new and (first := self._first(name)):
+                self._send(connection, name, first)
 
     def publish(self, name: ServedStream, payload: bytes) -> None:
         """Send a payload to every listener of its stream."""
@@ -75,10 +81,7 @@ class Switchboard:
                 frame = wrapped
             else:
                 frame = payload
-            if self._faults or self._held_back:
-                self._send_with_faults(connection, name, frame)
-            else:
-                connection.send(frame)
+            self._send(connection, name, frame)
 
     async def flushed(self, *, held: bool) -> None:
         """Wait until every connection that reads has been sent all; one that does not read is waited for only once.
@@ -120,7 +123,10 @@ class Switchboard:
             del self._listeners[text]
             self._closed(self._names.pop(text))
 
-    def _send_with_faults(self, connection: StreamConnection, name: ServedStream, frame: bytes) -> None:
+    def _send(self, connection: StreamConnection, name: ServedStream, frame: bytes) -> None:
+        if not self._faults and not self._held_back:
+            connection.send(frame)
+            return
         fault = self._faults.for_frame(name.text, name.symbol, connection.number)
         held_back = self._held_back.pop((connection.number, name.text), None)
         if fault is not None:

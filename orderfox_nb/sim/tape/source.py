@@ -10,6 +10,7 @@ from typing import Final, Self
 from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.served_market import Levels
 from orderfox_nb.sim.server.frames import array
+from orderfox_nb.sim.server.market_streams import BINANCE_STREAMS
 from orderfox_nb.sim.server.names import WHOLE_MARKET, ServedStream
 from orderfox_nb.sim.server.served_streams import STEP_US, ServedStreams
 from orderfox_nb.sim.server.source import Publish
@@ -78,7 +79,7 @@ class TapeExchange:
             listing.symbol: TapeMarket(listing, snapshot=snapshots.get(listing.symbol), start_us=self._start_us)
             for listing in self._listings
         }
-        self._streams = ServedStreams(self._markets.values(), start_us=self._start_us)
+        self._streams = ServedStreams(self._markets.values(), BINANCE_STREAMS, start_us=self._start_us)
 
     @classmethod
     def open(
@@ -116,6 +117,9 @@ class TapeExchange:
     def halt(self, symbol: str, *, halted: bool, closed: bool) -> None:  # noqa: ARG002 - a source's
         raise ValueError(f"{symbol} trades as it was recorded")
 
+    def restart(self, symbol: str, *, renumber: bool) -> None:  # noqa: ARG002 - a source's
+        raise ValueError(f"the ids of {symbol} are those of its recording")
+
     def shift_events(self, offset_us: int) -> None:
         # Recorded frames are forwarded as they are: only the server's time and derived frames jump.
         self._streams.offset_us += offset_us
@@ -145,6 +149,9 @@ class TapeExchange:
             self._raw.setdefault((name.kind, name.symbol), []).append(name)
         else:
             self._streams.open(name)
+
+    def first_frame(self, name: ServedStream) -> bytes:
+        return self._streams.first_frame(name)
 
     def close_stream(self, name: ServedStream) -> None:
         self._open -= 1
