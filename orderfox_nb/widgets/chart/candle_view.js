@@ -208,7 +208,8 @@ export class CandleView {
     const [from, to] = scene.domain.x.map((time) => String(Math.round(time)));
     const [low, high] = paneRange(scene.domain.y, scene.panes, scene.log).map(String);
     const panes = ["volume", "liquidations"].filter((name) => scene.panes[name]).join(" ");
-    const values = { from, to, low, high, panes, lapses: String(scene.lapses.length) };
+    const [lapses, lapse] = [String(scene.lapses.length), this.lapses.open?.state ?? ""];
+    const values = { from, to, low, high, panes, lapses, lapse };
     for (const [name, text] of Object.entries(values)) if (dataset[name] !== text) dataset[name] = text;
     this.hands.showWay(this.window.isAway);
   }
