@@ -16,7 +16,7 @@ and ``time_us`` so far; else its ``time_us``. It never goes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Literal, TypeAlias
 
@@ -31,9 +31,10 @@ from orderfox_nb.bots.gateway import NEVER_US, OrderGateway
 from orderfox_nb.bots.handles import OrderHandle, Pause, SentOrder, SessionOutput
 from orderfox_nb.bots.latency import Latency
 from orderfox_nb.bots.limits import RiskGuard
-from orderfox_nb.bots.market_folds import ClosedBars, StudyFolds, add_past
+from orderfox_nb.bots.market_folds import ClosedBars, StudyFolds
 from orderfox_nb.bots.orders import Fill, OrderReport, OrderRequest, Rejection
 from orderfox_nb.bots.ports import AccountPort, VenuePort
+from orderfox_nb.bots.readiness import BotReadiness
 from orderfox_nb.bots.snapshots import (
     decode_all,
     desk_state,
@@ -44,19 +45,7 @@ from orderfox_nb.bots.snapshots import (
 )
 from orderfox_nb.bots.steps import LiveSteps
 from orderfox_nb.bots.strategy import Strategy
-from orderfox_nb.core.events import (
-    BookDelta,
-    BookSnapshot,
-    Candle,
-    Channel,
-    Event,
-    Gap,
-    Liquidation,
-    MarkPrice,
-    Status,
-    Trade,
-    is_restart,
-)
+from orderfox_nb.core.events import Event
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.errors import BadValue, EventError
 
@@ -64,18 +53,6 @@ BotState: TypeAlias = Literal["waiting", "running", "paused", "stopped", "failed
 """``waiting``: not all data are there yet; ``paused``: some are missing; ``failed``: the strategy raised an error."""
 
 _VERSION: Final = 2
-_CHANNEL_OF: Final[dict[type, Channel]] = {
-    Trade: "trades",
-    BookSnapshot: "book",
-    BookDelta: "book",
-    Candle: "candles",
-    Liquidation: "liquidations",
-    MarkPrice: "mark",
-}
-
-
-def _ignore(_: Event) -> None:
-    """Apply nothing: the session has ended before it began."""
 
 
 class BotSession:
@@ -115,7 +92,6 @@ class BotSession:
         self.venue = venue
         self.account = account
         self.checks = OrderChecks(guard, account, venue)
-        self.start_us = start_us
         topics = strategy.topics(instrument.venue, instrument.symbol)
         streams = {
             stream_name(topic): topic.channel
@@ -136,11 +112,7 @@ class BotSession:
         """Why it was stopped; empty while it was not."""
         self.events = 0
         """How many events were applied."""
-        self.started = False
-        self.live = False
-        """Whether the bot acts: all data are complete, and the start is reached."""
         self._symbol = instrument.symbol
-        self._handlers: dict[type, Callable[[Any], None]] = {}
         self.calls = StrategyCalls(strategy, self.desk, lambda: self.desk.now_us, self._fail)
         self.steps = LiveSteps(
             self.desk,
@@ -151,8 +123,10 @@ class BotSession:
             studies=self.studies,
             channels=self.channels,
             stop=self.stop,
-            book_lost=self._book_lost,
+            book_lost=self._lose_book,
         )
+        self._readiness = BotReadiness(instrument.symbol, self.gate, self.steps, start_us=start_us, stop=self.stop)
+        self._handlers = self._readiness.handlers
         venue.affordable = self._affordable
         venue.reducible = account.reducible
 
@@ -161,6 +135,25 @@ class BotSession:
         if self.stopped:
             return "failed" if self.error else "stopped"
         return "running" if self.live else "paused" if self.started else "waiting"
+
+    @property
+    def start_us(self) -> int:
+        """Events from before are only folded."""
+        return self._readiness.start_us
+
+    @start_us.setter
+    def start_us(self, start_us: int) -> None:
+        self._readiness.start_us = start_us
+
+    @property
+    def started(self) -> bool:
+        """Whether ``on_start`` was called."""
+        return self._readiness.started
+
+    @property
+    def live(self) -> bool:
+        """Whether the bot acts: all data are complete, and the start is reached."""
+        return self._readiness.live
 
     @property
     def pauses(self) -> Sequence[Pause]:
@@ -197,71 +190,12 @@ class BotSession:
         self.events += 1
         handler = self._handlers.get(type(event))
         if handler is None:
-            self._notice(event, stream)
+            self._readiness.notice(event, stream)
         else:
             handler(event)
 
-    def _notice(self, event: Event, stream: str) -> None:
-        """Apply an event while the bot does not act, or one about the data themselves."""
-        kind = type(event)
-        if kind is Status or kind is Gap:
-            self._quality(event, stream)
-        elif kind in _CHANNEL_OF and not self.live:
-            self._data(event, _CHANNEL_OF[kind])
-
-    def _quality(self, event: Event, stream: str) -> None:
-        self.gate.apply(event, stream)
-        if type(event) is Gap and event.relisted:
-            self.stop(f"the tick or lot size of {self._symbol} has changed")
-        if is_restart(event):
-            # Times on both sides cannot be compared.
-            self.steps.skew_us = NEVER_US
-        if self.live and not self.gate.live:
-            self._pause(event.time_us)
-        elif not self.live and self.gate.live and event.time_us >= self.start_us:
-            self._resume(event.time_us)
-
-    def _data(self, event: Event, channel: Channel) -> None:
-        self.gate.apply(event, f"{channel}@{event.interval}" if isinstance(event, Candle) else channel)
-        ready = self.gate.live and event.time_us >= self.start_us
-        if ready and type(event) is not BookSnapshot:
-            # The first event after a loss, or after the start: the bot acts on it.
-            self._resume(event.time_us)
-            self._handlers[type(event)](event)
-            return
-        self._fold(event, channel)
-        if ready:
-            self._resume(event.time_us)
-
-    def _book_lost(self, time_us: int) -> None:
-        self._notice(Gap(symbol=self._symbol, time_us=time_us, reason="a change of the book is missing"), "book")
-
-    def _fold(self, event: Event, channel: Channel) -> None:
-        """Add an event to what the strategy sees, without acting on it."""
-        add_past(self.desk, event)
-        if isinstance(event, Trade | Candle):
-            self.bars.past(event)
-        self.studies.apply(channel, event)
-        if channel == "book":
-            self.venue.apply(event)
-        elif isinstance(event, MarkPrice) and event.received_us:
-            self.account.apply_mark(event)
-
-    def _resume(self, time_us: int) -> None:
-        self.desk.now_us = max(self.desk.now_us, time_us)
-        self.live = True
-        self._handlers = self.steps.handlers
-        self.venue.apply(Status(symbol=self._symbol, time_us=time_us, state="live"))
-        self.gate.resume(time_us)
-        if not self.started:
-            self.started = True
-            self.calls.dispatch("on_start")
-
-    def _pause(self, time_us: int) -> None:
-        self.live = False
-        self._handlers = {}
-        self.gate.pause(time_us)
-        self.venue.apply(Gap(symbol=self._symbol, time_us=time_us, reason=self.gate.reason))
+    def _lose_book(self, time_us: int) -> None:
+        self._readiness.lose_book(time_us)
 
     def _cancel(self, handle: OrderHandle) -> None:
         self.desk.cancel(handle)
@@ -368,8 +302,7 @@ class BotSession:
             self._restore(state)
         except Exception as error:
             self.stopped = f"a snapshot that cannot be restored: {error}"
-            self.live = False
-            self._handlers = dict.fromkeys(_CHANNEL_OF, _ignore) | {Status: _ignore, Gap: _ignore}
+            self._readiness.end()
             self.calls.bind(active=False)
             if isinstance(error, BadValue):
                 raise
@@ -390,6 +323,6 @@ class BotSession:
         self.bars.restore(state["bars"])
         self.studies.restore({name: decode_all(texts) for name, texts in state["studies"].items()})
         self.error = msgspec.convert(state["error"], StrategyFailure | None)
-        self.events, self.started, self.live, self.steps.skew_us, self.stopped = state["flags"]
+        self.events, started, live, self.steps.skew_us, self.stopped = state["flags"]
         self.calls.bind(active=not self.stopped)
-        self._handlers = self.steps.handlers if self.live else {}
+        self._readiness.restore(live=live, started=started)
