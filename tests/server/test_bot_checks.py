@@ -14,6 +14,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from orderfox_nb.bots.paper.matching import Matching
+from orderfox_nb.bots.paper.resting import PaperOrder
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.store.records import FillRecord, SessionRows
 from orderfox_nb.server.handlers import bot_checks
@@ -132,6 +134,26 @@ async def test_a_run_is_the_replay_of_its_recording(server: Served, joins: bool)
         assert (status, again.get("same")) == (200, True), again
         assert again["start"] > found["start"]
         assert 4 <= again["fills"] < len((await ask(server, bot, "fills"))[1])
+
+
+async def test_another_fill_rule_is_named_as_the_cause(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = await start(server)
+    await go_on(server, bot, 7)
+    await stop(server, bot)
+    take = Matching.take
+
+    def take_worse(self: Matching, order: PaperOrder, parts: list[tuple[int, int]], time_us: int) -> None:
+        """Fill what crosses the book a tick worse than the book has it."""
+        away = 1 if order.side == "buy" else -1
+        take(self, order, [(ticks + away, lots) for ticks, lots in parts], time_us)
+
+    monkeypatch.setattr(Matching, "take", take_worse)
+    status, found = await ask(server, bot, "parity")
+    assert (status, found.get("same")) == (200, False), found
+    msgspec.convert(found, bot_contract.BotParity)
+    first, *others = found["differences"]
+    assert (first["cause"], "fill" in first["what"]) == ("fill", True), first
+    assert {each["cause"] for each in others} <= {"fill", "follows"}
 
 
 async def test_a_run_that_goes_on_is_compared_up_to_its_last_save(server: Served) -> None:

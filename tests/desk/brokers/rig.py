@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 from orderfox_nb.bots.handles import OrderHandle
@@ -104,6 +105,11 @@ class CuttingLink:
             writer.transport.abort()
 
 
+def cash(run: BotRun) -> Decimal:
+    """Return the cash of a bot's ledger without funding."""
+    return run.account.cash - run.account.ledger.funding
+
+
 class LiveRig:
     """Makes runs of one bot whose orders go to the embedded exchange.
 
@@ -195,6 +201,12 @@ class LiveRig:
     def account(self) -> Any:
         """The account at the exchange."""
         return self.exchange.trading.accounts["alice"]
+
+    @property
+    def wallet(self) -> Decimal:
+        """The account's wallet without funding: at 00, 08 and 16 h both pay it, at mark prices a moment apart."""
+        fundings = [income.amount for income in self.account.incomes if income.kind == "FUNDING_FEE"]
+        return self.account.wallet - sum(fundings, Decimal(0))
 
     def follows_account(self) -> bool:
         """Return whether a socket gets the account's stream, whose name is its listen key."""

@@ -9,7 +9,7 @@ from orderfox_nb.desk.brokers.live import ATTEMPTS
 from orderfox_nb.desk.brokers.lock import TradingLock
 from orderfox_nb.desk.store.failures import LeaseLost
 from orderfox_nb.errors import BrokerRefused, DatabaseUnavailable
-from tests.desk.brokers.rig import LiveRig, until
+from tests.desk.brokers.rig import LiveRig, cash, until
 
 pytestmark = pytest.mark.sim
 
@@ -38,7 +38,7 @@ async def test_fills_of_a_crossing_order_are_in_the_ledger_and_the_history(rig: 
     await until(lambda: sold.done)
     assert run.account.position_lots == rig.account.position("BTCUSDT").lots == 0
     # Fees and profit to the last digit: the ledger equals the exchange's wallet.
-    assert run.account.cash == rig.account.wallet
+    assert cash(run) == rig.wallet
     await rig.stop(run)
     history = await rig.store.history()
     fills = await history.fills(rig.record.number, limit=100, before=None)
@@ -78,7 +78,7 @@ async def test_lost_answer_of_a_market_order_is_found_with_its_fills(rig: LiveRi
     order = run.session.desk.buy(0.01)
     await until(lambda: order.done)
     assert (order.state, order.filled, rig.account.position("BTCUSDT").lots) == ("filled", 0.01, 10)
-    assert run.account.cash == rig.account.wallet
+    assert cash(run) == rig.wallet
     await rig.stop(run)
 
 
@@ -146,7 +146,7 @@ async def test_after_a_crash_resting_orders_and_fills_are_found_again(rig: LiveR
 
     again = await rig.start()
     assert again.account.position_lots == 10
-    assert again.account.cash == rig.account.wallet
+    assert cash(again) == rig.wallet
     (order,) = again.session.gateway.handles.values()
     assert (order.number, order.state) == (rests.number, "open")
     order.cancel()
