@@ -80,8 +80,10 @@ class KnownBot:
             for bot_id in columns.pop("removed"):
                 del rows[bot_id]
             self.known["bots"] = sorted(rows.values(), key=lambda row: row["createdAt"], reverse=True)
-        for name in ("fills", "log"):
-            self.known.setdefault(name, []).extend(columns.pop(name, []))
+        self.known.setdefault("fills", []).extend(columns.pop("fills", []))
+        # A line that was repeated comes again under its number.
+        lines = {line["number"]: line for line in (*self.known.get("log", ()), *columns.pop("log", ()))}
+        self.known["log"] = list(lines.values())
         if moments := columns.pop("equity", None):
             curve = dict(zip(self.known["equity"][0], zip(*self.known["equity"][1:], strict=True), strict=True))
             curve |= dict(zip(moments[0], zip(*moments[1:], strict=True), strict=True))

@@ -35,19 +35,38 @@ class LogLine(msgspec.Struct, frozen=True):
     """Milliseconds of the venue's clock."""
     level: Level
     text: str
+    times: int = 1
+    """How often it was repeated in a row; time and text are those of the last time."""
 
 
 class BotLog:
-    """The newest lines of a bot since the server was started."""
+    """The newest lines of a bot since the server was started; what is repeated in a row is one line with a count."""
 
     def __init__(self) -> None:
         self.lines: deque[LogLine] = deque(maxlen=MAX_LINES)
-        self.count = 0
+        self.revision = 0
+        """Counts changes."""
+        self._count = 0
+        self._kind = ""
 
-    def add(self, time_us: int, text: str, level: Level = "info") -> None:
-        """Add a line."""
-        self.count += 1
-        self.lines.append(LogLine(self.count, time_us // 1_000, level, text[:MAX_TEXT]))
+    def add(self, time_us: int, text: str, level: Level = "info", *, kind: str = "") -> None:
+        """Add a line.
+
+        Args:
+            time_us: By the venue's clock.
+            text: What happened, cut after 2,000 characters.
+            level: How bad it is.
+            kind: Lines with the same one are repeats, though their texts differ; by default the text.
+        """
+        kind = f"{level} {kind or text}"
+        self.revision += 1
+        times = 1
+        if self.lines and kind == self._kind:
+            times = self.lines.pop().times + 1
+        else:
+            self._count += 1
+        self._kind = kind
+        self.lines.append(LogLine(self._count, time_us // 1_000, level, text[:MAX_TEXT], times))
 
 
 class Moment(msgspec.Struct, frozen=True):

@@ -358,7 +358,8 @@ class BotRun(Watchers):
         if report.rejection is not None:
             number = self._rows.stored_number(report.number)
             text = f"Order {number} was rejected: {report.rejection.message} ({report.rejection.code})"
-            self.activity.log.add(report.time_us, text, "warning")
+            kind = f"{report.rejection.code} {report.rejection.message}"
+            self.activity.log.add(report.time_us, text, "warning", kind=kind)
 
     def _report_state(self) -> None:
         """Add a line where the state has changed since the last one."""

@@ -76,7 +76,7 @@ class BotRecipe:
 
     def version(self) -> object:
         shown = self._shown
-        return self._bot(), id(shown), shown.revision, shown.log.count, shown.now
+        return self._bot(), id(shown), shown.revision, shown.log.revision, shown.now
 
     def _bot(self) -> bytes:
         record = self._board.find(self._id)
@@ -111,7 +111,7 @@ class BotRecipe:
 
     def delta(self, before: BotView, view: BotView, stamp: Stamp) -> tuple[bytes, ...] | None:
         fills = _newer(before.fills, view.fills)
-        lines = _newer(before.lines, view.lines)
+        lines = _newer_lines(before.lines, view.lines)
         if before.activity is not view.activity or fills is None or lines is None:
             return None
         columns: dict[str, Any] = {}
@@ -137,6 +137,15 @@ def _newer(before: Sequence[Any], now: Sequence[Any]) -> Sequence[Any] | None:
     last = before[-1].number if before else 0
     new = [one for one in now if one.number > last]
     return None if new and before and new[0].number != last + 1 else new
+
+
+def _newer_lines(before: Sequence[LogLine], now: Sequence[LogLine]) -> Sequence[LogLine] | None:
+    """The same of lines, of which the last one is there again where it was repeated."""
+    new = _newer(before, now)
+    if new is None or not before:
+        return new
+    last = before[-1]
+    return [*(line for line in now if line.number == last.number and line != last), *new]
 
 
 def _equity(curve: dict[int, Moment]) -> list[list[Any]]:

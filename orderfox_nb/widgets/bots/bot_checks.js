@@ -1,15 +1,9 @@
 // Report and parity of a bot, computed by the server once their tab is opened.
 import { make, write } from "../page/dom.js";
 import { clockText } from "../page/format.js";
-import { labelOf } from "./bot_values.js";
+import { figureText, labelOf } from "./bot_values.js";
 
 const NOT_ALLOWED = "Only who may change bots may ask for this: unlock first.";
-
-const figureText = (value) => {
-  if (value === null || value === undefined) return "–";
-  if (typeof value !== "number") return typeof value === "object" ? JSON.stringify(value) : String(value);
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
-};
 
 /** A page that asks the server once it is opened; it shows the answer, or the reason why there is none. */
 function makeAsked({ doing, ask, fill }) {
@@ -75,7 +69,7 @@ export function makeReport(api) {
       const metrics = answer.metrics ?? {};
       const list = make("dl", "of-bot-pairs");
       for (const [name, value] of Object.entries(metrics)) {
-        list.append(make("dt", "", labelOf(name)), make("dd", "", figureText(value)));
+        list.append(make("dt", "", labelOf(name)), make("dd", "", figureText(name, value)));
       }
       const link = make("a", "of-link", "Open the report as a page, with charts and trades");
       link.href = api.reportAddress(id);

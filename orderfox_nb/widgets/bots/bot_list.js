@@ -1,5 +1,6 @@
 // The bots of the server as a table: what each does, what it has won or lost, and the switch that starts or stops it.
 import { make, write } from "../page/dom.js";
+import { loosePriceText } from "../page/format.js";
 import { bandTexts, decimalText, signClass } from "./bot_values.js";
 
 const COLUMNS_SHOWN = [
@@ -21,7 +22,7 @@ export function showBand(element, account, { isShort = false } = {}) {
 /** Write a position in base quantity, long or short by its colour, with the price of its entry where that is asked. */
 export function showPosition(element, account, { withEntry = false } = {}) {
   const value = Number(account?.position ?? 0);
-  const entry = withEntry && account?.entry ? ` at ${decimalText(account.entry)}` : "";
+  const entry = withEntry && account?.entry ? ` at ${loosePriceText(Number(account.entry))}` : "";
   write(element, account ? (value === 0 ? "flat" : decimalText(account.position) + entry) : "–");
   element.classList.toggle("of-bid", value > 0);
   element.classList.toggle("of-ask", value < 0);

@@ -1,6 +1,6 @@
 // What a bot did, as tables: its open orders, its fills, its log.
 import { make, setClass, write } from "../page/dom.js";
-import { clockText } from "../page/format.js";
+import { clockText, grouped } from "../page/format.js";
 import { makeTable } from "../panels/table_rows.js";
 import { paddedText } from "./bot_values.js";
 
@@ -94,13 +94,19 @@ export function makeLog() {
   return {
     root,
     show(lines, id) {
-      const state = `${id} ${lines.at(-1)?.number ?? 0} ${lines.length}`;
+      const { number = 0, times = 1 } = lines.at(-1) ?? {};
+      const state = `${id} ${number} ${times} ${lines.length}`;
       if (state === first) return;
       first = state;
-      list.replaceChildren(...lines.toReversed().map(({ time, level, text }) => {
+      list.replaceChildren(...lines.toReversed().map(({ time, level, text, times }) => {
         const line = make("div", "of-bot-line");
         line.dataset.level = level;
         line.append(make("time", "of-time", clockText(time)), make("span", "", text));
+        if (times > 1) {
+          const count = make("b", "of-bot-times", `${grouped(String(times))}×`);
+          count.title = "So many times in a row, the newest is shown";
+          line.append(count);
+        }
         return line;
       }));
       empty.hidden = lines.length > 0;

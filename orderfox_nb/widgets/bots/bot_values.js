@@ -1,5 +1,5 @@
 // A bot's values: checks of typed text with the bounds of the server, which checks again, and numbers as texts.
-import { grouped, shortText, unitsText } from "../page/format.js";
+import { grouped, percentText, shortText, unitsText } from "../page/format.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i;
 const DURATION = /^\d{1,9}(\.\d{1,6})?\s*(ms|s|m|h|d)$/;
@@ -93,6 +93,28 @@ export function bandTexts({ low, high }, isShort = false) {
   const textOf = (amount) => (isShort && Math.abs(amount) >= 1_000 ? signedShort(Number(amount)) : signedText(amount));
   const texts = [...new Set([textOf(low), textOf(high)])];
   return texts.map((text, at) => ({ text, value: Math.round(Number(at ? high : low) * 100) }));
+}
+
+const FORMS = {
+  signed: signedText,
+  money: moneyText,
+  gain: (share) => percentText(share).replace("-", "−"),
+  share: (share) => percentText(share, 2, false),
+  ratio: (value) => value.toFixed(2).replace("-", "−"),
+  period: (seconds) => ({ 86400: "1 d", 3600: "1 h", 60: "1 min", 1: "1 s" })[seconds] ?? `${seconds} s`,
+  count: (value) => grouped(String(value)),
+};
+const FIGURES = {
+  profit: "signed", profit_share: "gain", realised: "signed", unrealised: "signed", fees: "money", funding: "signed",
+  max_drawdown: "money", max_drawdown_share: "share", sharpe: "ratio", sortino: "ratio", period_s: "period",
+  exposure: "share", time_in_market: "share", turnover: "money", maker_share: "share", win_rate: "share",
+  profit_factor: "ratio", mean_trade: "signed",
+};
+
+/** A figure of a report by its name: money to the cent, a share in percent; "–" where it is not defined. */
+export function figureText(name, value) {
+  if (!Number.isFinite(value)) return "–";
+  return FORMS[FIGURES[name] ?? (Number.isInteger(value) ? "count" : "ratio")](value);
 }
 
 /** The colour of a signed number: of a gain or a long position, of a loss or a short one, or none. */

@@ -43,11 +43,13 @@ const BOT_MOMENTS = 1_500;
 /** What one bot does: a field that is not there has not changed, and what comes of its lists is added at their end. */
 function foldBot(full, delta) {
   const appended = (name) => full[name].concat(delta[name] ?? []).slice(-BOT_ROWS);
+  // A line that was repeated comes again under its number.
+  const lines = full.log.filter(({ number }) => number < (delta.log?.[0]?.number ?? Infinity));
   const [first] = delta.equity?.[0] ?? [];
   const kept = full.equity[0].length - (first !== undefined && full.equity[0].at(-1) === first);
   const equity = full.equity.map((column, at) =>
     column.slice(0, kept).concat(delta.equity?.[at] ?? []).slice(-BOT_MOMENTS));
-  return { ...full, ...delta, fills: appended("fills"), log: appended("log"), equity };
+  return { ...full, ...delta, fills: appended("fills"), log: lines.concat(delta.log ?? []).slice(-BOT_ROWS), equity };
 }
 
 /** The full frame after a delta, or null where this stream has no deltas that we know. */

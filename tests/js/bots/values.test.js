@@ -55,6 +55,13 @@ test("no digit of a decimal is lost", () => {
   const given = [["67454", 1], ["0.0105", 3], ["-5", 0], ["0.01", 3]];
   const padded = given.map(([text, digits]) => values.paddedText(text, digits));
   assert.deepEqual(padded, ["67,454.0", "0.0105", "−5", "0.010"]);
+  const figures = Object.entries({
+    profit: -1234.5678, profit_share: -0.0123, max_drawdown_share: 0.5, sharpe: -1.23456, period_s: 60, orders: 12345,
+    fees: 0.123456, win_rate: null, something_new: 0.123456,
+  });
+  assert.deepEqual(figures.map(([name, value]) => values.figureText(name, value)), [
+    "−1,234.57", "−1.23 %", "50.00 %", "−1.23", "1 min", "12,345", "0.12", "–", "0.12",
+  ]);
   assert.deepEqual([values.moneyText("10012.31"), values.signedText(null)], ["10,012.31", "–"]);
   assert.deepEqual(["1", "-1", "0"].map((one) => values.signClass(Number(one))), ["of-bid", "of-ask", ""]);
 });

@@ -59,6 +59,8 @@ test("a delta of one bot appends what happened and replaces the last moment of i
   assert.deepEqual(same.equity, [[60, 120], [1, 5], [3, 6], [1, 5]]);
   const next = foldFrame("bot", {}, full, { base: 1, fills: [{ number: 2 }], equity: [[180], [7], [8], [7]] });
   assert.deepEqual([next.fills.length, next.equity[0], next.orders], [2, [60, 120, 180], full.orders]);
+  const lines = [{ number: 1, times: 3 }, { number: 2, times: 1 }];
+  assert.deepEqual(foldFrame("bot", {}, full, { base: 1, log: lines }).log, lines);
   const many = Array.from({ length: 300 }, (_, number) => ({ number }));
   assert.equal(foldFrame("bot", {}, full, { base: 1, log: many }).log.length, 200);
 });
