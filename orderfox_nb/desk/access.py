@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, cont
 from typing import Protocol
 
 from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.across.across import Across
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.keys import FrameKey
@@ -18,6 +19,10 @@ class Access(Protocol):
 
     def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
         """Read the frames of a key on this reader's account."""
+        ...
+
+    def across(self, across: Across, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
+        """Read the frames of a key over several venues on this reader's account."""
         ...
 
     def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
@@ -38,6 +43,9 @@ class FullAccess:
 
     def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
         return desk.frames(key)
+
+    def across(self, across: Across, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
+        return across.frames(key)
 
     def events(self, desk: Desk, topic: Topic) -> AbstractAsyncContextManager[EventReader]:
         return desk.events(topic)

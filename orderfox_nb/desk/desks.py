@@ -15,6 +15,7 @@ import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
+from orderfox_nb.desk.across.across import Across
 from orderfox_nb.desk.desk import Desk, DeskHealth
 from orderfox_nb.desk.shown_bots import ShownBots
 from orderfox_nb.desk.topic import TopicState
@@ -56,6 +57,8 @@ class Desks:
         """Desks of servers that have not said yet which venues they have."""
         self._bots: ShownBots | None = None
         self._clock = clock or SystemClock()
+        self.across = Across(self.of, self._clock)
+        """Views over several of the venues."""
         self._discovering = asyncio.Lock()
         self._stack = AsyncExitStack()
 
@@ -63,6 +66,8 @@ class Desks:
         async with AsyncExitStack() as stack:
             for desk in self.all:
                 await stack.enter_async_context(desk)
+            # Before the desks whose topics it reads.
+            stack.push_async_callback(self.across.close)
             self._stack = stack.pop_all()
         try:
             async with asyncio.timeout(DISCOVERY_S):
@@ -145,6 +150,8 @@ class Desks:
         for desk in self.all:
             for name, count in desk.statistics().items():
                 total[name] = total.get(name, 0) + count
+        for name, count in self.across.statistics().items():
+            total[name] = total.get(name, 0) + count
         return total
 
     def health(self) -> DeskHealth:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -21,7 +21,6 @@ from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.fanout import Fanout
 from orderfox_nb.desk.frame_reader import Frame, FrameReader
-from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.studies import State
 from orderfox_nb.desk.topic import TopicState
@@ -38,6 +37,32 @@ _GRID_US: Final = 20_000
 """Keys that wait for their next frame are due at the multiples of this, so that many are passed on together."""
 MOVE_S: Final = 5.0
 """How long frames wait for a replay that was moved; after that they show what there is."""
+
+
+class TopicSource(Protocol):
+    """What frames need of a hub."""
+
+    @property
+    def moves(self) -> int:
+        """How often a replay was moved to another time."""
+        ...
+
+    @property
+    def moving(self) -> bool:
+        """Whether a replay was moved to another time and some folds are still of the one before."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, in a replay no longer than to its next move."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until every fold is of one time."""
+        ...
+
+    def open(self, topic: Topic) -> AbstractAsyncContextManager[State]:
+        """Hold a topic open."""
+        ...
 
 
 class Recipe(Protocol):
@@ -132,7 +157,7 @@ class FrameStream:
     """
 
     def __init__(
-        self, key: FrameKey, make: Callable[[FrameKey], Recipe], *, hub: Hub, clock: Clock, fanout: Fanout
+        self, key: FrameKey, make: Callable[[FrameKey], Recipe], *, hub: TopicSource, clock: Clock, fanout: Fanout
     ) -> None:
         self.key = key
         self.recipe: Recipe | None = None
@@ -288,7 +313,9 @@ class FrameHub:
         keep: How many keys without a reader keep their sequence.
     """
 
-    def __init__(self, hub: Hub, *, clock: Clock, recipe: Callable[[FrameKey], Recipe], keep: int = 1024) -> None:
+    def __init__(
+        self, hub: TopicSource, *, clock: Clock, recipe: Callable[[FrameKey], Recipe], keep: int = 1024
+    ) -> None:
         self._hub = hub
         self._clock = clock
         self._recipe = recipe

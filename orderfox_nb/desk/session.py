@@ -40,6 +40,7 @@ from orderfox_nb.core.wire import (
     Unsubscribe,
 )
 from orderfox_nb.desk.access import Access, FullAccess
+from orderfox_nb.desk.across.markets import ACROSS, split_markets
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.frame_outlet import FrameOutlet, FramesBySend, Send, rekeyed_frame
@@ -229,21 +230,32 @@ class LiveSession:
             await self._send_message(GoneMessage(key=_short(asked), message=str(error)))
 
     async def _serve_frames(self, asked: str, key: FrameKey) -> None:
+        if key.venue == ACROSS:
+            for venue, _ in split_markets(key.symbol):
+                live = self._desks.of(venue)
+                if self._past.desk(live) is not live:
+                    raise BadValue("key", asked, f"a live page: {venue} is shown in the past")
+            async with self._access.across(self._desks.across, key) as reader:
+                await self._deliver(asked, reader)
+            return
         if STREAMS[key.stream].public:
             raise BadValue("stream", key.stream, "one of docs/live.md")
         live = self._desks.of(key.venue)
         desk = self._past.desk(live)
         topics = () if desk is live else live.topics(await live.resolved(key))
         async with self._past.holding(live, topics), self._access.frames(desk, key) as reader:
-            self._readers[asked] = reader
-            try:
-                writer, canonical = self._frame_writer(), reader.key.text
-                await reader.deliver(
-                    writer.write if asked == canonical else lambda frame: writer.write(rekeyed_frame(frame, asked)),
-                    writer.until_ready,
-                )
-            finally:
-                del self._readers[asked]
+            await self._deliver(asked, reader)
+
+    async def _deliver(self, asked: str, reader: FrameReader) -> None:
+        self._readers[asked] = reader
+        try:
+            writer, canonical = self._frame_writer(), reader.key.text
+            await reader.deliver(
+                writer.write if asked == canonical else lambda frame: writer.write(rekeyed_frame(frame, asked)),
+                writer.until_ready,
+            )
+        finally:
+            del self._readers[asked]
 
     async def _serve_events(self, asked: str, *, moved: bool) -> None:
         topic = await events_topic(self._desks, asked)

@@ -32,6 +32,7 @@ from orderfox_nb.market.channels import (
     TradesChannel,
     check_timeframe,
 )
+from orderfox_nb.market.consolidated import ConsolidatedMarket, consolidated
 from orderfox_nb.market.frames import found_frame, symbols_frame
 from orderfox_nb.market.held import HeldTopics
 from orderfox_nb.market.rewound import PastEngine
@@ -122,6 +123,19 @@ class Market:
             desk, symbol = self._engine.desks.of(venue), name
         listing = self._engine.run(desk.catalogue.resolve(symbol))
         return Symbol(self._engine, self._held, desk, listing.instrument)
+
+    def across(self, *symbols: str, currency: str = "apart") -> ConsolidatedMarket:
+        """Return one view over several venues: ``market.across("BTC/USDT:USDT").book.df``.
+
+        Args:
+            symbols: A unified name, for every venue that lists it, or two to eight markets as ``binance:BTCUSDT``.
+            currency: ``apart`` keeps quote currencies apart, ``joined`` counts all at par; or the one to show.
+
+        Raises:
+            BadValue: No such venue or currency, one market alone, or markets of different base assets.
+            UnknownSymbol: No venue lists the name.
+        """
+        return consolidated(self._engine, self._held, symbols, currency)
 
     @property
     def symbols(self) -> Sequence[str]:

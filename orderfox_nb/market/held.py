@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.across.members import MemberTopics
 from orderfox_nb.desk.studies import State
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.engine import Engine
@@ -18,9 +19,12 @@ from orderfox_nb.lifecycle import Service
 from orderfox_nb.market.callbacks import Subscription
 from orderfox_nb.market.frames import origin_attributes
 from orderfox_nb.market.trade_log import TradeColumns, TradeLog
+from orderfox_nb.views.live_across import joined_quality
 
 if TYPE_CHECKING:
     from orderfox_nb.market.paper.run import PaperRun
+
+Answer = TypeVar("Answer")
 
 READY_S = 30.0
 
@@ -34,6 +38,8 @@ class HeldTopics:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held: dict[Topic, Service[State]] = {}
+        self._across: dict[tuple[str, str], Service[MemberTopics]] = {}
+        """Channels of several markets by the markets and the channel."""
         self._logs: dict[Topic, tuple[TopicState, TradeLog]] = {}
         """Topics of which more trades are kept than their fold has, with the state whose events are added."""
         self._frozen: dict[Topic, tuple[Any, dict[str, Any]]] | None = None
@@ -59,6 +65,23 @@ class HeldTopics:
             # A DataFrame takes the columns as its own.
             return view.copies() if isinstance(view, TradeColumns) else view, deepcopy(attributes)
         return self._engine.run(self._view(topic), timeout_s=READY_S * 2)
+
+    def across(
+        self, markets: str, channel: str, read: Callable[[MemberTopics], Answer]
+    ) -> tuple[Answer, dict[str, Any]]:
+        """Return what is read of a channel of several markets and its attributes, waiting for their first data.
+
+        Args:
+            markets: As in a resolved key.
+            channel: Such as ``book``.
+            read: Called on the engine's loop.
+
+        Raises:
+            FeedError: The market is frozen, which several venues cannot be at one moment.
+        """
+        if self._frozen is not None:
+            raise FeedError("*", "a view over venues cannot be frozen: read it outside of freeze()")
+        return self._engine.run(self._read_across(markets, channel, read), timeout_s=READY_S * 2)
 
     def keep(self, topic: Topic, count: int) -> None:
         """Keep so many of the newest trades of a topic.
@@ -107,6 +130,27 @@ class HeldTopics:
             # The stream had ended and was opened again.
             self._log(state, log)
         return log.columns()
+
+    async def _read_across(
+        self, markets: str, channel: str, read: Callable[[MemberTopics], Answer]
+    ) -> tuple[Answer, dict[str, Any]]:
+        across = self._engine.desks.across
+        service = self._across.get((markets, channel))
+        if service is None:
+            service = Service(lambda: across.members(markets, channel), name=f"across {markets} {channel}")
+            self._across[markets, channel] = service
+        members = await service.start()
+        await members.until_ready()
+        origins = [origin_attributes(member.desk.origin) for member in members.members]
+        quality = joined_quality([member.quality(members.clock.now_us()) for member in members.members])
+        attributes = {
+            "symbol": markets,
+            "sources": [origin["source"] for origin in origins],
+            "simulated": any(origin["simulated"] for origin in origins),
+            "recorded": any(origin["recorded"] for origin in origins),
+            "quality": {"state": quality.state, "coverage": quality.coverage, "since_us": quality.since * 1000},
+        }
+        return read(members), attributes
 
     async def _keep(self, topic: Topic, count: int) -> None:
         state = await self.hold(topic)
@@ -164,6 +208,9 @@ class HeldTopics:
         self._logs.clear()
         held, self._held = list(self._held.values()), {}
         for service in held:
+            await service.stop()
+        across, self._across = list(self._across.values()), {}
+        for service in across:
             await service.stop()
 
     def _attributes(self, state: State, now_us: int) -> dict[str, Any]:

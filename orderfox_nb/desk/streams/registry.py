@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 from orderfox_nb.core.symbols import canonical
 from orderfox_nb.core.wire import MAX_KEY_LENGTH
 from orderfox_nb.desk import streams
+from orderfox_nb.desk.across.markets import ACROSS, join_markets, split_markets
+from orderfox_nb.desk.across.recipes import ACROSS_STREAMS
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.parameters import key_parameters
 from orderfox_nb.desk.streams.base import Stream
@@ -34,6 +36,11 @@ def frame_key(venue: str, symbol: str, stream: str, parameters: Mapping[str, obj
     Raises:
         BadValue: No such stream, or a parameter that it does not have or that is outside its range.
     """
+    if venue == ACROSS:
+        if stream not in ACROSS_STREAMS:
+            raise BadValue("stream", stream, "one of " + ", ".join(ACROSS_STREAMS) + " over several venues")
+        across = key_parameters(ACROSS_STREAMS[stream].parameters, parameters or {})
+        return FrameKey(venue, join_markets(split_markets(symbol)), stream, across)
     if stream not in STREAMS:
         raise BadValue("stream", stream, "one of " + ", ".join(STREAMS))
     checked = key_parameters(STREAMS[stream].parameters, parameters or {})

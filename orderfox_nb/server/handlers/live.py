@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from orderfox_nb.desk.across.across import Across
+from orderfox_nb.desk.frame_reader import FrameReader
+from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.session import LiveSession
 from orderfox_nb.feeds.charges import charging
 from orderfox_nb.server.handlers.sockets import MarketSocket
@@ -40,6 +43,21 @@ class LiveSocket(MarketSocket):
     async def _write_all(self, texts: Sequence[bytes]) -> None:
         for text in texts:
             await self.send(text)
+
+    @asynccontextmanager
+    async def across(self, across: Across, key: FrameKey) -> AsyncGenerator[FrameReader]:
+        """Read the frames of a key over several venues, on the account of this reader's client.
+
+        Raises:
+            OrderFoxError: They cannot be sent, or not to this reader.
+        """
+        key = await across.resolved(key, offered=self.service.public and not self._has_our_token())
+        self.admit_key(key)
+        for desk, topic in across.topics(key):
+            self.admit_topic(desk, topic)
+        with self.service.computations.reading(self._client, key):
+            async with across.frames(key) as reader:
+                yield reader
 
     @contextmanager
     def answering(self) -> Generator[None]:

@@ -1,0 +1,1 @@
+"""Frames over the markets of several venues: keys whose venue is ``*``."""

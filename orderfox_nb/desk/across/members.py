@@ -1,0 +1,172 @@
+"""Topics of several venues held open together: one that fails is tried again, and costs the others nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, Protocol
+
+from orderfox_nb.clock import Clock
+from orderfox_nb.core.across.members import MemberQuality, market_text
+from orderfox_nb.core.channels import channel_spec
+from orderfox_nb.core.events import Topic
+from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.desk.watched import Watchers
+from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.feeds.retry import backoff
+
+READY_S: Final = 10.0
+"""How long a DataFrame waits for the first data of every market; after that it shows those that have some."""
+
+
+class VenueDesk(Protocol):
+    """What a view needs of a venue's desk."""
+
+    hub: Hub
+
+    @property
+    def origin(self) -> Origin:
+        """Where its data comes from."""
+        ...
+
+    def now_us(self) -> int:
+        """Return the venue's time."""
+        ...
+
+
+class MemberTopic:
+    """One market's topic, as long as it is open.
+
+    Args:
+        desk: Of its venue.
+        topic: With a canonical symbol.
+    """
+
+    def __init__(self, desk: VenueDesk, topic: Topic) -> None:
+        self.desk = desk
+        self.topic = topic
+        self.market = market_text(topic.venue, topic.symbol)
+        self.state: TopicState | None = None
+        self.problem = ""
+        """Why it is not open."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether its venue has no such channel."""
+        return self.topic.channel in self.desk.origin.absent
+
+    def quality(self, our_us: int) -> MemberQuality:
+        """Return how far it can be trusted now.
+
+        Args:
+            our_us: The time of our own clock.
+        """
+        now_us = self.desk.now_us()
+        offset_us = 0 if self.desk.origin.recorded else now_us - our_us
+        if self.absent:
+            return MemberQuality(
+                state="live", coverage="none", reason=f"no {self.topic.channel} in this market", now_us=now_us
+            )
+        state = self.state
+        if state is None:
+            known = "down" if self.problem else "syncing"
+            return MemberQuality(state=known, reason=self.problem, now_us=now_us, clock_offset_us=offset_us)
+        quality = state.quality
+        silence_s = None if self.desk.origin.recorded else channel_spec(self.topic.channel).silence_s
+        return MemberQuality(
+            state=quality.state.value,
+            reason=quality.reason,
+            whole=state.whole,
+            since_us=quality.since_us,
+            last_us=state.last_us,
+            now_us=now_us,
+            coverage=quality.coverage,
+            closed=quality.market == "closed",
+            silence_us=None if silence_s is None else round(silence_s * 1e6),
+            clock_offset_us=offset_us,
+        )
+
+
+class MemberTopics(Watchers):
+    """The topics of one channel of several markets; ``start`` opens them, ``close`` releases them.
+
+    Args:
+        members: In the order in which they are shown.
+        clock: Measures the pauses between two tries.
+    """
+
+    def __init__(self, members: Sequence[MemberTopic], clock: Clock) -> None:
+        super().__init__()
+        self.members = members
+        self.clock = clock
+        self.error: BaseException | None = None
+        """None: a market that fails is one of several."""
+        self.users = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Open the topics, each in a task of its own."""
+        self._tasks = [
+            asyncio.create_task(self._keep(one), name=f"across {one.topic}") for one in self.members if not one.absent
+        ]
+
+    async def close(self) -> None:
+        """Release the topics."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def until_ready(self, timeout_s: float = READY_S) -> None:
+        """Wait until every market is whole or known to fail, at most so long."""
+        changed = asyncio.Event()
+        self.watch(changed.set)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    while not all(_is_settled(one) for one in self.members):
+                        changed.clear()
+                        await changed.wait()
+        finally:
+            self.unwatch(changed.set)
+
+    async def _keep(self, member: MemberTopic) -> None:
+        delays = backoff()
+        while True:
+            try:
+                async with member.desk.hub.watch(member.topic) as state:
+                    member.state, member.problem = state, ""
+                    await self._until_ended(state)
+                    if state.last_us:
+                        delays = backoff()
+                    member.problem = str(state.error or "its stream has ended")
+            except OrderFoxError as error:
+                member.problem = str(error)
+            finally:
+                member.state = None
+            self.signal()
+            await self.clock.sleep(next(delays))
+
+    async def _until_ended(self, state: TopicState) -> None:
+        ended = asyncio.Event()
+
+        def follow() -> None:
+            # A task that woke up for every event would cost more than the event.
+            if state.ended:
+                ended.set()
+            self.signal()
+
+        state.watch(follow)
+        try:
+            follow()
+            await ended.wait()
+        finally:
+            state.unwatch(follow)
+
+
+def _is_settled(member: MemberTopic) -> bool:
+    return member.absent or bool(member.problem) or (member.state is not None and member.state.whole)

@@ -1,0 +1,90 @@
+# pandas has no stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+"""Several venues as one market in a notebook: two embedded exchanges of different kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orderfox_nb.config import load_settings
+from orderfox_nb.engine import Engine
+from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol
+from orderfox_nb.market.connection import Market
+
+pytestmark = pytest.mark.widgets
+
+PERPETUAL, SPOT = "sim:BTCUSDT", "sim-spot:BTCUSDT"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    source = "sim?symbols=2&liquidation_rate=60,sim?market=spot&symbols=2"
+    folder = tmp_path_factory.mktemp("consolidated")
+    settings = load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="", data_dir=folder)
+    engine = Engine(settings).start()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def market(engine: Engine) -> Iterator[Market]:
+    with Market(engine) as market:
+        yield market
+
+
+def test_one_book_has_every_level_of_both_venues_with_its_venue(market: Market) -> None:
+    both = market.across("sim:BTC/USDT:USDT", "sim-spot:btc")
+    assert both.markets == (PERPETUAL, SPOT)
+    frame: Any = both.book.df
+    assert list(frame.columns) == ["quote", "side", "price", "size", "cumulative", "venue", "symbol"]
+    assert set(frame["venue"]) == {"sim", "sim-spot"}
+    assert set(frame["quote"]) == {"USDT"}
+    asks, bids = (frame[frame["side"] == side] for side in ("ask", "bid"))
+    assert asks["price"].is_monotonic_decreasing
+    assert bids["price"].is_monotonic_decreasing
+    assert bids["cumulative"].iloc[-1] == pytest.approx(bids["size"].sum())
+    assert asks["cumulative"].iloc[0] == pytest.approx(asks["size"].sum())
+    attributes = frame.attrs
+    assert (attributes["dropped"], attributes["quality"]["state"]) == ({}, "live")
+    assert [(one["market"], one["kind"]) for one in attributes["members"]] == [(PERPETUAL, "swap"), (SPOT, "spot")]
+    assert attributes["best"]["USDT"]["bid"] == bids["price"].iloc[0]
+    crossing = attributes["crossing"]["USDT"]
+    assert crossing is None or crossing["kind"] == "basis"
+
+
+def test_one_tape_and_one_list_of_liquidations_say_the_market_of_each_row(market: Market) -> None:
+    both = market.across(PERPETUAL, SPOT)
+    trades = both.trades.df
+    assert trades.index.is_monotonic_increasing
+    assert set(trades["venue"]) == {"sim", "sim-spot"}
+    assert abs(trades.attrs["members"][0]["clock_offset_us"]) < 60_000_000
+    orders = both.liquidations.df
+    assert set(orders["venue"]) <= {"sim"}
+    assert (orders["side"] == "sell").equals(orders["liquidated"] == "long")
+    assert orders.attrs["dropped"] == {SPOT: "no liquidations in this market"}
+    hour = orders.attrs["sums"]["1h"]
+    assert hour[PERPETUAL]["coverage"].startswith("sampled")
+    assert hour[SPOT] == {"shorts": 0.0, "longs": 0.0, "coverage": "none reported"}
+
+
+def test_a_unified_name_means_every_venue_that_lists_it(market: Market) -> None:
+    with pytest.raises(BadValue, match="only sim:BTCUSDT"):
+        market.across("BTC/USDT:USDT")
+    with pytest.raises(UnknownSymbol):
+        market.across("NOPE/USDT:USDT")
+    with pytest.raises(BadValue, match="one of sim, sim-spot"):
+        market.across(PERPETUAL, "okx:BTCUSDT")
+    with pytest.raises(BadValue, match="markets of one base asset"):
+        market.across(PERPETUAL, "sim-spot:ETHUSDT")
+    with pytest.raises(BadValue, match="apart, joined"):
+        market.across(PERPETUAL, SPOT, currency="?")
+
+
+def test_a_view_over_venues_is_no_part_of_a_frozen_market(market: Market) -> None:
+    both = market.across(PERPETUAL, SPOT)
+    assert len(market["sim:BTCUSDT"].book.df)
+    with market.freeze(), pytest.raises(FeedError, match="cannot be frozen"):
+        _ = both.book.df
