@@ -5,6 +5,7 @@ import { inLab, toggleTheme } from "./theme.js";
 export const TIMEFRAME_KEYS = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"];
 export const KEYS = [
   ["/", "search a symbol"],
+  ["v", "choose the venue, where there are several"],
   ...TIMEFRAME_KEYS.map((timeframe, at) => [String(at + 1), `timeframe ${timeframe}`]),
   ["l", "next layout"],
   ["t", "dark or light"],
@@ -39,6 +40,7 @@ export function listenKeys({ el, menu, chooseTrait, playhead }) {
     if (pressRewindKey(event, playhead, goTo) || event.altKey) return;
     const timeframe = TIMEFRAME_KEYS[Number(event.key) - 1];
     if (event.key === "/") root.querySelector(".of-picker-button")?.click();
+    else if (event.key === "v") root.querySelector(".of-venue:not([hidden])")?.focus();
     else if (timeframe) chooseTrait("timeframe", timeframe);
     else if (event.key === "l") menu.nextLayout();
     else if (event.key === "t") toggleTheme();

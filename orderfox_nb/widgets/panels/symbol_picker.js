@@ -11,6 +11,7 @@ import { SymbolLists } from "../page/symbol_lists.js";
 import { pictured } from "../page/picture.js";
 import { applyTheme } from "../page/theme.js";
 import { marketOf } from "../page/venues.js";
+import { makeVenuePicker } from "./venue_picker.js";
 
 const TITLES = [
   ["symbol", "Symbol"], ["last", "Last"], ["change", "24 h"], ["volume", "Volume"], ["funding", "Funding"],
@@ -94,14 +95,21 @@ async function render({ model, el }) {
   let symbols = null;
   let marked = 0;
   let matches = [];
+  const venuePicker = makeVenuePicker({
+    link,
+    shown: () => marketShown(model, link),
+    nameOf: (market) => names.get(marketOf(market))?.name ?? market.symbol,
+    choose: (market) => setMarket(model, market),
+  });
+  root.append(venuePicker.select, venuePicker.note);
   const isOpen = () => popup.matches(":popover-open");
 
   const showName = () => {
     const shown = marketShown(model, link);
     const known = names.get(marketOf(shown));
     write(name, known?.name ?? shown.symbol);
-    const words = [known?.kind === "SPOT" ? "Spot" : "Perpetual", link.venues.labelOf(shown.venue)];
-    write(kind, `${words.filter(Boolean).join(" · ")} ▾`);
+    write(kind, `${known?.kind === "SPOT" ? "Spot" : "Perpetual"} ▾`);
+    venuePicker.show();
   };
   const choose = (market) => {
     setMarket(model, market);
@@ -279,6 +287,7 @@ async function render({ model, el }) {
     for (const [event, handler] of heard) model.off(event, handler);
     document.removeEventListener("keydown", slash);
     unlisten();
+    venuePicker.end();
     lists.end();
     release();
     root.remove();
