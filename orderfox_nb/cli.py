@@ -1,5 +1,5 @@
-"""The command ``orderfox``: ``serve`` the dashboard, ``record`` markets, ``import`` recordings of others, or run the
-embedded exchange alone (``sim``).
+"""The command ``orderfox``: ``serve`` the dashboard, ``record`` markets, ``import`` recordings of others, run the
+embedded exchange alone (``sim``), or check installation and venues (``doctor``).
 
 Options override the environment. A value that cannot be used is one line that names its variable, and exit code 2.
 """
@@ -118,6 +118,21 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("--symbol", default="", help="symbol of files that do not name theirs")
     importing.set_defaults(run=_import)
 
+    doctor = commands.add_parser(
+        "doctor",
+        help="check the installation and every venue of the source",
+        description="Check the installation, and ask every venue of the source for its clock, its symbols and one "
+        "order book. The exit code is 1 if something does not work.",
+        epilog=sources_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.add_argument("--source", help="where data comes from, see below (default: ORDERFOX_SOURCE or sim)")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.add_argument(
+        "--timeout", type=_duration, default=20.0, metavar="S", help="seconds for each venue (default: 20)"
+    )
+    doctor.set_defaults(run=_doctor)
+
     # The command parses its own options; it is listed here for the help.
     commands.add_parser("sim", help="run the embedded exchange alone (orderfox sim --help)", add_help=False)
     return parser
@@ -187,6 +202,14 @@ def _record(options: argparse.Namespace) -> int:
     for name in written.values():
         print(options.out / name)
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from orderfox_nb.config import load_settings  # noqa: PLC0415
+    from orderfox_nb.doctor.command import run_doctor  # noqa: PLC0415
+
+    settings = load_settings(ORDERFOX_SOURCE=options.source)
+    return run_doctor(settings, as_json=options.json, timeout_s=options.timeout)
 
 
 def _import(options: argparse.Namespace) -> int:

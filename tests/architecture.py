@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"desk"}),
     frozenset({"engine"}),
     frozenset({"market"}),
-    frozenset({"server", "widgets"}),
+    frozenset({"server", "widgets", "doctor"}),
     frozenset({"cli", "__init__"}),
     frozenset({"__main__"}),
 )

@@ -119,6 +119,15 @@ class EmbeddedFeed:
         async with self._use() as feed:
             return await feed.listings()
 
+    async def ask_time(self) -> None:
+        """Ask the process for its time.
+
+        Raises:
+            FeedError: It does not start, or does not answer.
+        """
+        async with self._use() as feed:
+            await feed.ask_time()
+
     @property
     def past(self) -> Past:
         return self

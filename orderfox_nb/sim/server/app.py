@@ -25,6 +25,7 @@ from orderfox_nb.sim.server.switchboard import Switchboard
 
 _PORTION_S: Final = 0.02
 """How often the server wakes up to let time pass."""
+_CATCH_UPS: Final = 3
 _MAX_LAG_S: Final = 5.0
 """After a longer pause (a suspended machine) the venue's time continues from where it was and does not catch up."""
 
@@ -152,6 +153,10 @@ class SimServer(Endpoints):
         app.add_routes(self._control.routes())
         app.add_routes(self._host.routes())
         app.router.add_route("*", "/{path:.*}", self._host.unknown_path)
+        # Several exchanges can be compared only if none is behind by what its start took. Catching up takes time too,
+        # less each round.
+        for _ in range(_CATCH_UPS if self._on_time else 0):
+            await self._play(max(0, self._clock.now_us() - self.now_us()), flush=False)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -176,10 +181,7 @@ class SimServer(Endpoints):
     # Time
 
     async def _run(self) -> None:
-        before_us = self._clock.now_us()
-        if self._on_time:
-            # Several exchanges can be compared only if none is behind by what its start took.
-            await self._play(max(0, before_us - self.now_us()), flush=False)
+        before_us = self.now_us() if self._on_time else self._clock.now_us()
         while True:
             await self._clock.sleep(_PORTION_S)
             now_us = self._clock.now_us()

@@ -1,0 +1,1 @@
+"""What ``orderfox doctor`` checks: the installation, and every venue of the source."""
