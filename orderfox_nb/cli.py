@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from orderfox_nb import __version__
 from orderfox_nb.core.numerals import whole_number
-from orderfox_nb.errors import OrderFoxError, SettingError
+from orderfox_nb.errors import MissingExtra, OrderFoxError, SettingError
 
 _LOG_FORMAT = "time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _sim(given[1:])
         options = _parser().parse_args(given)
         return options.run(options)
-    except SettingError as error:
+    except (SettingError, MissingExtra) as error:
         print(f"orderfox: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

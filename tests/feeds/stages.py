@@ -69,9 +69,9 @@ async def binance_on_the_embedded_exchange(*, market: Literal["futures", "spot"]
 
 
 @asynccontextmanager
-async def ccxt_on_the_embedded_exchange() -> AsyncIterator[Stage]:
+async def ccxt_on_the_embedded_exchange(*, liquidation_rate: float = 1.0) -> AsyncIterator[Stage]:
     """ccxt's own Binance, as a Feed, on an exchange in this process whose time the test passes."""
-    exchange = Exchange(seed=7, symbols=2, start_us=START_US)
+    exchange = Exchange(seed=7, symbols=2, start_us=START_US, liquidation_rate=liquidation_rate)
     async with SimServer(exchange, manual=True) as server:
         feed = CcxtFeed(
             "binanceusdm",

@@ -74,8 +74,10 @@ class BookChanges:
         """
         unit = self._reading.unit
         sides = dict(levels_of(book["bids"], unit)), dict(levels_of(book["asks"], unit))
+        # It has fewer levels than the one here: further out it says nothing.
+        reach = min(sides[0], default=0.0), max(sides[1], default=0.0)
         for (is_bid, price), changed_us in self._recent.items():
-            if changed_us > now_us - _RECENT_US:
+            if changed_us > now_us - _RECENT_US and (price >= reach[0] if is_bid else price <= reach[1]):
                 ours, theirs = (self._bids, sides[0]) if is_bid else (self._asks, sides[1])
                 if price in ours:
                     theirs[price] = ours[price]
@@ -87,12 +89,8 @@ class BookChanges:
             update_id=self._id,
             raw_bids=raw_levels(sorted(sides[0].items(), reverse=True)),
             raw_asks=raw_levels(sorted(sides[1].items())),
+            reach=reach,
         )
-
-    def discard(self) -> None:
-        """Begin again with the next book."""
-        self.whole = False
-        self._recent.clear()
 
     def _remember(self, changed: tuple[list[Level], list[Level]], now_us: int) -> None:
         for is_bid, levels in ((True, changed[0]), (False, changed[1])):

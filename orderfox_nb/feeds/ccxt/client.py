@@ -71,8 +71,19 @@ class CcxtClient:
         a_minute = max(6, round(60_000 / (float(self.exchange.rateLimit) or 1_000.0))) if paced else 60_000
         self.budget = WeightBudget(self.venue, clock, limit=a_minute)
         self.markets = CcxtMarkets(self._load_markets, self.exchange.precisionMode, self.kind, venue=self.venue)
+        self.frames = 0
+        self._count_frames()
         self.calls = 0
         self.failures = 0
+
+    def _count_frames(self) -> None:
+        handle = self.exchange.handle_message
+
+        def counted(socket: Any, message: Any) -> None:
+            self.frames += 1
+            handle(socket, message)
+
+        self.exchange.handle_message = counted
 
     def has(self, name: str) -> bool:
         """Return whether the exchange has a method, by its name in ``exchange.has``."""

@@ -38,6 +38,7 @@ from orderfox_nb.feeds.venue.watch import CLOCK_EVERY_S, Watch
 from orderfox_nb.feeds.venue.weights import ASKED
 
 _REST: Final = "rest"
+_SETTLED_S: Final = 1.0
 
 
 class CcxtFeed:
@@ -209,6 +210,8 @@ class CcxtFeed:
             return None
         unified, _ = await self._client.reading(symbol)
         book = await self._client.ask("fetch_order_book", unified, self._client.facts.book_depth)
+        # The answer may be ahead of the stream, which then shows these changes within a moment.
+        await self._clock.sleep(_SETTLED_S)
         return tap.changes.fresh(book, self._clock.now_us()) if tap.changes.whole else None
 
     def resync(self, topic: Topic, reason: str) -> None:

@@ -58,7 +58,6 @@ class Lines:
         self.now_us = now_us
         self.random = random
         self.lines: dict[str, TopicLine] = {}
-        self.answers = 0
         self.reconnects = 0
         self.renewals = 0
 
@@ -73,8 +72,8 @@ class Lines:
             yield
         finally:
             line.inboxes.remove(inbox)
-            if not line.inboxes:
-                del self.lines[stream]
+            # A feed that is closed has ended its loops already.
+            if not line.inboxes and self.lines.pop(stream, None) is not None:
                 await line.close(last=not self.lines)
 
     def live(self, stream: str) -> bool:
@@ -105,14 +104,16 @@ class Lines:
         """End every loop."""
         lines, self.lines = self.lines, {}
         for line in lines.values():
-            await line.close(last=True)
+            await line.end()
+        with suppress(Exception):
+            await self.client.close_sockets()
 
     def statistics(self) -> Mapping[str, int]:
         """Return counters."""
         return {
             "sockets": self.client.open_sockets,
             "streams": len(self.lines),
-            "frames": self.answers,
+            "frames": self.client.frames,
             "reconnects": self.reconnects,
             "renewals": self.renewals,
         }
@@ -148,13 +149,17 @@ class TopicLine:
 
     async def close(self, *, last: bool) -> None:
         """End the loop; ``last``: nothing else of this exchange is read, so that its sockets are closed as well."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        await self.end()
         with suppress(Exception):
             if last:
                 await self._owner.client.close_sockets()
             else:
                 await self._leave()
+
+    async def end(self) -> None:
+        """End the loop."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
 
     def _start(self, before: asyncio.Task[None] | None = None) -> asyncio.Task[None]:
         return asyncio.create_task(self._run(before), name=f"venue ccxt {self._topic}")
@@ -220,7 +225,6 @@ class TopicLine:
             while True:
                 answer = await source.next()
                 received_us = owner.clock.now_us()
-                owner.answers += 1
                 if not self.live:
                     self._now_live()
                 for event in tap.events(answer, received_us):
