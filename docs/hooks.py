@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +28,3 @@ def on_files(files: Files, config: Any) -> Files:
         text = (_PROJECT / name).read_text(encoding="utf-8")
         files.append(File.generated(config, path, content=text.replace("](docs/", "](")))
     return files
-
-
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Leave out the comments of the tests: they say how a block is executed, not what it means."""
-    return re.sub(r"^<!-- test: .*? -->\n", "", markdown, flags=re.MULTILINE | re.DOTALL)

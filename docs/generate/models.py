@@ -96,7 +96,7 @@ def struct_table(name: str, schema: dict[str, Any], kind: type[Any] | None, *, l
     if not schema.get("properties"):
         return [*lines, f"Type: {type_text(schema)}.", ""] if "properties" not in schema else lines
     names = _encoded_names(kind) if kind is not None else {}
-    own = {shown: field for field, shown in names.items()}
+    own: dict[str, str] = {str(shown): field for field, shown in names.items()}
     required = set(schema.get("required", ()))
     lines += ["| field | type | meaning |", "|---|---|---|"]
     for shown, inside in schema["properties"].items():

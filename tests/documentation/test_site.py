@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -86,6 +87,15 @@ def test_the_site_asks_no_other_host_in_a_browser(address: str, chromium: str):
         browser.close()
     assert hosts == {urlsplit(address).netloc}
     assert not problems
+
+
+def test_the_oldest_versions_are_those_of_the_package():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (PROJECT / "docs" / "supported.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([\w-]+) \| ([0-9.]+) \|$", page, re.MULTILINE))
+    assert len(rows) > 5
+    assert not {f"{name.lower()}>={version}" for name, version in rows.items()} - set(project["dependencies"])
+    assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in page
 
 
 def test_the_reference_has_every_setting_source_route_command_and_name(site: Path):
