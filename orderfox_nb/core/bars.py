@@ -45,7 +45,8 @@ class BarRing:
     """Bars in ascending order of their start, the newest ``keep`` of them.
 
     The arrays are twice as long as what is kept: the bars move back to the front only once in ``keep`` bars, and are
-    always one slice.
+    always one slice. Bars that are newer than all others are written together, by the first reader: a prelude costs a
+    fifth.
     """
 
     def __init__(self, keep: int) -> None:
@@ -54,16 +55,20 @@ class BarRing:
         # Rows: start, trades, time of the kline, closed.
         self._ints = np.zeros((4, 2 * keep), np.int64)
         self._begin = self._end = 0
+        self._unwritten: list[Candle] = []
+        self._newest_us = -1
 
     def put(self, candle: Candle) -> bool:
         """Write a bar: append, replace or insert; False where it is older than all of a full ring."""
+        if candle.open_us > self._newest_us:
+            self._newest_us = candle.open_us
+            self._unwritten.append(candle)
+            if len(self._unwritten) >= self._keep:
+                self._write()
+            return True
+        self._write()
         starts = self._ints[0]
-        if self._end == self._begin or candle.open_us > starts[self._end - 1]:
-            self._make_room()
-            at = self._end
-            self._end += 1
-            self._begin = max(self._begin, self._end - self._keep)
-        elif candle.open_us == starts[self._end - 1]:
+        if candle.open_us == starts[self._end - 1]:
             at = self._end - 1
         else:
             at = self._begin + int(np.searchsorted(starts[self._begin : self._end], candle.open_us))
@@ -75,8 +80,21 @@ class BarRing:
         self._ints[:, at] = (candle.open_us, candle.trades, candle.time_us, candle.closed)
         return True
 
-    def _make_room(self) -> None:
-        if self._end < self._ints.shape[1]:
+    def _write(self) -> None:
+        """Append the bars that no reader needed so far."""
+        if not (new := self._unwritten):
+            return
+        self._unwritten = []
+        self._make_room(len(new))
+        written = slice(self._end, self._end + len(new))
+        self._floats[:, written] = np.array([_floats(candle) for candle in new]).T
+        numbers = [(candle.open_us, candle.trades, candle.time_us, candle.closed) for candle in new]
+        self._ints[:, written] = np.array(numbers, np.int64).T
+        self._end += len(new)
+        self._begin = max(self._begin, self._end - self._keep)
+
+    def _make_room(self, bars: int = 1) -> None:
+        if self._end + bars <= self._ints.shape[1]:
             return
         kept = self._end - self._begin
         for table in (self._floats, self._ints):
@@ -95,6 +113,7 @@ class BarRing:
 
     def columns(self, last: int) -> BarColumns:
         """Copy at most that many of the newest bars."""
+        self._write()
         window = slice(max(self._begin, self._end - max(last, 0)), self._end)
         floats = self._floats[:, window].copy()
         ints = self._ints[:, window].copy()
@@ -113,11 +132,13 @@ class BarRing:
 
     def candle(self, open_us: int, symbol: str, interval: str) -> Candle | None:
         """Return one bar as it was written."""
+        self._write()
         at = self._begin + int(np.searchsorted(self._ints[0, self._begin : self._end], open_us))
         return self._candle(at, symbol, interval) if at < self._end and self._ints[0, at] == open_us else None
 
     def candles(self, symbol: str, interval: str) -> Iterator[Candle]:
         """Yield all bars as they were written, oldest first."""
+        self._write()
         # Columns to lists at once: a read from an array costs ten times as much as one from a list.
         kept = slice(self._begin, self._end)
         numbers = zip(*self._ints[:, kept].tolist(), *self._floats[:, kept].tolist(), strict=True)

@@ -115,8 +115,8 @@ class _ComputedFrame:
     ) -> None:
         self.sequence = stream.sequence
         self.view = view
-        self.moving = stream.moving
-        """Whether it was computed in the middle of a move, which took too long."""
+        self.moves = stream.moves
+        """Of a replay, as it was computed."""
         self._stream = stream
         self._recipe = recipe
         self._stamp = stamp
@@ -192,14 +192,14 @@ class FrameStream:
         computed_frame = self.computed_frame
         if computed_frame is None or computed_frame.sequence == held:
             return None
-        if self.moving and not computed_frame.moving:
-            return None  # it is of the time before the move
+        if computed_frame.moves != self.moves:
+            return None  # it is of the time before a move
         return computed_frame.frame(held)
 
     @property
-    def moving(self) -> bool:
-        """Whether a replay moves to another time now."""
-        return self._hub.moving
+    def moves(self) -> int:
+        """How often a replay was moved to another time."""
+        return self._hub.moves
 
     async def leave(self, reader: FrameReader) -> None:
         """Remove a reader; the last one ends the work."""
@@ -262,14 +262,15 @@ class FrameStream:
         self._changed.set()
         version: object = None
         counted_by = _instruments(states)
-        due_us = 0
+        due_us, moves = 0, self.moves
         while True:
-            await self._changed.wait()
+            if self.moves == moves:
+                await self._changed.wait()
             self._changed.clear()
-            if self.moving:
+            if self._hub.moving or self.moves != moves:
                 await self._settled()
                 # The next frame is a full one: what readers hold is of another time.
-                version, self.computed_frame, due_us = None, None, 0
+                version, self.computed_frame, due_us, moves = None, None, 0, self.moves
             if states and states[0] is not None and states[0].error is not None:
                 raise states[0].error
             if (now_by := _instruments(states)) != counted_by:
@@ -289,7 +290,7 @@ class FrameStream:
             now_us = self._clock.now_us()
             late_us = now_us - due_us
             due_us = _on_grid(due_us if late_us < _LATE_US else now_us) + INTERVAL_US
-            await self._clock.sleep((due_us - now_us) / 1e6)
+            await self._hub.pause((due_us - now_us) / 1e6)
 
     async def _settled(self) -> None:
         """Wait until a replay that was moved shows its new time, so that no frame is of two times or of a part."""

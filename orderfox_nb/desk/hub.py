@@ -10,12 +10,12 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Final, Literal, Self
 
 from orderfox_nb.analytics.studies import STUDIES
-from orderfox_nb.clock import Clock, SystemClock
+from orderfox_nb.clock import Clock, SystemClock, in_time
 from orderfox_nb.core.channels import channel_spec, is_whole_market
 from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.core.instrument import Instrument, whole_market
@@ -109,9 +109,22 @@ class Hub:
         return newest_us if newest_us > now_us and self._feed.origin.recorded else now_us
 
     @property
+    def moves(self) -> int:
+        """How often a replay was moved to another time."""
+        return 0 if self._movable is None else self._movable.moves
+
+    @property
     def moving(self) -> bool:
         """Whether a replay was moved to another time and some folds are still of the one before."""
         return self._movable is not None and self._movable.moving
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long by the clock, in a replay no longer than to its next move."""
+        if self._movable is None:
+            await self._clock.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            await in_time(self._clock, seconds, self._movable.moved())
 
     async def settled(self) -> None:
         """Wait until every fold is of one time."""

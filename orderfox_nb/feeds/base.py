@@ -148,6 +148,15 @@ class Movable(Protocol):
     """A feed whose time can be moved: each stream then begins again, with the state of the new time."""
 
     @property
+    def moves(self) -> int:
+        """How often the time was moved."""
+        ...
+
+    async def moved(self) -> None:
+        """Wait for the next move."""
+        ...
+
+    @property
     def moving(self) -> bool:
         """Whether the time was moved, and the state of the new one has not come out of every stream yet."""
         ...

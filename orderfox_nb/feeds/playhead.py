@@ -40,6 +40,7 @@ class Playhead:
         self._stepped = asyncio.Event()
         self._since_us = clock.now_us()
         self._changed = asyncio.Event()
+        self._moved = asyncio.Event()
 
     @property
     def speed(self) -> float:
@@ -98,6 +99,12 @@ class Playhead:
         self._steps = 0
         self._set(self._bounded(time_us), playing=self._playing)
         self._seq = seq
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def moved(self) -> None:
+        """Wait for the next move."""
+        await self._moved.wait()
 
     def reach(self, time_us: int) -> None:
         """Follow what was played, where no speed holds it back."""

@@ -37,9 +37,10 @@ _STEP_S: Final = 2.0
 """How long the next event is looked for."""
 
 
-class _Settled(NamedTuple):
-    """Stands behind the state of a time."""
+class _TimeState(NamedTuple):
+    """What a stream has at a time."""
 
+    events: Sequence[Event]
     moves: int
     """Of the playhead, as it was there."""
 
@@ -49,7 +50,7 @@ class _ReplayStream:
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
-        self.queue: asyncio.Queue[Event | Exception | _Settled] = asyncio.Queue(_QUEUED)
+        self.queue: asyncio.Queue[Event | _TimeState | Exception] = asyncio.Queue(_QUEUED)
         self.started = False
         """Whether it has the state of the present run."""
         self.read = False
@@ -137,6 +138,13 @@ class RecordedFeed:
         return self.playhead.now_us
 
     @property
+    def moves(self) -> int:
+        return self.playhead.moves
+
+    async def moved(self) -> None:
+        await self.playhead.moved()
+
+    @property
     def moving(self) -> bool:
         return self.playhead.moves != self._shown and bool(self._streams)
 
@@ -157,13 +165,15 @@ class RecordedFeed:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="replay")
         try:
-            while not isinstance(event := await stream.queue.get(), Exception):
-                if isinstance(event, _Settled):
-                    stream.moves = event.moves
+            while not isinstance(item := await stream.queue.get(), Exception):
+                if isinstance(item, _TimeState):
+                    for event in item.events:
+                        yield event
+                    stream.moves = item.moves
                     self._check_settled()
                 else:
-                    yield event
-            raise event
+                    yield item
+            raise item
         finally:
             self._streams.remove(stream)
             self._check_settled()
@@ -353,9 +363,8 @@ class RecordedFeed:
             for index in self.files.indexes(stream.topic):
                 if state is not None:
                     run.continuity.known(index, stream.topic, open_now=state.open)
-            for event in _opening(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read):
-                await stream.queue.put(event)
-            await stream.queue.put(_Settled(run.moves))
+            opening = _opening(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read)
+            await stream.queue.put(_TimeState(opening, run.moves))
             stream.read = True
 
     def _has_moved(self, run: _Run) -> bool:

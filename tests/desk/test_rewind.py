@@ -179,6 +179,22 @@ async def test_a_move_sends_a_whole_frame_of_its_time_and_nothing_before(tmp_pat
             assert frame["quality"]["state"] == "live"
 
 
+async def test_a_move_right_behind_a_frame_waits_for_no_tick(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rig:
+        page = await trading(rig, 30)
+        await page.say(type="rewind", time=rig.ms(10.5), playing=False)
+        await rig.until(lambda: page.trades[-1:] == [10])
+        for second in (12, 20, 5, 25):
+            page.frames.clear()
+            await page.say(type="rewind", time=rig.ms(second + 0.5), playing=False)
+            async with asyncio.timeout(60):
+                # The clock stands: only the thread that reads takes time.
+                while not page.frames:  # noqa: ASYNC110 - a session has nothing to wait for
+                    await asyncio.sleep(0.005)
+            assert page.frames[0]["base"] is None
+            assert page.trades == list(range(second + 1))
+
+
 async def test_the_recording_goes_on_while_the_only_page_is_in_the_past(tmp_path: Path) -> None:
     async with opened(tmp_path, linger_s=5) as rig:
         page = await trading(rig, 10)

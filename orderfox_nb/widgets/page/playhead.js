@@ -124,6 +124,11 @@ export class Playhead {
   /** Move to a time within what is recorded. */
   go(time, settings = {}) {
     const wanted = Math.round(Math.min(Math.max(time, this.start), this.end));
+    if (this.isPast && !this.playing && wanted === this.time) {
+      // A drag that is released where it has rested: what is shown there is right.
+      if (Object.keys(settings).length) this.change(settings);
+      return;
+    }
     if (this.isPast) {
       // What is pressed next counts from here, before the server has answered.
       this.time = wanted;

@@ -54,6 +54,19 @@ test("how far back is written as time", () => {
   for (const [ms, text] of cases) assert.equal(behindText(ms), text);
 });
 
+test("a drag that is released where it has rested only goes on from there", () => {
+  const { playhead, sent } = inPast();
+  playhead.enter("", LIVE - 300_000, { playing: false });
+  playhead.receive({ ...playhead, time: LIVE - 300_000, playing: false });
+  playhead.enter("", LIVE - 300_000, { playing: true });
+  playhead.enter("", LIVE - 299_000, { playing: true });
+  assert.deepEqual(sent, [
+    { type: "rewind", time: LIVE - 300_000, playing: false },
+    { type: "rewind", playing: true },
+    { type: "rewind", time: LIVE - 299_000, playing: true },
+  ]);
+});
+
 test("presses add up before the server has answered, within what is recorded", () => {
   const { playhead, sent } = inPast({ playing: false });
   for (let press = 0; press < 3; press++) playhead.move(-1_000);
