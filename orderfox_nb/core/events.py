@@ -267,6 +267,8 @@ class Status(_Fact, frozen=True):
     """Whether the venue's past is in the data: ``missing`` where its source failed."""
     market: MarketState = ""
     """``closed``: no events are expected until the session opens. ``halted``: see the reason; the state is down."""
+    silence_s: float | None = None
+    """How long silence is normal at this venue; None: as for the channel elsewhere."""
     whole: bool = False
     """Of a state other than ``live``: a whole prelude came before it, as where a connection broke after it was read."""
 

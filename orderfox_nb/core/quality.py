@@ -91,6 +91,7 @@ class QualityTracker:
         """Events missed in the present state, -1 where it cannot be known."""
         self.lapses = LapseLog() if lapses is None else lapses
         """Lapses that have ended; ``intervals`` has the present one as well."""
+        self._recorded = recorded
         self._silent_s = None if recorded else spec.silence_s
         self._connected = False
         """Whether the last status of the connection was ``live``, so that a prelude is over."""
@@ -142,6 +143,8 @@ class QualityTracker:
         self.coverage = status.coverage
         self.history = status.history
         self.market = status.market
+        if status.silence_s is not None and not self._recorded:
+            self._silent_s = status.silence_s
         if status.state in {"live", "down", "connecting"}:
             self._connected = status.state == "live"
         match status.state:

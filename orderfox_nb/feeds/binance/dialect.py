@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
-from orderfox_nb.core.events import Channel, Topic
+from orderfox_nb.core.events import Channel, Coverage, Topic
 from orderfox_nb.feeds.binance.messages import StreamFrame, decode_frame, stream_name
 from orderfox_nb.feeds.binance.protocol import root_of, stream_of, to_events
 from orderfox_nb.feeds.http import short
-from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, SocketLimits
+from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, Quiet, SocketLimits
 
 MAX_FRAME_BYTES: Final = 1_000_000
 """Of a frame: a diff of 1,000 levels has 30 kB."""
@@ -44,7 +44,11 @@ class BinanceDialect:
         frame_bytes=MAX_FRAME_BYTES,
     )
     unbroken_trades: bool = True
+    ordered_trades: bool = True
     neighbour_checks: Mapping[Channel, int] = {}
+    coverage: Mapping[Channel, Coverage] = {}
+    quiet: Mapping[Channel, Quiet] = {}
+    streams_snapshots: bool = False
 
     def socket_url(self, base: str, root: str) -> str:
         return f"{base}/{root}/stream"
@@ -57,6 +61,13 @@ class BinanceDialect:
 
     def is_heartbeat(self, stream: str) -> bool:
         return stream.endswith("@markPrice@1s")
+
+    def is_shared(self, stream: str) -> bool:  # noqa: ARG002 - none is
+        return False
+
+    def codec(self) -> Self:
+        # Every frame says all that it means.
+        return self
 
     def command(self, method: Method, number: int, streams: Collection[str]) -> str:
         return command(method, number, streams)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -120,6 +120,9 @@ class BinanceVenueRest:
             _log.warning("the symbol list is without some of its figures: %s", error)
             self.lacks_figures = True
             return []
+
+    async def prepare(self, streams: Collection[str]) -> None:
+        """Load nothing: every frame says all that it means."""
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 1,000 levels a side."""

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Final, Literal, TypeVar
 
-import aiohttp
 import msgspec
 from msgspec import Raw
 
-from orderfox_nb.clock import Clock, in_time
+from orderfox_nb.clock import Clock
 from orderfox_nb.core.numerals import whole_number
-from orderfox_nb.errors import (
-    FeedError,
-    MalformedFrame,
-    RateLimited,
-    SymbolRefused,
-    UnknownSymbol,
-    VenueBlocked,
-    VenueRefused,
-    VenueUnreachable,
-)
+from orderfox_nb.errors import FeedError, RateLimited, SymbolRefused, UnknownSymbol, VenueRefused
 from orderfox_nb.feeds.binance.messages import (
     AggTradeRow,
     DepthBody,
@@ -47,27 +34,17 @@ from orderfox_nb.feeds.binance.symbol_list import (
     odd_names,
     rate_limits,
 )
-from orderfox_nb.feeds.charges import charge
-from orderfox_nb.feeds.http import AnswerRefused, HttpAnswer, decode_json, fetch, new_session, short
-from orderfox_nb.feeds.problem_log import ProblemLog
-from orderfox_nb.feeds.transport import network_reason
-from orderfox_nb.feeds.venue.problems import BLOCKED
-from orderfox_nb.feeds.venue.weights import ASKED, BACKGROUND, ROUTINE, URGENT, WeightBudget
-
-_log = logging.getLogger(__name__)
+from orderfox_nb.feeds.http import HttpAnswer, decode_json, short
+from orderfox_nb.feeds.venue.requests import MAX_SMALL_BYTES, Limits, Requests, refused_by_status
+from orderfox_nb.feeds.venue.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
 
 Answer = TypeVar("Answer")
-
-_LANES: Final = 8
-"""Concurrent requests: this many can be refused before the first refusal stops the others."""
 
 SYMBOL_CLOSED: Final = -4141
 """The code of an answer about a symbol that is closed."""
 INVALID_SYMBOL: Final = -1121
 """And about one that is not listed: where it was listed before, it may be again."""
 
-MAX_SMALL_BYTES: Final = 64_000
-"""Of the answer about one thing, such as the time."""
 OPEN_INTEREST: Final = "/futures/data/openInterestHist"
 MAX_BYTES: Final[Mapping[str, int]] = {
     "exchangeInfo": 16_000_000,
@@ -85,14 +62,11 @@ MAX_BYTES: Final[Mapping[str, int]] = {
 """Of the answers that are lists, several times what the venue sends: 1,000 levels a side have 60 kB."""
 _ONE_OR_ALL: Final = ("ticker/24hr", "premiumIndex")
 
-_ASKED_LANES: Final = 4
-"""And of them single questions of clients: a book never stands in line behind all of them."""
-
 MAX_TRADES: Final = 1_000
 
 
 class BinanceRest:
-    """Requests to one venue; opens its first connection with the first of them.
+    """Typed requests to one venue; opens its first connection with the first of them.
 
     Args:
         url: Root of the REST host, without the path.
@@ -115,33 +89,48 @@ class BinanceRest:
         budget_timeout_s: float = 20.0,
         report: Callable[[BaseException | None], None] = lambda _: None,
     ) -> None:
-        self.url = url
         self.api = api
         self._venue = venue
-        self._clock = clock
-        self._timeout_s = timeout_s
-        self._budget_timeout_s = budget_timeout_s
-        self._report = report
-        self._session: aiohttp.ClientSession | None = None
-        self.budget = WeightBudget(venue, clock, limit=api.weight_limit)
-        self._lanes = asyncio.Semaphore(_LANES)
-        self._asked_lanes = asyncio.Semaphore(_ASKED_LANES)
+        self._requests = Requests(
+            url,
+            venue=venue,
+            clock=clock,
+            weight_limit=api.weight_limit,
+            refusal=self._refusal,
+            used=lambda headers: _whole(headers.get("X-MBX-USED-WEIGHT-1M")),
+            timeout_s=timeout_s,
+            budget_timeout_s=budget_timeout_s,
+            report=report,
+        )
         self.rows = Rows()
         self.learned: Callable[[list[ExchangeInfoRow], frozenset[str] | None], None] = lambda _rows, _odd: None
         """Called with the rows of every symbol list, and the names of those that cannot be read: None where even a name
         cannot be."""
         self.listed: Callable[[str], bool] = lambda _: False
         """Returns whether the venue has ever listed a symbol."""
-        self.calls = 0
-        self.failures = 0
-        self._problem_log = ProblemLog(_log, clock)
+
+    @property
+    def url(self) -> str:
+        """Root of the REST host."""
+        return self._requests.url
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self._requests.url = url
+
+    @property
+    def budget(self) -> WeightBudget:
+        """Request weight."""
+        return self._requests.budget
+
+    @property
+    def calls(self) -> int:
+        """Requests that were sent."""
+        return self._requests.calls
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.budget.close()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._requests.close()
 
     async def symbols(self) -> list[ExchangeInfoRow]:
         """Return all symbols whose rows can be read; learns the budget's limit along with them."""
@@ -170,7 +159,7 @@ class BinanceRest:
         """Return the book; waits for its weight without a bound, since a stream cannot go on without it."""
         parameters = {"symbol": symbol, "limit": str(limit)}
         return await self.get(
-            "depth", DepthBody, parameters, weight=self.api.step("depth", limit), priority=URGENT, budget_timeout_s=None
+            "depth", DepthBody, parameters, weight=self.api.step("depth", limit), priority=URGENT, patient=True
         )
 
     async def klines(
@@ -244,14 +233,7 @@ class BinanceRest:
 
     def statistics(self) -> Mapping[str, int | float]:
         """Return counters of calls and weight."""
-        return {
-            "rest_calls": self.calls,
-            "rest_failures": self.failures,
-            "rest_rows_left_out": self.rows.left_out,
-            "rest_waiting": self.budget.waiting,
-            "weight_used": self.budget.used,
-            "weight_limit": self.budget.limit,
-        }
+        return {**self._requests.statistics(), "rest_rows_left_out": self.rows.left_out}
 
     async def get(
         self,
@@ -261,9 +243,14 @@ class BinanceRest:
         *,
         weight: int = 0,
         priority: int = ROUTINE,
-        budget_timeout_s: float | None = -1.0,
+        patient: bool = False,
     ) -> Answer:
         """Send a request when the budget allows it.
+
+        Args:
+            path: Behind the host's prefix; one that begins with ``/`` is beside it.
+            weight: That of ``api.weights`` when not given.
+            patient: Wait for the weight as long as it takes.
 
         Raises:
             FeedError: It was not answered as asked.
@@ -271,79 +258,33 @@ class BinanceRest:
             ClientLimited: The client has used up its recent allowance.
         """
         parameters = parameters or {}
-        every = "*" if path in _ONE_OR_ALL and "symbol" not in parameters else ""
+        one_of_all = path in _ONE_OR_ALL and "symbol" in parameters
+        every = "*" if path in _ONE_OR_ALL and not one_of_all else ""
         weight = weight or self.api.weights.get(f"{path}{every}", 0)
         if not weight:
             raise VenueRefused(self._venue, f"this market has no {path}")
-        if priority == ASKED:
-            charge(weight)
-        timeout_s = (
-            self._budget_timeout_s if budget_timeout_s is not None and budget_timeout_s < 0 else budget_timeout_s
-        )
-        while True:
-            await self.budget.acquire(weight, priority=priority, timeout_s=timeout_s)
-            async with self._asked_lanes if priority == ASKED else nullcontext(), self._lanes:
-                if self.budget.paused_s > 0:
-                    # The venue stopped another request while this one was queued.
-                    self.budget.refund(weight)
-                    continue
-                return await self._ask(path, kind, parameters, weight)
+        max_bytes = MAX_SMALL_BYTES if one_of_all else MAX_BYTES.get(path, MAX_SMALL_BYTES)
+        whole = path if path.startswith("/") else f"{self.api.prefix}/{path}"
+        limits = Limits(weight, max_bytes)
+        return await self._requests.get(whole, kind, parameters, limits, priority=priority, patient=patient)
 
-    async def _ask(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
-        self.calls += 1
-        try:
-            answer = await self._send(path, kind, parameters, weight)
-        except (FeedError, UnknownSymbol) as error:
-            self.failures += 1
-            if isinstance(error, MalformedFrame):
-                self._problem_log.report(path, str(error))
-            self._report(error)
-            raise
-        self._report(None)
-        self._problem_log.over(path)
-        return answer
-
-    async def _send(self, path: str, kind: type[Answer], parameters: Mapping[str, str], weight: int) -> Answer:
-        used: int | None = None
-        try:
-            answer = await in_time(self._clock, self._timeout_s, self._read(path, parameters))
-            used = _whole(answer.headers.get("X-MBX-USED-WEIGHT-1M"))
-            if answer.status != 200:
-                raise self._refusal(answer, parameters.get("symbol", ""))
-            return decode_json(answer.body, kind)
-        except AnswerRefused as error:
-            raise MalformedFrame(self._venue, f"{path} of {self.url}: {error}") from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise VenueUnreachable(self._venue, f"no answer from {self.url} ({network_reason(error)})") from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise MalformedFrame(self._venue, f"{path} answered with something else ({error})") from error
-        finally:
-            self.budget.release(weight, used=used)
-
-    async def _read(self, path: str, parameters: Mapping[str, str]) -> HttpAnswer:
-        if self._session is None:
-            self._session = new_session(connections=_LANES)
-        limit = MAX_BYTES.get(path, MAX_SMALL_BYTES)
-        if path in _ONE_OR_ALL and "symbol" in parameters:
-            limit = MAX_SMALL_BYTES
-        url = f"{self.url}{path}" if path.startswith("/") else f"{self.url}{self.api.prefix}/{path}"
-        return await fetch(self._session, url, parameters, max_bytes=limit)
-
-    def _refusal(self, answer: HttpAnswer, symbol: str) -> FeedError | UnknownSymbol:
+    def _refusal(self, answer: HttpAnswer, parameters: Mapping[str, str]) -> FeedError | UnknownSymbol | None:
+        status = answer.status
+        if status == 200:
+            return None
         try:
             refused: RefusedBody = decode_json(answer.body, RefusedBody)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             refused = RefusedBody()
-        status = answer.status
         reason = short(refused.msg) or answer.reason or "refused"
         if status in (429, 418):
             wait_s = _seconds(answer.headers.get("Retry-After"), default=60.0 if status == 418 else 10.0)
             self.budget.pause(wait_s)
             return RateLimited(self._venue, reason, status=status, retry_after_s=wait_s)
-        if status in BLOCKED:
-            return VenueBlocked(self._venue, reason, status=status, code=refused.code)
-        if status >= 500:
-            return VenueUnreachable(self._venue, f"HTTP {status} from {self.url} ({reason})")
+        error = refused_by_status(self._venue, self.url, status, reason, code=refused.code)
+        if error is not None:
+            return error
+        symbol = parameters.get("symbol", "")
         if refused.code == INVALID_SYMBOL and not self.listed(symbol):
             return UnknownSymbol(symbol)
         kind = SymbolRefused if refused.code in (SYMBOL_CLOSED, INVALID_SYMBOL) else VenueRefused

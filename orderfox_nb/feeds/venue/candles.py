@@ -136,11 +136,11 @@ class CandlesFollower:
             return False
         if candle.open_us < newest.open_us:
             return not candle.closed
-        return (candle.trades, candle.closed) < (newest.trades, newest.closed)
+        return (*_progress(candle), candle.closed) < (*_progress(newest), newest.closed)
 
     def _wait(self, candle: Candle) -> None:
         held = self._waiting.get(candle.open_us)
-        if held is None or (candle.trades, candle.closed) >= (held.trades, held.closed):
+        if held is None or (*_progress(candle), candle.closed) >= (*_progress(held), held.closed):
             self._waiting[candle.open_us] = candle
 
     def _join(self, events: Sequence[Event]) -> Iterator[Event]:
@@ -159,8 +159,8 @@ class CandlesFollower:
             return
         self._opened = True
         for bar in bars:
-            # The number of trades is unchanged: nothing to correct.
-            known = closed is not None and bar.open_us == closed.open_us and bar.trades == closed.trades
+            # As much was traded: nothing to correct.
+            known = closed is not None and bar.open_us == closed.open_us and _progress(bar) == _progress(closed)
             if not known and not self._late(bar):
                 yield from self._emit(bar)
         waiting, self._waiting = self._waiting, {}
@@ -196,3 +196,8 @@ def _is_another(bar: Candle, closed: Candle) -> bool:
     if bar.open_us != closed.open_us or not bar.closed or not closed.trades:
         return False
     return bar.trades < closed.trades or bar.open != closed.open
+
+
+def _progress(bar: Candle) -> tuple[int, float]:
+    """Return what grows with each trade of a bar: their number, or the volume where a venue does not count them."""
+    return (bar.trades, 0.0) if bar.trades else (0, bar.volume)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol
 
 import msgspec
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Event
+from orderfox_nb.errors import OrderFoxError
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.transport import ConnectionLost, Socket, open_socket
 from orderfox_nb.feeds.venue.dialect import DecodedFrame, Dialect, Method
 from orderfox_nb.feeds.venue.items import Item
+from orderfox_nb.feeds.venue.venue_clock import sleep_unless
 
 READER_TIMEOUT_S: Final = 2.0
 """How long a socket waits for a reader whose inbox is half full before its items are dropped."""
@@ -24,9 +26,12 @@ SILENT_S: Final = 4.0
 ANSWER_S: Final = 4.0
 """How long the answer to the probe may take."""
 
+REFUSED_PAUSE_S: Final = 30.0
+"""Before a stream is subscribed to again that the venue has refused."""
+
 
 class CommandRefused(ConnectionLost):
-    """The venue answered a subscription with an error."""
+    """The venue answered with an error to no command in particular."""
 
 
 class Listener(Protocol):
@@ -37,6 +42,8 @@ class Listener(Protocol):
     def arrived(self, connection: VenueConnection, stream: str, event: Event) -> Inbox[Item] | None:
         """Take an event; returns an inbox that should get time before the next one, if any."""
         ...
+
+    def refused(self, stream: str, reason: str) -> None: ...
 
     def malformed(self, stream: str, reason: str) -> None: ...
 
@@ -50,11 +57,23 @@ class VenueConnection:
         clock: Paces commands and timestamps received messages.
         listener: Receives all events, on the same loop.
         streams: Subscribed from the start.
+        prepare: Called with streams before they are subscribed to.
     """
 
-    def __init__(self, url: str, dialect: Dialect, *, clock: Clock, listener: Listener, streams: set[str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        dialect: Dialect,
+        *,
+        clock: Clock,
+        listener: Listener,
+        streams: set[str],
+        prepare: Callable[[Collection[str]], Awaitable[None]] | None = None,
+    ) -> None:
         self._url = url
-        self._dialect = dialect
+        self._limits = dialect.limits
+        self._codec = dialect.codec()
+        self._prepare = prepare
         self._clock = clock
         self._listener = listener
         self._wanted = set(streams)
@@ -63,6 +82,9 @@ class VenueConnection:
         self._changed = asyncio.Event()
         self._changed.set()
         self._asked: dict[int, frozenset[str]] = {}
+        self._alone: set[str] = set()
+        """Streams of a command that was refused: each is tried by itself, since one of them may be the reason."""
+        self._refused: set[str] = set()
         self._last_command = 0
         self.acknowledged: set[str] = set()
         self.opened_us = 0
@@ -98,14 +120,14 @@ class VenueConnection:
         Raises:
             Exception: One of ``transport.SOCKET_ERRORS``: why it ended.
         """
-        async with open_socket(self._url, max_bytes=self._dialect.limits.frame_bytes) as socket:
+        async with open_socket(self._url, max_bytes=self._limits.frame_bytes) as socket:
             self.opened_us = self._heard_us = self._clock.now_us()
             sender = asyncio.create_task(self._send_changes(socket), name="venue commands")
             receiver = asyncio.create_task(self._receive(socket), name="venue frames")
             prober = asyncio.create_task(self._probe(socket), name="venue probe")
             tasks = {sender, receiver, prober}
             try:
-                await asyncio.wait({receiver, prober}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -119,9 +141,9 @@ class VenueConnection:
             self.frames += 1
             received_us = self._heard_us = self._clock.now_us()
             try:
-                frame = self._dialect.decode(text, received_us)
+                frame = self._codec.decode(text, received_us)
             except (msgspec.MsgspecError, ValueError) as error:
-                stream = self._dialect.stream_name(text)
+                stream = self._codec.stream_name(text)
                 self.data_frames += bool(stream)
                 self._listener.malformed(stream, f"malformed frame: {error}")
                 continue
@@ -135,45 +157,90 @@ class VenueConnection:
                     await crowded.room(READER_TIMEOUT_S)
 
     def _answered(self, frame: DecodedFrame) -> None:
+        asked = self._asked.pop(frame.answered, None) if frame.answered is not None else None
+        streams = (asked or frozenset[str]()) & self._wanted
         if frame.refused:
-            raise CommandRefused(f"subscription refused: {frame.refused}")
-        streams = self._asked.pop(frame.answered, frozenset[str]()) if frame.answered is not None else frozenset[str]()
-        streams &= self._wanted
+            reason = f"subscription refused: {frame.refused}"
+            if asked is None:
+                raise CommandRefused(reason)
+            self._refuse(streams, reason)
+            return
+        self._alone -= streams
         self.acknowledged |= streams
         self._listener.subscribed(self, streams)
 
+    def _refuse(self, streams: frozenset[str], reason: str) -> None:
+        self._changed.set()
+        if len(streams) > 1:
+            self._alone |= streams
+            self._sent -= streams
+            return
+        self._refused |= streams
+        for stream in streams:
+            self._listener.refused(stream, reason)
+
     async def _send_changes(self, socket: Socket) -> None:
         while True:
-            await self._changed.wait()
+            if self._refused:
+                await sleep_unless(self._changed, REFUSED_PAUSE_S, clock=self._clock)
+                if not self._changed.is_set():
+                    self._sent -= self._refused
+                    self._refused.clear()
+            else:
+                await self._changed.wait()
             self._changed.clear()
             removed = (self._sent - self._wanted) | self._renewed
             if removed:
                 self._renewed.clear()
                 self._sent -= removed
-                await self._command(socket, "unsubscribe", removed)
+                for streams in self._parts(removed - self._refused):
+                    await self._command(socket, "unsubscribe", streams)
+                self._refused -= removed
             added = self._wanted - self._sent
             if added:
+                await self._load(added)
                 self._sent |= added
-                self._asked[self._last_command + 1] = frozenset(added)
-                await self._command(socket, "subscribe", added)
+                for streams in self._parts(added):
+                    self._asked[self._last_command + 1] = frozenset(streams)
+                    await self._command(socket, "subscribe", streams)
+
+    async def _load(self, streams: Collection[str]) -> None:
+        if self._prepare is None:
+            return
+        try:
+            await self._prepare(streams)
+        except OrderFoxError as error:
+            raise ConnectionLost(str(error)) from error
+
+    def _parts(self, streams: Collection[str]) -> list[list[str]]:
+        """Return the streams of each command."""
+        together = sorted(set(streams) - self._alone)
+        size = self._limits.command_streams
+        parts = [together[first : first + size] for first in range(0, len(together), size)]
+        return parts + [[stream] for stream in sorted(set(streams) & self._alone)]
 
     async def _probe(self, socket: Socket) -> None:
-        """Send a probe whenever nothing has arrived for a while.
+        """Send a probe whenever nothing has arrived for a while, or the venue expects one.
 
         Raises:
             ConnectionError: The probe was not answered: the socket is dead, although neither side has closed it.
         """
+        ping_us = (self._limits.ping_s or float("inf")) * 1e6
+        pinged_us = self.opened_us
         while True:
             await self._clock.sleep(max(0.0, (self._heard_us - self._clock.now_us()) / 1e6 + SILENT_S))
-            if self._clock.now_us() - self._heard_us < SILENT_S * 1e6:
+            silent = self._clock.now_us() - self._heard_us >= SILENT_S * 1e6
+            if not silent and self._clock.now_us() - pinged_us < ping_us:
                 continue
-            frames = self.frames
+            frames, pinged_us = self.frames, self._clock.now_us()
             await self._command(socket, "probe", ())
-            await self._clock.sleep(ANSWER_S - self._dialect.limits.command_pause_s)
+            if not silent:
+                continue
+            await self._clock.sleep(ANSWER_S - self._limits.command_pause_s)
             if self.frames == frames:
                 raise ConnectionLost(f"no frame for {SILENT_S:g} s, and no answer within {ANSWER_S:g} s")
 
     async def _command(self, socket: Socket, method: Method, streams: Collection[str]) -> None:
         self._last_command += 1
-        await socket.send(self._dialect.command(method, self._last_command, streams))
-        await self._clock.sleep(self._dialect.limits.command_pause_s)
+        await socket.send(self._codec.command(method, self._last_command, streams))
+        await self._clock.sleep(self._limits.command_pause_s)

@@ -16,6 +16,7 @@ from orderfox_nb.core.channels import CHANNELS
 from orderfox_nb.core.events import (
     BookSnapshot,
     Channel,
+    Coverage,
     Event,
     MarkPrice,
     OpenInterest,
@@ -56,6 +57,42 @@ class SocketLimits(Struct, frozen=True, kw_only=True):
     """Between two commands."""
     frame_bytes: int
     """Of the largest frame that is read."""
+    command_streams: int = 1_000
+    """In one command."""
+    ping_s: float | None = None
+    """How often the venue expects a ping, also while data flows; None: never. A ping is the command ``probe``."""
+
+
+class Quiet(Struct, frozen=True, kw_only=True):
+    """How long a stream may be silent at a venue."""
+
+    stale_s: float
+    """After which its data is called stale."""
+    renew_s: float
+    """After which it is subscribed to again."""
+
+
+class Codec(Protocol):
+    """Reads and writes the messages of one socket. No I/O; its state ends with the socket."""
+
+    def command(self, method: Method, number: int, streams: Collection[str]) -> str:
+        """Write a command; ``probe`` asks for any answer at all."""
+        ...
+
+    def decode(self, text: str | bytes, received_us: int) -> DecodedFrame:
+        """Read one frame.
+
+        A delta's ``previous_id`` is the last id of the delta before, also where the venue does not send it.
+
+        Raises:
+            msgspec.MsgspecError: Not of the protocol, or nested too deep.
+            ValueError: A price or size that is no finite number, or no text.
+        """
+        ...
+
+    def stream_name(self, text: str | bytes) -> str:
+        """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
+        ...
 
 
 class Dialect(Protocol):
@@ -80,8 +117,31 @@ class Dialect(Protocol):
         ...
 
     @property
+    def ordered_trades(self) -> bool:
+        """Whether trades have a sequence; if not, an id only shows whether a trade was delivered."""
+        ...
+
+    @property
     def neighbour_checks(self) -> Mapping[Channel, int]:
         """Where a channel's ``neighbour_checks`` are not as in ``core/channels.py``."""
+        ...
+
+    @property
+    def coverage(self) -> Mapping[Channel, Coverage]:
+        """Where a channel's ``coverage`` is not as in ``core/channels.py``."""
+        ...
+
+    @property
+    def quiet(self) -> Mapping[Channel, Quiet]:
+        """Where a channel's ``silence_s`` and ``renew_s`` are not as in ``core/channels.py``."""
+        ...
+
+    @property
+    def streams_snapshots(self) -> bool:
+        """Whether a book's stream opens with a snapshot, so that a lost book is subscribed to again.
+
+        If not, snapshots are asked for over REST.
+        """
         ...
 
     def socket_url(self, base: str, root: str) -> str:
@@ -104,23 +164,12 @@ class Dialect(Protocol):
         """Return whether a stream sends an event each second, regardless of trading."""
         ...
 
-    def command(self, method: Method, number: int, streams: Collection[str]) -> str:
-        """Write a command; ``probe`` asks for any answer at all."""
+    def is_shared(self, stream: str) -> bool:
+        """Return whether a stream carries several topics, each of whose readers gets its own events."""
         ...
 
-    def decode(self, text: str | bytes, received_us: int) -> DecodedFrame:
-        """Read one frame.
-
-        A delta's ``previous_id`` is the last id of the delta before, also where the venue does not send it.
-
-        Raises:
-            msgspec.MsgspecError: Not of the protocol, or nested too deep.
-            ValueError: A price or size that is no finite number, or no text.
-        """
-        ...
-
-    def stream_name(self, text: str | bytes) -> str:
-        """Return the stream that a malformed frame belongs to, empty where even that cannot be read."""
+    def codec(self) -> Codec:
+        """Return what reads and writes the messages of a new socket."""
         ...
 
 
@@ -175,6 +224,10 @@ class VenueRest(Protocol):
 
     async def listings(self) -> Sequence[Listing]:
         """Return every instrument in trading, with its figures where those are known."""
+        ...
+
+    async def prepare(self, streams: Collection[str]) -> None:
+        """Load what the frames of these streams cannot be read without, before they are subscribed to."""
         ...
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:

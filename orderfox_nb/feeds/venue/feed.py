@@ -24,7 +24,7 @@ from orderfox_nb.feeds.past import Past, PastPage, Span, check_past
 from orderfox_nb.feeds.venue.dialect import Dialect, RestFactory, absent_channels
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import StatusReporter
-from orderfox_nb.feeds.venue.followers import follower_of
+from orderfox_nb.feeds.venue.followers import events_of, follower_of
 from orderfox_nb.feeds.venue.items import Inconsistent, Item
 from orderfox_nb.feeds.venue.markets import Markets
 from orderfox_nb.feeds.venue.open_streams import OpenStreams
@@ -100,6 +100,7 @@ class VenueFeed:
                 dialect.socket_url(ws_url.rstrip("/"), root),
                 dialect,
                 clock=self._clock,
+                prepare=self._rest.prepare,
                 report=partial(self._problems.report, root),
                 rotate_after_s=rotate_after_s,
                 per_socket=per_socket,
@@ -187,7 +188,11 @@ class VenueFeed:
             raise BadValue("venue", topic.venue, self.venue)
         name = self._dialect.stream_of(topic)
         sockets = self._sockets[self._dialect.root_of(name)]
-        reporter = StatusReporter(topic, self.now_us, coverage=channel_spec(topic.channel).coverage)
+        spec, quiet = channel_spec(topic.channel), self._dialect.quiet.get(topic.channel)
+        coverage = self._dialect.coverage.get(topic.channel, spec.coverage)
+        reporter = StatusReporter(
+            topic, self.now_us, coverage=coverage, silence_s=None if quiet is None else quiet.stale_s
+        )
         async with AsyncExitStack() as stack:
             inbox = stack.enter_context(self._open_streams.read(reporter))
             await stack.enter_async_context(self._markets.over(topic.symbol))
@@ -197,11 +202,13 @@ class VenueFeed:
             follower = follower_of(
                 reporter,
                 fetches,
+                dialect=self._dialect,
                 rest=self._rest,
-                unbroken_trades=self._dialect.unbroken_trades,
                 history=self._history,
                 pace=partial(ResyncPace, self._resyncs, self._clock, random=self._random),
                 renew=partial(sockets.renew, name),
+                streamed=bool(name),
+                sampled=coverage == "sampled",
             )
             reading = Reading(
                 reporter,
@@ -212,16 +219,19 @@ class VenueFeed:
                 watched=watched,
                 markets=self._markets,
                 open_streams=self._open_streams,
+                renew_s=spec.renew_s if quiet is None else quiet.renew_s,
                 recorded=self._origin.recorded,
             )
             if name:
-                await stack.enter_async_context(sockets.read(name, inbox))
+                takes = events_of(topic) if self._dialect.is_shared(name) else None
+                await stack.enter_async_context(sockets.read(name, inbox, takes=takes))
             yield inbox, reading
 
     async def book(self, symbol: str) -> BookSnapshot | None:
-        """Return a fresh snapshot for an audit, None while the request budget is short."""
+        """Return a fresh snapshot for an audit; None while the request budget is short, and where REST counts its
+        updates otherwise than the stream."""
         budget = self._rest.budget
-        if budget.waiting or budget.paused_s or budget.used * 2 > budget.limit:
+        if self._dialect.streams_snapshots or budget.waiting or budget.paused_s or budget.used * 2 > budget.limit:
             return None
         (snapshot,) = await self._rest.book(symbol)
         return snapshot

@@ -43,6 +43,8 @@ class StatusReporter:
     Args:
         topic: What it is about.
         now_us: The venue's clock.
+        coverage: Whether the stream shows everything that happens.
+        silence_s: How long its silence is normal; None: as for its channel.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class StatusReporter:
         now_us: Callable[[], int],
         *,
         coverage: Literal["complete", "sampled"] = "complete",
+        silence_s: float | None = None,
     ) -> None:
         self.topic = topic
         self._now_us = now_us
         self._coverage: Literal["complete", "sampled"] = coverage
+        self._silence_s = silence_s
         self.history: Literal["none", "complete", "missing"] = "none"
         self.market = MarketChange()
         self.prelude_over = False
@@ -83,6 +87,7 @@ class StatusReporter:
             market=self.market.state,
             coverage=self._coverage,
             history=self.history,
+            silence_s=self._silence_s,
             lost=lost,
         )
 

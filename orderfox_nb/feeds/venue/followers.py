@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
-from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Topic, Trade
+from orderfox_nb.core.events import (
+    WHOLE_MARKET,
+    BookDelta,
+    BookSnapshot,
+    Candle,
+    Channel,
+    Event,
+    Liquidation,
+    MarkPrice,
+    OpenInterest,
+    Ticker,
+    Topic,
+    Trade,
+)
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 from orderfox_nb.feeds.past import Past, Span, read_past
 from orderfox_nb.feeds.venue.book import BookFollower
 from orderfox_nb.feeds.venue.candles import CandlesFollower
-from orderfox_nb.feeds.venue.dialect import MAX_CANDLES, VenueRest
+from orderfox_nb.feeds.venue.dialect import MAX_CANDLES, Dialect, VenueRest
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import Follower, StatusReporter
 from orderfox_nb.feeds.venue.latest import POLL_S, LatestFollower
 from orderfox_nb.feeds.venue.liquidations import LiquidationsFollower
 from orderfox_nb.feeds.venue.pace import ResyncPace
 from orderfox_nb.feeds.venue.past_liquidations import liquidations_since, past_liquidations
+from orderfox_nb.feeds.venue.streamed_book import StreamedBookFollower
 from orderfox_nb.feeds.venue.trades import TradesFollower
+from orderfox_nb.feeds.venue.unordered_trades import UnorderedTradesFollower
+
+_KINDS: Final[Mapping[Channel, tuple[type[Event], ...]]] = {
+    "book": (BookSnapshot, BookDelta),
+    "trades": (Trade,),
+    "candles": (Candle,),
+    "liquidations": (Liquidation,),
+    "mark": (MarkPrice,),
+    "ticker": (Ticker,),
+    "open_interest": (OpenInterest,),
+}
 
 
 def follower_of(  # noqa: PLR0911  (one a channel)
     reporter: StatusReporter,
     fetches: Fetches,
     *,
+    dialect: Dialect,
     rest: VenueRest,
-    unbroken_trades: bool,
     history: LiquidationHistory | None,
     pace: Callable[[], ResyncPace],
     renew: Callable[[], None],
+    streamed: bool,
+    sampled: bool,
 ) -> Follower:
     """Make the follower of the reporter's topic.
 
     Args:
+        dialect: What the venue's streams promise.
         rest: Asked for what was before.
-        unbroken_trades: As the dialect promises.
         history: Asked for past liquidations, if there is one.
         pace: Makes the pace of a book's snapshots.
+        streamed: A stream carries the topic; if not, it is asked for over REST.
+        sampled: The stream leaves events out.
         renew: Subscribes to the topic's stream once more.
 
     Raises:
@@ -47,15 +77,19 @@ def follower_of(  # noqa: PLR0911  (one a channel)
     topic = reporter.topic
     symbol = topic.symbol
     match topic.channel:
+        case "book" if dialect.streams_snapshots:
+            return StreamedBookFollower(reporter, fetches, renew=renew, pace=pace(), check=partial(rest.ticker, symbol))
         case "book":
             return BookFollower(reporter, fetches, partial(rest.book, symbol), pace())
+        case "trades" if not dialect.ordered_trades:
+            return UnorderedTradesFollower(reporter, fetches, partial(newest_trades, rest, topic))
         case "trades":
             return TradesFollower(
                 reporter,
                 fetches,
                 newest=partial(newest_trades, rest, topic),
                 between=partial(trades_between, rest, topic),
-                unbroken=unbroken_trades,
+                unbroken=dialect.unbroken_trades,
             )
         case "candles":
             return CandlesFollower(reporter, fetches, partial(candles_since, rest, topic, reporter.now_us))
@@ -68,15 +102,26 @@ def follower_of(  # noqa: PLR0911  (one a channel)
                 since=partial(liquidations_since, asked, symbol, reporter.now_us) if asked is not None else None,
                 check=partial(rest.mark, symbol),
                 renew=renew,
+                sampled=sampled,
             )
         case "mark":
             return LatestFollower(reporter, fetches, partial(rest.mark, symbol))
         case "ticker":
             return LatestFollower(reporter, fetches, partial(rest.ticker, symbol))
         case "open_interest":
-            return LatestFollower(reporter, fetches, partial(rest.open_interest, symbol), poll_s=POLL_S)
+            return LatestFollower(
+                reporter, fetches, partial(rest.open_interest, symbol), poll_s=0 if streamed else POLL_S
+            )
         case _:
             raise BadValue("channel", topic.channel, "one that this venue has")
+
+
+def events_of(topic: Topic) -> Callable[[Event], bool]:
+    """Return what says whether an event of a shared stream is one of a topic."""
+    kinds, symbol = _KINDS[topic.channel], topic.symbol
+    if symbol == WHOLE_MARKET:
+        return lambda event: type(event) in kinds
+    return lambda event: type(event) in kinds and event.symbol == symbol
 
 
 async def newest_trades(past: Past, topic: Topic) -> Sequence[Event]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Final
 
-from orderfox_nb.core.events import BookDelta, Event, Liquidation, Trade
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Liquidation, Trade
 from orderfox_nb.core.liquidations import OrderKey, order_key
 from orderfox_nb.core.restart import proves_restart
 from orderfox_nb.feeds.inbox import Inbox
@@ -58,6 +59,8 @@ class Route:
     def __init__(self, *, unbroken: bool = True) -> None:
         self._unbroken = unbroken
         self.readers: list[Inbox[Item]] = []
+        self.takes: dict[Inbox[Item], Callable[[Event], bool]] = {}
+        """Which events a reader of a shared stream gets; the others get all."""
         self.live = False
         self.renewals = 0
         """How often the stream was resubscribed since its last event."""
@@ -116,6 +119,11 @@ class Route:
             self._floor_id = -1
             self.live = False
             self.notify(Lost(reason))
+
+    def refuse(self, reason: str) -> None:
+        """The venue has refused the stream: it is tried again later."""
+        self.live = False
+        self.notify(Lost(reason, refused=True))
 
     def malformed(self, reason: str) -> None:
         """A frame could not be read."""
@@ -185,7 +193,10 @@ class Route:
         self._last_id = event.last_id if type(event) is BookDelta else _ids(event)[1]
         self._last_us = max(self._last_us, event.time_us)
         crowded: Inbox[Item] | None = None
+        takes = self.takes
         for inbox in self.readers:
+            if takes and inbox in takes and not takes[inbox](event):
+                continue
             if inbox.put(event) and inbox.crowded:
                 crowded = inbox
         return crowded
@@ -199,6 +210,8 @@ def _ids(event: Event, *, unbroken: bool = True) -> tuple[int, int]:
     """
     if isinstance(event, BookDelta):
         return event.previous_id, event.last_id
+    if isinstance(event, BookSnapshot):
+        return -1, event.update_id
     if isinstance(event, Trade) and event.sequence is not None:
         return event.sequence - unbroken, event.sequence
     return -1, -1

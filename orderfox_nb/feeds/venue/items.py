@@ -14,11 +14,15 @@ from orderfox_nb.errors import OrderFoxError
 class Live(Struct, frozen=True):
     """The venue has acknowledged the subscription: from here on no event is missed."""
 
+    fresh: bool = True
+    """Whether that was just now: what a stream opens with is still to come."""
+
 
 class Lost(Struct, frozen=True):
-    """The socket is gone; another one is being tried."""
+    """The socket is gone, and another one is being tried; or the venue has refused the subscription."""
 
     reason: str
+    refused: bool = False
 
 
 class Malformed(Struct, frozen=True):

@@ -53,6 +53,7 @@ class LiquidationsFollower:
         since: Asks for the orders from a time on.
         check: Asks the venue for anything about the symbol: its stream would be silent for an unknown one.
         renew: Subscribes once more.
+        sampled: The stream shows one order of a symbol a second at most, so that an equal one is a repeat.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class LiquidationsFollower:
         since: Callable[[int], Awaitable[Sequence[Event]]] | None,
         check: Callable[[], Awaitable[Sequence[Event]]],
         renew: Callable[[], None],
+        sampled: bool = True,
     ) -> None:
         self._reporter = reporter
         self._fetches = fetches
@@ -71,6 +73,7 @@ class LiquidationsFollower:
         self._since = since
         self._check = check
         self._renew = renew
+        self._sampled = sampled
         self._opened = False
         self._compare_us = 0
         """Start of the history that has yet to be compared with the delivered orders."""
@@ -80,7 +83,7 @@ class LiquidationsFollower:
         self._gapped = False
         self._live = False
         self._waiting: deque[Liquidation] = deque(maxlen=_MAX_WAITING)
-        self._seen = SeenOrders()
+        self._seen = SeenOrders(sampled=sampled)
 
     @property
     def holding(self) -> bool:
@@ -224,7 +227,7 @@ class LiquidationsFollower:
             self._fetches.cancel(request)
         known, self._opened, self._gapped = self._opened, False, False
         self._waiting.clear()
-        self._seen, self._suspects = SeenOrders(), frozenset()
+        self._seen, self._suspects = SeenOrders(sampled=self._sampled), frozenset()
         self._arrived = self._compare_us = 0
         if known:
             yield self._reporter.restart(reason)

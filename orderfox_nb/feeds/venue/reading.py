@@ -38,6 +38,7 @@ class Reading:
     Args:
         stream: Its name at the venue, empty where it is asked for over REST.
         sockets: Those that carry it.
+        renew_s: After how long a silence it is subscribed to again; None: never.
         recorded: The venue is a recording, which has its pauses, and not every stream.
     """
 
@@ -52,6 +53,7 @@ class Reading:
         watched: WatchedStream,
         markets: Markets,
         open_streams: OpenStreams,
+        renew_s: float | None,
         recorded: bool,
     ) -> None:
         self._reporter = reporter
@@ -62,7 +64,7 @@ class Reading:
         self._watched = watched
         self._markets = markets
         self._open_streams = open_streams
-        self._quiet_s = None if recorded else channel_spec(reporter.topic.channel).renew_s
+        self._quiet_s = None if recorded else renew_s
         self._heard = False
         self._silent = ""
         """Why the stream's data may be outdated, while nothing arrives on its whole socket."""
@@ -114,7 +116,7 @@ class Reading:
             return (item,)
         return self._followed(item)
 
-    def _noticed(self, item: Item) -> Iterator[Event]:
+    def _noticed(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
         match item:
             case Fetched(request=request) if request == _SILENCE:
                 yield from self._silence()
@@ -139,6 +141,8 @@ class Reading:
             case _:
                 if isinstance(item, Lost):
                     self._silent, self._live_pending = "", False
+                    if item.refused:
+                        self._markets.check_soon()
                 if isinstance(item, Failed) and isinstance(item.error, SymbolRefused):
                     self._markets.check_soon()
                 self._heard = self._heard or not isinstance(item, Fetched | Failed)

@@ -28,12 +28,13 @@ class _Seen:
 class SeenOrders:
     """Lets each order through once. Orders have no id: equal ones of the two sources are the same one.
 
-    The stream shows at most one order of a symbol a second: an equal one is the same frame once more. An answer of the
-    history shows each order once: equal ones in it are several.
+    A sampled stream shows at most one order of a symbol a second: an equal one is the same frame once more. In a
+    complete one equal orders are several. An answer of the history shows each order once: equal ones in it are several.
     """
 
-    def __init__(self, *, keep: int = _KEPT) -> None:
+    def __init__(self, *, keep: int = _KEPT, sampled: bool = True) -> None:
         self._keep = keep
+        self._sampled = sampled
         self._seen: dict[OrderKey, _Seen] = {}
         self._forgotten_us = -1
         """Time of the newest order that was dropped: for older orders no comparison is possible."""
@@ -41,7 +42,7 @@ class SeenOrders:
     def streamed(self, order: Liquidation) -> bool:
         """Record an order of the stream; returns whether it is new."""
         seen = self._of(order)
-        if seen.streamed:
+        if seen.streamed and self._sampled:
             return False
         seen.streamed = True
         if seen.ahead:

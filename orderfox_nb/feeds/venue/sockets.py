@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, Final
@@ -42,6 +42,7 @@ class StreamSockets:
         url: Address of the sockets.
         dialect: The venue's protocol on these sockets.
         clock: Measures delays, pacing and rotation.
+        prepare: Called with streams before they are subscribed to: what their frames are read by is loaded.
         report: Called with the error when the root cannot be reached, and with ``None`` when it can.
     """
 
@@ -51,6 +52,7 @@ class StreamSockets:
         dialect: Dialect,
         *,
         clock: Clock,
+        prepare: Callable[[Collection[str]], Awaitable[None]] | None = None,
         report: Callable[[BaseException | None], None] = lambda _: None,
         rotate_after_s: float | None = None,
         per_socket: int | None = None,
@@ -59,6 +61,7 @@ class StreamSockets:
         self._url = url
         self.dialect = dialect
         self._clock = clock
+        self.prepare = prepare
         self._report = report
         self._rotate_after_s = rotate_after_s or dialect.limits.age_s
         self._per_socket = per_socket or dialect.limits.streams
@@ -70,17 +73,26 @@ class StreamSockets:
         self.malformed = 0
 
     @asynccontextmanager
-    async def read(self, stream: str, inbox: Inbox[Item]) -> AsyncGenerator[None]:
-        """Deliver a stream into an inbox for as long as this is open; the last reader's leaving unsubscribes."""
+    async def read(
+        self, stream: str, inbox: Inbox[Item], *, takes: Callable[[Event], bool] | None = None
+    ) -> AsyncGenerator[None]:
+        """Deliver a stream into an inbox for as long as this is open; the last reader's leaving unsubscribes.
+
+        Args:
+            takes: Returns whether an event is the reader's, of a stream that is shared.
+        """
         line = next((line for line in self._lines if stream in line.routes), None) or self._line_with_room()
         route = line.add(stream)
         route.readers.append(inbox)
+        if takes is not None:
+            route.takes[inbox] = takes
         if route.live:
-            inbox.put_notice(Live())
+            inbox.put_notice(Live(fresh=False))
         try:
             yield
         finally:
             route.readers.remove(inbox)
+            route.takes.pop(inbox, None)
             if not route.readers:
                 line.remove(stream)
                 if not line.routes:
@@ -250,6 +262,11 @@ class _Line:
         route = self.routes.get(stream)
         return route.handle(connection, event) if route is not None else None
 
+    def refused(self, stream: str, reason: str) -> None:
+        self._problem_log.report(stream, f"{stream}: {reason}")
+        if (route := self.routes.get(stream)) is not None:
+            route.refuse(reason)
+
     def malformed(self, stream: str, reason: str) -> None:
         self._owner.malformed += 1
         # A stream with an unknown name was not requested; its name may be anything.
@@ -263,7 +280,12 @@ class _Line:
 
     def _open(self) -> VenueConnection:
         connection = VenueConnection(
-            self.url, self._owner.dialect, clock=self._clock, listener=self, streams=set(self.routes)
+            self.url,
+            self._owner.dialect,
+            clock=self._clock,
+            listener=self,
+            streams=set(self.routes),
+            prepare=self._owner.prepare,
         )
         self._tasks[connection] = asyncio.create_task(connection.run(), name=f"venue socket {self.url}")
         return connection

@@ -47,7 +47,8 @@ class WatchedStream:
             return
         self._neighbour.handle(event)
         clock = self._clock
-        if clock is None:
+        # Where a venue sends no time with an event, it has that of its receipt.
+        if clock is None or event.time_us == event.received_us:
             return
         if not clock.known:
             # Better than our own time until the venue has answered.
