@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     """WebSockets of Binance's spot market."""
     binance_spot_api_base_url: str = Field("https://api.binance.com", alias="BINANCE_SPOT_API_BASE_URL")
     """REST of Binance's spot market."""
+    bybit_ws_base_url: str = Field("wss://stream.bybit.com", alias="BYBIT_WS_BASE_URL")
+    """WebSockets of Bybit."""
+    bybit_api_base_url: str = Field("https://api.bybit.com", alias="BYBIT_API_BASE_URL")
+    """REST of Bybit."""
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
     """Key of the account for real orders of bots; market data needs none."""
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
@@ -117,6 +121,8 @@ class Settings(BaseSettings):
         "binance_api_base_url",
         "binance_spot_ws_base_url",
         "binance_spot_api_base_url",
+        "bybit_ws_base_url",
+        "bybit_api_base_url",
         "liquidation_api_base_url",
         "backend_url",
         "server_url",

@@ -18,6 +18,7 @@ from orderfox_nb.feeds.binance.dialect import BinanceDialect
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
+from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
@@ -217,6 +218,15 @@ def _open_spot(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     )
 
 
+def _open_bybit(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    return BybitFeed(
+        http_url=settings.bybit_api_base_url,
+        ws_url=settings.bybit_ws_base_url,
+        origin=Origin(source=source.text, venue="bybit"),
+        clock=clock,
+    )
+
+
 def _open_ccxt(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     # Nobody else pays for it.
     from orderfox_nb.feeds.ccxt.feed import CcxtFeed  # noqa: PLC0415
@@ -305,6 +315,7 @@ SOURCES: Final = (
     ),
     SourceKind("binance", "Binance's USD-M perpetuals", _open_binance),
     SourceKind("binance-spot", "Binance's spot market", _open_spot),
+    SourceKind("bybit", "Bybit's linear perpetuals", _open_bybit),
     SourceKind(
         "ccxt",
         "any exchange of ccxt, by its id there: okx, kraken, hyperliquid",

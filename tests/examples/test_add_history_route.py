@@ -13,9 +13,10 @@ from msgspec import Struct
 from orderfox_nb.core.channels import CHANNELS
 from orderfox_nb.core.events import MarkPrice, Topic
 from orderfox_nb.desk.parameters import SYMBOL, limit, time_ms
-from orderfox_nb.feeds.binance.past import PAGERS, BinanceVenueRest, end_ms, start_ms
+from orderfox_nb.feeds.binance.past import PAGERS, BinanceVenueRest
 from orderfox_nb.feeds.binance.protocol import FUTURES
 from orderfox_nb.feeds.past import PastPage, Span, read_past
+from orderfox_nb.feeds.venue.paging import end_ms, start_ms
 from orderfox_nb.server import routes
 from orderfox_nb.server.handlers.market import MarketRoute
 from tests.examples.test_add_a_channel import FUNDING

@@ -12,7 +12,6 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import (
     BookSnapshot,
     Channel,
-    Event,
     MarkPrice,
     OpenInterest,
     Ticker,
@@ -34,6 +33,7 @@ from orderfox_nb.feeds.binance.protocol import (
 from orderfox_nb.feeds.binance.rest import MAX_TRADES, OPEN_INTEREST, BinanceRest
 from orderfox_nb.feeds.binance.symbol_list import instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, id_number
+from orderfox_nb.feeds.venue.paging import bar_page, end_ms, start_ms, value_page
 from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
 
 _log = logging.getLogger(__name__)
@@ -203,12 +203,7 @@ async def trades_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority
 
 
 async def candles_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
-    """Return a page of bars.
-
-    A bar is closed where a later one follows. The last one of an answer is taken for closed only where more may
-    follow it: what time it is at the venue may be known wrong for a while, and a bar that is taken for closed too
-    early is never looked at again.
-    """
+    """Return a page of bars."""
     limit = min(span.limit or rest.requests.api.max_candles, rest.requests.api.max_candles)
     rows = await rest.requests.klines(
         topic.symbol,
@@ -224,18 +219,8 @@ async def candles_page(rest: BinanceVenueRest, topic: Topic, span: Span, priorit
             following = msgspec.structs.replace(span, end_us=rows[0].open_time * 1_000)
         else:
             following = msgspec.structs.replace(span, start_us=rows[-1].close_time * 1_000 + 1_000)
-    now_us, followed = rest.now_us(), span.end_us is not None or (span.forward and following is not None)
-    bars = [
-        candle_from(
-            topic.symbol,
-            topic.interval,
-            row,
-            now_us=now_us,
-            closed=number < len(rows) or (followed and row.close_time * 1_000 < now_us),
-        )
-        for number, row in enumerate(rows, start=1)
-    ]
-    return PastPage(bars, None if following is None or following.empty else following)
+    bars = [candle_from(topic.symbol, topic.interval, row) for row in rows]
+    return bar_page(bars, span, following, now_us=rest.now_us())
 
 
 async def mark_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
@@ -247,7 +232,7 @@ async def mark_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: 
     if not topic.interval:
         limit = min(span.limit or MAX_RATES, MAX_RATES)
         rates = await rest.requests.funding(topic.symbol, limit=limit, **bounds, priority=priority)
-        return _value_page([paid_from(topic.symbol, row) for row in rates], span, full=len(rates) == limit)
+        return value_page([paid_from(topic.symbol, row) for row in rates], span, full=len(rates) == limit)
     limit = min(span.limit or api.max_candles, api.max_candles)
     marks, indexes = [
         await rest.requests.klines(topic.symbol, topic.interval, limit=limit, **bounds, priority=priority, path=path)
@@ -266,7 +251,7 @@ async def mark_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: 
         for row in marks
         if row.open_time in index_of
     ]
-    return _value_page(values, span, full=len(marks) == limit)
+    return value_page(values, span, full=len(marks) == limit)
 
 
 async def open_interest_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
@@ -301,28 +286,7 @@ async def open_interest_page(rest: BinanceVenueRest, topic: Topic, span: Span, p
     ]
     if span.forward:
         return PastPage([value for value in values if span.holds(value)], following)
-    return _value_page(values, span, full=len(rows) == limit)
-
-
-def _value_page(values: Sequence[Event], span: Span, *, full: bool) -> PastPage:
-    """Return a page of values whose times are all different."""
-    if not values or not full:
-        return PastPage(values)
-    if span.forward:
-        following = msgspec.structs.replace(span, start_us=values[-1].time_us + 1)
-    else:
-        following = msgspec.structs.replace(span, end_us=values[0].time_us)
-    return PastPage(values, None if following.empty else following)
-
-
-def start_ms(span: Span) -> int | None:
-    """Return the first millisecond of a span."""
-    return None if span.start_us is None else -(-span.start_us // 1_000)
-
-
-def end_ms(span: Span) -> int | None:
-    """Return the last millisecond before the end, as the venue's ends are inside."""
-    return None if span.end_us is None else (span.end_us - 1) // 1_000
+    return value_page(values, span, full=len(rows) == limit)
 
 
 Pager: TypeAlias = Callable[[BinanceVenueRest, Topic, Span, int], Awaitable[PastPage]]

@@ -270,12 +270,11 @@ def trade_from(symbol: str, row: AggTradeRow) -> Trade:
     return _trade(symbol, row, 0)
 
 
-def candle_from(symbol: str, interval: str, row: KlineRow, *, now_us: int, closed: bool) -> Candle:
-    """Convert a row of bars, as the venue knew it at a time."""
-    close_us = (row.close_time + 1) * 1_000
+def candle_from(symbol: str, interval: str, row: KlineRow) -> Candle:
+    """Convert a row of bars; whether it is closed, and since when it is known, follows from its page."""
     return Candle(
         symbol=symbol,
-        time_us=min(close_us, max(now_us, row.open_time * 1_000)),
+        time_us=row.open_time * 1_000,
         interval=interval,
         open_us=row.open_time * 1_000,
         open=row.open,
@@ -286,7 +285,6 @@ def candle_from(symbol: str, interval: str, row: KlineRow, *, now_us: int, close
         quote_volume=row.quote_volume,
         trades=row.trades,
         taker_buy_volume=row.taker_buy_volume,
-        closed=closed,
     )
 
 

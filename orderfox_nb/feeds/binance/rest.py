@@ -28,7 +28,6 @@ from orderfox_nb.feeds.binance.symbol_list import (
     ExchangeInfo,
     ExchangeInfoRow,
     MarketSchedule,
-    Rows,
     TradingSchedule,
     TradingSessionRow,
     odd_names,
@@ -36,6 +35,7 @@ from orderfox_nb.feeds.binance.symbol_list import (
 )
 from orderfox_nb.feeds.http import HttpAnswer, decode_json, short
 from orderfox_nb.feeds.venue.requests import MAX_SMALL_BYTES, Limits, Requests, refused_by_status
+from orderfox_nb.feeds.venue.rows import Rows
 from orderfox_nb.feeds.venue.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
 
 Answer = TypeVar("Answer")

@@ -6,10 +6,9 @@ kind. An odd row is left out, counted and logged once; what only decorates a row
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -17,11 +16,8 @@ from msgspec import Meta, Raw, Struct
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.numerals import MAX_TIME_MS, TimeMs
 from orderfox_nb.core.symbols import is_symbol_name, unified_name
-from orderfox_nb.feeds.http import checked, decode_json
-
-_log = logging.getLogger(__name__)
-
-Row = TypeVar("Row")
+from orderfox_nb.feeds.http import decode_json
+from orderfox_nb.feeds.venue.rows import Rows
 
 SPOT: Final = "SPOT"
 SHOWN: Final = ("PERPETUAL", "TRADIFI_PERPETUAL", SPOT)
@@ -88,36 +84,6 @@ class _Filter(Struct, frozen=True, rename="camel"):
     filter_type: str
     tick_size: Any = None
     step_size: Any = None
-
-
-class Rows:
-    """Reads lists row by row: one malformed row does not affect the others."""
-
-    def __init__(self) -> None:
-        self._reported: dict[str, int] = {}
-        self.left_out = 0
-        """Rows that could not be read, of the last answer of each path."""
-
-    def read(self, path: str, raw: Sequence[Raw], kind: type[Row]) -> list[Row]:
-        """Return the rows that can be read, in their order."""
-        rows: list[Row] = []
-        decoder = msgspec.json.Decoder(kind, strict=False)
-        problem = ""
-        for text in raw:
-            try:
-                rows.append(checked(decoder, bytes(text)))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                problem = problem or f"{error} in {bytes(text)[:200]!r}"
-        self.leave_out(path, len(raw) - len(rows), problem)
-        return rows
-
-    def leave_out(self, path: str, count: int, problem: str) -> None:
-        """Count the odd rows of an answer; they are logged when they become more."""
-        before = self._reported.get(path, 0)
-        self._reported[path] = count
-        self.left_out += count - before
-        if count > before:
-            _log.warning("%s: %d rows are left out, the first for: %s", path, count, problem)
 
 
 class _Named(Struct, frozen=True):

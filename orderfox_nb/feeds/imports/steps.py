@@ -15,8 +15,9 @@ from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Event, Liqu
 from orderfox_nb.core.instrument import MAX_DIGITS, Instrument
 from orderfox_nb.core.symbols import unified_name
 from orderfox_nb.errors import RecordingError
-from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, ExchangeInfoRow, Rows, SpotRow, instrument_from
+from orderfox_nb.feeds.binance.symbol_list import ExchangeInfo, ExchangeInfoRow, SpotRow, instrument_from
 from orderfox_nb.feeds.http import decode_json
+from orderfox_nb.feeds.venue.rows import Rows
 
 _QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "TRY", "BTC", "ETH", "BNB")
 _REMEMBERED: Final = 200_000
