@@ -45,6 +45,8 @@ BELOW = {
         "feeds.binance",
         "feeds.binance_spot",
         "feeds.ccxt",
+        "feeds.bybit",
+        "feeds.okx",
         "feeds.embedded",
         "feeds.sources",
         "feeds.remote",

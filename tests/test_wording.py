@@ -35,6 +35,8 @@ CHANNEL_LISTS = {
     "feeds/binance_spot/dialect.py",
     "feeds/ccxt/offer.py",
     "feeds/ccxt/pages.py",
+    "feeds/bybit/dialect.py",
+    "feeds/bybit/past.py",
     "recording/tables/schema.py",
     "recording/tables/views.py",
 }

@@ -11,14 +11,18 @@ from orderfox_nb.core.book import Book
 from orderfox_nb.core.candles import CandleState
 from orderfox_nb.core.events import (
     WHOLE_MARKET,
+    BookDelta,
     BookSnapshot,
+    Candle,
     Channel,
     Coverage,
     Event,
+    Liquidation,
     MarkPrice,
     OpenInterest,
     Ticker,
     Topic,
+    Trade,
 )
 from orderfox_nb.core.fold import Fold
 from orderfox_nb.core.instrument import Instrument
@@ -43,6 +47,8 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Makes the empty fold of an instrument and an interval."""
     market_fold: Callable[[], Fold[Any]] | None = None
     """Makes the fold of the whole market; None where the channel is about one symbol only."""
+    kinds: tuple[type[Event], ...]
+    """Of its live events."""
     needs_interval: bool = False
     summed: bool = False
     """The past is also known as sums by interval, which the fold accepts beside the events."""
@@ -77,6 +83,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="book",
             title="Order book",
             fold=lambda instrument, _: Book(instrument),
+            kinds=(BookSnapshot, BookDelta),
             whole=lambda book: book.synced,
             snapshot=BookSnapshot,
             silence_s=10,  # a diff each 100 ms while anything changes
@@ -87,6 +94,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="trades",
             title="Trades",
             fold=lambda instrument, _: TapeState(instrument),
+            kinds=(Trade,),
             is_past=True,
             joins=True,
             # A small symbol trades less than once a minute at night: its neighbours show silence.
@@ -96,6 +104,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="candles",
             title="Candles",
             fold=CandleState,
+            kinds=(Candle,),
             is_past=True,
             needs_interval=True,
             # Klines are sent when there are trades.
@@ -105,6 +114,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="liquidations",
             title="Liquidations",
             fold=lambda instrument, _: LiquidationState(instrument),
+            kinds=(Liquidation,),
             market_fold=lambda: LiquidationState(None),
             is_past=True,
             coverage="sampled",
@@ -115,6 +125,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="mark",
             title="Mark price",
             fold=lambda instrument, _: Latest(instrument, MarkPrice),
+            kinds=(MarkPrice,),
             by_period=True,
             silence_s=1.75,  # each second; checked four times a second, so noticed within two
             renew_s=3,
@@ -123,6 +134,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="ticker",
             title="Ticker",
             fold=lambda instrument, _: Latest(instrument, Ticker),
+            kinds=(Ticker,),
             silence_s=60,
             renew_s=60,
             neighbour_checks=6,  # each second or two while there are trades
@@ -131,6 +143,7 @@ CHANNELS: Final[dict[Channel, ChannelSpec]] = {
             name="open_interest",
             title="Open interest",
             fold=lambda instrument, _: Latest(instrument, OpenInterest),
+            kinds=(OpenInterest,),
             by_period=True,
             polled=True,
             silence_s=60,

@@ -54,7 +54,11 @@ class FundingRates:
 
 # --8<-- the row, in core/channels.py
 FUNDING: Final = ChannelSpec(
-    name="funding", title="Funding", fold=lambda instrument, _: FundingRates(instrument), silence_s=5
+    name="funding",
+    title="Funding",
+    fold=lambda instrument, _: FundingRates(instrument),
+    kinds=(MarkPrice,),
+    silence_s=5,
 )
 # --8<-- end
 

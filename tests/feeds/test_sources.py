@@ -94,8 +94,8 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     ("text", "expected"),
     [
         (
-            "okx",
-            "spot, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
+            "coinbase",
+            "bybit, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
         ),
         ("Binance", "; did you mean binance?"),
         ("ccxt:krakn", "exchanges; did you mean kraken?"),

@@ -11,7 +11,7 @@ from orderfox_nb.core.events import Channel, Coverage, Topic
 from orderfox_nb.feeds.binance.messages import StreamFrame, decode_frame, stream_name
 from orderfox_nb.feeds.binance.protocol import root_of, stream_of, to_events
 from orderfox_nb.feeds.http import short
-from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, Quiet, SocketLimits
+from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, SilenceLimits, SocketLimits
 
 MAX_FRAME_BYTES: Final = 1_000_000
 """Of a frame: a diff of 1,000 levels has 30 kB."""
@@ -47,7 +47,7 @@ class BinanceDialect:
     ordered_trades: bool = True
     neighbour_checks: Mapping[Channel, int] = {}
     coverage: Mapping[Channel, Coverage] = {}
-    quiet: Mapping[Channel, Quiet] = {}
+    quiet: Mapping[Channel, SilenceLimits] = {}
     streams_snapshots: bool = False
 
     def socket_url(self, base: str, root: str) -> str:

@@ -34,7 +34,7 @@ from orderfox_nb.feeds.binance.symbol_list import (
     rate_limits,
 )
 from orderfox_nb.feeds.http import HttpAnswer, decode_json, short
-from orderfox_nb.feeds.venue.requests import MAX_SMALL_BYTES, Limits, Requests, refused_by_status
+from orderfox_nb.feeds.venue.requests import MAX_SMALL_BYTES, RequestLimits, Requests, refused_by_status
 from orderfox_nb.feeds.venue.rows import Rows
 from orderfox_nb.feeds.venue.weights import BACKGROUND, ROUTINE, URGENT, WeightBudget
 
@@ -265,7 +265,7 @@ class BinanceRest:
             raise VenueRefused(self._venue, f"this market has no {path}")
         max_bytes = MAX_SMALL_BYTES if one_of_all else MAX_BYTES.get(path, MAX_SMALL_BYTES)
         whole = path if path.startswith("/") else f"{self.api.prefix}/{path}"
-        limits = Limits(weight, max_bytes)
+        limits = RequestLimits(weight, max_bytes)
         return await self._requests.get(whole, kind, parameters, limits, priority=priority, patient=patient)
 
     def _refusal(self, answer: HttpAnswer, parameters: Mapping[str, str]) -> FeedError | UnknownSymbol | None:

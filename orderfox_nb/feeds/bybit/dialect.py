@@ -27,16 +27,16 @@ from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.bybit.messages import (
     TICKER_FIELDS,
-    BookBody,
-    Frame,
-    KlineBody,
-    LiquidationBody,
-    TickerBody,
-    TopicName,
-    TradeBody,
+    BybitBook,
+    BybitFrame,
+    BybitKline,
+    BybitLiquidation,
+    BybitTicker,
+    BybitTopic,
+    BybitTrade,
 )
 from orderfox_nb.feeds.http import checked, short
-from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, Quiet, SocketLimits
+from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, SilenceLimits, SocketLimits
 
 _TOPICS: Final[Mapping[Channel, str]] = {
     "book": "orderbook.200",
@@ -69,12 +69,12 @@ _CUT_OFF: Final = re.compile(rb'\s*\{\s*"topic"\s*:\s*"([^"\\]{1,100})"')
 MAX_SIDE_BYTES: Final = 128_000
 """Of a side of a book message: 200 levels have 6 kB."""
 
-_frame = msgspec.json.Decoder(Frame, strict=False)
-_name = msgspec.json.Decoder(TopicName)
-_book = msgspec.json.Decoder(BookBody, strict=False)
-_trades = msgspec.json.Decoder(list[TradeBody], strict=False)
-_bars = msgspec.json.Decoder(list[KlineBody], strict=False)
-_liquidations = msgspec.json.Decoder(list[LiquidationBody], strict=False)
+_frame = msgspec.json.Decoder(BybitFrame, strict=False)
+_name = msgspec.json.Decoder(BybitTopic)
+_book = msgspec.json.Decoder(BybitBook, strict=False)
+_trades = msgspec.json.Decoder(list[BybitTrade], strict=False)
+_bars = msgspec.json.Decoder(list[BybitKline], strict=False)
+_liquidations = msgspec.json.Decoder(list[BybitLiquidation], strict=False)
 _fields = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -98,9 +98,9 @@ class BybitDialect:
     neighbour_checks: Mapping[Channel, int] = {"candles": 130, "trades": 6}
     coverage: Mapping[Channel, Coverage] = {"liquidations": "complete"}
     # Messages come when something has changed.
-    quiet: Mapping[Channel, Quiet] = {
-        "book": Quiet(stale_s=15, renew_s=30),
-        "mark": Quiet(stale_s=10, renew_s=30),
+    quiet: Mapping[Channel, SilenceLimits] = {
+        "book": SilenceLimits(stale_s=15, renew_s=30),
+        "mark": SilenceLimits(stale_s=10, renew_s=30),
     }
     streams_snapshots: bool = True
 
@@ -161,7 +161,7 @@ class BybitCodec:
             found = _CUT_OFF.match(text if isinstance(text, bytes) else text.encode(errors="replace"))
             return found[1].decode(errors="replace") if found is not None else ""
 
-    def _ticker(self, symbol: str, frame: Frame, received_us: int) -> list[Event]:
+    def _ticker(self, symbol: str, frame: BybitFrame, received_us: int) -> list[Event]:
         fields = {name: value for name, value in checked(_fields, frame.data).items() if name in TICKER_FIELDS}
         if frame.type != "snapshot":
             known = self._tickers.get(symbol)
@@ -169,12 +169,12 @@ class BybitCodec:
                 # A delta without its snapshot means nothing; the snapshot comes with the subscription.
                 return []
             fields = {**known, **fields}
-        body = msgspec.convert(fields, TickerBody, strict=False)
+        body = msgspec.convert(fields, BybitTicker, strict=False)
         self._tickers[symbol] = fields
         return ticker_events(body, frame.time * 1_000, received_us)
 
 
-def ticker_events(body: TickerBody, time_us: int, received_us: int = 0) -> list[Event]:
+def ticker_events(body: BybitTicker, time_us: int, received_us: int = 0) -> list[Event]:
     """Convert a ticker: statistics, mark price and open interest as far as they are known.
 
     A message says of every field that it does not repeat that it has not changed, so each is as of the message's time.
@@ -213,14 +213,14 @@ def ticker_events(body: TickerBody, time_us: int, received_us: int = 0) -> list[
     return events
 
 
-def _answer(frame: Frame) -> DecodedFrame:
+def _answer(frame: BybitFrame) -> DecodedFrame:
     if not frame.op:
         raise ValueError("neither an event nor an answer")
     refused = "" if frame.success else short(frame.reason) or "no reason given"
     return DecodedFrame(answered=whole_number(frame.number), refused=refused)
 
 
-def _book_events(frame: Frame, received_us: int) -> Sequence[Event]:
+def _book_events(frame: BybitFrame, received_us: int) -> Sequence[Event]:
     body = checked(_book, frame.data)
     if max(len(body.bids), len(body.asks)) > MAX_SIDE_BYTES:
         raise ValueError(f"a book message of more than {MAX_SIDE_BYTES // 1_000} kB a side")
@@ -252,7 +252,7 @@ def _book_events(frame: Frame, received_us: int) -> Sequence[Event]:
     )
 
 
-def _trade_events(frame: Frame, received_us: int) -> Sequence[Event]:
+def _trade_events(frame: BybitFrame, received_us: int) -> Sequence[Event]:
     return [
         Trade(
             symbol=row.symbol,
@@ -269,7 +269,7 @@ def _trade_events(frame: Frame, received_us: int) -> Sequence[Event]:
     ]
 
 
-def _bar_events(frame: Frame, received_us: int) -> Sequence[Event]:
+def _bar_events(frame: BybitFrame, received_us: int) -> Sequence[Event]:
     symbol = frame.topic.rpartition(".")[2]
     return [
         Candle(
@@ -291,7 +291,7 @@ def _bar_events(frame: Frame, received_us: int) -> Sequence[Event]:
     ]
 
 
-def _liquidation_events(frame: Frame, received_us: int) -> Sequence[Event]:
+def _liquidation_events(frame: BybitFrame, received_us: int) -> Sequence[Event]:
     return [
         Liquidation(
             symbol=row.symbol,
@@ -306,7 +306,7 @@ def _liquidation_events(frame: Frame, received_us: int) -> Sequence[Event]:
     ]
 
 
-_CONVERTERS: Final[Mapping[str, Callable[[Frame, int], Sequence[Event]]]] = {
+_CONVERTERS: Final[Mapping[str, Callable[[BybitFrame, int], Sequence[Event]]]] = {
     "orderbook": _book_events,
     "publicTrade": _trade_events,
     "kline": _bar_events,

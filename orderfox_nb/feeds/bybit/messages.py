@@ -22,7 +22,9 @@ PerhapsTime: TypeAlias = TimeMs | Literal[""]
 """A number, or nothing where the venue has none."""
 
 
-class Frame(Struct, frozen=True, rename={"time": "ts", "engine_time": "cts", "reason": "ret_msg", "number": "req_id"}):
+class BybitFrame(
+    Struct, frozen=True, rename={"time": "ts", "engine_time": "cts", "reason": "ret_msg", "number": "req_id"}
+):
     """A message of a socket: data under its topic, or the answer to a command."""
 
     topic: str = ""
@@ -36,13 +38,13 @@ class Frame(Struct, frozen=True, rename={"time": "ts", "engine_time": "cts", "re
     number: str = ""
 
 
-class TopicName(Struct, frozen=True):
+class BybitTopic(Struct, frozen=True):
     """Only the topic: all that can be read of a frame whose data is malformed."""
 
     topic: str
 
 
-class BookBody(Struct, frozen=True, rename={"symbol": "s", "bids": "b", "asks": "a", "update_id": "u"}):
+class BybitBook(Struct, frozen=True, rename={"symbol": "s", "bids": "b", "asks": "a", "update_id": "u"}):
     """``orderbook.200``: the whole book, or its changed levels."""
 
     symbol: str
@@ -51,7 +53,7 @@ class BookBody(Struct, frozen=True, rename={"symbol": "s", "bids": "b", "asks": 
     update_id: Number
 
 
-class TradeBody(
+class BybitTrade(
     Struct,
     frozen=True,
     rename={"time": "T", "symbol": "s", "side": "S", "size": "v", "price": "p", "id": "i", "is_block": "BT"},
@@ -67,7 +69,7 @@ class TradeBody(
     is_block: bool = False
 
 
-class KlineBody(Struct, frozen=True):
+class BybitKline(Struct, frozen=True):
     """A bar of ``kline``; its volume is base quantity, its turnover quote currency."""
 
     start: TimeMs
@@ -82,7 +84,9 @@ class KlineBody(Struct, frozen=True):
     timestamp: TimeMs
 
 
-class LiquidationBody(Struct, frozen=True, rename={"time": "T", "symbol": "s", "side": "S", "size": "v", "price": "p"}):
+class BybitLiquidation(
+    Struct, frozen=True, rename={"time": "T", "symbol": "s", "side": "S", "size": "v", "price": "p"}
+):
     """One position of ``allLiquidation``: the side is the position's, the price that of its bankruptcy."""
 
     time: TimeMs
@@ -92,7 +96,7 @@ class LiquidationBody(Struct, frozen=True, rename={"time": "T", "symbol": "s", "
     price: Price
 
 
-class TickerBody(
+class BybitTicker(
     Struct,
     frozen=True,
     rename={
@@ -125,49 +129,49 @@ class TickerBody(
     open_interest: PerhapsAmount = ""
 
 
-TICKER_FIELDS: Final = frozenset(msgspec.structs.fields(TickerBody)[at].encode_name for at in range(12))
+TICKER_FIELDS: Final = frozenset(msgspec.structs.fields(BybitTicker)[at].encode_name for at in range(12))
 
 
-class Page(Struct, frozen=True, rename={"cursor": "nextPageCursor"}):
+class BybitPage(Struct, frozen=True, rename={"rows": "list", "cursor": "nextPageCursor"}):
     """The result of a request for a list, whose rows are read one by one."""
 
-    list: list[Raw]
+    rows: list[Raw]
     cursor: str = ""
 
 
-class Rows(Struct, Generic[Result], frozen=True):
+class BybitRows(Struct, Generic[Result], frozen=True, rename={"rows": "list"}):
     """The result of a request for rows of one kind."""
 
-    list: list[Result]
+    rows: list[Result]
 
 
-class Answer(Struct, Generic[Result], frozen=True):
+class BybitAnswer(Struct, Generic[Result], frozen=True):
     """A REST answer; ``time`` is the venue's."""
 
     result: Result
     time: TimeMs = 0
 
 
-class RefusedBody(Struct, frozen=True, rename={"code": "retCode", "reason": "retMsg"}):
+class BybitRefusal(Struct, frozen=True, rename={"code": "retCode", "reason": "retMsg"}):
     """The head of every REST answer; a code of 0 is success."""
 
     code: int = 0
     reason: str = ""
 
 
-class PriceFilter(Struct, frozen=True, rename="camel"):
+class BybitPriceFilter(Struct, frozen=True, rename="camel"):
     """Of an instrument."""
 
     tick_size: str
 
 
-class LotSizeFilter(Struct, frozen=True, rename="camel"):
+class BybitLotFilter(Struct, frozen=True, rename="camel"):
     """Of an instrument."""
 
     qty_step: str
 
 
-class InstrumentRow(Struct, frozen=True, rename="camel"):
+class BybitInstrument(Struct, frozen=True, rename="camel"):
     """One instrument of ``/v5/market/instruments-info``."""
 
     symbol: str
@@ -176,12 +180,12 @@ class InstrumentRow(Struct, frozen=True, rename="camel"):
     base_coin: str
     quote_coin: str
     settle_coin: str
-    price_filter: PriceFilter
-    lot_size_filter: LotSizeFilter
+    price_filter: BybitPriceFilter
+    lot_size_filter: BybitLotFilter
     launch_time: Any = "0"
 
 
-class PastTrade(Struct, frozen=True, rename={"id": "execId", "is_block": "isBlockTrade"}):
+class BybitPastTrade(Struct, frozen=True, rename={"id": "execId", "is_block": "isBlockTrade"}):
     """One row of ``/v5/market/recent-trade``."""
 
     id: str
@@ -192,7 +196,7 @@ class PastTrade(Struct, frozen=True, rename={"id": "execId", "is_block": "isBloc
     is_block: bool = False
 
 
-class PastBar(Struct, frozen=True, array_like=True):
+class BybitBar(Struct, frozen=True, array_like=True):
     """One row of ``/v5/market/kline``; bars of mark and index prices have no volume."""
 
     start: TimeMs
@@ -204,22 +208,22 @@ class PastBar(Struct, frozen=True, array_like=True):
     turnover: Amount = 0.0
 
 
-class PastFunding(Struct, frozen=True, rename={"rate": "fundingRate", "time": "fundingRateTimestamp"}):
+class BybitFunding(Struct, frozen=True, rename={"rate": "fundingRate", "time": "fundingRateTimestamp"}):
     """One row of ``/v5/market/funding/history``."""
 
     rate: Rate
     time: TimeMs
 
 
-class PastOpenInterest(Struct, frozen=True, rename="camel"):
+class BybitInterest(Struct, frozen=True, rename="camel"):
     """One row of ``/v5/market/open-interest``."""
 
     open_interest: Amount
     timestamp: TimeMs
 
 
-class DepthBody(
-    BookBody, frozen=True, rename={"symbol": "s", "bids": "b", "asks": "a", "update_id": "u", "time": "ts"}
+class BybitDepth(
+    BybitBook, frozen=True, rename={"symbol": "s", "bids": "b", "asks": "a", "update_id": "u", "time": "ts"}
 ):
     """``/v5/market/orderbook``; its ids are those of another stream than ``orderbook.200``."""
 

@@ -21,12 +21,12 @@ from orderfox_nb.errors import FeedError, NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.bybit.dialect import INTERVALS, ticker_events
 from orderfox_nb.feeds.bybit.messages import (
-    DepthBody,
-    PastBar,
-    PastFunding,
-    PastOpenInterest,
-    PastTrade,
-    TickerBody,
+    BybitBar,
+    BybitDepth,
+    BybitFunding,
+    BybitInterest,
+    BybitPastTrade,
+    BybitTicker,
 )
 from orderfox_nb.feeds.bybit.rest import BybitRequests, instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, page_of
@@ -110,7 +110,7 @@ class BybitRest:
         """
         rows = await self.ask.instruments()
         self.lacks_figures = False
-        tickers: Sequence[TickerBody] = ()
+        tickers: Sequence[BybitTicker] = ()
         try:
             tickers = await self.ask.tickers()
         except FeedError as error:
@@ -128,7 +128,7 @@ class BybitRest:
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 200 levels a side, whose id is not comparable with those of the stream."""
-        body = (await self.ask.get("orderbook", DepthBody, {"symbol": symbol, "limit": "200"})).result
+        body = (await self.ask.get("orderbook", BybitDepth, {"symbol": symbol, "limit": "200"})).result
         return (
             BookSnapshot(
                 symbol=symbol,
@@ -158,7 +158,7 @@ class BybitRest:
         return [event for event in await self._figures(symbol) if isinstance(event, OpenInterest)]
 
     async def _figures(self, symbol: str) -> Sequence[Ticker | MarkPrice | OpenInterest]:
-        rows, time_us = await self.ask.rows_of("tickers", TickerBody, {"symbol": symbol})
+        rows, time_us = await self.ask.rows_of("tickers", BybitTicker, {"symbol": symbol})
         if not rows:
             raise UnknownSymbol(symbol)
         return [
@@ -181,7 +181,7 @@ def bybit_rest(
 async def trades_page(rest: BybitRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of the newest 1,000 trades: the venue keeps no more, and its ids have no order."""
     given = {"symbol": topic.symbol, "limit": str(MAX_TRADES)}
-    rows, _ = await rest.ask.rows_of("recent-trade", PastTrade, given, priority=priority)
+    rows, _ = await rest.ask.rows_of("recent-trade", BybitPastTrade, given, priority=priority)
     trades = [
         Trade(
             symbol=topic.symbol,
@@ -264,7 +264,7 @@ async def _funding_page(rest: BybitRest, topic: Topic, span: Span, priority: int
             # A start alone is refused.
             part = Span(start_us=part.start_us, end_us=rest.now_us())
     given = {"symbol": topic.symbol, "limit": str(limit), **_bounds(part, "startTime", "endTime")}
-    rows, _ = await rest.ask.rows_of("funding/history", PastFunding, given, priority=priority)
+    rows, _ = await rest.ask.rows_of("funding/history", BybitFunding, given, priority=priority)
     values = [
         MarkPrice(
             symbol=topic.symbol,
@@ -293,7 +293,7 @@ async def open_interest_page(rest: BybitRest, topic: Topic, span: Span, priority
         "limit": str(most),
         **_bounds(part, "startTime", "endTime"),
     }
-    rows, _ = await rest.ask.rows_of("open-interest", PastOpenInterest, given, priority=priority)
+    rows, _ = await rest.ask.rows_of("open-interest", BybitInterest, given, priority=priority)
     values = [
         OpenInterest(symbol=topic.symbol, time_us=row.timestamp * 1_000, open_interest=row.open_interest)
         for row in rows
@@ -301,7 +301,7 @@ async def open_interest_page(rest: BybitRest, topic: Topic, span: Span, priority
     return window_page(values, span, part, following)
 
 
-async def _bars(rest: BybitRest, path: str, topic: Topic, part: Span, *, most: int, priority: int) -> list[PastBar]:
+async def _bars(rest: BybitRest, path: str, topic: Topic, part: Span, *, most: int, priority: int) -> list[BybitBar]:
     if topic.interval not in INTERVALS:
         raise NoPast(topic.venue, f"bars are kept by one of {', '.join(INTERVALS)}")
     given = {
@@ -310,7 +310,7 @@ async def _bars(rest: BybitRest, path: str, topic: Topic, part: Span, *, most: i
         "limit": str(most),
         **_bounds(part, "start", "end"),
     }
-    return (await rest.ask.rows_of(path, PastBar, given, priority=priority))[0]
+    return (await rest.ask.rows_of(path, BybitBar, given, priority=priority))[0]
 
 
 def _bounds(span: Span, first: str, last: str) -> dict[str, str]:

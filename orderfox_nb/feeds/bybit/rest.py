@@ -12,14 +12,21 @@ from msgspec import Raw
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.numerals import MAX_TIME_MS, whole_number
-from orderfox_nb.core.symbols import is_symbol_name
+from orderfox_nb.core.symbols import is_symbol_name, unified_name
 from orderfox_nb.errors import FeedError, RateLimited, SymbolRefused, UnknownSymbol, VenueBlocked, VenueRefused
-from orderfox_nb.feeds.bybit.messages import Answer, InstrumentRow, Page, RefusedBody, Rows, TickerBody
+from orderfox_nb.feeds.bybit.messages import (
+    BybitAnswer,
+    BybitInstrument,
+    BybitPage,
+    BybitRefusal,
+    BybitRows,
+    BybitTicker,
+)
 from orderfox_nb.feeds.http import HttpAnswer, decode_json, short
 from orderfox_nb.feeds.venue.items import MarketChange
 from orderfox_nb.feeds.venue.listed_markets import ListedMarkets
-from orderfox_nb.feeds.venue.requests import MAX_SMALL_BYTES, Limits, Requests, refused_by_status
-from orderfox_nb.feeds.venue.rows import Rows as ReadRows
+from orderfox_nb.feeds.venue.requests import MAX_SMALL_BYTES, RequestLimits, Requests, refused_by_status
+from orderfox_nb.feeds.venue.rows import Rows
 from orderfox_nb.feeds.venue.weights import ROUTINE
 
 Result = TypeVar("Result")
@@ -40,17 +47,17 @@ _BAN_S: Final = 600.0
 """For how long an address is refused after the HTTP status 403 with the word "frequent"."""
 _PAUSE_S: Final = 5.0
 
-LIMITS: Final[Mapping[str, Limits]] = {
-    "instruments-info": Limits(1, 8_000_000),
-    "tickers": Limits(1, 4_000_000),
-    "time": Limits(1, MAX_SMALL_BYTES),
-    "orderbook": Limits(1, 1_000_000),
-    "recent-trade": Limits(1, 2_000_000),
-    "kline": Limits(1, 2_000_000),
-    "mark-price-kline": Limits(1, 2_000_000),
-    "index-price-kline": Limits(1, 2_000_000),
-    "funding/history": Limits(1, 1_000_000),
-    "open-interest": Limits(1, 1_000_000),
+LIMITS: Final[Mapping[str, RequestLimits]] = {
+    "instruments-info": RequestLimits(1, 8_000_000),
+    "tickers": RequestLimits(1, 4_000_000),
+    "time": RequestLimits(1, MAX_SMALL_BYTES),
+    "orderbook": RequestLimits(1, 1_000_000),
+    "recent-trade": RequestLimits(1, 2_000_000),
+    "kline": RequestLimits(1, 2_000_000),
+    "mark-price-kline": RequestLimits(1, 2_000_000),
+    "index-price-kline": RequestLimits(1, 2_000_000),
+    "funding/history": RequestLimits(1, 1_000_000),
+    "open-interest": RequestLimits(1, 1_000_000),
 }
 
 
@@ -71,30 +78,30 @@ class BybitRequests:
         self.requests = Requests(
             url, venue=venue, clock=clock, weight_limit=WEIGHT_LIMIT, refusal=self._refusal, report=report
         )
-        self.rows = ReadRows()
+        self.rows = Rows()
         self.markets = ListedMarkets(self.instruments)
 
-    async def instruments(self) -> list[InstrumentRow]:
+    async def instruments(self) -> list[BybitInstrument]:
         """Return all perpetuals whose rows can be read, those before their launch too."""
         raw: list[Raw] = []
         for status in ("", "PreLaunch"):
             raw += await self._all("instruments-info", {"status": status} if status else {})
-        read = self.rows.read("instruments-info", raw, InstrumentRow)
+        read = self.rows.read("instruments-info", raw, BybitInstrument)
         rows = [row for row in read if row.contract_type == PERPETUAL]
         self.markets.learn({row.symbol: _state(row) for row in rows})
         return rows
 
-    async def tickers(self) -> list[TickerBody]:
+    async def tickers(self) -> list[BybitTicker]:
         """Return the tickers of every symbol whose row can be read."""
-        return self.rows.read("tickers", await self._all("tickers", {}), TickerBody)
+        return self.rows.read("tickers", await self._all("tickers", {}), BybitTicker)
 
     async def _all(self, path: str, parameters: Mapping[str, str]) -> list[Raw]:
         raw: list[Raw] = []
         cursor = ""
         for _ in range(MAX_PAGES):
             given = {**parameters, "limit": "1000", **({"cursor": cursor} if cursor else {})}
-            page = (await self.get(path, Page, given)).result
-            raw += page.list
+            page = (await self.get(path, BybitPage, given)).result
+            raw += page.rows
             cursor = page.cursor
             if not cursor:
                 break
@@ -104,12 +111,12 @@ class BybitRequests:
         self, path: str, kind: type[Result], parameters: Mapping[str, str], *, priority: int = ROUTINE
     ) -> tuple[list[Result], int]:
         """Return the rows of an answer, oldest first, and the venue's time in microseconds."""
-        answer = await self.get(path, Rows[kind], parameters, priority=priority)
-        return answer.result.list[::-1], answer.time * 1_000
+        answer = await self.get(path, BybitRows[kind], parameters, priority=priority)
+        return answer.result.rows[::-1], answer.time * 1_000
 
     async def get(
         self, path: str, kind: type[Result], parameters: Mapping[str, str] | None = None, *, priority: int = ROUTINE
-    ) -> Answer[Result]:
+    ) -> BybitAnswer[Result]:
         """Send a request when the budget allows it.
 
         Raises:
@@ -118,15 +125,15 @@ class BybitRequests:
             ClientLimited: The client has used up its recent allowance.
         """
         given = {"category": "linear", **(parameters or {})}
-        return await self.requests.get(f"/v5/market/{path}", Answer[kind], given, LIMITS[path], priority=priority)
+        return await self.requests.get(f"/v5/market/{path}", BybitAnswer[kind], given, LIMITS[path], priority=priority)
 
     def _refusal(  # noqa: PLR0911  (one an answer)
         self, answer: HttpAnswer, parameters: Mapping[str, str]
     ) -> FeedError | UnknownSymbol | None:
         try:
-            refused: RefusedBody = decode_json(answer.body, RefusedBody)
+            refused: BybitRefusal = decode_json(answer.body, BybitRefusal)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            refused = RefusedBody()
+            refused = BybitRefusal()
         status, code = answer.status, refused.code
         if status == 200 and code == 0:
             return None
@@ -151,14 +158,14 @@ class BybitRequests:
         return RateLimited(self._venue, reason, status=429, retry_after_s=wait_s)
 
 
-def _state(row: InstrumentRow) -> MarketChange:
+def _state(row: BybitInstrument) -> MarketChange:
     if row.status == TRADING:
         return MarketChange()
     words = _WORDS.get(row.status, "is halted")
     return MarketChange("halted", f"{row.symbol} {words} ({row.status or 'no status'})")
 
 
-def instruments_from(rows: Sequence[InstrumentRow], *, venue: str, odd: ReadRows) -> list[Instrument]:
+def instruments_from(rows: Sequence[BybitInstrument], *, venue: str, odd: Rows) -> list[Instrument]:
     """Convert every instrument in trading, leaving out those that have no steps."""
     found: list[Instrument] = []
     problem, count = "", 0
@@ -174,14 +181,14 @@ def instruments_from(rows: Sequence[InstrumentRow], *, venue: str, odd: ReadRows
     return found
 
 
-def _instrument(row: InstrumentRow, venue: str) -> Instrument:
+def _instrument(row: BybitInstrument, venue: str) -> Instrument:
     if not all(map(is_symbol_name, (row.symbol, row.base_coin, row.quote_coin, row.settle_coin))):
         raise ValueError("a name that is none of a symbol")
     listed_ms = whole_number(str(row.launch_time)) or 0
     return Instrument(
         venue=venue,
         symbol=row.symbol,
-        unified=f"{row.base_coin}/{row.quote_coin}:{row.settle_coin}",
+        unified=unified_name(row.base_coin, row.quote_coin, settle=row.settle_coin),
         base=row.base_coin,
         quote=row.quote_coin,
         tick_size=Decimal(row.price_filter.tick_size),

@@ -63,7 +63,7 @@ class SocketLimits(Struct, frozen=True, kw_only=True):
     """How often the venue expects a ping, also while data flows; None: never. A ping is the command ``probe``."""
 
 
-class Quiet(Struct, frozen=True, kw_only=True):
+class SilenceLimits(Struct, frozen=True, kw_only=True):
     """How long a stream may be silent at a venue."""
 
     stale_s: float
@@ -132,7 +132,7 @@ class Dialect(Protocol):
         ...
 
     @property
-    def quiet(self) -> Mapping[Channel, Quiet]:
+    def quiet(self) -> Mapping[Channel, SilenceLimits]:
         """Where a channel's ``silence_s`` and ``renew_s`` are not as in ``core/channels.py``."""
         ...
 

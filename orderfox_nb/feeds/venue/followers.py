@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
 
-from orderfox_nb.core.events import (
-    WHOLE_MARKET,
-    BookDelta,
-    BookSnapshot,
-    Candle,
-    Channel,
-    Event,
-    Liquidation,
-    MarkPrice,
-    OpenInterest,
-    Ticker,
-    Topic,
-    Trade,
-)
+from orderfox_nb.core.channels import channel_spec
+from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Topic, Trade
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
@@ -36,16 +23,6 @@ from orderfox_nb.feeds.venue.past_liquidations import liquidations_since, past_l
 from orderfox_nb.feeds.venue.streamed_book import StreamedBookFollower
 from orderfox_nb.feeds.venue.trades import TradesFollower
 from orderfox_nb.feeds.venue.unordered_trades import UnorderedTradesFollower
-
-_KINDS: Final[Mapping[Channel, tuple[type[Event], ...]]] = {
-    "book": (BookSnapshot, BookDelta),
-    "trades": (Trade,),
-    "candles": (Candle,),
-    "liquidations": (Liquidation,),
-    "mark": (MarkPrice,),
-    "ticker": (Ticker,),
-    "open_interest": (OpenInterest,),
-}
 
 
 def follower_of(  # noqa: PLR0911  (one a channel)
@@ -118,7 +95,7 @@ def follower_of(  # noqa: PLR0911  (one a channel)
 
 def events_of(topic: Topic) -> Callable[[Event], bool]:
     """Return what says whether an event of a shared stream is one of a topic."""
-    kinds, symbol = _KINDS[topic.channel], topic.symbol
+    kinds, symbol = channel_spec(topic.channel).kinds, topic.symbol
     if symbol == WHOLE_MARKET:
         return lambda event: type(event) in kinds
     return lambda event: type(event) in kinds and event.symbol == symbol

@@ -33,7 +33,7 @@ MAX_SMALL_BYTES: Final = 64_000
 """Of the answer about one thing, such as the time."""
 
 
-class Limits(NamedTuple):
+class RequestLimits(NamedTuple):
     """What one request may cost.
 
     Args:
@@ -111,7 +111,7 @@ class Requests:
         path: str,
         kind: type[Answer],
         parameters: Mapping[str, str],
-        limits: Limits,
+        limits: RequestLimits,
         *,
         priority: int = ROUTINE,
         patient: bool = False,
@@ -140,7 +140,7 @@ class Requests:
                     continue
                 return await self._ask(path, kind, parameters, limits)
 
-    async def _ask(self, path: str, kind: type[Answer], parameters: Mapping[str, str], limits: Limits) -> Answer:
+    async def _ask(self, path: str, kind: type[Answer], parameters: Mapping[str, str], limits: RequestLimits) -> Answer:
         self.calls += 1
         try:
             answer = await self._send(path, kind, parameters, limits)
@@ -154,7 +154,9 @@ class Requests:
         self._problem_log.over(path)
         return answer
 
-    async def _send(self, path: str, kind: type[Answer], parameters: Mapping[str, str], limits: Limits) -> Answer:
+    async def _send(
+        self, path: str, kind: type[Answer], parameters: Mapping[str, str], limits: RequestLimits
+    ) -> Answer:
         used: int | None = None
         try:
             answer = await in_time(self._clock, self._timeout_s, self._read(path, parameters, limits.max_bytes))

@@ -69,7 +69,7 @@ class StreamedBookFollower:
         self._fetches.ask(_CHECK, self._check)
 
     def follows(self, event: Event) -> bool:
-        # What goes on with a lower id was counted anew, which a book cannot tell from an old update.
+        # Where ids go on from a lower one the venue restarted them: a book cannot distinguish that from an old update.
         if type(event) is not BookDelta or event.previous_id != self._last_id or event.last_id <= event.previous_id:
             return False
         self._last_id = event.last_id
@@ -133,7 +133,7 @@ class StreamedBookFollower:
         last_id = self._last_id
         if last_id is None:
             return
-        if delta.previous_id < last_id and delta.last_id <= last_id and not self._counts_anew(delta):
+        if delta.previous_id < last_id and delta.last_id <= last_id and not self._restarted_ids(delta):
             # Late, or sent twice.
             return
         reason = f"expected the update after {last_id}, got {delta.last_id} after {delta.previous_id}"
@@ -142,7 +142,7 @@ class StreamedBookFollower:
         self._last_id = None
         self._ask()
 
-    def _counts_anew(self, delta: BookDelta) -> bool:
+    def _restarted_ids(self, delta: BookDelta) -> bool:
         self._late += 1
         return self._late >= LATE_IN_A_ROW or proves_restart(delta.time_us, self._newest_us)
 
