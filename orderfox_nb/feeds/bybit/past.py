@@ -52,7 +52,7 @@ PERIODS: Final[Mapping[str, str]] = {
 """The venue's names of the intervals of past open interest."""
 
 
-class BybitRest:
+class BybitVenueRest:
     """Asks over REST and answers with events, oldest first.
 
     Args:
@@ -173,12 +173,12 @@ def bybit_rest(
     clock: Clock,
     now_us: Callable[[], int],
     report: Callable[[BaseException | None], None],
-) -> BybitRest:
+) -> BybitVenueRest:
     """Make the REST of a venue that speaks as Bybit does."""
-    return BybitRest(BybitRequests(url, venue=venue, clock=clock, report=report), venue=venue, now_us=now_us)
+    return BybitVenueRest(BybitRequests(url, venue=venue, clock=clock, report=report), venue=venue, now_us=now_us)
 
 
-async def trades_page(rest: BybitRest, topic: Topic, span: Span, priority: int) -> PastPage:
+async def trades_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of the newest 1,000 trades: the venue keeps no more, and its ids have no order."""
     given = {"symbol": topic.symbol, "limit": str(MAX_TRADES)}
     rows, _ = await rest.ask.rows_of("recent-trade", BybitPastTrade, given, priority=priority)
@@ -205,7 +205,7 @@ async def trades_page(rest: BybitRest, topic: Topic, span: Span, priority: int) 
     return page_of(trades, span)
 
 
-async def candles_page(rest: BybitRest, topic: Topic, span: Span, priority: int) -> PastPage:
+async def candles_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of bars."""
     most = min(span.limit or MAX_BARS, MAX_BARS)
     part, following = window_of(span, topic.interval, now_us=rest.now_us(), most=most)
@@ -228,7 +228,7 @@ async def candles_page(rest: BybitRest, topic: Topic, span: Span, priority: int)
     return bar_page(page.events, span, page.next, now_us=rest.now_us())
 
 
-async def mark_page(rest: BybitRest, topic: Topic, span: Span, priority: int) -> PastPage:
+async def mark_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of funding that was paid, or of mark and index prices by period for a topic with an interval."""
     if not topic.interval:
         return await _funding_page(rest, topic, span, priority)
@@ -254,7 +254,7 @@ async def mark_page(rest: BybitRest, topic: Topic, span: Span, priority: int) ->
     return window_page(values, span, part, following)
 
 
-async def _funding_page(rest: BybitRest, topic: Topic, span: Span, priority: int) -> PastPage:
+async def _funding_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     limit = min(span.limit or MAX_RATES, MAX_RATES)
     part, following = span, None
     if span.forward:
@@ -281,7 +281,7 @@ async def _funding_page(rest: BybitRest, topic: Topic, span: Span, priority: int
     return value_page(values, span, full=len(rows) == limit)
 
 
-async def open_interest_page(rest: BybitRest, topic: Topic, span: Span, priority: int) -> PastPage:
+async def open_interest_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of open contracts by period."""
     if (period := PERIODS.get(topic.interval)) is None:
         raise NoPast(topic.venue, f"past open interest is kept by one of {', '.join(PERIODS)}")
@@ -301,7 +301,9 @@ async def open_interest_page(rest: BybitRest, topic: Topic, span: Span, priority
     return window_page(values, span, part, following)
 
 
-async def _bars(rest: BybitRest, path: str, topic: Topic, part: Span, *, most: int, priority: int) -> list[BybitBar]:
+async def _bars(
+    rest: BybitVenueRest, path: str, topic: Topic, part: Span, *, most: int, priority: int
+) -> list[BybitBar]:
     if topic.interval not in INTERVALS:
         raise NoPast(topic.venue, f"bars are kept by one of {', '.join(INTERVALS)}")
     given = {
@@ -318,7 +320,7 @@ def _bounds(span: Span, first: str, last: str) -> dict[str, str]:
     return {name: str(value) for name, value in bounds.items() if value is not None}
 
 
-Pager: TypeAlias = Callable[[BybitRest, Topic, Span, int], Awaitable[PastPage]]
+Pager: TypeAlias = Callable[[BybitVenueRest, Topic, Span, int], Awaitable[PastPage]]
 
 PAGERS: Final[Mapping[Channel, Pager]] = {
     "trades": trades_page,
