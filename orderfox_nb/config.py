@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, case_sensitive=True)
 
     source: str = Field("sim", alias="ORDERFOX_SOURCE")
-    """Where data comes from: one source or several, separated by commas; ``feeds/sources.py`` reads it."""
+    """Where data comes from: one source or several, separated by commas."""
     port: int = Field(8000, alias="BACKEND_PORT", ge=0, le=65535)
     """Port of ``orderfox serve``, 0 for any free one."""
     backend_url: str = Field("", alias="BACKEND_URL")

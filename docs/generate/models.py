@@ -95,19 +95,20 @@ def struct_table(name: str, schema: dict[str, Any], kind: type[Any] | None, *, l
     lines = [f"{'#' * level} {name} {{ #{name.lower()} }}", "", about.replace("``", "`"), ""]
     if not schema.get("properties"):
         return [*lines, f"Type: {type_text(schema)}.", ""] if "properties" not in schema else lines
-    names = _encoded_names(kind) if kind is not None else {}
-    own: dict[str, str] = {str(shown): field for field, shown in names.items()}
+    names: dict[str, str] = {} if kind is None else _encoded_names(kind)
+    own = {shown: field for field, shown in names.items()}
     required = set(schema.get("required", ()))
-    lines += ["| field | type | meaning |", "|---|---|---|"]
+    rows: list[tuple[str, str, str]] = []
     for shown, inside in schema["properties"].items():
-        text = texts.get(own.get(shown, shown), "")
-        if shown not in required and "default" in inside:
-            text = f"{text} Default: `{inside['default']!r}`.".strip()
-        elif shown not in required:
-            text = f"{text} Optional.".strip()
-        lines.append(f"| `{shown}` | {one_line(type_text(inside))} | {text} |")
-    return [*lines, ""]
+        text = texts.get(own.get(str(shown), str(shown)), "")
+        if shown not in required:
+            text += f" Default: `{inside['default']!r}`." if "default" in inside else " Optional."
+        rows.append((f"`{shown}`", one_line(type_text(inside)), text.strip()))
+    # A column that is empty says nothing.
+    columns = ("field", "type", "meaning")[: 3 if any(row[2] for row in rows) else 2]
+    lines += ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    return [*lines, *("| " + " | ".join(row[: len(columns)]) + " |" for row in rows), ""]
 
 
 def _encoded_names(kind: type[Any]) -> dict[str, str]:
-    return {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    return {field.name: str(field.encode_name) for field in msgspec.structs.fields(kind)}

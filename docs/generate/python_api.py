@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Final
 
 import orderfox_nb
@@ -45,6 +46,8 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Events": tuple(f"orderfox_nb.core.events.{name}" for name in _EVENTS),
     "Bots": (
+        "orderfox_nb.bots.strategy.Strategy",
+        "orderfox_nb.bots.terms.PaperTerms",
         "orderfox_nb.bots.desk_view.TradingDesk",
         "orderfox_nb.bots.desk_view.PositionView",
         "orderfox_nb.market.paper.run.PaperRun",
@@ -64,7 +67,8 @@ def page() -> str:
     lines = [
         "# Python",
         "",
-        "The public names of `orderfox_nb`, and the objects that they return. Other names are internal.",
+        "The public names of `orderfox_nb`, and the objects that they return. Other names are internal. Functions,",
+        "`Strategy`, `PaperTerms` and the widgets are imported from `orderfox_nb`.",
         "",
     ]
     for title, names in {**_GROUPS, "Functions": _functions()}.items():
@@ -73,11 +77,7 @@ def page() -> str:
 
 
 def _functions() -> tuple[str, ...]:
-    """Return where each name of the package is defined; widgets and errors have places of their own."""
-    found: list[str] = []
-    for name in orderfox_nb.__all__:
-        value = getattr(orderfox_nb, name)
-        if name.startswith("__") or name in widgets.__all__ or not hasattr(value, "__qualname__"):
-            continue
-        found.append(f"{value.__module__}.{value.__qualname__}")
-    return tuple(found)
+    """Return where each function of the package is defined, ``connect`` first."""
+    functions = [getattr(orderfox_nb, name) for name in orderfox_nb.__all__ if not name.startswith("__")]
+    found = [f"{value.__module__}.{value.__qualname__}" for value in functions if inspect.isfunction(value)]
+    return tuple(sorted(found, key=lambda name: not name.endswith(".connect")))

@@ -13,7 +13,7 @@ from orderfox_nb.feeds.sources import SOURCES
 _INTERNAL: Final = {"ORDERFOX_URL"}
 """Set by a server for its kernels, never by a user."""
 _TYPES: Final = {"int": "whole number", "float": "number", "bool": "`true` or `false`", "Path": "folder"}
-_BOUNDS: Final = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+_BOUNDS: Final = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 _HEAD: Final = """# Settings
 
 Every environment variable that OrderFox reads, and every source.
@@ -49,13 +49,9 @@ def _rows() -> list[str]:
         if field.alias in _INTERNAL:
             continue
         kind = _TYPES.get(getattr(field.annotation, "__name__", ""), "text")
-        bounds = [
-            f"{sign} {value:,}"
-            for rule in field.metadata
-            for key, sign in _BOUNDS
-            if (value := getattr(rule, key, None)) is not None
-        ]
-        value = " ".join([kind, ", ".join(bounds)]).strip()
+        found = {key: getattr(rule, key, None) for rule in field.metadata for key in _BOUNDS if hasattr(rule, key)}
+        bounds = " ".join(f"{word} {found[key]:,}" for key, word in _BOUNDS.items() if key in found)
+        value = f"{kind} {bounds}".strip()
         rows.append(f"| `{field.alias}` | {_default(field.default, name)} | {value} | {texts.get(name, '')} |")
     return rows
 
