@@ -32,6 +32,7 @@ from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server.app import SimServer
+from orderfox_nb.sim.server.protocols import ProtocolName
 from tests.feeds.contract import CHANNELS, START_US, Reader, Stage
 
 
@@ -69,29 +70,44 @@ async def binance_on_the_embedded_exchange(*, market: Literal["futures", "spot"]
 
 
 @asynccontextmanager
-async def ccxt_on_the_embedded_exchange(*, liquidation_rate: float = 1.0) -> AsyncIterator[Stage]:
-    """ccxt's own Binance, as a Feed, on an exchange in this process whose time the test passes."""
+async def ccxt_on_the_embedded_exchange(
+    exchange_id: str = "binanceusdm", *, liquidation_rate: float = 1.0
+) -> AsyncIterator[Stage]:
+    """An exchange of ccxt, as a Feed, on one in this process that speaks its protocol; the test passes its time."""
     exchange = Exchange(seed=7, symbols=2, start_us=START_US, liquidation_rate=liquidation_rate)
-    async with SimServer(exchange, manual=True) as server:
-        feed = CcxtFeed(
-            "binanceusdm",
-            simulated=True,
-            urls=binance_urls(server.http_url, server.ws_url),
-            paced=False,
-            random=Eager(),
-        )
-        async with feed:
+    protocol: ProtocolName = "okx" if exchange_id == "okx" else "bybit" if exchange_id == "bybit" else "binance"
+    async with SimServer(exchange, manual=True, protocol=protocol) as server:
+        urls = ccxt_urls(exchange_id, server.http_url, server.ws_url)
+        async with CcxtFeed(exchange_id, simulated=True, urls=urls, paced=False, random=Eager()) as feed:
             listings = await feed.listings()
-            instrument = next(row.instrument for row in listings if row.instrument.symbol == "BTCUSDT")
+            instrument = next(row.instrument for row in listings if row.instrument.base == "BTC")
 
             async def pass_time() -> None:
                 await server.advance(0.5)
 
             def lose(channel: str) -> None:
-                streams = {"book": "btcusdt@depth@100ms", "trades": "btcusdt@aggTrade"}
-                server.add_fault("drop", stream=streams[channel])
+                server.add_fault("drop", stream=_STREAMS[exchange_id][channel])
 
             yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+
+
+_STREAMS = {
+    "binanceusdm": {"book": "btcusdt@depth@100ms", "trades": "btcusdt@aggTrade"},
+    "okx": {"book": "books:BTC-USDT-SWAP"},
+    "bybit": {"book": "orderbook.200.BTCUSDT"},
+}
+
+
+def ccxt_urls(exchange_id: str, http_url: str, ws_url: str) -> dict[str, Any]:
+    """Return ccxt's addresses of an exchange on another host."""
+    match exchange_id:
+        case "bybit":
+            ws = {"public": {"linear": f"{ws_url}/v5/public/linear"}}
+            return {"public": http_url, "private": http_url, "ws": {**ws, "private": {}}}
+        case "okx":
+            return {"rest": http_url, "ws": f"{ws_url}/ws/v5"}
+        case _:
+            return binance_urls(http_url, ws_url)
 
 
 def binance_urls(http_url: str, ws_url: str) -> dict[str, Any]:

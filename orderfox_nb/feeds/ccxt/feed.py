@@ -172,7 +172,9 @@ class CcxtFeed:
     @asynccontextmanager
     async def _open(self, topic: Topic) -> AsyncGenerator[tuple[Inbox[Item], Reading]]:
         name = self._stream_of(topic)
-        reporter = StatusReporter(topic, self.now_us, coverage=self._offer.coverage(topic.channel))
+        quiet = self._offer.quiet(topic.channel)
+        coverage = self._offer.coverage(topic.channel)
+        reporter = StatusReporter(topic, self.now_us, coverage=coverage, silence_s=quiet.stale_s)
         async with AsyncExitStack() as stack:
             inbox = stack.enter_context(self._open_streams.read(reporter))
             await stack.enter_async_context(self._markets.over(topic.symbol))
@@ -196,6 +198,7 @@ class CcxtFeed:
                 watched=watched,
                 markets=self._markets,
                 open_streams=self._open_streams,
+                renew_s=quiet.renew_s,
                 recorded=False,
             )
             if name:

@@ -1,27 +1,22 @@
-"""What follows a topic of ccxt: books that are joined already, trades without an order, and the engine's own."""
+"""What follows a topic of ccxt: a book that is joined already, and the engine's own followers."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
 
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Topic, Trade
-from orderfox_nb.core.trade_order import TradeOrder
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Topic
 from orderfox_nb.feeds.ccxt.offer import Offer
 from orderfox_nb.feeds.ccxt.rest import CcxtRest
 from orderfox_nb.feeds.venue.candles import CandlesFollower
-from orderfox_nb.feeds.venue.fetches import Fetches, Request
+from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import Follower, StatusReporter
 from orderfox_nb.feeds.venue.followers import candles_since, newest_trades, trades_between
-from orderfox_nb.feeds.venue.items import Failed, Fetched, Inconsistent, Item, Live, Lost, Overflowed, Restarted
+from orderfox_nb.feeds.venue.items import Inconsistent, Item, Lost, Overflowed, Restarted
 from orderfox_nb.feeds.venue.latest import LatestFollower
 from orderfox_nb.feeds.venue.liquidations import LiquidationsFollower
 from orderfox_nb.feeds.venue.trades import TradesFollower
-
-_PAST: Final = "past trades"
-_WAITING_TRADES: Final = 20_000
+from orderfox_nb.feeds.venue.unordered_trades import UnorderedTradesFollower
 
 
 def follower_of(  # noqa: PLR0911  (one a channel)
@@ -55,12 +50,18 @@ def follower_of(  # noqa: PLR0911  (one a channel)
                 unbroken=offer.unbroken_trades,
             )
         case "trades":
-            return UnnumberedTradesFollower(reporter, fetches, partial(newest_trades, rest, topic))
+            return UnorderedTradesFollower(reporter, fetches, partial(newest_trades, rest, topic))
         case "candles":
             return CandlesFollower(reporter, fetches, partial(candles_since, rest, topic, reporter.now_us))
         case "liquidations":
             return LiquidationsFollower(
-                reporter, fetches, history=None, since=None, check=partial(rest.known, symbol), renew=renew
+                reporter,
+                fetches,
+                history=None,
+                since=None,
+                check=partial(rest.known, symbol),
+                renew=renew,
+                sampled=offer.coverage(topic.channel) == "sampled",
             )
         case "mark":
             return LatestFollower(reporter, fetches, partial(rest.mark, symbol), poll_s=offer.poll_s("mark"))
@@ -136,81 +137,3 @@ class JoinedBookFollower:
         if self._synced:
             yield self._reporter.gap(reason, lost=lost)
         self._synced = False
-
-
-class UnnumberedTradesFollower:
-    """Yields every trade once, in the order in which it arrives; nothing shows that one is missing.
-
-    Args:
-        newest: Asks for the newest trades.
-    """
-
-    def __init__(self, reporter: StatusReporter, fetches: Fetches, newest: Request) -> None:
-        self._reporter = reporter
-        self._fetches = fetches
-        self._newest = newest
-        self._order = TradeOrder()
-        self._waiting: deque[Trade] = deque(maxlen=_WAITING_TRADES)
-        self._opened = False
-        self._live = False
-
-    @property
-    def holding(self) -> bool:
-        return False
-
-    def start(self) -> None:
-        """Wait for the subscription, so that nothing lies between the past and the live trades."""
-
-    def follows(self, event: Event) -> bool:
-        ready = type(event) is Trade and self._opened and not self._fetches.pending(_PAST)
-        return ready and self._order.is_new(event)  # type: ignore[arg-type]
-
-    def handle(self, item: Item) -> Iterator[Event]:  # noqa: PLR0912  (one branch an item)
-        match item:
-            case Trade():
-                if not self._opened or self._fetches.pending(_PAST):
-                    self._waiting.append(item)
-            case Live():
-                self._live = True
-                self._fetches.ask(_PAST, self._newest)
-            case Lost(reason):
-                self._live = False
-                yield self._reporter.status("down", reason)
-            case Inconsistent(reason):
-                yield self._reporter.gap(reason)
-            case Overflowed(lost):
-                yield self._reporter.gap("the reader did not keep up", lost=lost)
-                self._fetches.ask(_PAST, self._newest)
-            case Restarted(reason):
-                self._order.clear()
-                self._waiting.clear()
-                if self._opened:
-                    yield self._reporter.restart(reason)
-                    self._opened = False
-                if self._live:
-                    self._fetches.ask(_PAST, self._newest)
-            case Fetched(events=events):
-                yield from self._join(events)
-            case Failed(error=error, final=final):
-                if final and not self._opened:
-                    raise error
-                if final:
-                    yield from self._join(())
-                else:
-                    yield self._reporter.status("connecting", str(error))
-            case _:
-                return
-
-    def _join(self, events: Sequence[Event]) -> Iterator[Event]:
-        trades = [event for event in events if isinstance(event, Trade)]
-        new = [trade for trade in trades if self._order.is_new(trade)]
-        if self._opened and len(new) == len(trades):
-            yield self._reporter.gap("the newest trades do not reach back to those before the loss")
-        self._opened = True
-        yield from new
-        while self._waiting:
-            trade = self._waiting.popleft()
-            if self._order.is_new(trade):
-                yield trade
-        if self._live:
-            yield self._reporter.status("live")

@@ -11,11 +11,11 @@ from typing import Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import BookSnapshot, Topic
-from orderfox_nb.errors import BadValue, RateLimited, UnknownSymbol, VenueBlocked, VenueUnreachable
+from orderfox_nb.errors import BadValue, OrderFoxError, RateLimited, UnknownSymbol, VenueBlocked, VenueUnreachable
 from orderfox_nb.feeds.ccxt.client import CcxtClient, is_cancelled
 from orderfox_nb.feeds.ccxt.failures import is_broken_book, readable
 from orderfox_nb.feeds.ccxt.offer import Offer
-from orderfox_nb.feeds.ccxt.taps import AnswerSource, BookTap, Tap, tap_of
+from orderfox_nb.feeds.ccxt.taps import AnswerSource, BookTap, MarkTap, Tap, tap_of
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.problem_log import ProblemLog
 from orderfox_nb.feeds.retry import backoff
@@ -30,6 +30,7 @@ _CHECK_S: Final = 0.1
 GOOD_AGE_S: Final = 30.0
 """A stream that went on for so long was healthy: the next failure is retried soon."""
 _LEAVE_S: Final = 3.0
+_FUNDING_S: Final = 60.0
 
 
 class Lines:
@@ -220,7 +221,9 @@ class TopicLine:
         tap = tap_of(owner.client, self._topic, way, unified=unified, reading=reading, now_us=owner.now_us)
         self.tap = tap
         source = self._source
-        opening = asyncio.create_task(self._open(), name=f"venue ccxt opening {self._topic}")
+        beside = {asyncio.create_task(self._open(), name=f"venue ccxt opening {self._topic}")}
+        if isinstance(tap, MarkTap) and owner.client.facts.separate_funding:
+            beside.add(asyncio.create_task(self._ask_funding(tap, unified), name=f"venue ccxt funding {unified}"))
         try:
             while True:
                 answer = await source.next()
@@ -230,8 +233,15 @@ class TopicLine:
                 for event in tap.events(answer, received_us):
                     self._put(event)
         finally:
-            opening.cancel()
-            await asyncio.wait({opening})
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+
+    async def _ask_funding(self, tap: MarkTap, unified: str) -> None:
+        while True:
+            with suppress(OrderFoxError):
+                tap.note(await self._owner.client.ask("fetch_funding_rate", unified))
+            await self._owner.clock.sleep(_FUNDING_S)
 
     async def _open(self) -> None:
         """Take the subscription for acknowledged a while after the sockets are open, also where nothing comes."""

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, Final, NamedTuple, cast
 
 from orderfox_nb.core.events import Liquidation, Side
-from orderfox_nb.feeds.ccxt.structures import StructureReader
+from orderfox_nb.feeds.ccxt.structures import StructureReader, in_base
 
 
 class _Names(NamedTuple):
@@ -57,7 +57,7 @@ def _order(reading: StructureReader, raw: Mapping[str, Any], names: _Names, rece
         time_us=int(time_ms) * 1_000,
         received_us=received_us,
         side=_OTHER_SIDE[order] if reading.facts.liquidated == "position" else order,
-        size=size * reading.unit,
+        size=in_base(size, reading.unit),
         price=price,
         limit_price=_positive(raw.get("p")) or 0.0,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -42,7 +42,15 @@ _FETCHED: Final[dict[Channel, tuple[str, str, float]]] = {
     "mark": ("fetchFundingRate", "fetch_funding_rate", 5.0),
     "open_interest": ("fetchOpenInterest", "fetch_open_interest", 10.0),
 }
+_QUIET_S: Final = 30.0
 _OF_CONTRACTS: Final = frozenset({"mark", "open_interest", "liquidations"})
+
+
+class AllowedSilence(NamedTuple):
+    """Seconds before a silent stream is stale, and before it is subscribed to again; None: never."""
+
+    stale_s: float | None = None
+    renew_s: float | None = None
 
 
 class Offer:
@@ -67,6 +75,8 @@ class Offer:
         watch = next(
             (method for name, method in _WATCHED.get(channel, ()) if self._client.exchange.has.get(name) is True), ""
         )
+        if channel == "mark" and self._client.facts.mark_in_ticker:
+            watch = "watch_ticker"
         name, fetch, period_s = _FETCHED.get(channel, ("", "", 0.0))
         return Way(watch, fetch if name and self._client.has(name) else "", period_s)
 
@@ -79,6 +89,17 @@ class Offer:
     def polled(self) -> tuple[Channel, ...]:
         """Channels that are asked for again and again."""
         return tuple(channel for channel, way in self.ways.items() if not way.watch)
+
+    def quiet(self, channel: Channel) -> AllowedSilence:
+        """Return how long a channel may be silent: most venues send what has changed only, and ccxt what they send."""
+        way, spec = self.ways[channel], CHANNELS[channel]
+        if spec.silence_s is None:
+            return AllowedSilence()
+        if not way.watch:
+            return AllowedSilence(max(spec.silence_s, 10 * way.period_s))
+        if self._client.facts.steady:
+            return AllowedSilence(spec.silence_s, spec.renew_s)
+        return AllowedSilence(max(spec.silence_s, _QUIET_S), max(spec.renew_s or 0.0, 2 * _QUIET_S))
 
     def poll_s(self, channel: Channel) -> float:
         """Return how often the present value of a channel is asked for, 0 where it is watched or has none."""

@@ -14,11 +14,10 @@ from orderfox_nb.feeds.ccxt.client import CcxtClient
 from orderfox_nb.feeds.ccxt.structures import StructureReader, flat_bars
 from orderfox_nb.feeds.past import PastPage, Span, id_number
 
-MAX_TRADES: Final = 1_000
 MAX_CANDLES: Final = 1_000
 MAX_VALUES: Final = 500
 """Of one page."""
-_REQUESTS: Final = 12
+_REQUESTS: Final = 16
 """Answers that one page may need, of venues that answer few bars at once."""
 _TRADES_SPAN_US: Final = 3_600_000_000
 """How far one answer of trades from a time on reaches."""
@@ -61,7 +60,8 @@ async def _trades(page: PageRequest) -> PastPage:
     if page.client.facts.unbroken_ids:
         return await _numbered_trades(page)
     span = page.span
-    limit = min(span.limit or MAX_TRADES, MAX_TRADES)
+    most = page.client.facts.max_trades
+    limit = min(span.limit or most, most)
     trades = page.reading.trades(await page.ask("fetch_trades", None, limit))
     if span == Span(limit=span.limit):
         return PastPage(trades[-limit:])
@@ -73,7 +73,8 @@ async def _trades(page: PageRequest) -> PastPage:
 
 async def _numbered_trades(page: PageRequest) -> PastPage:
     """Return trades whose ids have no holes: each page after the first is requested by its ids."""
-    span, limit = page.span, min(page.span.limit or MAX_TRADES, MAX_TRADES)
+    span, most = page.span, page.client.facts.max_trades
+    limit = min(span.limit or most, most)
     before = None if span.before_id is None else id_number(span.before_id)
     first = None if span.from_id is None else id_number(span.from_id)
     if first is None and before is not None and not span.forward:
@@ -118,6 +119,7 @@ async def _candles(page: PageRequest) -> PastPage:
     check_timeframe(page.client, interval)
     limit = min(span.limit or MAX_CANDLES, MAX_CANDLES)
     if span.start_us is None and span.end_us is None:
+        limit = min(limit, page.client.facts.max_bars)
         rows = await page.ask("fetch_ohlcv", interval, None, limit)
         bars = page.reading.candles(rows, interval, now_us=page.now_us, ended=False)[-limit:]
         following = Span(end_us=bars[0].open_us, limit=span.limit) if bars else None
@@ -144,7 +146,7 @@ async def _bars_between(page: PageRequest, start_us: int, stop_us: int) -> list[
     at_us = start_us
     for _ in range(_REQUESTS):
         wanted = (stop_us - at_us) // TIMEFRAME_US[interval] + 1
-        rows = await page.ask("fetch_ohlcv", interval, at_us // 1_000, min(wanted, MAX_CANDLES))
+        rows = await page.ask("fetch_ohlcv", interval, at_us // 1_000, min(wanted, page.client.facts.max_bars))
         answer = page.reading.candles(rows, interval, now_us=page.now_us, ended=True)
         new = [bar for bar in answer if at_us <= bar.open_us < stop_us]
         if not new:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from orderfox_nb.clock import Clock
@@ -85,6 +85,9 @@ class CcxtRest:
             kind=listing.kind,
         )
 
+    async def prepare(self, streams: Collection[str]) -> None:
+        """Nothing is needed before."""
+
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         unified, reading = await self._client.reading(symbol)
         depth = self._client.facts.book_depth
@@ -99,6 +102,8 @@ class CcxtRest:
         if not self._client.has("fetchFundingRate"):
             return ()
         row = await self._client.ask("fetch_funding_rate", unified)
+        if self._client.facts.separate_funding:
+            row = {**row, "markPrice": (await self._client.ask("fetch_mark_price", unified)).get("markPrice")}
         mark = reading.mark(row, now_us=self._now_us())
         return () if mark is None else (mark,)
 

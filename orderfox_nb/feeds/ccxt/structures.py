@@ -50,7 +50,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
             received_us=received_us,
             id=own,
             price=price,
-            size=size * self.unit,
+            size=in_base(size, self.unit),
             aggressor=side,
             sequence=whole_number(own) if self.facts.ordered_ids else None,
         )
@@ -84,7 +84,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
             high=high,
             low=low,
             close=close,
-            volume=volume * (1.0 if self.facts.base_candles else self.unit),
+            volume=volume if self.facts.base_candles else in_base(volume, self.unit),
             closed=closed,
         )
 
@@ -125,7 +125,8 @@ class StructureReader(Struct, frozen=True, kw_only=True):
         last = _number(row.get("last")) or _number(row.get("close"))
         if not last:
             return None
-        volume = (_number(row.get("baseVolume")) or 0.0) * (self.unit if self.facts.contract_tickers else 1.0)
+        unit = self.unit if self.facts.contract_tickers else 1.0
+        volume = in_base(_number(row.get("baseVolume")) or 0.0, unit)
         return Ticker(
             symbol=self.symbol,
             time_us=_time_us(row) or now_us,
@@ -165,7 +166,9 @@ class StructureReader(Struct, frozen=True, kw_only=True):
         amount = _number(row.get("openInterestAmount"))
         if amount is None:
             return None
-        return OpenInterest(symbol=self.symbol, time_us=_time_us(row) or now_us, open_interest=amount * self.unit)
+        return OpenInterest(
+            symbol=self.symbol, time_us=_time_us(row) or now_us, open_interest=in_base(amount, self.unit)
+        )
 
 
 def flat_bars(before: Candle, until_us: int) -> list[Candle]:
@@ -197,7 +200,12 @@ def levels_of(side: Sequence[Sequence[Any]], unit: float) -> list[Level]:
     """Return levels as price and base quantity."""
     if unit == 1.0:
         return [(level[0], level[1]) for level in side]
-    return [(level[0], level[1] * unit) for level in side]
+    return [(level[0], in_base(level[1], unit)) for level in side]
+
+
+def in_base(size: float, unit: float) -> float:
+    """Return a size in base currency, without the digits that floats add."""
+    return size if unit == 1.0 else round(size * unit, 12)
 
 
 def _number(value: Any) -> float | None:

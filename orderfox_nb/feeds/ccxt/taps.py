@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,7 +15,7 @@ from orderfox_nb.feeds.ccxt.client import CcxtClient
 from orderfox_nb.feeds.ccxt.liquidations import liquidations_of
 from orderfox_nb.feeds.ccxt.offer import Way
 from orderfox_nb.feeds.ccxt.structures import StructureReader, flat_bars
-from orderfox_nb.feeds.venue.items import Inconsistent, Item
+from orderfox_nb.feeds.venue.items import Item, Malformed
 
 _UNWATCH: Final = {
     "watch_order_book": ("unWatchOrderBook", "un_watch_order_book"),
@@ -121,7 +121,7 @@ class TradesTap:
         new = [trade for trade in trades if self._order.is_new(trade)]
         missed = self._polled and self._known and bool(trades) and len(new) == len(trades)
         self._known = self._known or bool(trades)
-        return [Inconsistent("more trades than one answer holds"), *new] if missed else new
+        return [Malformed("more trades than one answer holds"), *new] if missed else new
 
     def late(self) -> Sequence[Event]:
         return ()
@@ -156,15 +156,37 @@ class CandlesTap:
         return ()
 
 
-class LatestTap:
-    """Ticker or mark price."""
+class TickerTap:
+    """The 24 h statistics."""
 
-    def __init__(self, reading: StructureReader, channel: str, now_us: Callable[[], int]) -> None:
-        self._read = reading.ticker if channel == "ticker" else reading.mark
+    def __init__(self, reading: StructureReader, now_us: Callable[[], int]) -> None:
+        self._reading = reading
         self._now_us = now_us
 
     def events(self, answer: Any, received_us: int) -> Sequence[Event]:
-        event = self._read(answer, now_us=self._now_us(), received_us=received_us)
+        event = self._reading.ticker(answer, now_us=self._now_us(), received_us=received_us)
+        return () if event is None else (event,)
+
+    def late(self) -> Sequence[Event]:
+        return ()
+
+
+class MarkTap:
+    """Mark price with its funding, which may come beside it (``note``)."""
+
+    def __init__(self, reading: StructureReader, now_us: Callable[[], int]) -> None:
+        self._reading = reading
+        self._now_us = now_us
+        self._funding: dict[str, Any] = {}
+
+    def note(self, funding: Mapping[str, Any]) -> None:
+        """Take a funding rate that was asked for."""
+        names = ("fundingRate", "fundingTimestamp", "nextFundingTimestamp", "indexPrice")
+        self._funding = {name: funding[name] for name in names if funding.get(name) is not None}
+
+    def events(self, answer: Any, received_us: int) -> Sequence[Event]:
+        row = {**self._funding, **answer} if self._funding else answer
+        event = self._reading.mark(row, now_us=self._now_us(), received_us=received_us)
         return () if event is None else (event,)
 
     def late(self) -> Sequence[Event]:
@@ -214,5 +236,7 @@ def tap_of(
             return CandlesTap(reading, topic.interval, now_us)
         case "liquidations":
             return LiquidationsTap(reading, client, unified)
+        case "mark":
+            return MarkTap(reading, now_us)
         case _:
-            return LatestTap(reading, topic.channel, now_us)
+            return TickerTap(reading, now_us)

@@ -25,6 +25,15 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
     """The volume of a candle is in base currency although sizes are in contracts."""
     contract_tickers: bool = False
     """The volume of a ticker is in contracts."""
+    steady: bool = False
+    """Its streams speak as often as those of ``core/channels.py``, also while nothing changes."""
+    mark_in_ticker: bool = False
+    """Mark, index and funding come with the ticker, which is watched for them."""
+    separate_funding: bool = False
+    """The stream of mark prices has no funding, which is asked for beside it."""
+    max_trades: int = 100
+    max_bars: int = 200
+    """Of one answer: a venue refuses to be asked for more, and nearly all have as many."""
     book_depth: int | None = None
     """Levels a side to ask for, where the default has few."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -34,6 +43,9 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
 
 
 _BINANCE: Final = VenueFacts(
+    steady=True,
+    max_trades=1_000,
+    max_bars=1_000,
     ordered_ids=True,
     unbroken_ids=True,
     # The stream of single trades has other ids than the trades that are answered over REST.
@@ -46,10 +58,24 @@ _BINANCE_OF: Final[dict[Kind, Mapping[str, Any]]] = {
 _VENUES: Final[dict[str, VenueFacts]] = {
     "binance": _BINANCE,
     "binanceusdm": _BINANCE,
-    "bybit": VenueFacts(liquidated="position", every_liquidation=True, book_depth=200),
-    "okx": VenueFacts(ordered_ids=True, base_candles=True, contract_tickers=True),
+    "bybit": VenueFacts(
+        liquidated="position",
+        every_liquidation=True,
+        book_depth=200,
+        mark_in_ticker=True,
+        max_trades=1_000,
+        max_bars=1_000,
+    ),
+    "okx": VenueFacts(
+        ordered_ids=True,
+        base_candles=True,
+        contract_tickers=True,
+        separate_funding=True,
+        max_trades=500,
+        max_bars=300,
+    ),
     "htx": VenueFacts(base_candles=True),
-    "kraken": VenueFacts(book_depth=500),
+    "kraken": VenueFacts(book_depth=500, max_trades=1_000, max_bars=720),
 }
 VERIFIED_BOOKS: Final = frozenset(
     {"binance", "binanceusdm", "bitfinex", "bitget", "cex", "cryptocom", "extended", "gate", "htx", "kraken", "luno"}

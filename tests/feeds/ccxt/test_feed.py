@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from orderfox_nb.clock import SystemClock
-from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Liquidation, Status, Topic, Trade
+from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic, Trade
 from orderfox_nb.desk.audit import Auditor
 from orderfox_nb.desk.hub import Hub
+from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
 from orderfox_nb.feeds.ccxt.feed import CcxtFeed
 from orderfox_nb.feeds.past import Span, read_past
@@ -115,6 +116,7 @@ async def test_a_book_is_compared_with_a_fresh_one_and_repaired() -> None:
         async with hub.open(topic) as state, asyncio.timeout(60):
             while not state.whole:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+            assert isinstance(state, TopicState)
             auditor = Auditor(feed, SystemClock(), lambda: hub.topics)
             assert await auditor.audit(state) == 0
             # Sizes that the venue does not have, as after updates that nothing showed to be lost.
@@ -148,13 +150,6 @@ async def test_what_cannot_be_watched_is_asked_for(monkeypatch: pytest.MonkeyPat
                 assert reader.of(Status)[-1].coverage == ("sampled" if channel == "book" else "complete")
                 assert not reader.of(Gap)
         assert polled.feed.statistics()["sockets"] == 0
-
-
-async def test_liquidations_are_orders_of_a_sample() -> None:
-    async with ccxt_on_the_embedded_exchange(liquidation_rate=200) as stage, Reader(stage, "liquidations") as reader:
-        await reader.until(lambda: len(reader.of(Liquidation)) > 2)
-        assert all(order.size > 0 and order.received_us for order in reader.of(Liquidation))
-        assert {status.coverage for status in reader.of(Status)} == {"sampled"}
 
 
 async def test_the_past_is_read_page_by_page(stage: Stage) -> None:

@@ -28,7 +28,7 @@ from orderfox_nb.feeds.ccxt.markets import (
 from orderfox_nb.feeds.ccxt.structures import StructureReader
 from orderfox_nb.feeds.ccxt.taps import CandlesTap, TradesTap
 from orderfox_nb.feeds.ccxt.venues import facts_of
-from orderfox_nb.feeds.venue.items import Inconsistent
+from orderfox_nb.feeds.venue.items import Malformed
 
 pytestmark = pytest.mark.feeds
 
@@ -196,7 +196,7 @@ def test_polled_trades_that_share_none_with_the_last_answer_are_a_loss() -> None
     assert len(tap.events(rows[:3], NOW_US)) == 3
     assert len(tap.events(rows[2:5], NOW_US)) == 2
     missed, *new = tap.events(rows[6:9], NOW_US)
-    assert isinstance(missed, Inconsistent)
+    assert isinstance(missed, Malformed)
     assert len(new) == 3
 
 

@@ -1,0 +1,110 @@
+"""ccxt's own bybit and okx, as Feeds, on the embedded exchange in their protocols."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Gap, Liquidation, MarkPrice, Status, Trade
+from orderfox_nb.core.tape import TapeState
+from orderfox_nb.core.timeframes import MINUTE_US
+from orderfox_nb.feeds.past import Span, read_past
+from tests.feeds.contract import Reader, agree
+from tests.feeds.stages import ccxt_on_the_embedded_exchange
+
+pytestmark = pytest.mark.feeds
+
+VENUES = ("bybit", "okx")
+
+
+def same(one: Reader, other: Reader) -> bool:
+    """Return whether two readers show the same; of trades, the venues answer fewer than a tape keeps."""
+    if isinstance(one.fold, TapeState) and isinstance(other.fold, TapeState):
+        return [trade.id for trade in one.fold.newest(100)] == [trade.id for trade in other.fold.newest(100)]
+    return agree(one, other)
+
+
+@pytest.mark.parametrize("exchange_id", VENUES)
+async def test_two_readers_of_every_stream_agree_and_leave_nothing_behind(exchange_id: str) -> None:
+    async with ccxt_on_the_embedded_exchange(exchange_id) as stage:
+        before = asyncio.all_tasks()
+        for channel in ("book", "trades", "candles", "mark", "ticker"):
+            async with Reader(stage, channel) as first:
+                await first.until(lambda first=first: first.built)
+                async with Reader(stage, channel, delivered=True) as late:
+                    await late.until(lambda late=late: late.built)
+                    facts = len(late.facts)
+                    await late.until(lambda late=late, facts=facts: len(late.facts) > facts + 2)
+                    await late.until(lambda first=first, late=late: same(first, late))
+                assert not first.of(Gap), channel
+                assert all(isinstance(mark, MarkPrice) and mark.mark_price > 0 for mark in first.of(MarkPrice))
+        assert {
+            task.get_name() for task in asyncio.all_tasks() - before if task.get_name().startswith("venue")
+        } == set()
+        assert stage.feed.statistics()["sockets"] == 0
+
+
+@pytest.mark.parametrize("exchange_id", VENUES)
+async def test_a_cut_connection_is_reported_and_heals(exchange_id: str) -> None:
+    async with ccxt_on_the_embedded_exchange(exchange_id) as stage:
+        assert stage.cut is not None
+        async with Reader(stage, "book") as book, Reader(stage, "trades") as trades:
+            await book.until(lambda: book.built)
+            await trades.until(lambda: trades.built)
+            stage.cut()
+            for reader in (book, trades):
+                await reader.until(lambda reader=reader: any(one.state == "down" for one in reader.of(Status)))
+                at = len(reader.events)
+                await reader.until(
+                    lambda reader=reader, at=at: any(
+                        isinstance(event, Status) and event.state == "live" for event in reader.events[at:]
+                    )
+                )
+            assert len(book.of(BookSnapshot)) == 2
+            ids = [trade.id for trade in trades.of(Trade)]
+            assert len(ids) == len(set(ids))
+
+
+async def test_a_lost_update_of_okx_is_noticed_by_its_sequence() -> None:
+    async with ccxt_on_the_embedded_exchange("okx") as stage, Reader(stage, "book") as reader:
+        assert stage.lose is not None
+        await reader.until(lambda: reader.built and len(reader.of(BookDelta)) > 2)
+        stage.lose("book")
+        await reader.until(lambda: len(reader.of(BookSnapshot)) > 1)
+        assert len(reader.of(Gap)) == 1
+
+
+async def test_liquidations_of_all_venues_are_on_one_convention() -> None:
+    orders: dict[str, dict[int, tuple[str, float, float]]] = {}
+    for exchange_id in ("binanceusdm", *VENUES):
+        async with (
+            ccxt_on_the_embedded_exchange(exchange_id, liquidation_rate=200) as stage,
+            Reader(stage, "liquidations") as reader,
+        ):
+            await reader.until(lambda reader=reader: len(reader.of(Liquidation)) > 0)
+            orders[exchange_id] = {
+                order.time_us // 1_000: (order.side, order.size, order.price) for order in reader.of(Liquidation)
+            }
+            complete = exchange_id == "bybit"
+            assert {one.coverage for one in reader.of(Status)} == {"complete" if complete else "sampled"}
+    # The same market: what two of them have is the same order, whatever their protocols call it.
+    for exchange_id in VENUES:
+        shared = orders["binanceusdm"].keys() & orders[exchange_id].keys()
+        assert shared
+        for time_ms in shared:
+            side, size, price = orders["binanceusdm"][time_ms]
+            assert orders[exchange_id][time_ms] == (side, pytest.approx(size), pytest.approx(price, rel=1e-3))
+
+
+@pytest.mark.parametrize("exchange_id", VENUES)
+async def test_bars_of_the_past_have_no_holes(exchange_id: str) -> None:
+    async with ccxt_on_the_embedded_exchange(exchange_id) as stage:
+        bars, _ = await read_past(stage.feed.past, stage.topic("candles"), Candle, Span(limit=700))
+        opens = [bar.open_us for bar in bars]
+        assert opens == list(range(opens[0], opens[0] + 700 * MINUTE_US, MINUTE_US))
+        forward, _ = await read_past(
+            stage.feed.past, stage.topic("candles"), Candle, Span(start_us=opens[10], end_us=opens[400])
+        )
+        assert [bar.open_us for bar in forward] == opens[10:400]
+        assert all(bar.closed for bar in forward)
