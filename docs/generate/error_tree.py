@@ -12,15 +12,6 @@ _HEAD: Final = """# Errors
 Everything that OrderFox raises is an `orderfox_nb.errors.OrderFoxError`. Errors carry data and compute their text: the
 text says what is wrong and what to do.
 
-```python
-import orderfox_nb
-
-try:
-    orderfox_nb.connect("sim")["NOSUCH"]
-except orderfox_nb.errors.UnknownSymbol as error:
-    print(error)
-```
-
 ```text
 """
 

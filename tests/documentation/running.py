@@ -10,6 +10,7 @@ import ast
 import asyncio
 import inspect
 import json
+import os
 import re
 import sys
 import time
@@ -18,10 +19,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import orderfox_nb
+from orderfox_nb.market.connection import Market
 from tests.documentation.blocks import CodeBlock, python_pages
 from tests.market.made_market import record_market
+from tests.recorded_files import recorded_s
 
 RECORDED_S = 45
+READ_S = 3
+"""How long the market is read and recorded before the first page."""
 REPLACED: list[tuple[str, str]] = [
     # A recording of less than a minute in place of the reader's own.
     (r"\"recordings/[^\"]*\"", '"recordings/made"'),
@@ -101,10 +107,23 @@ def run_page(address: str, page: list[CodeBlock]) -> str:
     return ""
 
 
+def read_for_a_while() -> Market:
+    """Return a market that somebody has read for some seconds, as a reader of the pages has: these are recorded."""
+    market = orderfox_nb.connect()
+    market["BTCUSDT"].trades.keep(1_000)
+    data = Path(os.environ["ORDERFOX_DATA_DIR"])
+    deadline = time.monotonic() + 120
+    while recorded_s(data) < READ_S:
+        assert time.monotonic() < deadline, "nothing is recorded"
+        time.sleep(0.05)
+    return market
+
+
 def main() -> None:
     """Run the pages that are named and write what went wrong with each."""
     address, results, *names = sys.argv[1:]
     record_market(Path("recordings/made"), RECORDED_S)
+    market = read_for_a_while()
     pages = python_pages()
     found: dict[str, str] = {}
     for name in names or pages:
@@ -112,6 +131,7 @@ def main() -> None:
         found[name] = run_page(address, pages[name])
         print(f"{name}: {time.monotonic() - started:.1f} s {found[name]}", flush=True)
         Path(results).write_text(json.dumps(found), encoding="utf-8")
+    market.close()
 
 
 if __name__ == "__main__":
