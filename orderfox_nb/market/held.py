@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -43,6 +44,9 @@ class HeldTopics:
         self._logs: dict[Topic, tuple[TopicState, TradeLog]] = {}
         """Topics of which more trades are kept than their fold has, with the state whose events are added."""
         self._frozen: dict[Topic, tuple[Any, dict[str, Any]]] | None = None
+        # The tasks of a market that is dropped must end on their loop, not where they are freed.
+        finalizer = weakref.finalize(self, _release, engine, self._held, self._across, self._logs)
+        finalizer.atexit = False
         self.subscriptions: set[Subscription[Any]] = set()
         """Callbacks that are called until they are closed."""
         self.runs: set[PaperRun] = set()
@@ -203,15 +207,7 @@ class HeldTopics:
         return state
 
     async def _close(self) -> None:
-        for state, log in self._logs.values():
-            state.untap(log.apply)
-        self._logs.clear()
-        held, self._held = list(self._held.values()), {}
-        for service in held:
-            await service.stop()
-        across, self._across = list(self._across.values()), {}
-        for service in across:
-            await service.stop()
+        await _stop(self._held, self._across, self._logs)
 
     def _attributes(self, state: State, now_us: int) -> dict[str, Any]:
         origin = self._engine.desks.of(state.topic.venue).origin
@@ -230,3 +226,25 @@ class HeldTopics:
                 "lapses": [msgspec.structs.asdict(lapse) for lapse in quality.intervals()],
             },
         }
+
+
+_Held = dict[Topic, Service[State]]
+_Across = dict[tuple[str, str], Service[MemberTopics]]
+_Logs = dict[Topic, tuple[TopicState, TradeLog]]
+
+
+def _release(engine: Engine, held: _Held, across: _Across, logs: _Logs) -> None:
+    """Release what a market held that was dropped without being closed, on whichever thread frees it."""
+    if (held or across) and engine.running:
+        engine.submit(_stop(held, across, logs))
+
+
+async def _stop(held: _Held, across: _Across, logs: _Logs) -> None:
+    for state, log in logs.values():
+        state.untap(log.apply)
+    logs.clear()
+    services = [*held.values(), *across.values()]
+    held.clear()
+    across.clear()
+    for service in services:
+        await service.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -210,3 +211,17 @@ def test_frozen_frames_are_of_one_moment(market: Market, feed: ScriptedFeed):
         assert len(btc.trades.df) == 1
     assert len(btc.trades.df) == 2
     assert btc.book.df["price"].tolist() == [101.0, 100.5, 100.0]
+
+
+def test_a_market_that_is_dropped_releases_what_it_held(market: Market, feed: ScriptedFeed):
+    dropped = Market(market._engine)
+    dropped["BTCUSDT"].trades.keep(2_000)
+    assert len(dropped["BTCUSDT"].trades.df) == 1
+    topic = market._engine.desk.hub.state(TRADES)
+    assert topic is not None
+    assert topic.users == 1
+    assert len(market["BTCUSDT"].book.df) == 2
+    del dropped
+    gc.collect()
+    eventually(lambda: topic.users == 0)
+    assert len(market["BTCUSDT"].book.df) == 2, "others read on"
