@@ -22,6 +22,7 @@ PAGES = {
     "dashboard-light": (1440, 900, "light"),
     "phone-dark": (390, 1500, "dark"),
 }
+TWO_VENUES = "sim?seed=7&symbols=24,sim?seed=7&symbols=24&name=b&spread_bp=3&lag_ms=200"
 # What is made, its size, what is pictured, and the panel that must be live before.
 WIDGETS = {
     "candle-chart": ('CandleChart(symbol="BTCUSDT", timeframe="5m")', 960, 520, ".of-candle-chart", "candles"),
@@ -52,6 +53,16 @@ async def save_pages(browser: Browser) -> None:
                 await wait_live(page, "liquidations")
                 await wait_live(page, "candles", "book", "tape", frames=30)
                 await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def save_venues(browser: Browser) -> None:
+    if not wanted("two-venues-dark"):
+        return
+    with dashboard(source=TWO_VENUES) as server:
+        address = f"{server.url}?symbol=BTCUSDT,BTCUSDT&venue=sim,sim-b"
+        async with page_of(browser, address, width=1440, height=900) as page:
+            await wait_live(page, "candles", "book", "tape", frames=30)
+            await page.screenshot(path=IMAGES / "two-venues-dark.png")
 
 
 async def save_widgets(browser: Browser) -> None:
@@ -136,6 +147,7 @@ async def save_all() -> None:
     IMAGES.mkdir(exist_ok=True)
     async with chromium() as browser:
         await save_pages(browser)
+        await save_venues(browser)
         await save_widgets(browser)
         await save_rewind(browser)
         await save_lab(browser)
