@@ -92,6 +92,7 @@ def show_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     for title in ("symbols", "latency", "clock", "book after"):
         table.add_column(title, justify="right")
     table.add_column("absent")
+    table.add_column("losses not seen in")
     for venue in diagnosis.venues:
         table.add_row(
             _mark(venue),
@@ -102,6 +103,7 @@ def show_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
             _ms(venue.clock_offset_ms, sign=True),
             _ms(venue.stream_ms),
             ", ".join(venue.absent) or ("nothing" if venue.reachable else ""),
+            ", ".join(venue.unverified),
         )
     console.print(table)
     for venue in diagnosis.venues:

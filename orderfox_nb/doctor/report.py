@@ -41,6 +41,8 @@ class VenueCheck(msgspec.Struct, kw_only=True):
     """Channels that the venue has."""
     absent: Sequence[str] = ()
     """Channels that it does not have."""
+    unverified: Sequence[str] = ()
+    """Channels that it has, and in which a loss may go unnoticed."""
     problem: str = ""
     advice: str = ""
 

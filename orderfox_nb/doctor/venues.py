@@ -58,6 +58,7 @@ async def check_venue(feed: Feed, *, clock: Clock | None = None, timeout_s: floa
     if check.reachable:
         check.absent = tuple(name for name in CHANNELS if name in feed.origin.absent)
         check.offers = tuple(name for name in CHANNELS if name not in feed.origin.absent)
+        check.unverified = tuple(name for name in check.offers if name in feed.origin.unverified)
     if check.state == "ok" and abs(check.clock_offset_ms or 0.0) > MAX_OFFSET_MS:
         check.state = "warning"
         check.problem = f"the clocks differ by {abs(check.clock_offset_ms or 0.0) / 1000:.1f} s"

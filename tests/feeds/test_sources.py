@@ -140,6 +140,18 @@ def test_the_exchange_alone_has_the_options_and_defaults_of_its_source() -> None
     assert MAX_SYMBOLS == LARGEST
 
 
+@pytest.mark.parametrize(
+    ("text", "venues"),
+    [
+        ("binance,bybit,ccxt:okx", ["binance", "bybit", "ccxt-okx"]),
+        ("ccxt:okx?type=spot, binance,sim?name=b&lag_ms=5", ["ccxt-okx-spot", "binance", "sim-b"]),
+        ("sim,ccxt:okx,ccxt:okx?type=spot", ["sim", "ccxt-okx", "ccxt-okx-spot"]),
+    ],
+)
+def test_several_sources_are_several_venues(text: str, venues: list[str]) -> None:
+    assert [feed.venue for feed in open_feeds(text, load_settings())] == venues
+
+
 def test_two_embedded_venues_have_names_and_pasts_of_their_own() -> None:
     settings = load_settings()
     text = "sim,sim?name=b&spread_bp=3&lag_ms=200,sim?name=c&spread_bp=-2.5,sim?market=spot&name=b"
