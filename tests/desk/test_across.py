@@ -235,6 +235,7 @@ async def test_markets_that_cannot_be_one_view_are_refused_with_what_to_do(tmp_p
     async with venues(tmp_path) as two:
         for text, error, words in (
             ("*/scripted:BTCUSDT,other:ETHUSDT/book", BadValue, "markets of one base asset"),
+            ("*/scripted:BTCUSDT,scripted:btcusdt/book", BadValue, "each market once"),
             ("*/scripted:BTCUSDT,nowhere:BTCUSDT/book", BadValue, "one of scripted, other"),
             ("*/scripted:BTCUSDT,other:NOPE/book", UnknownSymbol, "NOPE"),
         ):
@@ -243,7 +244,7 @@ async def test_markets_that_cannot_be_one_view_are_refused_with_what_to_do(tmp_p
                     pass
     for text in (
         "*/scripted:BTCUSDT/book",
-        "*/scripted:BTCUSDT,scripted:btcusdt/book",
+        "*/scripted:BTCUSDT,scripted:BTCUSDT/book",
         "*/BTCUSDT,other:BTCUSDT/book",
         "*/scripted:BTCUSDT,other:BTCUSDT/candles",
         "*/scripted:BTCUSDT,other:BTCUSDT/book?currency=a%20b",

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from traitlets import TraitError
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol
 from orderfox_nb.market.connection import Market
+from orderfox_nb.widgets import Liquidations, OrderBook, Tape
 
 pytestmark = pytest.mark.widgets
 
@@ -88,3 +90,25 @@ def test_a_view_over_venues_is_no_part_of_a_frozen_market(market: Market) -> Non
     assert len(market["sim:BTCUSDT"].book.df)
     with market.freeze(), pytest.raises(FeedError, match="cannot be frozen"):
         _ = both.book.df
+
+
+def test_widgets_show_read_and_draw_several_venues(
+    engine: Engine, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orderfox_nb.widgets.kernel.data.kernel_market", lambda: market)
+    monkeypatch.setattr("orderfox_nb.engine.shared_engine", lambda _: engine)
+    both = [PERPETUAL, SPOT]
+    book = OrderBook(symbols=both)
+    assert set(book.df["venue"]) == {"sim", "sim-spot"}
+    assert "sim:BTCUSDT, sim-spot:BTCUSDT" in book.to_static().alt
+    tape = Tape(symbols=both, minimum_notional=1.0)
+    assert set(tape.df["venue"]) == {"sim", "sim-spot"}
+    assert "Trades" in tape.to_static().svg
+    liquidations = Liquidations(symbols=both)
+    assert liquidations.df.attrs["dropped"] == {SPOT: "no liquidations in this market"}
+    assert "Liquidations" in liquidations.to_static().svg
+    book.symbols = []
+    assert book.df.attrs["venue"] == "sim"
+    for wrong in ("BTCUSDT", ["BTCUSDT", "ETHUSDT"], [PERPETUAL], [1, 2]):
+        with pytest.raises(TraitError, match="symbols"):
+            OrderBook(symbols=wrong)

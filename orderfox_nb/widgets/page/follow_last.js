@@ -1,7 +1,7 @@
 // Shows the page's last price in a widget: it follows the symbol's trades and updates together with all other widgets.
 import { make } from "./dom.js";
 import { followFrames, marketShown } from "./panel.js";
-import { marketOf } from "./venues.js";
+import { askedOf, marketOf } from "./venues.js";
 
 /**
  * Call `show(last, link)` with the last price of the model's symbol at each change, null while it is not known. `place`
@@ -22,7 +22,7 @@ export async function followLast({ model, place, show }) {
   let following = null;
   following = await followFrames({
     model, parts, traits: ["symbol"],
-    keyOf: () => ({ symbol: model.get("symbol"), stream: "trades", parameters: { rows: 50 } }),
+    keyOf: () => askedOf(model, "trades", { rows: 50 }),
     paint: () => {},
   });
   listen(following.link);

@@ -5,7 +5,7 @@ import { RENEWED_MS } from "./playhead.js";
 import { stateRank, Steady } from "./steady_state.js";
 import { subscriptionText } from "./subscription.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
-import { marketOf } from "./venues.js";
+import { ACROSS, marketOf, severalOf } from "./venues.js";
 
 export const STATE_TEXT = {
   connecting: "connecting…", reconnecting: "reconnecting…", reload: "reload this page", waiting: "waiting for data…",
@@ -59,6 +59,8 @@ export function makePanel(el, kind, title) {
 
 /** The market that a widget shows: `{venue, symbol}`, the venue empty for the first one of the page's server. */
 export function marketShown(model, link) {
+  const several = severalOf(model);
+  if (several.length) return { venue: ACROSS, symbol: several.join(",") };
   return { venue: link.venues.idOf(model.get("venue")), symbol: model.get("symbol") };
 }
 
@@ -150,7 +152,9 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     const shown = marketShown(model, link);
     if (parts.name) {
       const name = shown.symbol === "*" ? "all symbols" : shown.symbol;
-      write(parts.name, [name, link.venues.labelOf(shown.venue)].filter(Boolean).join(" · "));
+      const several = severalOf(model).length;
+      const words = several ? [`${several} venues`] : [name, link.venues.labelOf(shown.venue)];
+      write(parts.name, words.filter(Boolean).join(" · "));
     }
     if (text && text === followed) return; // another symbol is none to a panel that shows the whole market
     const next = text ? link.subscribe(request, view) : null;
@@ -189,7 +193,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     clearTimeout(renewing);
     renewing = setTimeout(forget, RENEWED_MS);
   };
-  const names = ["venue", ...traits].map((name) => `change:${name}`);
+  const names = ["venue", "symbols", "currency", ...traits].map((name) => `change:${name}`);
   for (const name of names) model.on(name, follow);
   // Another server, whose market has other channels or whose first venue is another one, is another key too.
   const unlisten = link.listen(() => {

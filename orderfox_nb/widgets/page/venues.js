@@ -6,6 +6,20 @@ export function marketOf({ venue = "", symbol }) {
   return venue ? `${venue}/${symbol}` : symbol;
 }
 
+export const ACROSS = "*"; // stands for the venue of a view over several of them
+
+/** The markets of a widget that shows several venues as one, `venue:symbol` each; empty where it shows one market. */
+export function severalOf(model) {
+  return model.get("symbols") ?? [];
+}
+
+/** What a subscription of one stream asks for: a symbol, or several markets with the currency that is shown. */
+export function askedOf(model, stream, parameters) {
+  const markets = severalOf(model);
+  if (!markets.length) return { symbol: model.get("symbol"), stream, parameters };
+  return { symbol: markets.join(","), stream, parameters: { ...parameters, currency: model.get("currency") } };
+}
+
 export class Venues {
   constructor() {
     this.first = ""; // the name of the one that is meant where none is named

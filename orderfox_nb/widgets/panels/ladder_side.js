@@ -1,6 +1,7 @@
 // One side of the ladder in the document: its rows outward from the middle, each with its price, sizes and depth bar.
 import { make, write } from "../page/dom.js";
 import { unitsText } from "../page/format.js";
+import { partsImage } from "./across_view.js";
 
 const CELLS = ["of-price", "of-size", "of-total", "of-notional"];
 
@@ -31,13 +32,28 @@ function markOwn({ element, cells }, text) {
   cells[0].title = text;
 }
 
+/** Draw how much of a row each venue has: as long as its size beside the largest row, divided by venue. */
+function showParts(row, sizes, greatest) {
+  if (!row.parts) {
+    row.parts = make("i", "of-parts");
+    row.element.prepend(row.parts);
+  }
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const image = total ? partsImage(sizes, total) : "none";
+  const scale = (total / greatest).toFixed(4);
+  const { style } = row.parts;
+  if (row.image !== image) style.backgroundImage = row.image = image;
+  if (row.part !== scale) style.transform = `scaleX(${(row.part = scale)})`;
+}
+
 /**
  * Draw rows, best first in the document; the asks' column is reversed by the style sheet, so that the best ask stands
  * lowest. `columns` are the frame's prices, sizes and sums of the side, `texts` write sizes, sums and notionals, and
  * `own` says which rows have orders of a bot.
  */
 export function paintSide(side, rows, { columns, unit, digits, texts, largest, flash, own: orders }) {
-  const [prices, sizes, totals] = columns;
+  const [prices, sizes, totals, parts] = columns;
+  const greatest = parts ? Math.max(1, ...sizes) : 1;
   // Highlight a change of at least half of a row's average size.
   const notable = Math.max(1, (totals.at(-1) ?? 0) / (2 * prices.length));
   while (side.rows.length < rows.length) addRow(side);
@@ -53,6 +69,7 @@ export function paintSide(side, rows, { columns, unit, digits, texts, largest, f
     write(row.cells[3], own ? texts.notional(size * prices[at]) : "");
     const scale = ((total ?? 0) / largest).toFixed(4);
     if (row.scale !== scale) row.bar.style.transform = `scaleX(${(row.scale = scale)})`;
+    if (parts || row.parts) showParts(row, parts && own ? parts.map((column) => column[at]) : [], greatest);
     const waiting = orders.get(`${side.name} ${key}`) ?? "";
     if ((row.waiting ?? "") !== waiting) markOwn(row, (row.waiting = waiting));
     if (row.own !== own) row.element.classList.toggle("of-none", !(row.own = own));

@@ -4,8 +4,9 @@ import { roundedText, shortText, SHORT_SIZES, sizeForms, unitsText } from "../pa
 /** The spread in ever fewer characters. */
 export function spreadTexts({ best_bid: bid, best_ask: ask, tick_digits: digits }) {
   if (bid === null || ask === null) return ["one side is empty", "one-sided"];
-  const points = ((ask - bid) / ((ask + bid) / 2)) * 1e4;
-  const [price, share] = [unitsText(ask - bid, digits), `${points.toFixed(points < 10 ? 2 : 1)} bp`];
+  const points = (Math.abs(ask - bid) / ((ask + bid) / 2)) * 1e4;
+  const [price, share] = [unitsText(Math.abs(ask - bid), digits), `${points.toFixed(points < 10 ? 2 : 1)} bp`];
+  if (ask < bid) return [`crossed by ${price} · ${share}`, `crossed ${price}`, "crossed"]; // of two venues
   return [`spread ${price} · ${share}`, `${price} · ${share}`, share];
 }
 

@@ -4,6 +4,8 @@ import { make, makeBalance, makeSelect, setClass, showBalance, write } from "../
 import { clockText, grouped, loosePriceText, priceText, shortText, SHORT_SIZES, sizeForms } from "../page/format.js";
 import { followFrames, makePanel, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
+import { askedOf, severalOf } from "../page/venues.js";
+import { makeAcross, memberName, writeVenue } from "./across_view.js";
 import { makeTable } from "./table_rows.js";
 
 const MARKET = "*";
@@ -89,15 +91,21 @@ async function render({ model, el }) {
     ["Side", "of-price"], ["Symbol", "of-name"], ["Price", "of-at"], ["Size", "of-size"], ["Notional", "of-paid"],
     ["Time", "of-time"],
   ], () => shown && paint({ frame: shown }));
+  const heading = table.table.querySelector(".of-columns .of-name");
   const empty = make("p", "of-empty", "None yet");
   empty.hidden = true;
-  parts.body.append(totals.table, totals.balance, coverage, table.table, empty);
-  const isMarket = () => model.get("whole_market") || model.get("symbol") === MARKET;
+  const across = makeAcross();
+  parts.body.append(across.element, totals.table, totals.balance, coverage, table.table, empty);
+  const isMarket = () => !severalOf(model).length && (model.get("whole_market") || model.get("symbol") === MARKET);
   let shown = null;
 
   const paint = ({ frame }) => {
     shown = frame;
-    const [times, sides, prices, sizes, notionals, symbols, digits] = frame.orders;
+    const { members } = frame;
+    const [times, sides, prices, sizes, notionals, own, digits] = frame.orders;
+    const symbols = members ? own.map((place) => memberName(members[place], members)) : own;
+    across.paint(frame);
+    write(heading, members ? "Venue" : "Symbol");
     const priced = (at) => {
       const places = digits ? digits[at] : frame.price_digits;
       return places === null ? loosePriceText(prices[at]) : priceText(prices[at], places);
@@ -121,7 +129,8 @@ async function render({ model, el }) {
       const short = sides[at] > 0;
       write(cells[0], short ? "short" : "long");
       setClass(cells[0], short ? "of-price of-bid" : "of-price of-ask");
-      write(cells[1], symbols?.[at] ?? "");
+      if (members) writeVenue(cells[1], own[at], members);
+      else write(cells[1], symbols?.[at] ?? "");
       write(cells[2], priceTexts[at]);
       write(cells[3], sizeTexts[Math.max(0, chosen[3])](sizes[at]));
       write(cells[4], paidTexts[chosen[4]](notionals[at]));
@@ -130,20 +139,37 @@ async function render({ model, el }) {
     table.cut(times.length);
     empty.hidden = times.length > 0;
     totals.paint(frame.sums, model.get("span"));
+    if (members) coverAll(members);
+    else cover(frame);
+    parts.panel.dataset.symbol = frame.symbol;
+    parts.panel.dataset.orders = String(times.length);
+    parts.panel.dataset.span = model.get("span");
+  };
+  /** Each venue's own sums and what its stream covers: their total is a lower bound where one of them is. */
+  const coverAll = (members) => {
+    const span = model.get("span");
+    const texts = members.map((member) => {
+      const [shorts, longs] = member.sums[span];
+      const sums = member.coverage === "none" ? "" : `${span} longs ${shortText(longs)}, shorts ${shortText(shorts)}, `;
+      return `${memberName(member, members)}: ${sums}${member.covers}`;
+    });
+    write(coverage, texts.join("\n"));
+    explain("BUY orders close shorts, SELL orders close longs, at every venue. The total is a lower bound "
+      + "where a venue is sampled, reports none or is left out.");
+  };
+  const cover = (frame) => {
     const sampled = frame.quality.coverage === "sampled";
     const since = frame.since ? `since ${clockText(frame.since).slice(0, 5)}` : "";
     const kind = sampled ? "sampled, sums are a lower bound" : "complete";
     write(coverage, [kind, since].filter(Boolean).join(", "));
     const known = since ? ` Nothing is known of the time before: totals are ${since}.` : "";
-    const meaning = (sampled ? SAMPLED : "Every liquidation of the venue.") + known;
-    if (coverage.title !== meaning) {
-      coverage.title = meaning;
-      coverage.setAttribute("aria-label", meaning);
-      coverage.setAttribute("role", "note");
-    }
-    parts.panel.dataset.symbol = frame.symbol;
-    parts.panel.dataset.orders = String(times.length);
-    parts.panel.dataset.span = model.get("span");
+    explain((sampled ? SAMPLED : "Every liquidation of the venue.") + known);
+  };
+  const explain = (meaning) => {
+    if (coverage.title === meaning) return;
+    coverage.title = meaning;
+    coverage.setAttribute("aria-label", meaning);
+    coverage.setAttribute("role", "note");
   };
   const keyOf = () => {
     const market = isMarket();
@@ -151,14 +177,15 @@ async function render({ model, el }) {
     const own = [["symbol", symbol]];
     scope.show([...(symbol === MARKET ? [] : own), ["market", "all symbols"]], market ? "market" : "symbol");
     parts.panel.classList.toggle("of-whole-market", market);
-    return {
-      symbol: market ? MARKET : symbol, stream: "liquidations", parameters: { rows: model.get("length") },
-    };
+    parts.panel.classList.toggle("of-several", severalOf(model).length > 0);
+    const parameters = { rows: model.get("length") };
+    return market ? { symbol: MARKET, stream: "liquidations", parameters } : askedOf(model, "liquidations", parameters);
   };
   const renew = () => shown && paint({ frame: shown });
   model.on("change:span", renew);
   parts.symbolChanged = () => {
     shown = null;
+    across.drop();
     totals.drop();
   };
   const traits = ["symbol", "length", "whole_market"];

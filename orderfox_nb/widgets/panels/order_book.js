@@ -11,6 +11,8 @@ import { makeFillTip } from "./order_book_tip.js";
 import { followFrames, makePanel, marketShown, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { shownBot } from "../page/shown_bot.js";
+import { askedOf } from "../page/venues.js";
+import { makeAcross } from "./across_view.js";
 
 const ROWS = ["fit", "10", "20", "50"];
 const PADDING_PX = 24;
@@ -60,7 +62,8 @@ async function render({ model, el }) {
   const balance = makeBalance();
   const [shareText, depthText] = [make("span"), make("span")];
   imbalance.append(balance, shareText, depthText);
-  parts.body.append(ladder, imbalance);
+  const across = makeAcross();
+  parts.body.append(across.element, ladder, imbalance);
 
   const measure = makeMeasure(ladder);
   const fit = new ColumnFit(ladder, TITLES.map(([title]) => title), measure);
@@ -139,6 +142,7 @@ async function render({ model, el }) {
     book = entry.frame;
     answered = entry.request?.parameters?.rounding ?? "";
     showChoices();
+    across.paint(book);
     const isNew = key !== entry.key;
     key = entry.key;
     if (isNew) steps.recentre();
@@ -169,10 +173,7 @@ async function render({ model, el }) {
   ladder.append(makeTitles(), ...place.elements);
   const keyOf = () => {
     showChoices();
-    return {
-      symbol: model.get("symbol"), stream: "book",
-      parameters: { rounding: model.get("rounding"), rows: wireRows(place.half) },
-    };
+    return askedOf(model, "book", { rounding: model.get("rounding"), rows: wireRows(place.half) });
   };
 
   back.addEventListener("click", recentre);
@@ -185,6 +186,7 @@ async function render({ model, el }) {
   });
   parts.symbolChanged = () => {
     book = last = null;
+    across.drop();
     steps.recentre();
     tip.drop();
     showBalance(balance, 0, 0);

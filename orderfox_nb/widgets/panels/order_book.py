@@ -12,7 +12,7 @@ from orderfox_nb.core.numerals import decimal_number
 from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, WrongValue, shown_value, with_arguments
-from orderfox_nb.widgets.kernel.base import LiveWidget
+from orderfox_nb.widgets.kernel.several import VenuesPanel
 from orderfox_nb.widgets.still.book import book_svg
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Rounding(traitlets.TraitType[str, Any]):
 
 
 @with_arguments
-class OrderBook(LiveWidget):
+class OrderBook(VenuesPanel):
     """Price axis with the sizes of both sides, depth bars, spread and imbalance.
 
     A row under the pointer shows the average price of an order that sweeps the book down to it. Prices keep their place
@@ -58,6 +58,7 @@ class OrderBook(LiveWidget):
         >>> book = OrderBook(symbol="ETHUSDT", rounding=1, rows=20)
         >>> book.rounding = 5
         >>> book.df.groupby("side")["size"].sum()
+        >>> OrderBook(symbols=["binance:BTCUSDT", "bybit:BTCUSDT"]).df.groupby(["venue", "side"])["size"].sum()
     """
 
     _esm = module_text("panels/order_book.js")
@@ -74,13 +75,18 @@ class OrderBook(LiveWidget):
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         rows = 20 if self.rows == "fit" else self.rows
-        frame = sketch.frame(self.symbol, "book", venue=self.venue, rounding=self.rounding, rows=rows)
+        frame = self.sketched(sketch, "book", rounding=self.rounding, rows=rows)
         width, height = size or (320.0, 35 + 24 + 32 + 6 + 40.0 * rows)
         return Drawing(book_svg(frame, sketch.colours, width=width, height=height), width, height)
 
     @property
     def df(self) -> pd.DataFrame:
-        """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``."""
+        """The whole book, level by level: side, price, size, cumulative; quality in ``attrs``.
+
+        Of several venues also quote, venue and symbol; ``attrs`` has what is left out and why, and any crossing.
+        """
+        if self.symbols:
+            return self.across.book.df
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
         return kernel_symbol(self.symbol, self.venue, self.market).book.df

@@ -32,16 +32,26 @@ export function fillLines(fill, side, frame) {
   ];
 }
 
+/** What each venue has in a row of a ladder over several. */
+export function partLines(side, index, frame) {
+  const parts = frame[`${side}s`][3] ?? [];
+  const sized = parts.map((column, at) => [frame.members[at].venue, column[index]]);
+  return sized.filter(([, size]) => size).map(([venue, size]) => [venue, unitsText(size, frame.size_digits)]);
+}
+
 /** Attach the tip to both sides of a ladder; `paint(frame)` keeps it current. */
 export function makeFillTip(panel, sides) {
   const tip = make("div", "of-tip");
   tip.hidden = true;
   const cells = [];
-  for (let row = 0; row < 5; row++) {
-    const pair = [make("span"), make("b")];
-    tip.append(...pair);
-    cells.push(pair);
-  }
+  const pairOf = (row) => {
+    while (cells.length <= row) {
+      const pair = [make("span"), make("b")];
+      tip.append(...pair);
+      cells.push(pair);
+    }
+    return cells[row];
+  };
   // What is spoken changes with the row that was chosen, not ten times a second.
   const spoken = make("p", "of-spoken");
   spoken.setAttribute("role", "status");
@@ -75,11 +85,10 @@ export function makeFillTip(panel, sides) {
     tip.hidden = fill === null;
     if (fill === null) return;
     const { name } = found.side;
-    const lines = fillLines(fill, name, frame);
-    lines.forEach(([name, value], row) => {
-      write(cells[row][0], name);
-      write(cells[row][1], value);
-    });
+    const own = found.row.own ? partLines(name, found.row.at, frame) : [];
+    const lines = [...fillLines(fill, name, frame), ...own];
+    lines.forEach(([label, value], row) => pairOf(row).forEach((cell, at) => write(cell, at ? value : label)));
+    cells.slice(lines.length).flat().forEach((cell) => write(cell, ""));
     const place = found.row.element.getBoundingClientRect();
     const box = panel.getBoundingClientRect();
     // On the far side of the row, so that what the order would take stays in sight; else beside it.

@@ -11,7 +11,7 @@ import traitlets
 from orderfox_nb.market.svg.pieces import Drawing
 from orderfox_nb.widgets.esm import module_text, style_text
 from orderfox_nb.widgets.kernel.arguments import Choice, with_arguments
-from orderfox_nb.widgets.kernel.base import LiveWidget
+from orderfox_nb.widgets.kernel.several import VenuesPanel
 from orderfox_nb.widgets.still.tables import WHOLE_MARKET, liquidations_svg, tape_svg
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SPANS: Final = ("1m", "15m", "1h")
 
 
 @with_arguments
-class Tape(LiveWidget):
+class Tape(VenuesPanel):
     """Trades as they happen, newest above, coloured by the aggressor; it stands still under the pointer.
 
     Example:
@@ -46,7 +46,7 @@ class Tape(LiveWidget):
     """Value in quote currency from which a trade stands out; 0: ten times the mean size of the last 200."""
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        frame = sketch.frame(self.symbol, "trades", venue=self.venue, rows=50)
+        frame = self.sketched(sketch, "trades", rows=50)
         width, height = size or (300.0, 400.0)
         minimum = self.minimum_notional
         content = tape_svg(frame, sketch.colours, width=width, height=height, minimum_notional=minimum)
@@ -57,12 +57,13 @@ class Tape(LiveWidget):
         """The newest 1,000 trades without those below ``minimum_notional``, oldest first; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        frame: Any = kernel_symbol(self.symbol, self.venue, self.market).trades.df
+        market = self.across if self.symbols else kernel_symbol(self.symbol, self.venue, self.market)
+        frame: Any = market.trades.df
         return frame[frame["notional"] >= self.minimum_notional]
 
 
 @with_arguments
-class Liquidations(LiveWidget):
+class Liquidations(VenuesPanel):
     """Liquidated orders, newest above, with running totals and the coverage of the stream.
 
     The venue publishes at most one order per symbol and second, so that totals are a lower bound; the panel says so.
@@ -87,15 +88,17 @@ class Liquidations(LiveWidget):
     @property
     def shows_all(self) -> bool:
         """Whether it shows the whole market, by its trait or by its symbol."""
-        return self.whole_market or self.symbol == WHOLE_MARKET
+        return not self.symbols and (self.whole_market or self.symbol == WHOLE_MARKET)
 
     @property
     def subject(self) -> str:
         return "all symbols" if self.shows_all else super().subject
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        symbol = WHOLE_MARKET if self.shows_all else self.symbol
-        frame = sketch.frame(symbol, "liquidations", venue=self.venue, rows=50)
+        if self.shows_all:
+            frame = sketch.frame(WHOLE_MARKET, "liquidations", venue=self.venue, rows=50)
+        else:
+            frame = self.sketched(sketch, "liquidations", rows=50)
         width, height = size or (400.0 if self.shows_all else 300.0, 400.0)
         content = liquidations_svg(frame, sketch.colours, width=width, height=height, span=self.span)
         return Drawing(content, width, height)
@@ -105,4 +108,6 @@ class Liquidations(LiveWidget):
         """The newest 1,000 orders, oldest first; ``attrs`` says that the stream is sampled where it is."""
         from orderfox_nb.widgets.kernel.data import kernel_liquidations  # noqa: PLC0415 - as above
 
+        if self.symbols:
+            return self.across.liquidations.df
         return kernel_liquidations(self.symbol, self.venue, self.market, whole_market=self.whole_market).df

@@ -3,6 +3,8 @@ import { make, setClass, write } from "../page/dom.js";
 import { clockText, SHORT_SIZES, sizeForms, unitsText } from "../page/format.js";
 import { followFrames, makePanel, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
+import { askedOf } from "../page/venues.js";
+import { makeAcross, memberName, writeVenue } from "./across_view.js";
 import { makeTable } from "./table_rows.js";
 
 const AVERAGED = 200;
@@ -66,6 +68,35 @@ export class Kept {
   }
 }
 
+/**
+ * The same for trades of several venues, ordered by time: one may come late, and their numbers say nothing of a loss.
+ */
+export class KeptAcross extends Kept {
+  clear() {
+    super.clear();
+    this.known = new Set();
+  }
+
+  apply(columns, minNotional, limit) {
+    const [ids, times, prices, sizes, sides, places] = columns;
+    const names = ids.map((id, at) => `${places[at]} ${id}`);
+    const fresh = names.map((name) => !this.known.has(name));
+    // So many came at once that the frame does not reach back to what is known: the list begins again.
+    if (this.known.size && !fresh.includes(false)) this.clear();
+    for (let at = 0; at < ids.length; at++) {
+      if (!fresh[at]) continue;
+      this.counted = Math.min(this.counted + 1, AVERAGED);
+      this.mean += (sizes[at] - this.mean) / this.counted;
+      if (prices[at] * sizes[at] < minNotional) continue;
+      this.rows.push([ids[at], times[at], prices[at], sizes[at], sides[at], places[at]]);
+      if (this.held) this.missed++;
+    }
+    this.known = new Set(names); // a frame has the newest trades: one that has left it does not come again
+    this.rows.sort((one, other) => one[1] - other[1]); // those of one time keep their order
+    if (this.rows.length > limit) this.rows.splice(0, this.rows.length - limit);
+  }
+}
+
 const UNITS = { K: 1e3, M: 1e6, B: 1e9 };
 
 /** Parse a typed amount: 2500, 10k, 1.5 M; null if it is not an amount. */
@@ -105,16 +136,21 @@ function makeFilter(model) {
   return { field, show };
 }
 
+const longestName = (members) => members.map((one) => memberName(one, members)).sort((a, b) => b.length - a.length)[0];
+
 async function render({ model, el }) {
   const parts = makePanel(el, "tape", "Trades");
   const rate = make("span", "of-context");
   const paused = make("span", "of-paused");
   const { field, show: showFilter } = makeFilter(model);
   parts.tools.append(paused, rate, field);
-  const table = makeTable("Trades, newest first", [["Price", "of-price"], ["Size", "of-size"], ["Time", "of-time"]],
+  const table = makeTable("Trades, newest first", [
+    ["Price", "of-price"], ["Venue", "of-name"], ["Size", "of-size"], ["Time", "of-time"],
+  ],
     () => entryOfNow?.frame && !kept.held && draw(entryOfNow.frame));
-  parts.body.append(table.table);
-  const kept = new Kept();
+  const across = makeAcross();
+  parts.body.append(across.element, table.table);
+  let kept = new Kept();
   let following = null;
   let entryOfNow = null; // without a frame where the playhead has just moved
   let key = "";
@@ -128,12 +164,14 @@ async function render({ model, el }) {
     const greatest = (column) => newest.reduce((found, row) => Math.max(found, row[column]), 0);
     const sizes = sizeForms(frame.size_digits);
     const chosen = table.fit(frame.symbol, [
-      { texts: [unitsText(greatest(2), frame.price_digits)] }, { texts: [sizes[0](greatest(3)), ...SHORT_SIZES] },
+      { texts: [unitsText(greatest(2), frame.price_digits)] },
+      frame.members ? { texts: [longestName(frame.members)] } : null,
+      { texts: [sizes[0](greatest(3)), ...SHORT_SIZES] },
       { texts: ["00:00:00"], drop: 1 },
     ]);
-    const sizeText = sizes[chosen[1]];
+    const sizeText = sizes[chosen[2]];
     for (let at = 0; at < count; at++) {
-      const [, time, price, size, side] = kept.rows[kept.rows.length - 1 - at];
+      const [, time, price, size, side, member] = kept.rows[kept.rows.length - 1 - at];
       const { element, cells } = table.row(at);
       if (time === GAP) {
         setClass(element, "of-row of-gap");
@@ -143,8 +181,9 @@ async function render({ model, el }) {
       }
       write(cells[0], unitsText(price, frame.price_digits));
       setClass(cells[0], side > 0 ? "of-price of-bid" : "of-price of-ask");
-      write(cells[1], sizeText(size));
-      write(cells[2], clockText(time));
+      writeVenue(cells[1], member, frame.members);
+      write(cells[2], sizeText(size));
+      write(cells[3], clockText(time));
       setClass(element, isLarge(price, size) ? `of-row of-large ${side > 0 ? "of-bought" : "of-sold"}` : "of-row");
     }
     table.cut(count);
@@ -160,8 +199,11 @@ async function render({ model, el }) {
     const minNotional = model.get("minimum_notional") * 10 ** (frame.price_digits + frame.size_digits);
     const { venue = "" } = entry.request;
     const shown = `${entry.key} ${playhead.movesOf(venue)}`;
+    across.paint(frame);
     if (key !== shown || filter !== minNotional) {
-      kept.clear();
+      const next = frame.members ? new KeptAcross() : new Kept();
+      next.hold(kept.held);
+      kept = next;
       [key, filter] = [shown, minNotional];
     }
     entryOfNow = entry;
@@ -190,12 +232,11 @@ async function render({ model, el }) {
   for (const name of renewed) model.on(name, renew);
   parts.symbolChanged = () => {
     entryOfNow = null;
+    across.drop();
     table.cut(0);
   };
   showFilter();
-  const keyOf = () => ({
-    symbol: model.get("symbol"), stream: "trades", parameters: { rows: model.get("length") },
-  });
+  const keyOf = () => askedOf(model, "trades", { rows: model.get("length") });
   following = await followFrames({ model, parts, traits: ["symbol", "length"], keyOf, paint });
   return () => {
     for (const name of renewed) model.off(name, renew);

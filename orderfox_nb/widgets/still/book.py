@@ -55,7 +55,7 @@ def ladder_rows(frame: dict[str, Any], count: int) -> tuple[list[LadderRow], lis
     boundary = (bids[0] + asks[0]) // 2 if bids and asks else bids[0] if bids else asks[0] - 1
     found: list[list[LadderRow]] = []
     for name, keys, first, step in (("bids", bids, boundary, -1), ("asks", asks, boundary + 1, 1)):
-        _, sizes, totals = frame[name]
+        _, sizes, totals = frame[name][:3]
         rows: list[LadderRow] = []
         at = -1
         for key in range(first, first + step * count, step):

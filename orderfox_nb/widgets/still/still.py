@@ -108,19 +108,24 @@ def fetch_frame(
         TimeoutError: It did not come.
     """
     from orderfox_nb.config import load_settings  # noqa: PLC0415 - a dashboard's kernel pays for feeds when it needs them
+    from orderfox_nb.desk.across.markets import ACROSS  # noqa: PLC0415
     from orderfox_nb.desk.streams.registry import parse_key  # noqa: PLC0415
     from orderfox_nb.engine import shared_engine  # noqa: PLC0415
 
     engine = engine or shared_engine(load_settings())
-    desk = engine.desks.of(venue)
+    if venue == ACROSS:
+        frames, name = engine.desks.across.frames, venue
+    else:
+        desk = engine.desks.of(venue)
+        frames, name = desk.frames, desk.venue
     query = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
-    key = parse_key(f"{desk.venue}/{symbol}/{stream}{'?' if query else ''}{query}")
+    key = parse_key(f"{name}/{symbol}/{stream}{'?' if query else ''}{query}")
 
     async def first() -> dict[str, Any]:
         frame: dict[str, Any] | None = None
         patient_until = asyncio.get_running_loop().time() + (_MARK_S if stream == "ticker" else _PAST_S)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_S), desk.frames(key) as reader:
+            async with asyncio.timeout(_SETTLE_S), frames(key) as reader:
                 async for one in reader:
                     seen: dict[str, Any] = msgspec.json.decode(one.text)
                     frame = seen

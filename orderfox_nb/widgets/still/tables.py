@@ -36,7 +36,7 @@ def tape_svg(
     muted, plain = colours.muted, colours.text
     titles = [("Price", muted), ("Size", muted), ("Time UTC", muted)]
     minimum = minimum_notional * 10 ** (frame["price_digits"] + frame["size_digits"])
-    newest = zip(*(reversed(column) for column in frame["trades"]), strict=True)
+    newest = zip(*(reversed(column) for column in frame["trades"][:5]), strict=True)
     fit = int((height - HEADER - 2) // ROW) - 1
     shown = [row for row in newest if row[2] * row[3] >= minimum][:fit]
     prices = [units_text(price, frame["price_digits"]) for _, _, price, _, _ in shown]
