@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import NOTEBOOKS, PATIENCE_S, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child
@@ -121,6 +121,32 @@ async def test_a_page_that_may_only_look_says_so_and_the_token_unlocks_it(api: C
         await expect(page.locator("[data-act=new]")).to_be_enabled()
         assert TOKEN not in page.url
         screen.check_clean()
+
+
+async def test_a_missing_answer_is_not_said_any_more_once_the_server_is_there_again(
+    api: ClientSession, address: str, open_screen: OpenScreen
+):
+    bot = await make(api, name="asked in vain", **GRID)
+    sockets: list[WebSocketRoute] = []
+
+    def through(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    async with open_screen("about:blank") as screen:
+        page = screen.page
+        await page.route_web_socket("**/ws/live", through)
+        await page.route("**/status?is_active=*", lambda route: route.abort())
+        await page.goto(f"{address}?layout=bots")
+        panel, failed = page.locator(".of-bots"), page.locator(".of-bot-failed")
+        await expect(panel).to_have_attribute("data-state", "live")
+        await unlock(page, TOKEN)
+        await expect(panel).to_have_attribute("data-writable", "true")
+        await page.click(f'.of-bot-row[data-id="{bot}"] .of-bot-switch button')
+        await expect(failed).to_have_text("The server does not answer")
+        await sockets[-1].close()
+        await expect(failed).to_be_hidden()
+        await expect(panel).to_have_attribute("data-state", "live")
 
 
 async def test_a_bot_is_created_with_what_is_wrong_said_at_its_field(api: ClientSession, open_bots: Any):

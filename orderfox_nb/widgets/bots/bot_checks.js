@@ -3,6 +3,7 @@ import { make, write } from "../page/dom.js";
 import { clockText } from "../page/format.js";
 import { figureText, labelOf } from "./bot_values.js";
 
+const LABELS = { period_s: "Period of returns", realised: "Realised P&L", unrealised: "Unrealised P&L" };
 const NOT_ALLOWED = "Only who may change bots may ask for this: unlock first.";
 
 /** A page that asks the server once it is opened; it shows the answer, or the reason why there is none. */
@@ -22,6 +23,7 @@ function makeAsked({ doing, ask, fill }) {
     root.setAttribute("aria-busy", "true");
     root.dataset.check = "asked";
     write(state, doing);
+    state.hidden = false;
     found.replaceChildren();
     again.hidden = true;
     let text;
@@ -36,6 +38,7 @@ function makeAsked({ doing, ask, fill }) {
     }
     if (run !== mine) return;
     write(state, text);
+    state.hidden = text === "";
     found.replaceChildren(...elements);
     again.hidden = false;
     root.removeAttribute("aria-busy");
@@ -69,7 +72,7 @@ export function makeReport(api) {
       const metrics = answer.metrics ?? {};
       const list = make("dl", "of-bot-pairs");
       for (const [name, value] of Object.entries(metrics)) {
-        list.append(make("dt", "", labelOf(name)), make("dd", "", figureText(name, value)));
+        list.append(make("dt", "", LABELS[name] ?? labelOf(name)), make("dd", "", figureText(name, value)));
       }
       const link = make("a", "of-link", "Open the report as a page, with charts and trades");
       link.href = api.reportAddress(id);

@@ -84,7 +84,7 @@ export function makeBotDetail({ api, act }) {
     showBand(pnl.value, account);
     showPosition(position.value, account, { withEntry: true });
     write(open.value, signedText(account?.unrealizedPnl));
-    setClass(open.value, signClass(Number(account?.unrealizedPnl ?? 0)));
+    setClass(open.value, signClass(Math.round(Number(account?.unrealizedPnl ?? 0) * 100)));
     write(fees.value, moneyText(account?.fees));
     write(funding.value, signedText(account?.funding));
     values.show(Object.entries(bot.params).map(([one, value]) => [labelOf(one), String(value)]));

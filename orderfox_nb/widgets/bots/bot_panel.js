@@ -61,6 +61,7 @@ async function render({ model, el }) {
   let frame = null;
   let form = null;
   let asked = -1; // the connection for which the rights are known
+  let unanswered = false; // the problem that is shown: no answer came
   let details = null;
   let following = null;
   let shown = "";
@@ -72,6 +73,7 @@ async function render({ model, el }) {
     return named(model.get("bot")) ?? named(shown) ?? bots.find(({ running }) => running) ?? bots[0] ?? null;
   };
   function say(text) {
+    unanswered = false;
     write(problem, text);
     problem.hidden = text === "";
   }
@@ -165,6 +167,7 @@ async function render({ model, el }) {
       await what();
     } catch (error) {
       say(error.message);
+      unanswered = error.status === 0;
       // Logged out, or the server's token has changed.
       if ([401, 403].includes(error.status)) askAccess();
     }
@@ -191,6 +194,7 @@ async function render({ model, el }) {
     frame = entry.frame;
     show();
     if (!isNew || frame.problem) return;
+    if (unanswered) say(""); // it answers again
     asked = connections;
     askAccess();
   };
