@@ -1,5 +1,4 @@
-"""The command ``orderfox``: ``serve`` the dashboard, ``record`` markets, ``import`` recordings of others, run the
-embedded exchange alone (``sim``), or check installation and venues (``doctor``).
+"""The command ``orderfox``: the dashboard, JupyterLab, recordings, the embedded exchange, and a check of all of it.
 
 Options override the environment. A value that cannot be used is one line that names its variable, and exit code 2.
 """
@@ -8,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="orderfox",
-        description="Serve the order-flow dashboard, record markets, import recordings, or run the embedded exchange.",
+        description="The order-flow desk: on a dashboard, in JupyterLab, from recordings, or on the embedded exchange.",
     )
     parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
@@ -133,6 +133,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor)
 
+    lab = commands.add_parser(
+        "lab",
+        help="open JupyterLab on the notebooks",
+        description="Copy the notebooks that are not there yet into a folder and open JupyterLab on the tour.",
+        epilog=f"{sources_help()}\n\nexample:  orderfox lab ~/studies --source binance",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    lab.add_argument(
+        "folder", nargs="?", type=Path, default=Path("orderfox"), metavar="FOLDER", help="default: orderfox"
+    )
+    lab.add_argument("--source", help="where data comes from, see below (default: ORDERFOX_SOURCE or sim)")
+    lab.add_argument("--port", help="port, 0 for any free one (default: JupyterLab's, 8888)")
+    lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    lab.set_defaults(run=_lab)
+
+    new = commands.add_parser(
+        "new",
+        help="write a notebook to start from",
+        description="Write a short notebook that reads a market, draws it, and has room for an idea.",
+        epilog="example:  orderfox new my_study.ipynb --symbol ETHUSDT",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new.add_argument("name", type=Path, metavar="NAME", help="its file; .ipynb is added where it is missing")
+    new.add_argument("--symbol", default="BTCUSDT", help="the market (default: %(default)s)")
+    new.set_defaults(run=_new)
+
     # The command parses its own options; it is listed here for the help.
     commands.add_parser("sim", help="run the embedded exchange alone (orderfox sim --help)", add_help=False)
     return parser
@@ -212,6 +238,37 @@ def _doctor(options: argparse.Namespace) -> int:
     return run_doctor(settings, as_json=options.json, timeout_s=options.timeout)
 
 
+def _lab(options: argparse.Namespace) -> int:
+    from orderfox_nb.config import load_settings  # noqa: PLC0415
+    from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
+    from orderfox_nb.notebook_files import TOUR, copy_notebooks  # noqa: PLC0415
+
+    settings = load_settings(ORDERFOX_SOURCE=options.source)
+    # A wrong source is an error here, and not only in the log of the server.
+    open_feeds(settings.source, settings, beside=True)
+    folder = options.folder.expanduser().resolve()
+    print(f"{len(copy_notebooks(folder))} notebooks were copied to {folder} (source: {settings.source})", flush=True)
+    given = [f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{TOUR}"]
+    given += ["--no-browser"] * options.no_browser
+    given += [] if options.port is None else [f"--port={options.port}"]
+    # As in a container, where there is nobody else.
+    given += ["--allow-root"] * (hasattr(os, "getuid") and os.getuid() == 0)
+    os.environ["ORDERFOX_SOURCE"] = settings.source
+
+    from jupyterlab.labapp import LabApp  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    LabApp.launch_instance(given)
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    from orderfox_nb.notebook_files import write_notebook  # noqa: PLC0415
+
+    path = write_notebook(options.name.expanduser(), symbol=options.symbol)
+    print(f"{path}: open it in JupyterLab, or with  jupyter lab {path}")
+    return 0
+
+
 def _import(options: argparse.Namespace) -> int:
     from orderfox_nb.feeds.imports.shown import import_shown  # noqa: PLC0415
 
@@ -239,12 +296,13 @@ def _serve(options: argparse.Namespace) -> int:
     settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
     base_url = parse_base_url(options.base_url)
 
+    from orderfox_nb.notebook_files import notebooks_folder  # noqa: PLC0415
     from orderfox_nb.server.viewer.pages import has_kernel_per_viewer  # noqa: PLC0415
-    from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config, dashboard_path  # noqa: PLC0415
+    from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config  # noqa: PLC0415
 
     _log_to_stderr(debug=settings.debug)
     try:
-        notebook = options.notebook or dashboard_path()
+        notebook = options.notebook or notebooks_folder() / "dashboard.ipynb"
     except FileNotFoundError as error:
         raise SettingError("--notebook", "", f"a notebook: {error}") from None
     if not notebook.is_file():

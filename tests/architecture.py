@@ -13,7 +13,7 @@ MAX_LINES = 400
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"core"}),
-    frozenset({"analytics", "lifecycle", "clock", "config"}),
+    frozenset({"analytics", "lifecycle", "clock", "config", "notebook_files"}),
     frozenset({"bots", "recording"}),
     frozenset({"sim"}),
     frozenset({"feeds"}),

@@ -12,7 +12,6 @@ import logging
 import os
 import socket
 import sys
-import sysconfig
 import threading
 import time
 import webbrowser
@@ -66,20 +65,6 @@ _POLICY: Final = {
 }
 """What a page may load and run: of this server only, and no text as code (docs/security.md)."""
 _KERNEL_PATH: Final = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
-
-
-def dashboard_path() -> Path:
-    """Return the dashboard's notebook: the repository's, or the installed one.
-
-    Raises:
-        FileNotFoundError: Neither is there.
-    """
-    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
-    installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "orderfox_nb" / "notebooks" for scheme in schemes]
-    for home in (Path(__file__).parents[2] / "notebooks", *installed):
-        if (path := home / "dashboard.ipynb").is_file():
-            return path
-    raise FileNotFoundError("the dashboard's notebook is not installed: reinstall orderfox_nb")
 
 
 def dashboard_config(
