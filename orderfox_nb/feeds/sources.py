@@ -79,6 +79,7 @@ def open_feeds(text: str, settings: Settings, *, clock: Clock | None = None, bes
 
     Raises:
         SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
+        MissingExtra: One that needs a library that is not installed.
     """
     return [open_feed(source, settings, clock=clock, beside=beside) for source in split_sources(text)]
 
@@ -104,6 +105,7 @@ def open_feed(text: str, settings: Settings, *, clock: Clock | None = None, besi
 
     Raises:
         SettingError: A source that cannot be used; names ORDERFOX_SOURCE.
+        MissingExtra: One that needs a library that is not installed.
     """
     source = parse_source(text)
     feed = source.kind.open(source, settings, clock)

@@ -10,7 +10,7 @@ from jupyter_server.utils import url_path_join
 from traitlets import Bool
 
 from orderfox_nb import __version__
-from orderfox_nb.errors import SettingError
+from orderfox_nb.errors import MissingExtra, SettingError
 from orderfox_nb.server.routes import catch_all, routes
 from orderfox_nb.server.service import DeskService, read_settings
 
@@ -36,7 +36,7 @@ class OrderFoxApp(ExtensionApp):
             os.environ.pop(name, None)
         try:
             settings: Any = read_settings()
-        except SettingError as error:
+        except (SettingError, MissingExtra) as error:
             # JupyterLab must start nevertheless: our routes answer 503 with this line.
             self.log.error("orderfox: %s", error)
             settings = error

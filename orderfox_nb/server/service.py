@@ -19,7 +19,7 @@ from orderfox_nb.desk.brokers.lock import TradingLock, TradingMode
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.store.store import Store
-from orderfox_nb.errors import SettingError
+from orderfox_nb.errors import MissingExtra, SettingError
 from orderfox_nb.feeds.charges import Charge
 from orderfox_nb.lifecycle import Service
 from orderfox_nb.server.clients import TrustedProxies
@@ -76,7 +76,7 @@ class DeskService:
 
     def __init__(
         self,
-        settings: Settings | SettingError,
+        settings: Settings | SettingError | MissingExtra,
         *,
         public: bool,
         standalone: bool,
@@ -85,8 +85,8 @@ class DeskService:
         loopback_limited: bool = False,
         open_: Callable[[Settings], AbstractAsyncContextManager[Desks]] | None = None,
     ) -> None:
-        self.problem = settings if isinstance(settings, SettingError) else None
-        self.settings = load_safe_settings() if isinstance(settings, SettingError) else settings
+        self.problem = None if isinstance(settings, Settings) else settings
+        self.settings = settings if isinstance(settings, Settings) else load_safe_settings()
         self.public = public
         self.standalone = standalone
         self.heartbeat_s = heartbeat_s
@@ -210,6 +210,7 @@ class DeskService:
         Raises:
             BadValue: No such venue.
             SettingError: The settings cannot be used.
+            MissingExtra: The source needs a library that is not installed.
         """
         return (await self.desks()).of(venue)
 
@@ -218,6 +219,7 @@ class DeskService:
 
         Raises:
             SettingError: The settings cannot be used.
+            MissingExtra: The source needs a library that is not installed.
         """
         if self.problem is not None:
             raise self.problem
@@ -271,6 +273,7 @@ async def open_desks(settings: Settings) -> AsyncGenerator[Desks]:
 
     Raises:
         SettingError: The source cannot be used.
+        MissingExtra: It needs a library that is not installed.
     """
     # Here and below: an extension that nobody uses does not pay for the feeds.
     from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
@@ -284,6 +287,7 @@ def read_settings(**overrides: object) -> Settings:
 
     Raises:
         SettingError: A value that cannot be used; names the variable.
+        MissingExtra: The source needs a library that is not installed.
     """
     from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
 

@@ -3,7 +3,9 @@ import { make, setClass, write } from "../page/dom.js";
 import { LAG_MEANING, lagLevel, lagText } from "../page/lag.js";
 import { followFrames, makePastBadge, marketShown } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
-import { fillQualityTip, lastLapses, marketNote, OwnLapses, WORDS, worstState } from "./quality_tip.js";
+import {
+  fillQualityTip, lastLapses, marketNote, OwnLapses, unverifiedNote, WORDS, worstState,
+} from "./quality_tip.js";
 import { stateRank, Steady } from "../page/steady_state.js";
 import { applyTheme, onTheme, toggleTheme } from "../page/theme.js";
 import { fetchFromServer } from "../page/transport.js";
@@ -106,6 +108,7 @@ async function render({ model, el }) {
     if (link.hello?.live_trading) notes.unshift("Bots of this server may send real orders.");
     if (isPast) notes.push(`This page is in the past, ${link.playhead.words}. L or Live returns.`);
     else if (origin?.recorded) notes.push("A recording, played again.");
+    if (unverifiedNote(origin)) notes.push(unverifiedNote(origin));
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
     if (link.transport?.kind === "comm") notes.push("Frames come through the kernel.");
     const now = nowOf(link);

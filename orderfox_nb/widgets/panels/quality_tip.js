@@ -37,6 +37,14 @@ export function marketNote(entries, market) {
   return note;
 }
 
+const UNVERIFIED = { book: "the order book", trades: "trades" };
+
+/** What a venue's messages cannot show about itself, empty where there is nothing to say. */
+export function unverifiedNote(origin) {
+  const names = (origin?.unverified ?? []).map((channel) => UNVERIFIED[channel] ?? channel);
+  return names.length ? `Not verifiable at this venue: ${names.join(" and ")}. A loss there may go unnoticed.` : "";
+}
+
 /** Lapses of the last hour out of the server's answer, newest first: what, from, to, reason. */
 export function lastLapses(answer, now) {
   const found = [];

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from orderfox_nb.cli import main
 from orderfox_nb.errors import MissingExtra
 from orderfox_nb.feeds.ccxt import loading
 from orderfox_nb.feeds.ccxt.loading import exchange_ids, load_exchange
@@ -55,7 +56,11 @@ def test_an_exchange_without_websockets_is_loaded_as_well() -> None:
     assert load_exchange(without, {}).id
 
 
-def test_a_missing_ccxt_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ccxt_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(loading, "find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r'pip install "orderfox_nb\[venues\]"'):
         exchange_ids()
+    assert main(["serve", "--source", "ccxt:okx"]) == 2
+    assert 'pip install "orderfox_nb[venues]"' in capsys.readouterr().err

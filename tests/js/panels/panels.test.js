@@ -6,7 +6,7 @@ import { usePage } from "../support.js";
 
 usePage();
 const { fillAt, fillLines } = await import("../../../orderfox_nb/widgets/panels/order_book_tip.js");
-const { lastLapses, marketNote, OwnLapses, worstState } = await import(
+const { lastLapses, marketNote, OwnLapses, unverifiedNote, worstState } = await import(
   "../../../orderfox_nb/widgets/panels/quality_tip.js"
 );
 
@@ -70,4 +70,13 @@ test("a market that is closed or goes says so", () => {
     status: "A is being delisted (SETTLING)", session: "",
   });
   assert.deepEqual(marketNote([of({ state: "live", session: "closed" })], "A"), { status: "", session: "closed" });
+});
+
+test("what a venue cannot show about itself is said", () => {
+  assert.equal(unverifiedNote(undefined), "");
+  assert.equal(unverifiedNote({ unverified: [] }), "");
+  assert.equal(
+    unverifiedNote({ unverified: ["book", "trades"] }),
+    "Not verifiable at this venue: the order book and trades. A loss there may go unnoticed.",
+  );
 });
