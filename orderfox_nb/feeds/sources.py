@@ -18,12 +18,14 @@ from orderfox_nb.feeds.binance.dialect import BinanceDialect
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
+from orderfox_nb.feeds.bybit.dialect import BybitDialect
 from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
-from orderfox_nb.feeds.venue.dialect import absent_channels
+from orderfox_nb.feeds.venue.dialect import Dialect, absent_channels
+from orderfox_nb.feeds.venue.feed import VenueFeed
 
 MAX_SYMBOLS: Final = 42
 MAX_SPREAD_BP: Final = 1_000
@@ -166,13 +168,37 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+class _Spoken(NamedTuple):
+    """What reads a simulation that speaks one protocol.
+
+    Args:
+        ending: Of its venue's name.
+        dialect: What it offers.
+        feed: Reads it.
+    """
+
+    ending: str
+    dialect: Callable[[], Dialect]
+    feed: Callable[..., VenueFeed]
+
+
+_SPOKEN: Final = {
+    ("binance", "futures"): _Spoken("", BinanceDialect, BinanceFeed),
+    ("binance", "spot"): _Spoken("spot", SpotDialect, SpotFeed),
+    ("bybit", "futures"): _Spoken("bybit", BybitDialect, BybitFeed),
+}
+
+
 def _open_simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     market, seed, speed = source.options["market"], source.options["seed"], source.options["speed"]
+    protocol = source.options["protocol"]
+    if (spoken := _SPOKEN.get((protocol, market))) is None:
+        raise _bad(source.text, f"market=futures with protocol={protocol}: only binance has the market spot")
     rate, spread_bp, lag_ms = (source.options[name] for name in ("liquidation_rate", "spread_bp", "lag_ms"))
     name = source.options["name"]
     return EmbeddedFeed(
         [
-            *("--market", market),
+            *("--protocol", protocol, "--market", market),
             *("--seed", str(seed), "--symbols", str(source.options["symbols"])),
             *("--speed", f"{speed:g}", "--liquidation-rate", f"{rate:g}"),
             *("--spread-bp", f"{spread_bp:g}", "--lag-ms", str(lag_ms)),
@@ -180,25 +206,24 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
         # Known before the process runs: a page that comes first must not ask for what its market does not have.
         origin=Origin(
             source=source.text,
-            venue="-".join(["sim", *["spot"] * (market == "spot"), *[name] * bool(name)]),
+            venue="-".join(part for part in ("sim", spoken.ending, name) if part),
             simulated=True,
-            absent=absent_channels(SpotDialect() if market == "spot" else BinanceDialect()),
+            absent=absent_channels(spoken.dialect()),
         ),
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,
         speed=speed,
-        feed=SpotFeed if market == "spot" else BinanceFeed,
+        feed=spoken.feed,
         # The same seed is the same market at the same time, in every process. At another speed a server's time begins
         # with its own start, so that each server is a run of its own.
-        epoch=_simulated_run(source) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
+        epoch=_simulated_run(source, spoken.ending) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
     )
 
 
-def _simulated_run(source: Source) -> str:
+def _simulated_run(source: Source, ending: str) -> str:
     """Name a simulation at the speed of time by what its past follows from."""
     seed, rate, spread_bp = (source.options[name] for name in ("seed", "liquidation_rate", "spread_bp"))
-    spot = "-spot" * (source.options["market"] == "spot")
-    return f"sim-{seed}-{rate:g}{spot}" + (f"-{spread_bp:g}bp" if spread_bp else "")
+    return f"sim-{seed}-{rate:g}" + (f"-{ending}" if ending else "") + (f"-{spread_bp:g}bp" if spread_bp else "")
 
 
 def _open_binance(source: Source, settings: Settings, clock: Clock | None) -> Feed:
@@ -309,7 +334,8 @@ SOURCES: Final = (
             whole("symbols", 24, "how many symbols are listed", low=1, high=MAX_SYMBOLS),
             factor("speed", "times real time"),
             factor("liquidation_rate", "times as many liquidations as on a usual day"),
-            choice("market", "whose protocol it speaks", "futures", "spot"),
+            choice("market", "which of Binance's markets it is", "futures", "spot"),
+            choice("protocol", "whose protocol it speaks", *dict.fromkeys(protocol for protocol, _ in _SPOKEN)),
             suffix("name", "ends the venue's name, for a second one beside it: sim-b", *_TAKEN_NAMES),
             signed("spread_bp", "basis points by which prices are above those of the same seed", highest=MAX_SPREAD_BP),
             whole("lag_ms", 0, "how late it publishes, milliseconds of its time", low=0, high=MAX_LAG_MS),

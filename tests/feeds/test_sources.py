@@ -67,6 +67,7 @@ def test_each_source_is_the_feed_of_its_kind() -> None:
         "sim?symbol=",
         "sim?seed=",
         "sim?seed=1&seed=2",
+        "sim?protocol=bybit&market=spot",
         "sim?name=B",
         "sim?name=spot",
         "sim?name=",
@@ -105,6 +106,7 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
         ("sim?symbol=4", "no symbol); did you mean symbols?"),
         ("sim?markets=spot", "(there is no markets); did you mean market?"),
         ("sim?market=options", "market: one of futures, spot"),
+        ("sim?market=spot&protocol=bybit", "market=futures with protocol=bybit: only binance has the market spot"),
         ("sim?symbols=43", "symbols: from 1 to 42"),
         ("binance?speed=2", "no options (there is no speed)"),
     ],
@@ -155,11 +157,21 @@ def test_several_sources_are_several_venues(text: str, venues: list[str]) -> Non
 def test_two_embedded_venues_have_names_and_pasts_of_their_own() -> None:
     settings = load_settings()
     text = "sim,sim?name=b&spread_bp=3&lag_ms=200,sim?name=c&spread_bp=-2.5,sim?market=spot&name=b"
+    text += ",sim?protocol=bybit,sim?protocol=bybit&name=b"
     origins = [feed.origin for feed in open_feeds(text, settings)]
-    assert [origin.venue for origin in origins] == ["sim", "sim-b", "sim-c", "sim-spot-b"]
+    assert [origin.venue for origin in origins] == ["sim", "sim-b", "sim-c", "sim-spot-b", "sim-bybit", "sim-bybit-b"]
     epochs = [origin.epoch for origin in origins]
     assert epochs[:3] == ["sim-7-1", "sim-7-1-3bp", "sim-7-1--2.5bp"]
+    assert epochs[3:] == ["sim-7-1-spot", "sim-7-1-bybit", "sim-7-1-bybit"]
     assert open_feed("sim?lag_ms=200", settings).origin.epoch == epochs[0], "a lag does not change what happened"
+
+
+async def test_the_embedded_exchange_is_read_in_another_protocol() -> None:
+    async with open_feed("sim?protocol=bybit&symbols=2", load_settings()) as feed:
+        assert (feed.venue, feed.origin.simulated) == ("sim-bybit", True)
+        assert [row.instrument.symbol for row in await feed.listings()] == ["BTCUSDT", "ETHUSDT"]
+        async with aclosing(feed.stream(Topic("sim-bybit", "BTCUSDT", "book"))) as stream:
+            assert len((await next_of(stream, BookSnapshot)).bids) == 200
 
 
 def simulations() -> set[int]:
