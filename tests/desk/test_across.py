@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,13 @@ from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.config import load_settings
 from orderfox_nb.core.events import Status, Topic
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.frame_reader import FrameReader
+from orderfox_nb.desk.session import LiveSession
 from orderfox_nb.desk.streams.registry import parse_key
 from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
-from tests.desk.scripted import BTC, ScriptedFeed, delta, live, snapshot, trade
+from tests.desk.scripted import ScriptedFeed, delta, live, snapshot, trade
 from tests.desk.test_frames import START_US, liquidation
 
 pytestmark = pytest.mark.core
@@ -300,4 +302,45 @@ async def test_a_market_without_liquidations_is_named_and_not_asked(tmp_path: Pa
         assert dropped(frame) == {"scripted": "", "other": "no liquidations in this market"}
         assert frame["members"][1]["covers"] == "none reported"
         assert not two.other.opened
-    assert BTC.base == "BTC"
+
+
+class _OtherInThePast:
+    """The playhead of a page that shows the second venue in the past."""
+
+    def desk(self, live: Desk) -> Desk:
+        return live.over(OtherFeed(ManualClock(START_US))) if live.venue == "other" else live
+
+    async def greet(self) -> None:
+        """It is where it is."""
+
+    tick = close = greet
+
+    async def handle(self, command: object) -> None:
+        """It stays."""
+
+
+@pytest.mark.parametrize("in_the_past", [False, True])
+async def test_a_page_gets_a_view_under_the_key_that_it_wrote_and_none_while_a_venue_is_in_the_past(
+    tmp_path: Path, in_the_past: bool
+):
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def send(texts: Sequence[bytes]) -> None:
+        for text in texts:
+            messages.put_nowait(json.loads(text))
+
+    async with venues(tmp_path) as two:
+        playhead: Any = (lambda _: _OtherInThePast()) if in_the_past else None
+        session = LiveSession(two.desks, send, playhead=playhead)
+        running = asyncio.create_task(session.run())
+        asked = "*/scripted:btc,other:BTCUSDT/book"
+        await session.handle({"type": "subscribe", "key": asked})
+        async with asyncio.timeout(20):
+            answer = await messages.get()
+        running.cancel()
+        await asyncio.wait({running})
+    assert answer["key"] == asked
+    if in_the_past:
+        assert (answer["type"], "other is shown in the past" in answer["message"]) == ("gone", True)
+    else:
+        assert (answer["type"], len(answer["members"])) == ("frame", 2)

@@ -2,6 +2,7 @@
 // stand on the page, below a line with the title, the time, and whether the data is simulated.
 import { linkOf } from "./page_link.js";
 import { tokens } from "./theme.js";
+import { severalOf } from "./venues.js";
 
 const SVG_STYLE = [
   "fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "opacity", "visibility",
@@ -147,13 +148,17 @@ async function pngOf(root, { text, note }) {
 
 function headline(model, title) {
   const link = linkOf(model);
-  const venues = model.get("venues") ?? [model.get("venue")];
+  // A dashboard has a venue for each of its symbols, a panel over several venues has markets with theirs.
+  const columns = model.get("venues");
+  const markets = columns ? [] : severalOf(model);
+  const venues = columns ?? [markets.length ? markets[0].split(":")[0] : model.get("venue")];
   const venue = link.venues.idOf(venues[0]);
   const origin = link.venues.originOf(venue);
   const kinds = [origin?.simulated && "SIMULATED", origin?.recorded && "RECORDED"].filter(Boolean).join(", ");
   const note = kinds || (origin?.venue ?? "").toUpperCase();
-  const symbols = (model.get("symbols") ?? [model.get("symbol")]).map((symbol, at) =>
+  const named = (columns ? model.get("symbols") : [model.get("symbol")]).map((symbol, at) =>
     [symbol, link.venues.labelOf(link.venues.idOf(venues[at]))].filter(Boolean).join(" · "));
+  const symbols = markets.length ? markets : named;
   const time = new Date(link.now(venue)).toISOString().slice(0, 19).replace("T", " ");
   return { text: `${title || symbols.join(", ")}  ${time} UTC`, note };
 }
