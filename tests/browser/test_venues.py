@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browser.conftest import LINK, OpenScreen, StartServed, settled, until
+from tests.browser.test_accessibility import serious
 
 pytestmark = pytest.mark.browser
 
@@ -71,6 +72,8 @@ async def test_a_venue_is_chosen_by_keyboard_and_the_market_stays_the_same(
         await screen.wait_live("market", "chart", "book", "tape")
         await settled(page, f"((link) => {KEYS})({LINK.strip()})", ["sim/ETHUSDT"])
         await settled(page, VENUES, ["sim", "sim-b", "binance-spot"])
+
+        assert await serious(screen, ".of-picker") == {}
 
         # The key goes to the list, whose own keys choose; the market is the same one there.
         await page.locator("body").press("v")
