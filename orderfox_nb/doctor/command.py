@@ -87,8 +87,9 @@ def show_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     console.print(table)
     console.print()
     table = Table(title=f"Venues of {diagnosis.source}", title_justify="left", box=None, pad_edge=False)
-    for title in ("", "venue", "reachable"):
-        table.add_column(title)
+    table.add_column("")
+    table.add_column("venue", no_wrap=True, min_width=max(len(venue.venue) for venue in diagnosis.venues))
+    table.add_column("reachable")
     for title in ("symbols", "latency", "clock", "book after"):
         table.add_column(title, justify="right")
     table.add_column("absent")
