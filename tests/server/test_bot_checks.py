@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,9 @@ import pytest
 from orderfox_nb.bots.paper.matching import Matching
 from orderfox_nb.bots.paper.resting import PaperOrder
 from orderfox_nb.core.events import Topic
+from orderfox_nb.desk.bot_runs import replay
 from orderfox_nb.desk.store.records import FillRecord, SessionRows
+from orderfox_nb.errors import RunUnavailable
 from orderfox_nb.server.handlers import bot_checks
 from orderfox_nb.views import bot_contract
 from tests.desk.bot_runs.installed import install
@@ -291,3 +295,28 @@ async def test_one_is_computed_at_a_time_and_a_wait_ends(server: Served, monkeyp
     waiting = asyncio.create_task(ask(server, bot, "report"))
     server.service.bot_checks.release()
     assert (await waiting)[0] == 200
+
+
+async def test_a_replay_ends_when_its_client_leaves(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    started_replay, ended = threading.Event(), threading.Event()
+
+    def endless(_run: object, _folder: Path, in_time: Callable[[], bool]) -> None:
+        started_replay.set()
+        while in_time():
+            time.sleep(0.005)
+        ended.set()
+        raise RunUnavailable("it was given up")
+
+    bot = await start(server)
+    await go_on(server, bot, 5)
+    await stop(server, bot)
+    monkeypatch.setattr(bot_checks, "REPLAY_S", 3_600)
+    monkeypatch.setattr(replay, "replay_run", endless)
+    asking = asyncio.create_task(ask(server, bot, "parity"))
+    waiting = asyncio.create_task(ask(server, bot, "report"))
+    await until(started_replay.is_set)
+    for request in (waiting, asking):
+        request.cancel()
+    await until(ended.is_set)
+    # Nothing is held by those who left.
+    assert (await ask(server, bot, "report"))[0] == 200

@@ -114,6 +114,10 @@ class BotActivity:
         self.now = None
         self.revision += 1
 
+    def open_orders(self) -> Sequence[OrderRecord]:
+        """Return the newest open orders, as many as are shown, oldest first."""
+        return list(self.orders.values())[-MAX_OPEN:]
+
     def order(self, record: OrderRecord) -> None:
         """Apply the newest state of an order."""
         self.revision += 1

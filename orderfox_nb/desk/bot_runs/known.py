@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from orderfox_nb.desk.store.records import BotRecord
 from orderfox_nb.desk.store.store import Store
@@ -27,10 +28,12 @@ class KnownBots(Watchers):
 
     Args:
         store: Where they are.
+        deleted: Called with a bot that was deleted, here or through another server.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, deleted: Callable[[BotRecord], None] = lambda _record: None) -> None:
         super().__init__()
+        self._deleted = deleted
         self.records: dict[str, BotRecord] = {}
         self.problem = ""
         """Why they cannot be read; the records are the last known."""
@@ -60,7 +63,9 @@ class KnownBots(Watchers):
             # Changed here while the rows were on their way: they are read again with the next question.
             return
         self._revision = revision
-        self.records = {row.id: self._newer(row) for row in rows}
+        before, self.records = self.records, {row.id: self._newer(row) for row in rows}
+        for bot_id in before.keys() - self.records.keys():
+            self._deleted(before[bot_id])
         self.signal()
 
     def put(self, record: BotRecord) -> None:
@@ -76,7 +81,8 @@ class KnownBots(Watchers):
     def remove(self, bot_id: str) -> None:
         """Remove a bot that was deleted here."""
         self._changes += 1
-        self.records.pop(bot_id, None)
+        if (record := self.records.pop(bot_id, None)) is not None:
+            self._deleted(record)
         self.signal()
 
     def _newer(self, record: BotRecord) -> BotRecord:

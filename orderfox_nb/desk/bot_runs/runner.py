@@ -62,7 +62,7 @@ class BotRunner(Watchers):
         lock: TradingLock | None = None,
     ) -> None:
         super().__init__()
-        self.known = KnownBots(store)
+        self.known = KnownBots(store, deleted=self._forget_records)
         self.known.watch(self.signal)
         self.open_desk = open_desk
         self._store = store
@@ -167,10 +167,7 @@ class BotRunner(Watchers):
 
     async def forget(self, bot_id: str) -> None:
         """End the run of a bot that was deleted."""
-        if (record := self.known.records.get(bot_id)) is not None:
-            self.last_equity.pop(record.number, None)
         self.known.remove(bot_id)
-        self._logs.pop(bot_id, None)
         if (keeper := self._keepers.get(bot_id)) is not None:
             keeper.leave(save=False)
             await keeper.ended(_stop_s([keeper]))
@@ -269,8 +266,12 @@ class BotRunner(Watchers):
         self._brokers = self._brokers or Brokers(self._lock, self._clock)
         return await self._brokers.open(instrument, desk, paper=record.is_paper_trading)
 
+    def _forget_records(self, record: BotRecord) -> None:
+        self._logs.pop(record.id, None)
+        self.last_equity.pop(record.number, None)
+
     def _keep_equity(self, run: BotRun) -> None:
-        if run.last_equity is not None:
+        if run.last_equity is not None and run.record.id in self.known.records:
             self.last_equity[run.record.number] = run.last_equity
 
     def _ended(self, keeper: BotKeeper) -> None:

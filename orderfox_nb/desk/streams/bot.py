@@ -26,7 +26,6 @@ from orderfox_nb.views.stamp import Stamp, live_frame
 if TYPE_CHECKING:
     from orderfox_nb.desk.bot_runs.activity import BotActivity, LogLine, Moment
 
-MAX_OPEN: Final = 500
 _MINUTE_US: Final = 60_000_000
 
 
@@ -92,7 +91,7 @@ class BotRecipe:
 
     def capture(self) -> BotView:
         shown = self._shown
-        orders = [order_answer(record) for record in list(shown.orders.values())[-MAX_OPEN:]]
+        orders = [order_answer(record) for record in shown.open_orders()]
         curve = {moment.time_us // _MINUTE_US * _MINUTE_US: moment for moment in shown.curve()}
         return BotView(
             shown, self._bot(), msgspec.json.encode(orders), tuple(shown.fills), curve, tuple(shown.log.lines)

@@ -43,13 +43,19 @@ class BotCheckHandler(BotReadHandler):
     """A route that computes for seconds, in a thread and one at a time."""
 
     path = (BOT_ID,)
+    client_left = False
+    """Read by the thread, which then goes on no longer."""
+
+    def on_connection_close(self) -> None:
+        self.client_left = True
+        super().on_connection_close()
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
         """Wait until no other request of this kind is answered.
 
         Raises:
-            RequestRefused: That takes too long.
+            RequestRefused: That takes too long, or nobody waits for the answer any more.
         """
         try:
             async with asyncio.timeout(TURN_S):
@@ -59,6 +65,8 @@ class BotCheckHandler(BotReadHandler):
                 503, "Other reports and replays are under way: try again in a minute", retry_after_s=60
             ) from None
         try:
+            if self.client_left:
+                raise RequestRefused(503, "The client has left")
             yield
         finally:
             self.service.bot_checks.release()
@@ -116,7 +124,9 @@ class BotParityRoute(BotCheckHandler):
             # What is in memory belongs to the run too.
             await desk.recorder.flush()
             end_s = time.monotonic() + REPLAY_S
-            found = await asyncio.to_thread(replay_run, run, desk.recorder.root, lambda: time.monotonic() < end_s)
+            found = await asyncio.to_thread(
+                replay_run, run, desk.recorder.root, lambda: not self.client_left and time.monotonic() < end_s
+            )
         return msgspec.json.encode(_parity(found, run))
 
 

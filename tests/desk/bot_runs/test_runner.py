@@ -244,3 +244,17 @@ async def test_bot_that_is_deleted_ends(store: Store, runner: BotRunner, market:
     await (await store.bots()).delete(record.id)
     await runner.forget(record.id)
     assert (runner.running, list(runner.runs)) == (0, [])
+
+
+async def test_nothing_is_kept_of_a_bot_that_another_server_has_deleted(
+    store: Store, runner: BotRunner, market: ScriptedMarket, clock: ManualClock
+) -> None:
+    record = await started(store, runner)
+    await traded(market, runner, record, 2)
+    runner.log_of(record.id).add(0, "of the deleted bot")
+    await (await store.bots()).delete(record.id)
+    while runner.runs or record.id in runner.known.records:
+        await clock.advance(1)
+        await asyncio.sleep(0.005)
+    assert not runner.last_equity
+    assert not runner.log_of(record.id).lines
