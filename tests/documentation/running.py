@@ -36,6 +36,10 @@ REPLACED: list[tuple[str, str]] = [
     (r":\"1[01]:[03]0\"", ':"22:14:00"'),
     # A range that the embedded exchange has at any time; a year of bars takes minutes.
     (r'start="2025-10-01", end="2026-10-01"', 'start="-3h", end="-1h"'),
+    # Two embedded venues in place of two real ones.
+    (r'"binance,bybit"', '"sim,sim?name=b"'),
+    (r'"binance:', '"sim:'),
+    (r'"bybit:', '"sim-b:'),
     # An order that is sure to be filled.
     (r'book\["bids"\]\[0\]\[0\], \{"postOnly": True\}', 'book["asks"][4][0]'),
     # A market that has just started has no ten minutes.
@@ -107,23 +111,24 @@ def run_page(address: str, page: list[CodeBlock]) -> str:
     return ""
 
 
-def read_for_a_while() -> Market:
-    """Return a market that somebody has read for some seconds, as a reader of the pages has: these are recorded."""
-    market = orderfox_nb.connect()
-    market["BTCUSDT"].trades.keep(1_000)
+def read_for_a_while() -> list[Market]:
+    """Return markets that somebody has read for some seconds, as a reader of the pages has: these are recorded."""
+    markets = [orderfox_nb.connect(source) for source in (None, "sim")]
+    for market in markets:
+        market["BTCUSDT"].trades.keep(1_000)
     data = Path(os.environ["ORDERFOX_DATA_DIR"])
     deadline = time.monotonic() + 120
-    while recorded_s(data) < READ_S:
+    while recorded_s(data) < READ_S * len(markets):
         assert time.monotonic() < deadline, "nothing is recorded"
         time.sleep(0.05)
-    return market
+    return markets
 
 
 def main() -> None:
     """Run the pages that are named and write what went wrong with each."""
     address, results, *names = sys.argv[1:]
     record_market(Path("recordings/made"), RECORDED_S)
-    market = read_for_a_while()
+    markets = read_for_a_while()
     pages = python_pages()
     found: dict[str, str] = {}
     for name in names or pages:
@@ -131,7 +136,8 @@ def main() -> None:
         found[name] = run_page(address, pages[name])
         print(f"{name}: {time.monotonic() - started:.1f} s {found[name]}", flush=True)
         Path(results).write_text(json.dumps(found), encoding="utf-8")
-    market.close()
+    for market in markets:
+        market.close()
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             "BINANCE_WS_BASE_URL": address.replace("http", "ws", 1),
             "ORDERFOX_DATA_DIR": str(folder / "data"),
             "ORDERFOX_RECORDING": "1",
-            "ORDERFOX_SOURCE": "sim",
+            "ORDERFOX_SOURCE": "sim,sim?name=b",
             "PYTHONPATH": str(PROJECT),
         }
         command = [sys.executable, "-m", "tests.documentation.running", address, str(results)]
