@@ -15,6 +15,7 @@ from orderfox_nb.errors import (
     VenueUnreachable,
 )
 from orderfox_nb.feeds.ccxt.loading import ccxt_errors
+from orderfox_nb.feeds.transport import network_reason
 from orderfox_nb.feeds.venue.problems import BLOCKED
 
 _STATUS: Final = re.compile(r"https?://\S+ ([1-5][0-9]{2}) |^([1-5][0-9]{2}), message=")
@@ -61,7 +62,9 @@ def readable(error: BaseException, venue: str) -> str:
     """Return an error of ccxt in one line, without addresses."""
     name = venue.removeprefix("ccxt-").partition("-")[0]
     text = " ".join(_ADDRESS.sub("", str(error)).split()).removeprefix(name).lstrip()
-    text = text or type(error).__name__
+    if not text:
+        # It names the address only; why that does not answer is in what it was raised from.
+        text = network_reason(error.__cause__) if error.__cause__ is not None else type(error).__name__
     return text if len(text) <= _TEXT_LIMIT else text[: _TEXT_LIMIT - 1] + "…"
 
 

@@ -16,7 +16,7 @@ from orderfox_nb.core.events import BookSnapshot, Candle, Gap, Status, Topic, Tr
 from orderfox_nb.desk.audit import Auditor
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
+from orderfox_nb.errors import BadValue, NoPast, RateLimited, UnknownSymbol, VenueBlocked
 from orderfox_nb.feeds.ccxt.feed import CcxtFeed
 from orderfox_nb.feeds.past import Span, read_past
 from orderfox_nb.sim.exchange import Exchange
@@ -161,3 +161,33 @@ async def test_the_past_is_read_page_by_page(stage: Stage) -> None:
     assert len(bars) == 30
     with pytest.raises(NoPast):
         await past.page(stage.topic("ticker"), Span())
+
+
+async def test_a_frozen_stream_is_noticed_and_heals() -> None:
+    async with SimServer(Exchange(seed=7, symbols=1, start_us=START_US)) as server, ccxt_feed(server) as feed:
+        instrument = (await feed.listings())[0].instrument
+        async with Reader(Stage(feed, instrument), "mark") as reader:
+            await reader.until(lambda: reader.built)
+            server.add_fault("freeze", stream=f"{instrument.symbol.lower()}@markPrice@1s", count=-1)
+            await reader.until(lambda: any(one.state == "stale" for one in reader.of(Status)))
+            assert feed.statistics()["renewals"] >= 1
+            server.faults.clear()
+            at = len(reader.facts)
+            await reader.until(lambda: len(reader.facts) > at and reader.of(Status)[-1].state == "live")
+
+
+async def test_refusals_of_a_venue_are_errors_that_say_what_to_do() -> None:
+    async with SimServer(Exchange(seed=7, symbols=1, start_us=START_US)) as server, ccxt_feed(server) as feed:
+        server.add_fault("status", path="/fapi/v1/exchangeInfo", status=451)
+        with pytest.raises(VenueBlocked):
+            await feed.listings()
+        assert "does not serve this location (HTTP 451)" in feed.origin.problem
+        assert len(await feed.listings()) == 1
+        assert not feed.origin.problem
+        server.add_fault("status", path="/fapi/v1/klines", status=429, seconds=7)
+        topic = Topic(feed.venue, "BTCUSDT", "candles", "1m")
+        with pytest.raises(RateLimited) as limited:
+            await feed.past.page(topic, Span(limit=3))
+        assert limited.value.retry_after_s == 7
+        # Nothing is asked for before that time is over.
+        assert 0 < feed._client.budget.paused_s <= 7
