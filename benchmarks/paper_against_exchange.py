@@ -3,6 +3,9 @@
 The exchange matches an order in its real queue. The paper venue sees what the exchange publishes, trades at their time
 and changes of the book each 100 ms, without the order itself, and estimates the queue by three models. Both get the
 same orders at the same moments, and both cancel what is left after a while.
+
+A second run shows paper each change of the order's level by itself, which no venue publishes: what is withdrawn from
+the level and what is placed behind it are two changes then, and not their difference.
 """
 
 from __future__ import annotations
@@ -43,10 +46,54 @@ class TouchOutcome(msgspec.Struct):
     """From its arrival to the fill that completed it, 0 where it was not completed."""
 
 
-class Comparison:
-    """One symbol of the exchange, and paper venues that watch it."""
+class LevelTap:
+    """Notes trades and each change of one level of the exchange's book in their order.
 
-    def __init__(self, *, seed: int = 7) -> None:
+    Args:
+        comparison: Whose exchange and own order.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+        self.noted: list[TradeFact | int] = []
+        """A trade, or the size of the own order's level without that order, lots."""
+        session = comparison.market._session
+        book = session.book
+        place, cancel, publish = book.place, book.cancel, session._publish
+
+        def placed(side: int, ticks: int, lots: int) -> int:
+            order_id = place(side, ticks, lots)
+            self._note()
+            return order_id
+
+        def cancelled(order_id: int) -> bool:
+            found = cancel(order_id)
+            self._note()
+            return found
+
+        def published(trade: TradeFact) -> None:
+            publish(trade)
+            self.noted.append(trade)
+
+        # The exchange has no such stream, and shall not have one for the sake of a benchmark.
+        book.place, book.cancel, session._publish = placed, cancelled, published  # type: ignore[method-assign]
+        self._sizes = book.sizes
+
+    def _note(self) -> None:
+        own = self._comparison.own
+        if own is not None and own.is_open:
+            self.noted.append(max(0, self._sizes[own.side].get(own.ticks, 0) - own.left))
+
+
+class Comparison:
+    """One symbol of the exchange, and paper venues that watch it.
+
+    Args:
+        seed: Of the exchange.
+        every: Whether paper is shown each change of the own order's level by itself.
+    """
+
+    def __init__(self, *, seed: int = 7, every: bool = False) -> None:
         self.exchange = Exchange(seed, 1, start_us=START_US)
         self.market = self.exchange.markets[0]
         listing = self.market.listing
@@ -69,6 +116,7 @@ class Comparison:
         self.now_us += 1_000_000
         self.market.advance(self.now_us)
         _, bids, asks = self.market.depth(1_000)
+        self._tap = LevelTap(self) if every else None
         self._apply(
             BookSnapshot(
                 symbol=self.symbol,
@@ -91,30 +139,38 @@ class Comparison:
         self.now_us += STEP_US
         self.exchange.advance(self.now_us)
         changed: dict[str, dict[int, int]] = {"bid": {}, "ask": {}}
-        for fact in self.market.advance(self.now_us):
-            if isinstance(fact, TradeFact):
-                self._apply(
-                    Trade(
-                        symbol=self.symbol,
-                        time_us=fact.time_us,
-                        id=str(fact.agg_id),
-                        price=self.instrument.price(fact.price),
-                        size=self.instrument.size(fact.lots),
-                        aggressor="sell" if fact.buyer_is_maker else "buy",
-                    )
-                )
+        facts, own = self.market.advance(self.now_us), self.own
+        if self._tap is not None:
+            self._show_each(self._tap.noted, own)
+        for fact in facts:
+            if isinstance(fact, TradeFact) and self._tap is None:
+                self._trade(fact)
             elif isinstance(fact, LevelFact):
                 changed[fact.side][fact.ticks] = fact.lots
-        own = self.own
         if own is not None and own.is_open:
             side = changed["bid" if own.side == BID else "ask"]
             if own.ticks in side:
                 side[own.ticks] = max(0, side[own.ticks] - own.left)
+        self._change(self.now_us, changed)
+
+    def _trade(self, fact: TradeFact) -> None:
+        self._apply(
+            Trade(
+                symbol=self.symbol,
+                time_us=fact.time_us,
+                id=str(fact.agg_id),
+                price=self.instrument.price(fact.price),
+                size=self.instrument.size(fact.lots),
+                aggressor="sell" if fact.buyer_is_maker else "buy",
+            )
+        )
+
+    def _change(self, time_us: int, changed: dict[str, dict[int, int]]) -> None:
         before, self.update_id = self.update_id, self.update_id + 1
         self._apply(
             BookDelta(
                 symbol=self.symbol,
-                time_us=self.now_us,
+                time_us=time_us,
                 first_id=self.update_id,
                 last_id=self.update_id,
                 previous_id=before,
@@ -122,6 +178,19 @@ class Comparison:
                 raw_asks=self._levels(changed["ask"]),
             )
         )
+
+    def _show_each(self, noted: list[TradeFact | int], own: PlacedOrder | None) -> None:
+        time_us, last = self.now_us - STEP_US, -1
+        for each in noted:
+            if isinstance(each, TradeFact):
+                time_us = each.time_us
+                self._trade(each)
+                last = -1
+            elif own is not None and each != last:
+                sides: dict[str, dict[int, int]] = {"bid": {}, "ask": {}}
+                sides["bid" if own.side == BID else "ask"][own.ticks] = last = each
+                self._change(time_us, sides)
+        noted.clear()
 
     def order(self, number: int, side: int) -> dict[str, TouchOutcome]:
         """Send one order at the best price to all, wait, and cancel what is left."""
@@ -161,9 +230,9 @@ def _add(outcome: TouchOutcome, lots: int, after_us: int) -> None:
         outcome.after_us = after_us
 
 
-def compare(orders: int = ORDERS, *, seed: int = 7) -> dict[str, list[TouchOutcome]]:
+def compare(orders: int = ORDERS, *, seed: int = 7, every: bool = False) -> dict[str, list[TouchOutcome]]:
     """Return what became of each order, by where it was sent."""
-    comparison = Comparison(seed=seed)
+    comparison = Comparison(seed=seed, every=every)
     found: dict[str, list[TouchOutcome]] = {}
     for number in range(1, orders + 1):
         for name, outcome in comparison.order(number, BID if number % 2 else ASK).items():
@@ -181,8 +250,8 @@ def median_s(outcomes: list[TouchOutcome]) -> float:
     return statistics.median(each.after_us for each in outcomes if each.after_us) / 1e6
 
 
-def main() -> None:
-    found = compare()
+def show(title: str, found: dict[str, list[TouchOutcome]]) -> None:
+    """Print what became of the orders."""
     exact = found["exchange"]
     rows: list[list[str]] = []
     for name, outcomes in found.items():
@@ -191,14 +260,19 @@ def main() -> None:
         apart = statistics.median(abs(first - second) for first, second in pairs) / 1e6
         share = f"{same / len(exact):.1%}"
         rows.append([name, f"{ratio(outcomes):.1%}", f"{median_s(outcomes):.2f}", share, f"{apart:.2f}"])
-    print(f"# {TITLE}\n\n{machine()}")
     head = ["where", "lots filled", "median s", "filled as at the exchange", "median s apart"]
-    print_table(f"{ORDERS} orders of {LOTS} lots at the touch, 20 s each", head, rows)
+    print_table(title, head, rows)
     models = [outcomes for name, outcomes in found.items() if name != "exchange"]
     for name, figure in (("fill ratio", ratio), ("median time", median_s)):
         low, high = min(map(figure, models)), max(map(figure, models))
         inside = "within" if low <= figure(exact) <= high else "outside"
         print(f"{name}: {figure(exact):.3f} is {inside} the band {low:.3f} to {high:.3f}")
+
+
+def main() -> None:
+    print(f"# {TITLE}\n\n{machine()}")
+    show(f"{ORDERS} orders of {LOTS} lots at the touch, 20 s each", compare())
+    show("The same, and each change of the order's level is shown to paper by itself", compare(every=True))
 
 
 if __name__ == "__main__":

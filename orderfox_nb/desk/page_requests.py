@@ -43,6 +43,8 @@ async def recorded_minutes(desk: Desk, asked: StripRequest) -> bytes:
     with suppress(UnknownSymbol):  # it was listed when it was recorded, or nothing of it is recorded
         symbol = (await desk.catalogue.resolve(symbol)).instrument.symbol
     start_us, end_us = (None if ms is None else ms * 1000 for ms in (asked.start, asked.end))
+    if desk.remote is not None:
+        return encode(await desk.remote.strip.columns(symbol, start_us, end_us))
     return encode(desk.strip.columns(symbol, start_us, end_us))
 
 

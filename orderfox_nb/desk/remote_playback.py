@@ -18,16 +18,27 @@ class RemotePlayback(PlayedDesk):
         remote: Its feed.
         time_us: Where it begins, bounded by the server.
         speed: Times real time, at most 300, or infinity.
+        playing: Whether it plays or stands still.
 
     Raises:
         BadValue: No such speed.
     """
 
-    def __init__(self, live: Desk, remote: RemoteFeed, *, time_us: int, speed: float) -> None:
-        self.feed = RewoundFeed.of(remote, time_us=time_us, speed=check_speed(speed))
+    def __init__(self, live: Desk, remote: RemoteFeed, *, time_us: int, speed: float, playing: bool = True) -> None:
+        self.feed = RewoundFeed.of(
+            remote, time_us=time_us, speed=check_speed(speed), playing=playing, listed=live.catalogue.known
+        )
         super().__init__(live, live.over(self.feed), self.feed.playhead)
-        self.moves = 0
+
+    @property
+    def moves(self) -> int:
         """How often it was moved to another time."""
+        return self.feed.moves
+
+    @property
+    def ended(self) -> str:
+        """Why the server has ended it by itself; empty while it plays."""
+        return self.feed.playhead.ended
 
     @property
     def span_us(self) -> tuple[int, int] | None:
@@ -56,8 +67,7 @@ class RemotePlayback(PlayedDesk):
             NoPast: The server refuses it.
             VenueUnreachable: The server does not answer.
         """
-        self.moves += 1
-        await self.feed.playhead.command({"type": "rewind", "time": time_us // 1000})
+        await self.feed.playhead.move({"type": "rewind", "time": time_us // 1000})
 
     async def step(self, by: int) -> None:
         """Stand still and move by events of what is read; a negative number moves back.
@@ -66,8 +76,8 @@ class RemotePlayback(PlayedDesk):
             NoPast: The server refuses it.
             VenueUnreachable: The server does not answer.
         """
-        self.moves += by < 0
-        await self.feed.playhead.command({"type": "step", "by": by})
+        act = self.feed.playhead.move if by < 0 else self.feed.playhead.command
+        await act({"type": "step", "by": by})
 
     async def find(self, to: Target, *, back: bool) -> int:
         """Move to the next or previous large trade, liquidation or gap of the symbols that are read.
@@ -79,7 +89,7 @@ class RemotePlayback(PlayedDesk):
             NoPast: None is known.
             VenueUnreachable: The server does not answer.
         """
-        await self.feed.playhead.command({"type": "skip", "to": to, "back": back})
+        await self.feed.playhead.move({"type": "skip", "to": to, "back": back})
         # The server has said it in whole milliseconds: the next one has the event in it.
         return self.now_us + 1_000
 

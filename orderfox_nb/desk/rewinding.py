@@ -20,6 +20,7 @@ from orderfox_nb.core.wire import (
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.playback import MAX, Playback, playhead_message
+from orderfox_nb.desk.remote_playback import RemotePlayback
 from orderfox_nb.desk.skipping import Target
 from orderfox_nb.errors import BadValue, OrderFoxError
 from orderfox_nb.recording.files import RecordingFiles
@@ -32,6 +33,8 @@ IDLE_US: Final = 600_000_000
 
 class Rewinding:
     """A page that is live, or in the past of one venue; the keys of other venues stay live.
+
+    The past of a venue that is read from another server is played by that server.
 
     Args:
         desks: The live ones.
@@ -52,7 +55,7 @@ class Rewinding:
         self._rewinding = rewinding
         self._switch = switch
         self._send = send
-        self._rewind: Playback | None = None
+        self._rewind: Playback | RemotePlayback | None = None
         self._place = AsyncExitStack()
         self._heard_us = 0
         self._order = asyncio.Lock()
@@ -103,14 +106,17 @@ class Rewinding:
         async with self._order:
             if (rewind := self._rewind) is None:
                 return
+            if isinstance(rewind, RemotePlayback) and rewind.ended:
+                await self._send(ErrorMessage(message=rewind.ended))
+                await self._leave()
+                return
             if not rewind.playing and rewind.live.clock.now_us() - self._heard_us > IDLE_US:
                 await self._send(ErrorMessage(message="Paused for 10 minutes: this page is live again"))
                 await self._leave()
                 return
             await rewind.refresh()
-            if rewind.playing and rewind.ended and (later := rewind.live.recordings.after(rewind.feed.files)):
-                # Such as behind a restart of the venue.
-                await self._open(rewind.live, later, later.start_us, speed=rewind.speed, playing=True)
+            if isinstance(rewind, Playback) and rewind.playing and rewind.ended:
+                await self._go_on(rewind)
             await self._send(playhead_message(rewind.live, self._rewind))
 
     async def close(self) -> None:
@@ -127,7 +133,12 @@ class Rewinding:
             raise BadValue("by", by, "a number of events, negative to go back")
         await self._in_past("step").step(by)
 
-    def _in_past(self, command: str) -> Playback:
+    async def _go_on(self, rewind: Playback) -> None:
+        if later := rewind.live.recordings.after(rewind.feed.files):
+            # Such as behind a restart of the venue.
+            await self._open(rewind.live, later, later.start_us, speed=rewind.speed, playing=True)
+
+    def _in_past(self, command: str) -> Playback | RemotePlayback:
         if self._rewind is None:
             raise BadValue("type", command, "rewind, since this page is live")
         return self._rewind
@@ -142,7 +153,8 @@ class Rewinding:
             time_us = live.now_us() - BACK_US if time_us is None else time_us
             await self._enter(live, time_us, speed=speed or 1.0, playing=playing is not False)
             return
-        await rewind.drive(speed=speed, playing=playing)
+        if speed is not None or playing is not None:
+            await rewind.drive(speed=speed, playing=playing)
         if time_us is not None:
             span = rewind.span_us
             if span is None or time_us > span[1]:
@@ -150,10 +162,13 @@ class Rewinding:
                 await rewind.refresh()
             await self._seek(rewind, time_us)
 
-    async def _skip(self, rewind: Playback, to: Target, *, back: bool) -> None:
+    async def _skip(self, rewind: Playback | RemotePlayback, to: Target, *, back: bool) -> None:
         await self._seek(rewind, await rewind.find(to, back=back))
 
-    async def _seek(self, rewind: Playback, time_us: int) -> None:
+    async def _seek(self, rewind: Playback | RemotePlayback, time_us: int) -> None:
+        if isinstance(rewind, RemotePlayback):
+            await rewind.seek(time_us)
+            return
         files = rewind.live.recordings.at(time_us)
         if files is rewind.feed.files:
             await rewind.seek(time_us)
@@ -166,8 +181,13 @@ class Rewinding:
             await self._leave()
         async with AsyncExitStack() as place:
             place.enter_context(self._rewinding())
-            await place.enter_async_context(live.recordings.opened())
-            await self._open(live, live.recordings.at(time_us), time_us, speed=speed, playing=playing)
+            if live.remote is not None:
+                new = RemotePlayback(live, live.remote, time_us=time_us, speed=speed, playing=playing)
+                await new.__aenter__()
+                await self._replace(new)
+            else:
+                await place.enter_async_context(live.recordings.opened())
+                await self._open(live, live.recordings.at(time_us), time_us, speed=speed, playing=playing)
             self._place = place.pop_all()
 
     async def _open(self, live: Desk, files: RecordingFiles, time_us: int, *, speed: float, playing: bool) -> None:
@@ -175,7 +195,7 @@ class Rewinding:
         await new.__aenter__()
         await self._replace(new)
 
-    async def _replace(self, new: Playback | None) -> None:
+    async def _replace(self, new: Playback | RemotePlayback | None) -> None:
         old, self._rewind = self._rewind, new
         try:
             await self._switch()

@@ -31,6 +31,7 @@ from orderfox_nb.feeds.problem_log import ProblemLog
 from orderfox_nb.feeds.remote_link import MAX_TOPICS, Dropped, Gone, RemoteItem, RemoteLink, ask_origins
 from orderfox_nb.feeds.remote_past import RemotePast
 from orderfox_nb.feeds.remote_reading import RemoteReading
+from orderfox_nb.feeds.remote_strip import RemoteStrip
 from orderfox_nb.feeds.transport import SOCKET_ERRORS, network_reason
 
 _log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class RemoteFeed:
         self._random = random
         self._links = [self._new_link()]
         self._past = RemotePast(self.venue, self._get, self.now_us)
+        self.strip = RemoteStrip(self._url, venue=venue, name=name, headers=self._headers, clock=self._clock)
+        """Minutes of what the server has recorded."""
         self._reported = reported or {}
         self._reported_origin = _read_origin(self._reported)
         """Of the answer with the symbols: what is known before a socket is open."""

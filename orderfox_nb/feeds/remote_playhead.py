@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from random import Random
 from types import TracebackType
 from typing import Any, Final, Self
@@ -11,9 +12,10 @@ from typing import Any, Final, Self
 import msgspec
 
 from orderfox_nb.clock import Clock, in_time
-from orderfox_nb.core.events import Topic
+from orderfox_nb.core.events import Event, Status, Topic, is_restart
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import NoPast, VenueUnreachable
+from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.past import Past, PastPage, Span
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.remote_link import Gone, RemoteLink
@@ -30,6 +32,7 @@ class PlayheadLink(RemoteLink):
     Args:
         time_us: Where it begins; the server bounds it to what is recorded.
         speed: Times real time, infinity for as fast as it is read.
+        playing: Whether it plays or stands still.
     """
 
     def __init__(
@@ -42,11 +45,17 @@ class PlayheadLink(RemoteLink):
         random: Random | None,
         time_us: int,
         speed: float,
+        playing: bool,
     ) -> None:
         super().__init__(url, venue=venue, headers=headers, clock=clock, random=random)
         self.stays = True
         self.speed = speed
-        self.playing = True
+        self.playing = playing
+        self.ended = ""
+        """Why the server has ended the playhead by itself."""
+        self.moves = 0
+        """How often it was moved to another time."""
+        self._moved = asyncio.Event()
         self._time_us = time_us
         self._start_us = self._end_us = time_us
         self._since_us = clock.now_us()
@@ -83,6 +92,22 @@ class PlayheadLink(RemoteLink):
             raise VenueUnreachable(self._asked, self.problem or "the server does not answer") from None
         if self._refusal:
             raise NoPast(self._asked, self._refusal)
+
+    async def move(self, message: Mapping[str, object]) -> None:
+        """Send a message that moves the playhead, as ``command`` does."""
+        self.moves += 1
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+        try:
+            await self.command(message)
+        except BaseException:
+            # It stands where it was.
+            self.moves -= 1
+            raise
+
+    async def moved(self) -> None:
+        """Wait for the next move."""
+        await self._moved.wait()
 
     async def command(self, message: Mapping[str, object]) -> None:
         """Send a message about the playhead, and wait until the server has acted on it.
@@ -124,7 +149,7 @@ class PlayheadLink(RemoteLink):
         if report.time is None:
             if self._venue:
                 self._venue = ""
-                reason = self._refusal or "the server has ended this playhead"
+                self.ended = reason = self._refusal or "the server has ended this playhead"
                 for reading in self._readings.values():
                     for inbox in reading.inboxes:
                         inbox.put_notice(Gone(reason))
@@ -149,8 +174,17 @@ class PlayheadLink(RemoteLink):
                 answer.set_result(None)
 
 
+class _Shown:
+    """Of which move the state is that a stream has brought."""
+
+    def __init__(self, moves: int) -> None:
+        self.moves = moves
+
+
 class RewoundFeed(RemoteFeed):
     """Reads what another server has recorded of a venue, by a playhead that the server moves.
+
+    A move is a restart gap in every stream, followed by the state of the new time (``feeds/base.Movable``).
 
     Args:
         url: Base URL of the server.
@@ -161,6 +195,8 @@ class RewoundFeed(RemoteFeed):
         reported: What the server reports about the venue's source.
         time_us: Where it begins.
         speed: Times real time.
+        playing: Whether it plays or stands still.
+        listed: What the venue lists, where that is known; the server is asked else.
     """
 
     def __init__(
@@ -175,15 +211,23 @@ class RewoundFeed(RemoteFeed):
         reported: Mapping[str, Any],
         time_us: int,
         speed: float,
+        playing: bool = True,
+        listed: Sequence[Listing] = (),
     ) -> None:
-        self._begins = {"time_us": time_us, "speed": speed}
+        self._begins = {"time_us": time_us, "speed": speed, "playing": playing}
+        self._listed = listed
+        self._shown: list[_Shown] = []
+        """Of each stream."""
+        self._settled = asyncio.Event()
         super().__init__(url, token=token, clock=clock, random=random, venue=venue, name=name, reported=reported)
         (link,) = self._links
         assert isinstance(link, PlayheadLink)
         self.playhead = link
 
     @classmethod
-    def of(cls, feed: RemoteFeed, *, time_us: int, speed: float) -> RewoundFeed:
+    def of(
+        cls, feed: RemoteFeed, *, time_us: int, speed: float, playing: bool = True, listed: Sequence[Listing] = ()
+    ) -> RewoundFeed:
         """Return the past of what another feed reads."""
         return cls(
             feed._url,
@@ -195,7 +239,46 @@ class RewoundFeed(RemoteFeed):
             reported=feed._reported,
             time_us=time_us,
             speed=speed,
+            playing=playing,
+            listed=listed,
         )
+
+    @property
+    def moves(self) -> int:
+        return self.playhead.moves
+
+    async def moved(self) -> None:
+        await self.playhead.moved()
+
+    @property
+    def moving(self) -> bool:
+        return any(shown.moves < self.moves for shown in self._shown)
+
+    async def settled(self) -> None:
+        while self.moving:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
+        shown = _Shown(self.moves)
+        self._shown.append(shown)
+        restarted = False
+        try:
+            async with aclosing(super().stream(topic)) as events:
+                async for event in events:
+                    yield event
+                    if is_restart(event):
+                        restarted = True
+                    elif restarted and type(event) is Status and (event.ends_prelude or event.state == "down"):
+                        restarted = False
+                        shown.moves = self.moves
+                        self._settled.set()
+        finally:
+            self._shown.remove(shown)
+            self._settled.set()
+
+    async def listings(self) -> Sequence[Listing]:
+        return self._listed or await super().listings()
 
     @property
     def origin(self) -> Origin:
