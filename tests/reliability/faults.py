@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from orderfox_nb.core.events import Channel
 from orderfox_nb.desk.topic import TopicState
-from tests.reliability.rig import CHANNELS, SPOT_CHANNELS, MarketKind, Rig, live, open_rig
+from tests.reliability.rig import CHANNELS, SPOT_CHANNELS, SYMBOL, MarketKind, Rig, live, open_rig
 from tests.reliability.truth import differences
 
 REST: Final[dict[Channel, str]] = {
@@ -17,6 +17,10 @@ REST: Final[dict[Channel, str]] = {
     "candles": "/fapi/v1/klines",
     "liquidations": "/api/liquidation",
     "open_interest": "/fapi/v1/openInterest",
+}
+BYBIT_REST: Final[dict[Channel, str]] = {
+    "trades": "/v5/market/recent-trade",
+    "candles": "/v5/market/kline",
 }
 _CALM_S: Final = 3.0
 _PATIENCE_S: Final = 150.0
@@ -47,7 +51,7 @@ class Case:
     market: MarketKind = "futures"
 
     def __str__(self) -> str:
-        return f"{self.fault}-{self.channel}" + ("-spot" if self.market == "spot" else "")
+        return f"{self.fault}-{self.channel}" + ("" if self.market == "futures" else f"-{self.market}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ def answers(kind: str, *, needed: str = "cut", **options: Any) -> Strike:
 
 def _rest_path(rig: Rig, channel: Channel) -> str:
     path = REST[channel]
-    return path.replace("/fapi/v1", "/api/v3") if rig.channels is SPOT_CHANNELS else path
+    if rig.market == "bybit":
+        return BYBIT_REST[channel]
+    return path.replace("/fapi/v1", "/api/v3") if rig.market == "spot" else path
 
 
 def stale_snapshot(rig: Rig, channel: Channel) -> None:
@@ -98,9 +104,17 @@ def stale_snapshot(rig: Rig, channel: Channel) -> None:
 
 def refused(rig: Rig, channel: Channel) -> None:
     """Cut the socket and refuse two new ones."""
-    root = "" if rig.channels is SPOT_CHANNELS else "/public" if channel == "book" else "/market"
-    _add(rig, "status", path=f"{root}/stream", status=451, count=2)
+    if rig.market == "bybit":
+        path = "/v5/public/linear"
+    else:
+        path = ("" if rig.market == "spot" else "/public" if channel == "book" else "/market") + "/stream"
+    _add(rig, "status", path=path, status=451, count=2)
     _add(rig, "cut", stream=rig.stream(channel))
+
+
+def restart(rig: Rig, _: Channel) -> None:
+    """Let the ids of the book start over with a snapshot."""
+    _add(rig, "restart", symbol=SYMBOL)
 
 
 def _add(rig: Rig, kind: str, **options: Any) -> None:
@@ -218,7 +232,7 @@ def _cases() -> list[Case]:
         ("slow history", answers("delay", needed="drop", seconds=30.0)),
     ):
         add("liquidations", name, strike, 100.0, 120.0)
-    return cases + _spot_cases()
+    return cases + _spot_cases() + _bybit_cases()
 
 
 def _spot_cases() -> list[Case]:
@@ -246,6 +260,34 @@ def _spot_cases() -> list[Case]:
         for status in (429, 503):
             strike = answers("status", needed=needed, status=status, seconds=7)
             add(channel, f"REST {status}", strike, 1.2, 30.0)
+    return cases
+
+
+def _bybit_cases() -> list[Case]:
+    """What is of the dialect: snapshots on the socket, trades without an order, one stream of several channels.
+
+    A lost liquidation cannot be seen: the venue gives them no ids and keeps none.
+    """
+    cases: list[Case] = []
+
+    def add(channel: Channel, fault: str, strike: Strike, seen_s: float | None, healed_s: float, **more: Any) -> None:
+        cases.append(Case(fault, channel, strike, seen_s, healed_s, market="bybit", **more))
+
+    for channel in ("book", "trades", "candles", "liquidations", "mark"):
+        add(channel, "duplicate", frames("duplicate", 3), None, 0.5)
+        add(channel, "cut", socket("cut"), 0.1, 6.0)
+    add("book", "refused socket", refused, 0.1, 8.0)
+    add("book", "half-open socket", socket("half_open"), 25.0, 30.0)
+    for fault in ("drop", "reorder", "malformed"):
+        add("book", fault, frames(fault), 0.3, 3.0)
+    add("book", "service restart", restart, None, 0.5)
+    add("trades", "malformed", frames("malformed"), 0.6, 3.0)
+    # Its messages come when something has changed: 15 s without one are not unusual.
+    add("book", "delay 7 s", frames("delay", 1, 7.0), None, 10.0)
+    add("book", "delay 20 s", frames("delay", 1, 20.0), 16.0, 25.0)
+    add("book", "freeze", frames("freeze", -1), 16.0, 6.0, lasts_s=20.0)
+    for status in (403, 429, 503):
+        add("candles", f"REST {status}", answers("status", status=status, seconds=7), 1.2, 40.0)
     return cases
 
 

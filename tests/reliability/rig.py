@@ -11,7 +11,7 @@ import selectors
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.core.events import Channel, Topic
@@ -23,6 +23,8 @@ from orderfox_nb.feeds.binance.dialect import BinanceDialect
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
+from orderfox_nb.feeds.bybit.dialect import BybitDialect
+from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Fault, Limits, SimServer
@@ -44,7 +46,33 @@ CHANNELS: Final[tuple[Channel, ...]] = (
     "open_interest",
 )
 SPOT_CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "candles", "ticker")
-MarketKind: TypeAlias = Literal["futures", "spot"]
+MarketKind: TypeAlias = Literal["futures", "spot", "bybit"]
+"""What is struck: one of Binance's hosts, or the imitation of another venue."""
+
+
+class Spoken(NamedTuple):
+    """A protocol: how the exchange is served, who reads it, and what is known of it.
+
+    Args:
+        served: Options of the server.
+        feed: Reads it.
+        dialect: Names its streams.
+        channels: What it offers.
+        levels: Of a side of its book, where it sends a window of it.
+    """
+
+    served: dict[str, Any]
+    feed: Callable[..., VenueFeed]
+    dialect: Any
+    channels: tuple[Channel, ...]
+    levels: int = 0
+
+
+SPOKEN: Final[dict[MarketKind, Spoken]] = {
+    "futures": Spoken({}, BinanceFeed, BinanceDialect(), CHANNELS),
+    "spot": Spoken({"market": "spot"}, SpotFeed, SpotDialect(), SPOT_CHANNELS),
+    "bybit": Spoken({"protocol": "bybit"}, BybitFeed, BybitDialect(), CHANNELS, levels=200),
+}
 
 
 class _CountingSelector(selectors.DefaultSelector):
@@ -118,7 +146,12 @@ class Venue:
             seed, self._symbols, start_us=self._clock.now_us(), liquidation_rate=self._liquidation_rate
         )
         self.server = SimServer(
-            self.exchange, port=self._port, manual=True, clock=self._clock, limits=self._limits, market=self.market
+            self.exchange,
+            port=self._port,
+            manual=True,
+            clock=self._clock,
+            limits=self._limits,
+            **SPOKEN[self.market].served,
         )
         await self.server.__aenter__()
         self._port = self.server.port
@@ -145,8 +178,12 @@ class Rig:
         self.hub = hub
         self.clock = clock
         self._stack = AsyncExitStack()
-        self.dialect = SpotDialect() if venue.market == "spot" else BinanceDialect()
-        self.channels = SPOT_CHANNELS if venue.market == "spot" else CHANNELS
+        self.opened_us = 0
+        """When the topics were last live for the first time."""
+        self.market = venue.market
+        self.spoken = SPOKEN[venue.market]
+        self.dialect = self.spoken.dialect
+        self.channels = self.spoken.channels
 
     @property
     def exchange(self) -> Exchange:
@@ -173,6 +210,7 @@ class Rig:
         await self.until(lambda: all(task.done() for task in opening), within_s=10)
         states = [task.result() for task in opening]
         await self.until(lambda: all(live(state) for state in states), within_s=20)
+        self.opened_us = self.clock.now_us()
         return states
 
     async def run(self, seconds: float) -> None:
@@ -245,7 +283,7 @@ async def open_rig(
     await venue.begin(seed)
     server = venue.server
     try:
-        feed = (SpotFeed if market == "spot" else BinanceFeed)(
+        feed = SPOKEN[market].feed(
             http_url=server.http_url,
             ws_url=server.ws_url,
             clock=clock,

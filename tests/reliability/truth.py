@@ -17,8 +17,12 @@ from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.feeds.venue.latest import POLL_S
 from orderfox_nb.sim.facts import LiquidationFact
 from orderfox_nb.sim.market import SymbolMarket
+from orderfox_nb.sim.server.bybit.rows import trade_id
 from orderfox_nb.sim.server.numbers import Numbers
 from tests.reliability.rig import START_US, Rig
+
+_REPORTED_US = 2_000_000
+"""By then a liquidation was sent."""
 
 
 def differences(rig: Rig, state: TopicState) -> list[str]:
@@ -26,21 +30,22 @@ def differences(rig: Rig, state: TopicState) -> list[str]:
     market = rig.exchange.market(state.topic.symbol)
     fold: Any = state.fold
     if isinstance(fold, Book):
-        return _book(fold, market)
+        return _book(fold, market, rig.spoken.levels)
     if isinstance(fold, TapeState):
-        return _tape(fold, market)
+        return _tape_by_id(fold, market) if rig.market == "bybit" else _tape(fold, market)
     if isinstance(fold, CandleState):
-        return _candles(fold, market)
+        return _candles(fold, market, whole=rig.market != "bybit")
     if isinstance(fold, LiquidationState):
-        return _liquidations(fold, market, rig)
+        return _all_liquidations(state, market, rig) if rig.market == "bybit" else _liquidations(fold, market, rig)
     assert isinstance(fold, Latest)
     return _latest(fold, market, rig)
 
 
-def _book(book: Book, market: SymbolMarket) -> list[str]:
+def _book(book: Book, market: SymbolMarket, levels: int = 0) -> list[str]:
+    """Compare a book, or the window of so many levels a side in which it is sent, which must be held exactly."""
     found: list[str] = []
     # Its id is of the exchange's time, and goes on where no level changes.
-    _, *truth = market.depth(100_000)
+    _, *truth = market.depth(levels or 100_000)
     if book.reach is None:
         found.append("book has no snapshot")
     for side, sizes in zip(("bid", "ask"), truth, strict=True):
@@ -49,7 +54,8 @@ def _book(book: Book, market: SymbolMarket) -> list[str]:
         real = dict(sizes)
         wrong = {tick for tick, size in held.items() if real.get(tick) != size}
         # Of a level beyond its last snapshot a book knows only once it changes.
-        missing = {tick for tick in real if book.reach and book.reach[0] <= tick <= book.reach[1]} - held.keys()
+        known = {tick for tick in real if levels or (book.reach and book.reach[0] <= tick <= book.reach[1])}
+        missing = known - held.keys()
         if wrong or missing:
             found.append(f"{side} at {book.update_id}: {len(wrong)} wrong levels, {len(missing)} missing")
     return found
@@ -76,7 +82,32 @@ def _tape(tape: TapeState, market: SymbolMarket) -> list[str]:
     return [f"tape: {len(set(real) - set(held))} missing, {len(set(held) - set(real))} wrong of {len(real)}"]
 
 
-def _candles(candles: CandleState, market: SymbolMarket) -> list[str]:
+def _tape_by_id(tape: TapeState, market: SymbolMarket) -> list[str]:
+    """Compare a tape of single fills whose ids have no order."""
+    instrument = tape.instrument
+    held = Counter(
+        (trade.id, instrument.ticks(trade.price), instrument.lots(trade.size), trade.aggressor, trade.time_us // 1_000)
+        for trade in tape.view()
+    )
+    real = [
+        (
+            trade_id(market.symbol, number, fact.time_us),
+            fact.price,
+            lots,
+            "sell" if fact.buyer_is_maker else "buy",
+            fact.time_us // 1_000,
+        )
+        for fact in market.aggregate_trades(held.total())
+        for number, lots in enumerate(fact.fills, fact.first_trade_id)
+    ]
+    newest = Counter(real[-held.total() :])
+    if held == newest:
+        return []
+    return [f"tape: {(newest - held).total()} missing, {(held - newest).total()} wrong of {newest.total()}"]
+
+
+def _candles(candles: CandleState, market: SymbolMarket, *, whole: bool = True) -> list[str]:
+    """Compare bars; Bybit's have no taker volume and no number of trades, so they are not ``whole``."""
     held, instrument = candles.view(), candles.instrument
     rows = market.klines(candles.interval, limit=len(held))
     if held.open_us.tolist() != [row.open_us for row in rows]:
@@ -89,9 +120,8 @@ def _candles(candles: CandleState, market: SymbolMarket) -> list[str]:
         ("low", tick),
         ("close", tick),
         ("lots", lot),
-        ("taker_lots", lot),
         ("quote", tick * lot),
-        ("trades", 1.0),
+        *([("taker_lots", lot), ("trades", 1.0)] if whole else []),
     ):
         column = {"lots": "volume", "taker_lots": "taker_buy_volume", "quote": "quote_volume"}.get(name, name)
         real = np.array([getattr(row, name) for row in rows]) * units
@@ -145,6 +175,31 @@ def _liquidations(state: LiquidationState, market: SymbolMarket, rig: Rig) -> li
             if unlike.any():
                 found.append(f"{side} volume of {int(unlike.sum())} minutes")
     return found
+
+
+def _all_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> list[str]:
+    """Compare the liquidations of a venue that sends all of them and keeps none: what a lapse has lost stays lost."""
+    fold: Any = state.fold
+    instrument = rig.instrument(market.symbol)
+    lapses = [
+        (lapse.start_us - _REPORTED_US, (lapse.end_us or market.now_us) + _REPORTED_US)
+        for lapse in state.quality.intervals()
+    ]
+    real = Counter(
+        (fact.time_us // 1_000, fact.side, fact.lots_filled)
+        for fact in market.liquidations_truth(rig.opened_us, market.now_us)
+    )
+    held = Counter((order.time_us // 1_000, order.side, instrument.lots(order.size)) for order in fold.view())
+    missing = [
+        key
+        for key in (real - held).elements()
+        if key[0] * 1_000 < market.now_us - _REPORTED_US
+        and not any(start <= key[0] * 1_000 <= end for start, end in lapses)
+    ]
+    wrong = held - real
+    return (
+        [f"liquidations: {len(missing)} missing, {wrong.total()} wrong of {real.total()}"] if missing or wrong else []
+    )
 
 
 def _latest(fold: Latest[Any], market: SymbolMarket, rig: Rig) -> list[str]:
