@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     """WebSockets of Bybit."""
     bybit_api_base_url: str = Field("https://api.bybit.com", alias="BYBIT_API_BASE_URL")
     """REST of Bybit."""
+    okx_ws_base_url: str = Field("wss://ws.okx.com:8443", alias="OKX_WS_BASE_URL")
+    """WebSockets of OKX."""
+    okx_api_base_url: str = Field("https://www.okx.com", alias="OKX_API_BASE_URL")
+    """REST of OKX."""
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
     """Key of the account for real orders of bots; market data needs none."""
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")
@@ -123,6 +127,8 @@ class Settings(BaseSettings):
         "binance_spot_api_base_url",
         "bybit_ws_base_url",
         "bybit_api_base_url",
+        "okx_ws_base_url",
+        "okx_api_base_url",
         "liquidation_api_base_url",
         "backend_url",
         "server_url",

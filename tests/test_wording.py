@@ -37,6 +37,8 @@ CHANNEL_LISTS = {
     "feeds/ccxt/pages.py",
     "feeds/bybit/dialect.py",
     "feeds/bybit/past.py",
+    "feeds/okx/dialect.py",
+    "feeds/okx/past.py",
     "recording/tables/schema.py",
     "recording/tables/views.py",
 }

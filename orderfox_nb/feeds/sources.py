@@ -21,6 +21,7 @@ from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.dialect import BybitDialect
 from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
+from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
@@ -254,6 +255,15 @@ def _open_bybit(source: Source, settings: Settings, clock: Clock | None) -> Feed
     )
 
 
+def _open_okx(source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    return OkxFeed(
+        http_url=settings.okx_api_base_url,
+        ws_url=settings.okx_ws_base_url,
+        origin=Origin(source=source.text, venue="okx"),
+        clock=clock,
+    )
+
+
 def _open_ccxt(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     # Nobody else pays for it.
     from orderfox_nb.feeds.ccxt.feed import CcxtFeed  # noqa: PLC0415
@@ -344,6 +354,7 @@ SOURCES: Final = (
     SourceKind("binance", "Binance's USD-M perpetuals", _open_binance),
     SourceKind("binance-spot", "Binance's spot market", _open_spot),
     SourceKind("bybit", "Bybit's linear perpetuals", _open_bybit),
+    SourceKind("okx", "OKX's linear swaps", _open_okx),
     SourceKind(
         "ccxt",
         "any exchange of ccxt, by its id there: okx, kraken, hyperliquid",

@@ -96,7 +96,7 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     [
         (
             "coinbase",
-            "bybit, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
+            "bybit, okx, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
         ),
         ("Binance", "; did you mean binance?"),
         ("ccxt:krakn", "exchanges; did you mean kraken?"),

@@ -133,6 +133,10 @@ class StreamedBookFollower:
         last_id = self._last_id
         if last_id is None:
             return
+        if delta.previous_id == delta.last_id == last_id:
+            # The venue says that nothing has changed.
+            yield delta
+            return
         if delta.previous_id < last_id and delta.last_id <= last_id and not self._restarted_ids(delta):
             # Late, or sent twice.
             return

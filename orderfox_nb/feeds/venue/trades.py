@@ -95,6 +95,11 @@ class TradesFollower:
             case Lost(reason):
                 self._connected = False
                 yield self._reporter.status("down", reason)
+            case Malformed() | Overflowed() if self._opened and not self._unbroken:
+                reason = item.reason if isinstance(item, Malformed) else "the reader did not keep up"
+                yield self._reporter.status("gap", reason)
+                self._reaches_back, self._live_pending = False, True
+                self._fetches.ask(_PAST, self._newest)
             case Malformed(reason):
                 # The next trade's id shows which trade the frame held.
                 yield self._reporter.status("gap" if self._opened else "connecting", reason)

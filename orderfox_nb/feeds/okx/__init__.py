@@ -1,0 +1,1 @@
+"""OKX swaps: wire messages, their dialect and REST."""
