@@ -25,8 +25,9 @@ from orderfox_nb.core.events import (
     Trade,
 )
 from orderfox_nb.errors import RateLimited, UnknownSymbol, VenueBlocked
-from orderfox_nb.feeds.okx.dialect import ContractSizes, OkxDialect
+from orderfox_nb.feeds.okx.dialect import OkxDialect
 from orderfox_nb.feeds.okx.feed import OkxFeed
+from orderfox_nb.feeds.okx.messages import ContractSizes
 from orderfox_nb.feeds.past import Span
 from tests.feeds.conftest import next_of
 from tests.feeds.scripted_socket import ScriptedSocketVenue

@@ -11,22 +11,18 @@ from orderfox_nb.core.channels import is_whole_market
 from orderfox_nb.core.events import (
     BookDelta,
     BookSnapshot,
-    Candle,
     Channel,
     Coverage,
     Event,
     Liquidation,
-    MarkPrice,
     OpenInterest,
-    Ticker,
     Topic,
-    Trade,
-    raw_levels,
 )
 from orderfox_nb.core.numerals import whole_number
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.http import checked, short
 from orderfox_nb.feeds.okx.messages import (
+    ContractSizes,
     OkxArgument,
     OkxBar,
     OkxBook,
@@ -34,12 +30,16 @@ from orderfox_nb.feeds.okx.messages import (
     OkxFunding,
     OkxIndex,
     OkxInterest,
-    OkxLevel,
     OkxLiquidations,
     OkxMark,
     OkxName,
     OkxTicker,
     OkxTrade,
+    bar_of,
+    levels_of,
+    mark_of,
+    ticker_of,
+    trade_of,
 )
 from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, SilenceLimits, SocketLimits
 
@@ -72,9 +72,6 @@ BARS: Final[Mapping[str, str]] = {
 }
 """The venue's names of timeframes; ``1D`` would be a day of Hong Kong. It has no bars of 8 hours."""
 _TIMEFRAMES: Final = {name: timeframe for timeframe, name in BARS.items()}
-MAX_LEVELS: Final = 5_000
-"""Of a side of a book message: the venue sends 400 at most."""
-
 _frame = msgspec.json.Decoder(OkxFrame, strict=False)
 _name = msgspec.json.Decoder(OkxName, strict=False)
 _books = msgspec.json.Decoder(list[OkxBook], strict=False)
@@ -86,48 +83,6 @@ _indexes = msgspec.json.Decoder(list[OkxIndex], strict=False)
 _fundings = msgspec.json.Decoder(list[OkxFunding], strict=False)
 _interests = msgspec.json.Decoder(list[OkxInterest], strict=False)
 _liquidations = msgspec.json.Decoder(list[OkxLiquidations], strict=False)
-
-
-class ContractSizes:
-    """How much base currency one contract of each swap is; REST fills it in."""
-
-    def __init__(self) -> None:
-        self._sizes: dict[str, float | None] = {}
-
-    def learn(self, sizes: Mapping[str, float | None]) -> None:
-        """Take the sizes of a list; None for a contract whose size is not in base currency."""
-        self._sizes.update(sizes)
-
-    @property
-    def known(self) -> bool:
-        """Whether a list was read."""
-        return bool(self._sizes)
-
-    def knows(self, instrument: str) -> bool:
-        """Return whether a swap was in a list."""
-        return instrument in self._sizes
-
-    def is_linear(self, instrument: str) -> bool:
-        """Return whether the size of a swap's contracts is in base currency.
-
-        Raises:
-            ValueError: It was in no list.
-        """
-        if instrument not in self._sizes:
-            raise ValueError(f"the contract size of {short(instrument)} is not known")
-        return self._sizes[instrument] is not None
-
-    def base(self, instrument: str, contracts: float) -> float:
-        """Convert contracts to base quantity.
-
-        Raises:
-            ValueError: The contract size is not known.
-        """
-        size = self._sizes.get(instrument)
-        if size is None:
-            raise ValueError(f"the contract size of {short(instrument)} is not known")
-        # Without the last digits of the product: a multiple of a lot stays one.
-        return round(contracts * size, 12)
 
 
 class OkxDialect:
@@ -258,89 +213,6 @@ class OkxCodec:
         if not isinstance(mark, OkxMark) or not isinstance(index, OkxIndex) or not isinstance(funding, OkxFunding):
             return ()
         return (mark_of(mark, index, funding, received_us),)
-
-
-def mark_of(mark: OkxMark, index: OkxIndex, funding: OkxFunding, received_us: int = 0) -> MarkPrice:
-    """Join the three parts of a mark price."""
-    return MarkPrice(
-        symbol=mark.instrument,
-        time_us=max(mark.time, index.time) * 1_000,
-        received_us=received_us,
-        mark_price=mark.price,
-        index_price=index.price,
-        funding_rate=None if funding.rate == "" else funding.rate,
-        next_funding_us=funding.due * 1_000,
-    )
-
-
-def ticker_of(row: OkxTicker, received_us: int = 0) -> Ticker | None:
-    """Convert statistics, None where nothing was traded.
-
-    The venue has no volume in quote currency: it is the base volume at the last price.
-    """
-    if row.last == "" or row.open == "" or row.high == "" or row.low == "":
-        return None
-    return Ticker(
-        symbol=row.instrument,
-        time_us=row.time * 1_000,
-        received_us=received_us,
-        last=row.last,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        volume=row.volume,
-        quote_volume=row.volume * row.last,
-    )
-
-
-def trade_of(row: OkxTrade, sizes: ContractSizes, received_us: int = 0) -> Trade:
-    """Convert a trade.
-
-    Raises:
-        ValueError: The contract size is not known, or the id is no number.
-    """
-    place = whole_number(row.id)
-    if place is None:
-        raise ValueError(f"a trade whose id is no number: {short(row.id)}")
-    return Trade(
-        symbol=row.instrument,
-        time_us=row.time * 1_000,
-        received_us=received_us,
-        id=row.id,
-        sequence=place,
-        price=row.price,
-        size=sizes.base(row.instrument, row.size),
-        aggressor=row.side,
-    )
-
-
-def bar_of(symbol: str, interval: str, row: OkxBar, received_us: int = 0) -> Candle:
-    """Convert a bar. The venue does not say when it was so: it has the time of its receipt."""
-    return Candle(
-        symbol=symbol,
-        time_us=received_us or row.start * 1_000,
-        received_us=received_us,
-        interval=interval,
-        open_us=row.start * 1_000,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        close=row.close,
-        volume=row.volume,
-        quote_volume=row.quote_volume,
-        closed=row.confirm == "1",
-    )
-
-
-def levels_of(levels: Sequence[OkxLevel], symbol: str, sizes: ContractSizes) -> msgspec.Raw:
-    """Convert the levels of a side to base quantity.
-
-    Raises:
-        ValueError: Too many of them, or the contract size is not known.
-    """
-    if len(levels) > MAX_LEVELS:
-        raise ValueError(f"a book message of more than {MAX_LEVELS} levels a side")
-    return raw_levels([(level.price, sizes.base(symbol, level.size)) for level in levels])
 
 
 def _arguments(stream: str) -> list[dict[str, str]]:

@@ -8,7 +8,8 @@ from typing import Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.feeds.okx.dialect import ContractSizes, OkxDialect
+from orderfox_nb.feeds.okx.dialect import OkxDialect
+from orderfox_nb.feeds.okx.messages import ContractSizes
 from orderfox_nb.feeds.okx.past import okx_rest
 from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.feeds.venue.watch import CLOCK_EVERY_S

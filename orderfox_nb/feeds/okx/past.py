@@ -18,18 +18,9 @@ from orderfox_nb.core.events import (
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import FeedError, NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.feeds.okx.dialect import (
-    BARS,
-    LIQUIDATIONS,
-    SWAP,
-    ContractSizes,
-    bar_of,
-    levels_of,
-    mark_of,
-    ticker_of,
-    trade_of,
-)
+from orderfox_nb.feeds.okx.dialect import BARS, LIQUIDATIONS, SWAP
 from orderfox_nb.feeds.okx.messages import (
+    ContractSizes,
     OkxBar,
     OkxBook,
     OkxFunding,
@@ -40,6 +31,11 @@ from orderfox_nb.feeds.okx.messages import (
     OkxTicker,
     OkxTime,
     OkxTrade,
+    bar_of,
+    levels_of,
+    mark_of,
+    ticker_of,
+    trade_of,
 )
 from orderfox_nb.feeds.okx.rest import OkxRequests, instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, id_number

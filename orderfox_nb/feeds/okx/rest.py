@@ -15,8 +15,8 @@ from orderfox_nb.core.numerals import MAX_TIME_MS, whole_number
 from orderfox_nb.core.symbols import is_symbol_name, unified_name
 from orderfox_nb.errors import FeedError, RateLimited, SymbolRefused, UnknownSymbol, VenueBlocked, VenueRefused
 from orderfox_nb.feeds.http import HttpAnswer, decode_json, short
-from orderfox_nb.feeds.okx.dialect import SWAP, ContractSizes
-from orderfox_nb.feeds.okx.messages import OkxInstrument, OkxRefusal, OkxRows
+from orderfox_nb.feeds.okx.dialect import SWAP
+from orderfox_nb.feeds.okx.messages import ContractSizes, OkxInstrument, OkxRefusal, OkxRows
 from orderfox_nb.feeds.venue.items import MarketChange
 from orderfox_nb.feeds.venue.listed_markets import ListedMarkets
 from orderfox_nb.feeds.venue.requests import RequestLimits, Requests, refused_by_status
