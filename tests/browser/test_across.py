@@ -47,12 +47,11 @@ def notebook_of(folder: Path, source: str) -> Path:
     return path
 
 
-def exchange_of(server: psutil.Process, option: str) -> psutil.Process:
-    """Return the embedded exchange that was started with an option."""
+def exchange_of(server: psutil.Process, spread_bp: str) -> psutil.Process:
+    """Return the embedded exchange that was started with a spread."""
+    lines = {one: one.cmdline() for one in server.children(recursive=True)}
     (found,) = (
-        one
-        for one in server.children(recursive=True)
-        if "orderfox_nb.sim" in one.cmdline() and any(option in part for part in one.cmdline())
+        one for one, line in lines.items() if "--spread-bp" in line and line[line.index("--spread-bp") + 1] == spread_bp
     )
     return found
 
