@@ -89,7 +89,7 @@ class OkxDialect:
     """A channel and its instrument are a stream; a mark price is three of them, liquidations come for all swaps.
 
     Args:
-        sizes: Known for a stream's instrument before it is subscribed to.
+        sizes: Known for a stream's instrument before it is subscribed to; without them no size can be read.
     """
 
     roots: Collection[str] = ("public", "business")
@@ -114,8 +114,8 @@ class OkxDialect:
     }
     streams_snapshots: bool = True
 
-    def __init__(self, sizes: ContractSizes) -> None:
-        self._sizes = sizes
+    def __init__(self, sizes: ContractSizes | None = None) -> None:
+        self._sizes = sizes or ContractSizes()
 
     def socket_url(self, base: str, root: str) -> str:
         return f"{base}/ws/v5/{root}"
