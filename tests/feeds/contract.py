@@ -130,6 +130,9 @@ class Reader:
                     async with asyncio.timeout(0.02):
                         await self._arrived.wait()
                 except TimeoutError:
+                    # Another reader may have caught up since this one's last event.
+                    if condition():
+                        return
                     await self._stage.pass_time()
 
     def of(self, *kinds: type) -> list[Any]:

@@ -18,7 +18,7 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("spot", "bybit")], indirect=True)
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "spot"], indirect=True)
 @pytest.mark.parametrize("channel", CHANNELS)
 class TestEveryStream(StreamContract):
     pass
@@ -40,13 +40,6 @@ class TestLostFrames(FaultContract):
 @pytest.mark.parametrize("channel", CHANNELS)
 class TestCutConnections(FaultContract):
     test_loss_is_repaired_or_reported_and_never_silent = None  # type: ignore[assignment]
-
-
-@pytest.mark.parametrize("stage", ["bybit"], indirect=True)
-@pytest.mark.parametrize("channel", CHANNELS)
-class TestEveryStreamOfBybit(StreamContract):
-    # A second reader of the same topic waits for its subscription by the clock of the machine, for 5 s or more.
-    test_two_readers_build_the_same_fold = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("stage", ["bybit"], indirect=True)
