@@ -21,7 +21,9 @@ from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.dialect import BybitDialect
 from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
+from orderfox_nb.feeds.okx.dialect import OkxDialect
 from orderfox_nb.feeds.okx.feed import OkxFeed
+from orderfox_nb.feeds.okx.messages import ContractSizes
 from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
@@ -187,6 +189,7 @@ _SPOKEN: Final = {
     ("binance", "futures"): _Spoken("", BinanceDialect, BinanceFeed),
     ("binance", "spot"): _Spoken("spot", SpotDialect, SpotFeed),
     ("bybit", "futures"): _Spoken("bybit", BybitDialect, BybitFeed),
+    ("okx", "futures"): _Spoken("okx", lambda: OkxDialect(ContractSizes()), OkxFeed),
 }
 
 

@@ -166,12 +166,18 @@ def test_two_embedded_venues_have_names_and_pasts_of_their_own() -> None:
     assert open_feed("sim?lag_ms=200", settings).origin.epoch == epochs[0], "a lag does not change what happened"
 
 
-async def test_the_embedded_exchange_is_read_in_another_protocol() -> None:
-    async with open_feed("sim?protocol=bybit&symbols=2", load_settings()) as feed:
-        assert (feed.venue, feed.origin.simulated) == ("sim-bybit", True)
-        assert [row.instrument.symbol for row in await feed.listings()] == ["BTCUSDT", "ETHUSDT"]
-        async with aclosing(feed.stream(Topic("sim-bybit", "BTCUSDT", "book"))) as stream:
-            assert len((await next_of(stream, BookSnapshot)).bids) == 200
+@pytest.mark.parametrize(
+    ("protocol", "symbols", "levels"),
+    [("bybit", ["BTCUSDT", "ETHUSDT"], 200), ("okx", ["BTC-USDT-SWAP", "ETH-USDT-SWAP"], 400)],
+)
+async def test_the_embedded_exchange_is_read_in_another_protocol(
+    protocol: str, symbols: list[str], levels: int
+) -> None:
+    async with open_feed(f"sim?protocol={protocol}&symbols=2", load_settings()) as feed:
+        assert (feed.venue, feed.origin.simulated) == (f"sim-{protocol}", True)
+        assert [row.instrument.symbol for row in await feed.listings()] == symbols
+        async with aclosing(feed.stream(Topic(feed.venue, symbols[0], "book"))) as stream:
+            assert len((await next_of(stream, BookSnapshot)).bids) == levels
 
 
 def simulations() -> set[int]:
