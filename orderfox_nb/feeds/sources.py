@@ -172,13 +172,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 class _Spoken(NamedTuple):
-    """What reads a simulation that speaks one protocol.
-
-    Args:
-        ending: Of its venue's name.
-        dialect: What it offers.
-        feed: Reads it.
-    """
+    """What reads a simulation that speaks one protocol: the ending of its venue's name, what it offers, its feed."""
 
     ending: str
     dialect: Callable[[], Dialect]
