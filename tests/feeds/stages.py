@@ -27,6 +27,7 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.ccxt.feed import CcxtFeed
+from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.replay import ReplayFeed
 from orderfox_nb.server.routes import routes
@@ -122,26 +123,30 @@ def binance_urls(http_url: str, ws_url: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def bybit_on_its_imitation() -> AsyncIterator[Stage]:
-    """The Bybit feed on the embedded exchange in Bybit's protocol, whose time the test passes."""
+async def venue_on_its_imitation(protocol: Literal["bybit", "okx"]) -> AsyncIterator[Stage]:
+    """The feed of a venue on the embedded exchange in its protocol, whose time the test passes."""
+    symbol, book, open_ = {
+        "bybit": ("BTCUSDT", "orderbook.200.BTCUSDT", BybitFeed),
+        "okx": ("BTC-USDT-SWAP", "books:BTC-USDT-SWAP", OkxFeed),
+    }[protocol]
     exchange = Exchange(seed=7, symbols=2, start_us=START_US)
-    async with SimServer(exchange, manual=True, protocol="bybit") as server:
-        feed = BybitFeed(
+    async with SimServer(exchange, manual=True, protocol=protocol) as server:
+        feed = open_(
             http_url=server.http_url,
             ws_url=server.ws_url,
-            origin=Origin(source="sim?protocol=bybit", venue="sim-bybit", simulated=True),
+            origin=Origin(source=f"sim?protocol={protocol}", venue=f"sim-{protocol}", simulated=True),
             random=Eager(),
         )
         async with feed:
             listings = await feed.listings()
-            instrument = next(row.instrument for row in listings if row.instrument.symbol == "BTCUSDT")
+            instrument = next(row.instrument for row in listings if row.instrument.symbol == symbol)
 
             async def pass_time() -> None:
                 await server.advance(0.5)
 
             def lose(channel: str) -> None:
-                assert channel == "book", "a lost trade cannot be seen: ids have no order"
-                server.add_fault("drop", stream="orderbook.200.BTCUSDT")
+                assert channel == "book", "of Bybit a lost trade cannot be seen: ids have no order"
+                server.add_fault("drop", stream=book)
 
             yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
 
@@ -240,7 +245,8 @@ async def remote_over_a_server() -> AsyncIterator[Stage]:
 STAGES: dict[str, Callable[[], Any]] = {
     "binance": binance_on_the_embedded_exchange,
     "spot": partial(binance_on_the_embedded_exchange, market="spot"),
-    "bybit": bybit_on_its_imitation,
+    "bybit": partial(venue_on_its_imitation, "bybit"),
+    "okx": partial(venue_on_its_imitation, "okx"),
     "replay": replay_of_a_list,
     "hub over binance": over_hub(binance_on_the_embedded_exchange),
     "hub over replay": over_hub(replay_of_a_list),
