@@ -19,6 +19,11 @@ def span_us(folder: Path) -> tuple[int, int]:
 
 
 def recorded_s(folder: Path) -> float:
-    """Return how long the recordings of a data directory are, in seconds."""
+    """Return how long the recordings of a data directory are together, in seconds."""
+    return sum(recorded_lengths_s(folder))
+
+
+def recorded_lengths_s(folder: Path) -> list[float]:
+    """Return how long each recording of a data directory is, in seconds, the longest last."""
     spans = [span_us(path) for path in folder.glob("recordings/*")]
-    return sum(end_us - start_us for start_us, end_us in spans) / 1e6
+    return sorted((end_us - start_us) / 1e6 for start_us, end_us in spans)

@@ -73,7 +73,7 @@ class Venues:
     async def opened(self, channel: str, *feeds: ScriptedFeed) -> None:
         """Wait until the venues are read: their lists come from files, which no clock of a test moves."""
         wanted = [Topic(feed.venue, "BTCUSDT", channel) for feed in feeds or (self.one, self.other)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while {*wanted} - {*self.one.opened, *self.other.opened}:
                 await settle()
 
@@ -335,7 +335,7 @@ async def test_a_page_gets_a_view_under_the_key_that_it_wrote_and_none_while_a_v
         running = asyncio.create_task(session.run())
         asked = "*/scripted:btc,other:BTCUSDT/book"
         await session.handle({"type": "subscribe", "key": asked})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             answer = await messages.get()
         running.cancel()
         await asyncio.wait({running})

@@ -24,6 +24,7 @@ from tests.documentation.site import BuiltPage, broken_links, is_foreign, pages,
 pytestmark = pytest.mark.browser
 
 PROJECT = Path(orderfox_nb.__file__).parents[1]
+PATIENCE_MS = 120_000
 STYLES = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\s\"')]+)")
 
 
@@ -77,13 +78,14 @@ def test_the_site_asks_no_other_host_in_a_browser(address: str, chromium: str):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(address)
-        expect(page.locator("h1")).to_contain_text("order-flow desk")
+        expect(page.locator("h1")).to_contain_text("order-flow desk", timeout=PATIENCE_MS)
         # The search's index and worker are loaded by the first question only.
         page.locator(".md-search__input").first.fill("liquidations")
-        expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=60_000)
+        expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=PATIENCE_MS)
         browser.close()
     assert hosts == {urlsplit(address).netloc}
     assert not problems

@@ -27,7 +27,7 @@ def test_a_script_that_ends_without_closing_its_market_loses_nothing_of_the_reco
         [sys.executable, "-c", SCRIPT],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env=environment | {"ORDERFOX_DATA_DIR": str(tmp_path)},
     )

@@ -52,7 +52,7 @@ async def test_server_that_is_killed_finds_the_orders_of_its_live_bot_again(
     (tmp_path / "strategies").mkdir()
     path = os.pathsep.join([str(install(tmp_path / "strategies")), os.environ.get("PYTHONPATH", "")])
     exchange = Exchange(7, 1, start_us=time.time_ns() // 1_000)
-    async with SimServer(exchange) as venue, ClientSession() as session, asyncio.timeout(150):
+    async with SimServer(exchange) as venue, ClientSession() as session, asyncio.timeout(400):
         environment = {
             "ORDERFOX_DATA_DIR": str(tmp_path),
             "PYTHONPATH": path,

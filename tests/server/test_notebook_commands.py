@@ -37,7 +37,7 @@ def test_a_new_notebook_runs_and_is_never_written_over(tmp_path: Path, capsys: p
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERFOX_")}
     environment |= {"ORDERFOX_DATA_DIR": str(tmp_path), "ORDERFOX_SOURCE": "sim?seed=7&symbols=2"}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr
 
