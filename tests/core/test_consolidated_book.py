@@ -90,9 +90,10 @@ def test_a_crossing_of_two_fresh_venues_is_an_opportunity_with_its_exact_size_an
     [
         ({"last_us": NOW_US - FRESH_US - 100_000}, "bybit:BTCUSDT last changed 2.1 s ago (at most 2 s)"),
         ({"closed": True}, "bybit:BTCUSDT is closed"),
+        ({"unverified": True}, "bybit:BTCUSDT is not verified: a lost update would go unnoticed"),
     ],
 )
-def test_a_crossing_with_an_old_or_closed_side_is_shown_with_its_caveat(changes: Mapping[str, Any], caveat: str):
+def test_an_old_closed_or_unverified_side_is_a_caveat(changes: Mapping[str, Any], caveat: str):
     crossing = crossed(b=quality(**changes)).crossing
     assert crossing is not None
     assert not crossing.is_opportunity
@@ -180,6 +181,7 @@ STATES = st.builds(
     last_us=st.integers(NOW_US - 12_000_000, NOW_US + 500_000),
     now_us=st.just(NOW_US),
     closed=st.booleans(),
+    unverified=st.booleans(),
     silence_us=st.sampled_from([SILENCE_US, None]),
 )
 LOTS = st.dictionaries(st.integers(1, 300), st.integers(1, 10**9), max_size=12)
@@ -197,7 +199,7 @@ def markets(draw: st.DrawFn) -> dict[str, tuple[BookLevels | None, MemberQuality
 
 
 @given(markets(), st.sampled_from(["apart", "joined", "USDC"]))
-def test_no_opportunity_ever_has_a_side_that_is_not_live_whole_open_and_fresh(
+def test_no_opportunity_ever_has_a_side_that_is_not_live_whole_open_fresh_and_verified(
     members: dict[str, tuple[BookLevels | None, MemberQuality]], currency: str
 ):
     view = book_of(**members).view(currency)
@@ -216,7 +218,7 @@ def test_no_opportunity_ever_has_a_side_that_is_not_live_whole_open_and_fresh(
     for place in (crossing.buy, crossing.sell):
         known, state = list(members.values())[place]
         assert known is not None
-        assert (state.state, state.whole, state.closed) == ("live", True, False)
+        assert (state.state, state.whole, state.closed, state.unverified) == ("live", True, False, False)
         assert NOW_US - state.last_us <= FRESH_US
 
 

@@ -37,10 +37,11 @@ class OtherFeed(ScriptedFeed):
 
     venue = "other"
     absent: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
 
     @property
     def origin(self) -> Origin:
-        return Origin(source="other", venue="other", absent=self.absent)
+        return Origin(source="other", venue="other", absent=self.absent, unverified=self.unverified)
 
 
 @dataclass
@@ -143,6 +144,18 @@ async def test_a_venue_that_falls_silent_is_dropped_within_its_bound_and_comes_b
         frame = await two.next(reader)
         assert dropped(frame)["other"] == ""
         assert frame["best_bid"] == 500_000
+
+
+async def test_a_crossing_with_a_venue_whose_book_cannot_be_verified_is_no_opportunity(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        two.other.unverified = ("book",)
+        await two.opened("book")
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        two.put_book(two.other, 50_000.4, 50_000.6)
+        await two.clock.advance(0.5)
+        crossing = (await two.next(reader))["crossing"]
+    assert (crossing["opportunity"], crossing["size"], crossing["gross"]) == (False, None, None)
+    assert crossing["unconfirmed"] == "other:BTCUSDT is not verified: a lost update would go unnoticed"
 
 
 async def test_a_crossing_stops_being_an_opportunity_before_its_silent_venue_is_dropped(tmp_path: Path):

@@ -41,11 +41,11 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["arbitrage", "basis", "currency"]
     """``basis``: of two kinds of contract, ``currency``: quoted in two currencies. Neither is without risk."""
     unconfirmed: str
-    """Why it is no opportunity: which side is too old, or not traded. Empty where both sides are fresh."""
+    """Why it is no opportunity: which side is too old, not traded or not verified. Empty where it is one."""
 
     @property
     def is_opportunity(self) -> bool:
-        """Whether both sides are live, whole, open and fresh."""
+        """Whether both sides are live, whole, open, fresh and verified."""
         return not self.unconfirmed
 
 
@@ -60,7 +60,7 @@ def find_crossing(quotes: Sequence[Quotes | None], *, fresh_us: int) -> Crossing
     if not pairs:
         return None
     caveats = [_caveats(quotes[buy], quotes[sell], fresh_us) for _, buy, sell in pairs]
-    # A stale side must not hide what two fresh ones offer.
+    # A side that is in doubt must not hide what two others offer.
     chosen = next((place for place, caveat in enumerate(caveats) if not caveat), 0)
     _, buy, sell = pairs[chosen]
     bought, sold = quotes[buy], quotes[sell]
@@ -91,14 +91,18 @@ def _crossed_pairs(quotes: Sequence[Quotes | None]) -> Iterator[tuple[int, int, 
 
 def _caveats(bought: Quotes | None, sold: Quotes | None, fresh_us: int) -> str:
     sides = [side.member for side in (bought, sold) if side is not None]
-    return ", ".join(_caveat(member, fresh_us) for member in sides if not member.quality.is_fresh(fresh_us))
+    return ", ".join(caveat for member in sides if (caveat := _caveat(member, fresh_us)))
 
 
 def _caveat(member: Member, fresh_us: int) -> str:
+    """Return why a side confirms nothing, empty where it does."""
     quality = member.quality
     if quality.dropped or quality.closed:
         return f"{member.market} {quality.dropped or 'is closed'}"
-    return f"{member.market} last changed {quality.age_us / 1e6:.1f} s ago (at most {fresh_us / 1e6:g} s)"
+    if not quality.is_fresh(fresh_us):
+        return f"{member.market} last changed {quality.age_us / 1e6:.1f} s ago (at most {fresh_us / 1e6:g} s)"
+    # A level that was removed in a lost update would be the best price for as long as it takes to notice.
+    return f"{member.market} is not verified: a lost update would go unnoticed" if quality.unverified else ""
 
 
 def _kind(bought: Member, sold: Member) -> Literal["arbitrage", "basis", "currency"]:

@@ -45,6 +45,8 @@ class MemberQuality(msgspec.Struct, frozen=True, kw_only=True):
     """``none``: its venue has no such data."""
     closed: bool = False
     """Whether its trading session is closed, so that silence means nothing."""
+    unverified: bool = False
+    """Whether a lost event may go unnoticed (``Origin.unverified``): it is shown, and confirms no opportunity."""
     silence_us: int | None = None
     """How long it may be silent before it is dropped; None for ever, as in a recording."""
     clock_offset_us: int = 0

@@ -85,6 +85,7 @@ class MemberTopic:
             now_us=now_us,
             coverage=quality.coverage,
             closed=quality.market == "closed",
+            unverified=self.topic.channel in self.desk.origin.unverified,
             silence_us=None if silence_s is None else round(silence_s * 1e6),
             clock_offset_us=offset_us,
         )
