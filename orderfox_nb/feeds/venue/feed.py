@@ -198,7 +198,9 @@ class VenueFeed:
             await stack.enter_async_context(self._markets.over(topic.symbol))
             reporter.market = self._markets.of(topic.symbol)
             watched = await stack.enter_async_context(self._watch.over(topic))
-            fetches = await stack.enter_async_context(Fetches(inbox, self._clock, random=self._random))
+            fetches = await stack.enter_async_context(
+                Fetches(inbox, self._clock, venue=self.venue, random=self._random)
+            )
             follower = follower_of(
                 reporter,
                 fetches,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from types import TracebackType
@@ -15,6 +16,8 @@ from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.retry import backoff, is_transient
 from orderfox_nb.feeds.venue.items import Failed, Fetched, Item
 
+_log = logging.getLogger(__name__)
+
 Request: TypeAlias = Callable[[], Awaitable[Sequence[Event]]]
 
 BLOCKED_PAUSE_S: Final = 60.0
@@ -24,14 +27,19 @@ SOON_US: Final = 5_000_000
 class Fetches:
     """Runs requests, retries those that may succeed later, and ends them with the stream.
 
+    An error that is none of ours, such as of an answer with another shape than expected, is logged and retried like one
+    of the venue: the stream says why it waits.
+
     Args:
         inbox: Where answers and failures go, ahead of the rest.
+        venue: Name for errors.
         clock: What pauses are measured by.
         random: Source of their jitter.
     """
 
-    def __init__(self, inbox: Inbox[Item], clock: Clock, *, random: Random | None = None) -> None:
+    def __init__(self, inbox: Inbox[Item], clock: Clock, *, venue: str, random: Random | None = None) -> None:
         self._inbox = inbox
+        self._venue = venue
         self._clock = clock
         self._random = random
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -82,16 +90,23 @@ class Fetches:
         for made, delay_s in enumerate(backoff(random=self._random), start=1):
             try:
                 events = await request()
-            except OrderFoxError as error:
-                final = made == attempts or not may_heal(error)
-                self._inbox.put_first(Failed(name, error, final))
+            except Exception as error:  # noqa: BLE001 - a lost one would leave the stream waiting for ever
+                failure = self._failure(name, error)
+                final = made == attempts or not may_heal(failure)
+                self._inbox.put_first(Failed(name, failure, final))
                 if final:
                     return
-                blocked = isinstance(error, VenueRefused) and not isinstance(error, RateLimited)
+                blocked = isinstance(failure, VenueRefused) and not isinstance(failure, RateLimited)
                 await self._clock.sleep(BLOCKED_PAUSE_S if blocked else delay_s)
             else:
                 self._inbox.put_first(Fetched(name, events))
                 return
+
+    def _failure(self, name: str, error: Exception) -> OrderFoxError:
+        if isinstance(error, OrderFoxError):
+            return error
+        _log.error("the request for %s failed", name, exc_info=error)
+        return FeedError(self._venue, f"an answer could not be handled ({type(error).__name__}); the log has more")
 
 
 def may_heal(error: OrderFoxError) -> bool:
