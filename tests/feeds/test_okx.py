@@ -24,7 +24,7 @@ from orderfox_nb.core.events import (
     Topic,
     Trade,
 )
-from orderfox_nb.errors import RateLimited, UnknownSymbol, VenueBlocked
+from orderfox_nb.errors import MalformedFrame, RateLimited, UnknownSymbol, VenueBlocked
 from orderfox_nb.feeds.okx.dialect import OkxDialect
 from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.okx.messages import ContractSizes
@@ -294,6 +294,16 @@ async def test_errors_are_ours(venue: ScriptedSocketVenue, response: web.Respons
     async with feed_on(venue) as feed:
         with pytest.raises(kind):
             await feed._rest.ticker(SYMBOL)
+
+
+async def test_an_answer_of_another_shape_is_an_error_of_ours(venue: ScriptedSocketVenue) -> None:
+    venue.rest["/api/v5/public/time"] = rows()
+    venue.rest["/api/v5/market/trades"] = rows({**trade(1), "tradeId": "a-1"})
+    async with feed_on(venue) as feed:
+        with pytest.raises(MalformedFrame, match="0 rows"):
+            await feed.ask_time()
+        with pytest.raises(MalformedFrame, match="no number: a-1"):
+            await feed.past.page(topic("trades"), Span(limit=10))
 
 
 async def test_trades_are_read_backwards_and_on_from_an_id(venue: ScriptedSocketVenue) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import (
@@ -16,7 +16,7 @@ from orderfox_nb.core.events import (
     Topic,
 )
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.errors import FeedError, NoPast, UnknownSymbol
+from orderfox_nb.errors import FeedError, MalformedFrame, NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.okx.dialect import BARS, LIQUIDATIONS, SWAP
 from orderfox_nb.feeds.okx.messages import (
@@ -44,6 +44,8 @@ from orderfox_nb.feeds.venue.paging import bar_page, start_ms, window_of, window
 from orderfox_nb.feeds.venue.weights import BACKGROUND, ROUTINE, WeightBudget
 
 _log = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
 
 RECENT_BARS: Final = 1_440
 """So many bars are in the answers to requests for recent ones, which have more of them."""
@@ -104,8 +106,7 @@ class OkxVenueRest:
 
     async def time_us(self) -> int:
         """Return the venue's time."""
-        (row,) = await self.ask.get("public/time", OkxTime, {}, priority=BACKGROUND)
-        return row.ts * 1_000
+        return self._only(await self.ask.get("public/time", OkxTime, {}, priority=BACKGROUND)).ts * 1_000
 
     async def listings(self) -> list[Listing]:
         """Return every linear swap in trading, with its last 24 h and funding rate where those are known.
@@ -137,7 +138,7 @@ class OkxVenueRest:
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 400 levels a side."""
         await self.prepare((f":{symbol}",))
-        (row,) = await self.ask.get("market/books", OkxBook, {"instId": symbol, "sz": "400"})
+        row = self._only(await self.ask.get("market/books", OkxBook, {"instId": symbol, "sz": "400"}))
         bids, asks = (levels_of(side, symbol, self.ask.sizes) for side in (row.bids, row.asks))
         return (
             BookSnapshot(symbol=symbol, time_us=row.time * 1_000, raw_bids=bids, raw_asks=asks, update_id=row.last_id),
@@ -147,7 +148,10 @@ class OkxVenueRest:
         """Return a page of a channel in ``PAGERS``."""
         if (pager := PAGERS.get(topic.channel)) is None:
             raise NoPast(self._venue, f"the past of {topic.channel} is not kept")
-        return await pager(self, topic, span, priority)
+        try:
+            return await pager(self, topic, span, priority)
+        except ValueError as error:
+            raise MalformedFrame(self._venue, f"{topic.channel} that cannot be read: {error}") from error
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding."""
@@ -170,6 +174,11 @@ class OkxVenueRest:
         """Return the open contracts in base quantity."""
         rows = await self.ask.get("public/open-interest", OkxInterest, {"instType": SWAP, "instId": symbol})
         return [OpenInterest(symbol=symbol, time_us=row.time * 1_000, open_interest=row.size) for row in rows]
+
+    def _only(self, rows: Sequence[Row]) -> Row:
+        if len(rows) != 1:
+            raise MalformedFrame(self._venue, f"{len(rows)} rows were answered instead of one")
+        return rows[0]
 
 
 def okx_rest(

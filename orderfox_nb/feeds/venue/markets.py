@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from orderfox_nb.clock import Clock
@@ -98,8 +98,13 @@ class Markets:
             if now_us >= due_us or self._check_due.is_set():
                 self._check_due.clear()
                 due_us = now_us + round(CHECK_EVERY_S * 1e6)
-                with suppress(FeedError):
+                try:
                     await self._states.load(self._watched)
+                except FeedError:
+                    pass
+                except Exception:  # noqa: BLE001 - it is logged
+                    # A symbol that is halted later must still be noticed.
+                    _log.exception("the state of the markets could not be read")
                 self._report_changes()
                 await self._clock.sleep(RECHECK_PAUSE_S)
                 continue

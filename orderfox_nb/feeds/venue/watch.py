@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,6 +16,8 @@ from orderfox_nb.feeds.venue.items import Frozen, Jumped
 from orderfox_nb.feeds.venue.neighbours import TICK_S, Neighbours, NeighbourStream
 from orderfox_nb.feeds.venue.open_streams import OpenStreams
 from orderfox_nb.feeds.venue.venue_clock import VenueClock, sleep_unless
+
+_log = logging.getLogger(__name__)
 
 LEAD_US: Final = 1_500_000
 """If a stream's times move this far against the venue's time, the venue's time is requested."""
@@ -157,6 +160,11 @@ class Watch:
             try:
                 await self.ask_time()
             except FeedError:
+                await self._clock.sleep(min(10.0, self._every_s))
+                continue
+            except Exception:  # noqa: BLE001 - it is logged
+                # Without the venue's time every age is wrong: this must not end with one odd answer.
+                _log.exception("the venue's time could not be read")
                 await self._clock.sleep(min(10.0, self._every_s))
                 continue
             self._check_due.clear()
