@@ -233,6 +233,35 @@ async def test_a_stream_that_fails_is_tried_again_while_the_other_venue_goes_on(
         assert two.one.opened[topic] == 2
 
 
+async def test_a_stream_that_fails_inside_this_program_is_named_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with venues(tmp_path) as two:
+        calls: list[Topic] = []
+
+        def broken(topic: Topic) -> object:
+            calls.append(topic)
+            raise TypeError("a topic that nobody expected")
+
+        hub = two.desks.of("other").hub
+        monkeypatch.setattr(hub, "watch", broken)
+        async with two.desks.across.members(MARKETS, "book") as members:
+            await two.opened("book", two.one)
+            await two.clock.advance(60)
+            assert len(calls) > 1
+            why = members.members[1].quality(two.clock.now_us()).dropped
+            assert why == "down: its stream failed (TypeError); the log has more"
+            monkeypatch.undo()
+            await two.clock.advance(60)
+            await two.opened("book", two.other)
+
+
+async def test_a_view_that_is_left_after_everything_was_closed_leaves_quietly(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.members(MARKETS, "book"):
+        await two.opened("book")
+        await two.desks.across.close()
+
+
 async def test_readers_of_one_view_share_its_topics_and_its_frames(tmp_path: Path):
     async with venues(tmp_path) as two:
         across = two.desks.across

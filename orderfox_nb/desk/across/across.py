@@ -109,7 +109,8 @@ class Across:
             yield members
         finally:
             members.users -= 1
-            if not members.users:
+            # Once everything is closed they are not here any more.
+            if not members.users and self._members.get(name) is members:
                 del self._members[name]
                 await members.close()
 

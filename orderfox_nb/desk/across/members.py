@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Protocol
@@ -17,6 +18,8 @@ from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.desk.watched import Watchers
 from orderfox_nb.errors import OrderFoxError
 from orderfox_nb.feeds.retry import backoff
+
+_log = logging.getLogger(__name__)
 
 READY_S: Final = 10.0
 """How long a DataFrame waits for the first data of every market; after that it shows those that have some."""
@@ -147,6 +150,10 @@ class MemberTopics(Watchers):
                     member.problem = str(state.error or "its stream has ended")
             except OrderFoxError as error:
                 member.problem = str(error)
+            except Exception as error:  # noqa: BLE001 - it is logged, and named in the view
+                # A market that is not read any more must not look as if it were loading.
+                _log.exception("%s could not be read", member.topic)
+                member.problem = f"its stream failed ({type(error).__name__}); the log has more"
             finally:
                 member.state = None
             self.signal()
