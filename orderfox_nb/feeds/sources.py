@@ -27,7 +27,7 @@ from orderfox_nb.feeds.okx.messages import ContractSizes
 from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
-from orderfox_nb.feeds.venue.dialect import Dialect, absent_channels
+from orderfox_nb.feeds.venue.dialect import Dialect, absent_channels, unverified_channels
 from orderfox_nb.feeds.venue.feed import VenueFeed
 
 MAX_SYMBOLS: Final = 42
@@ -193,7 +193,7 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
     if (spoken := _SPOKEN.get((protocol, market))) is None:
         raise _bad(source.text, f"market=futures with protocol={protocol}: only binance has the market spot")
     rate, spread_bp, lag_ms = (source.options[name] for name in ("liquidation_rate", "spread_bp", "lag_ms"))
-    name = source.options["name"]
+    name, dialect = source.options["name"], spoken.dialect()
     return EmbeddedFeed(
         [
             *("--protocol", protocol, "--market", market),
@@ -206,7 +206,9 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
             source=source.text,
             venue="-".join(part for part in ("sim", spoken.ending, name) if part),
             simulated=True,
-            absent=absent_channels(spoken.dialect()),
+            unbroken_trades=dialect.unbroken_trades,
+            absent=absent_channels(dialect),
+            unverified=unverified_channels(dialect),
         ),
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,

@@ -384,7 +384,7 @@ async def test_the_list_has_perpetuals_in_trading_and_says_why_others_are_not(ve
             await next_of(feed.stream(Topic("bybit", "NOUSDT", "book")), BookSnapshot)
         with pytest.raises(SymbolRefused):
             await feed._rest.mark("ETHUSDT")
-    assert feed.origin.absent == ()
+    assert (feed.origin.absent, feed.origin.unverified) == ((), ("trades",))
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,7 @@ async def test_the_list_has_linear_swaps_with_lots_in_base_quantity(venue: Scrip
         venue.rest["/api/v5/market/ticker"] = refused("51001", "Instrument ID doesn't exist")
         with pytest.raises(UnknownSymbol):
             await next_of(feed.stream(topic("book", "NO-USDT-SWAP")), BookSnapshot)
-    assert feed.origin.absent == ()
+    assert (feed.origin.absent, feed.origin.unverified) == ((), ("trades",))
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,13 @@ async def test_the_embedded_exchange_is_read_in_another_protocol(
     protocol: str, symbols: list[str], levels: int
 ) -> None:
     async with open_feed(f"sim?protocol={protocol}&symbols=2", load_settings()) as feed:
-        assert (feed.venue, feed.origin.simulated) == (f"sim-{protocol}", True)
+        known = feed.origin
+        assert (feed.venue, known.simulated) == (f"sim-{protocol}", True)
+        assert (known.unbroken_trades, known.unverified) == (False, ("trades",))
         assert [row.instrument.symbol for row in await feed.listings()] == symbols
         async with aclosing(feed.stream(Topic(feed.venue, symbols[0], "book"))) as stream:
             assert len((await next_of(stream, BookSnapshot)).bids) == levels
+            assert feed.origin == known
 
 
 def simulations() -> set[int]:

@@ -280,6 +280,11 @@ def absent_channels(dialect: Dialect) -> tuple[Channel, ...]:
     return tuple(name for name in CHANNELS if name not in dialect.channels)
 
 
+def unverified_channels(dialect: Dialect) -> tuple[Channel, ...]:
+    """Return the channels of a venue of which a loss may go unnoticed, for its ``Origin``."""
+    return () if dialect.unbroken_trades else ("trades",)
+
+
 class RestFactory(Protocol):
     """Makes a venue's REST, without any I/O."""
 

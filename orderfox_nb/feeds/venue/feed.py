@@ -21,7 +21,7 @@ from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 from orderfox_nb.feeds.past import Past, PastPage, Span, check_past
-from orderfox_nb.feeds.venue.dialect import Dialect, RestFactory, absent_channels
+from orderfox_nb.feeds.venue.dialect import Dialect, RestFactory, absent_channels, unverified_channels
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import StatusReporter
 from orderfox_nb.feeds.venue.followers import events_of, follower_of
@@ -81,6 +81,7 @@ class VenueFeed:
             origin,
             unbroken_trades=dialect.unbroken_trades,
             absent=absent_channels(dialect),
+            unverified=unverified_channels(dialect),
         )
         self._clock = clock or SystemClock()
         self._venue_clock = VenueClock(self._clock, speed=speed)
