@@ -233,6 +233,33 @@ async def test_a_stream_that_fails_is_tried_again_while_the_other_venue_goes_on(
         assert two.one.opened[topic] == 2
 
 
+async def test_a_venue_whose_symbols_come_later_is_read_by_its_own_name(tmp_path: Path):
+    async with venues(tmp_path) as two:
+        (eth, btc), away = two.other.rows, VenueUnreachable("other", "away")
+        own = msgspec.structs.replace(btc.instrument, venue="other", symbol="BTC-USDT-SWAP")
+        two.other.rows = (eth, msgspec.structs.replace(btc, instrument=own))
+        two.other.listing_error = away
+        key = parse_key(f"*/{MARKETS}/book?rounding=0.1&rows=10")
+        async with two.desks.across.frames(key) as reader:
+            await two.opened("book", two.one)
+            two.put_book(two.one, 49_999.9, 50_000.1)
+            await two.clock.advance(1)
+            assert dropped(await two.next(reader))["other"] == "down: other: away"
+            two.other.listing_error = None
+            topic = Topic("other", "BTC-USDT-SWAP", "book")
+            async with asyncio.timeout(20):
+                while topic not in two.other.opened:
+                    await two.clock.advance(10)
+            now = two.clock.now_us()
+            two.change(two.one, 7.0)
+            opening = (snapshot(now, [(50_000.0, 2.0)], [(50_000.2, 3.0)]), live(now))
+            two.other.put(topic, *(msgspec.structs.replace(event, symbol=topic.symbol) for event in opening))
+            await two.clock.advance(0.5)
+            frame = await two.next(reader)
+        assert dropped(frame) == {"scripted": "", "other": ""}
+        assert frame["best_bid"] == 500_000
+
+
 async def test_a_stream_that_fails_inside_this_program_is_named_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
+import msgspec
+
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.across.members import MemberQuality, market_text
 from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.desk.watched import Watchers
-from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.errors import OrderFoxError, VenueUnreachable
 from orderfox_nb.feeds.retry import backoff
 
 _log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ class VenueDesk(Protocol):
     """What a view needs of a venue's desk."""
 
     hub: Hub
+    catalogue: Catalogue
 
     @property
     def origin(self) -> Origin:
@@ -45,7 +49,7 @@ class MemberTopic:
 
     Args:
         desk: Of its venue.
-        topic: With a canonical symbol.
+        topic: Whose symbol is the venue's own, or as it was written where the venue could not be asked.
     """
 
     def __init__(self, desk: VenueDesk, topic: Topic) -> None:
@@ -60,6 +64,20 @@ class MemberTopic:
     def absent(self) -> bool:
         """Whether its venue has no such channel."""
         return self.topic.channel in self.desk.origin.absent
+
+    async def listed(self) -> Topic:
+        """Return the topic with the venue's own symbol.
+
+        Raises:
+            UnknownSymbol: The venue does not list it.
+            FeedError: The venue's symbols are not known yet.
+        """
+        catalogue = self.desk.catalogue
+        instrument = (await catalogue.resolve(self.topic.symbol)).instrument
+        if catalogue.demo:
+            # Its symbols and steps are those of another venue.
+            raise VenueUnreachable(self.topic.venue, catalogue.problem)
+        return msgspec.structs.replace(self.topic, symbol=instrument.symbol)
 
     def quality(self, our_us: int) -> MemberQuality:
         """Return how far it can be trusted now.
@@ -142,7 +160,7 @@ class MemberTopics(Watchers):
         delays = backoff()
         while True:
             try:
-                async with member.desk.hub.watch(member.topic) as state:
+                async with member.desk.hub.watch(await member.listed()) as state:
                     member.state, member.problem = state, ""
                     await self._until_ended(state)
                     if state.last_us:
