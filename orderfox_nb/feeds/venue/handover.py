@@ -53,7 +53,8 @@ class Route:
 
     The first source that speaks is followed. Events of a successor are held until they join what was delivered, by
     update id or trade sequence; from then on it is followed alone. What has no ids changes over at once, except
-    liquidations: they are rare, so both sources deliver and equal ones count once.
+    liquidations: they are rare, so both sources deliver and equal ones count once. Of trades without a sequence both
+    deliver, too: their reader counts each once, by its id.
     """
 
     def __init__(self, *, unbroken: bool = True) -> None:
@@ -146,6 +147,8 @@ class Route:
             return self._deliver(event)
         if self._source is None:
             self._source = source
+        if type(event) is Trade and event.sequence is None:
+            return self._deliver(event)
         if source is self._source:
             if self._floor_id >= 0:
                 # The new source may still have to catch up with what the old one had delivered.

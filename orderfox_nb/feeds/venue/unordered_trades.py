@@ -18,7 +18,7 @@ _SEEN_IDS: Final = 10_000
 
 
 class UnorderedTradesFollower:
-    """Yields every trade once, in the order of arrival.
+    """Yields every trade once, in the order of arrival; by time what came while the newest were asked for.
 
     A missing trade cannot be noticed by its id. After a lost connection, an overflow or a frame that could not be read
     the newest trades are asked for; where they do not reach back to one that was delivered, a loss is reported.
@@ -98,10 +98,10 @@ class UnorderedTradesFollower:
         if self._opened and self._seen and not any(trade.id in self._seen for trade in trades):
             yield self._reporter.gap("the newest trades do not reach back to those before the loss")
         self._opened = True
-        for trade in trades:
+        # An answer that took long is newer than the first of those that waited for it.
+        for trade in sorted((*trades, *self._waiting), key=_time_us):
             yield from self._emit(trade)
-        while self._waiting:
-            yield from self._emit(self._waiting.popleft())
+        self._waiting.clear()
         if self._live_pending and self._connected:
             self._live_pending = False
             yield self._reporter.status("live")
@@ -115,3 +115,7 @@ class UnorderedTradesFollower:
         self._seen[trade.id] = None
         if len(self._seen) > _SEEN_IDS:
             del self._seen[next(iter(self._seen))]
+
+
+def _time_us(trade: Trade) -> int:
+    return trade.time_us

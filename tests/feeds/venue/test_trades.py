@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
 import pytest
 
 from orderfox_nb.core.events import Event, Gap, Status, Topic, Trade
@@ -14,6 +15,7 @@ from orderfox_nb.feeds.venue.follower import StatusReporter
 from orderfox_nb.feeds.venue.handover import Route
 from orderfox_nb.feeds.venue.items import Fetched, Item, Live, Lost, Overflowed
 from orderfox_nb.feeds.venue.trades import TradesFollower
+from orderfox_nb.feeds.venue.unordered_trades import UnorderedTradesFollower
 from tests.core.facts import BTC, trade
 from tests.feeds.venue.stream_machine import LaidOutFetches
 
@@ -87,3 +89,41 @@ def test_a_successor_is_followed_where_it_surely_joins(unbroken: bool) -> None:
     assert not route.passing
     got = [inbox.get_nowait() for _ in range(len(inbox))]
     assert [item.sequence for item in got if isinstance(item, Trade)] == [5, 6, 8]
+
+
+def without_a_place(number: int) -> Trade:
+    return msgspec.structs.replace(trade(number, number), sequence=None)
+
+
+def test_a_trade_without_a_place_that_the_old_socket_brings_late_is_not_lost() -> None:
+    route, inbox = Route(unbroken=False), Inbox[Item](100, overflow=Overflowed)
+    route.readers.append(inbox)
+    old, new = object(), object()
+    route.open(old)
+    route.handle(old, without_a_place(5))
+    route.expect(new)
+    # The new socket was subscribed to after trade 6.
+    route.handle(new, without_a_place(7))
+    route.handle(old, without_a_place(6))
+    route.end(old)
+    route.handle(new, without_a_place(8))
+    got = [inbox.get_nowait() for _ in range(len(inbox))]
+    assert [item.id for item in got if isinstance(item, Trade)] == ["5", "7", "6", "8"]
+
+
+def test_what_came_while_the_newest_trades_were_asked_for_is_in_the_order_of_time() -> None:
+    fetches = LaidOutFetches(lambda: 0)
+
+    async def newest() -> Sequence[Event]:
+        return [without_a_place(number) for number in (3, 4)]
+
+    reporter = StatusReporter(Topic("x", BTC.symbol, "trades"), lambda: 0)
+    follower = UnorderedTradesFollower(reporter, cast("Fetches", fetches), newest)
+    seen: list[Event] = []
+    for item in (Live(), without_a_place(2), without_a_place(3), without_a_place(5)):
+        seen += follower.handle(item)
+    assert seen == []
+    fetches.answer("newest trades")
+    seen += follower.handle(Fetched("newest trades", fetches.under_way.pop("newest trades")))
+    assert summary(seen) == [None, None, None, None, "live"]
+    assert [event.id for event in seen if isinstance(event, Trade)] == ["2", "3", "4", "5"]
