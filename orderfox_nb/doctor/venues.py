@@ -55,6 +55,8 @@ async def check_venue(feed: Feed, *, clock: Clock | None = None, timeout_s: floa
     except (OrderFoxError, OSError) as error:
         check.state, check.problem = "failed", str(error) or type(error).__name__
         check.advice = _UNREACHABLE if not check.reachable else ""
+    except Exception as error:  # noqa: BLE001 - the other venues must be described, too
+        check.state, check.problem = "failed", f"its answers cannot be read ({type(error).__name__}: {error})"
     if check.reachable:
         check.absent = tuple(name for name in CHANNELS if name in feed.origin.absent)
         check.offers = tuple(name for name in CHANNELS if name not in feed.origin.absent)
@@ -82,7 +84,7 @@ async def _ask(feed: Feed, check: VenueCheck, clock: Clock) -> None:
     if not feed.origin.recorded:
         check.clock_offset_ms = round((feed.now_us() - clock.now_us()) / 1000, 1)
     if not listings:
-        check.problem = "it lists no symbols"
+        check.state, check.problem = "failed", "it lists no symbols"
         return
     largest = max(listings, key=lambda row: row.ticker.quote_volume if row.ticker is not None else 0.0)
     asked_us = clock.now_us()

@@ -25,6 +25,7 @@ from orderfox_nb.doctor.venues import check_venue
 from orderfox_nb.feeds.sources import open_feed
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import SimServer
+from tests.desk.scripted import ScriptedFeed
 from tests.sim.client import START_US
 
 pytestmark = pytest.mark.feeds
@@ -81,6 +82,20 @@ async def test_a_venue_that_limits_us_is_not_called_down(server: SimServer, tmp_
     assert found.state == "failed"
     assert not found.blocked
     assert found.problem
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (TypeError("a number was expected"), "its answers cannot be read (TypeError: a number was expected)"),
+        (None, "it lists no symbols"),
+    ],
+)
+async def test_answers_that_make_no_sense_are_a_venue_that_does_not_work(error: Exception | None, problem: str) -> None:
+    feed = ScriptedFeed(ManualClock())
+    feed.listing_error, feed.rows = error, ()  # type: ignore[assignment]
+    found = await check_venue(feed, clock=feed.clock)
+    assert (found.state, found.problem) == ("failed", problem)
 
 
 async def test_a_stream_without_a_book_is_not_a_venue_that_is_down(server: SimServer, tmp_path: Path) -> None:

@@ -177,12 +177,15 @@ class CcxtClient:
             await self.exchange.close_ws_clients()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; what does not close in time is left, and logged."""
         await self.budget.close()
         # What it waits for at the end is for programs that exit at once.
         self.exchange.timeout_on_exit = 0
-        async with asyncio.timeout(_CLOSE_S):
-            await self.exchange.close()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self.exchange.close()
+        except Exception:  # noqa: BLE001 - ccxt may raise anything, and the caller has nothing to do about it
+            _log.exception("%s: a connection was not closed", self.venue)
 
 
 def is_cancelled() -> bool:
