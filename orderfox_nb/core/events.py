@@ -221,6 +221,7 @@ class MarkPrice(_Fact, frozen=True):
 
     mark_price: Price
     index_price: Price
+    """0 where it is not known."""
     funding_rate: Rate | None
     """Fraction of the position's notional (0.0001 is 1 bp); None where the contract has no funding."""
     next_funding_us: TimeUs

@@ -154,9 +154,10 @@ def day_frame(ticker: Ticker | Sequence[Ticker] | None, attributes: dict[str, An
 def mark_frame(
     mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any], *, with_funding: bool = True
 ) -> pd.DataFrame:
-    """Return mark and index price as a row by its time, with the coming funding."""
+    """Return mark and index price as a row by its time, with the coming funding; NaN for an index that is not known."""
     known = _known(mark)
-    columns = {"mark": [event.mark_price for event in known], "index": [event.index_price for event in known]}
+    index = [event.index_price or float("nan") for event in known]
+    columns = {"mark": [event.mark_price for event in known], "index": index}
     frame = _latest(columns, known, attributes)
     return _with_funding(frame, known) if with_funding else frame
 

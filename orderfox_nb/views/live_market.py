@@ -92,7 +92,8 @@ def ticker_columns(view: TickerView, instrument: Instrument) -> dict[str, Any]:
         "high": None if ticker is None else ticker.high,
         "low": None if ticker is None else ticker.low,
         "mark": None if mark is None else mark.mark_price,
-        "index": None if mark is None else mark.index_price,
+        # A venue of ccxt may send a mark price without its index.
+        "index": None if mark is None else mark.index_price or None,
         "funding": view.funding if mark is None else mark.funding_rate,
         "next_funding": None if mark is None or not mark.next_funding_us else mark.next_funding_us // 1000,
         "open_interest": None if interest is None else interest.open_interest,

@@ -99,6 +99,8 @@ def test_a_contract_without_funding_has_a_mark_price_and_no_row_of_funding() -> 
     assert (frame["mark"].item(), frame["index"].item()) == (2.0, 1.0)
     assert frame[["funding", "next_funding"]].isna().to_numpy().all()
     assert funding_frame(mark, ATTRIBUTES).empty
+    unknown = msgspec.structs.replace(mark, index_price=0.0)
+    assert mark_frame(unknown, ATTRIBUTES)["index"].isna().to_numpy().all(), "unknown is not zero"
 
 
 def test_a_book_that_was_held_before_its_tick_changed_gives_the_prices_of_the_new_one(
