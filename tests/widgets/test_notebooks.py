@@ -36,6 +36,7 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
             "-c",
             str(tmp_path / "pytest.ini"),
             "--nbval-lax",
+            "--nbval-kernel-startup-timeout=300",
             "-q",
             str(NOTEBOOKS / name),
         ],
