@@ -68,7 +68,7 @@ async def binance_on_the_embedded_exchange(*, market: Literal["futures", "spot"]
                 streams = {"book": "btcusdt@depth@100ms", "trades": "btcusdt@aggTrade"}
                 server.add_fault("drop", stream=streams[channel])
 
-            yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+            yield Stage(feed, instrument, pass_time, lose, partial(_cut, server))
 
 
 @asynccontextmanager
@@ -90,7 +90,11 @@ async def ccxt_on_the_embedded_exchange(
             def lose(channel: str) -> None:
                 server.add_fault("drop", stream=_STREAMS[exchange_id][channel])
 
-            yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+            yield Stage(feed, instrument, pass_time, lose, partial(_cut, server), forgets=True)
+
+
+def _cut(server: SimServer) -> None:
+    server.add_fault("cut")
 
 
 _STREAMS = {
@@ -148,7 +152,7 @@ async def venue_on_its_imitation(protocol: Literal["bybit", "okx"]) -> AsyncIter
                 assert channel == "book", "of Bybit a lost trade cannot be seen: ids have no order"
                 server.add_fault("drop", stream=book)
 
-            yield Stage(feed, instrument, pass_time, lose, lambda: server.add_fault("cut") and None)
+            yield Stage(feed, instrument, pass_time, lose, partial(_cut, server), forgets=True)
 
 
 @asynccontextmanager
