@@ -101,7 +101,8 @@ async def test_answers_that_make_no_sense_are_a_venue_that_does_not_work(error: 
 async def test_a_stream_without_a_book_is_not_a_venue_that_is_down(server: SimServer, tmp_path: Path) -> None:
     server.add_fault("status", path="/public/stream", status=503, count=-1)
     server.add_fault("status", path="/fapi/v1/depth", status=503, count=-1)
-    found = await checked(server, tmp_path, timeout_s=3)
+    # Long enough for the list on a slow machine: the book is waited for until the end.
+    found = await checked(server, tmp_path, timeout_s=10)
     assert (found.state, found.reachable, found.symbols) == ("failed", True, 2)
     assert "order book" in found.problem
     assert "WebSockets" in found.advice

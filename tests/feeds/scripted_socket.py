@@ -60,7 +60,7 @@ class ScriptedSocketVenue:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition holds, checked after each thing that happens here."""
-        async with asyncio.timeout(15), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(condition)
 
     async def send(self, stream: str, *messages: Any) -> None:

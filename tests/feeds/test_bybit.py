@@ -348,6 +348,8 @@ async def test_the_venue_is_pinged_while_data_flows(venue: ScriptedSocketVenue) 
             if any('"ping"' in message for message in venue.messages):
                 break
             await next_of(events, BookDelta)
+        else:
+            pytest.fail("no ping among 10,000 updates")
 
 
 async def test_the_list_has_perpetuals_in_trading_and_says_why_others_are_not(venue: ScriptedSocketVenue) -> None:
