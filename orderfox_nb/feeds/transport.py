@@ -116,7 +116,12 @@ async def open_socket(url: str, *, max_bytes: int, headers: dict[str, str] | Non
     try:
         yield socket
     finally:
-        await socket.close()
+        try:
+            await socket.close()
+        except asyncio.CancelledError:
+            # picows leaves a connection open whose closing is cancelled.
+            await socket.close()
+            raise
 
 
 def http_status(error: BaseException) -> int:
