@@ -167,7 +167,8 @@ async def test_a_page_rewinds_by_button_key_and_drag_while_another_stays_live(
         await screen.page.mouse.move(x, box["y"] + 20, steps=40)
         wanted = await screen.page.evaluate(TIME, x - box["x"])  # the strip stands still in the hand
         await screen.page.mouse.up()
-        sent = await screen.page.evaluate("ofSent")
+        # Released where it has rested for a moment, a drag sends its time no second time.
+        sent = await screen.page.evaluate("ofSent.filter(({ time }) => time !== undefined)")
         pixel = await screen.page.evaluate(TIME, 1) - await screen.page.evaluate(TIME, 0)
         assert abs(sent[-1]["time"] - wanted) <= pixel
         dragged = await answered(screen, playing=False, time=sent[-1]["time"])
