@@ -55,6 +55,7 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         texts = await notices.all_inner_texts()
         assert texts[0].startswith("The link says timeframe=7m: expected 1m, 3m,")
         assert texts[1].startswith("The link says rounding=0.01: prices of BTCUSDT go in steps of 0.1.")
+        await until(page, "new URLSearchParams(location.search).get('rounding') === '0.1,auto'")
         assert said(screen) == {"symbol": f"BTCUSDT,{LIFE}", "timeframe": "1m", "rounding": "0.1,auto", "rows": "fit"}
         await notices.nth(0).get_by_role("button", name="5m", exact=True).click()
         await screen.wait_data("chart", interval="5m")
@@ -71,7 +72,7 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         await page.locator(".of-column:nth-child(3) .of-markets-button").click()
         await page.get_by_role("button", name=f"Remove {LIFE}").click()
         await wait_markets(screen, "BTCUSDT", "SOLUSDT")
-        assert said(screen)["rounding"] == "0.1,auto"
+        await until(page, "new URLSearchParams(location.search).get('rounding') === '0.1,auto'")
         await until(page, "document.querySelectorAll('.of-column').length === 2")
         assert (await screen.data("chart"))["mine"] == "yes"
         await page.reload()
@@ -81,13 +82,13 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         await page.get_by_role("button", name="Remove BTCUSDT").click()
         await wait_markets(screen, "SOLUSDT")
         await screen.wait_live()
-        assert said(screen)["rounding"] == "auto"
+        await until(page, "new URLSearchParams(location.search).get('rounding') === 'auto'")
         # What is remembered comes back without a link; another symbol's link brings none of it along.
         await page.select_option(".of-book select >> nth=-1", "0.01")
         await until(page, "location.search.includes('rounding=0.01')")
         await page.goto(address)
         await wait_markets(screen, "SOLUSDT")
-        assert said(screen)["rounding"] == "0.01"
+        await until(page, "new URLSearchParams(location.search).get('rounding') === '0.01'")
         await page.goto(f"{address}?symbol=BTCUSD")
         await notices.first.wait_for()
         assert (await notices.first.inner_text()).startswith(
@@ -96,6 +97,6 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         await wait_markets(screen, "SOLUSDT")
         await notices.get_by_role("button", name="BTCUSDT", exact=True).click()
         await wait_markets(screen, "BTCUSDT")
-        assert said(screen)["rounding"] == "auto"
+        await until(page, "new URLSearchParams(location.search).get('rounding') === 'auto'")
         assert screen.errors == []
         assert screen.foreign == []
