@@ -29,6 +29,7 @@ export default [
         { property: "innerHTML", message: "Text from the venue or the user goes through textContent." },
         { property: "outerHTML", message: "Text from the venue or the user goes through textContent." },
         { property: "insertAdjacentHTML", message: "Text from the venue or the user goes through textContent." },
+        { property: "save_changes", message: "saveChanges() of kernel.js: a page that is being left has no connection." },
       ],
     },
   },

@@ -46,6 +46,37 @@ async def wait_markets(screen: Screen, *symbols: str) -> None:
     assert said(screen)["symbol"] == ",".join(symbols)
 
 
+async def check_change_while_leaving(screen: Screen) -> None:
+    """A page that is just being left has no connection to a kernel, and what it does until it ends is no error.
+
+    Voila closes that connection when the page begins to be left. A server that is slow to answer with the next page
+    leaves this one time to finish a change that is under way.
+    """
+    page = screen.page
+
+    async def add() -> None:
+        await page.locator(".of-markets-button").click()
+        await page.locator(".of-markets .of-search").fill("sol")
+        await page.get_by_role("button", name="Add SOL/USDT").click()
+        await wait_markets(screen, "BTCUSDT", "SOLUSDT")
+
+    await add()
+    await page.locator(".of-column:nth-child(2) .of-markets-button").click()
+    await page.get_by_role("button", name="Remove SOLUSDT").evaluate(
+        """(button) => {
+            button.click();
+            dispatchEvent(new Event("beforeunload"));
+        }"""
+    )
+    await wait_markets(screen, "BTCUSDT")
+    await until(page, "!document.querySelector('.of-column')")
+    # What the page brings to its kernel: the view, and a trait of a panel.
+    await page.select_option(".of-book select >> nth=-1", "1")
+    await until(page, "new URLSearchParams(location.search).get('rounding') === '1'")
+    # Another column is only made when the removed one is closed.
+    await add()
+
+
 async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str, open_screen: OpenScreen):
     async with open_screen(f"{address}?symbol=btc,{quote('币安人生/USDT')}&timeframe=7m&rounding=0.01") as screen:
         page = screen.page
@@ -98,5 +129,5 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         await notices.get_by_role("button", name="BTCUSDT", exact=True).click()
         await wait_markets(screen, "BTCUSDT")
         await until(page, "new URLSearchParams(location.search).get('rounding') === 'auto'")
-        assert screen.errors == []
-        assert screen.foreign == []
+        await check_change_while_leaving(screen)
+        screen.check_clean()

@@ -12,6 +12,25 @@ export function pageKernel() {
 }
 
 /**
+ * Whether what a model sends can leave the page. Voila ends the kernel's connection as soon as the page begins to be
+ * left, which is some time before its scripts stop: from then on each use of a comm is an error.
+ */
+export function isConnected(model) {
+  return model.comm_live !== false && !model.widget_manager?.kernel?.isDisposed;
+}
+
+/** Bring a model's changes to the kernel, where there still is a connection to it. */
+export function saveChanges(model) {
+  // eslint-disable-next-line no-restricted-properties -- the one call
+  if (isConnected(model)) model.save_changes();
+}
+
+/** Send a model's counterpart in the kernel a message, where there still is a connection to it. */
+export function sendMessage(model, content, buffers = []) {
+  if (isConnected(model)) model.send(content, undefined, buffers);
+}
+
+/**
  * Watch the kernel of a widget manager; `served()` returns whether the page's server answers. Calls back with
  * "unknown", "idle", "busy" or "dead", and returns a function that stops it. The page's models are lost with their
  * kernel: a later kernel of the same name does not have them, so "dead" is final.

@@ -1,6 +1,6 @@
 // The columns of a dashboard whose page has no kernel: there Python makes no panels for another market, so the page
 // does, as copies of the first market's, and arranges them as Dashboard does.
-import { pageKernel } from "./kernel.js";
+import { isConnected, pageKernel } from "./kernel.js";
 import { MAX_MARKETS } from "./page_settings.js";
 
 const PREFIX = "IPY_MODEL_";
@@ -182,7 +182,7 @@ class Columns {
     for (const id of ids) {
       const model = await this.manager.get_model(id);
       model.trigger("comm:close"); // the manager forgets it
-      model.close();
+      model.close(!isConnected(model)); // a comm without a connection cannot be closed
       if (!this.isTemplate(id)) delete this.states[id];
     }
   }

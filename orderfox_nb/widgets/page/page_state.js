@@ -1,5 +1,6 @@
 // The panels of a dashboard linked to each other in the browser, whatever the kernel does, and what they show kept in
 // the page's address and in local storage.
+import { saveChanges } from "./kernel.js";
 import { makeColumns } from "./page_columns.js";
 import { listenKeys } from "./page_keys.js";
 import { makeMenu } from "./page_menu.js";
@@ -50,7 +51,7 @@ function initialize({ model }) {
     const changed = Object.entries(values).filter(differs);
     if (!changed.length) return;
     one.set(Object.fromEntries(changed));
-    if (!provisional) one.save_changes();
+    if (!provisional) saveChanges(one);
   };
   /** Bring panels to the state; a panel's own change comes back through its listener and must not be applied twice. */
   const spread = () => {
@@ -86,7 +87,7 @@ function initialize({ model }) {
   const changeColumns = (lists) => {
     spreading = true;
     model.set(lists);
-    if (!provisional) model.save_changes();
+    if (!provisional) saveChanges(model);
     spreading = false;
     settle();
   };
@@ -172,7 +173,7 @@ function initialize({ model }) {
   const show = (view) => {
     spreading = true;
     for (const { name, trait } of settings.rows) if (view[name] !== undefined) model.set(trait, view[name]);
-    if (!provisional) model.save_changes();
+    if (!provisional) saveChanges(model);
     spreading = false;
     settle();
   };
@@ -191,7 +192,7 @@ function initialize({ model }) {
     const { view, notes } = answeredView({ settings, link, stored, cell, given, rows });
     provisional = false;
     show(touched ? shown : { ...shown, ...untouchedView(view, first, shown) });
-    for (const panel of panels) panel.save_changes();
+    for (const panel of panels) saveChanges(panel);
     if (touched) return;
     for (const { text, suggestions, beside } of notes) {
       // What the page shows instead gives way to what was meant; beside markets that are known it is one more.
@@ -216,7 +217,7 @@ function render({ model, el }) {
   const showLayout = () => (el.dataset.layout = model.get("arrangement"));
   const chooseTrait = (name, value) => {
     model.set(name, value);
-    model.save_changes();
+    saveChanges(model);
   };
   const changed = (listener) => {
     const names = "change:symbols change:venues";

@@ -1,5 +1,6 @@
 // What every live panel does alike: hold the link, follow one key that depends on the model's traits, show its state.
 import { make, write } from "./dom.js";
+import { saveChanges } from "./kernel.js";
 import { holdLink } from "./page_link.js";
 import { RENEWED_MS } from "./playhead.js";
 import { stateRank, Steady } from "./steady_state.js";
@@ -248,11 +249,11 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
 export function setTrait(model, name, value) {
   if (model.get(name) === value) return;
   model.set(name, value);
-  model.save_changes();
+  saveChanges(model);
 }
 
 /** Show another market: both of its traits at once, so that no listener sees the one without the other. */
 export function setMarket(model, { venue, symbol }) {
   model.set({ venue, symbol });
-  model.save_changes();
+  saveChanges(model);
 }

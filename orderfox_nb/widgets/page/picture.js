@@ -1,5 +1,6 @@
 // What a widget shows as a PNG, at the screen's resolution: boxes, texts, canvases and SVGs are painted where they
 // stand on the page, below a line with the title, the time, and whether the data is simulated.
+import { sendMessage } from "./kernel.js";
 import { linkOf } from "./page_link.js";
 import { tokens } from "./theme.js";
 import { severalOf } from "./venues.js";
@@ -176,9 +177,9 @@ export function pictured(render, whole = null, title = "") {
       if (content?.type !== "save_png" || !root?.getClientRects().length) return;
       try {
         const bytes = await pngOf(root, headline(model, title));
-        model.send({ type: "png", id: content.id }, undefined, [new DataView(bytes)]);
+        sendMessage(model, { type: "png", id: content.id }, [new DataView(bytes)]);
       } catch (error) {
-        model.send({ type: "png_failed", id: content.id, message: String(error?.message ?? error) });
+        sendMessage(model, { type: "png_failed", id: content.id, message: String(error?.message ?? error) });
       }
     };
     model.on("msg:custom", onMessage);

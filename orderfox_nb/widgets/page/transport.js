@@ -1,6 +1,8 @@
 // The two ways by which frames come: the server's socket, and the comm of a kernel that pumps them. Both speak the same
 // messages (docs/live.md); a transport is {send(message), close()} and calls onMessage(message, bytes) and onClose().
 
+import { sendMessage } from "./kernel.js";
+
 const OURS = "X-OrderFox"; // every answer of our routes carries it, a refusal too
 const ANSWER_MS = 5_000; // a server that is half gone takes the question and never answers
 
@@ -111,11 +113,11 @@ export function openComm(pump, { onMessage, onClose }) {
   const dead = () => onClose();
   pump.on("msg:custom", receive);
   pump.on("comm:close", dead);
-  pump.send({ type: "hello" });
+  sendMessage(pump, { type: "hello" });
   return {
     kind: "comm",
     pump,
-    send: (message) => pump.send(message),
+    send: (message) => sendMessage(pump, message),
     close: () => {
       pump.off("msg:custom", receive);
       pump.off("comm:close", dead);

@@ -1,7 +1,9 @@
 // The kernel sessions behind a page.
 import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
-import { Sessions, watchKernel } from "../../../orderfox_nb/widgets/page/kernel.js";
+import {
+  isConnected, saveChanges, sendMessage, Sessions, watchKernel,
+} from "../../../orderfox_nb/widgets/page/kernel.js";
 
 const realNow = performance.now;
 afterEach(() => (performance.now = realNow));
@@ -100,4 +102,26 @@ test("sessions of one kernel before and after its restart are distinguished", ()
   end();
   assert.deepEqual(all, ["idle", "dead", "idle", "dead"]);
   assert.equal(sessions.known.size + kernel.statusChanged.slots.size, 0);
+});
+
+test("a model uses its comm as long as the kernel's connection lasts, and no longer", () => {
+  const kernel = { isDisposed: false };
+  const sent = [];
+  const model = {
+    widget_manager: { kernel },
+    save_changes: () => sent.push("changes"),
+    send: (content, callbacks, buffers) => sent.push([content, ...buffers]),
+  };
+  const use = () => {
+    saveChanges(model);
+    sendMessage(model, "hello", ["bytes"]);
+    return isConnected(model);
+  };
+  assert.equal(use(), true);
+  assert.deepEqual(sent.splice(0), ["changes", ["hello", "bytes"]]);
+  kernel.isDisposed = true; // the page is being left
+  assert.equal(use(), false);
+  kernel.isDisposed = false;
+  assert.equal(isConnected({ ...model, comm_live: false }), false); // the kernel was restarted
+  assert.deepEqual(sent, []);
 });
