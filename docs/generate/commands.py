@@ -8,7 +8,7 @@ import os
 from typing import Final
 from unittest import mock
 
-from orderfox_nb import cli
+from orderfox_nb.cli.program import command_names, main
 
 _HEAD: Final = """# Command line
 
@@ -27,14 +27,8 @@ override defaults. `python -m orderfox_nb` is the same program.
 def page() -> str:
     """Return the page."""
     parts = [_HEAD, _block(help_of())]
-    parts += [f"\n## orderfox {name}\n\n" + _block(help_of(name)) for name in names()]
+    parts += [f"\n## orderfox {name}\n\n" + _block(help_of(name)) for name in command_names()]
     return "\n".join(parts)
-
-
-def names() -> list[str]:
-    """Return the names of the commands, in the order of the help."""
-    actions = cli._parser()._actions
-    return [name for action in actions for name in getattr(action, "choices", None) or ()]
 
 
 def help_of(*command: str) -> str:
@@ -45,7 +39,7 @@ def help_of(*command: str) -> str:
         contextlib.redirect_stdout(shown),
         contextlib.suppress(SystemExit),
     ):
-        cli.main([*command, "--help"])
+        main([*command, "--help"])
     return shown.getvalue().rstrip()
 
 

@@ -389,7 +389,7 @@ SOURCES: Final = (
 
 def sources_help() -> str:
     """Return the sources and their options as lines of a terminal."""
-    lines = ["sources (--source, ORDERFOX_SOURCE), several separated by commas, options as ?name=value&name=value:"]
+    lines = ["sources (--source, ORDERFOX_SOURCE), several separated by commas,", "options as ?name=value&name=value:"]
     for kind in SOURCES:
         lines.append(f"  {kind.form:<21} {kind.help}")
         lines += [

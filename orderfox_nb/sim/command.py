@@ -34,7 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 2 for an option that cannot be used.
     """
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="orderfox sim", description="The embedded exchange on a port of its own.")
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped.
+
+    Returns:
+        Exit code: 2 for an option that cannot be used.
+    """
     try:
         source = _source(options)
     except (OSError, ValueError) as error:
@@ -54,8 +64,8 @@ def _refuse(options: argparse.Namespace, reason: str) -> int:
     return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="orderfox sim", description="The embedded exchange on a port of its own.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the embedded exchange to a parser."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default %(default)s)")
     parser.add_argument("--port", type=_integer, default=8900, help="0 for a free one (default %(default)s)")
     parser.add_argument("--seed", type=_integer, default=7, help="the same seed gives the same market at the same time")
@@ -82,7 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tick", default="", help="tick size of the tape's symbol (default: inferred)")
     parser.add_argument("--lot", default="", help="lot size of the tape's symbol (default: inferred)")
     parser.add_argument(UNTIL_STDIN_CLOSES, action="store_true", help=argparse.SUPPRESS)
-    return parser
 
 
 def _source(options: argparse.Namespace) -> Exchange | ServedSource:

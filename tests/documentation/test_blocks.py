@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orderfox_nb import cli
+from orderfox_nb.cli.program import command_names, main
 from orderfox_nb.server.openapi import readable
 from orderfox_nb.server.routes import REST
 from tests.documentation.blocks import PROJECT, CodeBlock, blocks, documents, python_pages, shell_blocks
@@ -92,13 +92,11 @@ def test_blocks_that_are_not_run_say_why_and_are_few():
 @pytest.fixture(scope="module")
 def options() -> dict[str, set[str]]:
     """The options of each command, from its help."""
-    names = [name for action in cli._parser()._actions for name in getattr(action, "choices", None) or ()]
-    assert names
     found: dict[str, set[str]] = {"": {"--help", "--version"}}
-    for name in names:
+    for name in command_names():
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-            cli.main([name, "--help"])
+            main([name, "--help"])
         found[name] = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shown.getvalue()))
     return found
 

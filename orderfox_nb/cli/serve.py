@@ -1,0 +1,121 @@
+"""``orderfox serve``: the dashboard and the endpoints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from orderfox_nb.cli.command import Command, Example
+from orderfox_nb.cli.options import add_source, count, log_to_stderr, sources_text
+from orderfox_nb.errors import SettingError
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_address(parser)
+    add_source(parser)
+    parser.add_argument(
+        "--kernel-per-viewer",
+        action="store_true",
+        help="run the notebook in a kernel for each page, for one whose widgets call Python "
+        "(default: it is rendered once, and pages need no kernel)",
+    )
+    parser.add_argument(
+        "--preheat",
+        type=count,
+        default=1,
+        metavar="N",
+        help="with --kernel-per-viewer: kernels kept ready (default: 1)",
+    )
+    parser.add_argument(
+        "--kernel-grace",
+        type=count,
+        default=15,
+        metavar="S",
+        help="with --kernel-per-viewer: seconds to keep a kernel after its page closes (default: 15)",
+    )
+    parser.add_argument("--notebook", type=Path, metavar="FILE", help="serve this notebook instead of the dashboard")
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that serves pages."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", help="port, 0 for any free one (default: BACKEND_PORT or 8000)")
+    parser.add_argument(
+        "--base-url", default="/", metavar="PREFIX", help="prefix of every path, such as /desk/ (default: %(default)s)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument("--debug", action="store_true", default=None, help="log every request")
+
+
+def _notes() -> str:
+    return f"{sources_text()}\n\nAnybody who reaches the address may look. Writing needs the token in ORDERFOX_TOKEN."
+
+
+def _run(options: argparse.Namespace) -> int:
+    # jsonschema builds a grammar of international addresses when it is imported, 2 s of a start of 5. No schema of the
+    # server has such an address; without the module jsonschema leaves that one format unchecked.
+    sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
+    # An invalid setting must not import Voila.
+    from orderfox_nb.server.base_url import parse_base_url  # noqa: PLC0415
+    from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415
+
+    settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
+    base_url = parse_base_url(options.base_url)
+
+    from orderfox_nb.notebook_files import notebooks_folder  # noqa: PLC0415
+    from orderfox_nb.server.viewer.pages import has_kernel_per_viewer  # noqa: PLC0415
+    from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config  # noqa: PLC0415
+
+    log_to_stderr(debug=settings.debug)
+    try:
+        notebook = options.notebook or notebooks_folder() / "dashboard.ipynb"
+    except FileNotFoundError as error:
+        raise SettingError("--notebook", "", f"a notebook: {error}") from None
+    if not notebook.is_file():
+        raise SettingError("--notebook", notebook, "a notebook that is there")
+
+    kernels = options.kernel_per_viewer or has_kernel_per_viewer(notebook)
+    app = OrderFoxVoila(
+        config=dashboard_config(
+            preheated=options.preheat if kernels else 0,
+            extensions=settings.extension_names,
+            kernels={
+                "max_kernels": settings.max_kernels,
+                "max_per_client": settings.max_client_kernels,
+                "memory_mb": settings.kernel_memory_mb,
+            },
+        ),
+        kernel_per_viewer=kernels,
+        service=DeskService(settings, public=True, standalone=True),
+        notebook_path=str(notebook.resolve()),
+        ip=options.host,
+        port=settings.port,
+        base_url=base_url,
+        reaper_grace_s=float(options.kernel_grace),
+    )
+    app.initialize([])
+    app.serve(announce=_announcer(settings.source), open_browser=not options.no_browser)
+    return 0
+
+
+def _announcer(source: str) -> Any:
+    def announce(address: str) -> None:
+        print(f"OrderFox is at {address} (source: {source})", flush=True)
+
+    return announce
+
+
+COMMAND = Command(
+    description="Serve the dashboard and the endpoints, until Ctrl+C.",
+    arguments=_add_arguments,
+    run=_run,
+    examples=(
+        Example("The dashboard on the embedded exchange, without a network", "orderfox serve"),
+        Example("Binance and Bybit beside each other", "orderfox serve --source binance,bybit"),
+        Example("Behind a proxy, below a path", "orderfox serve --base-url /desk/ --port 8100 --no-browser"),
+        Example("A notebook of your own as a page", "orderfox serve --notebook my_study.ipynb"),
+    ),
+    notes=_notes,
+)
