@@ -36,9 +36,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    description="Make one recording from files of one venue: raw frames (<receive stamp> <frame> lines, also those of "
-    "hftbacktest and Tardis), Tardis csv, hftbacktest npz, Binance Vision zip or csv, and cryptofeed's raw captures, "
-    "plain or compressed. A format is known by its content.",
+    description="Make one recording from files of one venue: raw frames (a receive stamp and a frame a line, also "
+    "those of hftbacktest and Tardis), Tardis csv, hftbacktest npz, Binance Vision zip or csv, and cryptofeed's raw "
+    "captures, plain or compressed. A format is known by its content.",
     arguments=_add_arguments,
     run=_run,
     examples=(

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
 
 from orderfox_nb.cli.command import Command, Example
 from orderfox_nb.cli.options import add_source, duration, log_to_stderr, names, sources_line
 from orderfox_nb.errors import OrderFoxError
-
-CHANNELS: Final = ("book", "trades", "candles", "liquidations", "mark", "ticker", "open_interest")
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +21,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channels",
         type=names,
-        default=CHANNELS,
-        help=f"channels, separated by commas (default: {', '.join(CHANNELS)})",
+        help="channels, separated by commas, such as book,trades,candles (default: all that the venue has)",
     )
     parser.add_argument("--interval", default="1m", help="timeframe of the candles (default: %(default)s)")
     parser.add_argument(
@@ -41,6 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm  # noqa: PLC0415
 
     from orderfox_nb.config import load_settings  # noqa: PLC0415
+    from orderfox_nb.core.channels import CHANNELS  # noqa: PLC0415
     from orderfox_nb.desk.recording_run import record_all  # noqa: PLC0415
     from orderfox_nb.feeds.sources import open_feeds  # noqa: PLC0415
     from orderfox_nb.views.contract import RecordingHealth  # noqa: PLC0415
@@ -66,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
                     feeds,
                     options.out.expanduser(),
                     symbols=options.symbols,
-                    channels=options.channels,
+                    channels=options.channels or tuple(CHANNELS),
                     interval=options.interval,
                     duration_s=options.duration,
                     report=report,

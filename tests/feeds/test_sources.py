@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -126,16 +127,19 @@ def test_help_and_readme_have_every_source_with_its_options(capsys: pytest.Captu
     assert "\n".join(rows) in readme
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    # Long rows are filled to the width of the terminal.
+    shown = " ".join(capsys.readouterr().out.split())
     for kind in SOURCES:
-        assert f"{kind.form} {kind.help}" in lines
+        assert f" {kind.form} {kind.help}" in shown
         for option in kind.options:
-            assert f"{option.name}={option.default} {option.help} ({option.expected})" in lines
+            assert f" {option.name}={option.default} {option.help} ({option.expected})" in shown
 
 
 def test_the_exchange_alone_has_the_options_and_defaults_of_its_source() -> None:
     sim = next(kind for kind in SOURCES if kind.name == "sim")
-    parsed = vars(command._parser().parse_args([]))
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    parsed = vars(parser.parse_args([]))
     # Alone it has no neighbour from which a name would distinguish it.
     shared = [option for option in sim.options if option.name != "name"]
     assert {option.name: option.read(option.default) for option in shared}.items() <= parsed.items()
