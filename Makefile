@@ -13,8 +13,8 @@ $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
-	@echo "[2/2] Downloading about 106 MB and installing, 2 to 3 minutes the first time"
-	$(BIN)/python -m pip install --editable '.[venues]'
+	@echo "[2/2] Downloading about 120 MB and installing, 2 to 3 minutes the first time"
+	$(BIN)/python -m pip install --editable '.[bots,venues]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -28,7 +28,7 @@ serve: $(VENV)/.installed
 
 $(VENV)/.installed-lab: $(VENV)/.installed
 	@echo "Downloading 80 MB more: DuckDB and pyarrow, for SQL over recordings"
-	$(BIN)/python -m pip install --editable '.[venues,recording]'
+	$(BIN)/python -m pip install --editable '.[bots,recording,venues]'
 	touch $@
 
 lab: $(VENV)/.installed-lab

@@ -12,7 +12,7 @@ MAX_LINES = 400
 # An import goes to a lower layer or stays in its own part; parts of one layer never import each other.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"core"}),
+    frozenset({"core", "extras"}),
     frozenset({"analytics", "lifecycle", "clock", "config", "notebook_files"}),
     frozenset({"bots", "recording"}),
     frozenset({"sim"}),
@@ -31,7 +31,7 @@ RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 # all that they may import of it is how its process is started.
 ONLY = {
     "sim": frozenset({"core", "lifecycle", "clock", "errors"}),
-    "recording": frozenset({"core", "errors"}),
+    "recording": frozenset({"core", "errors", "extras"}),
     "bots": frozenset({"core", "analytics", "errors"}),
     "views": frozenset({"core", "analytics", "feeds", "errors"}),
     "config": frozenset({"errors"}),

@@ -6,7 +6,7 @@ import platform
 import shutil
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from typing import Final
@@ -17,19 +17,16 @@ from jupyter_server.extension.config import ExtensionConfigManager
 from orderfox_nb import __version__
 from orderfox_nb.config import Settings
 from orderfox_nb.doctor.report import Check
+from orderfox_nb.extras import EXTRAS, Extra
 
 _EXTENSION: Final = "orderfox_nb"
-_EXTRAS: Final = {
-    "venues": (("ccxt",), "other exchanges, and real orders of bots"),
-    "recording": (("duckdb", "pyarrow"), "SQL over recordings"),
-    "fast": (("picows",), "faster sockets"),
-}
 _SPARE_BYTES: Final = 1_000_000_000
 
 
 def check_installation(settings: Settings) -> Sequence[Check]:
     """Return what was found, in the order in which a reader needs it."""
-    extras = [_check_extra(name, *row, needed="ccxt:" in settings.source) for name, row in _EXTRAS.items()]
+    needed = _needed_extras(settings)
+    extras = [_check_extra(name, extra, needed=name in needed) for name, extra in EXTRAS.items()]
     return [
         Check(name="version", state="ok", found=f"orderfox_nb {__version__} on Python {platform.python_version()}"),
         _check_extension(),
@@ -83,14 +80,22 @@ def _check_folder(settings: Settings) -> Check:
     return Check(name=name, state="ok", found=found)
 
 
-def _check_extra(name: str, modules: Sequence[str], purpose: str, *, needed: bool) -> Check:
-    missing = [module for module in modules if find_spec(module) is None]
+def _needed_extras(settings: Settings) -> Container[str]:
+    """Return the extras without which the settings cannot be followed."""
+    database = settings.database_url.get_secret_value()
+    venues = {"venues"} if "ccxt:" in settings.source else set[str]()
+    bots = {"bots"} if database or settings.sqlite_path.exists() else set[str]()
+    return venues | bots | ({"postgres"} if database.startswith("postgres") else set[str]())
+
+
+def _check_extra(name: str, extra: Extra, *, needed: bool) -> Check:
+    missing = [module for module in extra.modules if find_spec(module) is None]
     title = f"extra {name}"
     if not missing:
-        return Check(name=title, state="ok", found=f"{', '.join(modules)} installed: {purpose}")
+        return Check(name=title, state="ok", found=f"{', '.join(extra.modules)} installed: {extra.purpose}")
     return Check(
         name=title,
-        state="failed" if needed and name == "venues" else "note",
-        found=f"{', '.join(missing)} not installed: {purpose}",
+        state="failed" if needed else "note",
+        found=f"{', '.join(missing)} not installed: {extra.purpose}",
         advice=f"pip install 'orderfox_nb[{name}]'",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -343,14 +343,7 @@ def test_by_default_all_recordings_of_the_data_directory_are_asked(tmp_path: Pat
 
 def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     record(tmp_path / "minute", 2)
-    found = importlib.import_module
-
-    def without(name: str) -> Any:
-        if name == "duckdb":
-            raise ImportError
-        return found(name)
-
-    monkeypatch.setattr(importlib, "import_module", without)
+    monkeypatch.setitem(sys.modules, "duckdb", None)  # its import fails
     with pytest.raises(MissingExtra, match=r'pip install "orderfox_nb\[recording\]"'):
         rows("select 1", tmp_path / "minute")
 

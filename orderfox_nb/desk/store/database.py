@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import sqlite3
 import time
@@ -21,7 +20,8 @@ from orderfox_nb.desk.store.failures import database_errors
 from orderfox_nb.desk.store.lease import Lease, engine_lease, next_epoch
 from orderfox_nb.desk.store.tables import VERSION_TABLE
 from orderfox_nb.desk.store.writer import DatabaseWriter, Work
-from orderfox_nb.errors import DatabaseUnavailable, MissingExtra, OrderFoxError
+from orderfox_nb.errors import DatabaseUnavailable, OrderFoxError
+from orderfox_nb.extras import extra_needed, import_extra
 
 _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -120,7 +120,7 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
 
     Raises:
         DatabaseUnavailable: It cannot be opened, or was made by a newer version.
-        MissingExtra: The driver of PostgreSQL is not installed.
+        MissingExtra: The extra ``bots`` is not whole, or the driver of PostgreSQL is not installed.
     """
     url = database_url(settings)
     with database_errors():
@@ -148,7 +148,7 @@ async def migrate(engine: AsyncEngine, revision: str = REVISIONS[-1]) -> None:
         engine: Whose connections begin with the right to write.
         revision: One of ``REVISIONS``.
     """
-    migrating: Any = await asyncio.to_thread(importlib.import_module, "orderfox_nb.desk.store.migrating")
+    migrating: Any = await asyncio.to_thread(import_extra, "orderfox_nb.desk.store.migrating")
     async with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
@@ -179,11 +179,12 @@ def _engine(url: URL, settings: Settings) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         if not settings.database_url.get_secret_value():
             settings.data_dir.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, pool_size=3, max_overflow=0, **options)
+        with extra_needed():
+            engine = create_async_engine(url, pool_size=3, max_overflow=0, **options)
         event.listen(engine.sync_engine, "connect", _connected)
         event.listen(engine.sync_engine, "begin", _started)
         return engine
-    try:
+    with extra_needed():
         return create_async_engine(
             url,
             pool_size=5,
@@ -193,8 +194,6 @@ def _engine(url: URL, settings: Settings) -> AsyncEngine:
             connect_args={"timeout": CONNECT_S, "command_timeout": READ_S},
             **options,
         )
-    except ModuleNotFoundError:
-        raise MissingExtra("asyncpg", "postgres") from None
 
 
 def _json_text(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.config import Settings
 from orderfox_nb.errors import DatabaseUnavailable
+from orderfox_nb.extras import import_extra
 from orderfox_nb.lifecycle import Service
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Store:
 
         Raises:
             DatabaseUnavailable: The database cannot be opened.
+            MissingExtra: The extra ``bots`` is not installed, or the driver of PostgreSQL.
         """
         database = await self._database()
         from orderfox_nb.desk.store.bots import BotTable  # noqa: PLC0415  (it imports SQLAlchemy)
@@ -76,6 +77,7 @@ class Store:
 
         Raises:
             DatabaseUnavailable: The database cannot be opened.
+            MissingExtra: The extra ``bots`` is not installed, or the driver of PostgreSQL.
         """
         database = await self._database()
         from orderfox_nb.desk.store.bot_history import BotHistory  # noqa: PLC0415  (it imports SQLAlchemy)
@@ -88,6 +90,7 @@ class Store:
 
         Raises:
             DatabaseUnavailable: The database cannot be opened.
+            MissingExtra: The extra ``bots`` is not installed, or the driver of PostgreSQL.
         """
         async with (await self._database()).lease() as lease:
             yield lease
@@ -119,7 +122,7 @@ class Store:
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Database]:
         # In a thread: importing SQLAlchemy takes 0.3 s, for which the market's events would wait.
-        module: Any = await asyncio.to_thread(importlib.import_module, "orderfox_nb.desk.store.database")
+        module: Any = await asyncio.to_thread(import_extra, "orderfox_nb.desk.store.database")
         async with module.open_database(self._settings) as database:
             database.report = self._note
             yield database

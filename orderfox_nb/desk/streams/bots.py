@@ -14,7 +14,7 @@ from orderfox_nb.desk.shown_bots import NoBots
 from orderfox_nb.desk.streams.base import Sources, Stream
 from orderfox_nb.desk.studies import State
 from orderfox_nb.desk.watched import Watchable
-from orderfox_nb.errors import DatabaseUnavailable
+from orderfox_nb.errors import DatabaseUnavailable, MissingExtra
 from orderfox_nb.views.bots import WHOLE
 from orderfox_nb.views.stamp import Stamp, live_frame
 
@@ -47,7 +47,7 @@ class BotsRecipe:
 
     async def prepare(self, states: Sequence[State | None]) -> None:  # noqa: ARG002 - it has no topics
         # Else the frame says what is wrong.
-        with suppress(DatabaseUnavailable):
+        with suppress(DatabaseUnavailable, MissingExtra):
             await self._board.refresh()
 
     def request(self) -> None:

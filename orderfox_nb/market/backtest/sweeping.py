@@ -24,6 +24,7 @@ from orderfox_nb.bots.results.performance import Performance
 from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.bots.terms import PaperTerms
 from orderfox_nb.errors import BadValue
+from orderfox_nb.extras import extra_needed
 from orderfox_nb.market.backtest.running import Source, opened_source, run_backtest, symbol_of
 from orderfox_nb.market.recorded import RecordedMarket
 from orderfox_nb.recording.files import RecordingFiles
@@ -154,6 +155,7 @@ def run_sweep(
     Raises:
         BadValue: No such parameter or value, nothing to run, or more than 100,000 runs.
         RecordingError: No recording, or one that cannot be read.
+        MissingExtra: Several workers without the extra ``bots``.
     """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
@@ -273,7 +275,8 @@ def _results(
         yield from enumerate(map(run_task, tasks))
         return
     # Unlike the pool of the standard library, it sends classes of a notebook, and needs no guard in a script.
-    from loky import ProcessPoolExecutor  # noqa: PLC0415 - paid for when it is asked
+    with extra_needed():
+        from loky import ProcessPoolExecutor  # noqa: PLC0415 - paid for when it is asked
 
     pool = ProcessPoolExecutor(max_workers=count)
     try:

@@ -24,9 +24,10 @@ from orderfox_nb.core.events import (
     Trade,
 )
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.extras import import_extra
 from orderfox_nb.recording.tables.exact import exact_integers
 from orderfox_nb.recording.tables.lines import TableEvent
-from orderfox_nb.recording.tables.schema import COLUMNS, arrow_schema, import_extra
+from orderfox_nb.recording.tables.schema import COLUMNS, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

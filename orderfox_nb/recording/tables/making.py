@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from orderfox_nb.errors import RecordingError
+from orderfox_nb.extras import import_extra
 from orderfox_nb.recording.journal import SUFFIX
 from orderfox_nb.recording.ring import TABLES, is_written
 from orderfox_nb.recording.tables.gathering import gather
 from orderfox_nb.recording.tables.lines import JournalEvents
-from orderfox_nb.recording.tables.schema import COLUMNS, TABLES_VERSION, import_extra
+from orderfox_nb.recording.tables.schema import COLUMNS, TABLES_VERSION
 
 _log = logging.getLogger(__name__)
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tqdm.auto import tqdm
 
 from orderfox_nb.errors import RecordingError
+from orderfox_nb.extras import import_extra
 from orderfox_nb.recording.files import first_block, last_block, read_head
 from orderfox_nb.recording.journal import FileHead
 from orderfox_nb.recording.recording import Part
 from orderfox_nb.recording.tables.making import journals, make_table, table_of
 from orderfox_nb.recording.tables.recent import RecentRows
-from orderfox_nb.recording.tables.schema import COLUMNS, arrow_schema, channel_of, import_extra
+from orderfox_nb.recording.tables.schema import COLUMNS, arrow_schema, channel_of
 from orderfox_nb.recording.tables.views import TABLE_OF, early_trades, view_query
 
 if TYPE_CHECKING:

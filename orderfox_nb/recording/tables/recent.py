@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orderfox_nb.errors import RecordingError
+from orderfox_nb.extras import import_extra
 from orderfox_nb.recording.tables.gathering import gather
 from orderfox_nb.recording.tables.lines import JournalEvents
-from orderfox_nb.recording.tables.schema import arrow_schema, import_extra
+from orderfox_nb.recording.tables.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

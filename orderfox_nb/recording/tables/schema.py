@@ -21,7 +21,7 @@ from orderfox_nb.core.events import (
     Ticker,
     Trade,
 )
-from orderfox_nb.errors import MissingExtra
+from orderfox_nb.extras import import_extra
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,17 +159,3 @@ def arrow_schema(table: str) -> pa.Schema:
         [pa.field(name, types[kind], metadata={"unit": unit}) for name, (kind, unit) in COLUMNS[table].items()],
         metadata={"orderfox": f"{table}.v{TABLES_VERSION}"},
     )
-
-
-def import_extra(module: str) -> Any:
-    """Import a library of the extra ``recording``.
-
-    Raises:
-        MissingExtra: It is not installed; says how to install it.
-    """
-    from importlib import import_module  # noqa: PLC0415 - only here
-
-    try:
-        return import_module(module)
-    except ImportError:
-        raise MissingExtra(module.partition(".")[0], "recording") from None
