@@ -32,7 +32,7 @@ from orderfox_nb.server.service import DeskService
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import SimServer
 from tests.feeds.stages import Eager
-from tests.feeds.test_sources import simulations
+from tests.feeds.test_embedded import simulations
 from tests.server.conftest import until
 from tests.server.test_remote import served_by
 from tests.server.test_streams import closed_with, receive

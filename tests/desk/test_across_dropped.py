@@ -1,0 +1,179 @@
+"""Views over venues: one that freezes, fails or never answers is dropped and named, and comes back when it is fresh."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from orderfox_nb.core.events import Status, Topic
+from orderfox_nb.desk.streams.registry import parse_key
+from orderfox_nb.errors import VenueUnreachable
+from tests.desk.across_rig import BOOK_KEY, MARKETS, dropped, venues
+from tests.desk.scripted import live, snapshot
+from tests.desk.test_frames import START_US
+
+pytestmark = pytest.mark.core
+
+
+async def test_a_venue_that_falls_silent_is_dropped_within_its_bound_and_comes_back(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        await two.opened("book")
+        two.put_books()
+        for step in range(105):
+            two.change(two.one, 1.0 + step)
+            await two.clock.advance(0.1)
+            if step == 95:
+                assert dropped(await two.next(reader))["other"] == ""
+        two.change(two.one, 0.5)
+        await two.clock.advance(0.5)
+        frame = await two.next(reader)
+        assert dropped(frame)["scripted"] == ""
+        assert dropped(frame)["other"].startswith("stale: no")
+        assert frame["bids"][3][1] == [0] * len(frame["bids"][0])
+        assert (frame["best_bid"], frame["quality"]["state"]) == (499_999, "live")
+        two.change(two.other, 7.0)
+        two.change(two.one, 7.0)
+        await two.clock.advance(0.5)
+        frame = await two.next(reader)
+        assert dropped(frame)["other"] == ""
+        assert frame["best_bid"] == 500_000
+
+
+async def test_a_crossing_with_a_venue_whose_book_cannot_be_verified_is_no_opportunity(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        two.other.unverified = ("book",)
+        await two.opened("book")
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        two.put_book(two.other, 50_000.4, 50_000.6)
+        await two.clock.advance(0.5)
+        crossing = (await two.next(reader))["crossing"]
+    assert (crossing["opportunity"], crossing["size"], crossing["gross"]) == (False, None, None)
+    assert crossing["unconfirmed"] == "other:BTCUSDT is not verified: a lost update would go unnoticed"
+
+
+async def test_a_crossing_stops_being_an_opportunity_before_its_silent_venue_is_dropped(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        await two.opened("book")
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        two.put_book(two.other, 50_000.5, 50_000.9)
+        await two.clock.advance(0.3)
+        crossing = (await two.next(reader))["crossing"]
+        assert crossing == {
+            "kind": "arbitrage", "buy": 0, "sell": 1, "ask": "50000.1", "bid": "50000.5", "width": "0.4", "size": "2",
+            "gross": "0.8", "opportunity": True, "unconfirmed": "",
+        }  # fmt: skip
+        seen: list[tuple[bool, bool]] = []
+        for step in range(150):
+            two.change(two.one, 1.0 + step)
+            await two.clock.advance(0.1)
+            frame = await two.next(reader)
+            crossing = frame["crossing"]
+            silent_s = (two.clock.now_us() - START_US) / 1e6
+            if crossing is not None and crossing["opportunity"]:
+                assert silent_s < 3.2
+            seen.append((crossing is not None, crossing is not None and crossing["opportunity"]))
+        assert list(dict.fromkeys(seen)) == [(True, True), (True, False), (False, False)]
+        assert crossing is None
+        assert dropped(frame)["other"].startswith("stale: ")
+
+
+async def test_a_venue_that_is_disconnected_is_dropped_at_once_with_its_reason(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        await two.opened("book")
+        two.put_books()
+        await two.clock.advance(0.3)
+        await two.next(reader)
+        down = Status(symbol="BTCUSDT", time_us=two.clock.now_us(), state="down", reason="connection lost")
+        two.other.put(Topic("other", "BTCUSDT", "book"), down)
+        await two.clock.advance(0.3)
+        frame = await two.next(reader)
+        assert dropped(frame) == {"scripted": "", "other": "down: connection lost"}
+        assert frame["best_bid"] == 499_999
+        two.put_book(two.other, 50_000.0, 50_000.2)
+        await two.clock.advance(0.3)
+        assert dropped(await two.next(reader))["other"] == ""
+
+
+async def test_a_venue_that_acknowledges_and_sends_nothing_is_named_as_loading(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        await two.opened("book")
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        for step in range(30):
+            two.change(two.one, 1.0 + step)
+            await two.clock.advance(0.5)
+        frame = await two.next(reader)
+        assert dropped(frame) == {"scripted": "", "other": "loading"}
+        assert frame["quality"]["state"] == "live"
+
+
+async def test_a_stream_that_fails_is_tried_again_while_the_other_venue_goes_on(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        await two.opened("book")
+        two.put_books()
+        await two.clock.advance(0.3)
+        topic = Topic("scripted", "BTCUSDT", "book")
+        two.one.fail(topic, VenueUnreachable("scripted", "refused"))
+        await two.clock.advance(0.2)
+        frame = await two.next(reader)
+        # The first of the markets is no more than the others.
+        assert dropped(frame)["scripted"].startswith("down: ")
+        assert (frame["best_bid"], dropped(frame)["other"]) == (500_000, "")
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        for step in range(12):
+            two.change(two.other, 1.0 + step)
+            await two.clock.advance(0.5)
+        assert dropped(await two.next(reader))["scripted"] == ""
+        assert two.one.opened[topic] == 2
+
+
+async def test_a_venue_whose_symbols_come_later_is_read_by_its_own_name(tmp_path: Path):
+    async with venues(tmp_path) as two:
+        (eth, btc), away = two.other.rows, VenueUnreachable("other", "away")
+        own = msgspec.structs.replace(btc.instrument, venue="other", symbol="BTC-USDT-SWAP")
+        two.other.rows = (eth, msgspec.structs.replace(btc, instrument=own))
+        two.other.listing_error = away
+        key = parse_key(f"*/{MARKETS}/book?rounding=0.1&rows=10")
+        async with two.desks.across.frames(key) as reader:
+            await two.opened("book", two.one)
+            two.put_book(two.one, 49_999.9, 50_000.1)
+            await two.clock.advance(1)
+            assert dropped(await two.next(reader))["other"] == "down: other: away"
+            two.other.listing_error = None
+            topic = Topic("other", "BTC-USDT-SWAP", "book")
+            async with asyncio.timeout(20):
+                while topic not in two.other.opened:
+                    await two.clock.advance(10)
+            now = two.clock.now_us()
+            two.change(two.one, 7.0)
+            opening = (snapshot(now, [(50_000.0, 2.0)], [(50_000.2, 3.0)]), live(now))
+            two.other.put(topic, *(msgspec.structs.replace(event, symbol=topic.symbol) for event in opening))
+            await two.clock.advance(0.5)
+            frame = await two.next(reader)
+        assert dropped(frame) == {"scripted": "", "other": ""}
+        assert frame["best_bid"] == 500_000
+
+
+async def test_a_stream_that_fails_inside_this_program_is_named_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with venues(tmp_path) as two:
+        calls: list[Topic] = []
+
+        def broken(topic: Topic) -> object:
+            calls.append(topic)
+            raise TypeError("a topic that nobody expected")
+
+        hub = two.desks.of("other").hub
+        monkeypatch.setattr(hub, "watch", broken)
+        async with two.desks.across.members(MARKETS, "book") as members:
+            await two.opened("book", two.one)
+            await two.clock.advance(60)
+            assert len(calls) > 1
+            why = members.members[1].quality(two.clock.now_us()).dropped
+            assert why == "down: its stream failed (TypeError); the log has more"
+            monkeypatch.undo()
+            await two.clock.advance(60)
+            await two.opened("book", two.other)
