@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orderfox_nb.errors import SettingError
@@ -120,21 +120,17 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: user_data_path("orderfox_nb"), alias="ORDERFOX_DATA_DIR")
     """Where the last known symbol list, the recordings and the database are kept."""
 
-    @field_validator(
-        "binance_ws_base_url",
-        "binance_api_base_url",
-        "binance_spot_ws_base_url",
-        "binance_spot_api_base_url",
-        "bybit_ws_base_url",
-        "bybit_api_base_url",
-        "okx_ws_base_url",
-        "okx_api_base_url",
-        "liquidation_api_base_url",
-        "backend_url",
-        "server_url",
-    )
+    def addresses_of(self, venue: str) -> tuple[str, str]:
+        """Return the roots of the REST and of the stream host of a venue that is read natively."""
+        name = venue.replace("-", "_")
+        return getattr(self, f"{name}_api_base_url"), getattr(self, f"{name}_ws_base_url")
+
+    @field_validator("*")
     @classmethod
-    def _url_has_scheme(cls, value: str) -> str:
+    def _url_has_scheme(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name or ""
+        if not name.endswith("_base_url") and name not in ("backend_url", "server_url"):
+            return value
         if value and not re.match(r"(https?|wss?)://[^/\s]+", value):
             raise ValueError("expected a URL such as https://host")
         return value.rstrip("/")

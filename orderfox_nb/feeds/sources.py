@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -14,26 +15,17 @@ from orderfox_nb.config import Settings
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue, RecordingError, SettingError
 from orderfox_nb.feeds.base import Feed, Prepared
-from orderfox_nb.feeds.binance.dialect import BinanceDialect
-from orderfox_nb.feeds.binance.feed import BinanceFeed
-from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
-from orderfox_nb.feeds.binance_spot.feed import SpotFeed
-from orderfox_nb.feeds.bybit.dialect import BybitDialect
-from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
-from orderfox_nb.feeds.okx.dialect import OkxDialect
-from orderfox_nb.feeds.okx.feed import OkxFeed
-from orderfox_nb.feeds.okx.messages import ContractSizes
 from orderfox_nb.feeds.options import Option, choice, factor, moment, path, signed, suffix, whole
 from orderfox_nb.feeds.recorded import RecordedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
-from orderfox_nb.feeds.venue.dialect import Dialect, absent_channels, unverified_channels
 from orderfox_nb.feeds.venue.feed import VenueFeed
+from orderfox_nb.feeds.venues import VENUES, ending_of, protocol_of, simulated_name
 
 MAX_SYMBOLS: Final = 42
 MAX_SPREAD_BP: Final = 1_000
 MAX_LAG_MS: Final = 5_000
-_TAKEN_NAMES: Final = ("spot", "bybit", "okx")
+_TAKEN_NAMES: Final = tuple(ending for venue in VENUES if (ending := ending_of(venue)))
 """Endings of a venue's name that say what it speaks."""
 
 
@@ -171,20 +163,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-class _Spoken(NamedTuple):
-    """What reads a simulation that speaks one protocol: the ending of its venue's name, what it offers, its feed."""
-
-    ending: str
-    dialect: Callable[[], Dialect]
-    feed: Callable[..., VenueFeed]
-
-
-_SPOKEN: Final = {
-    ("binance", "futures"): _Spoken("", BinanceDialect, BinanceFeed),
-    ("binance", "spot"): _Spoken("spot", SpotDialect, SpotFeed),
-    ("bybit", "futures"): _Spoken("bybit", BybitDialect, BybitFeed),
-    ("okx", "futures"): _Spoken("okx", lambda: OkxDialect(ContractSizes()), OkxFeed),
-}
+_SPOKEN: Final = {protocol_of(venue): venue for venue in VENUES}
+"""What a simulation can speak as, by protocol and market."""
 
 
 def _open_simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
@@ -193,7 +173,6 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
     if (spoken := _SPOKEN.get((protocol, market))) is None:
         raise _bad(source.text, f"market=futures with protocol={protocol}: only binance has the market spot")
     rate, spread_bp, lag_ms = (source.options[name] for name in ("liquidation_rate", "spread_bp", "lag_ms"))
-    name, dialect = source.options["name"], spoken.dialect()
     return EmbeddedFeed(
         [
             *("--protocol", protocol, "--market", market),
@@ -202,21 +181,16 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
             *("--spread-bp", f"{spread_bp:g}", "--lag-ms", str(lag_ms)),
         ],
         # Known before the process runs: a page that comes first must not ask for what its market does not have.
-        origin=Origin(
-            source=source.text,
-            venue="-".join(part for part in ("sim", spoken.ending, name) if part),
-            simulated=True,
-            unbroken_trades=dialect.unbroken_trades,
-            absent=absent_channels(dialect),
-            unverified=unverified_channels(dialect),
+        origin=spoken.origin_of(
+            Origin(source=source.text, venue=simulated_name(spoken, source.options["name"]), simulated=True)
         ),
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,
         speed=speed,
-        feed=spoken.feed,
+        feed=spoken,
         # The same seed is the same market at the same time, in every process. At another speed a server's time begins
         # with its own start, so that each server is a run of its own.
-        epoch=_simulated_run(source, spoken.ending) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
+        epoch=_simulated_run(source, ending_of(spoken)) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
     )
 
 
@@ -226,40 +200,14 @@ def _simulated_run(source: Source, ending: str) -> str:
     return f"sim-{seed}-{rate:g}" + (f"-{ending}" if ending else "") + (f"-{spread_bp:g}bp" if spread_bp else "")
 
 
-def _open_binance(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    return BinanceFeed(
-        http_url=settings.binance_api_base_url,
-        ws_url=settings.binance_ws_base_url,
-        origin=Origin(source=source.text, venue="binance"),
+def _open_venue(venue: type[VenueFeed], source: Source, settings: Settings, clock: Clock | None) -> Feed:
+    http_url, ws_url = settings.addresses_of(venue.NAME)
+    return venue(
+        http_url=http_url,
+        ws_url=ws_url,
+        origin=Origin(source=source.text, venue=venue.NAME),
         clock=clock,
-        liquidation_url=settings.liquidation_api_base_url,
-    )
-
-
-def _open_spot(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    return SpotFeed(
-        http_url=settings.binance_spot_api_base_url,
-        ws_url=settings.binance_spot_ws_base_url,
-        origin=Origin(source=source.text, venue="binance-spot"),
-        clock=clock,
-    )
-
-
-def _open_bybit(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    return BybitFeed(
-        http_url=settings.bybit_api_base_url,
-        ws_url=settings.bybit_ws_base_url,
-        origin=Origin(source=source.text, venue="bybit"),
-        clock=clock,
-    )
-
-
-def _open_okx(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    return OkxFeed(
-        http_url=settings.okx_api_base_url,
-        ws_url=settings.okx_ws_base_url,
-        origin=Origin(source=source.text, venue="okx"),
-        clock=clock,
+        liquidation_url=settings.liquidation_api_base_url if venue.HAS_HISTORY_API else "",
     )
 
 
@@ -350,10 +298,7 @@ SOURCES: Final = (
             whole("lag_ms", 0, "how late it publishes, milliseconds of its time", low=0, high=MAX_LAG_MS),
         ),
     ),
-    SourceKind("binance", "Binance's USD-M perpetuals", _open_binance),
-    SourceKind("binance-spot", "Binance's spot market", _open_spot),
-    SourceKind("bybit", "Bybit's linear perpetuals", _open_bybit),
-    SourceKind("okx", "OKX's linear swaps", _open_okx),
+    *(SourceKind(venue.NAME, venue.HELP, partial(_open_venue, venue)) for venue in VENUES),
     SourceKind(
         "ccxt",
         "any exchange of ccxt, by its id there: okx, kraken, hyperliquid",

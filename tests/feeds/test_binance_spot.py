@@ -16,7 +16,7 @@ from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, Channel, Ev
 from orderfox_nb.errors import BadValue, SettingError
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
-from orderfox_nb.feeds.binance_spot.feed import HTTP_URL, WS_URL, SpotFeed
+from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.past import Span, read_past
 from orderfox_nb.feeds.sources import open_feed, parse_source
@@ -140,7 +140,7 @@ def test_spot_is_a_source(text: str, kind: type) -> None:
 
 def test_a_source_of_spot_has_the_addresses_of_its_settings_and_no_options():
     settings = load_settings()
-    assert (settings.binance_spot_ws_base_url, settings.binance_spot_api_base_url) == (WS_URL, HTTP_URL)
+    assert settings.addresses_of("binance-spot") == (SpotFeed.HTTP_URL, SpotFeed.WS_URL)
     for text in ("binance-spot?speed=2", "sim?market=options"):
         with pytest.raises(SettingError, match="ORDERFOX_SOURCE"):
             open_feed(text, settings)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -18,14 +17,13 @@ from orderfox_nb.core.events import (
     Topic,
 )
 from orderfox_nb.core.timeframes import DAY_US, MINUTE_US, TIMEFRAME_US
-from orderfox_nb.errors import FeedError, NoPast, VenueRefused
+from orderfox_nb.errors import NoPast, VenueRefused
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.binance.markets import BinanceMarkets
 from orderfox_nb.feeds.binance.protocol import (
     candle_from,
     mark_from,
     open_interest_from,
-    paid_from,
     snapshot_from,
     ticker_from,
     trade_from,
@@ -33,12 +31,9 @@ from orderfox_nb.feeds.binance.protocol import (
 from orderfox_nb.feeds.binance.rest import MAX_TRADES, OPEN_INTEREST, BinanceRest
 from orderfox_nb.feeds.binance.symbol_list import instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, id_number
-from orderfox_nb.feeds.venue.paging import bar_page, end_ms, start_ms, value_page
-from orderfox_nb.feeds.venue.weights import ROUTINE, WeightBudget
-
-_log = logging.getLogger(__name__)
-
-Row = TypeVar("Row")
+from orderfox_nb.feeds.venue.paging import bar_page, end_ms, mark_prices, paid_rate, start_ms, value_page
+from orderfox_nb.feeds.venue.rest import Pager, SharedRest
+from orderfox_nb.feeds.venue.weights import ROUTINE
 
 KEPT_US: Final[dict[Channel, int]] = {"trades": 2 * DAY_US, "open_interest": 30 * DAY_US}
 """For how long the venue keeps what it has; it refuses older ranges."""
@@ -48,7 +43,7 @@ MAX_INTERESTS: Final = 500
 INTEREST_PERIODS: Final = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 
 
-class BinanceVenueRest:
+class BinanceVenueRest(SharedRest):
     """Asks over REST and answers with events, oldest first.
 
     Args:
@@ -59,33 +54,7 @@ class BinanceVenueRest:
 
     def __init__(self, rest: BinanceRest, *, venue: str, now_us: Callable[[], int]) -> None:
         self.requests = rest
-        self._venue = venue
-        self.now_us = now_us
-        self.markets = BinanceMarkets(rest, now_us=now_us)
-        self.lacks_figures = False
-        """Whether figures of the last symbol list were not answered."""
-
-    @property
-    def url(self) -> str:
-        """Root of the REST host."""
-        return self.requests.url
-
-    @url.setter
-    def url(self, url: str) -> None:
-        self.requests.url = url
-
-    @property
-    def budget(self) -> WeightBudget:
-        """Request weight."""
-        return self.requests.budget
-
-    def statistics(self) -> Mapping[str, int | float]:
-        """Return counters of calls and weight."""
-        return self.requests.statistics()
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.requests.close()
+        super().__init__(rest, BinanceMarkets(rest, now_us=now_us), PAGERS, rest.rows, venue=venue, now_us=now_us)
 
     async def time_us(self) -> int:
         """Return the venue's time."""
@@ -99,9 +68,9 @@ class BinanceVenueRest:
         """
         symbols = await self.requests.symbols()
         self.lacks_figures = False
-        tickers = {row.symbol: ticker_from(row) for row in await self._figures(self.requests.tickers())}
+        tickers = {row.symbol: ticker_from(row) for row in await self.figures(self.requests.tickers())}
         # Spot markets have no mark price.
-        premiums = await self._figures(self.requests.premiums()) if "premiumIndex*" in self.requests.api.weights else ()
+        premiums = await self.figures(self.requests.premiums()) if "premiumIndex*" in self.requests.api.weights else ()
         marks = {row.symbol: mark_from(row) for row in premiums}
         return [
             Listing(
@@ -113,27 +82,14 @@ class BinanceVenueRest:
             for instrument, kind in instruments_from(symbols, venue=self._venue, odd=self.requests.rows)
         ]
 
-    async def _figures(self, asked: Awaitable[list[Row]]) -> list[Row]:
-        try:
-            return await asked
-        except FeedError as error:
-            _log.warning("the symbol list is without some of its figures: %s", error)
-            self.lacks_figures = True
-            return []
-
-    async def prepare(self, streams: Collection[str]) -> None:
-        """Load nothing: every frame says all that it means."""
-
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 1,000 levels a side."""
         return (snapshot_from(symbol, await self.requests.depth(symbol)),)
 
     async def page(self, topic: Topic, span: Span, *, priority: int = ROUTINE) -> PastPage:
         """Return a page of a channel in ``PAGERS``."""
-        if (pager := PAGERS.get(topic.channel)) is None:
-            raise NoPast(self._venue, f"the past of {topic.channel} is not kept")
         try:
-            return await pager(self, topic, span, priority)
+            return await super().page(topic, span, priority=priority)
         except VenueRefused as error:
             kept_us, now_us = KEPT_US.get(topic.channel), self.now_us()
             if type(error) is not VenueRefused or not kept_us or (span.start_us or now_us) >= now_us - kept_us:
@@ -232,26 +188,18 @@ async def mark_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: 
     if not topic.interval:
         limit = min(span.limit or MAX_RATES, MAX_RATES)
         rates = await rest.requests.funding(topic.symbol, limit=limit, **bounds, priority=priority)
-        return value_page([paid_from(topic.symbol, row) for row in rates], span, full=len(rates) == limit)
+        paid = [
+            paid_rate(topic.symbol, row.funding_time, row.funding_rate, mark_price=row.mark_price or 0.0)
+            for row in rates
+        ]
+        return value_page(paid, span, full=len(rates) == limit)
     limit = min(span.limit or api.max_candles, api.max_candles)
     marks, indexes = [
         await rest.requests.klines(topic.symbol, topic.interval, limit=limit, **bounds, priority=priority, path=path)
         for path in ("markPriceKlines", "indexPriceKlines")
     ]
-    index_of = {row.open_time: row.open for row in indexes}
-    values = [
-        MarkPrice(
-            symbol=topic.symbol,
-            time_us=row.open_time * 1_000,
-            mark_price=row.open,
-            index_price=index_of[row.open_time],
-            funding_rate=None,
-            next_funding_us=0,
-        )
-        for row in marks
-        if row.open_time in index_of
-    ]
-    return value_page(values, span, full=len(marks) == limit)
+    opens = [{row.open_time: row.open for row in rows} for rows in (marks, indexes)]
+    return value_page(mark_prices(topic.symbol, *opens), span, full=len(marks) == limit)
 
 
 async def open_interest_page(rest: BinanceVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
@@ -288,8 +236,6 @@ async def open_interest_page(rest: BinanceVenueRest, topic: Topic, span: Span, p
         return PastPage([value for value in values if span.holds(value)], following)
     return value_page(values, span, full=len(rows) == limit)
 
-
-Pager: TypeAlias = Callable[[BinanceVenueRest, Topic, Span, int], Awaitable[PastPage]]
 
 PAGERS: Final[dict[Channel, Pager]] = {
     "trades": trades_page,

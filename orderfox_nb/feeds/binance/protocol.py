@@ -36,7 +36,6 @@ from orderfox_nb.feeds.binance.messages import (
     KlineRow,
     MarkPriceUpdate,
     OpenInterestBody,
-    PaidFundingRow,
     Payload,
     PremiumRow,
     TickerRow,
@@ -314,18 +313,6 @@ def mark_from(row: PremiumRow) -> MarkPrice | None:
         index_price=index_price,
         funding_rate=_known(row.last_funding_rate),
         next_funding_us=row.next_funding_time * 1_000,
-    )
-
-
-def paid_from(symbol: str, row: PaidFundingRow) -> MarkPrice:
-    """Convert a rate that was paid: prices that are not known are 0."""
-    return MarkPrice(
-        symbol=symbol,
-        time_us=row.funding_time * 1_000,
-        mark_price=_known(row.mark_price) or 0.0,
-        index_price=0.0,
-        funding_rate=row.funding_rate,
-        next_funding_us=row.funding_time * 1_000,
     )
 
 

@@ -233,7 +233,7 @@ class BinanceRest:
 
     def statistics(self) -> Mapping[str, int | float]:
         """Return counters of calls and weight."""
-        return {**self._requests.statistics(), "rest_rows_left_out": self.rows.left_out}
+        return self._requests.statistics()
 
     async def get(
         self,

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-from random import Random
-from typing import Final
-
-from orderfox_nb.clock import Clock
-from orderfox_nb.core.origin import Origin
 from orderfox_nb.feeds.bybit.dialect import BybitDialect
-from orderfox_nb.feeds.bybit.past import bybit_rest
+from orderfox_nb.feeds.bybit.past import BybitVenueRest
+from orderfox_nb.feeds.venue.dialect import Dialect, RestFactory
 from orderfox_nb.feeds.venue.feed import VenueFeed
-from orderfox_nb.feeds.venue.watch import CLOCK_EVERY_S
-
-WS_URL: Final = "wss://stream.bybit.com"
-HTTP_URL: Final = "https://api.bybit.com"
 
 
 class BybitFeed(VenueFeed):
-    """A venue that speaks the protocol of Bybit's linear contracts; its options are those of ``VenueFeed``."""
+    """A venue that speaks the protocol of Bybit's linear contracts."""
 
-    def __init__(
-        self,
-        *,
-        http_url: str = HTTP_URL,
-        ws_url: str = WS_URL,
-        origin: Origin | None = None,
-        clock: Clock | None = None,
-        liquidation_url: str = "",  # noqa: ARG002 - the API of past liquidations knows Binance's only
-        rotate_after_s: float | None = None,
-        per_socket: int | None = None,
-        clock_every_s: float = CLOCK_EVERY_S,
-        speed: float = 1.0,
-        random: Random | None = None,
-    ) -> None:
-        super().__init__(
-            BybitDialect(),
-            bybit_rest,
-            http_url=http_url,
-            ws_url=ws_url,
-            origin=origin or Origin(source="bybit", venue="bybit"),
-            settings="BYBIT_*_BASE_URL",
-            clock=clock,
-            rotate_after_s=rotate_after_s,
-            per_socket=per_socket,
-            clock_every_s=clock_every_s,
-            speed=speed,
-            random=random,
-        )
+    NAME = "bybit"
+    HELP = "Bybit's linear perpetuals"
+    HTTP_URL = "https://api.bybit.com"
+    WS_URL = "wss://stream.bybit.com"
+
+    @staticmethod
+    def parts() -> tuple[Dialect, RestFactory]:
+        return BybitDialect(), BybitVenueRest

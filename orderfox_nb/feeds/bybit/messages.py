@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from orderfox_nb.core.events import Candle, Trade
 from orderfox_nb.core.numerals import Amount, Number, Price, Rate, TimeMs
 
 Result = TypeVar("Result")
@@ -228,3 +229,31 @@ class BybitDepth(
     """``/v5/market/orderbook``; its ids are those of another stream than ``orderbook.200``."""
 
     time: TimeMs = 0
+
+
+def past_trade_of(symbol: str, row: BybitPastTrade) -> Trade:
+    """Convert a trade of REST."""
+    return Trade(
+        symbol=symbol,
+        time_us=row.time * 1_000,
+        id=row.id,
+        price=row.price,
+        size=row.size,
+        aggressor="buy" if row.side == "Buy" else "sell",
+    )
+
+
+def past_bar_of(symbol: str, interval: str, row: BybitBar) -> Candle:
+    """Convert a bar of REST."""
+    return Candle(
+        symbol=symbol,
+        time_us=row.start * 1_000,
+        interval=interval,
+        open_us=row.start * 1_000,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        quote_volume=row.turnover,
+    )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import (
     BookSnapshot,
-    Candle,
     Channel,
     MarkPrice,
     OpenInterest,
     Ticker,
     Topic,
-    Trade,
 )
-from orderfox_nb.errors import FeedError, NoPast, UnknownSymbol
+from orderfox_nb.errors import NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.bybit.dialect import INTERVALS, ticker_events
 from orderfox_nb.feeds.bybit.messages import (
@@ -27,14 +24,22 @@ from orderfox_nb.feeds.bybit.messages import (
     BybitInterest,
     BybitPastTrade,
     BybitTicker,
+    past_bar_of,
+    past_trade_of,
 )
 from orderfox_nb.feeds.bybit.rest import BybitRequests, instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, page_of
-from orderfox_nb.feeds.venue.listed_markets import ListedMarkets
-from orderfox_nb.feeds.venue.paging import bar_page, end_ms, start_ms, value_page, window_of, window_page
-from orderfox_nb.feeds.venue.weights import BACKGROUND, ROUTINE, WeightBudget
-
-_log = logging.getLogger(__name__)
+from orderfox_nb.feeds.venue.paging import (
+    bar_page,
+    bounds_ms,
+    mark_prices,
+    paid_rate,
+    value_page,
+    window_of,
+    window_page,
+)
+from orderfox_nb.feeds.venue.rest import Pager, SharedRest, listed
+from orderfox_nb.feeds.venue.weights import BACKGROUND
 
 MAX_BARS: Final = 1_000
 MAX_TRADES: Final = 1_000
@@ -52,51 +57,20 @@ PERIODS: Final[Mapping[str, str]] = {
 """The venue's names of the intervals of past open interest."""
 
 
-class BybitVenueRest:
-    """Asks over REST and answers with events, oldest first.
+class BybitVenueRest(SharedRest):
+    """Asks over REST and answers with events, oldest first."""
 
-    Args:
-        ask: The venue's REST.
-        venue: Name for instruments.
-        now_us: The venue's clock.
-    """
-
-    def __init__(self, ask: BybitRequests, *, venue: str, now_us: Callable[[], int]) -> None:
-        self.ask = ask
-        self._venue = venue
-        self.now_us = now_us
-        self.lacks_figures = False
-        """Whether figures of the last symbol list were not answered."""
-
-    @property
-    def url(self) -> str:
-        """Root of the REST host."""
-        return self.ask.requests.url
-
-    @url.setter
-    def url(self, url: str) -> None:
-        self.ask.requests.url = url
-
-    @property
-    def budget(self) -> WeightBudget:
-        """Request weight."""
-        return self.ask.requests.budget
-
-    @property
-    def markets(self) -> ListedMarkets:
-        """State of the markets."""
-        return self.ask.markets
-
-    def statistics(self) -> Mapping[str, int | float]:
-        """Return counters of calls and weight."""
-        return {**self.ask.requests.statistics(), "rest_rows_left_out": self.ask.rows.left_out}
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.ask.requests.close()
-
-    async def prepare(self, streams: Collection[str]) -> None:
-        """Load nothing: sizes are in base quantity."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        venue: str,
+        clock: Clock,
+        now_us: Callable[[], int],
+        report: Callable[[BaseException | None], None],
+    ) -> None:
+        self.ask = BybitRequests(url, venue=venue, clock=clock, report=report)
+        super().__init__(self.ask.requests, self.ask.markets, PAGERS, self.ask.rows, venue=venue, now_us=now_us)
 
     async def time_us(self) -> int:
         """Return the venue's time."""
@@ -110,21 +84,15 @@ class BybitVenueRest:
         """
         rows = await self.ask.instruments()
         self.lacks_figures = False
-        tickers: Sequence[BybitTicker] = ()
-        try:
-            tickers = await self.ask.tickers()
-        except FeedError as error:
-            _log.warning("the symbol list is without its figures: %s", error)
-            self.lacks_figures = True
-        figures = {body.symbol: ticker_events(body, self.now_us()) for body in tickers}
-        listings: list[Listing] = []
-        for instrument in instruments_from(rows, venue=self._venue, odd=self.ask.rows):
-            known = figures.get(instrument.symbol, ())
-            ticker = next((event for event in known if isinstance(event, Ticker)), None)
-            mark = next((event for event in known if isinstance(event, MarkPrice)), None)
-            rate = None if mark is None else mark.funding_rate
-            listings.append(Listing(instrument=instrument, ticker=ticker, funding_rate=rate))
-        return listings
+        tickers: dict[str, Ticker] = {}
+        rates: dict[str, float | None] = {}
+        for body in await self.figures(self.ask.tickers()):
+            for event in ticker_events(body, self.now_us()):
+                if isinstance(event, Ticker):
+                    tickers[body.symbol] = event
+                elif isinstance(event, MarkPrice):
+                    rates[body.symbol] = event.funding_rate
+        return listed(instruments_from(rows, venue=self._venue, odd=self.ask.rows), tickers, rates)
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 200 levels a side, whose id is not comparable with those of the stream."""
@@ -138,12 +106,6 @@ class BybitVenueRest:
                 update_id=body.update_id,
             ),
         )
-
-    async def page(self, topic: Topic, span: Span, *, priority: int = ROUTINE) -> PastPage:
-        """Return a page of a channel in ``PAGERS``."""
-        if (pager := PAGERS.get(topic.channel)) is None:
-            raise NoPast(self._venue, f"the past of {topic.channel} is not kept")
-        return await pager(self, topic, span, priority)
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding, nothing where they are not known."""
@@ -166,34 +128,11 @@ class BybitVenueRest:
         ]
 
 
-def bybit_rest(
-    url: str,
-    *,
-    venue: str,
-    clock: Clock,
-    now_us: Callable[[], int],
-    report: Callable[[BaseException | None], None],
-) -> BybitVenueRest:
-    """Make the REST of a venue that speaks as Bybit does."""
-    return BybitVenueRest(BybitRequests(url, venue=venue, clock=clock, report=report), venue=venue, now_us=now_us)
-
-
 async def trades_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of the newest 1,000 trades: the venue keeps no more, and its ids have no order."""
     given = {"symbol": topic.symbol, "limit": str(MAX_TRADES)}
     rows, _ = await rest.ask.rows_of("recent-trade", BybitPastTrade, given, priority=priority)
-    trades = [
-        Trade(
-            symbol=topic.symbol,
-            time_us=row.time * 1_000,
-            id=row.id,
-            price=row.price,
-            size=row.size,
-            aggressor="buy" if row.side == "Buy" else "sell",
-        )
-        for row in rows
-        if not row.is_block
-    ]
+    trades = [past_trade_of(topic.symbol, row) for row in rows if not row.is_block]
     oldest_us = trades[0].time_us if trades else rest.now_us()
     # Fewer than asked for are all that there were.
     whole = len(rows) < MAX_TRADES
@@ -209,21 +148,8 @@ async def candles_page(rest: BybitVenueRest, topic: Topic, span: Span, priority:
     """Return a page of bars."""
     most = min(span.limit or MAX_BARS, MAX_BARS)
     part, following = window_of(span, topic.interval, now_us=rest.now_us(), most=most)
-    bars = [
-        Candle(
-            symbol=topic.symbol,
-            time_us=row.start * 1_000,
-            interval=topic.interval,
-            open_us=row.start * 1_000,
-            open=row.open,
-            high=row.high,
-            low=row.low,
-            close=row.close,
-            volume=row.volume,
-            quote_volume=row.turnover,
-        )
-        for row in await _bars(rest, "kline", topic, part, most=most, priority=priority)
-    ]
+    rows = await _bars(rest, "kline", topic, part, most=most, priority=priority)
+    bars = [past_bar_of(topic.symbol, topic.interval, row) for row in rows]
     page = window_page(bars, span, part, following)
     return bar_page(page.events, span, page.next, now_us=rest.now_us())
 
@@ -234,23 +160,11 @@ async def mark_page(rest: BybitVenueRest, topic: Topic, span: Span, priority: in
         return await _funding_page(rest, topic, span, priority)
     most = min(span.limit or MAX_BARS, MAX_BARS)
     part, following = window_of(span, topic.interval, now_us=rest.now_us(), most=most)
-    marks, index_rows = [
-        await _bars(rest, path, topic, part, most=most, priority=priority)
+    marks, indexes = [
+        {row.start: row.open for row in await _bars(rest, path, topic, part, most=most, priority=priority)}
         for path in ("mark-price-kline", "index-price-kline")
     ]
-    indexes = {row.start: row.open for row in index_rows}
-    values = [
-        MarkPrice(
-            symbol=topic.symbol,
-            time_us=row.start * 1_000,
-            mark_price=row.open,
-            index_price=indexes[row.start],
-            funding_rate=None,
-            next_funding_us=0,
-        )
-        for row in marks
-        if row.start in indexes
-    ]
+    values = mark_prices(topic.symbol, marks, indexes)
     return window_page(values, span, part, following)
 
 
@@ -263,19 +177,9 @@ async def _funding_page(rest: BybitVenueRest, topic: Topic, span: Span, priority
         if part.end_us is None:
             # A start alone is refused.
             part = Span(start_us=part.start_us, end_us=rest.now_us())
-    given = {"symbol": topic.symbol, "limit": str(limit), **_bounds(part, "startTime", "endTime")}
+    given = {"symbol": topic.symbol, "limit": str(limit), **bounds_ms(part, "startTime", "endTime")}
     rows, _ = await rest.ask.rows_of("funding/history", BybitFunding, given, priority=priority)
-    values = [
-        MarkPrice(
-            symbol=topic.symbol,
-            time_us=row.time * 1_000,
-            mark_price=0.0,
-            index_price=0.0,
-            funding_rate=row.rate,
-            next_funding_us=row.time * 1_000,
-        )
-        for row in rows
-    ]
+    values = [paid_rate(topic.symbol, row.time, row.rate) for row in rows]
     if span.forward:
         return window_page(values, span, part, following)
     return value_page(values, span, full=len(rows) == limit)
@@ -291,7 +195,7 @@ async def open_interest_page(rest: BybitVenueRest, topic: Topic, span: Span, pri
         "symbol": topic.symbol,
         "intervalTime": period,
         "limit": str(most),
-        **_bounds(part, "startTime", "endTime"),
+        **bounds_ms(part, "startTime", "endTime"),
     }
     rows, _ = await rest.ask.rows_of("open-interest", BybitInterest, given, priority=priority)
     values = [
@@ -310,17 +214,10 @@ async def _bars(
         "symbol": topic.symbol,
         "interval": INTERVALS[topic.interval],
         "limit": str(most),
-        **_bounds(part, "start", "end"),
+        **bounds_ms(part, "start", "end"),
     }
     return (await rest.ask.rows_of(path, BybitBar, given, priority=priority))[0]
 
-
-def _bounds(span: Span, first: str, last: str) -> dict[str, str]:
-    bounds = {first: start_ms(span), last: end_ms(span)}
-    return {name: str(value) for name, value in bounds.items() if value is not None}
-
-
-Pager: TypeAlias = Callable[[BybitVenueRest, Topic, Span, int], Awaitable[PastPage]]
 
 PAGERS: Final[Mapping[Channel, Pager]] = {
     "trades": trades_page,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Any, Final, Self
-
-import msgspec
+from typing import Any, Final
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.channels import channel_spec, check_interval
-from orderfox_nb.core.events import BookSnapshot, Event, Topic
+from orderfox_nb.core.events import BookSnapshot, Topic
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue
-from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.ccxt.client import CcxtClient
 from orderfox_nb.feeds.ccxt.followers import follower_of
 from orderfox_nb.feeds.ccxt.lines import Lines
@@ -25,7 +22,6 @@ from orderfox_nb.feeds.ccxt.pages import check_timeframe
 from orderfox_nb.feeds.ccxt.rest import CcxtRest
 from orderfox_nb.feeds.ccxt.venues import Kind
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.past import Past, PastPage, Span, check_past
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import StatusReporter
 from orderfox_nb.feeds.venue.items import Inconsistent, Item
@@ -33,15 +29,15 @@ from orderfox_nb.feeds.venue.markets import Markets
 from orderfox_nb.feeds.venue.open_streams import OpenStreams
 from orderfox_nb.feeds.venue.problems import Problems
 from orderfox_nb.feeds.venue.reading import Reading
+from orderfox_nb.feeds.venue.streaming import StreamingFeed
 from orderfox_nb.feeds.venue.venue_clock import VenueClock
 from orderfox_nb.feeds.venue.watch import CLOCK_EVERY_S, Watch
-from orderfox_nb.feeds.venue.weights import ASKED
 
 _REST: Final = "rest"
 _SETTLED_S: Final = 1.0
 
 
-class CcxtFeed:
+class CcxtFeed(StreamingFeed[CcxtRest]):
     """Streams and requests of one exchange of ccxt; needs no keys.
 
     Making it loads the exchange's module. Entering opens nothing: sockets follow their readers, requests their callers.
@@ -114,21 +110,6 @@ class CcxtFeed:
         """Whether the exchange has markets of the kind at all."""
         return self._client.has(self._client.kind)
 
-    @property
-    def venue(self) -> str:
-        return self._origin.venue
-
-    @property
-    def origin(self) -> Origin:
-        problem = self._problems.text
-        return self._origin if not problem else msgspec.structs.replace(self._origin, problem=problem)
-
-    def now_us(self) -> int:
-        return self._venue_clock.now_us()
-
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -136,22 +117,6 @@ class CcxtFeed:
         await self._markets.close()
         await self._lines.close()
         await self._rest.close()
-
-    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
-        async with self._open(topic) as (inbox, reading):
-            yield reading.start()
-            while True:
-                for event in reading.handle(await inbox.get(first_only=reading.holding)):
-                    yield event
-
-    async def deliver(self, topic: Topic, sink: Callable[[Event], object]) -> None:
-        """Pass the events of a topic to a sink as they arrive."""
-        async with self._open(topic) as (inbox, reading):
-            sink(reading.start())
-            inbox.direct = partial(reading.deliver, sink=sink)
-            while True:
-                for event in reading.handle(await inbox.get(first_only=reading.holding)):
-                    sink(event)
 
     def _stream_of(self, topic: Topic) -> str:
         """Return the name of a topic's loop, empty where it is polled by its follower.
@@ -223,28 +188,6 @@ class CcxtFeed:
         """Let every open stream of a topic rebuild its state."""
         self._open_streams.notify(topic, Inconsistent(reason))
         self._lines.renew(str(topic))
-
-    async def listings(self) -> Sequence[Listing]:
-        return await self._rest.listings()
-
-    @property
-    def past(self) -> Past:
-        return self
-
-    async def page(self, topic: Topic, span: Span) -> PastPage:
-        check_past(self.venue, topic, span)
-        if span.empty:
-            return PastPage()
-        return await self._rest.page(topic, span, priority=ASKED)
-
-    @property
-    def lacks_figures(self) -> bool:
-        """Whether figures of the last symbol list were not answered."""
-        return self._rest.lacks_figures
-
-    def why_unlisted(self, symbol: str) -> str:
-        """Return why a symbol is not listed, empty where nothing is known."""
-        return self._markets.why_unlisted(symbol)
 
     def statistics(self) -> Mapping[str, int | float]:
         return {

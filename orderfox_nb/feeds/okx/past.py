@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import (
@@ -16,7 +15,7 @@ from orderfox_nb.core.events import (
     Topic,
 )
 from orderfox_nb.core.timeframes import TIMEFRAME_US
-from orderfox_nb.errors import FeedError, MalformedFrame, NoPast, UnknownSymbol
+from orderfox_nb.errors import NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.okx.dialect import BARS, LIQUIDATIONS, SWAP
 from orderfox_nb.feeds.okx.messages import (
@@ -39,13 +38,17 @@ from orderfox_nb.feeds.okx.messages import (
 )
 from orderfox_nb.feeds.okx.rest import OkxRequests, instruments_from
 from orderfox_nb.feeds.past import PastPage, Span, id_number
-from orderfox_nb.feeds.venue.listed_markets import ListedMarkets
-from orderfox_nb.feeds.venue.paging import bar_page, start_ms, window_of, window_page
-from orderfox_nb.feeds.venue.weights import BACKGROUND, ROUTINE, WeightBudget
-
-_log = logging.getLogger(__name__)
-
-Row = TypeVar("Row")
+from orderfox_nb.feeds.venue.paging import (
+    bar_page,
+    bounds_ms,
+    mark_prices,
+    paid_rate,
+    start_ms,
+    window_of,
+    window_page,
+)
+from orderfox_nb.feeds.venue.rest import Pager, SharedRest, listed
+from orderfox_nb.feeds.venue.weights import BACKGROUND
 
 RECENT_BARS: Final = 1_440
 """So many bars are in the answers to requests for recent ones, which have more of them."""
@@ -55,48 +58,21 @@ MAX_TRADES: Final = 500
 """Of one answer."""
 
 
-class OkxVenueRest:
-    """Asks over REST and answers with events, oldest first.
+class OkxVenueRest(SharedRest):
+    """Asks over REST and answers with events, oldest first; learns the contract sizes that its dialect reads by."""
 
-    Args:
-        ask: The venue's REST.
-        venue: Name for instruments.
-        now_us: The venue's clock.
-    """
-
-    def __init__(self, ask: OkxRequests, *, venue: str, now_us: Callable[[], int]) -> None:
-        self.ask = ask
-        self._venue = venue
-        self.now_us = now_us
-        self.lacks_figures = False
-        """Whether figures of the last symbol list were not answered."""
-
-    @property
-    def url(self) -> str:
-        """Root of the REST host."""
-        return self.ask.requests.url
-
-    @url.setter
-    def url(self, url: str) -> None:
-        self.ask.requests.url = url
-
-    @property
-    def budget(self) -> WeightBudget:
-        """Request weight."""
-        return self.ask.requests.budget
-
-    @property
-    def markets(self) -> ListedMarkets:
-        """State of the markets."""
-        return self.ask.markets
-
-    def statistics(self) -> Mapping[str, int | float]:
-        """Return counters of calls and weight."""
-        return {**self.ask.requests.statistics(), "rest_rows_left_out": self.ask.odd.left_out}
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.ask.requests.close()
+    def __init__(
+        self,
+        sizes: ContractSizes,
+        url: str,
+        *,
+        venue: str,
+        clock: Clock,
+        now_us: Callable[[], int],
+        report: Callable[[BaseException | None], None],
+    ) -> None:
+        self.ask = OkxRequests(url, sizes=sizes, venue=venue, clock=clock, report=report)
+        super().__init__(self.ask.requests, self.ask.markets, PAGERS, self.ask.odd, venue=venue, now_us=now_us)
 
     async def prepare(self, streams: Collection[str]) -> None:
         """Load the contract sizes, where one of a stream's is not known."""
@@ -106,7 +82,7 @@ class OkxVenueRest:
 
     async def time_us(self) -> int:
         """Return the venue's time."""
-        return self._only(await self.ask.get("public/time", OkxTime, {}, priority=BACKGROUND)).ts * 1_000
+        return self.only(await self.ask.get("public/time", OkxTime, {}, priority=BACKGROUND)).ts * 1_000
 
     async def listings(self) -> list[Listing]:
         """Return every linear swap in trading, with its last 24 h and funding rate where those are known.
@@ -116,42 +92,22 @@ class OkxVenueRest:
         """
         rows = await self.ask.instruments()
         self.lacks_figures = False
-        tickers: Sequence[OkxTicker] = ()
-        fundings: Sequence[OkxFunding] = ()
-        try:
-            tickers = await self.ask.get("market/tickers", OkxTicker, {"instType": SWAP})
-            fundings = await self.ask.get("public/funding-rate", OkxFunding, {"instId": "ANY"})
-        except FeedError as error:
-            _log.warning("the symbol list is without some of its figures: %s", error)
-            self.lacks_figures = not tickers
-        statistics = {row.instrument: ticker_of(row) for row in tickers}
-        rates = {row.instrument: row.rate for row in fundings if row.rate != ""}
-        return [
-            Listing(
-                instrument=instrument,
-                ticker=statistics.get(instrument.symbol),
-                funding_rate=rates.get(instrument.symbol),
-            )
-            for instrument in instruments_from(rows, venue=self._venue, odd=self.ask.odd)
-        ]
+        tickers = await self.figures(self.ask.get("market/tickers", OkxTicker, {"instType": SWAP}))
+        fundings = await self.figures(self.ask.get("public/funding-rate", OkxFunding, {"instId": "ANY"}))
+        return listed(
+            instruments_from(rows, venue=self._venue, odd=self.ask.odd),
+            {row.instrument: ticker_of(row) for row in tickers},
+            {row.instrument: row.rate for row in fundings if row.rate != ""},
+        )
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
         """Return one snapshot of 400 levels a side."""
         await self.prepare((f":{symbol}",))
-        row = self._only(await self.ask.get("market/books", OkxBook, {"instId": symbol, "sz": "400"}))
+        row = self.only(await self.ask.get("market/books", OkxBook, {"instId": symbol, "sz": "400"}))
         bids, asks = (levels_of(side, symbol, self.ask.sizes) for side in (row.bids, row.asks))
         return (
             BookSnapshot(symbol=symbol, time_us=row.time * 1_000, raw_bids=bids, raw_asks=asks, update_id=row.last_id),
         )
-
-    async def page(self, topic: Topic, span: Span, *, priority: int = ROUTINE) -> PastPage:
-        """Return a page of a channel in ``PAGERS``."""
-        if (pager := PAGERS.get(topic.channel)) is None:
-            raise NoPast(self._venue, f"the past of {topic.channel} is not kept")
-        try:
-            return await pager(self, topic, span, priority)
-        except ValueError as error:
-            raise MalformedFrame(self._venue, f"{topic.channel} that cannot be read: {error}") from error
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
         """Return mark price and funding."""
@@ -174,25 +130,6 @@ class OkxVenueRest:
         """Return the open contracts in base quantity."""
         rows = await self.ask.get("public/open-interest", OkxInterest, {"instType": SWAP, "instId": symbol})
         return [OpenInterest(symbol=symbol, time_us=row.time * 1_000, open_interest=row.size) for row in rows]
-
-    def _only(self, rows: Sequence[Row]) -> Row:
-        if len(rows) != 1:
-            raise MalformedFrame(self._venue, f"{len(rows)} rows were answered instead of one")
-        return rows[0]
-
-
-def okx_rest(
-    sizes: ContractSizes,
-    url: str,
-    *,
-    venue: str,
-    clock: Clock,
-    now_us: Callable[[], int],
-    report: Callable[[BaseException | None], None],
-) -> OkxVenueRest:
-    """Make the REST of a venue that speaks as OKX does."""
-    ask = OkxRequests(url, sizes=sizes, venue=venue, clock=clock, report=report)
-    return OkxVenueRest(ask, venue=venue, now_us=now_us)
 
 
 async def trades_page(rest: OkxVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
@@ -265,39 +202,18 @@ async def mark_page(rest: OkxVenueRest, topic: Topic, span: Span, priority: int)
         part, following = window_of(span, "1h", now_us=rest.now_us(), most=limit)
         given = {"instId": topic.symbol, "limit": str(limit), **_bounds(part)}
         paid = await rest.ask.get("public/funding-rate-history", OkxFunding, given, priority=priority)
-        values = [
-            MarkPrice(
-                symbol=topic.symbol,
-                time_us=row.due * 1_000,
-                mark_price=0.0,
-                index_price=0.0,
-                funding_rate=row.rate,
-                next_funding_us=row.due * 1_000,
-            )
-            for row in reversed(paid)
-            if row.rate != ""
-        ]
+        values = [paid_rate(topic.symbol, row.due, row.rate) for row in reversed(paid) if row.rate != ""]
         return window_page(values, span, part, following)
     part, following = window_of(span, topic.interval, now_us=rest.now_us(), most=limit)
     history = "" if _is_recent(rest, topic, span) else "history-"
-    marks, index_rows = [
-        await _bars(rest, f"{history}{kind}-candles", topic, part, most=limit, priority=priority)
+    marks, indexes = [
+        {
+            row.start: row.open
+            for row in await _bars(rest, f"{history}{kind}-candles", topic, part, most=limit, priority=priority)
+        }
         for kind in ("mark-price", "index")
     ]
-    indexes = {row.start: row.open for row in index_rows}
-    values = [
-        MarkPrice(
-            symbol=topic.symbol,
-            time_us=row.start * 1_000,
-            mark_price=row.open,
-            index_price=indexes[row.start],
-            funding_rate=None,
-            next_funding_us=0,
-        )
-        for row in marks
-        if row.start in indexes
-    ]
-    return window_page(values, span, part, following)
+    return window_page(mark_prices(topic.symbol, marks, indexes), span, part, following)
 
 
 async def open_interest_page(rest: OkxVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
@@ -306,13 +222,7 @@ async def open_interest_page(rest: OkxVenueRest, topic: Topic, span: Span, prior
         raise NoPast(topic.venue, "past open interest is kept by five minutes and longer intervals")
     limit = min(span.limit or MAX_ROWS, MAX_ROWS)
     part, following = window_of(span, topic.interval, now_us=rest.now_us(), most=limit)
-    bounds = {"begin": start_ms(part), "end": None if part.end_us is None else (part.end_us - 1) // 1_000}
-    given = {
-        "instId": topic.symbol,
-        "period": period,
-        "limit": str(limit),
-        **{name: str(value) for name, value in bounds.items() if value is not None},
-    }
+    given = {"instId": topic.symbol, "period": period, "limit": str(limit), **bounds_ms(part, "begin", "end")}
     path = "rubik/stat/contracts/open-interest-history"
     rows = await rest.ask.get(path, OkxPastInterest, given, priority=priority)
     values = [
@@ -345,8 +255,6 @@ def _bounds(span: Span) -> dict[str, str]:
     }
     return {name: str(value) for name, value in bounds.items() if value is not None}
 
-
-Pager: TypeAlias = Callable[[OkxVenueRest, Topic, Span, int], Awaitable[PastPage]]
 
 PAGERS: Final[Mapping[Channel, Pager]] = {
     "trades": trades_page,

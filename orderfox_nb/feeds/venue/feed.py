@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.channels import channel_spec
-from orderfox_nb.core.events import BookSnapshot, Event, Topic
+from orderfox_nb.core.events import BookSnapshot, Topic
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue
-from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.inbox import Inbox
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
-from orderfox_nb.feeds.past import Past, PastPage, Span, check_past
-from orderfox_nb.feeds.venue.dialect import Dialect, RestFactory, absent_channels, unverified_channels
+from orderfox_nb.feeds.past import PastPage, Span
+from orderfox_nb.feeds.venue.dialect import Dialect, RestFactory, VenueRest, absent_channels, unverified_channels
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import StatusReporter
 from orderfox_nb.feeds.venue.followers import events_of, follower_of
@@ -33,23 +32,20 @@ from orderfox_nb.feeds.venue.past_liquidations import history_page
 from orderfox_nb.feeds.venue.problems import Problems
 from orderfox_nb.feeds.venue.reading import Reading
 from orderfox_nb.feeds.venue.sockets import StreamSockets
+from orderfox_nb.feeds.venue.streaming import StreamingFeed
 from orderfox_nb.feeds.venue.venue_clock import VenueClock
 from orderfox_nb.feeds.venue.watch import CLOCK_EVERY_S, Watch
-from orderfox_nb.feeds.venue.weights import ASKED
 
 
-class VenueFeed:
-    """Streams and requests of one venue; needs no keys.
+class VenueFeed(StreamingFeed[VenueRest]):
+    """Streams and requests of one venue; needs no keys. A venue derives its own and gives its names and its parts.
 
     Entering opens nothing: sockets follow their readers, requests their callers.
 
     Args:
-        dialect: How it speaks on its sockets.
-        rest: Makes its REST.
-        http_url: Root of the REST host.
-        ws_url: Root of the stream host.
-        settings: Names of the settings with these addresses, for people whose venue cannot be reached.
-        origin: Where the data comes from; ``origin.problem`` is kept by the feed.
+        http_url: Root of the REST host, the venue's own where it is empty.
+        ws_url: Root of the stream host, the venue's own where it is empty.
+        origin: Where the data comes from, the venue itself without one; ``origin.problem`` is kept by the feed.
         clock: What waiting is measured by, and receipt timed with.
         liquidation_url: Base of a liquidation-history API, empty for none.
         rotate_after_s: Age at which a socket is replaced, the dialect's without one.
@@ -59,15 +55,31 @@ class VenueFeed:
         random: Source of jitter.
     """
 
+    NAME: ClassVar[str]
+    """As a source and as a venue; the settings of its addresses are named after it."""
+    HELP: ClassVar[str]
+    """What it offers, for a person."""
+    HTTP_URL: ClassVar[str]
+    WS_URL: ClassVar[str]
+    HAS_HISTORY_API: ClassVar[bool] = False
+    """Whether the liquidation-history API of the settings is about its liquidations."""
+
+    @staticmethod
+    def parts() -> tuple[Dialect, RestFactory]:
+        """Return how the venue speaks on its sockets, and what makes its REST."""
+        raise NotImplementedError
+
+    @classmethod
+    def origin_of(cls, origin: Origin) -> Origin:
+        """Return an origin with what the venue's streams promise and lack."""
+        return _promised(origin, cls.parts()[0])
+
     def __init__(
         self,
-        dialect: Dialect,
-        rest: RestFactory,
         *,
-        http_url: str,
-        ws_url: str,
-        origin: Origin,
-        settings: str = "",
+        http_url: str = "",
+        ws_url: str = "",
+        origin: Origin | None = None,
         clock: Clock | None = None,
         liquidation_url: str = "",
         rotate_after_s: float | None = None,
@@ -76,15 +88,13 @@ class VenueFeed:
         speed: float = 1.0,
         random: Random | None = None,
     ) -> None:
+        dialect, rest = self.parts()
+        http_url, ws_url = http_url or self.HTTP_URL, ws_url or self.WS_URL
         self._dialect = dialect
-        self._origin = msgspec.structs.replace(
-            origin,
-            unbroken_trades=dialect.unbroken_trades,
-            absent=absent_channels(dialect),
-            unverified=unverified_channels(dialect),
-        )
+        self._origin = _promised(origin or Origin(source=self.NAME, venue=self.NAME), dialect)
         self._clock = clock or SystemClock()
         self._venue_clock = VenueClock(self._clock, speed=speed)
+        settings = f"{self.NAME.upper().replace('-', '_')}_*_BASE_URL"
         self._problems = Problems(self.venue, settings=settings, ours=self._origin.simulated or self._origin.recorded)
         self._rest = rest(
             http_url.rstrip("/"),
@@ -93,7 +103,8 @@ class VenueFeed:
             now_us=self.now_us,
             report=partial(self._problems.report, "rest"),
         )
-        self._history = LiquidationHistory(liquidation_url, clock=self._clock) if liquidation_url else None
+        liquidated = bool(liquidation_url) and "liquidations" in dialect.channels
+        self._history = LiquidationHistory(liquidation_url, clock=self._clock) if liquidated else None
         self._random = random
         self._resyncs = ResyncBucket(self._clock)
         self._sockets = {
@@ -122,18 +133,6 @@ class VenueFeed:
             every_s=clock_every_s,
         )
 
-    @property
-    def venue(self) -> str:
-        return self._origin.venue
-
-    @property
-    def origin(self) -> Origin:
-        problem = self._problems.text
-        return self._origin if not problem else msgspec.structs.replace(self._origin, problem=problem)
-
-    def now_us(self) -> int:
-        return self._venue_clock.now_us()
-
     def move(self, http_url: str, ws_url: str, liquidation_url: str) -> None:
         """Continue at other addresses: the venue runs in a new process without the state of the previous one."""
         self._rest.url = http_url.rstrip("/")
@@ -153,9 +152,6 @@ class VenueFeed:
         """
         await self._watch.ask_time()
 
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -166,22 +162,6 @@ class VenueFeed:
         await self._rest.close()
         if self._history is not None:
             await self._history.close()
-
-    async def stream(self, topic: Topic) -> AsyncGenerator[Event, None]:
-        async with self._open(topic) as (inbox, reading):
-            yield reading.start()
-            while True:
-                for event in reading.handle(await inbox.get(first_only=reading.holding)):
-                    yield event
-
-    async def deliver(self, topic: Topic, sink: Callable[[Event], object]) -> None:
-        """Pass the events of a topic to a sink: those of a socket as the socket is read, the others from here."""
-        async with self._open(topic) as (inbox, reading):
-            sink(reading.start())
-            inbox.direct = partial(reading.deliver, sink=sink)
-            while True:
-                for event in reading.handle(await inbox.get(first_only=reading.holding)):
-                    sink(event)
 
     @asynccontextmanager
     async def _open(self, topic: Topic) -> AsyncGenerator[tuple[Inbox[Item], Reading]]:
@@ -243,29 +223,10 @@ class VenueFeed:
         """Let every open stream of a topic rebuild its state."""
         self._open_streams.notify(topic, Inconsistent(reason))
 
-    async def listings(self) -> Sequence[Listing]:
-        return await self._rest.listings()
-
-    @property
-    def past(self) -> Past:
-        return self
-
-    async def page(self, topic: Topic, span: Span) -> PastPage:
-        check_past(self.venue, topic, span)
-        if span.empty:
-            return PastPage()
+    async def _page(self, topic: Topic, span: Span) -> PastPage:
         if self._history is not None and topic.channel == "liquidations":
             return await history_page(self._history, topic, span, self.now_us())
-        return await self._rest.page(topic, span, priority=ASKED)
-
-    @property
-    def lacks_figures(self) -> bool:
-        """Whether figures of the last symbol list were not answered."""
-        return self._rest.lacks_figures
-
-    def why_unlisted(self, symbol: str) -> str:
-        """Return why a symbol is not listed, empty where nothing is known."""
-        return self._markets.why_unlisted(symbol)
+        return await super()._page(topic, span)
 
     def statistics(self) -> Mapping[str, int | float]:
         counts: Counter[str] = Counter()
@@ -279,3 +240,12 @@ class VenueFeed:
             "history_calls": self._history.calls if self._history is not None else 0,
             "history_failures": self._history.failures if self._history is not None else 0,
         }
+
+
+def _promised(origin: Origin, dialect: Dialect) -> Origin:
+    return msgspec.structs.replace(
+        origin,
+        unbroken_trades=dialect.unbroken_trades,
+        absent=absent_channels(dialect),
+        unverified=unverified_channels(dialect),
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orderfox_nb.core.events import Candle, Event
+from orderfox_nb.core.events import Candle, Event, MarkPrice
 from orderfox_nb.core.timeframes import next_bar_us
 from orderfox_nb.feeds.past import PastPage, Span, buckets_of, past_us
 
@@ -19,6 +19,12 @@ def start_ms(span: Span) -> int | None:
 def end_ms(span: Span) -> int | None:
     """Return the last millisecond before the end, as the ends of venues are inside."""
     return None if span.end_us is None else (span.end_us - 1) // 1_000
+
+
+def bounds_ms(span: Span, first: str, last: str) -> dict[str, str]:
+    """Return the bounds of a span as parameters of these names, only those that it has; both are inside."""
+    bounds = {first: start_ms(span), last: end_ms(span)}
+    return {name: str(value) for name, value in bounds.items() if value is not None}
 
 
 def bar_page(bars: Sequence[Event], span: Span, following: Span | None, *, now_us: int) -> PastPage:
@@ -78,3 +84,36 @@ def window_page(values: Sequence[Event], span: Span, part: Span, following: Span
     if not span.forward:
         following = msgspec.structs.replace(span, end_us=past_us(kept[0])) if kept else None
     return PastPage(kept, following)
+
+
+def mark_prices(symbol: str, marks: Mapping[int, float], indexes: Mapping[int, float]) -> list[MarkPrice]:
+    """Join mark and index prices at the start of each interval, in the order of the mark prices.
+
+    Args:
+        marks: By time, milliseconds.
+        indexes: The same; what is in one of them only is left out.
+    """
+    return [
+        MarkPrice(
+            symbol=symbol,
+            time_us=start * 1_000,
+            mark_price=price,
+            index_price=indexes[start],
+            funding_rate=None,
+            next_funding_us=0,
+        )
+        for start, price in marks.items()
+        if start in indexes
+    ]
+
+
+def paid_rate(symbol: str, due_ms: int, rate: float, *, mark_price: float = 0.0) -> MarkPrice:
+    """Return a funding rate that was paid, at the time of its payment; prices that are not known are 0."""
+    return MarkPrice(
+        symbol=symbol,
+        time_us=due_ms * 1_000,
+        mark_price=mark_price,
+        index_price=0.0,
+        funding_rate=rate,
+        next_funding_us=due_ms * 1_000,
+    )

@@ -20,6 +20,7 @@ from orderfox_nb.feeds.binance.rest import BinanceRest
 from orderfox_nb.feeds.venue.candles import CandlesFollower
 from orderfox_nb.feeds.venue.followers import candles_since
 from orderfox_nb.feeds.venue.items import Restarted
+from orderfox_nb.feeds.venue.rows import Rows
 from tests.core.facts import BTC, MONTH_US
 from tests.feeds.venue.stream_machine import FATES, Restarting
 
@@ -127,6 +128,7 @@ class _Rest:
     """The part of REST that is asked for bars."""
 
     api = FUTURES
+    rows = Rows()
 
     def __init__(self, venue: Heal) -> None:
         self._venue = venue
