@@ -15,9 +15,9 @@ from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.remote_playback import RemotePlayback
 from orderfox_nb.feeds.remote import RemoteFeed
 from tests.server.conftest import Serve, Served, until
-from tests.server.scripted import START_US, VENUE
+from tests.server.scripted import START_US, VENUE, trade
 from tests.server.test_live import page, say
-from tests.server.test_rewind import SECOND_US, answered, happens, shown, written_us
+from tests.server.test_rewind import SECOND_US, TRADES, answered, happens, shown, written_us
 from tests.server.test_streams import receive
 
 pytestmark = pytest.mark.server
@@ -60,6 +60,38 @@ async def recorded(upstream: Served, socket: ClientConnection) -> None:
     await until(lambda: written_us(upstream) >= START_US + 30 * SECOND_US)
 
 
+async def test_a_page_goes_back_on_the_server_behind_while_another_one_stays_live(serve: Serve) -> None:
+    async with serve(**OPTIONS) as upstream, over(serve, upstream) as middle:
+        async with page(middle) as one, page(middle) as two:
+            await recorded(upstream, one)
+            await say(two, type="subscribe", key=KEY)
+            await shown(two, 153)
+            head = await answered(one, type="rewind", time=ms(15), playing=False)
+            assert (head["time"], head["playing"]) == (ms(15), False)
+            assert head["end"] >= ms(30)
+            assert (await shown(one, 151))["time"] == ms(15)
+            for message, number in (
+                ({"type": "rewind", "time": ms(25)}, 152),
+                ({"type": "step", "by": 1}, 153),
+                ({"type": "step", "by": -1}, 152),
+                ({"type": "rewind", "time": ms(5)}, 150),
+            ):
+                await say(one, **message)
+                assert (await shown(one, number))["base"] is None or "by" in message
+            assert len(middle.service.playheads) == len(upstream.service.playheads) == 1
+            # Live goes on, here and there.
+            await happens(upstream, 154, 40)
+            await shown(two, 154)
+            assert (await answered(one, type="live"))["time"] is None
+            await shown(one, 154)
+            await until(lambda: not len(middle.service.playheads) and not len(upstream.service.playheads))
+            await answered(one, type="rewind", time=ms(15), playing=False)
+            await shown(one, 151)
+        # What a page had ends with its socket, on both servers.
+        await until(lambda: not len(middle.service.playheads) and not len(upstream.service.playheads))
+        assert upstream.feed.opened == 1
+
+
 async def test_its_strip_is_what_the_server_behind_has_recorded(serve: Serve) -> None:
     async with serve(**OPTIONS) as upstream, over(serve, upstream) as middle, page(middle) as socket:
         await recorded(upstream, socket)
@@ -71,6 +103,17 @@ async def test_its_strip_is_what_the_server_behind_has_recorded(serve: Serve) ->
         # In the past it is the same one.
         await answered(socket, type="rewind", time=ms(15), playing=False)
         assert (await asked(socket, "strip", symbol="BTCUSDT"))["data"]["start"] == expected["start"]
+
+
+async def test_it_stays_live_where_nothing_is_recorded_there(serve: Serve) -> None:
+    async with serve(ORDERFOX_RECORDING="off") as upstream, over(serve, upstream) as middle, page(middle) as socket:
+        await say(socket, type="subscribe", key=KEY)
+        await shown(socket, 150)
+        assert "ORDERFOX_RECORDING is off" in (await answered(socket, type="rewind"))["message"]
+        upstream.feed.time_us += SECOND_US
+        upstream.feed.emit(TRADES, trade("BTCUSDT", 151, upstream.feed.time_us))
+        await shown(socket, 151)
+        assert not len(middle.service.playheads)
 
 
 async def test_both_servers_bound_the_playheads(serve: Serve) -> None:
