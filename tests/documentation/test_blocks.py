@@ -134,6 +134,9 @@ def check_command(words: list[str], options: dict[str, set[str]]) -> str:
         paths = [match[1] for word in rest if (match := re.match(r"https?://[^/]+(/[^?]*)", word))]
         known = [path for path in paths if any(route.fullmatch(path) for route in _ROUTES)]
         return "" if paths and known == paths else f"no such route: {paths}"
+    if program == "cp":
+        absent = [name for name in rest[:-1] if not (PROJECT / name).is_file()]
+        return f"no file {absent}" if absent else ""
     if program.startswith(("python", "py", "pip", "uv")):
         extras = {name for word in rest for found in re.findall(r"\[([\w,]+)\]", word) for name in found.split(",")}
         modules = [
@@ -168,6 +171,7 @@ def test_the_commands_of_a_block_exist(block: CodeBlock, options: dict[str, set[
         'python -m pip install "orderfox_nb[recordings]"',
         "python -m benchmarks.boook",
         "orderfix serve",
+        "cp deploy/orderfix.service /etc/systemd/system/",
     ],
 )
 def test_a_wrong_command_is_found(line: str, options: dict[str, set[str]]):

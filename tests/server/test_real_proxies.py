@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -15,63 +12,18 @@ from typing import Any
 
 import psutil
 import pytest
-import trustme
 from aiohttp import ClientSession, TCPConnector
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.conftest import missing
-from tests.server.conftest import Child, until, wait_for_port
+from tests.server.conftest import Child, until
 from tests.server.raw_http import requests, until_closed
+from tests.server.real_proxies import NAME, caddy, nginx, running_proxy, traefik
 from tests.server.test_streams import closed_with, receive
 
 pytestmark = pytest.mark.server
 
-DEPLOY = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
-NAME = "desk.example"
 MAX_SOCKETS = 2
-
-
-def snippet(heading: str) -> str:
-    """Return the first block of code under a heading of the document."""
-    found = re.search(rf"^## {heading}\n.*?^```\w*\n(.*?)^```", DEPLOY, re.DOTALL | re.MULTILINE)
-    assert found is not None
-    return found[1]
-
-
-def replaced(text: str, *changes: tuple[str, str]) -> str:
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    return text
-
-
-def nginx(folder: Path, upstream: str, port: int) -> list[str]:
-    files = "".join(
-        f"{kind}_temp_path {folder / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    site = replaced(
-        snippet("nginx"),
-        ("listen 443 ssl;", f"listen 0.0.0.0:{port} ssl;"),
-        ("http://127.0.0.1:8000", f"http://{upstream}"),
-        ("# ssl_certificate …", f"ssl_certificate {folder / 'site.pem'}; ssl_certificate_key {folder / 'site.key'};"),
-    )
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"daemon off; pid {folder / 'pid'}; error_log stderr;\nevents {{}}\nhttp {{ access_log off;\n{files}{site}}}\n"
-    )
-    return ["nginx", "-p", str(folder), "-c", str(config)]
-
-
-def caddy(folder: Path, upstream: str, port: int) -> list[str]:
-    site = replaced(
-        snippet("Caddy"),
-        (f"{NAME} {{", f"{NAME}:{port} {{\n    tls {folder / 'site.pem'} {folder / 'site.key'}"),
-        ("127.0.0.1:8000", upstream),
-    )
-    config = folder / "Caddyfile"
-    config.write_text(f"{{\n    admin off\n    auto_https off\n}}\n{site}")
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
 
 
 @pytest.fixture(scope="module")
@@ -87,39 +39,11 @@ def deployed(start_dashboard: Callable[..., tuple[Child, str]]) -> Iterator[tupl
     child.leave()
 
 
-@pytest.fixture(params=[nginx, caddy], ids=lambda proxy: proxy.__name__)
+@pytest.fixture(params=[nginx, caddy, traefik], ids=lambda proxy: proxy.__name__)
 def proxied(request: pytest.FixtureRequest, deployed: tuple[Child, str], tmp_path: Path) -> Iterator[tuple[int, Any]]:
     """The port of a proxy with TLS before that server, and what a client has to trust."""
-    name = request.param.__name__
-    if shutil.which(name) is None:
-        missing(name, f"{name} is not installed")
-    authority = trustme.CA()
-    certificate = authority.issue_cert(NAME)
-    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "site.pem"))
-    certificate.private_key_pem.write_to_path(str(tmp_path / "site.key"))
-    trusted = ssl.create_default_context()
-    authority.configure_trust(trusted)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    upstream = deployed[1].removeprefix("http://")
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            request.param(tmp_path, upstream, port),
-            stdout=log,
-            stderr=log,
-            env={"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(tmp_path)},
-        )
-    try:
-        wait_for_port(port)
-        yield port, trusted
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(30)
+    with running_proxy(request.param, deployed[1].removeprefix("http://"), tmp_path) as proxy:
+        yield proxy
 
 
 async def test_a_request_that_can_be_read_in_two_ways_never_becomes_two_for_the_server(
