@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl+C before the work was done, as shells have it."""
 _MAX_COLUMNS: Final = 100
 _LEFT_COLUMN: Final = re.compile(r" +\S+(?: \S+)* {2,}(?=\S)")
 

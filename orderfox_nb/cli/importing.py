@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from orderfox_nb.cli.command import Command, Example
-from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.cli.progress import progress
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +25,16 @@ def _run(options: argparse.Namespace) -> int:
     beside = options.instruments.expanduser() if options.instruments else None
     files = [path.expanduser() for path in options.files]
     try:
-        imported = import_shown(files, options.out.expanduser(), instruments=beside, symbol=options.symbol)
-    except (OrderFoxError, OSError) as error:
+        with progress("Importing") as moved:
+            imported = import_shown(
+                files,
+                options.out.expanduser(),
+                instruments=beside,
+                symbol=options.symbol,
+                progress=lambda part: moved(part, ""),
+                bar_shown=False,
+            )
+    except OSError as error:
         print(f"orderfox: {error}", file=sys.stderr)
         return 1
     for note in imported.notes:

@@ -14,11 +14,8 @@ from importlib import import_module
 from typing import Final, NamedTuple
 
 from orderfox_nb import __version__
-from orderfox_nb.cli.command import Command, CommandParser, Example, examples_text, parser_of
+from orderfox_nb.cli.command import INTERRUPTED, Command, CommandParser, Example, examples_text, parser_of
 from orderfox_nb.errors import InputError, MissingExtra, OrderFoxError, SettingError
-
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl+C, as shells have it."""
 
 
 class ListedCommand(NamedTuple):
@@ -38,6 +35,7 @@ GROUPS: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
     "record and replay": {
         "record": ListedCommand("record", "record markets into a folder"),
         "import": ListedCommand("importing", "make a recording from files of other recorders"),
+        "replay": ListedCommand("replay", "open a recording on the dashboard"),
     },
     "look after it": {
         "doctor": ListedCommand("doctor", "check the installation and every venue of the source"),

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from orderfox_nb.cli.command import Command, Example
+from orderfox_nb.cli.command import INTERRUPTED, Command, Example
 from orderfox_nb.cli.options import add_source, duration, log_to_stderr, names, sources_line
-from orderfox_nb.errors import OrderFoxError
+from orderfox_nb.cli.progress import progress
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,6 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415
 
-    from tqdm import tqdm  # noqa: PLC0415
-
     from orderfox_nb.config import load_settings  # noqa: PLC0415
     from orderfox_nb.core.channels import CHANNELS  # noqa: PLC0415
     from orderfox_nb.desk.recording_run import record_all  # noqa: PLC0415
@@ -45,23 +43,25 @@ def _run(options: argparse.Namespace) -> int:
     settings = load_settings(ORDERFOX_SOURCE=options.source)
     log_to_stderr(debug=settings.debug)
     feeds = open_feeds(settings.source, settings)
+    folder = options.out.expanduser()
     known: dict[str, RecordingHealth] = {}
     written: dict[str, str] = {}
-    with tqdm(total=options.duration, unit="s", desc="Recording", disable=None) as bar:
+    interrupted = False
+    with progress("Recording") as moved:
 
         def report(venue: str, status: RecordingHealth, elapsed_s: float) -> None:
             known[venue] = status
-            events, topics = sum(one.events for one in known.values()), sum(one.topics for one in known.values())
-            bar.set_postfix_str(f"{events:,} events of {topics} topics", refresh=False)
-            bar.update(max(0, round(elapsed_s) - bar.n))
             if status.recording:
                 written[venue] = status.recording
+            events, topics = sum(one.events for one in known.values()), sum(one.topics for one in known.values())
+            part = None if options.duration is None else min(1.0, elapsed_s / max(options.duration, 1e-9))
+            moved(part, f"{events:,} events of {topics} topics")
 
         try:
             asyncio.run(
                 record_all(
                     feeds,
-                    options.out.expanduser(),
+                    folder,
                     symbols=options.symbols,
                     channels=options.channels or tuple(CHANNELS),
                     interval=options.interval,
@@ -70,16 +70,14 @@ def _run(options: argparse.Namespace) -> int:
                 )
             )
         except KeyboardInterrupt:
-            bar.leave = True
-        except OrderFoxError as error:
-            print(f"orderfox: {error}", file=sys.stderr)
-            return 1
+            interrupted = True
     if not written:
         print("orderfox: nothing was recorded", file=sys.stderr)
         return 1
     for name in written.values():
-        print(options.out / name)
-    return 0
+        print(folder / name)
+    # Without a duration, Ctrl+C is how a recording ends.
+    return INTERRUPTED if interrupted and options.duration is not None else 0
 
 
 COMMAND = Command(

@@ -53,7 +53,16 @@ def _notes() -> str:
     return f"{sources_text()}\n\nAnybody who reaches the address may look. Writing needs the token in ORDERFOX_TOKEN."
 
 
-def _run(options: argparse.Namespace) -> int:
+def run_server(options: argparse.Namespace, *, view: str = "") -> int:
+    """Serve until a signal ends it.
+
+    Args:
+        options: As the command has them.
+        view: Query of the page that is opened, such as ``?symbol=ETHUSDT``.
+
+    Raises:
+        SettingError: An option or a setting that cannot be used.
+    """
     # jsonschema builds a grammar of international addresses when it is imported, 2 s of a start of 5. No schema of the
     # server has such an address; without the module jsonschema leaves that one format unchecked.
     sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
@@ -96,13 +105,13 @@ def _run(options: argparse.Namespace) -> int:
         reaper_grace_s=float(options.kernel_grace),
     )
     app.initialize([])
-    app.serve(announce=_announcer(settings.source), open_browser=not options.no_browser)
+    app.serve(announce=_announcer(settings.source, view), open_browser=not options.no_browser, view=view)
     return 0
 
 
-def _announcer(source: str) -> Any:
+def _announcer(source: str, view: str) -> Any:
     def announce(address: str) -> None:
-        print(f"OrderFox is at {address} (source: {source})", flush=True)
+        print(f"OrderFox is at {address}{view} (source: {source})", flush=True)
 
     return announce
 
@@ -110,7 +119,7 @@ def _announcer(source: str) -> Any:
 COMMAND = Command(
     description="Serve the dashboard and the endpoints, until Ctrl+C.",
     arguments=_add_arguments,
-    run=_run,
+    run=run_server,
     examples=(
         Example("The dashboard on the embedded exchange, without a network", "orderfox serve"),
         Example("Binance and Bybit beside each other", "orderfox serve --source binance,bybit"),

@@ -193,12 +193,13 @@ class OrderFoxVoila(Voila):
         shown = f"[{shown}]" if ":" in shown else shown
         return f"http://{shown}:{self.port}{self.base_url}"
 
-    def serve(self, *, announce: Any, open_browser: bool) -> None:
+    def serve(self, *, announce: Any, open_browser: bool, view: str = "") -> None:
         """Serve until SIGTERM or SIGINT; leaves no task, socket or kernel.
 
         Args:
             announce: Called with the address once requests are answered.
             open_browser: Whether to open a tab.
+            view: Query of the page in that tab.
         """
         asyncio.set_event_loop(asyncio.new_event_loop())
         self.ioloop = tornado.ioloop.IOLoop.current()
@@ -230,7 +231,7 @@ class OrderFoxVoila(Voila):
             self.ioloop.add_callback(announce, address)
             self.ioloop.add_callback(self.service.start_bots)
             if open_browser and has_display():
-                self.ioloop.add_callback(open_in_browser, address)
+                self.ioloop.add_callback(open_in_browser, address + view)
             if self.pages is not None:
                 # As soon as the endpoints answer: the notebook may read from them.
                 self.ioloop.add_callback(self.pages.current)

@@ -30,13 +30,15 @@ def import_shown(
     instruments: Path | None = None,
     symbol: str = "",
     progress: Callable[[float], None] | None = None,
+    bar_shown: bool = True,
 ) -> Imported:
     """Import files as ``import_files`` does, with a progress bar in a notebook or a terminal.
 
-    ``progress`` is called with the part that is done, from 0 to 1; what it raises ends the import.
+    ``progress`` is called with the part that is done, from 0 to 1; what it raises ends the import. A caller that shows
+    that part itself turns the bar off.
     """
     # A notebook's output is no terminal, and shows the bar.
-    hidden = not (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    hidden = not bar_shown or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     total, done = total_bytes(paths), 0
     with tqdm(total=total, unit="B", unit_scale=True, desc="Importing", disable=hidden, leave=False) as bar:
 
@@ -56,6 +58,7 @@ def import_kept(
     *,
     max_bytes: int = MAX_CACHE_BYTES,
     progress: Callable[[float], None] | None = None,
+    bar_shown: bool = True,
 ) -> Path:
     """Return the recording of files, imported now or when these contents were asked for before.
 
@@ -64,6 +67,7 @@ def import_kept(
         root: Folder of the imports that are kept.
         max_bytes: Of all of them; the one that is returned stays whatever its size.
         progress: As for ``import_shown``.
+        bar_shown: As for ``import_shown``.
 
     Raises:
         RecordingError: Files that cannot be imported.
@@ -74,7 +78,7 @@ def import_kept(
         shutil.rmtree(folder, ignore_errors=True)
         made = root / f".{secrets.token_hex(6)}"
         try:
-            import_shown(paths, made, progress=progress)
+            import_shown(paths, made, progress=progress, bar_shown=bar_shown)
             if not folder.exists():
                 made.rename(folder)
         finally:
