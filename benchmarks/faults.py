@@ -8,7 +8,8 @@ import sys
 from typing import Final
 
 from benchmarks.table import print_table
-from tests.reliability.faults import CASES, Case, Figures, measure
+from tests.reliability.cases import CASES
+from tests.reliability.faults import Case, Figures, measure
 from tests.reliability.rig import QuietLoop
 
 TITLE: Final = "Faults: seconds of the venue until they are seen, and until they are over"

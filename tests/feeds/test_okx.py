@@ -201,6 +201,13 @@ def test_a_mark_price_joins_three_channels() -> None:
     assert isinstance(mark, MarkPrice)
     assert (mark.mark_price, mark.index_price, mark.funding_rate) == (101.1, 101.2, 0.0001)
     assert mark.time_us == (NOW_MS + 50) * 1_000
+    # An index that goes on does not make a mark price that has stopped look alive, nor the other way round.
+    joined = [data("mark-price", MARK), index, data("funding-rate", FUNDING)]
+    assert len(events_of(*joined, index, data("funding-rate", FUNDING))) == 1
+    later = {**MARK, "markPx": "101.5", "ts": str(NOW_MS + 100_000)}
+    (_, alone) = events_of(*joined, data("mark-price", later))
+    assert isinstance(alone, MarkPrice)
+    assert (alone.mark_price, alone.index_price) == (101.5, 0.0)
 
 
 async def test_a_book_follows_its_chain_and_a_hole_is_a_gap_and_a_new_snapshot(venue: ScriptedSocketVenue) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
 from orderfox_nb.core.events import Channel
 from orderfox_nb.desk.topic import TopicState
-from tests.reliability.rig import CHANNELS, SPOT_CHANNELS, SYMBOL, MarketKind, Rig, live, open_rig
+from tests.feeds.stages import Eager
+from tests.reliability.rig import SYMBOL, MarketKind, QuietLoop, Rig, live, open_rig
 from tests.reliability.truth import differences
 
 REST: Final[dict[Channel, str]] = {
@@ -22,10 +25,14 @@ BYBIT_REST: Final[dict[Channel, str]] = {
     "trades": "/v5/market/recent-trade",
     "candles": "/v5/market/kline",
 }
+OKX_REST: Final[dict[Channel, str]] = {
+    "trades": "/api/v5/market/trades",
+    "candles": "/api/v5/market/candles",
+}
 _CALM_S: Final = 3.0
 _PATIENCE_S: Final = 150.0
 
-Strike = Callable[[Rig, Channel], None]
+Strike = Callable[[Rig, Channel], Awaitable[None] | None]
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,41 @@ def answers(kind: str, *, needed: str = "cut", **options: Any) -> Strike:
 
 
 def _rest_path(rig: Rig, channel: Channel) -> str:
-    path = REST[channel]
-    if rig.market == "bybit":
-        return BYBIT_REST[channel]
-    return path.replace("/fapi/v1", "/api/v3") if rig.market == "spot" else path
+    match rig.market:
+        case "bybit":
+            return BYBIT_REST[channel]
+        case "okx":
+            return OKX_REST[channel]
+        case "spot":
+            return REST[channel].replace("/fapi/v1", "/api/v3")
+        case _:
+            return REST[channel]
+
+
+def reopened(kind: str, *, count: int = 1, seconds: float = 0.0) -> Strike:
+    """Strike the frames with which the stream opens, after its socket was cut."""
+
+    def strike(rig: Rig, channel: Channel) -> None:
+        _add(rig, kind, stream=rig.stream(channel), count=count, seconds=seconds)
+        _add(rig, "cut", stream=rig.stream(channel))
+
+    return strike
+
+
+async def cut_twice(rig: Rig, channel: Channel) -> None:
+    """Cut the socket again before the snapshot has come."""
+    await asyncio.sleep(0)
+    _add(rig, "delay", stream=rig.stream(channel), seconds=1.0)
+    _add(rig, "cut", stream=rig.stream(channel))
+    await rig.run(0.5)
+    _add(rig, "cut", stream=rig.stream(channel))
+
+
+async def old_snapshot(rig: Rig, channel: Channel) -> None:
+    """Let the stream open with the snapshot of a second ago, twice."""
+    _add(rig, "stale_snapshot", stream=rig.stream(channel), count=2)
+    await rig.run(1)
+    _add(rig, "cut", stream=rig.stream(channel))
 
 
 def stale_snapshot(rig: Rig, channel: Channel) -> None:
@@ -106,6 +144,8 @@ def refused(rig: Rig, channel: Channel) -> None:
     """Cut the socket and refuse two new ones."""
     if rig.market == "bybit":
         path = "/v5/public/linear"
+    elif rig.market == "okx":
+        path = f"/ws/v5/{'business' if channel == 'candles' else 'public'}"
     else:
         path = ("" if rig.market == "spot" else "/public" if channel == "book" else "/market") + "/stream"
     _add(rig, "status", path=path, status=451, count=2)
@@ -117,6 +157,11 @@ def restart(rig: Rig, _: Channel) -> None:
     _add(rig, "restart", symbol=SYMBOL)
 
 
+def renumber(rig: Rig, _: Channel) -> None:
+    """Let the ids of the book go on from a small one within the chain, as after a maintenance."""
+    _add(rig, "renumber", symbol=SYMBOL)
+
+
 def _add(rig: Rig, kind: str, **options: Any) -> None:
     rig.add_fault(kind, **options)
 
@@ -125,43 +170,100 @@ async def measure(case: Case) -> Figures:
     """Inject a fault while every channel is watched, and check until all of them are equal to the truth.
 
     Raises:
-        AssertionError: It was not seen, reported where nothing was lost, or not healed, each within its bound.
+        AssertionError: As ``strike``.
+    """
+    async with open_rig(market=case.market) as rig:
+        states = await rig.open(*(rig.topic(channel) for channel in rig.channels))
+        await rig.run(_CALM_S)
+        return await strike(rig, states, case)
+
+
+class SharedRig:
+    """A rig that the cases of one market strike one after another; one that is not healed ends it.
+
+    Args:
+        market: Which one.
+    """
+
+    def __init__(self, market: MarketKind) -> None:
+        self._market: MarketKind = market
+        self._runner = asyncio.Runner(loop_factory=QuietLoop)
+        self._stack = AsyncExitStack()
+        self._open: tuple[Rig, list[TopicState]] | None = None
+
+    def measure(self, case: Case) -> Figures:
+        """Do what ``measure`` does, on a market that earlier cases may have struck."""
+        return self._runner.run(self._measured(case))
+
+    def close(self) -> None:
+        """End the rig."""
+        with self._runner:
+            self._runner.run(self._stack.aclose())
+
+    async def _measured(self, case: Case) -> Figures:
+        if self._open is None:
+            # Reconnecting takes longer each time, and cases are sooner than a connection counts as good.
+            rig = await self._stack.enter_async_context(open_rig(market=self._market, random=Eager()))
+            states = await rig.open(*(rig.topic(channel) for channel in rig.channels))
+            await rig.run(_CALM_S)
+            self._open = rig, states
+        try:
+            return await strike(*self._open, case, calm_s=1.0)
+        except BaseException:
+            self._open = None
+            await self._stack.aclose()
+            raise
+
+
+async def strike(rig: Rig, states: list[TopicState], case: Case, *, calm_s: float = _CALM_S) -> Figures:
+    """Inject a fault into a market that is as it should be, and wait until it is so again for ``calm_s``.
+
+    Raises:
+        AssertionError: The fault met nothing; it was not seen, reported where nothing was lost, or not healed, each
+            within its bound; or a wrong book was shown as live for longer than the fault may go unseen.
     """
     # Spot sends its bars each two seconds.
     every_us = 2_000_000 if case.market == "spot" else 1_000_000
-    async with open_rig(market=case.market) as rig:
-        states = await rig.open(*(rig.topic(channel) for channel in rig.channels))
-        state = states[rig.channels.index(case.channel)]
-        await rig.run(_CALM_S)
-        if case.at_second >= 0:
-            await rig.run((case.at_second - rig.clock.now_us() / 1e6) % 60)
-        start_us = rig.clock.now_us()
-        case.strike(rig, case.channel)
-        seen_s, healed_s = None, 0.0
-        await rig.until(lambda: True, within_s=1)
-        while True:
-            passed_s = (rig.clock.now_us() - start_us) / 1e6
-            if seen_s is None and state.quality.intervals():
-                seen_s = passed_s
-            if case.lasts_s and passed_s >= case.lasts_s:
-                rig.server.faults.clear()
-            over_s = passed_s - case.lasts_s
-            if over_s >= 0 and live(state) and (case.seen_s is None or seen_s is not None):
-                healed_s = healed_s or max(over_s, 0.0)
-                if rig.clock.now_us() % every_us == 0 and over_s > _CALM_S and _equal(rig, states):
-                    break
-            else:
-                healed_s = 0.0
-            assert passed_s < case.lasts_s + _PATIENCE_S, f"{case}: {_report(rig, states)}"
-            await rig.run(0.05)
-        lapses = tuple(dict.fromkeys(lapse.state for lapse in state.quality.intervals()))
-        if case.seen_s is None:
-            assert not lapses, f"{case}: nothing was lost and {state.quality.intervals()} was reported"
+    state = states[rig.channels.index(case.channel)]
+    if case.at_second >= 0:
+        await rig.run((case.at_second - rig.clock.now_us() / 1e6) % 60)
+    start_us = rig.clock.now_us()
+    before, applied = len(state.quality.intervals()), rig.server.faults.applied.total()
+    if (striking := case.strike(rig, case.channel)) is not None:
+        await striking
+    seen_s, healed_s, right_s = None, 0.0, 0.0
+    await rig.until(lambda: True, within_s=1)
+    while True:
+        passed_s = (rig.clock.now_us() - start_us) / 1e6
+        whole = rig.clock.now_us() % every_us == 0
+        if seen_s is None and len(state.quality.intervals()) > before:
+            seen_s = passed_s
+        if case.lasts_s and passed_s >= case.lasts_s:
+            rig.server.faults.clear()
+        if whole and case.channel == "book":
+            right_s = passed_s if not live(state) or not differences(rig, state) else right_s
+            unseen_s = case.healed_s if case.seen_s is None else case.seen_s
+            assert passed_s - right_s <= unseen_s + every_us / 1e6, f"{case}: a wrong book is live"
+        over_s = passed_s - case.lasts_s
+        if over_s >= 0 and live(state) and (case.seen_s is None or seen_s is not None):
+            healed_s = healed_s or max(over_s, 0.0)
+            struck = rig.server.faults.applied.total() > applied
+            if whole and over_s > calm_s and struck and _equal(rig, states):
+                break
         else:
-            assert seen_s is not None
-            assert seen_s <= case.seen_s, f"{case}: seen only after {seen_s} s"
-        assert healed_s <= case.healed_s, f"{case}: healed only after {healed_s} s"
-        return Figures(seen_s, healed_s, lapses)
+            healed_s = 0.0
+        assert passed_s < case.lasts_s + _PATIENCE_S, f"{case}: {_report(rig, states)}"
+        await rig.run(0.05)
+    rig.server.faults.clear()
+    found = state.quality.intervals()[before:]
+    lapses = tuple(dict.fromkeys(lapse.state for lapse in found))
+    if case.seen_s is None:
+        assert not lapses, f"{case}: nothing was lost and {found} was reported"
+    else:
+        assert seen_s is not None
+        assert seen_s <= case.seen_s, f"{case}: seen only after {seen_s} s"
+    assert healed_s <= case.healed_s, f"{case}: healed only after {healed_s} s"
+    return Figures(seen_s, healed_s, lapses)
 
 
 def _equal(rig: Rig, states: list[TopicState]) -> bool:
@@ -174,121 +276,3 @@ def _report(rig: Rig, states: list[TopicState]) -> dict[str, Any]:
         for state in states
         if (found := differences(rig, state)) or not live(state)
     }
-
-
-def _cases() -> list[Case]:
-    cases: list[Case] = []
-
-    def add(channel: Channel, fault: str, strike: Strike, seen_s: float | None, healed_s: float, **more: Any) -> None:
-        cases.append(Case(fault, channel, strike, seen_s, healed_s, **more))
-
-    streamed: dict[Channel, float] = {"book": 6.5, "trades": 2.0, "candles": 2.5, "mark": 2.0, "ticker": 61.0}
-    """How long a frozen stream may go unseen."""
-    for channel in CHANNELS:
-        if channel == "open_interest":
-            continue
-        add(channel, "duplicate", frames("duplicate", 3), None, 0.5)
-        add(channel, "cut", socket("cut"), 0.1, 3.0)
-        add(channel, "half-open socket", socket("half_open"), 8.1, 12.0)
-        add(channel, "refused socket", refused, 0.1, 5.0)
-        add(channel, "clock jump +90 s", jump(90), 2.5, 6.0)
-        add(channel, "clock jump -90 s", jump(-90), 2.5, 6.0)
-        if channel in streamed:
-            bound_s = streamed[channel]
-            add(channel, "freeze", frames("freeze", -1), bound_s, 3.0, lasts_s=bound_s + 4)
-    add("book", "drop", frames("drop"), 0.3, 1.0)
-    add("book", "reorder", frames("reorder"), 0.3, 1.0)
-    add("book", "malformed", frames("malformed"), 0.3, 1.0)
-    add("book", "stale snapshot", stale_snapshot, 0.1, 4.0)
-    add("trades", "drop", frames("drop"), 0.6, 1.0)
-    add("trades", "reorder", frames("reorder"), 0.6, 1.0)
-    add("trades", "malformed", frames("malformed"), 0.6, 1.0)
-    add("candles", "drop", frames("drop", 8), 3.0, 4.0, at_second=58)
-    add("candles", "reorder", frames("reorder"), None, 0.5)
-    add("candles", "malformed", frames("malformed"), 0.6, 1.0)
-    add("mark", "drop", frames("drop", 2), 2.1, 3.0)
-    add("mark", "malformed", frames("malformed"), 1.1, 3.0)
-    add("ticker", "malformed", frames("malformed"), 2.1, 4.5)
-    add("liquidations", "drop", frames("drop"), 40.0, 60.0)
-    add("liquidations", "reorder", frames("reorder"), None, 0.5)
-    # Live again with the market's next order.
-    add("liquidations", "malformed", frames("malformed"), 12.0, 20.0)
-    add("liquidations", "freeze", frames("freeze", -1), 40.0, 40.0, lasts_s=45.0)
-    for channel in ("book", "trades", "candles", "mark"):
-        add(channel, "delay 7 s", frames("delay", 1, 7.0), 6.5, 12.0)
-    for channel in ("book", "trades", "candles", "open_interest"):
-        needed = {"trades": "drop", "open_interest": ""}.get(channel, "cut")
-        seen_s = {"open_interest": 10.1, "trades": 1.2}.get(channel, 0.6)
-        for status, healed_s in ((429, 30.0), (418, 30.0), (451, 75.0), (503, 16.0)):
-            # A block is checked again only after a minute: once is enough.
-            strike = answers("status", needed=needed, status=status, seconds=7, count=1 if status == 451 else 2)
-            add(channel, f"REST {status}", strike, seen_s, healed_s)
-        add(channel, "REST malformed", answers("malformed", needed=needed), seen_s, 16.0)
-        slow_s = 21.0 if channel == "open_interest" else seen_s
-        add(channel, "slow server", answers("delay", needed=needed, seconds=30.0), slow_s, 40.0)
-    for name, strike in (
-        ("history 503", answers("status", needed="drop", status=503)),
-        ("history malformed", answers("malformed", needed="drop")),
-        ("slow history", answers("delay", needed="drop", seconds=30.0)),
-    ):
-        add("liquidations", name, strike, 100.0, 120.0)
-    return cases + _spot_cases() + _bybit_cases()
-
-
-def _spot_cases() -> list[Case]:
-    """What is of the dialect: the chain of the book, one socket for all, klines each two seconds, other paths."""
-    cases: list[Case] = []
-
-    def add(channel: Channel, fault: str, strike: Strike, seen_s: float | None, healed_s: float, **more: Any) -> None:
-        cases.append(Case(fault, channel, strike, seen_s, healed_s, market="spot", **more))
-
-    frozen: dict[Channel, float] = {"book": 6.5, "trades": 4.0, "candles": 7.0}
-    for channel in SPOT_CHANNELS:
-        add(channel, "duplicate", frames("duplicate", 3), None, 0.5)
-        add(channel, "cut", socket("cut"), 0.1, 4.0)
-        add(channel, "refused socket", refused, 0.1, 6.0)
-        if channel in frozen:
-            add(channel, "freeze", frames("freeze", -1), frozen[channel], 4.0, lasts_s=frozen[channel] + 4)
-    add("book", "half-open socket", socket("half_open"), 9.0, 12.0)
-    for fault in ("drop", "reorder", "malformed"):
-        add("book", fault, frames(fault), 0.3, 1.0)
-        add("trades", fault, frames(fault), 0.6, 1.0)
-    add("book", "stale snapshot", stale_snapshot, 0.1, 4.0)
-    add("candles", "malformed", frames("malformed"), 2.1, 3.0)
-    for channel in ("book", "trades", "candles"):
-        needed = "drop" if channel == "trades" else "cut"
-        for status in (429, 503):
-            strike = answers("status", needed=needed, status=status, seconds=7)
-            add(channel, f"REST {status}", strike, 1.2, 30.0)
-    return cases
-
-
-def _bybit_cases() -> list[Case]:
-    """What is of the dialect: snapshots on the socket, trades without an order, one stream of several channels.
-
-    A lost liquidation cannot be seen: the venue gives them no ids and keeps none.
-    """
-    cases: list[Case] = []
-
-    def add(channel: Channel, fault: str, strike: Strike, seen_s: float | None, healed_s: float, **more: Any) -> None:
-        cases.append(Case(fault, channel, strike, seen_s, healed_s, market="bybit", **more))
-
-    for channel in ("book", "trades", "candles", "liquidations", "mark"):
-        add(channel, "duplicate", frames("duplicate", 3), None, 0.5)
-        add(channel, "cut", socket("cut"), 0.1, 6.0)
-    add("book", "refused socket", refused, 0.1, 8.0)
-    add("book", "half-open socket", socket("half_open"), 25.0, 30.0)
-    for fault in ("drop", "reorder", "malformed"):
-        add("book", fault, frames(fault), 0.3, 3.0)
-    add("book", "service restart", restart, None, 0.5)
-    add("trades", "malformed", frames("malformed"), 0.6, 3.0)
-    # Its messages come when something has changed: 15 s without one are not unusual.
-    add("book", "delay 7 s", frames("delay", 1, 7.0), None, 10.0)
-    add("book", "delay 20 s", frames("delay", 1, 20.0), 16.0, 25.0)
-    add("book", "freeze", frames("freeze", -1), 16.0, 6.0, lasts_s=20.0)
-    for status in (403, 429, 503):
-        add("candles", f"REST {status}", answers("status", status=status, seconds=7), 1.2, 40.0)
-    return cases
-
-
-CASES: Final = _cases()

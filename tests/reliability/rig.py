@@ -25,9 +25,13 @@ from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.dialect import BybitDialect
 from orderfox_nb.feeds.bybit.feed import BybitFeed
+from orderfox_nb.feeds.okx.dialect import OkxDialect
+from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Fault, Limits, SimServer
+from orderfox_nb.sim.server.okx.names import instrument_of
+from orderfox_nb.sim.server.okx.names import symbol_of as symbol_of_instrument
 
 Result = TypeVar("Result")
 
@@ -46,7 +50,7 @@ CHANNELS: Final[tuple[Channel, ...]] = (
     "open_interest",
 )
 SPOT_CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "candles", "ticker")
-MarketKind: TypeAlias = Literal["futures", "spot", "bybit"]
+MarketKind: TypeAlias = Literal["futures", "spot", "bybit", "okx"]
 """What is struck: one of Binance's hosts, or the imitation of another venue."""
 
 
@@ -59,6 +63,8 @@ class Spoken(NamedTuple):
         dialect: Names its streams.
         channels: What it offers.
         levels: Of a side of its book, where it sends a window of it.
+        named: How it names a symbol of the exchange.
+        known: Which symbol of the exchange it names so.
     """
 
     served: dict[str, Any]
@@ -66,12 +72,23 @@ class Spoken(NamedTuple):
     dialect: Any
     channels: tuple[Channel, ...]
     levels: int = 0
+    named: Callable[[str], str] = str
+    known: Callable[[str], str] = str
 
 
 SPOKEN: Final[dict[MarketKind, Spoken]] = {
     "futures": Spoken({}, BinanceFeed, BinanceDialect(), CHANNELS),
     "spot": Spoken({"market": "spot"}, SpotFeed, SpotDialect(), SPOT_CHANNELS),
     "bybit": Spoken({"protocol": "bybit"}, BybitFeed, BybitDialect(), CHANNELS, levels=200),
+    "okx": Spoken(
+        {"protocol": "okx"},
+        OkxFeed,
+        OkxDialect(),
+        CHANNELS,
+        levels=400,
+        named=instrument_of,
+        known=symbol_of_instrument,
+    ),
 }
 
 
@@ -194,7 +211,8 @@ class Rig:
         return self._venue.server
 
     def topic(self, channel: Channel, symbol: str = SYMBOL) -> Topic:
-        return Topic(self.feed.venue, symbol, channel, "1m" if channel == "candles" else "")
+        named = self.spoken.named(symbol)
+        return Topic(self.feed.venue, named, channel, "1m" if channel == "candles" else "")
 
     def state(self, topic: Topic) -> TopicState:
         state = self.hub.state(topic)
@@ -202,7 +220,7 @@ class Rig:
         return state
 
     def stream(self, channel: Channel, symbol: str = SYMBOL) -> str:
-        return self.dialect.stream_of(self.topic(channel, symbol))
+        return self.dialect.stream_of(self.topic(channel, symbol)).replace("mark:", "mark-price:")
 
     async def open(self, *topics: Topic) -> list[TopicState]:
         """Hold topics open and let them become live."""
@@ -246,7 +264,8 @@ class Rig:
         return self.server.add_fault(kind, **options)
 
     def instrument(self, symbol: str) -> Instrument:
-        return next(state.instrument for state in self.hub.topics if state.topic.symbol == symbol)
+        named = self.spoken.named(symbol)
+        return next(state.instrument for state in self.hub.topics if state.topic.symbol == named)
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -267,6 +286,7 @@ async def open_rig(
     limits: Limits | None = None,
     market: MarketKind = "futures",
     recorder: Callable[[ManualClock, VenueFeed], Recorder] | None = None,
+    random: Random | None = None,
     **options: Any,
 ) -> AsyncIterator[Rig]:
     """Start all of it.
@@ -276,6 +296,7 @@ async def open_rig(
         history: Configure the liquidation-history API.
         liquidation_rate: Liquidations happen so many times as often as they do on a usual day.
         recorder: Makes what records the hub.
+        random: Source of jitter.
         options: For the feed.
     """
     clock = ManualClock(START_US)
@@ -288,7 +309,7 @@ async def open_rig(
             ws_url=server.ws_url,
             clock=clock,
             liquidation_url=server.liquidation_url if history else "",
-            random=Random(seed),
+            random=random or Random(seed),
             **options,
         )
         made = recorder and recorder(clock, feed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,17 @@ _REPORTED_US = 2_000_000
 
 def differences(rig: Rig, state: TopicState) -> list[str]:
     """Return how a topic differs from the truth, at a whole second of the venue; empty where it is equal."""
-    market = rig.exchange.market(state.topic.symbol)
+    market = rig.exchange.market(rig.spoken.known(state.topic.symbol))
     fold: Any = state.fold
+    of_binance = rig.market in ("futures", "spot")
     if isinstance(fold, Book):
         return _book(fold, market, rig.spoken.levels)
     if isinstance(fold, TapeState):
-        return _tape_by_id(fold, market) if rig.market == "bybit" else _tape(fold, market)
+        return {"bybit": _tape_by_id, "okx": _tape_by_fills}.get(rig.market, _tape)(fold, market)
     if isinstance(fold, CandleState):
-        return _candles(fold, market, whole=rig.market != "bybit")
+        return _candles(fold, market, whole=of_binance)
     if isinstance(fold, LiquidationState):
-        return _all_liquidations(state, market, rig) if rig.market == "bybit" else _liquidations(fold, market, rig)
+        return _liquidations(fold, market, rig) if of_binance else _sent_liquidations(state, market, rig)
     assert isinstance(fold, Latest)
     return _latest(fold, market, rig)
 
@@ -106,8 +108,28 @@ def _tape_by_id(tape: TapeState, market: SymbolMarket) -> list[str]:
     return [f"tape: {(newest - held).total()} missing, {(held - newest).total()} wrong of {newest.total()}"]
 
 
+def _tape_by_fills(tape: TapeState, market: SymbolMarket) -> list[str]:
+    """Compare a tape whose trades are several fills of one order, under the id of the last one."""
+    held, instrument = tape.view(), tape.instrument
+    fills = {
+        number: (fact.price, lots, "sell" if fact.buyer_is_maker else "buy", fact.time_us // 1_000)
+        for fact in market.aggregate_trades(len(held) + 10)
+        for number, lots in enumerate(fact.fills, fact.first_trade_id)
+    }
+    wrong = 0
+    for before, trade in pairwise(held):
+        covered = [fills.get(number) for number in range((before.sequence or 0) + 1, (trade.sequence or 0) + 1)]
+        real = [fill for fill in covered if fill is not None]
+        sums = {(price, sum(fill[1] for fill in real), side, time_ms) for price, _, side, time_ms in real}
+        shown = instrument.ticks(trade.price), instrument.lots(trade.size), trade.aggressor, trade.time_us // 1_000
+        wrong += len(real) < len(covered) or sums != {shown}
+    if max(fills) != held[-1].sequence or wrong:
+        return [f"tape: {wrong} wrong of {len(held)}, the last is {held[-1].sequence} and not {max(fills)}"]
+    return []
+
+
 def _candles(candles: CandleState, market: SymbolMarket, *, whole: bool = True) -> list[str]:
-    """Compare bars; Bybit's have no taker volume and no number of trades, so they are not ``whole``."""
+    """Compare bars; those without taker volume and number of trades are not ``whole``."""
     held, instrument = candles.view(), candles.instrument
     rows = market.klines(candles.interval, limit=len(held))
     if held.open_us.tolist() != [row.open_us for row in rows]:
@@ -177,8 +199,11 @@ def _liquidations(state: LiquidationState, market: SymbolMarket, rig: Rig) -> li
     return found
 
 
-def _all_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> list[str]:
-    """Compare the liquidations of a venue that sends all of them and keeps none: what a lapse has lost stays lost."""
+def _sent_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> list[str]:
+    """Compare the liquidations of a venue that keeps none: what a lapse has lost stays lost.
+
+    Bybit sends all of them, OKX one of a contract and second.
+    """
     fold: Any = state.fold
     instrument = rig.instrument(market.symbol)
     lapses = [
@@ -188,6 +213,7 @@ def _all_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> list
     real = Counter(
         (fact.time_us // 1_000, fact.side, fact.lots_filled)
         for fact in market.liquidations_truth(rig.opened_us, market.now_us)
+        if fact.sampled or rig.market == "bybit"
     )
     held = Counter((order.time_us // 1_000, order.side, instrument.lots(order.size)) for order in fold.view())
     missing = [

@@ -136,6 +136,8 @@ class BybitCodec:
 
     def __init__(self) -> None:
         self._tickers: dict[str, dict[str, Any]] = {}
+        self._liquidated: dict[str, tuple[int, bytes]] = {}
+        """Time and orders of the last frame of each topic: two equal orders are two, two equal frames are one."""
 
     def command(self, method: Method, number: int, streams: Collection[str]) -> str:
         fields: dict[str, object] = {"op": _OPERATIONS[method], "req_id": str(number)}
@@ -152,6 +154,11 @@ class BybitCodec:
             return DecodedFrame(frame.topic, self._ticker(rest, frame, received_us))
         if (convert := _CONVERTERS.get(kind)) is None:
             raise ValueError(f"no topic of this protocol: {short(frame.topic)}")
+        if kind == "allLiquidation":
+            before, now = self._liquidated.get(frame.topic), (frame.time, bytes(frame.data))
+            if before == now:
+                return DecodedFrame(frame.topic, ())
+            self._liquidated[frame.topic] = now
         return DecodedFrame(frame.topic, convert(frame, received_us))
 
     def stream_name(self, text: str | bytes) -> str:

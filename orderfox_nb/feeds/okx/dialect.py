@@ -154,6 +154,8 @@ class OkxCodec:
         self._unanswered: dict[int, int] = {}
         """Arguments of each command that were not answered yet: each has an answer of its own."""
         self._marks: dict[str, dict[str, OkxMark | OkxIndex | OkxFunding]] = {}
+        self._marked: set[str] = set()
+        """Symbols whose mark price was whole once."""
 
     def command(self, method: Method, number: int, streams: Collection[str]) -> str:
         if method == "probe":
@@ -212,6 +214,10 @@ class OkxCodec:
         mark, index, funding = (parts.get(name) for name in _MARK_CHANNELS)
         if not isinstance(mark, OkxMark) or not isinstance(index, OkxIndex) or not isinstance(funding, OkxFunding):
             return ()
+        # The mark price alone makes an event, else one that has stopped would look alive by the others.
+        if channel != "mark-price" and symbol in self._marked:
+            return ()
+        self._marked.add(symbol)
         return (mark_of(mark, index, funding, received_us),)
 
 

@@ -16,6 +16,8 @@ from orderfox_nb.feeds.http import short
 
 Row = TypeVar("Row")
 
+_INDEX_MS: Final = 90_000
+"""An index that does not move is sent once a minute."""
 MAX_LEVELS: Final = 5_000
 """Of a side of a book message: the venue sends 400 at most."""
 
@@ -253,13 +255,13 @@ class ContractSizes:
 
 
 def mark_of(mark: OkxMark, index: OkxIndex, funding: OkxFunding, received_us: int = 0) -> MarkPrice:
-    """Join the three parts of a mark price."""
+    """Join the three parts of a mark price; an index that has stopped is not known."""
     return MarkPrice(
         symbol=mark.instrument,
         time_us=max(mark.time, index.time) * 1_000,
         received_us=received_us,
         mark_price=mark.price,
-        index_price=index.price,
+        index_price=index.price if mark.time - index.time < _INDEX_MS else 0.0,
         funding_rate=None if funding.rate == "" else funding.rate,
         next_funding_us=funding.due * 1_000,
     )

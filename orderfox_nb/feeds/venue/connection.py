@@ -92,7 +92,8 @@ class VenueConnection:
         self.frames = 0
         self.data_frames = 0
         """Frames other than answers to commands: only these show that the streams are active."""
-        self._heard_us = 0
+        self.heard_us = 0
+        """When the last frame came, 0 before the socket was open."""
 
     def subscribe(self, stream: str) -> None:
         """Subscribe to a stream with the next command."""
@@ -121,7 +122,7 @@ class VenueConnection:
             Exception: One of ``transport.SOCKET_ERRORS``: why it ended.
         """
         async with open_socket(self._url, max_bytes=self._limits.frame_bytes) as socket:
-            self.opened_us = self._heard_us = self._clock.now_us()
+            self.opened_us = self.heard_us = self._clock.now_us()
             sender = asyncio.create_task(self._send_changes(socket), name="venue commands")
             receiver = asyncio.create_task(self._receive(socket), name="venue frames")
             prober = asyncio.create_task(self._probe(socket), name="venue probe")
@@ -139,7 +140,7 @@ class VenueConnection:
         while True:
             text = await socket.recv(decode=False)
             self.frames += 1
-            received_us = self._heard_us = self._clock.now_us()
+            received_us = self.heard_us = self._clock.now_us()
             try:
                 frame = self._codec.decode(text, received_us)
             except (msgspec.MsgspecError, ValueError) as error:
@@ -228,8 +229,8 @@ class VenueConnection:
         ping_us = (self._limits.ping_s or float("inf")) * 1e6
         pinged_us = self.opened_us
         while True:
-            await self._clock.sleep(max(0.0, (self._heard_us - self._clock.now_us()) / 1e6 + SILENT_S))
-            silent = self._clock.now_us() - self._heard_us >= SILENT_S * 1e6
+            await self._clock.sleep(max(0.0, (self.heard_us - self._clock.now_us()) / 1e6 + SILENT_S))
+            silent = self._clock.now_us() - self.heard_us >= SILENT_S * 1e6
             if not silent and self._clock.now_us() - pinged_us < ping_us:
                 continue
             frames, pinged_us = self.frames, self._clock.now_us()

@@ -112,14 +112,14 @@ class Route:
         self._seen.clear()
         self._delivered.clear()
 
-    def disconnect(self, source: object, reason: str) -> None:
-        """The source has failed and no other source carries the stream."""
+    def disconnect(self, source: object, reason: str, *, silent_us: int = 0) -> None:
+        """The source has failed after such a silence, and no other source carries the stream."""
         if self._source is source or self._source is None:
             self._source = self._successor = None
             self._held.clear()
             self._floor_id = -1
             self.live = False
-            self.notify(Lost(reason))
+            self.notify(Lost(reason, silent_us=silent_us))
 
     def refuse(self, reason: str) -> None:
         """The venue has refused the stream: it is tried again later."""

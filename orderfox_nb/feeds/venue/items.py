@@ -23,6 +23,8 @@ class Lost(Struct, frozen=True):
 
     reason: str
     refused: bool = False
+    silent_us: int = 0
+    """How long nothing had come on the socket before."""
 
 
 class Malformed(Struct, frozen=True):
@@ -53,6 +55,8 @@ class Silent(Struct, frozen=True):
     """The whole socket is silent, although it has a stream that sends each second."""
 
     reason: str
+    silent_us: int = 0
+    """Since how long."""
 
 
 class Resumed(Struct, frozen=True):

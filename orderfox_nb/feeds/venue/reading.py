@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import Event, Status, is_restart
 from orderfox_nb.errors import SymbolRefused
@@ -130,7 +132,7 @@ class Reading:
                     yield from self._renewed(reason)
             case Silent(reason):
                 self._silent = reason
-                yield self._reporter.status("stale", reason)
+                yield self._since(self._reporter.status("stale", reason), item.silent_us)
             case Resumed():
                 self._silent = ""
                 if self._reporter.prelude_over:
@@ -139,14 +141,17 @@ class Reading:
                     if not self._live_pending:
                         yield self._reporter.status("live")
             case _:
+                silent_us = 0
                 if isinstance(item, Lost):
+                    silent_us = 0 if self._silent else item.silent_us
                     self._silent, self._live_pending = "", False
                     if item.refused:
                         self._markets.check_soon()
                 if isinstance(item, Failed) and isinstance(item.error, SymbolRefused):
                     self._markets.check_soon()
                 self._heard = self._heard or not isinstance(item, Fetched | Failed)
-                yield from self._followed(item)
+                for event in self._followed(item):
+                    yield self._since(event, silent_us) if isinstance(event, Status) else event
 
     def _changed(self, market: MarketChange) -> Iterator[Event]:
         """The symbol stopped trading or resumed it."""
@@ -173,6 +178,12 @@ class Reading:
         if self._live_pending and getattr(item, "received_us", 0):
             self._live_pending = False
             yield self._reporter.status("live")
+
+    def _since(self, status: Status, silent_us: int) -> Status:
+        """Return a status as of the start of a silence: of rare events no other shows when they were last complete."""
+        if not silent_us or not channel_spec(self._reporter.topic.channel).sparse or status.state == "live":
+            return status
+        return msgspec.structs.replace(status, time_us=status.time_us - silent_us)
 
     def _listen(self) -> None:
         if self._quiet_s is not None:

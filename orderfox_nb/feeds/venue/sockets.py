@@ -19,6 +19,7 @@ from orderfox_nb.feeds.venue.connection import VenueConnection
 from orderfox_nb.feeds.venue.dialect import Dialect
 from orderfox_nb.feeds.venue.handover import Route
 from orderfox_nb.feeds.venue.items import Item, Live, Resumed, Silent
+from orderfox_nb.feeds.venue.neighbours import TICK_S
 
 _log = logging.getLogger(__name__)
 
@@ -241,8 +242,10 @@ class _Line:
         self._still += 1
         if self._still >= _SILENT_CHECKS and not self._silent:
             self._silent = True
+            # The last frame came before the first of the checks.
+            silent = Silent("nothing comes on the whole socket", silent_us=round((self._still + 1) * TICK_S * 1e6))
             for route in self.routes.values():
-                route.notify(Silent("nothing comes on the whole socket"))
+                route.notify(silent)
 
     async def close(self) -> None:
         """End the socket and its tasks."""
@@ -310,8 +313,9 @@ class _Line:
                     self._report(error)
                 await self._end(last)
                 self._owner.reconnects += 1
+                silent_us = self._clock.now_us() - last.heard_us if last.heard_us else 0
                 for route in self.routes.values():
-                    route.disconnect(last, reason)
+                    route.disconnect(last, reason, silent_us=silent_us)
                 delay_s = next(delays)
                 _log.info("%s lost (%s), trying again in %.1f s", self.url, reason, delay_s)
                 await self._clock.sleep(delay_s)

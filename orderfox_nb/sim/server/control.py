@@ -77,7 +77,10 @@ class Control:
             self._source.shift_events(round(fault.seconds * 1e6))
             self._faults.consume("clock_jump")
         elif fault.kind == "stale_snapshot":
-            self._gate.remember(fault)
+            if fault.stream:
+                self._switchboard.remember(fault)
+            else:
+                self._gate.remember(fault)
         elif fault.kind == "contract":
             self._faults.consume("contract")
             self._change_contract(fault)
@@ -106,7 +109,7 @@ class Control:
             self._switchboard.cut(hit)
         else:
             self._switchboard.silence(hit)
-        self._faults.applied[fault.kind] = self._faults.applied.get(fault.kind, 0) + len(hit)
+        self._faults.applied[fault.kind] += len(hit)
         self._faults.remove(fault.id)
 
     def _change_contract(self, fault: Fault) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -42,7 +43,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     - ``malformed``: the text is cut in the middle of its JSON;
     - ``cut``: the connection is dropped without a close frame;
     - ``half_open``: the connection stays open without any traffic, in either direction;
-    - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was added;
+    - ``stale_snapshot``: ``depth`` answers with the book of the moment when the fault was added; with a ``stream``
+      (Bybit, OKX), the snapshot with which it opens is that book;
     - ``clock_jump``: the server's time and every event time jump by ``seconds`` and stay there;
     - ``status``: REST answers with ``status`` (429, 418, 451, 5xx) and ``Retry-After: seconds``; with a ``path``
       such as ``/market/stream`` a new socket is refused with it;
@@ -82,7 +84,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._issued = 0
-        self.applied: dict[str, int] = {}
+        self.applied: Counter[str] = Counter()
         """How often each kind has been applied."""
 
     def __len__(self) -> int:
@@ -127,10 +129,21 @@ class Faults:
                 return self._use(fault)
         return None
 
+    def for_snapshot(self, stream: str) -> Fault | None:
+        """Return the fault that applies to the snapshot with which a stream opens, if any, and count it."""
+        for fault in self._faults:
+            if fault.kind == "stale_snapshot" and fault.stream == stream:
+                return self._use(fault)
+        return None
+
     def for_request(self, path: str, symbol: str) -> Fault | None:
         """Return the fault that applies to a REST request, if any, and count it."""
         for fault in self._faults:
-            if fault.kind not in _REST_KINDS or (not fault.path and fault.kind not in ("status", "stale_snapshot")):
+            if (
+                fault.kind not in _REST_KINDS
+                or fault.stream
+                or (not fault.path and fault.kind not in ("status", "stale_snapshot"))
+            ):
                 continue
             if fault.kind == "stale_snapshot" and not path.endswith("/depth"):
                 continue
@@ -146,7 +159,7 @@ class Faults:
         return None
 
     def _use(self, fault: Fault) -> Fault:
-        self.applied[fault.kind] = self.applied.get(fault.kind, 0) + 1
+        self.applied[fault.kind] += 1
         if fault.count > 0:
             fault.count -= 1
             if fault.count == 0:

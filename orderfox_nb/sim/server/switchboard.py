@@ -37,6 +37,8 @@ class Switchboard:
         self._listeners: dict[str, dict[int, StreamConnection]] = {}
         self._names: dict[str, ServedStream] = {}
         self._held_back: dict[tuple[int, str], bytes] = {}
+        self._stale: dict[int, bytes] = {}
+        """Snapshots that are sent again, by the id of the fault."""
         self.connections: dict[int, StreamConnection] = {}
         self.published = 0
 
@@ -65,7 +67,23 @@ class Switchboard:
             new = connection.number not in listeners
             listeners[connection.number] = connection
             if new and (first := self._first(name)):
-                self._send(connection, name, first)
+                self._send(connection, name, self._stale_first(name) or first)
+
+    def remember(self, fault: Fault) -> None:
+        """Keep the present snapshot of an open stream for a ``stale_snapshot``.
+
+        Raises:
+            ValueError: Nobody reads it, or it does not open with a snapshot.
+        """
+        name = self._names.get(fault.stream)
+        first = self._first(name) if name is not None else b""
+        if not first:
+            raise ValueError(f"{fault.stream!r} is no open stream that opens with a snapshot")
+        self._stale[fault.id] = first
+
+    def _stale_first(self, name: ServedStream) -> bytes:
+        fault = self._faults.for_snapshot(name.text) if self._stale else None
+        return self._stale.get(fault.id, b"") if fault is not None else b""
 
     def publish(self, name: ServedStream, payload: bytes) -> None:
         """Send a payload to every listener of its stream."""
