@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,10 @@ CONTROLS = {
 PLACE = """(control) => {
     const shown = [...document.querySelectorAll(control)].filter((one) => one.checkVisibility());
     const boxes = shown.map((one) => one.getBoundingClientRect());
-    return [scrollY, boxes.length > 0 && boxes.every(({ top, bottom }) => top >= 0 && bottom <= innerHeight)];
+    const seen = boxes.length > 0 && boxes.every(({ top, bottom }) => top >= 0 && bottom <= innerHeight);
+    return [scrollY, seen ? 0 : boxes.some(({ top }) => top < 0) ? -1 : 1];
 }"""
+"""How far the page is scrolled, and the way to a control: down, up, or none where it is in view."""
 
 
 async def use(page: Page, control: str, value: str) -> None:
@@ -58,18 +61,21 @@ async def test_the_page_scrolls_by_wheel_by_key_and_by_finger_down_to_its_last_p
         await screen.wait_live("chart", "liquidations")
         touch = await page.context.new_cdp_session(page)
 
-        async def finger() -> None:
+        async def finger(way: int) -> None:
+            # With times of its own: moves that a busy page receives at once would be a fling, which goes on for pages.
+            start = time.time()
             for at in range(6):
-                point = {"x": width / 2, "y": height / 2 - 30 * at}
-                kind = "touchMove" if at else "touchStart"
-                await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
-            await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+                point = {"x": width / 2, "y": height / 2 - 30 * at * way}
+                event = {"type": "touchMove" if at else "touchStart", "touchPoints": [point]}
+                await touch.send("Input.dispatchTouchEvent", {**event, "timestamp": start + at / 20})
+            event = {"type": "touchEnd", "touchPoints": []}
+            await touch.send("Input.dispatchTouchEvent", {**event, "timestamp": start + 1 / 2})
 
-        async def wheel() -> None:
-            await page.mouse.wheel(0, height / 4)
+        async def wheel(way: int) -> None:
+            await page.mouse.wheel(0, height / 4 * way)
 
-        async def key() -> None:
-            await page.keyboard.press("PageDown")
+        async def key(way: int) -> None:
+            await page.keyboard.press("PageDown" if way > 0 else "PageUp")
 
         await page.mouse.move(width / 2, height / 2)  # over the panels, of which none holds the page
         for turn, move in enumerate((wheel, key, finger)):
@@ -77,13 +83,14 @@ async def test_the_page_scrolls_by_wheel_by_key_and_by_finger_down_to_its_last_p
             await until(page, "scrollY === 0")
             for control, values in CONTROLS.items():
                 for _ in range(24):
-                    before, seen = await page.evaluate(PLACE, control)
-                    if seen:
+                    before, way = await page.evaluate(PLACE, control)
+                    if way == 0:
                         break
-                    await move()
-                    # A gesture that a busy page did not handle is made again, as a person does.
+                    await move(way)
+                    # A gesture that a busy page did not handle is made again, as a person does. Where the page was
+                    # only late both of them lead too far, and one of the other way leads back.
                     with contextlib.suppress(TimeoutError):
-                        await until(page, "(before) => scrollY > before", before, timeout_s=5)
+                        await until(page, "(before) => scrollY !== before", before, timeout_s=5)
                 else:
                     pytest.fail(f"{move.__name__} does not lead to {control}")
                 await use(page, control, values[turn])
