@@ -23,7 +23,9 @@ class Extra(NamedTuple):
 
 
 EXTRAS: Final[Mapping[str, Extra]] = {
-    "bots": Extra(("sqlalchemy", "aiosqlite", "alembic", "loky"), "bots on the server, sweeps on several processes"),
+    "bots": Extra(
+        ("sqlalchemy", "aiosqlite", "alembic", "cloudpickle", "loky"), "bots on the server, sweeps on several processes"
+    ),
     "venues": Extra(("ccxt",), "other exchanges, and real orders of bots"),
     "recording": Extra(("duckdb", "pyarrow"), "SQL over recordings"),
     "postgres": Extra(("asyncpg",), "bots in PostgreSQL"),

@@ -37,6 +37,9 @@ GROUPS: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
         "import": ListedCommand("importing", "make a recording from files of other recorders"),
         "replay": ListedCommand("replay", "open a recording on the dashboard"),
     },
+    "try a strategy": {
+        "backtest": ListedCommand("backtest", "run a strategy over a recording"),
+    },
     "look after it": {
         "doctor": ListedCommand("doctor", "check the installation and every venue of the source"),
     },

@@ -36,7 +36,7 @@ def run_backtest(
     symbol: str | None = None,
     terms: PaperTerms | None = None,
     models: Sequence[QueueModel] = BAND,
-    progress: bool = True,
+    progress: bool | Callable[[float], object] = True,
 ) -> BacktestResult:
     """Run a strategy over a recording or a part of one.
 
@@ -49,7 +49,8 @@ def run_backtest(
         symbol: What to trade, where the recording has several.
         terms: Deposit, fees, margin, delays and limits.
         models: Queue models, one at least; the results of all are the band.
-        progress: Whether to show a progress bar, in a notebook or a terminal.
+        progress: Whether to show a progress bar, in a notebook or a terminal; or what is called in its place with the
+            part of the recording's time that is done, from 0 to 1.
 
     Raises:
         BadValue: A symbol or channels that are not recorded, or no model.
@@ -78,10 +79,12 @@ def run_backtest(
         )
         for model in models
     ]
-    with _bar(part, progress=progress) as bar:
+    with _bar(part, progress=progress is True) as bar:
 
         def moved(stamp_us: int) -> None:
             bar.update(max(0, round((stamp_us - part.start_us) / 1e6) - bar.n))
+            if callable(progress):
+                progress((stamp_us - part.start_us) / (part.end_us - part.start_us))
 
         data_digest, events = replay(runs, part.events(), symbol, topics, moved)
         bar.update(bar.total - bar.n)

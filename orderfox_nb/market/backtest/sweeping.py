@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from inspect import get_annotations
 from itertools import product
@@ -137,7 +137,7 @@ def run_sweep(
     models: Sequence[QueueModel] = (QueueModel(),),
     workers: int | None = None,
     client: Any = None,
-    progress: bool = True,
+    progress: bool | Callable[[int, Mapping[str, Any]], object] = True,
 ) -> SweepResult:
     """Run a strategy with many parameters over recordings.
 
@@ -150,7 +150,8 @@ def run_sweep(
         models: Queue models of each run; the default is the worst case.
         workers: Processes, by default one for each core; 1 runs all in this process.
         client: A Dask client: its workers run all instead. They need this package, and the recordings at their paths.
-        progress: Whether to show a progress bar, in a notebook or a terminal.
+        progress: Whether to show a progress bar, in a notebook or a terminal; or what is called in its place with the
+            place and the row of each run that is done.
 
     Raises:
         BadValue: No such parameter or value, nothing to run, or more than 100,000 runs.
@@ -172,11 +173,13 @@ def run_sweep(
         raise BadValue("runs", len(tasks), f"1 to {MAX_RUNS:,}: parameters times recordings")
     rows: list[dict[str, Any]] = [{}] * len(tasks)
     # A notebook's output is no terminal, and shows the bar.
-    hidden = not progress or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    hidden = progress is not True or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     with tqdm(total=len(tasks), unit="run", desc="Sweep", disable=hidden, leave=False) as bar:
         for at, row in _results(tasks, workers=workers, client=client):
             rows[at] = row
             bar.update()
+            if callable(progress):
+                progress(at, row)
     return SweepResult(strategy=strategy.__name__, names=list(choices[0]), df=pd.DataFrame(rows))
 
 

@@ -52,16 +52,17 @@ def report_html(result: BacktestResult, *, theme: str = "dark", trades: bool = T
     return f'<div class="of-report"><style>{_style(colours)}</style>{"".join(parts)}</div>'
 
 
-def page_html(result: BacktestResult, *, theme: str = "dark") -> str:
-    """Return a whole file; see ``report_html``."""
+def page_html(*results: BacktestResult, theme: str = "dark") -> str:
+    """Return a whole file with one report or several, one below the other; see ``report_html``."""
     colours = colours_of(theme)
-    title = escape(f"{result.strategy} on {result.instrument.symbol}")
+    title = escape(", ".join(f"{result.strategy} on {result.instrument.symbol}" for result in results[:3]))
+    reports = "".join(report_html(result, theme=theme) for result in results)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{title}</title><style>body{{margin:0;background:{colours.background}}}'
         ".of-report{max-width:960px;margin:0 auto;padding:16px}</style></head>"
-        f"<body><main>{report_html(result, theme=theme)}</main></body></html>"
+        f"<body><main>{reports}</main></body></html>"
     )  # fmt: skip
 
 
