@@ -7,7 +7,7 @@ JOBS ?= 2
 ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
-.PHONY: serve lab test quick check js format bench docs docs-serve clean
+.PHONY: serve lab test quick check js format bench docs docs-serve release-check clean
 
 $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
@@ -97,6 +97,11 @@ docs: $(VENV)/.installed-docs
 # The site on http://127.0.0.1:8001/, rebuilt when a page changes.
 docs-serve: $(VENV)/.installed-docs
 	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
+
+# What is published, as a stranger gets it: builds sdist and wheel, installs the wheel in empty environments of each Python that
+# pyproject.toml names and with each extra, runs every command there, and follows README's quick start in a clean clone.
+release-check: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q release $(ARGS)
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis
