@@ -11,6 +11,8 @@ from typing import Any, Final
 from orderfox_nb.errors import SettingError
 
 TOUR: Final = "00_tour.ipynb"
+DASHBOARD: Final = "dashboard.ipynb"
+BOT_DASHBOARD: Final = "bot_dashboard.ipynb"
 _KERNEL: Final = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -23,7 +25,7 @@ def notebooks_folder() -> Path:
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "orderfox_nb" / "notebooks" for scheme in schemes]
     for folder in (Path(__file__).parents[1] / "notebooks", *installed):
-        if (folder / "dashboard.ipynb").is_file():
+        if (folder / DASHBOARD).is_file():
             return folder
     raise FileNotFoundError("the notebooks are not installed: reinstall orderfox_nb")
 

@@ -36,6 +36,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --kernel-per-viewer: seconds to keep a kernel after its page closes (default: 15)",
     )
     parser.add_argument("--notebook", type=Path, metavar="FILE", help="serve this notebook instead of the dashboard")
+    parser.add_argument(
+        "--notebooks",
+        type=Path,
+        metavar="DIR",
+        help="serve also the notebooks of this folder, each as a page, and open the start page that lists them",
+    )
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
@@ -73,15 +79,21 @@ def run_server(options: argparse.Namespace, *, view: str = "") -> int:
     settings = read_settings(ORDERFOX_SOURCE=options.source, BACKEND_PORT=options.port, DEBUG=options.debug)
     base_url = parse_base_url(options.base_url)
 
-    from orderfox_nb.notebook_files import notebooks_folder  # noqa: PLC0415
-    from orderfox_nb.server.viewer.pages import has_kernel_per_viewer  # noqa: PLC0415
+    from orderfox_nb.notebook_files import BOT_DASHBOARD, DASHBOARD, notebooks_folder  # noqa: PLC0415
+    from orderfox_nb.server.viewer.notebook import has_kernel_per_viewer  # noqa: PLC0415
     from orderfox_nb.server.voila_app import OrderFoxVoila, dashboard_config  # noqa: PLC0415
 
     log_to_stderr(debug=settings.debug)
+    folder = options.notebooks.expanduser().resolve() if options.notebooks else None
+    if folder is not None and not folder.is_dir():
+        raise SettingError("--notebooks", options.notebooks, "a folder that is there")
     try:
-        notebook = options.notebook or notebooks_folder() / "dashboard.ipynb"
+        ours = notebooks_folder()
     except FileNotFoundError as error:
         raise SettingError("--notebook", "", f"a notebook: {error}") from None
+    # A dashboard of the folder takes the place of ours.
+    own = folder is not None and (folder / DASHBOARD).is_file()
+    notebook = options.notebook or (folder if own and folder is not None else ours) / DASHBOARD
     if not notebook.is_file():
         raise SettingError("--notebook", notebook, "a notebook that is there")
 
@@ -97,21 +109,27 @@ def run_server(options: argparse.Namespace, *, view: str = "") -> int:
             },
         ),
         kernel_per_viewer=kernels,
+        kernels_everywhere=options.kernel_per_viewer,
         service=DeskService(settings, public=True, standalone=True),
         notebook_path=str(notebook.resolve()),
+        folder=folder,
+        built_in=[ours / DASHBOARD, ours / BOT_DASHBOARD],
         ip=options.host,
         port=settings.port,
         base_url=base_url,
         reaper_grace_s=float(options.kernel_grace),
     )
     app.initialize([])
-    app.serve(announce=_announcer(settings.source, view), open_browser=not options.no_browser, view=view)
+    opened = view or ("" if folder is None else "pages/")
+    app.serve(announce=_announcer(settings.source, view, folder), open_browser=not options.no_browser, view=opened)
     return 0
 
 
-def _announcer(source: str, view: str) -> Any:
+def _announcer(source: str, view: str, folder: Path | None) -> Any:
     def announce(address: str) -> None:
         print(f"OrderFox is at {address}{view} (source: {source})", flush=True)
+        if folder is not None:
+            print(f"The notebooks of {folder} are at {address}pages/", flush=True)
 
     return announce
 
@@ -125,6 +143,7 @@ COMMAND = Command(
         Example("Binance and Bybit beside each other", "orderfox serve --source binance,bybit"),
         Example("Behind a proxy, below a path", "orderfox serve --base-url /desk/ --port 8100 --no-browser"),
         Example("A notebook of your own as a page", "orderfox serve --notebook my_study.ipynb"),
+        Example("The notebooks of a folder, on a start page", "orderfox serve --notebooks studies/"),
     ),
     notes=_notes,
 )

@@ -135,16 +135,24 @@ class PageKernels:
     Args:
         kernels: All of them.
         assign: Called with the id of the page's kernel.
+        folder: Where the kernel starts, if it is not the server's own notebook: for others none is kept ready.
     """
 
-    def __init__(self, kernels: Any, assign: Callable[[str], None]) -> None:
+    def __init__(self, kernels: Any, assign: Callable[[str], None], *, folder: str = "") -> None:
         self._kernels = kernels
         self._assign = assign
+        self._folder = folder
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._kernels, name)
 
+    def get_pool_size(self, notebook_name: str) -> int:
+        return 0 if self._folder else self._kernels.get_pool_size(notebook_name)
+
     async def start_kernel(self, **kwargs: Any) -> str:
+        if self._folder:
+            del kwargs["path"]
+            kwargs["cwd"] = self._folder
         kernel_id = await self._kernels.start_kernel(**kwargs)
         self._assign(kernel_id)
         return kernel_id

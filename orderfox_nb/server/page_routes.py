@@ -144,6 +144,8 @@ class DashboardPage(PlainErrors, TornadoVoilaHandler):
     """The notebook as a page, run in a kernel of its own: few at a time, or the server would be blocked meanwhile."""
 
     _kernels: PageKernels | None = None
+    folder = ""
+    """Where the kernel starts; that of the server's own notebook where it is empty."""
 
     async def get(self, path: str = "") -> None:  # type: ignore[override]
         """Run the notebook once a slot is free."""
@@ -154,7 +156,7 @@ class DashboardPage(PlainErrors, TornadoVoilaHandler):
         kernels: Any = super().kernel_manager
         try:
             with kernels.accounts.page(self.request.remote_ip or "", kernels) as assign:
-                self._kernels = PageKernels(kernels, assign)
+                self._kernels = PageKernels(kernels, assign, folder=self.folder)
                 async with turns:
                     await kernels.discard_ended()
                     await super().get(path)  # type: ignore[misc]

@@ -24,7 +24,7 @@ import tornado.web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.routing import Rule
-from traitlets import Bool, Float, Instance
+from traitlets import Bool, Float, Instance, List
 from traitlets.config import Config
 from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
@@ -39,6 +39,8 @@ from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.runtime import RuntimeFolder, stop_on_signals
 from orderfox_nb.server.service import DeskService
+from orderfox_nb.server.start.handlers import is_simulated, start_rules
+from orderfox_nb.server.start.site import Site
 from orderfox_nb.server.viewer.handlers import viewer_rules
 from orderfox_nb.server.viewer.pages import Pages, rendering_key
 from orderfox_nb.server.viewer.renderer import PageRenderer
@@ -116,6 +118,9 @@ class OrderFoxVoila(Voila):
     reaper_grace_s = Float(15.0, help="A kernel ends so long after its page's last socket closed")
     kernel_per_viewer = Bool(False, help="A kernel for every page, instead of one that renders the page for all")
     rendering_s = Float(120.0, help="A page for all that takes longer to render has failed")
+    kernels_everywhere = Bool(False, help="The same for the other notebooks, whatever their metadata say")
+    folder = Instance(Path, allow_none=True, default_value=None, help="Its notebooks are on the start page")
+    built_in = List(Instance(Path), help="Notebooks that the start page has in any case")
     pages: Pages | None = None
     """The page for all, where viewers have no kernels."""
 
@@ -136,6 +141,9 @@ class OrderFoxVoila(Voila):
     def init_handlers(self) -> list[Any]:
         """Put our routes and the guarded kernel socket before everything of Voila."""
         self._reaper = Reaper(grace_s=self.reaper_grace_s)
+        self.rendering_kernels: set[str] = set()
+        # Whether a notebook of the folder wants kernels is only known when it is looked at.
+        self._with_kernels = self.kernel_per_viewer or self.folder is not None
         kernels, manager = self.service.metrics.kernels, self.kernel_manager
         kernels.labels("starting").set_function(lambda: len(manager.starting))
         kernels.labels("ready").set_function(lambda: len(ready_kernels(manager)))
@@ -149,20 +157,38 @@ class OrderFoxVoila(Voila):
         # Voila writes its patterns with the prefix as it is: signs that mean something in a pattern would be read so.
         voila = [(prefix + pattern.removeprefix(base), *rest) for pattern, *rest in rules]
         hosts = ServedHosts(served_names(self.service.settings, self.ip))
-        if self.kernel_per_viewer:
-            rest = [
-                (rf"{prefix}api/kernels/{_KERNEL_PATH}/channels", GuardedKernelSocket, guard),
-                (rf"{prefix}voila/api/shutdown/{_KERNEL_PATH}", PageLeaves, {"reaper": self._reaper}),
-                *voila,
-            ]
-        else:
-            source = self.service.settings.source
+        source, main = self.service.settings.source, Path(str(self.notebook_path))
+        kernel_rules = [
+            (rf"{prefix}api/kernels/{_KERNEL_PATH}/channels", GuardedKernelSocket, guard),
+            (rf"{prefix}voila/api/shutdown/{_KERNEL_PATH}", PageLeaves, {"reaper": self._reaper}),
+        ]
+        if not self.kernel_per_viewer:
             self.pages = Pages(
-                key=lambda: rendering_key(Path(str(self.notebook_path)), source),
-                make=lambda: PageRenderer(self),
+                key=lambda: rendering_key(main, source),
+                make=lambda: PageRenderer(self, main),
                 timeout_s=self.rendering_s,
             )
-            rest = viewer_rules(voila, prefix, self.pages)
+        self.site = Site(
+            main=main,
+            pages=self.pages,
+            built_in=cast("list[Path]", self.built_in),
+            folder=cast("Path | None", self.folder),
+            make=lambda path: PageRenderer(self, path),
+            source=source,
+            timeout_s=self.rendering_s,
+        )
+        rest = [
+            *(kernel_rules if self._with_kernels else []),
+            *(viewer_rules(voila, prefix, self.pages, kernels=self._with_kernels) if self.pages is not None else voila),
+            *start_rules(
+                voila,
+                prefix,
+                self.site,
+                base_url=base,
+                simulated=is_simulated(source),
+                kernel_per_viewer=self.kernels_everywhere,
+            ),
+        ]
         return [
             Rule(OtherHost(hosts), Misdirected, {"service": self.service}),
             *leads,
@@ -199,7 +225,7 @@ class OrderFoxVoila(Voila):
         Args:
             announce: Called with the address once requests are answered.
             open_browser: Whether to open a tab.
-            view: Query of the page in that tab.
+            view: Path and query of the page in that tab, from the address.
         """
         asyncio.set_event_loop(asyncio.new_event_loop())
         self.ioloop = tornado.ioloop.IOLoop.current()
@@ -252,12 +278,11 @@ class OrderFoxVoila(Voila):
         # Voila keeps what it knew of every page for ever.
         for kernel_id in RequestInfoSocketHandler._cache.keys() - set(manager.list_kernel_ids()):
             del RequestInfoSocketHandler._cache[kernel_id]
-        if self.pages is not None:
-            return  # the one kernel that may run is its rendering's
+        if not self._with_kernels:
+            return  # the kernels that may run are those of renderings
         await manager.maintain_pool()
-        for kernel_id in self._reaper.due(
-            time.monotonic(), running=manager.list_kernel_ids(), preheated=preheated_kernels(manager)
-        ):
+        spared = preheated_kernels(manager) | self.rendering_kernels
+        for kernel_id in self._reaper.due(time.monotonic(), running=manager.list_kernel_ids(), preheated=spared):
             _log.info("kernel=%s outlived its page", kernel_id)
             try:
                 async with asyncio.timeout(5):
@@ -279,6 +304,8 @@ class OrderFoxVoila(Voila):
         if self.pages is not None:
             # Ended inside a kernel's start, the kernel would be left behind.
             ends.append(asyncio.ensure_future(self.pages.stop(but=self.kernel_manager.starting)))
+        if (site := getattr(self, "site", None)) is not None:
+            ends.append(asyncio.ensure_future(site.stop(but=self.kernel_manager.starting)))
         done, late = await asyncio.wait(ends, timeout=_STOP_S + 0.1)
         for end in late:
             _log.debug("something that was waited for did not end in time")

@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
 
 from tests.browser.conftest import OpenScreen, Screen
 
@@ -70,3 +71,30 @@ async def test_the_keyboard_reaches_every_control_and_shows_where_it_is(served: 
             if reached >= controls:
                 break
         assert reached >= controls
+
+
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1440, "light")])
+async def test_the_start_page_is_for_everybody(
+    served: str, open_screen: OpenScreen, width: int, theme: Literal["dark", "light"]
+):
+    async with open_screen("about:blank", width=width) as screen:
+        page = screen.page
+        await page.emulate_media(color_scheme=theme)
+        await page.goto(f"{served}pages/")
+        assert await page.evaluate("document.documentElement.dataset.ofTheme") == theme
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        assert await serious(screen) == {}
+        # Each card is one stop of the keyboard.
+        links = page.locator(".card a")
+        assert await links.count() == 2
+        await page.locator("nav a").focus()
+        for at in range(2):
+            await page.keyboard.press("Tab")
+            await expect(links.nth(at)).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/pages/bot_dashboard*", wait_until="commit")
+        await page.go_back(wait_until="commit")
+        await page.locator(".card h3", has_text="Dashboard").first.click(position={"x": 2, "y": 2})
+        await page.wait_for_url(f"{served}*", wait_until="commit")
+        assert "/pages/" not in page.url
+        screen.check_clean()

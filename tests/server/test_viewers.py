@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from orderfox_nb.server.viewer.pages import CHECK_S, RETRY_S, Pages, has_kernel_per_viewer, rendering_key
+from orderfox_nb.server.viewer.notebook import has_kernel_per_viewer
+from orderfox_nb.server.viewer.pages import CHECK_S, RETRY_S, Pages, rendering_key
 from orderfox_nb.server.viewer.renderer import RenderingFailed, public_reason
 from orderfox_nb.server.viewer.rendering import Page, Rendering
 from tests.server.conftest import NOTEBOOK, Child

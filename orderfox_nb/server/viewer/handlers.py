@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from orderfox_nb.server.page_routes import PlainErrors, PlainFiles
+from orderfox_nb.server.page_routes import KernelModel, PlainErrors, PlainFiles
 from orderfox_nb.server.viewer.rendering import Page
 
 if TYPE_CHECKING:
@@ -15,22 +15,13 @@ if TYPE_CHECKING:
 _CHUNK: Final = 65_536
 
 
-class ViewerPage(PlainErrors):
-    """The page, the same one for everybody."""
+class PageForAll(PlainErrors):
+    """Answers with a page that is the same one for everybody."""
 
-    def initialize(self, pages: Pages) -> None:
-        self._pages = pages
-
-    def set_default_headers(self) -> None:
-        super().set_default_headers()
-        self.set_header("Content-Type", "text/html; charset=UTF-8")
-        # A copy may be shown after the server has said that it is still the page of now.
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header("Vary", "Accept-Encoding")
-
-    async def get(self) -> None:
+    async def send_page(self, pages: Pages) -> None:
         """Send the page; one that is being rendered comes as it is made."""
-        current = self._pages.current()
+        self._set_page_headers()
+        current = pages.current()
         if isinstance(current, Page):
             await self._send(current)
             return
@@ -39,10 +30,17 @@ class ViewerPage(PlainErrors):
             self.write(text)
             await self.flush()
 
-    async def head(self) -> None:
+    def send_page_head(self, pages: Pages) -> None:
         """Send the headers alone."""
-        if isinstance(current := self._pages.current(), Page):
+        self._set_page_headers()
+        if isinstance(current := pages.current(), Page):
             self.set_header("ETag", current.tag)
+
+    def _set_page_headers(self) -> None:
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        # A copy may be shown after the server has said that it is still the page of now.
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Vary", "Accept-Encoding")
 
     async def _send(self, page: Page) -> None:
         self.set_header("ETag", page.tag)
@@ -63,12 +61,29 @@ class ViewerPage(PlainErrors):
         """The page's own tag stands; tornado would hash what it sends."""
 
 
-def viewer_rules(voila: list[Any], prefix: str, pages: Pages) -> list[Any]:
-    """Return the routes of a server whose viewers have no kernel.
+class ViewerPage(PageForAll):
+    """The page at the server's own address."""
+
+    def initialize(self, pages: Pages) -> None:
+        self._pages = pages
+
+    async def get(self) -> None:
+        """Send the page."""
+        await self.send_page(self._pages)
+
+    async def head(self) -> None:
+        """Send the headers alone."""
+        self.send_page_head(self._pages)
+
+
+def viewer_rules(voila: list[Any], prefix: str, pages: Pages, *, kernels: bool) -> list[Any]:
+    """Return the routes of a server whose own page needs no kernel.
 
     Args:
         voila: Those that Voila's page would have.
         prefix: Pattern of the base URL.
         pages: What is shown.
+        kernels: Whether other pages may have one, and ask for its model.
     """
-    return [(prefix, ViewerPage, {"pages": pages}), *(rule for rule in voila if issubclass(rule[1], PlainFiles))]
+    kept = (PlainFiles, KernelModel) if kernels else (PlainFiles,)
+    return [(prefix, ViewerPage, {"pages": pages}), *(rule for rule in voila if issubclass(rule[1], kept))]

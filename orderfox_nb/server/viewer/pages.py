@@ -6,12 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Container, Hashable
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 import orderfox_nb
 from orderfox_nb.server.viewer.rendering import Page, Rendering, failure_text, noticed_page
@@ -39,27 +38,6 @@ def rendering_key(notebook: Path, source: str) -> Hashable:
     return own, len(files), max(one.st_mtime_ns for one in files), _versions(), source
 
 
-def has_kernel_per_viewer(notebook: Path) -> bool:
-    """Return whether a notebook's metadata says ``{"orderfox": {"kernel_per_viewer": true}}``."""
-    try:
-        parsed = msgspec.json.decode(notebook.read_bytes(), type=_Notebook)
-    except (OSError, msgspec.DecodeError):
-        return False  # the rendering reports what is wrong
-    return parsed.metadata.orderfox.kernel_per_viewer
-
-
-class _OrderfoxMetadata(msgspec.Struct):
-    kernel_per_viewer: bool = False
-
-
-class _Metadata(msgspec.Struct):
-    orderfox: _OrderfoxMetadata = msgspec.field(default_factory=_OrderfoxMetadata)
-
-
-class _Notebook(msgspec.Struct):
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
-
-
 @cache
 def _versions() -> tuple[str, ...]:
     return tuple(version(name) for name in ("ipywidgets", "anywidget", "bqplot", "voila"))
@@ -72,6 +50,7 @@ class Pages:
         key: What the page depends on now.
         make: Makes a renderer.
         timeout_s: A rendering that takes longer has failed.
+        turns: Held by each rendering while it runs.
         now_s: Any steady clock.
     """
 
@@ -81,8 +60,10 @@ class Pages:
         key: Callable[[], Hashable],
         make: Callable[[], PageRenderer],
         timeout_s: float,
+        turns: AbstractAsyncContextManager[Any] | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._turns = turns
         self._key = key
         self._make = make
         self._timeout_s = timeout_s
@@ -113,6 +94,12 @@ class Pages:
             return self._newest
         return self._with_notice(self._whole, self._failure) if self._failure else self._whole
 
+    @property
+    def failure(self) -> str:
+        """Why the last rendering that has ended gave no page, empty where it gave one."""
+        newest = self._newest
+        return newest.failure if newest is not None and (newest.page or newest.failure) else self._failure
+
     def _with_notice(self, page: Page, failure: str) -> Page:
         text = f"{failure_text(failure)}. What stands here is the page before that change."
         if self._noticed is None or self._noticed[0] != page.tag + text:
@@ -126,7 +113,7 @@ class Pages:
             return
         self._rendered, self._started_s = key, now_s
         _log.info("rendering=started")
-        self._newest = Rendering(self._make(), timeout_s=self._timeout_s)
+        self._newest = Rendering(self._make(), timeout_s=self._timeout_s, turns=self._turns)
 
     async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:
         """End a rendering that is under way, with its kernel.

@@ -8,14 +8,17 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
+from tornado.web import HTTPError
 from voila.notebook_renderer import NotebookRenderer
 from voila.utils import ENV_VARIABLE, get_page_config
 
+from orderfox_nb.server.viewer.contents import FolderContents
 from orderfox_nb.server.viewer.states import States, read_states
 
 PAGE_KERNEL: Final = "viewer"
@@ -41,18 +44,19 @@ class PageRenderer(NotebookRenderer):
 
     kernel_id = ""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, notebook: Path) -> None:
         # The running Voila application, which imports this module.
         self._app = app
+        self._folder = notebook.parent
         self._states = States()
         voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
         super().__init__(
             voila_configuration=app.voila_configuration,
             traitlet_config=app.config,
-            notebook_path=os.path.relpath(str(app.notebook_path), app.root_dir),
+            notebook_path=notebook.name,
             template_paths=app.template_paths,
             config_manager=app.config_manager,
-            contents_manager=app.contents_manager,
+            contents_manager=FolderContents(root_dir=str(notebook.parent)),
             base_url=app.base_url,
             kernel_spec_manager=app.kernel_spec_manager,
             page_config=get_page_config(base_url=app.base_url, **voila),
@@ -64,9 +68,12 @@ class PageRenderer(NotebookRenderer):
         """Yield the page piece by piece; its head comes before a kernel is there.
 
         Raises:
-            RenderingFailed: A cell failed, or the kernel ended.
+            RenderingFailed: The file is no notebook, a cell failed, or the kernel ended.
         """
-        await self.initialize()
+        try:
+            await self.initialize()
+        except HTTPError as error:
+            raise RenderingFailed("its file is not a notebook that can be read") from error
         context = {
             "frontend": "voila",
             "main_js": "voila.js",
@@ -90,8 +97,11 @@ class PageRenderer(NotebookRenderer):
 
     async def end(self) -> None:
         """End the kernel, if there is one."""
-        if self.kernel_id and self.kernel_id in self._app.kernel_manager:
-            await self._app.kernel_manager.shutdown_kernel(self.kernel_id, now=True)
+        try:
+            if self.kernel_id and self.kernel_id in self._app.kernel_manager:
+                await self._app.kernel_manager.shutdown_kernel(self.kernel_id, now=True)
+        finally:
+            self._app.rendering_kernels.discard(self.kernel_id)
 
     async def _jinja_kernel_start(self, nb: Any, kernel_id: str, kernel_future: Any) -> str:  # noqa: ARG002
         app = self._app
@@ -105,8 +115,9 @@ class PageRenderer(NotebookRenderer):
             ENV_VARIABLE.VOILA_APP_PORT: str(app.port),
         }
         self.kernel_id = await app.kernel_manager.start_kernel(
-            kernel_name=nb.metadata.kernelspec.name, path=self.cwd, env=environment
+            kernel_name=nb.metadata.kernelspec.name, cwd=str(self._folder), env=environment
         )
+        app.rendering_kernels.add(self.kernel_id)
         await super()._jinja_kernel_start(nb, self.kernel_id, app.kernel_manager.get_kernel(self.kernel_id))
         return kernel_id
 

@@ -8,7 +8,8 @@ import hashlib
 import html
 import logging
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Final
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -22,6 +23,11 @@ _log = logging.getLogger(__name__)
 MAX_PAGE: Final = 32_000_000
 """Characters of a page with its widgets' states."""
 HEARTBEAT_S: Final = 10.0
+_FAILED: Final = """<style>
+#loading { display: none !important }
+/* The page ends inside of it, before Voila shows it. */
+#rendered_cells { display: block !important }
+</style>"""
 _HEARTBEAT: Final = "<script>window.voila_heartbeat()</script>\n"
 
 
@@ -57,11 +63,15 @@ class Rendering:
     Args:
         renderer: Makes the pieces; ended here in any case.
         timeout_s: A page that is not whole by then has failed.
+        turns: Held while it is made, so that few are made at once; the time runs from then on.
     """
 
-    def __init__(self, renderer: PageRenderer, *, timeout_s: float) -> None:
+    def __init__(
+        self, renderer: PageRenderer, *, timeout_s: float, turns: AbstractAsyncContextManager[Any] | None = None
+    ) -> None:
         self._renderer = renderer
         self._timeout_s = timeout_s
+        self._turns = nullcontext() if turns is None else turns
         self._pieces: list[str] = []
         self._news = asyncio.Condition()
         self.page: Page | None = None
@@ -89,7 +99,7 @@ class Rendering:
             elif not heard:
                 yield _HEARTBEAT
         if self.failure:
-            yield f"<style>#loading {{ display: none !important }}</style>{failure_notice(failure_text(self.failure))}"
+            yield _FAILED + failure_notice(failure_text(self.failure))
 
     async def _wait_beyond(self, at: int) -> bool:
         """Wait for more than so many pieces, or the end; returns whether it came before a heartbeat is due."""
@@ -107,7 +117,7 @@ class Rendering:
 
     async def _run(self) -> None:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._turns, asyncio.timeout(self._timeout_s):
                 size = 0
                 async for piece in self._renderer.snippets():
                     size += len(piece)

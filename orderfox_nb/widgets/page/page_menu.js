@@ -123,6 +123,12 @@ export function makeMenu({ model, el, settings, view, chooseTrait, markets, chan
   buttons.append(makeButton("Copy as code", showCode));
   if (!inLab()) buttons.append(makeButton("Copy link", () => copyText("Copy link", viewLink())));
   buttons.append(makeButton("Keys", showKeys));
+  const { pagesUrl } = document.body.dataset; // of a server whose start page shows all of its notebooks
+  if (pagesUrl) {
+    const pages = make("a", "of-button of-pages-link", "All pages");
+    pages.href = pagesUrl;
+    buttons.append(pages);
+  }
   popup.append(buttons);
   const showChoices = () => {
     const values = { layout: model.get("arrangement"), ...chosen() };

@@ -1,0 +1,1 @@
+"""The start page of ``orderfox serve``: every notebook that is served, as a card."""
