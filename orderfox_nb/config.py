@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     """WebSockets of OKX."""
     okx_api_base_url: str = Field("https://www.okx.com", alias="OKX_API_BASE_URL")
     """REST of OKX."""
+    deribit_ws_base_url: str = Field("wss://www.deribit.com", alias="DERIBIT_WS_BASE_URL")
+    """WebSockets of Deribit."""
+    deribit_api_base_url: str = Field("https://www.deribit.com", alias="DERIBIT_API_BASE_URL")
+    """REST of Deribit."""
     binance_api_key: SecretStr = Field(SecretStr(""), alias="BINANCE_API_KEY")
     """Key of the account for real orders of bots; market data needs none."""
     binance_secret_key: SecretStr = Field(SecretStr(""), alias="BINANCE_SECRET_KEY")

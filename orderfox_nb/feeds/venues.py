@@ -8,6 +8,7 @@ from typing import Final
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.feed import BybitFeed
+from orderfox_nb.feeds.deribit.feed import DeribitFeed
 from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.venue.feed import VenueFeed
 
@@ -16,6 +17,7 @@ VENUES: Final[Sequence[type[VenueFeed]]] = (
     SpotFeed,
     BybitFeed,
     OkxFeed,
+    DeribitFeed,
 )
 
 

@@ -188,6 +188,9 @@ class SymbolMarket(ServedMarket):
         """
         return self.history.liquidations(start_us, min(end_us + 1, self._session.reported_us), public=False)
 
+    def forced_orders(self, start_us: int, end_us: int) -> list[LiquidationFact]:
+        return self.history.liquidations(start_us, end_us, public=False)
+
     def liquidation_orders(self, start_us: int, end_us: int, limit: int | None = None) -> list[LiquidationFact]:
         return self.history.liquidations(start_us, min(end_us, self._session.reported_us), limit)
 

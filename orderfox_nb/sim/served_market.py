@@ -99,6 +99,11 @@ class ServedMarket(Protocol):
         """
         ...
 
+    def forced_orders(self, start_us: int, end_us: int) -> list[LiquidationFact]:
+        """Return every liquidation that traded within bounds (end exclusive), public or not, reported or not."""
+        del start_us, end_us
+        return []
+
     def mark(self) -> MarkFact | None:
         """Return mark price, index and funding as of now."""
         return None

@@ -167,18 +167,12 @@ def _state(row: BybitInstrument) -> MarketChange:
 
 def instruments_from(rows: Sequence[BybitInstrument], *, venue: str, odd: Rows) -> list[Instrument]:
     """Convert every instrument in trading, leaving out those that have no steps."""
-    found: list[Instrument] = []
-    problem, count = "", 0
-    for row in rows:
-        if row.status != TRADING:
-            continue
-        try:
-            found.append(_instrument(row, venue))
-        except (ValueError, ArithmeticError) as error:
-            count += 1
-            problem = problem or f"{row.symbol[:40]!r}: {error}"
-    odd.leave_out("instruments-info steps", count, problem)
-    return found
+    return odd.converted(
+        "instruments-info steps",
+        [row for row in rows if row.status == TRADING],
+        lambda row: _instrument(row, venue),
+        name=lambda row: row.symbol,
+    )
 
 
 def _instrument(row: BybitInstrument, venue: str) -> Instrument:

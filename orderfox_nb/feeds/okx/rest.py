@@ -157,18 +157,12 @@ def _state(row: OkxInstrument) -> MarketChange:
 
 def instruments_from(rows: Sequence[OkxInstrument], *, venue: str, odd: Rows) -> list[Instrument]:
     """Convert every swap in trading, leaving out those that have no steps."""
-    found: list[Instrument] = []
-    problem, count = "", 0
-    for row in rows:
-        if row.state != LIVE:
-            continue
-        try:
-            found.append(_instrument(row, venue))
-        except (ValueError, ArithmeticError) as error:
-            count += 1
-            problem = problem or f"{row.inst_id[:40]!r}: {error}"
-    odd.leave_out("public/instruments steps", count, problem)
-    return found
+    return odd.converted(
+        "public/instruments steps",
+        [row for row in rows if row.state == LIVE],
+        lambda row: _instrument(row, venue),
+        name=lambda row: row.inst_id,
+    )
 
 
 def _instrument(row: OkxInstrument, venue: str) -> Instrument:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from orderfox_nb.feeds.http import checked
 _log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
+Converted = TypeVar("Converted")
 
 
 class Rows:
@@ -36,6 +37,27 @@ class Rows:
                 problem = problem or f"{error} in {bytes(text)[:200]!r}"
         self.leave_out(path, len(raw) - len(rows), problem)
         return rows
+
+    def converted(
+        self, path: str, rows: Sequence[Row], convert: Callable[[Row], Converted], *, name: Callable[[Row], str]
+    ) -> list[Converted]:
+        """Return the rows that can be converted, in their order.
+
+        Args:
+            path: What the rows are of, for the log.
+            rows: Read already.
+            convert: Raises ``ValueError`` or ``ArithmeticError`` for a row that cannot be used.
+            name: What a row is called in the log.
+        """
+        found: list[Converted] = []
+        problem = ""
+        for row in rows:
+            try:
+                found.append(convert(row))
+            except (ValueError, ArithmeticError) as error:
+                problem = problem or f"{name(row)[:40]!r}: {error}"
+        self.leave_out(path, len(rows) - len(found), problem)
+        return found
 
     def leave_out(self, path: str, count: int, problem: str) -> None:
         """Count the odd rows of an answer; they are logged when they become more."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from orderfox_nb.sim.server.binance_host import BinanceHost
 from orderfox_nb.sim.server.bybit.host import BYBIT_LIMITS, BybitHost
 from orderfox_nb.sim.server.bybit.streams import BYBIT_STREAMS
+from orderfox_nb.sim.server.deribit.host import DERIBIT_LIMITS, DeribitHost
+from orderfox_nb.sim.server.deribit.streams import DERIBIT_STREAMS
 from orderfox_nb.sim.server.host import Host, Parts
 from orderfox_nb.sim.server.limits import Limits
 from orderfox_nb.sim.server.market_streams import BINANCE_STREAMS
@@ -17,7 +19,7 @@ from orderfox_nb.sim.server.okx.streams import OKX_STREAMS
 from orderfox_nb.sim.server.served_streams import StreamFamily
 from orderfox_nb.sim.server.spot import SPOT_LIMITS
 
-ProtocolName: TypeAlias = Literal["binance", "bybit", "okx"]
+ProtocolName: TypeAlias = Literal["binance", "bybit", "okx", "deribit"]
 MarketKind: TypeAlias = Literal["futures", "spot"]
 
 
@@ -40,9 +42,10 @@ _PROTOCOLS: Final[dict[tuple[ProtocolName, MarketKind], ServedProtocol]] = {
     ("binance", "spot"): ServedProtocol(partial(BinanceHost, spot=True), BINANCE_STREAMS, SPOT_LIMITS),
     ("bybit", "futures"): ServedProtocol(BybitHost, BYBIT_STREAMS, BYBIT_LIMITS),
     ("okx", "futures"): ServedProtocol(OkxHost, OKX_STREAMS, OKX_LIMITS),
+    ("deribit", "futures"): ServedProtocol(DeribitHost, DERIBIT_STREAMS, DERIBIT_LIMITS),
 }
 
-PROTOCOL_NAMES: Final[tuple[ProtocolName, ...]] = ("binance", "bybit", "okx")
+PROTOCOL_NAMES: Final[tuple[ProtocolName, ...]] = get_args(ProtocolName)
 
 
 def protocol_of(name: ProtocolName, market: MarketKind, *, tape: bool) -> ServedProtocol:

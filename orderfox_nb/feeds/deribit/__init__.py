@@ -1,0 +1,1 @@
+"""Deribit linear perpetuals: wire messages, their dialect and REST."""
