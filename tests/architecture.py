@@ -47,6 +47,8 @@ BELOW = {
         "feeds.ccxt",
         "feeds.bybit",
         "feeds.okx",
+        "feeds.deribit",
+        "feeds.venues",
         "feeds.embedded",
         "feeds.sources",
         "feeds.remote",

@@ -39,6 +39,8 @@ CHANNEL_LISTS = {
     "feeds/bybit/past.py",
     "feeds/okx/dialect.py",
     "feeds/okx/past.py",
+    "feeds/deribit/dialect.py",
+    "feeds/deribit/past.py",
     "recording/tables/schema.py",
     "recording/tables/views.py",
 }

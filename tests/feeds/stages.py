@@ -27,9 +27,11 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.ccxt.feed import CcxtFeed
+from orderfox_nb.feeds.deribit.feed import DeribitFeed
 from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.replay import ReplayFeed
+from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.sim.exchange import Exchange
@@ -126,13 +128,19 @@ def binance_urls(http_url: str, ws_url: str) -> dict[str, Any]:
     }
 
 
+_IMITATIONS: dict[ProtocolName, tuple[str, dict[str, str], type[VenueFeed]]] = {
+    # Of Bybit and OKX a lost trade cannot be seen.
+    "bybit": ("BTCUSDT", {"book": "orderbook.200.{}"}, BybitFeed),
+    "okx": ("BTC-USDT-SWAP", {"book": "books:{}"}, OkxFeed),
+    "deribit": ("BTC_USDC-PERPETUAL", {"book": "book.{}.100ms", "trades": "trades.{}.100ms"}, DeribitFeed),
+}
+"""A symbol of each, its streams of which a lost frame can be seen, and the feed."""
+
+
 @asynccontextmanager
-async def venue_on_its_imitation(protocol: Literal["bybit", "okx"]) -> AsyncIterator[Stage]:
+async def venue_on_its_imitation(protocol: ProtocolName) -> AsyncIterator[Stage]:
     """The feed of a venue on the embedded exchange in its protocol, whose time the test passes."""
-    symbol, book, open_ = {
-        "bybit": ("BTCUSDT", "orderbook.200.BTCUSDT", BybitFeed),
-        "okx": ("BTC-USDT-SWAP", "books:BTC-USDT-SWAP", OkxFeed),
-    }[protocol]
+    symbol, streams, open_ = _IMITATIONS[protocol]
     exchange = Exchange(seed=7, symbols=2, start_us=START_US)
     async with SimServer(exchange, manual=True, protocol=protocol) as server:
         feed = open_(
@@ -149,8 +157,7 @@ async def venue_on_its_imitation(protocol: Literal["bybit", "okx"]) -> AsyncIter
                 await server.advance(0.5)
 
             def lose(channel: str) -> None:
-                assert channel == "book", "of Bybit a lost trade cannot be seen: ids have no order"
-                server.add_fault("drop", stream=book)
+                server.add_fault("drop", stream=streams[channel].format(symbol))
 
             yield Stage(feed, instrument, pass_time, lose, partial(_cut, server), forgets=True)
 
@@ -251,6 +258,7 @@ STAGES: dict[str, Callable[[], Any]] = {
     "spot": partial(binance_on_the_embedded_exchange, market="spot"),
     "bybit": partial(venue_on_its_imitation, "bybit"),
     "okx": partial(venue_on_its_imitation, "okx"),
+    "deribit": partial(venue_on_its_imitation, "deribit"),
     "replay": replay_of_a_list,
     "hub over binance": over_hub(binance_on_the_embedded_exchange),
     "hub over replay": over_hub(replay_of_a_list),

@@ -101,9 +101,8 @@ class DeribitDialect:
 
     def stream_of(self, topic: Topic) -> str:
         if is_whole_market(topic):
-            if topic.channel == "liquidations":
-                return _ALL_TRADES
-            raise BadValue("symbol", topic.symbol, f"one symbol: this venue has no stream of all {topic.channel}")
+            # Of liquidations, the one channel that there is over all symbols.
+            return _ALL_TRADES
         if topic.channel == "candles":
             if topic.interval not in RESOLUTIONS:
                 raise BadValue("timeframe", topic.interval, f"one that this venue has: {' '.join(RESOLUTIONS)}")
