@@ -87,7 +87,7 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     [
         (
             "coinbase",
-            "bybit, okx, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
+            "bybit, okx, deribit, ccxt:<id>, tape:<file>, recording:<folder> or http://<server>, with ?options",
         ),
         ("Binance", "; did you mean binance?"),
         ("ccxt:krakn", "exchanges; did you mean kraken?"),
@@ -162,7 +162,11 @@ def test_two_embedded_venues_have_names_and_pasts_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "symbols", "levels"),
-    [("bybit", ["BTCUSDT", "ETHUSDT"], 200), ("okx", ["BTC-USDT-SWAP", "ETH-USDT-SWAP"], 400)],
+    [
+        ("bybit", ["BTCUSDT", "ETHUSDT"], 200),
+        ("okx", ["BTC-USDT-SWAP", "ETH-USDT-SWAP"], 400),
+        ("deribit", ["BTC_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"], 1_000),
+    ],
 )
 async def test_the_embedded_exchange_is_read_in_another_protocol(
     protocol: str, symbols: list[str], levels: int
@@ -170,7 +174,8 @@ async def test_the_embedded_exchange_is_read_in_another_protocol(
     async with open_feed(f"sim?protocol={protocol}&symbols=2", load_settings()) as feed:
         known = feed.origin
         assert (feed.venue, known.simulated) == (f"sim-{protocol}", True)
-        assert (known.unbroken_trades, known.unverified) == (False, ("trades",))
+        unbroken = protocol == "deribit"
+        assert (known.unbroken_trades, known.unverified) == (unbroken, () if unbroken else ("trades",))
         assert [row.instrument.symbol for row in await feed.listings()] == symbols
         async with aclosing(feed.stream(Topic(feed.venue, symbols[0], "book"))) as stream:
             assert len((await next_of(stream, BookSnapshot)).bids) == levels

@@ -177,13 +177,15 @@ async def mark_page(rest: DeribitVenueRest, topic: Topic, span: Span, priority: 
 async def _bounds(rest: DeribitVenueRest, span: Span, reach_us: int, priority: int) -> dict[str, str]:
     """Return both bounds of a span as parameters, since the venue requires them.
 
-    A start that is not given is so much before the end, or the first of all times with a reach of 0. An end that is
+    A start that is not given is so much before now, or the first of all times with a reach of 0. An end that is
     not given follows from the venue's time, which is asked for: our idea of it may be wrong.
     """
     end_us = span.end_us
     if end_us is None:
         end_us = await rest.ask.get("get_time", int, {}, priority=priority) * 1_000 + _AHEAD_US
-    start_us = span.start_us if span.start_us is not None else max(0, end_us - reach_us) if reach_us else 0
+    start_us = span.start_us
+    if start_us is None:
+        start_us = max(0, end_us - _AHEAD_US - reach_us) if reach_us else 0
     return bounds_ms(Span(start_us=start_us, end_us=end_us), "start_timestamp", "end_timestamp")
 
 

@@ -1,4 +1,4 @@
-"""The streams of one symbol in a protocol of channels (Bybit, OKX): one step of the market to frames.
+"""The streams of one symbol in a protocol of channels (Bybit, OKX, Deribit): one step of the market to frames.
 
 Each protocol adds how it writes them.
 """

@@ -1,7 +1,7 @@
 """The best levels of a book as one stream has sent them: each frame is what has changed in this window since the last.
 
 Bybit and OKX send a window of the best levels and not the whole book: a level that leaves it is removed, and one that
-comes into it is sent, though nothing was traded or cancelled there.
+comes into it is sent, though nothing was traded or cancelled there. Deribit sends every level: its window is wide.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     messages_per_second: int = 10
     """Incoming ones; one more drops the connection."""
     requests_per_window: int = 600
-    """REST requests of an address in ``window_s``, where a protocol counts requests and not weights (Bybit, OKX).
+    """REST requests of an address in ``window_s``, where a protocol counts requests and not weights (all but Binance).
 
     OKX counts each path alone, with a limit of its own, which this one can only lower.
     """

@@ -56,7 +56,7 @@ def parse_channel(text: str) -> ServedStream | None:
     if kind == "chart.trades" and option in RESOLUTIONS:
         # The kind of bars is the one that the shared streams know.
         return ServedStream(text=text, kind="kline", symbol=symbol, interval=RESOLUTIONS[option], every_ms=CHART_MS)
-    if option != "100ms" or kind not in ("book", "trades", "ticker"):
-        return None
     levels = BOOK_LEVELS if kind == "book" else 0
+    if option != "100ms" or not (levels or kind in ("trades", "ticker")):
+        return None
     return ServedStream(text=text, kind=kind, symbol=symbol, levels=levels, every_ms=STREAM_MS)

@@ -18,6 +18,17 @@ from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.request_window import whole
 from orderfox_nb.sim.server.selection import Selection
 
+_USDC: Final = {
+    "currency": CURRENCY,
+    "currency_long": "USD Coin",
+    "coin_type": "ETHER",
+    "decimals": 6,
+    "fee_precision": 4,
+    "min_confirmations": 1,
+    "min_withdrawal_fee": 0.0,
+    "withdrawal_fee": 0.0,
+    "withdrawal_priorities": [],
+}
 _MAX_BARS: Final = 5_000
 _MAX_TRADES: Final = 1_000
 _MAX_RATES: Final = 744
@@ -26,7 +37,7 @@ _LAST_ID: Final = 2**53
 _INTEREST_HOURS: Final = FUNDING_US // HOUR_US
 
 
-class _Asked(NamedTuple):
+class _AskedMarket(NamedTuple):
     """The market of a request, and how its numbers are written."""
 
     market: ServedMarket
@@ -49,6 +60,7 @@ class DeribitRest:
         """Return the routes to add to an application."""
         answers: list[tuple[str, Callable[[web.Request], Any]]] = [
             ("get_time", lambda _: self._selection.now_ms()),
+            ("get_currencies", lambda _: [_USDC]),
             ("get_instruments", self._instruments),
             ("get_book_summary_by_currency", self._summaries),
             ("ticker", self._ticker),
@@ -111,7 +123,7 @@ class DeribitRest:
             first = max(first, last - count + 1)
         found = market.single_trades(count, from_id=first) if first <= last else []
         return _trades_of(
-            _Asked(market, numbers), found, count, lambda row: first <= row["trade_seq"] <= last, ascending
+            _AskedMarket(market, numbers), found, count, lambda row: first <= row["trade_seq"] <= last, ascending
         )
 
     def _trades_by_time(self, request: web.Request) -> Any:
@@ -123,7 +135,9 @@ class DeribitRest:
             found = market.aggregate_trades(count, start_us=start_ms * 1000, end_us=end_us)
         else:
             found = market.aggregate_trades(count, end_us=end_us)
-        return _trades_of(_Asked(market, numbers), found, count, lambda row: row["timestamp"] >= start_ms, ascending)
+        return _trades_of(
+            _AskedMarket(market, numbers), found, count, lambda row: row["timestamp"] >= start_ms, ascending
+        )
 
     def _bars(self, request: web.Request) -> Any:
         market, numbers = self._asked(request)
@@ -171,13 +185,13 @@ class DeribitRest:
         currency, kind = request.query.get("currency", "any"), request.query.get("kind", "future")
         return currency in (CURRENCY, "any") and kind == "future"
 
-    def _asked(self, request: web.Request) -> _Asked:
+    def _asked(self, request: web.Request) -> _AskedMarket:
         instrument = request.query.get("instrument_name", "")
         if not instrument:
             raise bad_parameter("instrument_name")
         if not self._selection.is_traded(symbol := symbol_of(instrument)):
             raise unknown_instrument()
-        return _Asked(self._selection.source.market(symbol), self._selection.numbers[symbol])
+        return _AskedMarket(self._selection.source.market(symbol), self._selection.numbers[symbol])
 
 
 def _page(request: web.Request) -> tuple[int, bool]:
@@ -190,7 +204,7 @@ def _page(request: web.Request) -> tuple[int, bool]:
 
 
 def _trades_of(
-    asked: _Asked, found: list[TradeFact], count: int, holds: Callable[[dict[str, Any]], bool], ascending: bool
+    asked: _AskedMarket, found: list[TradeFact], count: int, holds: Callable[[dict[str, Any]], bool], ascending: bool
 ) -> dict[str, Any]:
     singles = [row for fact in found for row in rows.trades(asked.market, fact, asked.numbers) if holds(row)]
     kept = singles[:count] if ascending else singles[-count:][::-1]
