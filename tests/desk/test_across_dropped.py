@@ -143,7 +143,7 @@ async def test_a_venue_whose_symbols_come_later_is_read_by_its_own_name(tmp_path
             assert dropped(await two.next(reader))["other"] == "down: other: away"
             two.other.listing_error = None
             topic = Topic("other", "BTC-USDT-SWAP", "book")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while topic not in two.other.opened:
                     await two.clock.advance(10)
             now = two.clock.now_us()

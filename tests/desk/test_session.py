@@ -51,7 +51,7 @@ class SessionPage:
         await self.session.handle(message)
 
     async def hear(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (message := await self.messages.get())["type"] != kind:
                 pass
             return message
@@ -133,7 +133,7 @@ async def test_a_page_that_cannot_be_written_to_ends_its_session(tmp_path: Path)
         page.failure = ConnectionResetError("the page is gone")
         put_book(page.feed)
         await page.feed.clock.advance(1)
-        await asyncio.wait({page.running}, timeout=10)
+        await asyncio.wait({page.running}, timeout=60)
         assert page.running.exception() is page.failure
         # What was under way when it ended opens nothing more.
         with pytest.raises(ConnectionResetError):

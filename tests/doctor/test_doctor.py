@@ -78,7 +78,7 @@ async def test_a_clock_that_is_wrong_is_measured(server: SimServer, tmp_path: Pa
 
 async def test_a_venue_that_limits_us_is_not_called_down(server: SimServer, tmp_path: Path) -> None:
     server.add_fault("status", status=429, seconds=600, count=-1)
-    found = await checked(server, tmp_path, timeout_s=5)
+    found = await checked(server, tmp_path)
     assert found.state == "failed"
     assert not found.blocked
     assert found.problem

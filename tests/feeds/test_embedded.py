@@ -42,18 +42,18 @@ async def test_the_embedded_exchange_runs_only_while_it_is_used_and_is_replaced_
         assert not feed.running
         epochs = [feed.origin.epoch]
         async with aclosing(feed.stream(Topic("sim", "BTCUSDT", "book"))) as stream:
-            await next_of(stream, BookSnapshot, within_s=20)
+            await next_of(stream, BookSnapshot, within_s=60)
             (started,) = simulations() - before
             assert feed.origin.epoch == epochs[0], "the epoch before the process started is right"
             psutil.Process(started).kill()
             assert isinstance(await next_of(stream, Gap), Gap)
-            await next_of(stream, BookSnapshot, within_s=20)
+            await next_of(stream, BookSnapshot, within_s=60)
             (replaced,) = simulations() - before
             assert replaced != started
             assert feed.statistics()["process_starts"] == 2
             epochs.append(feed.origin.epoch)
             last = psutil.Process(replaced)
-        _, alive = await asyncio.to_thread(psutil.wait_procs, [last], 5)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, [last], 60)
         assert not alive
         epochs.append(feed.origin.epoch)
         assert "" not in epochs
@@ -80,7 +80,7 @@ async def test_a_simulation_after_a_pause_has_the_past_that_it_showed(
                 bars, _ = await read_past(feed.past, minutes, Candle, Span(limit=1_000))
                 runs.append((trades, bars))
                 running = [psutil.Process(pid) for pid in simulations() - others]
-            _, alive = await asyncio.to_thread(psutil.wait_procs, running, 20)
+            _, alive = await asyncio.to_thread(psutil.wait_procs, running, 60)
             assert not alive
             assert feed.origin.epoch == before
         assert feed.statistics()["process_starts"] == 2
@@ -158,7 +158,7 @@ async def test_the_bars_of_a_tape_are_those_of_its_trades(recordings: Path) -> N
                     assert not isinstance(event, Gap)
 
         async with aclosing(feed.stream(Topic(feed.venue, "BTCUSDT", "candles", "1m"))) as stream:
-            await next_of(stream, Status, within_s=20)
+            await next_of(stream, Status, within_s=60)
             playing = asyncio.create_task(play())
             async for event in stream:
                 if isinstance(event, Candle) and event.open_us in expected:

@@ -128,7 +128,7 @@ async def test_what_is_not_recorded_is_said(tmp_path: Path):
 
 async def _until(reached: Callable[[], bool]) -> None:
     """Let the replay work in its thread and on the loop until something holds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not reached():  # noqa: ASYNC110 - the state of a fold, which signals nothing in a test
             await asyncio.sleep(0)
 

@@ -40,7 +40,7 @@ async def test_a_cancelled_closing_handshake_ends_the_connection() -> None:
             opened.set()
             await socket.recv()
 
-    async with server, asyncio.timeout(30):
+    async with server, asyncio.timeout(60):
         task = asyncio.create_task(read())
         await opened.wait()
         task.cancel()

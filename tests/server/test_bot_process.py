@@ -63,7 +63,7 @@ async def test_server_that_is_killed_continues_its_bots_without_a_lost_or_double
     for _ in range(KILLS + 1):
         child, address = await asyncio.to_thread(start_dashboard, "--source", "sim?symbols=1", **environment)
         try:
-            async with ClientSession() as session, asyncio.timeout(90):
+            async with ClientSession() as session, asyncio.timeout(180):
                 bots = f"{address}/api/v1/bots"
                 if not bot_id:
                     body = {"name": "Churn", "symbol": "BTCUSDT", "strategy": "Churn", "params": {"period": "200ms"}}
@@ -79,7 +79,7 @@ async def test_server_that_is_killed_continues_its_bots_without_a_lost_or_double
         before = fills
     child, address = await asyncio.to_thread(start_dashboard, "--source", "sim?symbols=1", **environment)
     try:
-        async with ClientSession() as session, asyncio.timeout(90):
+        async with ClientSession() as session, asyncio.timeout(180):
             where = f"{address}/api/v1/bots/{bot_id}"
             while not (await ask(session, where))["running"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)

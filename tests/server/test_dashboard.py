@@ -189,7 +189,7 @@ async def test_kernel_ends_with_its_page_and_the_server_leaves_nothing(
         stopped = child.end()
     assert child.process.returncode == 0, child.text
     assert stopped
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
 
 
@@ -201,7 +201,7 @@ async def test_server_that_is_stopped_at_once_leaves_nothing(
     children = child.ps.children(recursive=True)
     assert child.end()
     assert child.process.returncode == 0, child.text
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
     assert "Traceback" not in child.text
 
 

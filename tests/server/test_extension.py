@@ -120,7 +120,7 @@ async def test_extension_that_was_used_stops_its_simulation_with_the_server(
     finally:
         child.end()
     assert stopped, child.text
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
     assert "Traceback" not in child.text
 
 

@@ -65,7 +65,7 @@ def test_lab_opens_the_notebooks_with_the_source_and_keeps_what_was_edited(tmp_p
 
         def get(path: str) -> dict[str, object]:
             request = urllib.request.Request(f"{address}/{path}", headers={"Authorization": f"token {token}"})
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
 
         assert get("api/v1/health")["source"] == "sim?seed=9&symbols=2"

@@ -60,7 +60,7 @@ async def test_a_server_that_is_killed_has_recorded_what_it_flushed(start_dashbo
                 await asyncio.sleep(0.1)
         assert (found["state"], found["problem"]) == ("recording", "")
         child.process.kill()
-        await asyncio.wait({reading}, timeout=30)
+        await asyncio.wait({reading}, timeout=60)
     child.end()
     rec = orderfox_nb.open_recording(tmp_path / "recordings" / found["recording"])
     assert rec.info().gaps == 0

@@ -144,7 +144,7 @@ async def settled(venue: RelistingVenue, every: list[dict[Channel, TopicState]])
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 - what two servers have read signals nothing here
             await asyncio.sleep(0.05)
 

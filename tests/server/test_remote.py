@@ -55,7 +55,7 @@ async def test_origin_of_another_server_is_passed_on_whole(server: Served, monke
         await feed.listings()  # said with an answer over REST
         assert feed.origin == ours
     topic = Topic("remote", "BTCUSDT", "trades")
-    async with RemoteFeed(server.url) as feed, aclosing(feed.stream(topic)) as stream, asyncio.timeout(30):
+    async with RemoteFeed(server.url) as feed, aclosing(feed.stream(topic)) as stream, asyncio.timeout(60):
         async for event in stream:
             if isinstance(event, Status) and event.state == "live":
                 break

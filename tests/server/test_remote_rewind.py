@@ -26,7 +26,7 @@ def newest(market: Market) -> str:
 
 async def shows(market: Market, trade_id: str) -> None:
     """Wait until a market's newest trade is one."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await asyncio.to_thread(newest, market) != trade_id:  # noqa: ASYNC110 - it is read on a thread
             await asyncio.sleep(0.02)
 

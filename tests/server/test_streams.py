@@ -254,7 +254,7 @@ async def test_update_params_that_come_before_the_symbol_is_known_are_applied(
     async with connect(server.ws_url + f"api/v1/ws/orderbook/{symbol}?limit=5") as socket:
         await socket.send('{"type":"update_params","limit":2,"rounding":0.25}')
         await socket.send('{"type":"ping"}')
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), 60)
         answer.set()
         if symbol == "NOSUCHTHING":
             assert "not found" in (await receive(socket, "error"))["message"]

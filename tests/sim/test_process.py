@@ -52,7 +52,7 @@ async def test_the_child_ends_when_its_parent_is_killed() -> None:
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", parent, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    child = int(await asyncio.wait_for(process.stdout.readline(), 30))
+    child = int(await asyncio.wait_for(process.stdout.readline(), 60))
     process.send_signal(signal.SIGKILL)
     await process.wait()
     await gone(child)
@@ -76,6 +76,6 @@ async def test_a_wrong_option_is_one_line_and_exit_code_2() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "orderfox_nb.sim", "--speed", "max", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    _, problem = await asyncio.wait_for(process.communicate(), 30)
+    _, problem = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2
     assert problem.decode().strip() == "orderfox sim: --speed max is for a tape"

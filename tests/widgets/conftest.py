@@ -37,7 +37,7 @@ def run_module() -> RunModule:
             env={**os.environ, "LC_ALL": locale} | ({} if zone is None else {"TZ": zone}),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr

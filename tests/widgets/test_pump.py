@@ -80,7 +80,7 @@ def test_a_pump_that_was_closed_and_opened_again_answers_again(engine: Engine, p
     page.comm = None
     task = pumping._task
     assert task
-    engine.run(asyncio.wait_for(task, 20))
+    engine.run(asyncio.wait_for(task, 60))
     page.comm = page
     pumping.receive({"type": "ping"})
     assert page.messages.get(timeout=60)["type"] == "pong"

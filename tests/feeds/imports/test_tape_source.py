@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def _played(feed: RecordedFeed, channel: str) -> AsyncIterator[Event]:
     """Yield the events of a topic up to the end of the recording."""
-    async with asyncio.timeout(30), aclosing(feed.stream(Topic(feed.venue, "ABCUSDT", channel))) as stream:
+    async with asyncio.timeout(60), aclosing(feed.stream(Topic(feed.venue, "ABCUSDT", channel))) as stream:
         async for event in stream:
             if isinstance(event, Status) and event.reason == "the recording ends here":
                 return

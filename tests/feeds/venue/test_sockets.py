@@ -128,7 +128,7 @@ async def test_a_stream_that_is_opened_again_before_its_end_was_sent_becomes_liv
             await venue.until(lambda: sockets.live("ethusdt@aggTrade"))
         async with sockets.read("ethusdt@aggTrade", inbox):
             assert not sockets.live("ethusdt@aggTrade")
-            await venue.until(lambda: sockets.live("ethusdt@aggTrade"), timeout_s=30)
+            await venue.until(lambda: sockets.live("ethusdt@aggTrade"), timeout_s=60)
 
 
 async def test_an_unsubscribed_stream_leaves_the_others_on_their_socket(venue: ScriptedVenue, feed_on: OpenOn) -> None:
