@@ -170,7 +170,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"# Binder\n\n{machine()}, load {os.getloadavg()[0]:.1f} at the start", flush=True)
     with tempfile.TemporaryDirectory(prefix="orderfox_binder_") as name, small_machine(MEMORY) as small:
-        folder = arguments.keep or Path(name)
+        folder = (arguments.keep or Path(name)).resolve()
         log = folder / "log"
         try:
             built = build(folder)

@@ -124,6 +124,7 @@ def build(folder: Path) -> BuiltBinder:
         "KERNEL_PYTHON_PREFIX": str(prefix),
         "PATH": f"{prefix / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONUNBUFFERED": "1",
+        "PIP_QUIET": "1",
         # With the user's own id Jupyter prefers what is in the environment, as on Binder.
         "JUPYTER_PREFER_ENV_PATH": "1",
     }

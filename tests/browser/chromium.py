@@ -14,6 +14,8 @@ from urllib.parse import urlparse
 
 from playwright.async_api import Browser, BrowserContext, Playwright, Request
 
+from tests.server.real_proxies import NAME
+
 # The popup of the address bar is a page of its own in every window: a second of CPU for something invisible. The others
 # are those of Playwright's list, which the option replaces.
 UNUSED = [
@@ -32,6 +34,8 @@ ARGUMENTS = [
     # A scroll is where it ends at once, and a test need not wait for an animation.
     "--disable-smooth-scrolling",
     f"--disable-features={','.join(UNUSED)}",
+    # A site's name, whose proxies and certificates are on this machine.
+    f"--host-resolver-rules=MAP {NAME} 127.0.0.1",
 ]
 
 HEADED = bool(os.environ.get("ORDERFOX_HEADED"))

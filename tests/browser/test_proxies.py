@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import pytest
 from tests.browser.conftest import OpenScreen, Screen, free_port
 from tests.browser.proxy import proxy
 from tests.server.conftest import Child
+from tests.server.real_proxies import NAME, ProxyConfig, nginx, running_proxy, traefik
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -32,39 +34,70 @@ def serve(folder: Path, *options: str, **environment: str) -> tuple[Child, str]:
     return child, line.split()[3]
 
 
-async def test_a_page_behind_a_proxy_is_live_or_says_what_is_wrong(tmp_path: Path, open_screen: OpenScreen):
-    listed, unlisted = free_port(), free_port()
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, str, int]]:
+    """A server under the prefix, its address without it, and a port of which its page may be served without Host."""
+    listed = free_port()
     options = ("--source", "sim?seed=7&symbols=3", "--base-url", PREFIX)
-    child, address = serve(tmp_path, *options, CORS_ORIGINS=f"http://127.0.0.1:{listed}")
-    server = "http://" + urlsplit(address).netloc
-    try:
-        # As it should be, and from / and without the last slash: each leads to the desk.
-        async with proxy(server, keep_host=True) as way, open_screen(f"{way}/?symbol=ETHUSDT") as screen:
-            await screen.page.wait_for_url(f"{way}{PREFIX}?symbol=ETHUSDT", wait_until="commit")
-            await screen.wait_live("book")
-            await screen.wait_data("book", symbol="ETHUSDT")
-            screen.check_clean()
-            encoded = PREFIX.replace("@", "%40").rstrip("/")
-            await screen.page.goto(way + encoded, wait_until="commit")
-            await screen.page.wait_for_url(f"{way}{PREFIX}", wait_until="commit")
-        # Without Host, where CORS_ORIGINS lists the page's origin.
-        async with proxy(server, port=listed) as way, open_screen(way + PREFIX) as screen:
-            await screen.wait_live("book")
+    variables = {
+        "CORS_ORIGINS": f"http://127.0.0.1:{listed}",
+        "ORDERFOX_HOSTS": NAME,
+        "ORDERFOX_TRUSTED_PROXIES": "127.0.0.1",
+    }
+    child, address = serve(tmp_path_factory.mktemp("desk"), *options, **variables)
+    yield child, "http://" + urlsplit(address).netloc, listed
+    child.leave()
+
+
+@pytest.mark.parametrize("config", [nginx, traefik], ids=lambda config: config.__name__)
+async def test_page_and_socket_are_encrypted_behind_a_real_proxy_with_a_prefix(
+    config: ProxyConfig, desk: tuple[Child, str, int], tmp_path: Path, open_screen: OpenScreen
+):
+    _, server, _ = desk
+    with running_proxy(config, urlsplit(server).netloc, tmp_path, prefix=PREFIX) as (port, _):
+        async with open_screen("about:blank", ignore_https_errors=True) as screen:
+            sockets: list[str] = []
+            screen.page.on("websocket", lambda socket: sockets.append(socket.url))
+            await screen.page.goto(f"https://{NAME}:{port}{PREFIX}")
+            await screen.wait_live("book", "chart")
+            await screen.wait_frames("book", 3)
             assert await screen.link("link.transport.kind") == "socket"
-            assert "refused" not in child.text
-        # Without Host, and not listed.
-        async with proxy(server, port=unlisted) as way, open_screen(way + PREFIX) as screen:
-            assert f"CORS_ORIGINS must list http://127.0.0.1:{unlisted}" in await said(screen)
-            await screen.page.reload(wait_until="commit")
-            await said(screen)
-        assert child.text.count("WebSockets refused") == 1, "said once, however often the page tries"
-        assert f"origin=http://127.0.0.1:{unlisted} " in child.text
-        assert "subprotocol" not in child.text
-        # The server has a prefix and the proxy strips it.
-        async with proxy(server, strip=PREFIX.rstrip("/")) as way, open_screen(way + PREFIX) as screen:
-            await screen.page.wait_for_selector("text=A proxy strips /user/a@b.c/")
-    finally:
-        child.end()
+            encoded = PREFIX.replace("@", "%40")
+            assert {url.replace("@", "%40") for url in sockets} == {f"wss://{NAME}:{port}{encoded}api/v1/ws/live"}
+            assert {urlsplit(url).hostname for url in screen.foreign} == {NAME}
+            assert screen.errors == []
+
+
+async def test_a_page_behind_a_proxy_is_live_or_says_what_is_wrong(
+    desk: tuple[Child, str, int], tmp_path: Path, open_screen: OpenScreen
+):
+    child, server, listed = desk
+    unlisted = free_port()
+    # As it should be, and from / and without the last slash: each leads to the desk.
+    async with proxy(server, keep_host=True) as way, open_screen(f"{way}/?symbol=ETHUSDT") as screen:
+        await screen.page.wait_for_url(f"{way}{PREFIX}?symbol=ETHUSDT", wait_until="commit")
+        await screen.wait_live("book")
+        await screen.wait_data("book", symbol="ETHUSDT")
+        screen.check_clean()
+        encoded = PREFIX.replace("@", "%40").rstrip("/")
+        await screen.page.goto(way + encoded, wait_until="commit")
+        await screen.page.wait_for_url(f"{way}{PREFIX}", wait_until="commit")
+    # Without Host, where CORS_ORIGINS lists the page's origin.
+    async with proxy(server, port=listed) as way, open_screen(way + PREFIX) as screen:
+        await screen.wait_live("book")
+        assert await screen.link("link.transport.kind") == "socket"
+        assert "refused" not in child.text
+    # Without Host, and not listed.
+    async with proxy(server, port=unlisted) as way, open_screen(way + PREFIX) as screen:
+        assert f"CORS_ORIGINS must list http://127.0.0.1:{unlisted}" in await said(screen)
+        await screen.page.reload(wait_until="commit")
+        await said(screen)
+    assert child.text.count("WebSockets refused") == 1, "said once, however often the page tries"
+    assert f"origin=http://127.0.0.1:{unlisted} " in child.text
+    assert "subprotocol" not in child.text
+    # The server has a prefix and the proxy strips it.
+    async with proxy(server, strip=PREFIX.rstrip("/")) as way, open_screen(way + PREFIX) as screen:
+        await screen.page.wait_for_selector("text=A proxy strips /user/a@b.c/")
     # The server has none and the proxy strips one.
     child, address = serve(tmp_path, "--source", "sim?symbols=2")
     try:

@@ -35,13 +35,14 @@ def replaced(text: str, *changes: tuple[str, str]) -> str:
     return text
 
 
-def nginx(folder: Path, upstream: str, port: int) -> list[str]:
+def nginx(folder: Path, upstream: str, port: int, prefix: str) -> list[str]:
     files = "".join(
         f"{kind}_temp_path {folder / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     site = replaced(
         snippet("nginx"),
         ("listen 443 ssl;", f"listen 0.0.0.0:{port} ssl;"),
+        ("location / {", f"location {prefix} {{"),
         ("http://127.0.0.1:8000", f"http://{upstream}"),
         ("# ssl_certificate …", f"ssl_certificate {folder / 'site.pem'}; ssl_certificate_key {folder / 'site.key'};"),
     )
@@ -52,7 +53,7 @@ def nginx(folder: Path, upstream: str, port: int) -> list[str]:
     return ["nginx", "-p", str(folder), "-c", str(config)]
 
 
-def caddy(folder: Path, upstream: str, port: int) -> list[str]:
+def caddy(folder: Path, upstream: str, port: int, _prefix: str) -> list[str]:
     site = replaced(
         snippet("Caddy"),
         (f"{NAME} {{", f"{NAME}:{port} {{\n    tls {folder / 'site.pem'} {folder / 'site.key'}"),
@@ -63,8 +64,10 @@ def caddy(folder: Path, upstream: str, port: int) -> list[str]:
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
 
 
-def traefik(folder: Path, upstream: str, port: int) -> list[str]:
-    site = replaced(snippet("Traefik"), ("10.0.0.5:8000", upstream))
+def traefik(folder: Path, upstream: str, port: int, prefix: str) -> list[str]:
+    rule = f"Host(`{NAME}`)"
+    under = f"{rule} && PathPrefix(`{prefix.rstrip('/')}`)" if prefix != "/" else rule
+    site = replaced(snippet("Traefik"), ("10.0.0.5:8000", upstream), (rule, under))
     files = f"{{ certFile: {folder / 'site.pem'}, keyFile: {folder / 'site.key'} }}"
     (folder / "site.yaml").write_text(f"{site}tls:\n  certificates: [{files}]\n")
     config = folder / "traefik.yaml"
@@ -78,10 +81,10 @@ providers: {{ file: {{ filename: {folder / "site.yaml"}, watch: false }} }}
     return ["traefik", f"--configFile={config}"]
 
 
-def wait_for_answer(port: int, trusted: ssl.SSLContext, *, timeout_s: float = 60) -> None:
+def wait_for_answer(port: int, trusted: ssl.SSLContext, prefix: str, *, timeout_s: float = 60) -> None:
     """Wait until the proxy forwards: Traefik listens before it has read where to."""
     deadline = time.monotonic() + timeout_s
-    request = f"GET /api/v1/health HTTP/1.1\r\nHost: {NAME}:{port}\r\nConnection: close\r\n\r\n".encode()
+    request = f"GET {prefix}api/v1/health HTTP/1.1\r\nHost: {NAME}:{port}\r\nConnection: close\r\n\r\n".encode()
     while True:
         try:
             with (
@@ -98,17 +101,20 @@ def wait_for_answer(port: int, trusted: ssl.SSLContext, *, timeout_s: float = 60
         time.sleep(0.05)
 
 
-ProxyConfig = Callable[[Path, str, int], list[str]]
+ProxyConfig = Callable[[Path, str, int, str], list[str]]
 
 
 @contextmanager
-def running_proxy(config: ProxyConfig, upstream: str, folder: Path) -> Iterator[tuple[int, ssl.SSLContext]]:
+def running_proxy(
+    config: ProxyConfig, upstream: str, folder: Path, *, prefix: str = "/"
+) -> Iterator[tuple[int, ssl.SSLContext]]:
     """Run a proxy with TLS before a server; gives its port, and what a client has to trust.
 
     Args:
         config: ``nginx``, ``caddy`` or ``traefik``: writes the proxy's files and returns its command.
         upstream: Host and port of the server.
         folder: Where certificates, configuration and log are written.
+        prefix: Of the paths that it forwards.
     """
     name = config.__name__
     if shutil.which(name) is None:
@@ -124,13 +130,13 @@ def running_proxy(config: ProxyConfig, upstream: str, folder: Path) -> Iterator[
         port = free.getsockname()[1]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            config(folder, upstream, port),
+            config(folder, upstream, port, prefix),
             stdout=log,
             stderr=log,
             env={"PATH": os.environ["PATH"] + ":/usr/sbin", "HOME": str(folder)},
         )
     try:
-        wait_for_answer(port, trusted)
+        wait_for_answer(port, trusted, prefix)
         yield port, trusted
     finally:
         process.terminate()
