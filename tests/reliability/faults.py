@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from orderfox_nb.core.events import Channel
 from orderfox_nb.desk.topic import TopicState
@@ -32,6 +33,7 @@ OKX_REST: Final[dict[Channel, str]] = {
 _CALM_S: Final = 3.0
 _PATIENCE_S: Final = 150.0
 
+Result = TypeVar("Result")
 Strike = Callable[[Rig, Channel], Awaitable[None] | None]
 
 
@@ -193,14 +195,18 @@ class SharedRig:
 
     def measure(self, case: Case) -> Figures:
         """Do what ``measure`` does, on a market that earlier cases may have struck."""
-        return self._runner.run(self._measured(case))
+        return self.play(partial(strike, case=case, calm_s=1.0))
+
+    def play(self, scene: Callable[[Rig, list[TopicState]], Coroutine[Any, Any, Result]]) -> Result:
+        """Run a scene on the market, with the states of every channel; a scene that fails ends the rig."""
+        return self._runner.run(self._played(scene))
 
     def close(self) -> None:
         """End the rig."""
         with self._runner:
             self._runner.run(self._stack.aclose())
 
-    async def _measured(self, case: Case) -> Figures:
+    async def _played(self, scene: Callable[[Rig, list[TopicState]], Coroutine[Any, Any, Result]]) -> Result:
         if self._open is None:
             # Reconnecting takes longer each time, and cases are sooner than a connection counts as good.
             rig = await self._stack.enter_async_context(open_rig(market=self._market, random=Eager()))
@@ -208,7 +214,7 @@ class SharedRig:
             await rig.run(_CALM_S)
             self._open = rig, states
         try:
-            return await strike(*self._open, case, calm_s=1.0)
+            return await scene(*self._open)
         except BaseException:
             self._open = None
             await self._stack.aclose()

@@ -25,6 +25,7 @@ from orderfox_nb.feeds.binance_spot.dialect import SpotDialect
 from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.dialect import BybitDialect
 from orderfox_nb.feeds.bybit.feed import BybitFeed
+from orderfox_nb.feeds.ccxt.feed import CcxtFeed
 from orderfox_nb.feeds.okx.dialect import OkxDialect
 from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.venue.feed import VenueFeed
@@ -32,6 +33,7 @@ from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Fault, Limits, SimServer
 from orderfox_nb.sim.server.okx.names import instrument_of
 from orderfox_nb.sim.server.okx.names import symbol_of as symbol_of_instrument
+from tests.feeds.stages import ccxt_urls
 
 Result = TypeVar("Result")
 
@@ -50,7 +52,7 @@ CHANNELS: Final[tuple[Channel, ...]] = (
     "open_interest",
 )
 SPOT_CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "candles", "ticker")
-MarketKind: TypeAlias = Literal["futures", "spot", "bybit", "okx"]
+MarketKind: TypeAlias = Literal["futures", "spot", "bybit", "okx", "ccxt", "ccxt-bybit", "ccxt-okx"]
 """What is struck: one of Binance's hosts, or the imitation of another venue."""
 
 
@@ -65,18 +67,31 @@ class Spoken(NamedTuple):
         levels: Of a side of its book, where it sends a window of it.
         named: How it names a symbol of the exchange.
         known: Which symbol of the exchange it names so.
+        by_ccxt: Whether ccxt reads it.
     """
 
     served: dict[str, Any]
-    feed: Callable[..., VenueFeed]
+    feed: Callable[..., Any]
     dialect: Any
     channels: tuple[Channel, ...]
     levels: int = 0
     named: Callable[[str], str] = str
     known: Callable[[str], str] = str
+    by_ccxt: bool = False
 
 
-SPOKEN: Final[dict[MarketKind, Spoken]] = {
+def _by_ccxt(exchange_id: str) -> Callable[..., Any]:
+    """Return what opens an exchange of ccxt as the other feeds are opened."""
+
+    def opened(*, http_url: str, ws_url: str, liquidation_url: str, **options: Any) -> CcxtFeed:
+        del liquidation_url
+        urls = ccxt_urls(exchange_id, http_url, ws_url)
+        return CcxtFeed(exchange_id, simulated=True, urls=urls, paced=False, **options)
+
+    return opened
+
+
+SPOKEN: dict[MarketKind, Spoken] = {
     "futures": Spoken({}, BinanceFeed, BinanceDialect(), CHANNELS),
     "spot": Spoken({"market": "spot"}, SpotFeed, SpotDialect(), SPOT_CHANNELS),
     "bybit": Spoken({"protocol": "bybit"}, BybitFeed, BybitDialect(), CHANNELS, levels=200),
@@ -90,6 +105,13 @@ SPOKEN: Final[dict[MarketKind, Spoken]] = {
         known=symbol_of_instrument,
     ),
 }
+_CCXT: Final[tuple[tuple[MarketKind, MarketKind, str], ...]] = (
+    ("ccxt", "futures", "binanceusdm"),
+    ("ccxt-bybit", "bybit", "bybit"),
+    ("ccxt-okx", "okx", "okx"),
+)
+for _name, _protocol, _exchange_id in _CCXT:
+    SPOKEN[_name] = SPOKEN[_protocol]._replace(feed=_by_ccxt(_exchange_id), by_ccxt=True)
 
 
 class _CountingSelector(selectors.DefaultSelector):

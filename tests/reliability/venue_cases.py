@@ -18,6 +18,10 @@ from tests.reliability.faults import (
     restart,
     socket,
 )
+from tests.reliability.rig import MarketKind
+
+CCXT: Final[tuple[MarketKind, ...]] = ("ccxt", "ccxt-bybit", "ccxt-okx")
+"""Read by ccxt: in the protocols of Binance, Bybit and OKX."""
 
 
 def _bybit_cases() -> list[Case]:
@@ -87,4 +91,35 @@ def _okx_cases() -> list[Case]:
     return cases
 
 
-VENUE_CASES: Final = (*_bybit_cases(), *_okx_cases())
+def _ccxt_cases() -> list[Case]:
+    """What is of ccxt: it keeps the books, notices some holes and no silence, and reads on whatever it could not read.
+
+    Of Bybit nothing shows a lost update: a test of its own has what the comparison with REST does about it.
+    """
+    cases: list[Case] = []
+
+    def add(market: MarketKind, channel: Channel, fault: str, strike: Strike, **bounds: Any) -> None:
+        cases.append(Case(fault, channel, strike, market=market, **bounds))
+
+    for market in CCXT:
+        for channel in ("book", "trades", "candles"):
+            add(market, channel, "cut", socket("cut"), seen_s=0.1, healed_s=6.0)
+        add(market, "trades", "duplicate", frames("duplicate", 3), seen_s=None, healed_s=0.5)
+        add(market, "book", "malformed", frames("malformed"), seen_s=0.3, healed_s=3.0)
+        add(market, "candles", "REST 503", answers("status", status=503), seen_s=0.6, healed_s=16.0)
+    for market in ("ccxt", "ccxt-okx"):
+        for fault in ("drop", "reorder"):
+            add(market, "book", fault, frames(fault), seen_s=0.3, healed_s=3.0)
+    for market in ("ccxt-bybit", "ccxt-okx"):
+        add(market, "book", "service restart", restart, seen_s=None, healed_s=0.5)
+    add("ccxt-okx", "book", "lost snapshot", reopened("drop"), seen_s=0.1, healed_s=3.0)
+    add("ccxt", "book", "duplicate", frames("duplicate", 3), seen_s=None, healed_s=0.5)
+    # A repeated update is one that does not follow: the book is built again.
+    add("ccxt-okx", "book", "duplicate", frames("duplicate", 3), seen_s=0.3, healed_s=3.0)
+    add("ccxt-okx", "book", "maintenance", renumber, seen_s=None, healed_s=0.5)
+    add("ccxt", "book", "half-open socket", socket("half_open"), seen_s=6.5, healed_s=20.0)
+    add("ccxt", "mark", "freeze", frames("freeze", -1), seen_s=2.0, healed_s=4.0, lasts_s=5.0)
+    return cases
+
+
+VENUE_CASES: Final = (*_bybit_cases(), *_okx_cases(), *_ccxt_cases())

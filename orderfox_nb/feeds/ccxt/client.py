@@ -6,13 +6,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.symbols import suggest
 from orderfox_nb.errors import RateLimited, UnknownSymbol, VenueUnreachable
-from orderfox_nb.feeds.ccxt.failures import PAUSE_S, our_error
-from orderfox_nb.feeds.ccxt.loading import load_exchange
+from orderfox_nb.feeds.ccxt.failures import PAUSE_S, our_error, readable
+from orderfox_nb.feeds.ccxt.loading import ccxt_errors, load_exchange
 from orderfox_nb.feeds.ccxt.markets import CcxtMarkets, contract_size
 from orderfox_nb.feeds.ccxt.structures import StructureReader
 from orderfox_nb.feeds.ccxt.venues import Kind, facts_of, options_of
@@ -24,6 +26,8 @@ _log.setLevel(logging.ERROR)
 
 ANSWER_S: Final = 20.0
 """How long one answer is waited for."""
+SILENT_S: Final = 5.0
+"""A socket on which nothing came for so long, while one of its streams is overdue, is taken for dead."""
 _ASKED_S: Final = 30.0
 _CLOSE_S: Final = 5.0
 
@@ -72,18 +76,42 @@ class CcxtClient:
         self.budget = WeightBudget(self.venue, clock, limit=a_minute)
         self.markets = CcxtMarkets(self._load_markets, self.exchange.precisionMode, self.kind, venue=self.venue)
         self.frames = 0
-        self._count_frames()
+        self._heard_us: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        """When each socket last got a frame."""
+        self._guard_sockets()
         self.calls = 0
         self.failures = 0
 
-    def _count_frames(self) -> None:
-        handle = self.exchange.handle_message
+    def _guard_sockets(self) -> None:
+        make = self.exchange.client
 
-        def counted(socket: Any, message: Any) -> None:
-            self.frames += 1
-            handle(socket, message)
+        def guarded(url: str) -> Any:
+            known: Mapping[str, Any] = self.exchange.clients or {}
+            new = url not in known
+            socket = make(url)
+            if new:
+                socket.handle_message = partial(self._receive, socket, socket.handle_message)
+                self._heard_us[socket] = self._clock.now_us()
+            return socket
 
-        self.exchange.handle_message = counted
+        self.exchange.client = guarded
+
+    def _receive(self, socket: Any, handle: Callable[[Any], None], message: Any) -> None:
+        self.frames += 1
+        self._heard_us[socket] = self._clock.now_us()
+        try:
+            handle(message)
+        except Exception as error:  # noqa: BLE001 - ccxt reads messages with few checks
+            # ccxt would stop reading from this socket without a word.
+            _fail(socket, f"a message that cannot be read: {readable(error, self.venue)}")
+
+    def drop_silent_sockets(self) -> None:
+        """Close the sockets on which nothing has come for long: one that is half open never answers again."""
+        now_us = self._clock.now_us()
+        for socket in self._sockets:
+            silent_us = now_us - self._heard_us.get(socket, now_us)
+            if silent_us > SILENT_S * 1e6:
+                _fail(socket, f"nothing has come for {silent_us / 1e6:.0f} s", silent_us=silent_us)
 
     def has(self, name: str) -> bool:
         """Return whether the exchange has a method, by its name in ``exchange.has``."""
@@ -192,6 +220,13 @@ def is_cancelled() -> bool:
     """Return whether this task is cancelled: ccxt cancels what waits for a socket that it closes."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _fail(socket: Any, reason: str, *, silent_us: int = 0) -> None:
+    """Close a socket of ccxt with an error for everything that waits for it."""
+    error = ccxt_errors().NetworkError(reason)
+    error.silent_us = silent_us
+    socket.on_error(error)
 
 
 def _ignore(_: BaseException | None) -> None:

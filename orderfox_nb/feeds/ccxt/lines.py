@@ -13,7 +13,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import BookSnapshot, Topic
 from orderfox_nb.errors import BadValue, OrderFoxError, RateLimited, UnknownSymbol, VenueBlocked, VenueUnreachable
 from orderfox_nb.feeds.ccxt.client import CcxtClient, is_cancelled
-from orderfox_nb.feeds.ccxt.failures import is_broken_book, readable
+from orderfox_nb.feeds.ccxt.failures import is_broken_book
 from orderfox_nb.feeds.ccxt.offer import Offer
 from orderfox_nb.feeds.ccxt.taps import AnswerSource, BookTap, MarkTap, Tap, tap_of
 from orderfox_nb.feeds.inbox import Inbox
@@ -86,6 +86,7 @@ class Lines:
         """Subscribe to a topic once more: it is silent."""
         if (line := self.lines.get(stream)) is not None:
             self.renewals += 1
+            self.client.drop_silent_sockets()
             line.renew()
 
     def check_silence(self) -> None:
@@ -181,7 +182,7 @@ class TopicLine:
             if self._owner.clock.now_us() - started_us > GOOD_AGE_S * 1e6:
                 self._delays = backoff(random=self._owner.random)
             if is_broken_book(error):
-                self._put(Inconsistent(readable(error, self._owner.client.venue)))
+                self._put(Inconsistent("an update of the book is missing, by its sequence or checksum"))
                 await self._owner.clock.sleep(next(self._delays))
                 continue
             ours = self._owner.client.failed(error)
@@ -189,7 +190,7 @@ class TopicLine:
                 for inbox in self.inboxes:
                     inbox.close(ours)
                 return
-            self._lost(str(ours))
+            self._lost(str(ours), silent_us=getattr(error, "silent_us", 0))
             self._owner.reconnects += 1
             self._problem_log.report(type(ours).__name__, f"{self._topic}: {ours}")
             await self._owner.clock.sleep(self._pause_s(ours))
@@ -246,9 +247,9 @@ class TopicLine:
     async def _open(self) -> None:
         """Take the subscription for acknowledged a while after the sockets are open, also where nothing comes."""
         sockets = self._owner.client
-        while not sockets.connected:  # noqa: ASYNC110 - ccxt has no event for it
-            await asyncio.sleep(_CHECK_S)
-        await asyncio.sleep(CONNECTED_S)
+        while not sockets.connected:
+            await self._owner.clock.sleep(_CHECK_S)
+        await self._owner.clock.sleep(CONNECTED_S)
         if not self.live:
             self._now_live()
 
@@ -258,10 +259,10 @@ class TopicLine:
         for inbox in self.inboxes:
             inbox.put_notice(Live())
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, *, silent_us: int = 0) -> None:
         self.live = False
         for inbox in self.inboxes:
-            inbox.put_notice(Lost(reason))
+            inbox.put_notice(Lost(reason, silent_us=silent_us))
 
     def _put(self, item: Item) -> None:
         for inbox in self.inboxes:

@@ -116,7 +116,11 @@ class CcxtRest:
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
         unified, reading = await self._client.reading(symbol)
-        row = await self._client.ask("fetch_open_interest", unified)
+        if self._client.facts.interest_in_ticker:
+            ticker = await self._client.ask("fetch_ticker", unified)
+            row = {**ticker, "openInterestAmount": ticker["info"].get("openInterest")}
+        else:
+            row = await self._client.ask("fetch_open_interest", unified)
         interest = reading.open_interest(row, now_us=self._now_us())
         return () if interest is None else (interest,)
 

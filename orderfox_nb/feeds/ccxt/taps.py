@@ -26,6 +26,10 @@ _UNWATCH: Final = {
 }
 
 
+MAX_LEVELS: Final = 5_000
+"""Of a side of a book that is kept whole."""
+
+
 class Tap(Protocol):
     """Turns what ccxt returns for one topic into events."""
 
@@ -85,17 +89,28 @@ class AnswerSource:
         """Unsubscribe, where ccxt can."""
         name, method = _UNWATCH.get(self._way.watch, ("", ""))
         if name and self._client.has(name):
-            await getattr(self._client.exchange, method)(*self._arguments[: 2 if "ohlcv" in method else 1])
+            arguments = self._arguments[: 2 if "ohlcv" in method else 1]
+            # What is left must be named as it was subscribed to, or the venue refuses it the next time.
+            depth = {"limit": self._arguments[1]} if "order_book" in method and len(self._arguments) > 1 else {}
+            await getattr(self._client.exchange, method)(*arguments, params={**self._params, **depth})
 
 
 class BookTap:
-    """A book: a snapshot, then what changes."""
+    """A book: a snapshot, then what changes.
 
-    def __init__(self, reading: StructureReader, now_us: Callable[[], int]) -> None:
+    Args:
+        watched: ccxt keeps it; else each answer is a book of its own.
+    """
+
+    def __init__(self, reading: StructureReader, now_us: Callable[[], int], *, watched: bool) -> None:
         self.changes = BookChanges(reading)
+        self._whole = watched and reading.facts.whole_books
         self._now_us = now_us
 
     def events(self, answer: Any, received_us: int) -> Sequence[Event]:
+        if self._whole:
+            for side in (answer["bids"], answer["asks"]):
+                side._depth = MAX_LEVELS
         event = self.changes.update(answer, now_us=self._now_us(), received_us=received_us)
         return () if event is None else (event,)
 
@@ -229,7 +244,7 @@ def tap_of(
     """Make the tap of a topic."""
     match topic.channel:
         case "book":
-            return BookTap(reading, now_us)
+            return BookTap(reading, now_us, watched=bool(way.watch))
         case "trades":
             return TradesTap(reading, polled=not way.watch)
         case "candles":

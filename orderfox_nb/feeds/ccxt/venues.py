@@ -29,11 +29,16 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
     """Its streams speak as often as those of ``core/channels.py``, also while nothing changes."""
     mark_in_ticker: bool = False
     """Mark, index and funding come with the ticker, which is watched for them."""
+    interest_in_ticker: bool = False
+    """Open interest comes with the ticker, and is up to an hour old where ccxt asks for it."""
     separate_funding: bool = False
     """The stream of mark prices has no funding, which is asked for beside it."""
     max_trades: int = 100
     max_bars: int = 200
     """Of one answer: a venue refuses to be asked for more, and nearly all have as many."""
+    whole_books: bool = False
+    """Changes of every level are sent, also of those far from the best: ccxt forgets all but the best ones, of which
+    those that become the best again would be missing."""
     book_depth: int | None = None
     """Levels a side to ask for, where the default has few."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -44,6 +49,7 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
 
 _BINANCE: Final = VenueFacts(
     steady=True,
+    whole_books=True,
     max_trades=1_000,
     max_bars=1_000,
     ordered_ids=True,
@@ -63,6 +69,7 @@ _VENUES: Final[dict[str, VenueFacts]] = {
         every_liquidation=True,
         book_depth=200,
         mark_in_ticker=True,
+        interest_in_ticker=True,
         max_trades=1_000,
         max_bars=1_000,
     ),
