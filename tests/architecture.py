@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 PACKAGE = "orderfox_nb"
+FEEDS = Path(__file__).parents[1] / PACKAGE / "feeds"
 MAX_LINES = 400
 
 # An import goes to a lower layer or stays in its own part; parts of one layer never import each other.
@@ -42,12 +43,7 @@ ONLY = {
 # Within a part: a folder that others of it build on imports none of those.
 BELOW = {
     "feeds/venue": (
-        "feeds.binance",
-        "feeds.binance_spot",
-        "feeds.ccxt",
-        "feeds.bybit",
-        "feeds.okx",
-        "feeds.deribit",
+        *(f"feeds.{path.parent.name}" for path in FEEDS.glob("*/__init__.py") if path.parent.name != "venue"),
         "feeds.venues",
         "feeds.embedded",
         "feeds.sources",

@@ -29,18 +29,14 @@ CHANNEL_LISTS = {
     "bots/strategy.py",
     "core/channels.py",
     "desk/streams/ticker.py",
-    "feeds/binance/dialect.py",
-    "feeds/binance/past.py",
+    *(
+        f"feeds/{path.parent.name}/{path.name}"
+        for path in (ROOT / "feeds").glob("*/*.py")
+        if path.name in ("dialect.py", "past.py") and path.parent.name != "venue"
+    ),
     "feeds/binance/protocol.py",
-    "feeds/binance_spot/dialect.py",
     "feeds/ccxt/offer.py",
     "feeds/ccxt/pages.py",
-    "feeds/bybit/dialect.py",
-    "feeds/bybit/past.py",
-    "feeds/okx/dialect.py",
-    "feeds/okx/past.py",
-    "feeds/deribit/dialect.py",
-    "feeds/deribit/past.py",
     "recording/tables/schema.py",
     "recording/tables/views.py",
 }

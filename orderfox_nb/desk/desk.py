@@ -331,7 +331,10 @@ def _run_name(settings: Settings, origin: Origin) -> str:
     if origin.simulated:
         # Another version may simulate another market.
         return f"{origin.venue}-{origin.epoch}-{__version__}" if origin.epoch else ""
-    hosts = [getattr(settings, name) for name in type(settings).model_fields if name.endswith("_base_url")]
+    # At another address is another past. Where other venues are read does not matter.
+    own = origin.venue.replace("-", "_")
+    names = (f"{own}_ws_base_url", f"{own}_api_base_url", "liquidation_api_base_url")
+    hosts = [getattr(settings, name, "") for name in names]
     return f"{origin.venue}-{hashlib.blake2b(repr(hosts).encode(), digest_size=6).hexdigest()}"
 
 

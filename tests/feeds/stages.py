@@ -128,7 +128,7 @@ def binance_urls(http_url: str, ws_url: str) -> dict[str, Any]:
     }
 
 
-_IMITATIONS: dict[ProtocolName, tuple[str, dict[str, str], type[VenueFeed]]] = {
+IMITATIONS: dict[ProtocolName, tuple[str, dict[str, str], type[VenueFeed]]] = {
     # Of Bybit and OKX a lost trade cannot be seen.
     "bybit": ("BTCUSDT", {"book": "orderbook.200.{}"}, BybitFeed),
     "okx": ("BTC-USDT-SWAP", {"book": "books:{}"}, OkxFeed),
@@ -140,7 +140,7 @@ _IMITATIONS: dict[ProtocolName, tuple[str, dict[str, str], type[VenueFeed]]] = {
 @asynccontextmanager
 async def venue_on_its_imitation(protocol: ProtocolName) -> AsyncIterator[Stage]:
     """The feed of a venue on the embedded exchange in its protocol, whose time the test passes."""
-    symbol, streams, open_ = _IMITATIONS[protocol]
+    symbol, streams, open_ = IMITATIONS[protocol]
     exchange = Exchange(seed=7, symbols=2, start_us=START_US)
     async with SimServer(exchange, manual=True, protocol=protocol) as server:
         feed = open_(
@@ -256,9 +256,7 @@ async def remote_over_a_server() -> AsyncIterator[Stage]:
 STAGES: dict[str, Callable[[], Any]] = {
     "binance": binance_on_the_embedded_exchange,
     "spot": partial(binance_on_the_embedded_exchange, market="spot"),
-    "bybit": partial(venue_on_its_imitation, "bybit"),
-    "okx": partial(venue_on_its_imitation, "okx"),
-    "deribit": partial(venue_on_its_imitation, "deribit"),
+    **{protocol: partial(venue_on_its_imitation, protocol) for protocol in IMITATIONS},
     "replay": replay_of_a_list,
     "hub over binance": over_hub(binance_on_the_embedded_exchange),
     "hub over replay": over_hub(replay_of_a_list),

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +163,21 @@ def topic(channel: str, symbol: str = SYMBOL) -> Topic:
     return Topic("deribit", symbol, channel, "1m" if channel == "candles" else "")
 
 
+def test_recorded_frames_are_read(recordings: Path) -> None:
+    lines = map(json.loads, (recordings / "ws_frames_2026_real.jsonl").read_text().splitlines())
+    frames = [line["frame"] for line in lines if line.get("exchange") == "deribit"]
+    if not frames:
+        pytest.skip(f"no frames of Deribit are recorded at {recordings}")
+    events = events_of(*frames)
+    books = [event for event in events if isinstance(event, BookSnapshot | BookDelta)]
+    for before, after in pairwise(books):
+        last = before.update_id if isinstance(before, BookSnapshot) else before.last_id
+        assert isinstance(after, BookSnapshot) or after.previous_id == last
+    numbers = [event.sequence or 0 for event in events if isinstance(event, Trade)]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert {Ticker, MarkPrice, OpenInterest} <= {type(event) for event in events}
+
+
 def test_a_ticker_is_statistics_mark_price_and_open_interest() -> None:
     ticker, mark, interest = events_of(notice(TICKER, ROW))
     assert isinstance(ticker, Ticker)
@@ -185,6 +201,12 @@ def test_a_liquidation_is_the_order_of_the_side_that_was_liquidated(mark: str, s
     assert (first.id, first.sequence, first.size, first.aggressor) == ("5", 5, 0.049, "buy")
     assert [order.side for order in liquidations if isinstance(order, Liquidation)] == sides
     assert all(isinstance(order, Liquidation) and (order.size, order.price) == (0.049, 100.5) for order in liquidations)
+
+
+def test_a_trade_that_is_sent_twice_was_one_liquidation() -> None:
+    frame = notice(TRADES, [trade(5, liquidation="T"), trade(6)])
+    found = [type(event) for event in events_of(frame, frame)]
+    assert found == [Trade, Liquidation, Trade, Trade, Trade]
 
 
 def test_a_bar_is_over_once_the_next_one_begins() -> None:

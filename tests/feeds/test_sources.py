@@ -18,6 +18,7 @@ from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
 from orderfox_nb.feeds.sources import MAX_SYMBOLS, SOURCES, open_feed, open_feeds
+from orderfox_nb.feeds.venues import VENUES, protocol_of
 from orderfox_nb.sim import command
 from orderfox_nb.sim.listings import LARGEST
 from tests.feeds.conftest import next_of
@@ -146,6 +147,16 @@ def test_the_exchange_alone_has_the_options_and_defaults_of_its_source() -> None
 )
 def test_several_sources_are_several_venues(text: str, venues: list[str]) -> None:
     assert [feed.venue for feed in open_feeds(text, load_settings())] == venues
+
+
+def test_every_venue_has_its_addresses_among_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for venue in VENUES:
+        assert load_settings().addresses_of(venue.NAME) == (venue.HTTP_URL, venue.WS_URL)
+        assert open_feed(venue.NAME, load_settings()).venue == venue.NAME
+        protocol, market = protocol_of(venue)
+        assert open_feed(f"sim?protocol={protocol}&market={market}", load_settings()).origin.simulated
+    monkeypatch.setenv("DERIBIT_API_BASE_URL", "https://test.deribit.com/")
+    assert load_settings().addresses_of("deribit")[0] == "https://test.deribit.com"
 
 
 def test_two_embedded_venues_have_names_and_pasts_of_their_own() -> None:

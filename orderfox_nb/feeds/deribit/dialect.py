@@ -125,11 +125,13 @@ class DeribitDialect:
 
 
 class DeribitCodec:
-    """Reads and writes one socket; keeps what was asked for, and the bar of each stream of bars."""
+    """Reads and writes one socket; keeps what was asked for, the bar of each stream of bars, and what was traded."""
 
     def __init__(self) -> None:
         self._asked: dict[int, frozenset[str]] = {}
         self._bars: dict[str, DeribitBar] = {}
+        self._traded: dict[str, dict[str, int]] = {}
+        """The number of the last trade of each instrument, by stream: a liquidation has none of its own."""
 
     def command(self, method: Method, number: int, streams: Collection[str]) -> str:
         parameters = {"channels": sorted(streams)} if streams else {}
@@ -138,6 +140,7 @@ class DeribitCodec:
             for stream in streams:
                 # What was missed in between may have been the end of its bar.
                 self._bars.pop(stream, None)
+                self._traded.pop(stream, None)
         call = {"jsonrpc": "2.0", "id": number, "method": _METHODS[method], "params": parameters}
         return msgspec.json.encode(call).decode()
 
@@ -149,6 +152,8 @@ class DeribitCodec:
         stream = notice.channel
         if stream.startswith("chart."):
             return DecodedFrame(stream, self._bar_events(stream, checked(_bar, notice.data), received_us))
+        if stream.startswith("trades."):
+            return DecodedFrame(stream, self._trade_events(stream, checked(_trades, notice.data), received_us))
         if (convert := _CONVERTERS.get(stream.partition(".")[0])) is None:
             raise ValueError(f"no channel of this protocol: {short(stream)}")
         return DecodedFrame(stream, convert(notice.data, received_us))
@@ -171,6 +176,20 @@ class DeribitCodec:
         missing = asked - set(checked(_accepted, frame.result)) if asked else asked
         refused = f"there is no {short(min(missing))}" if missing else ""
         return DecodedFrame(answered=frame.id, refused=refused)
+
+    def _trade_events(self, stream: str, rows: Sequence[DeribitTrade], received_us: int) -> list[Event]:
+        last = self._traded.setdefault(stream, {})
+        events: list[Event] = []
+        for row in rows:
+            # Among the trades of all futures are those of dated ones.
+            if not row.instrument_name.endswith(PERPETUAL):
+                continue
+            events.append(trade_of(row, received_us))
+            # A trade that is sent twice was one liquidation.
+            if row.trade_seq > last.get(row.instrument_name, -1):
+                last[row.instrument_name] = row.trade_seq
+                events += liquidations_of(row, received_us)
+        return events
 
     def _bar_events(self, stream: str, row: DeribitBar, received_us: int) -> list[Event]:
         symbol, _, resolution = stream.removeprefix("chart.trades.").rpartition(".")
@@ -213,22 +232,11 @@ def _book_events(data: msgspec.Raw, received_us: int) -> Sequence[Event]:
     )
 
 
-def _trade_events(data: msgspec.Raw, received_us: int) -> Sequence[Event]:
-    events: list[Event] = []
-    for row in checked(_trades, data):
-        # Among the trades of all futures are those of dated ones.
-        if row.instrument_name.endswith(PERPETUAL):
-            events.append(trade_of(row, received_us))
-            events += liquidations_of(row, received_us)
-    return events
-
-
 def _ticker_events(data: msgspec.Raw, received_us: int) -> Sequence[Event]:
     return figures_of(checked(_ticker, data), received_us)
 
 
 _CONVERTERS: Final[Mapping[str, Callable[[msgspec.Raw, int], Sequence[Event]]]] = {
     "book": _book_events,
-    "trades": _trade_events,
     "ticker": _ticker_events,
 }
