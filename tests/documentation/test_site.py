@@ -25,6 +25,19 @@ pytestmark = pytest.mark.browser
 
 PROJECT = Path(orderfox_nb.__file__).parents[1]
 PATIENCE_MS = 120_000
+SHOWN = """async () => {
+    // Those below the window are not loaded before they are seen.
+    const pictures = [...document.images];
+    for (const picture of pictures) picture.loading = "eager";
+    await Promise.allSettled(pictures.map((picture) => picture.decode()));
+    const heading = document.querySelector("h1");
+    return {
+        heading: heading?.checkVisibility() ? heading.innerText.trim() : "",
+        width: document.querySelector("article")?.getBoundingClientRect().width ?? 0,
+        broken: pictures.filter((picture) => !picture.naturalWidth).map((picture) => picture.src),
+    };
+}"""
+"""What a page of the site shows."""
 STYLES = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\s\"')]+)")
 
 
@@ -72,7 +85,9 @@ def address(site: Path) -> Iterator[str]:
         yield url
 
 
-def test_the_site_asks_no_other_host_in_a_browser(address: str, chromium: str):
+def test_every_page_is_shown_and_asks_no_other_host(
+    site: Path, built: dict[Path, BuiltPage], address: str, chromium: str
+):
     hosts: set[str] = set()
     problems: list[str] = []
     with sync_playwright() as playwright:
@@ -80,7 +95,17 @@ def test_the_site_asks_no_other_host_in_a_browser(address: str, chromium: str):
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
+        page.on("console", lambda line: problems.append(f"{page.url}: {line.text}") if line.type == "error" else None)
+        page.on(
+            "response",
+            lambda answer: problems.append(f"{answer.url}: {answer.status}") if answer.status > 399 else None,
+        )
+        for path in built:
+            page.goto(address + path.relative_to(site).as_posix(), wait_until="load")
+            shown = page.evaluate(SHOWN)
+            if not shown["heading"] or shown["width"] < 500 or shown["broken"]:
+                problems.append(f"{path.name}: {shown}")
         page.goto(address)
         expect(page.locator("h1")).to_contain_text("order-flow desk", timeout=PATIENCE_MS)
         # The search's index and worker are loaded by the first question only.
