@@ -81,6 +81,15 @@ def test_a_new_notebook_runs(install: Install, python: str):
     assert json.loads((one.folder / "study.ipynb").read_text(encoding="utf-8"))["cells"]
 
 
+@pytest.mark.parametrize("python", pythons())
+def test_what_is_recorded_is_read_again(install: Install, python: str):
+    one = install(python=python)
+    record = ("orderfox", "record", "--source", "sim?symbols=1", "--symbols", "BTCUSDT", "--duration", "5s")
+    folder = one.run(*record, "--out", "recordings").split()[-1]
+    code = f"import orderfox_nb; print(orderfox_nb.open_recording({folder!r})['BTCUSDT'].book.df.size)"
+    assert int(one.run("python", "-c", code)) > 0
+
+
 @pytest.mark.parametrize("extra", sorted(EXTRAS.keys() - TOOLS))
 def test_an_extra_installs_and_the_doctor_finds_it(install: Install, extra: str):
     found = install(python=pythons()[0], extra=extra).doctor()

@@ -72,8 +72,8 @@ class RecordingFiles:
         """Blocks that have a keyframe, ascending, by index."""
         self._lines: dict[int, list[bytes]] = {}
         self._lines_lock = Lock()
-        self._tail = (Path(), 0, 0)
-        """The newest file, where its next block begins, and its size when it was read."""
+        self._tail: tuple[Path | None, int, int] = (None, 0, 0)
+        """The newest file, where its next block begins, and its size when it was read; None before the first one."""
         self._first = 0
         """The first block whose file is still there."""
         if not (folder.is_dir() and any(folder.glob(f"*{SUFFIX}"))):
@@ -158,7 +158,7 @@ class RecordingFiles:
             self._first += 1
         before = len(self.blocks)
         for path in paths:
-            if path >= self._tail[0]:
+            if self._tail[0] is None or path >= self._tail[0]:
                 self._index(path)
         return self._read_declared(before)
 
