@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
@@ -34,7 +34,8 @@ $(VENV)/.installed-lab: $(VENV)/.installed
 lab: $(VENV)/.installed-lab
 	ORDERFOX_SOURCE='$(SOURCE)' $(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# All tests, two files at a time, those in a browser first since they take longest; `make test ARGS="tests/core -k book"` runs some of them.
+# All tests, three files at a time, since a test waits for a server, a page or a timer half of its time: that keeps two
+# cores at work. Those in a browser are first since they take longest; `make test ARGS="tests/core -k book"` runs some.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 

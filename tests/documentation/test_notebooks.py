@@ -27,6 +27,8 @@ def test_a_notebook_is_clean_and_names_its_kernel(name: str):
 def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ORDERFOX")}
     environment |= {"ORDERFOX_DATA_DIR": str(tmp_path), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    # The plugins of the tests take seconds to import, and a notebook needs this one alone.
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     done = subprocess.run(
         [
@@ -35,6 +37,8 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path):
             "pytest",
             "-c",
             str(tmp_path / "pytest.ini"),
+            "-p",
+            "nbval.plugin",
             "--nbval-lax",
             "--nbval-kernel-startup-timeout=300",
             "-q",
