@@ -107,6 +107,11 @@ class QualityTracker:
         self._late = False
         """Whether it is stale because its events arrive late: more of them do not change that."""
 
+    @property
+    def silence_s(self) -> float | None:
+        """How long its silence is normal at its venue; None: for ever."""
+        return self._silent_s
+
     def apply(self, event: Event) -> None:
         """Apply an event of the topic."""
         if type(event) is Status:

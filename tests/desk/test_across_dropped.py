@@ -42,6 +42,21 @@ async def test_a_venue_that_falls_silent_is_dropped_within_its_bound_and_comes_b
         assert frame["best_bid"] == 500_000
 
 
+async def test_a_venue_that_may_be_silent_for_longer_is_dropped_later(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
+        await two.opened("book")
+        two.put_books()
+        # As Bybit and OKX are: they send a book only when it changes.
+        quiet = msgspec.structs.replace(live(two.clock.now_us()), silence_s=15)
+        two.other.put(Topic("other", "BTCUSDT", "book"), quiet)
+        await two.clock.advance(12)
+        frame = await two.next(reader)
+        assert dropped(frame)["other"] == ""
+        assert dropped(frame)["scripted"].startswith("stale")
+        await two.clock.advance(5)
+        assert dropped(await two.next(reader))["other"].startswith("stale")
+
+
 async def test_a_crossing_with_a_venue_whose_book_cannot_be_verified_is_no_opportunity(tmp_path: Path):
     async with venues(tmp_path) as two, two.desks.across.frames(parse_key(BOOK_KEY)) as reader:
         two.other.unverified = ("book",)

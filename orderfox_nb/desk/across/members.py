@@ -12,7 +12,6 @@ import msgspec
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.across.members import MemberQuality, market_text
-from orderfox_nb.core.channels import channel_spec
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.desk.catalogue import Catalogue
@@ -96,7 +95,7 @@ class MemberTopic:
             known = "down" if self.problem else "syncing"
             return MemberQuality(state=known, reason=self.problem, now_us=now_us, clock_offset_us=offset_us)
         quality = state.quality
-        silence_s = None if self.desk.origin.recorded else channel_spec(self.topic.channel).silence_s
+        silence_s = None if self.desk.origin.recorded else quality.silence_s
         return MemberQuality(
             state=quality.state.value,
             reason=quality.reason,

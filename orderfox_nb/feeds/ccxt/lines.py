@@ -11,7 +11,15 @@ from typing import Final
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import BookSnapshot, Topic
-from orderfox_nb.errors import BadValue, OrderFoxError, RateLimited, UnknownSymbol, VenueBlocked, VenueUnreachable
+from orderfox_nb.errors import (
+    BadValue,
+    OrderFoxError,
+    RateLimited,
+    SymbolRefused,
+    UnknownSymbol,
+    VenueBlocked,
+    VenueUnreachable,
+)
 from orderfox_nb.feeds.ccxt.client import CcxtClient, is_cancelled
 from orderfox_nb.feeds.ccxt.failures import is_broken_book
 from orderfox_nb.feeds.ccxt.offer import Offer
@@ -190,7 +198,7 @@ class TopicLine:
                 for inbox in self.inboxes:
                     inbox.close(ours)
                 return
-            self._lost(str(ours), silent_us=getattr(error, "silent_us", 0))
+            self._lost(str(ours), silent_us=getattr(error, "silent_us", 0), refused=isinstance(ours, SymbolRefused))
             self._owner.reconnects += 1
             self._problem_log.report(type(ours).__name__, f"{self._topic}: {ours}")
             await self._owner.clock.sleep(self._pause_s(ours))
@@ -259,10 +267,10 @@ class TopicLine:
         for inbox in self.inboxes:
             inbox.put_notice(Live())
 
-    def _lost(self, reason: str, *, silent_us: int = 0) -> None:
+    def _lost(self, reason: str, *, silent_us: int = 0, refused: bool = False) -> None:
         self.live = False
         for inbox in self.inboxes:
-            inbox.put_notice(Lost(reason, silent_us=silent_us))
+            inbox.put_notice(Lost(reason, refused=refused, silent_us=silent_us))
 
     def _put(self, item: Item) -> None:
         for inbox in self.inboxes:

@@ -114,6 +114,8 @@ class CcxtMarkets:
         self.known: dict[str, Mapping[str, Any]] = {}
         """Markets by symbol."""
         self._refused: dict[str, str] = {}
+        self._gone: set[str] = set()
+        """Symbols that were in a list and are not in the last one; of them ``known`` has what was listed."""
         self.changed = _nothing
 
     async def load(self, symbols: Collection[str]) -> None:  # noqa: ARG002 - ccxt reads all of them
@@ -134,7 +136,13 @@ class CcxtMarkets:
                 refused.setdefault(str(market["id"]), reason)
             else:
                 known[symbol_of(market)] = market
-        self.known, self._refused = known, {name: why for name, why in refused.items() if name not in known}
+        if not known and self.known:
+            # A broken answer: a venue never delists all symbols at once.
+            return
+        gone = {name: {**market, "active": False} for name, market in self.known.items() if name not in known}
+        self._gone = set(gone)
+        self._refused = {name: why for name, why in refused.items() if name not in known}
+        self.known = known | gone
         self.changed()
 
     def lacks(self, symbols: Collection[str]) -> bool:  # noqa: ARG002
@@ -142,6 +150,8 @@ class CcxtMarkets:
 
     def state(self, symbol: str) -> MarketChange:
         market = self.known.get(symbol)
+        if symbol in self._gone:
+            return MarketChange("halted", f"{symbol} is delisted (no longer in the venue's list)")
         if market is not None and market.get("active") is False:
             return MarketChange("halted", f"{symbol} is not traded at {self._venue} at the moment")
         if symbol in self._refused:

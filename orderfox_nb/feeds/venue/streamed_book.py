@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap
-from orderfox_nb.core.restart import LATE_IN_A_ROW, proves_restart
+from orderfox_nb.core.restart import LATE_IN_A_ROW
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.venue.fetches import Fetches, Request
 from orderfox_nb.feeds.venue.follower import StatusReporter
@@ -147,8 +147,9 @@ class StreamedBookFollower:
         self._ask()
 
     def _restarted_ids(self, delta: BookDelta) -> bool:
+        # An old update is older than the book, also one that is sent again.
         self._late += 1
-        return self._late >= LATE_IN_A_ROW or proves_restart(delta.time_us, self._newest_us)
+        return self._late >= LATE_IN_A_ROW or delta.time_us > self._newest_us
 
     def _lose(self, reason: str, *, lost: int = -1) -> Iterator[Event]:
         if self._last_id is not None:

@@ -5,38 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from orderfox_nb.clock import ManualClock
-from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import (
     Event,
     MarkPrice,
     OpenInterest,
     Ticker,
 )
-from orderfox_nb.feeds.bybit.dialect import BybitDialect
-from orderfox_nb.feeds.venue.fetches import Fetches
-from orderfox_nb.feeds.venue.follower import StatusReporter
-from orderfox_nb.feeds.venue.items import Live
-from orderfox_nb.feeds.venue.pace import ResyncBucket, ResyncPace
-from orderfox_nb.feeds.venue.streamed_book import StreamedBookFollower
-from tests.core.facts import BTC
 from tests.feeds.bybit.messages import (
-    BOOK,
     NOW_MS,
     TICKER,
-    book,
     events_of,
     trade,
     trades,
 )
-from tests.feeds.stages import Eager
-from tests.feeds.venue.stream_machine import LaidOutFetches
 
 pytestmark = pytest.mark.feeds
 
@@ -94,42 +78,3 @@ def test_a_bar_is_closed_when_the_venue_confirms_it() -> None:
 def test_block_trades_are_left_out_and_ids_are_text() -> None:
     (only,) = events_of(trades(trade("a-1"), trade("a-2", block=True)))
     assert (only.id, only.sequence, only.aggressor) == ("a-1", None, "buy")
-
-
-@given(st.lists(st.sampled_from(["sent", "sent", "lost", "twice", "late", "restarted", "renewed"]), max_size=60))
-def test_a_book_that_is_shown_is_the_venues(fates: list[str]) -> None:
-    """Whatever is lost, late or sent twice: the book is as the venue's was at its id, or it is known to be none."""
-    fetches = LaidOutFetches(lambda: 0)
-    clock = ManualClock()
-    follower = StreamedBookFollower(
-        StatusReporter(BOOK, lambda: 0),
-        cast("Fetches", fetches),
-        renew=lambda: None,
-        pace=ResyncPace(ResyncBucket(clock), clock, random=Eager()),
-        check=_nothing,
-    )
-    codec, shown = BybitDialect().codec(), Book(BTC)
-    number, bid, late = 10, 100, book("delta", 9)
-    best = {number: bid}
-    list(follower.handle(Live()))
-    frames = [book("snapshot", number, [["100.0", "1"]], [["900.0", "1"]])]
-    for fate in ["sent", *fates, "sent", "sent"]:
-        for frame in frames:
-            for event in codec.decode(json.dumps(frame), 7).events or ():
-                for yielded in follower.handle(event):
-                    shown.apply(yielded)
-        if shown.synced:
-            assert shown.best_bid == BTC.ticks(best[shown.update_id])
-            assert shown.update_id == number or not frames
-        before, number, bid = bid, 1 if fate == "restarted" else number + 1, bid + 1
-        change = book("delta", number, [[f"{before}.0", "0"], [f"{bid}.0", "1"]])
-        best[number] = bid
-        whole = book("snapshot", number, [[f"{bid}.0", "1"]], [["900.0", "1"]])
-        frames = {
-            "lost": [],
-            "twice": [change, change],
-            "late": [late, change],
-            "restarted": [whole],
-            "renewed": [whole],
-        }.get(fate, [change])
-        late = change

@@ -162,6 +162,21 @@ async def test_a_book_is_compared_with_a_fresh_one_and_repaired() -> None:
             assert feed.statistics()["renewals"] == 1
 
 
+async def test_a_symbol_that_is_delisted_says_so_and_is_listed_no_more() -> None:
+    async with SimServer(Exchange(seed=7, symbols=2, start_us=START_US)) as server, ccxt_feed(server) as feed:
+        instrument = next(row.instrument for row in await feed.listings() if row.instrument.symbol == "BTCUSDT")
+        async with Reader(Stage(feed, instrument), "book") as reader:
+            await reader.until(lambda: reader.built)
+            server.add_fault("contract", symbol="BTCUSDT", trading="UNLISTED")
+            # As a silence does.
+            feed._markets.check_soon()
+            await reader.until(lambda: reader.of(Status)[-1].market == "halted")
+            status = reader.of(Status)[-1]
+            assert (status.state, status.reason) == ("down", "BTCUSDT is delisted (no longer in the venue's list)")
+        assert [row.instrument.symbol for row in await feed.listings()] == ["ETHUSDT"]
+        assert feed.why_unlisted("BTCUSDT") == status.reason
+
+
 async def test_what_cannot_be_watched_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     from ccxt.pro.binanceusdm import binanceusdm
 
