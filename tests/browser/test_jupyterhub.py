@@ -1,4 +1,7 @@
-"""A real JupyterHub with two users: its servers check XSRF on every fetch, and each is behind the hub's proxy."""
+"""A real JupyterHub with the service of docs/deploy.md and two users whose servers read from it.
+
+The users' servers check XSRF on every fetch, and everything is behind the hub's proxy.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from tests.browser.conftest import OpenScreen, Screen, free_port, until
 from tests.browser.lab.conftest import Lab, Notebook
 from tests.conftest import missing
 from tests.server.conftest import Child
+from tests.server.real_proxies import replaced, snippet
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -38,9 +42,10 @@ c.SimpleLocalProcessSpawner.home_dir_template = "{folder}/home-{{username}}"
 c.Spawner.cmd = ["{python}", "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root"]
 c.Spawner.env_keep = ["PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV"]
-c.Spawner.environment = {{"ORDERFOX_SOURCE": "sim?seed=7&symbols=2", "JUPYTER_PREFER_ENV_PATH": "1"}}
 c.Spawner.start_timeout = 120
 c.Spawner.http_timeout = 120
+{service}
+c.Spawner.environment["JUPYTER_PREFER_ENV_PATH"] = "1"
 """
 
 
@@ -53,8 +58,16 @@ def hub(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         missing("jupyterhub", "configurable-http-proxy is not installed: npm ci")
     folder = tmp_path_factory.mktemp("hub")
     ports = {"port": free_port(), "hub_port": free_port(), "proxy_port": free_port()}
+    service = replaced(
+        snippet("JupyterHub"),
+        ("8100", str(free_port())),
+        ("/services/desk", "/many/services/desk"),
+        ('"orderfox"', f'"{sys.executable}", "-m", "orderfox_nb"'),
+        ("/var/lib/orderfox", str(folder / "desk")),
+        ('"binance"', '"sim?seed=7&symbols=2"'),
+    )
     config = folder / "jupyterhub_config.py"
-    config.write_text(CONFIG.format(folder=folder, proxy=PROXY, python=sys.executable, **ports))
+    config.write_text(CONFIG.format(folder=folder, proxy=PROXY, python=sys.executable, service=service, **ports))
     command = [sys.executable, "-m", "jupyterhub", "--config", str(config)]
     child = Child(command, "JupyterHub is now running", folder / "log", {"ORDERFOX_URL": ""})
     yield f"http://127.0.0.1:{ports['port']}/many/", folder
@@ -134,4 +147,16 @@ async def test_both_users_pages_read_frames_from_their_own_server_and_not_throug
             if user == "alice":
                 screen.check_clean()  # Voila's own page asks other hosts for icons and formulas
 
-    await asyncio.gather(use("alice"), use("bob"))
+    async def watch() -> None:
+        """Look at the service's dashboard, without a login."""
+        async with open_screen("about:blank") as screen:
+            frames = Frames(screen.page)
+            async with asyncio.timeout(120):
+                # The hub answers for a service that is still starting.
+                while (answer := await screen.page.goto(f"{address}services/desk/")) is None or not answer.ok:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+            await screen.wait_live("book", "chart")
+            assert await screen.link("link.transport.kind") == "socket"
+            assert set(frames.live) == {"services/desk/api/v1/ws/live"}
+
+    await asyncio.gather(use("alice"), use("bob"), watch())
