@@ -102,7 +102,9 @@ class RangeAnswers:
         if asked.end_ms is None and next_ms is None:
             current = await self._current(text, "mark", MarkPrice)
             if current is not None and current.funding_rate is not None:
-                rows.append(FundingRate(current.next_funding_us // 1000, current.funding_rate, paid=False))
+                # Where funding is paid all the time, the rate has the time at which it is known.
+                due_us = current.next_funding_us or current.time_us
+                rows.append(FundingRate(due_us // 1000, current.funding_rate, paid=False))
         return self._rows(rows, next_ms)
 
     async def mark(self, text: str, period: str, asked: RangeAsked) -> RangeRows:

@@ -395,3 +395,5 @@ async def test_bars_and_funding_of_the_past_have_both_bounds(venue: ScriptedSock
         for lacking in (Topic("deribit", SYMBOL, "mark", "1m"), Topic("deribit", SYMBOL, "open_interest", "5m")):
             with pytest.raises(NoPast):
                 await feed.page(lacking, Span(limit=5))
+        with pytest.raises(BadValue, match="one that this venue has: 1m 3m"):
+            await feed.page(Topic("deribit", SYMBOL, "candles", "4h"), Span(limit=5))

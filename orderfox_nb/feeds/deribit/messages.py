@@ -282,7 +282,8 @@ def statistics_of(
         time_us=time_us,
         received_us=received_us,
         last=last,
-        open=last / (1 + change / 100),
+        # The change has four digits after the point: the price has no more than seven that count.
+        open=float(f"{last / (1 + change / 100):.7g}"),
         high=high,
         low=low,
         volume=stats.volume or 0.0,

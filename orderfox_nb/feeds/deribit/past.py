@@ -146,8 +146,6 @@ async def trades_page(rest: DeribitVenueRest, topic: Topic, span: Span, priority
 
 async def candles_page(rest: DeribitVenueRest, topic: Topic, span: Span, priority: int) -> PastPage:
     """Return a page of bars."""
-    if topic.interval not in RESOLUTIONS:
-        raise NoPast(topic.venue, f"bars are kept by one of {', '.join(RESOLUTIONS)}")
     most = min(span.limit or MAX_BARS, MAX_BARS)
     part, following = window_of(span, topic.interval, now_us=rest.now_us(), most=most)
     given = {

@@ -224,6 +224,9 @@ class VenueFeed(StreamingFeed[VenueRest]):
         self._open_streams.notify(topic, Inconsistent(reason))
 
     async def _page(self, topic: Topic, span: Span) -> PastPage:
+        if topic.channel == "candles":
+            # A timeframe that the venue does not have is a mistake, and no past that was not kept.
+            self._dialect.stream_of(topic)
         if self._history is not None and topic.channel == "liquidations":
             return await history_page(self._history, topic, span, self.now_us())
         return await super()._page(topic, span)

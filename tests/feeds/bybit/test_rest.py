@@ -13,7 +13,7 @@ from orderfox_nb.core.events import (
     Candle,
     Topic,
 )
-from orderfox_nb.errors import NoPast, RateLimited, SymbolRefused, UnknownSymbol, VenueBlocked
+from orderfox_nb.errors import BadValue, RateLimited, SymbolRefused, UnknownSymbol, VenueBlocked
 from orderfox_nb.feeds.past import Span
 from tests.feeds.bybit.messages import (
     NOW_MS,
@@ -109,5 +109,5 @@ async def test_the_past_is_read_newest_first_and_in_windows_from_a_start(venue: 
         assert ahead.next is not None
         rest = await feed.past.page(topic, ahead.next)
         assert (len(rest.events), rest.next) == (501, None)
-        with pytest.raises(NoPast):
+        with pytest.raises(BadValue, match="one that this venue has"):
             await feed.past.page(Topic("bybit", "BTCUSDT", "candles", "8h"), Span(limit=3))
