@@ -8,7 +8,7 @@ import os
 from typing import Final
 from unittest import mock
 
-from orderfox_nb.cli.program import command_names, main
+from orderfox_nb.cli.program import command_paths, main
 
 _HEAD: Final = """# Command line
 
@@ -27,7 +27,10 @@ override defaults. `python -m orderfox_nb` is the same program.
 def page() -> str:
     """Return the page."""
     parts = [_HEAD, _block(help_of())]
-    parts += [f"\n## orderfox {name}\n\n" + _block(help_of(name)) for name in command_names()]
+    # A command below a group is a heading below it.
+    parts += [
+        f"\n{'#' * (len(path) + 1)} orderfox {' '.join(path)}\n\n{_block(help_of(*path))}" for path in command_paths()
+    ]
     return "\n".join(parts)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderfox_nb.cli.command import INTERRUPTED, Command, Example
 from orderfox_nb.cli.options import names
@@ -18,14 +17,13 @@ from orderfox_nb.cli.progress import Moved, progress
 from orderfox_nb.cli.recordings import find_recording
 from orderfox_nb.cli.results import FinishedRun, print_results, print_sweep, run_json, write_report
 from orderfox_nb.cli.strategies import HELP, parameters_of, send_by_value, strategy_class
+from orderfox_nb.cli.terms import add_terms, terms_of
 from orderfox_nb.errors import SettingError
 
 if TYPE_CHECKING:
     from orderfox_nb.bots.strategy import Strategy
     from orderfox_nb.bots.terms import PaperTerms
     from orderfox_nb.market.recorded import RecordedMarket
-
-_LATENCY: Final = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(?:,([0-9]{1,5}(?:\.[0-9]{1,3})?))?")
 
 
 class _Data(NamedTuple):
@@ -58,39 +56,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start", metavar="TIME", help="begin here, UTC: 10:30, 2026-10-01T10:30, or --start=-10m")
     parser.add_argument("--end", metavar="TIME", help="end here")
-    parser.add_argument("--cash", metavar="N", help="deposit, quote currency (default: 10000)")
-    parser.add_argument("--leverage", type=int, metavar="N", help="at most so many times the deposit (default: 10)")
-    parser.add_argument("--maker", metavar="FEE", help="fee of resting orders, a fraction (default: 0.0002)")
-    parser.add_argument("--taker", metavar="FEE", help="fee of the others (default: 0.0005)")
-    parser.add_argument(
-        "--latency",
-        metavar="MS[,MS]",
-        help="to the venue and back, milliseconds (default: 10,5; of one, half of it back)",
-    )
+    add_terms(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report, one file that needs nothing else")
     parser.add_argument("--json", action="store_true", help="print JSON: a list with an object for each run")
     parser.add_argument("--workers", type=int, metavar="N", help="processes of a sweep (default: one for each core)")
-
-
-def _terms(options: argparse.Namespace) -> PaperTerms:
-    """Return the terms that the options say.
-
-    Raises:
-        BadValue: One of them is no number, or out of range.
-        SettingError: A latency that is none.
-    """
-    from orderfox_nb.bots.latency import Latency  # noqa: PLC0415
-    from orderfox_nb.bots.terms import PaperTerms  # noqa: PLC0415
-
-    given = {name: getattr(options, name) for name in ("cash", "maker", "taker", "leverage")}
-    given = {name: value for name, value in given.items() if value is not None}
-    if options.latency is not None:
-        found = _LATENCY.fullmatch(options.latency.strip())
-        if not found:
-            raise SettingError("--latency", options.latency, "milliseconds such as 10, or 10,5")
-        there_us = round(float(found[1]) * 1_000)
-        given["latency"] = Latency.constant(there_us, round(float(found[2]) * 1_000) if found[2] else there_us // 2)
-    return PaperTerms(**given)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -105,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
     if grid and options.html:
         raise SettingError("--html", options.html, "no --sweep: a report is of one run")
     # What is wrong in the options is an error before a file is imported.
-    terms = _terms(options)
+    terms = terms_of(options)
     choices = [{**fixed, **dict(zip(grid, values, strict=True))} for values in product(*grid.values())]
     strategies = [kind(**choice) for choice in choices]
     whole = find_recording(options.recording, load_settings()).recording

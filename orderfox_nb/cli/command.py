@@ -6,7 +6,8 @@ import argparse
 import re
 import shutil
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Final, NamedTuple
 
 INTERRUPTED: Final = 130
@@ -40,17 +41,54 @@ class Command(NamedTuple):
     notes: Callable[[], str] = str
 
 
+class ListedCommand(NamedTuple):
+    """A command in an overview; its module is imported when it is used.
+
+    Args:
+        module: Below this package.
+        summary: What it does, in a few words.
+        attribute: Its name in the module.
+    """
+
+    module: str
+    summary: str
+    attribute: str = "COMMAND"
+
+    def load(self) -> Command | CommandGroup:
+        """Import its module and return it."""
+        return getattr(import_module(f"{__package__}.{self.module}"), self.attribute)
+
+
+class CommandGroup(NamedTuple):
+    """Commands below one name; without any of them the overview is shown.
+
+    Args:
+        description: One paragraph for the overview.
+        titled: The commands by name, below the titles of the overview.
+        examples: Shown below them.
+    """
+
+    description: str
+    titled: Mapping[str, Mapping[str, ListedCommand]]
+    examples: Sequence[Example]
+
+    @property
+    def commands(self) -> Mapping[str, ListedCommand]:
+        """All of them, in the order of the overview."""
+        return {name: each for commands in self.titled.values() for name, each in commands.items()}
+
+
 class CommandParser(argparse.ArgumentParser):
     """The parser of one command; the text below its options is made when the help is shown.
 
     Args:
-        name: What stands on the command line: ``orderfox serve``.
+        path: What stands on the command line: ``orderfox serve``.
         description: One paragraph.
         epilog: Returns what is shown below the options.
     """
 
-    def __init__(self, name: str, description: str, epilog: Callable[[], str]) -> None:
-        super().__init__(prog=name, description=description, formatter_class=HelpText)
+    def __init__(self, path: str, description: str, epilog: Callable[[], str]) -> None:
+        super().__init__(prog=path, description=description, formatter_class=HelpText)
         self._epilog = epilog
 
     def format_help(self) -> str:
@@ -59,14 +97,40 @@ class CommandParser(argparse.ArgumentParser):
         return super().format_help()
 
 
-def parser_of(name: str, command: Command) -> CommandParser:
-    """Return the parser of a command."""
+def parser_of(path: str, command: Command) -> CommandParser:
+    """Return the parser of a command.
+
+    Args:
+        path: What stands on the command line: ``orderfox serve``.
+        command: The command.
+    """
 
     def epilog() -> str:
         return "\n\n".join(filter(None, (examples_text(command.examples), command.notes())))
 
-    parser = CommandParser(f"orderfox {name}", command.description, epilog)
+    parser = CommandParser(path, command.description, epilog)
     command.arguments(parser)
+    return parser
+
+
+def overview_of(path: str, group: CommandGroup) -> CommandParser:
+    """Return the parser of a group, whose help is the overview.
+
+    Args:
+        path: What stands on the command line: ``orderfox``.
+        group: Its commands.
+    """
+
+    def epilog() -> str:
+        parts = [
+            "\n".join([f"{title}:", *(f"  {name:<11} {each.summary}" for name, each in commands.items())])
+            for title, commands in group.titled.items()
+        ]
+        more = f"{path} COMMAND --help shows the options of a command and examples."
+        return "\n\n".join([*parts, examples_text(group.examples), more])
+
+    parser = CommandParser(path, group.description, epilog)
+    parser.usage = f"{path} COMMAND [options]"
     return parser
 
 

@@ -45,7 +45,11 @@ def print_table(
     for row in rows:
         # As texts: what others have written is no markup.
         table.add_row(*(Text(cell) for cell in row))
-    stdout_console().print(table)
+    console = stdout_console()
+    with console.capture() as shown:
+        console.print(table)
+    # The last column is padded to the width of the table.
+    print("\n".join(line.rstrip() for line in shown.get().splitlines()))
 
 
 def print_pairs(rows: Sequence[tuple[str, str]]) -> None:

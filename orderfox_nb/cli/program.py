@@ -10,22 +10,21 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Final
 
 from orderfox_nb import __version__
-from orderfox_nb.cli.command import INTERRUPTED, Command, CommandParser, Example, examples_text, parser_of
+from orderfox_nb.cli.command import (
+    INTERRUPTED,
+    Command,
+    CommandGroup,
+    Example,
+    ListedCommand,
+    overview_of,
+    parser_of,
+)
 from orderfox_nb.errors import InputError, MissingExtra, OrderFoxError, SettingError
 
-
-class ListedCommand(NamedTuple):
-    """A command in the overview; its module is imported when it is used."""
-
-    module: str
-    summary: str
-
-
-GROUPS: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
+_TITLED: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
     "watch a market": {
         "serve": ListedCommand("serve", "serve the dashboard and the endpoints"),
         "lab": ListedCommand("lab", "open JupyterLab on the notebooks"),
@@ -39,6 +38,7 @@ GROUPS: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
     },
     "try a strategy": {
         "backtest": ListedCommand("backtest", "run a strategy over a recording"),
+        "bot": ListedCommand("bot", "strategies, a bot in this terminal, and the bots of a server"),
     },
     "look after it": {
         "doctor": ListedCommand("doctor", "check the installation and every venue of the source"),
@@ -46,10 +46,14 @@ GROUPS: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
 }
 """Every command, by what it is for. A new one is one row here and one module."""
 
-EXAMPLES: Final = (
-    Example("The dashboard on the embedded exchange, without a network", "orderfox serve"),
-    Example("The dashboard on Binance", "orderfox serve --source binance"),
-    Example("What is missing here, and what to do", "orderfox doctor"),
+PROGRAM: Final = CommandGroup(
+    "The order-flow desk: live markets on a dashboard, in notebooks and as endpoints; with recordings and bots.",
+    _TITLED,
+    (
+        Example("The dashboard on the embedded exchange, without a network", "orderfox serve"),
+        Example("The dashboard on Binance", "orderfox serve --source binance"),
+        Example("What is missing here, and what to do", "orderfox doctor"),
+    ),
 )
 
 
@@ -57,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(given)
+        return _run("orderfox", PROGRAM, given)
     except (SettingError, MissingExtra, InputError) as error:
         print(f"orderfox: {error}", file=sys.stderr)
         return 2
@@ -72,49 +76,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def command_names() -> Iterator[str]:
-    """Yield the name of every command, in the order of the overview."""
-    for entries in GROUPS.values():
-        yield from entries
+def command_paths() -> Iterator[Sequence[str]]:
+    """Yield the words of every command in the order of the overviews, such as ``("bot", "list")``, groups included."""
+    yield from _paths((), PROGRAM)
 
 
-def load(name: str) -> Command:
-    """Return a command; imports its module."""
-    entry = next(entries[name] for entries in GROUPS.values() if name in entries)
-    command: Command = import_module(f"orderfox_nb.cli.{entry.module}").COMMAND
-    return command
+def load(path: Sequence[str]) -> Command | CommandGroup:
+    """Return a command or a group; imports its module.
+
+    Args:
+        path: Its words.
+    """
+    found: Command | CommandGroup = PROGRAM
+    for word in path:
+        assert isinstance(found, CommandGroup)
+        found = found.commands[word].load()
+    return found
 
 
-def _run(given: Sequence[str]) -> int:
-    parser = _overview()
+def _paths(path: Sequence[str], group: CommandGroup) -> Iterator[Sequence[str]]:
+    for name, listed in group.commands.items():
+        yield (*path, name)
+        if isinstance(found := listed.load(), CommandGroup):
+            yield from _paths((*path, name), found)
+
+
+def _run(path: str, group: CommandGroup, given: Sequence[str]) -> int:
+    parser = overview_of(path, group)
+    if group is PROGRAM:
+        parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
     if not given:
         parser.print_help()
         return 0
     name, *rest = given
-    if name in command_names():
-        command = load(name)
-        return command.run(parser_of(name, command).parse_args(rest))
+    if name in group.commands:
+        found = group.commands[name].load()
+        if isinstance(found, CommandGroup):
+            return _run(f"{path} {name}", found, rest)
+        return found.run(parser_of(f"{path} {name}", found).parse_args(rest))
     if not name.startswith("-"):
-        near = get_close_matches(name, list(command_names()), n=1)
+        near = get_close_matches(name, list(group.commands), n=1)
         parser.error(f"there is no command {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
     parser.parse_args(given)
     raise SettingError("command", name, "a command before the options")
-
-
-def _overview() -> CommandParser:
-    parser = CommandParser(
-        "orderfox",
-        "The order-flow desk: live markets on a dashboard, in notebooks and as endpoints; with recordings and bots.",
-        _listed,
-    )
-    parser.usage = "orderfox COMMAND [options]"
-    parser.add_argument("--version", action="version", version=f"orderfox {__version__}")
-    return parser
-
-
-def _listed() -> str:
-    parts: list[str] = []
-    for title, entries in GROUPS.items():
-        parts.append("\n".join([f"{title}:", *(f"  {name:<10} {entry.summary}" for name, entry in entries.items())]))
-    parts += [examples_text(EXAMPLES), "orderfox COMMAND --help shows the options of a command and examples."]
-    return "\n\n".join(parts)

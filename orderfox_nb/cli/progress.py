@@ -37,7 +37,10 @@ def progress(title: str) -> Generator[Moved]:
     text = TextColumn("{task.fields[text]}", markup=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(None), TaskProgressColumn(), text)
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bar:
+    # What is printed meanwhile goes above the bar; where it goes to a file or a program, it stays on its own.
+    printed = sys.stdout.isatty()
+    bar = Progress(*columns, *times, console=Console(stderr=True), transient=True, redirect_stdout=printed)
+    with bar:
         task = bar.add_task(title, total=None, text="")
 
         def moved(part: float | None, text: str) -> None:

@@ -73,7 +73,7 @@ def _serve(options: argparse.Namespace, recording: Recording, source: str, symbo
     known = sorted(recording.instruments)
     shown = symbols or ([] if _PAGE_SYMBOL in known else known)
     view = f"?symbol={quote(shown[0])}" if shown else ""
-    return serve.run_server(parser_of("serve", serve.COMMAND).parse_args(given), view=view)
+    return serve.run_server(parser_of("orderfox serve", serve.COMMAND).parse_args(given), view=view)
 
 
 def _print_info(part: Recording, *, as_json: bool) -> int:

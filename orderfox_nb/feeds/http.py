@@ -55,31 +55,42 @@ def new_session(*, connections: int, headers: Mapping[str, str] | None = None) -
 
 
 async def fetch(
-    session: aiohttp.ClientSession, url: str, parameters: Mapping[str, str], *, max_bytes: int
+    session: aiohttp.ClientSession,
+    url: str,
+    parameters: Mapping[str, str],
+    *,
+    max_bytes: int,
+    method: str = "GET",
+    body: bytes | None = None,
 ) -> HttpAnswer:
-    """Send a GET request and read its answer.
+    """Send a request and read its answer.
 
     Args:
         session: One of ``new_session``.
         url: Without the query.
         parameters: The query.
-        max_bytes: Of the body, once it is decompressed; one that is an error has its own limit.
+        max_bytes: Of the answer's body, once it is decompressed; one that is an error has its own limit.
+        method: Of the request.
+        body: What is sent with it, JSON.
 
     Raises:
         AnswerRefused: A redirect, a body beyond the limit, or one that cannot be decompressed.
         aiohttp.ClientError: The network failed.
     """
-    async with session.get(url, params=parameters, allow_redirects=False) as response:
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    async with session.request(
+        method, url, params=parameters, data=body, headers=headers, allow_redirects=False
+    ) as response:
         if 300 <= response.status < 400:
             raise AnswerRefused(_redirect(response))
-        limit = max_bytes if response.status == 200 else MAX_ERROR_BYTES
+        limit = max_bytes if 200 <= response.status < 300 else MAX_ERROR_BYTES
         try:
-            body = await _read(response, limit)
+            answer = await _read(response, limit)
         except AnswerRefused:
             # If it stayed open, the connection would be reused for the next request.
             response.close()
             raise
-        return HttpAnswer(response.status, short(response.reason or ""), response.headers, body)
+        return HttpAnswer(response.status, short(response.reason or ""), response.headers, answer)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

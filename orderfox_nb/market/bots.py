@@ -4,35 +4,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
-import msgspec
-
-from orderfox_nb.config import Settings, load_settings
+from orderfox_nb.config import load_settings
 from orderfox_nb.engine import shared_engine
-from orderfox_nb.errors import SettingError, VenueRefused, VenueUnreachable
-from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
+from orderfox_nb.errors import SettingError
+from orderfox_nb.market.bot_server import ANSWER_S, BotServer
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ANSWER_S: Final = 15.0
-_MAX_BYTES: Final = 4_000_000
-"""Of a page of 100 bots, whose texts and parameters are bounded."""
-_PAGE: Final = 100
-_MAX_PAGES: Final = 10
-"""A server stores 1,000 bots."""
-_SERVER: Final = "the server"
-
-
-class _PageOfBots(msgspec.Struct):
-    bots: list[dict[str, Any]]
-    total: int
-
-
-class _BotsRefused(msgspec.Struct):
-    detail: str = ""
 
 
 def read_bots() -> list[dict[str, Any]]:
@@ -45,29 +25,8 @@ def read_bots() -> list[dict[str, Any]]:
     settings = load_settings()
     if not settings.server_url:
         raise SettingError("ORDERFOX_URL", "", "the address of a server: bots run on one, not in a kernel")
-    return shared_engine(settings).run(_read(settings), timeout_s=_ANSWER_S)
-
-
-async def _read(settings: Settings) -> list[dict[str, Any]]:
-    token = settings.server_token.get_secret_value()
-    headers = {"Authorization": f"token {token}"} if token else {}
-    url = f"{settings.server_url.rstrip('/')}/api/v1/bots"
-    found: list[dict[str, Any]] = []
-    try:
-        async with new_session(connections=1, headers=headers) as session:
-            for number in range(1, _MAX_PAGES + 1):
-                query = {"page": str(number), "page_size": str(_PAGE)}
-                answer = await fetch(session, url, query, max_bytes=_MAX_BYTES)
-                if answer.status != 200:
-                    detail = short(decode_json(answer.body, _BotsRefused).detail)
-                    raise VenueRefused(_SERVER, detail, status=answer.status)
-                page = decode_json(answer.body, _PageOfBots)
-                found += page.bots
-                if not page.bots or len(found) >= page.total:
-                    break
-    except (aiohttp.ClientError, OSError, AnswerRefused, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise VenueUnreachable(_SERVER, f"{url} does not answer as expected ({short(str(error))})") from error
-    return found
+    server = BotServer(settings.server_url, settings.server_token.get_secret_value())
+    return shared_engine(settings).run(server.bots(), timeout_s=ANSWER_S)
 
 
 def server_bots() -> pd.DataFrame:

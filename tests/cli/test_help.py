@@ -10,12 +10,13 @@ import sys
 import pytest
 
 from orderfox_nb.cli.command import Command, Example, parser_of
-from orderfox_nb.cli.program import EXAMPLES, command_names, load, main
+from orderfox_nb.cli.program import PROGRAM, command_paths, load, main
 
 pytestmark = pytest.mark.core
 
-NAMES = list(command_names())
-SHOWN = [(example, "") for example in EXAMPLES] + [(example, name) for name in NAMES for example in load(name).examples]
+PATHS = [*command_paths()]
+NAMES = [" ".join(path) for path in PATHS]
+EXAMPLES = [*PROGRAM.examples, *(example for path in PATHS for example in load(path).examples)]
 HEAVY = ("numpy", "aiohttp", "pandas", "pydantic", "msgspec", "jupyter", "rich")
 
 
@@ -31,34 +32,49 @@ def test_a_help_fits_80_columns_and_is_plain_text(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("COLUMNS", "80")
-    text = help_of(name, capsys=capsys)
+    text = help_of(*name.split(), capsys=capsys)
     assert text.startswith(f"usage: orderfox {name} ")
     assert "examples:\n" in text
     assert not [line for line in text.splitlines() if len(line) > 79]
     assert not re.search(r"``|:class:|:func:|\*\*|<[a-z]+ ", text)
 
 
-@pytest.mark.parametrize(("example", "name"), SHOWN, ids=[example.line for example, _ in SHOWN])
-def test_an_example_is_understood(example: Example, name: str):
-    program, command, *rest = shlex.split(example.line)
+def understood(line: str) -> None:
+    """Parse a line, or raise SystemExit."""
+    program, *words = shlex.split(line)
     assert program == "orderfox"
-    assert command == (name or command)
-    parser_of(command, load(command)).parse_args(rest)
+    count = max(at for at in range(1, 3) if tuple(words[:at]) in PATHS)
+    command = load(words[:count])
+    assert isinstance(command, Command)
+    parser_of(" ".join(words[:count]), command).parse_args(words[count:])
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.line for example in EXAMPLES])
+def test_an_example_is_understood(example: Example):
+    understood(example.line)
     assert example.what[0].isupper()
     assert not example.what.endswith(".")
 
 
-def test_an_example_with_an_option_that_does_not_exist_is_found():
-    command: Command = load("new")
+@pytest.mark.parametrize("line", ["orderfox new study --simbol ETHUSDT", "orderfox bot show", "orderfox bot list --on"])
+def test_an_example_with_an_option_that_does_not_exist_is_found(line: str):
     with pytest.raises(SystemExit):
-        parser_of("new", command).parse_args(["study", "--simbol", "ETHUSDT"])
+        understood(line)
+
+
+def test_every_command_has_examples_of_its_own():
+    for path in PATHS:
+        command = load(path)
+        lines = [example.line for example in command.examples]
+        assert lines, path
+        assert all(line.startswith(f"orderfox {' '.join(path)}") for line in lines), path
 
 
 def test_the_overview_names_every_command_and_imports_nothing_heavy():
     code = "import sys; from orderfox_nb.cli import main; print(main([])); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     text, _, rest = done.stdout.partition("\n0\n")
-    assert all(re.search(rf"^  {name} +[a-z]", text, re.MULTILINE) for name in NAMES)
+    assert all(re.search(rf"^  {name} +[a-z]", text, re.MULTILINE) for name in PROGRAM.commands)
     assert not [name for name in rest.split() if name.startswith(HEAVY)]
 
 
@@ -67,6 +83,7 @@ def test_the_overview_names_every_command_and_imports_nothing_heavy():
     [
         (["recrod"], "there is no command 'recrod'; did you mean record?"),
         (["xyz"], "there is no command 'xyz'"),
+        (["bot", "lits"], "there is no command 'lits'; did you mean list?"),
         (["--debug", "serve"], "unrecognized arguments"),
         (["serve", "--prot", "0"], "unrecognized arguments: --prot"),
     ],

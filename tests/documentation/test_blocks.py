@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orderfox_nb.cli.program import command_names, main
+from orderfox_nb.cli.program import command_paths, main
 from orderfox_nb.server.openapi import readable
 from orderfox_nb.server.routes import REST
 from tests.documentation.blocks import PROJECT, CodeBlock, blocks, documents, python_pages, shell_blocks
@@ -93,11 +93,11 @@ def test_blocks_that_are_not_run_say_why_and_are_few():
 def options() -> dict[str, set[str]]:
     """The options of each command, from its help."""
     found: dict[str, set[str]] = {"": {"--help", "--version"}}
-    for name in command_names():
+    for path in command_paths():
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-            main([name, "--help"])
-        found[name] = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shown.getvalue()))
+            main([*path, "--help"])
+        found[" ".join(path)] = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", shown.getvalue()))
     return found
 
 
@@ -121,7 +121,10 @@ def check_command(words: list[str], options: dict[str, set[str]]) -> str:
     program = re.split(r"[/\\]", program)[-1].removesuffix(".exe")
     if program == "orderfox" or (program.startswith(("python", "py")) and rest[:2] == ["-m", "orderfox_nb"]):
         rest = rest if program == "orderfox" else rest[2:]
-        name = rest[0] if rest and not rest[0].startswith("-") else ""
+        name = next(
+            (" ".join(rest[:count]) for count in (2, 1) if " ".join(rest[:count]) in options), rest[0] if rest else ""
+        )
+        name = "" if name.startswith("-") else name
         unknown = {word.partition("=")[0] for word in rest if word.startswith("--")} - options.get(name, set())
         return f"no command {name}" if name not in options else f"no option {unknown}" if unknown else ""
     if program == "make":
@@ -171,6 +174,8 @@ def test_the_commands_of_a_block_exist(block: CodeBlock, options: dict[str, set[
         'python -m pip install "orderfox_nb[recordings]"',
         "python -m benchmarks.boook",
         "orderfix serve",
+        "orderfox bot lst",
+        "orderfox bot list --ulr http://127.0.0.1",
         "cp deploy/orderfix.service /etc/systemd/system/",
     ],
 )

@@ -1,0 +1,81 @@
+"""The bots of a server over its REST routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from orderfox_nb.errors import VenueRefused, VenueUnreachable
+from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
+
+ANSWER_S: Final = 15.0
+"""How long the server has for all answers to one question."""
+_MAX_BYTES: Final = 4_000_000
+"""Of a page of 100 bots, whose texts and parameters are bounded."""
+_PAGE: Final = 100
+_MAX_PAGES: Final = 10
+"""A server stores 1,000 bots."""
+_NAME: Final = "the server"
+
+
+class _BotsRefused(msgspec.Struct):
+    detail: str = ""
+
+
+class BotServer:
+    """A server that has bots.
+
+    Args:
+        url: Its address, with its prefix.
+        token: Sent with every request; empty for none.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
+        self._root = f"{url.rstrip('/')}/api/v1/bots"
+        self._headers = {"Authorization": f"token {token}"} if token else {}
+
+    async def bots(self) -> list[dict[str, Any]]:
+        """Return all bots, newest first.
+
+        Raises:
+            FeedError: The server cannot be asked, or refuses.
+        """
+        found: list[dict[str, Any]] = []
+        for number in range(1, _MAX_PAGES + 1):
+            page = await self.ask(query={"page": str(number), "page_size": str(_PAGE)})
+            found += page["bots"]
+            if not page["bots"] or len(found) >= page["total"]:
+                break
+        return found
+
+    async def ask(
+        self, path: str = "", *, method: str = "GET", query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Any:
+        """Send one request below ``/api/v1/bots`` and return its answer, None where it has none.
+
+        Args:
+            path: Below that route: empty, or with its slash.
+            method: Of the request.
+            query: What stands behind the ``?``.
+            body: Sent as JSON; None for no body.
+
+        Raises:
+            FeedError: The server cannot be asked, or refuses.
+        """
+        url = self._root + path
+        sent = None if body is None else msgspec.json.encode(body)
+        try:
+            async with asyncio.timeout(ANSWER_S), new_session(connections=1, headers=self._headers) as session:
+                answer = await fetch(session, url, query or {}, max_bytes=_MAX_BYTES, method=method, body=sent)
+            if not 200 <= answer.status < 300:
+                refused = decode_json(answer.body, _BotsRefused)
+                raise VenueRefused(_NAME, short(refused.detail) or answer.reason, status=answer.status)
+            return decode_json(answer.body, object) if answer.body else None
+        except TimeoutError:
+            raise VenueUnreachable(_NAME, f"{url} does not answer within {ANSWER_S:g} s") from None
+        except (aiohttp.ClientError, OSError, AnswerRefused, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise VenueUnreachable(_NAME, f"{url} does not answer as expected ({short(str(error))})") from error
