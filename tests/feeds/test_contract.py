@@ -30,7 +30,7 @@ class TestEveryStreamOfSpot(StreamContract, FaultContract):
     test_loss_is_repaired_or_reported_and_never_silent = None  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("stage", [*FAULTY_STAGES, "spot", "deribit"], indirect=True)
+@pytest.mark.parametrize("stage", [*FAULTY_STAGES, "spot"], indirect=True)
 @pytest.mark.parametrize("channel", ["book", "trades"])
 class TestLostFrames(FaultContract):
     test_a_cut_connection_is_reported_and_heals = None  # type: ignore[assignment]
@@ -53,3 +53,9 @@ class TestEveryStreamOfOkx(StreamContract):
 @pytest.mark.parametrize("channel", ["book"])
 class TestFaultsOfImitations(FaultContract):
     """Of its book alone: a lost trade cannot be seen, and what a cut has lost of liquidations stays lost."""
+
+
+@pytest.mark.parametrize("stage", ["deribit"], indirect=True)
+@pytest.mark.parametrize("channel", ["book", "trades"])
+class TestFaultsOfDeribit(FaultContract):
+    """Of its trades too, whose numbers have no holes."""
