@@ -24,6 +24,9 @@ MAX_ORDERS: Final = 1_000_000
 _TIDY: Final = 256
 """Commands that may wait before those about orders that are done are looked for."""
 
+_HASHED_AT_ONCE: Final = 64
+"""Records: a hash of each would cost more than the rest of keeping it."""
+
 _UNANSWERED: Final = (0, 0)
 
 CommandKind: TypeAlias = Literal["submit", "cancel", "expire", "cancel_all"]
@@ -61,6 +64,7 @@ class _GatewayState(msgspec.Struct, kw_only=True):
     answered: dict[int, tuple[int, int]]
     counts: tuple[int, int, int]
     chain: bytes
+    records: list[str] = []
 
 
 class OrderGateway:
@@ -107,6 +111,8 @@ class OrderGateway:
         self._messages = 0
         self._liquidations = 0
         self._chain = b""
+        self._records: list[str] = []
+        """What is not in the chain yet."""
 
     def send(self, request: OrderRequest, now_us: int, refused: Rejection | None = None) -> OrderHandle:
         """Send an order, or record that a risk limit kept it back.
@@ -318,13 +324,15 @@ class OrderGateway:
         self._answered.pop(number, None)
 
     def _record(self, kind: str, number: int, time_us: int, ticks: int, lots: int) -> None:
-        record = f"('{kind}', {number}, {time_us}, {ticks}, {lots})"
-        self._chain = blake2b(self._chain + record.encode(), digest_size=16).digest()
+        self._records.append(f"('{kind}', {number}, {time_us}, {ticks}, {lots})")
+        if len(self._records) == _HASHED_AT_ONCE:
+            self._chain = self.chain
+            self._records.clear()
 
     @property
     def chain(self) -> bytes:
         """A hash over everything that was sent, reported and filled."""
-        return self._chain
+        return blake2b(self._chain + "".join(self._records).encode(), digest_size=16).digest()
 
     def drain(self) -> tuple[list[SentOrder], list[OrderReport], list[Fill]]:
         """Return orders, reports and fills since the last call, and forget them."""
@@ -350,6 +358,7 @@ class OrderGateway:
             answered=self._answered,
             counts=(self._orders, self._messages, self._liquidations),
             chain=self._chain,
+            records=self._records,
         )
         return msgspec.to_builtins(state, builtin_types=(bytes,))
 
@@ -367,7 +376,7 @@ class OrderGateway:
             if (answer := each.report or each.fill) is not None
         ]
         self._orders, self._messages, self._liquidations = state.counts
-        self._chain = state.chain
+        self._chain, self._records = state.chain, state.records
         self._arrivals = {number: due_us for due_us, _, kind, number in self._commands if kind == "submit"}
         self._open_buys = self._open_sells = 0
         for number, lots in self.open.items():

@@ -109,6 +109,18 @@ class Book:
         return self._asks.best
 
     @property
+    def highest_bid(self) -> int:
+        """Ticks that no bid is above. It may be more than the best bid, and costs less where that is not known."""
+        self._bring_up_to_date()
+        return -self._bids.bound
+
+    @property
+    def lowest_ask(self) -> int:
+        """Ticks that no ask is below, as ``highest_bid``."""
+        self._bring_up_to_date()
+        return self._asks.bound
+
+    @property
     def crossed(self) -> bool:
         """Whether the highest bid is at or above the lowest ask."""
         bid, ask = self.best_bid, self.best_ask

@@ -135,7 +135,8 @@ class PriceLevels:
             index, lots = index[inside], lots[inside]
         self._levels = None
         self._count = -1
-        self._bound = 0
+        if len(index):
+            self._bound = min(self._bound, int(index[index.argmin()]))
         self._window[index] = lots
         self._live[index] = lots.astype(np.bool_)
         if len(self._far) > self._max_far:
@@ -150,6 +151,11 @@ class PriceLevels:
             return self._start + at
         self._find_best()
         return self._start + self._bound if self._bound < len(self._window) else None
+
+    @property
+    def bound(self) -> int:
+        """A key that no level is better than: that of the best one, or of a better one where it is to be looked for."""
+        return self._start + self._bound
 
     def lots_at(self, key: int) -> int:
         """Return the size of one level, 0 where there is none."""

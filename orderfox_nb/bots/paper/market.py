@@ -38,6 +38,8 @@ class PaperBook:
         self.book = Book(instrument)
         self.taken: dict[BookSide, dict[int, int]] = {"bid": {}, "ask": {}}
         """Lots that own orders took, by ticks."""
+        self._best: dict[BookSide, int | None] = {}
+        """What ``best`` has found since the last change: orders that arrive together ask for it many times."""
 
     @property
     def untouched(self) -> bool:
@@ -50,6 +52,7 @@ class PaperBook:
         Raises:
             EventError: As ``Book.apply``.
         """
+        self._best.clear()
         if type(event) is BookSnapshot:
             self.taken = {"bid": {}, "ask": {}}
         self.book.apply(event)
@@ -61,6 +64,7 @@ class PaperBook:
             EventError: As ``Book.apply``.
         """
         book = self.book
+        self._best.clear()
         # Levels are wanted now: as columns they are decoded once.
         columns = self._columns(delta) if delta.columns is msgspec.UNSET else delta.columns
         if columns is not delta.columns and columns is not msgspec.UNSET:
@@ -85,10 +89,13 @@ class PaperBook:
 
     def best(self, side: BookSide) -> int | None:
         """Return ticks of the best level of which something is left, None where there is none."""
+        if side in self._best:
+            return self._best[side]
         best = self.book.best_ask if side == "ask" else self.book.best_bid
-        if best not in self.taken[side]:
-            return best
-        return next((ticks for ticks, _ in self._left(side)), None)
+        if best in self.taken[side]:
+            best = next((ticks for ticks, _ in self._left(side)), None)
+        self._best[side] = best
+        return best
 
     def levels(self, side: BookSide, limit: int) -> tuple[list[int], list[int]]:
         """Return what is left of the best levels as ticks and lots, best first."""
@@ -117,6 +124,7 @@ class PaperBook:
 
     def take(self, side: Side, parts: Sequence[tuple[int, int]]) -> None:
         """Remove what ``walk`` returned, until the venue sends those levels again."""
+        self._best.clear()
         taken = self.taken[OPPOSITE[side]]
         for ticks, lots in parts:
             taken[ticks] = taken.get(ticks, 0) + lots

@@ -122,13 +122,14 @@ class Matching:
 
         With partial fills an order gets what the other side shows at its price and beyond, which is then gone.
         """
-        market = self.market
-        if self.buys.levels:
+        market, book = self.market, self.market.book
+        # Nearly always nothing is reached, which the bounds of the best prices say.
+        if self.buys.levels and -book.lowest_ask >= self.buys.best_key:
             ask = market.best("ask")
             if ask is not None and -ask >= self.buys.best_key:
                 for level in self.buys.reached(-ask):
                     self._fill_by_book(level, time_us)
-        if self.sells.levels:
+        if self.sells.levels and book.highest_bid >= self.sells.best_key:
             bid = market.best("bid")
             if bid is not None and bid >= self.sells.best_key:
                 for level in self.sells.reached(bid):
