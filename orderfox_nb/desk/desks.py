@@ -19,7 +19,7 @@ from orderfox_nb.desk.across.across import Across
 from orderfox_nb.desk.desk import Desk, DeskHealth
 from orderfox_nb.desk.shown_bots import ShownBots
 from orderfox_nb.desk.topic import TopicState
-from orderfox_nb.errors import BadValue, OrderFoxError, SettingError
+from orderfox_nb.errors import BadValue, NoPast, OrderFoxError, SettingError
 from orderfox_nb.feeds.base import Feed, SeveralVenues
 from orderfox_nb.feeds.retry import backoff
 from orderfox_nb.views.contract import RecordingHealth
@@ -55,6 +55,8 @@ class Desks:
             desk: feed for desk, feed in zip(self.all, feeds, strict=True) if isinstance(feed, SeveralVenues)
         }
         """Desks of servers that have not said yet which venues they have."""
+        self.absent: dict[str, str] = {}
+        """Why a venue is not here that others know, by its name."""
         self._bots: ShownBots | None = None
         self._clock = clock or SystemClock()
         self.across = Across(self.of, self._clock)
@@ -125,12 +127,15 @@ class Desks:
 
         Raises:
             BadValue: No such venue.
+            NoPast: It is not among those of a recorded time.
         """
         if not venue:
             return self.first
         for desk in self.all:
             if desk.venue == venue:
                 return desk
+        if venue in self.absent:
+            raise NoPast(venue, self.absent[venue])
         names = [desk.venue for desk in self.all]
         raise BadValue("venue", venue, names[0] if len(names) == 1 else f"one of {', '.join(names)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from orderfox_nb.core.events import WHOLE_MARKET
@@ -63,9 +64,20 @@ class Playback(PlayedDesk):
         time_us: Where it begins.
         speed: Times real time, at most 300, or infinity.
         playing: Whether it plays or stands still.
+        beside: The playback of another venue, by whose playhead it plays: ``time_us``, ``speed`` and ``playing`` are
+            then that one's, and what moves the playhead moves both.
     """
 
-    def __init__(self, live: Desk, files: RecordingFiles, *, time_us: int, speed: float, playing: bool) -> None:
+    def __init__(
+        self,
+        live: Desk,
+        files: RecordingFiles,
+        *,
+        time_us: int,
+        speed: float,
+        playing: bool,
+        beside: Playback | None = None,
+    ) -> None:
         self.feed = RecordedFeed(
             files,
             # Not the folder: a reader need not know where this server keeps its data.
@@ -76,8 +88,13 @@ class Playback(PlayedDesk):
             follow=live.recordings.refresh if live.recordings.grows(files) else None,
             listed=live.catalogue.known,
             gentle=True,
+            playhead=None if beside is None else beside.feed.playhead,
         )
-        self.feed.playhead.drive(playing=playing)
+        self._beside: list[Playback] = []
+        if beside is None:
+            self.feed.playhead.drive(playing=playing)
+        else:
+            beside._beside.append(self)
         super().__init__(live, live.over(self.feed), self.feed.playhead)
 
     @property
@@ -87,8 +104,18 @@ class Playback(PlayedDesk):
 
     @property
     def span_us(self) -> tuple[int, int] | None:
-        """From when on and up to when the venue is recorded; None where nothing is known."""
-        return self.live.recordings.span_us
+        """From when on and up to when the venues are recorded; None where nothing is known."""
+        spans = [span for playback in self._all if (span := playback.live.recordings.span_us) is not None]
+        return (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None
+
+    @property
+    def desks(self) -> Sequence[Desk]:
+        """Those of all venues that are played by its playhead, its own first."""
+        return [playback.desk for playback in self._all]
+
+    @property
+    def _all(self) -> Sequence[Playback]:
+        return [self, *self._beside]
 
     @property
     def ended(self) -> bool:
@@ -105,12 +132,12 @@ class Playback(PlayedDesk):
 
     async def seek(self, time_us: int) -> None:
         """Move to a time of this recording."""
-        self.feed.playhead.extend(self.feed.files.end_us)
+        self._extend()
         self.feed.playhead.seek(time_us)
 
     async def step(self, by: int) -> None:
         """Stand still and move by events of what is read; a negative number moves back."""
-        await self.feed.step(by)
+        await self.feed.step(by, *(playback.feed for playback in self._beside))
 
     async def find(self, to: Target, *, back: bool) -> int:
         """Return when the next or previous large trade, liquidation or gap is of the symbols that are read.
@@ -121,17 +148,25 @@ class Playback(PlayedDesk):
         Raises:
             NoPast: None is known.
         """
-        symbols = {topic.symbol for topic in self.feed.topics} - {WHOLE_MARKET}
-        at, bars = self.live.recordings.at, self.live.strip.bars
-        time_us = await asyncio.to_thread(find, at, bars, symbols, to, self.now_us, back=back)
-        if time_us is None:
+        found: list[int] = []
+        for playback in self._all:
+            symbols = {topic.symbol for topic in playback.feed.topics} - {WHOLE_MARKET}
+            at, bars = playback.live.recordings.at, playback.live.strip.bars
+            time_us = await asyncio.to_thread(find, at, bars, symbols, to, self.now_us, back=back)
+            if time_us is not None:
+                found.append(time_us)
+        if not found:
             raise NoPast(self.live.venue, f"no {'earlier' if back else 'later'} {_NAMES[to]} is recorded")
-        return time_us
+        return max(found) if back else min(found)
 
     async def refresh(self) -> None:
         """Look for what was recorded since."""
-        await self.live.recordings.refresh()
-        self.feed.playhead.extend(self.feed.files.end_us)
+        for playback in self._all:
+            await playback.live.recordings.refresh()
+        self._extend()
+
+    def _extend(self) -> None:
+        self.feed.playhead.extend(max(playback.feed.files.end_us for playback in self._all))
 
 
 def check_speed(speed: float) -> float:

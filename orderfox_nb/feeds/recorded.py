@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -15,17 +14,18 @@ import msgspec
 
 from orderfox_nb.clock import Clock, SystemClock
 from orderfox_nb.core.channels import channel_spec
-from orderfox_nb.core.events import WHOLE_MARKET, Event, Gap, Status, Topic
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Topic
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
 from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.past import Past, PastPage, Span, check_past, in_order, page_of
 from orderfox_nb.feeds.playhead import Playhead
+from orderfox_nb.feeds.recorded_state import down, opened_with
 from orderfox_nb.recording.entries import Alive, JournalRecord, entries
 from orderfox_nb.recording.files import RecordingFiles
-from orderfox_nb.recording.reading import Continuity, StateAt, state_at, states_at
+from orderfox_nb.recording.reading import Continuity, state_at, states_at
 from orderfox_nb.recording.recording import Recording
-from orderfox_nb.recording.search import event_before
+from orderfox_nb.recording.search import events_before
 
 _QUEUED: Final = 20_000
 """Events that wait for a reader; the replay waits for one that is slower."""
@@ -89,6 +89,8 @@ class RecordedFeed:
         follow: Looks for what was recorded since, where the recording is still written; it then has no end.
         listed: Symbols that the venue lists: those that were not recorded are known, and have no data.
         gentle: Leave half of the loop's time to others while it plays as fast as it can.
+        playhead: Of the feed of another venue, by which this one plays too; ``speed``, ``start_us`` and ``clock`` are
+            then its.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class RecordedFeed:
         follow: Callable[[], Awaitable[None]] | None = None,
         listed: Sequence[Listing] = (),
         gentle: bool = False,
+        playhead: Playhead | None = None,
     ) -> None:
         self.recording = Recording(files)
         self.files = files
@@ -109,7 +112,12 @@ class RecordedFeed:
         self._follow = follow
         self._listed = {row.instrument.symbol: row for row in listed}
         self._gentle = gentle
-        self.playhead = Playhead(files.start_us, files.end_us, clock or SystemClock(), at_us=start_us, speed=speed)
+        bounds = files.start_us, files.end_us
+        if playhead is None:
+            playhead = Playhead(*bounds, clock or SystemClock(), at_us=start_us, speed=speed)
+        else:
+            playhead.share(*bounds)
+        self.playhead = playhead
         self._streams: list[_ReplayStream] = []
         self._task: asyncio.Task[None] | None = None
         self._played = 0
@@ -159,7 +167,7 @@ class RecordedFeed:
         self._check_symbol(topic.symbol)
         stream = _ReplayStream(topic)
         if not self._streams:
-            self.playhead.hold(held=False)
+            self.playhead.join(self)
         self._streams.append(stream)
         self.playhead.wake()
         if self._task is None or self._task.done():
@@ -209,20 +217,30 @@ class RecordedFeed:
             raise NoPast(self.venue, f"no {topic} was recorded up to this time")
         return page_of(in_order(state.fold.prelude()), span)
 
-    async def step(self, by: int) -> None:
+    async def step(self, by: int, *beside: RecordedFeed) -> None:
         """Stand still and move by events of the topics that are read.
 
         Args:
             by: How many events; a negative number moves back.
+            beside: Feeds that share the playhead, whose events count as well.
         """
         if by > 0:
             await self.playhead.step(by, _STEP_S)
             return
         self.playhead.pause()
-        indexes = {index for stream in self._streams for index in self.files.indexes(stream.topic)}
-        now_us, seq = self.playhead.position
-        place = await asyncio.to_thread(event_before, self.files, indexes, now_us, seq, -by)
-        self.playhead.seek(place.stamp_us, place.seq)
+        feeds = (self, *beside)
+        events: list[tuple[int, int, int]] = []
+        for number, feed in enumerate(feeds):
+            indexes = {index for topic in feed.topics for index in feed.files.indexes(topic)}
+            now_us, seq = self.playhead.position(feed)
+            found = await asyncio.to_thread(events_before, feed.files, indexes, now_us, seq, 1 - by)
+            events += [(place.stamp_us, number, place.seq) for place in found]
+        events.sort()
+        # The earliest one stays where there are not as many.
+        undone, kept = (events[by:], events[:by]) if len(events) > -by else (events[1:], events[:1])
+        seqs: dict[object, int] = {feeds[number]: seq - 1 for _, number, seq in reversed(undone)}
+        seqs |= {feeds[number]: seq for _, number, seq in kept}
+        self.playhead.seek(kept[-1][0] if kept else self.now_us(), seqs)
 
     def _check_settled(self) -> None:
         moves = self.playhead.moves
@@ -248,7 +266,7 @@ class RecordedFeed:
         await self._stop()
 
     async def _stop(self) -> None:
-        self.playhead.hold(held=True)
+        self.playhead.leave(self)
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -260,7 +278,7 @@ class RecordedFeed:
             while self._streams:
                 for stream in self._streams:
                     stream.discard()
-                start_us, seq = self.playhead.position
+                start_us, seq = self.playhead.position(self)
                 await self._play(start_us, seq, self.playhead.moves)
         except Exception as error:  # noqa: BLE001 - it is raised by every stream
             for stream in self._streams:
@@ -293,17 +311,17 @@ class RecordedFeed:
                 turned_s = loop.time()
         if self._follow is not None:
             # The newest block cannot be read: what comes next begins with another one.
-            await self.playhead.turn()
+            await self.playhead.turn(self)
             await self._follow()
             return
         for stream in self._streams:
-            await stream.queue.put(_down(stream.topic, self.files.end_us, ENDS_HERE))
+            await stream.queue.put(down(stream.topic, self.files.end_us, ENDS_HERE))
         await self._reached(run, None, sys.maxsize, self.files.end_us)
 
     async def _reached(self, run: _Run, stamp_us: int | None, seq: int, limit_us: int) -> bool:
         """Wait for a time, while streams that are new begin with the state before it; False after a move."""
         while not self._has_moved(run):
-            if await self.playhead.wait_for(stamp_us, lambda: self._has_moved(run) or self._has_new()):
+            if await self.playhead.wait_for(stamp_us, lambda: self._has_moved(run) or self._has_new(), self):
                 return True
             await self._begin(run, limit_us, seq)
         return False
@@ -317,7 +335,7 @@ class RecordedFeed:
                 await stream.queue.put(event)
         self._played += 1
         if record.kind == "event":
-            self.playhead.stepped(record.stamp_us, record.seq)
+            self.playhead.stepped(record.stamp_us, record.seq, self)
 
     async def _next_block(self, run: _Run, end: Alive) -> bool:
         """Read the block behind one that was played, waiting until it is recorded; False after a move."""
@@ -325,7 +343,7 @@ class RecordedFeed:
             await self._follow()
             # A move while it was looked for has been: it is not waited for.
             if end.block + 1 >= len(self.files.blocks) and not self._has_moved(run):
-                await self.playhead.turn()
+                await self.playhead.turn(self)
             if self._has_moved(run):
                 return False
             await self._begin(run, end.stamp_us, end.seq)
@@ -363,8 +381,8 @@ class RecordedFeed:
             for index in self.files.indexes(stream.topic):
                 if state is not None:
                     run.continuity.known(index, stream.topic, open_now=state.open)
-            opening = _opening(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read)
-            await stream.queue.put(_TimeState(opening, run.moves))
+            events = opened_with(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read)
+            await stream.queue.put(_TimeState(events, run.moves))
             stream.read = True
 
     def _has_moved(self, run: _Run) -> bool:
@@ -372,19 +390,3 @@ class RecordedFeed:
 
     def _has_new(self) -> bool:
         return any(not stream.started for stream in self._streams)
-
-
-def _opening(topic: Topic, state: StateAt | None, stamp_us: int, *, moved: bool) -> list[Event]:
-    """Return what a stream begins with: the state of a time, behind a restart where it was at another one."""
-    events: list[Event] = []
-    if moved:
-        at = datetime.fromtimestamp(stamp_us / 1e6, UTC)
-        events.append(Gap(symbol=topic.symbol, time_us=stamp_us, reason=f"moved to {at:%H:%M:%S} UTC", restart=True))
-    if state is None:
-        return [*events, _down(topic, stamp_us, "not recorded at this time")]
-    events += state.prelude()
-    return events if state.open else [*events, _down(topic, stamp_us, "not recorded at this time: nobody read it")]
-
-
-def _down(topic: Topic, time_us: int, reason: str) -> Status:
-    return Status(symbol=topic.symbol, time_us=time_us, state="down", reason=reason)

@@ -118,7 +118,7 @@ class Market:
         venue, colon, name = symbol.partition(":")
         if colon and is_venue_name(venue):
             names = [other.venue for other in self._engine.desks.all]
-            if venue not in names:
+            if venue not in names and venue not in self._engine.desks.absent:
                 raise UnknownSymbol(symbol, (), reason=f"there is no venue {venue} here, only {', '.join(names)}")
             desk, symbol = self._engine.desks.of(venue), name
         listing = self._engine.run(desk.catalogue.resolve(symbol))
@@ -212,7 +212,7 @@ class Market:
     def rewind(self, to: Moment = "-10m", *, speed: float = 1.0) -> RewoundMarket:
         """Return the market of a recorded time, which plays from then on by a clock of its own; this one goes on.
 
-        ``with market.rewind("-10m", speed=5) as past: past["BTCUSDT"].book.df``
+        ``with market.rewind("-10m", speed=5) as past: past["BTCUSDT"].book.df``; all venues play by the same clock.
 
         Args:
             to: How long ago (``"-10m"``), a date, ISO 8601, a datetime with its zone, or microseconds since the epoch;

@@ -13,6 +13,7 @@ from orderfox_nb.desk.desks import Desks
 from orderfox_nb.desk.playback import AnyPlayback, Playback
 from orderfox_nb.desk.remote_playback import RemotePlayback
 from orderfox_nb.engine import Engine
+from orderfox_nb.errors import NoPast
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +26,8 @@ class PastEngine(Engine):
 
     Args:
         engine: The live one.
-        live: The desk whose recordings are played.
+        live: The desk whose recordings are played. Those of the engine's other venues play beside it, by the same
+            playhead, where something of them is recorded.
         time_us: Where it begins, bounded to what is recorded.
         speed: Times real time, at most 300, or infinity.
 
@@ -43,9 +45,8 @@ class PastEngine(Engine):
         """What is called when it closes: ends what shows its market."""
         self.settings = engine.settings
         self.source = engine.source
-        self.playback = engine.run(self._open(live, time_us, speed))
         self.desks = Desks([], engine.settings)
-        self.desks.all = [self.playback.desk]
+        self.playback = engine.run(self._open(live, time_us, speed))
 
     @property
     def running(self) -> bool:
@@ -90,14 +91,36 @@ class PastEngine(Engine):
             if live.remote is not None:
                 remote = RemotePlayback(live, live.remote, time_us=time_us, speed=speed)
                 await stack.enter_async_context(remote)
+                self._absent(live, "a kernel that reads from a server goes back on one venue at a time")
+                self.desks.all = [remote.desk]
                 self._stack = stack.pop_all()
                 return remote
-            await stack.enter_async_context(live.recordings.opened())
-            files = live.recordings.at(time_us)
-            playback = Playback(live, files, time_us=time_us, speed=speed, playing=True)
-            await stack.enter_async_context(playback)
+            playback = await self._play(stack, live, time_us, speed)
+            for other in self._live.desks.all:
+                if other is live:
+                    continue
+                if other.remote is not None:
+                    self.desks.absent[other.venue] = "it is read from a server, and goes back there by itself"
+                    continue
+                try:
+                    await self._play(stack, other, time_us, speed, beside=playback)
+                except NoPast as error:
+                    self.desks.absent[other.venue] = error.reason
+            self.desks.all = playback.desks
             self._stack = stack.pop_all()
             return playback
+
+    async def _play(
+        self, stack: AsyncExitStack, live: Desk, time_us: int, speed: float, *, beside: Playback | None = None
+    ) -> Playback:
+        await stack.enter_async_context(live.recordings.opened())
+        files = live.recordings.at(time_us)
+        playback = Playback(live, files, time_us=time_us, speed=speed, playing=True, beside=beside)
+        await stack.enter_async_context(playback)
+        return playback
+
+    def _absent(self, live: Desk, reason: str) -> None:
+        self.desks.absent |= {desk.venue: reason for desk in self._live.desks.all if desk is not live}
 
     async def _seek(self, time_us: int) -> None:
         await self.playback.refresh()
@@ -105,6 +128,6 @@ class PastEngine(Engine):
 
     async def _move(self, move: Awaitable[None]) -> None:
         """Move the playhead, and wait until what is read restarts there: no DataFrame is later than its market."""
-        before = {state: state.restarts for state in self.playback.desk.hub.topics if state.sequence}
+        before = {state: state.restarts for state in self.desks.topics if state.sequence}
         await move
         await asyncio.gather(*(state.until_restart(known, MOVE_S) for state, known in before.items()))

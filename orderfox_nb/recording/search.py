@@ -13,22 +13,23 @@ _MAX_BLOCKS: Final = 3_600
 
 
 class Place(NamedTuple):
-    """A moment of a recording between two of its events."""
+    """An event of a recording."""
 
     stamp_us: int
-    seq: int | None
-    """The last event before it; None where that is the last one of its time."""
+    seq: int
 
 
-def event_before(files: RecordingFiles, indexes: Container[int], stamp_us: int, seq: int | None, count: int) -> Place:
-    """Return the place of the event so many events before a place, the earliest one where there are not as many.
+def events_before(
+    files: RecordingFiles, indexes: Container[int], stamp_us: int, seq: int | None, count: int
+) -> list[Place]:
+    """Return the places of the newest events up to a place, the oldest first; fewer where there are not as many.
 
     Args:
         files: The recording.
         indexes: Of the topics whose events count.
         stamp_us: The place's time.
         seq: The last event before the place; all events of its time by default.
-        count: How many events to go back.
+        count: How many.
     """
     found: list[Place] = []
     last = files.block_at(stamp_us)
@@ -39,6 +40,6 @@ def event_before(files: RecordingFiles, indexes: Container[int], stamp_us: int, 
             if record.kind == "event" and record.stamp_us <= stamp_us and (seq is None or record.seq <= seq)
         ]
         found = of_block + found
-        if len(found) > count:
-            return found[-1 - count]
-    return found[0] if found else Place(stamp_us, seq)
+        if len(found) >= count:
+            break
+    return found[-count:]

@@ -95,6 +95,45 @@ async def test_a_move_restarts_every_reader_with_the_state_of_the_new_time(tmp_p
         await _until(lambda: book.fold.digest() == digests[START_US + 4 * SECOND_US - 1][BOOK])
 
 
+async def test_feeds_of_two_venues_play_by_one_playhead(tmp_path: Path):
+    """They have events at the same times, which are played one after the other in the order of time."""
+    digests = record(tmp_path / "rec", 60)
+    clock = ManualClock(1_800_000_000_000_000)
+    at_us = START_US + 20 * SECOND_US - 1
+    one = RecordedFeed(RecordingFiles(tmp_path / "rec"), start_us=at_us, clock=clock)
+    two = RecordedFeed(RecordingFiles(tmp_path / "rec"), playhead=one.playhead)
+    one.playhead.pause()
+    async with (
+        Hub(one, linger_s=0, clock=clock) as first,
+        Hub(two, linger_s=0, clock=clock) as second,
+        first.watch(TRADES) as trades,
+        second.watch(BOOK) as book,
+    ):
+
+        async def shown(at_us: int) -> None:
+            await _until(lambda: trades.fold.digest() == digests[at_us][TRADES])
+            await _until(lambda: book.fold.digest() == digests[at_us][BOOK])
+            assert first.now_us() == second.now_us()
+
+        await shown(at_us)
+        before = one.statistics()["events"] + two.statistics()["events"]
+        times: list[int] = []
+        for _ in range(12):
+            await one.step(1, two)
+            times.append(one.now_us())
+        assert times == sorted(times)
+        assert one.statistics()["events"] + two.statistics()["events"] == before + 12
+        assert min(one.statistics()["events"], two.statistics()["events"]) > 0
+        await one.step(-12, two)
+        assert one.now_us() <= at_us
+        await shown(at_us)
+        one.playhead.seek(START_US + 40 * SECOND_US - 1)
+        await shown(START_US + 40 * SECOND_US - 1)
+        one.playhead.play()
+        await _reached(clock, one, START_US + 43 * SECOND_US - 1)
+        await shown(START_US + 43 * SECOND_US - 1)
+
+
 def test_states_that_are_given_up_are_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A playhead that is dragged moves on before the states of its last place are read."""
     record(tmp_path / "rec", 50)

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.engine import Engine
-from orderfox_nb.errors import BadValue, UnknownSymbol
+from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
 from orderfox_nb.market.connection import Market, connect
 from orderfox_nb.widgets import Dashboard, OrderBook, SymbolPicker
 from orderfox_nb.widgets.kernel import data as kernel_data
 from orderfox_nb.widgets.still import still as stills
+from tests.recorded_files import recorded_lengths_s, recorded_s
 
 pytestmark = pytest.mark.widgets
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     source = "sim?symbols=1,sim?market=spot&symbols=2"
     folder = tmp_path_factory.mktemp("venues")
-    settings = load_settings(ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="", data_dir=folder)
+    settings = load_settings(
+        ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="", ORDERFOX_RECORDING="1", data_dir=folder
+    )
     engine = Engine(settings).start()
     yield engine
     engine.stop()
@@ -58,6 +69,67 @@ def test_a_symbol_is_named_with_its_venue_and_its_frames_say_which(market: Marke
     assert [(one.venue, one.symbol) for one in unified] == [
         ("sim", "BTCUSDT"), ("sim-spot", "BTCUSDT"), ("sim-spot", "ETHUSDT"),
     ]  # fmt: skip
+
+
+def test_all_venues_go_back_by_one_clock(market: Market, engine: Engine) -> None:
+    names = ("BTCUSDT", "sim-spot:BTCUSDT")
+    for name in names:
+        _ = market[name].book.df
+    folder = engine.settings.data_dir
+    # Both books are whole: three seconds of that are wanted.
+    before_s = max(recorded_lengths_s(folder), default=0.0)
+    until(lambda: len(lengths := recorded_lengths_s(folder)) == 2 and lengths[0] > before_s + 3)
+    with market.rewind("-2s") as past:
+        past.pause()
+        assert list(past.venues) == ["sim", "sim-spot"]
+        over_venues = past.across("sim:BTCUSDT", "sim-spot:BTCUSDT").book
+
+        def check_shown() -> None:
+            """Both venues are where the playhead is; an event may be some milliseconds ahead of its receipt."""
+            whole = over_venues.df
+            assert set(whole["venue"]) == {"sim", "sim-spot"}
+            assert whole.attrs["recorded"]
+            assert all(past[name].book.df.attrs["recorded"] for name in names)
+            now_us = past.now.timestamp() * 1e6
+            assert all(0 <= member["time_us"] - now_us + 1 < 300_000 for member in whole.attrs["members"])
+
+        check_shown()
+        stopped = past.now
+        # Events of both venues, in the order of time; both books change ten times a second.
+        past.step(4)
+        assert stopped < past.now
+        check_shown()
+        past.step(-4)
+        assert past.now <= stopped
+        past.seek("-1s")
+        check_shown()
+        past.play()
+        until(lambda: past.now > stopped)
+        past.pause()
+        check_shown()
+    of_spot = market.venues["sim-spot"].rewind("-1s")
+    assert (of_spot.venue, list(of_spot.venues)) == ("sim-spot", ["sim-spot", "sim"])
+    of_spot.close()
+
+
+def test_a_venue_of_which_nothing_is_recorded_is_named(tmp_path: Path) -> None:
+    source = "sim?symbols=1,sim?market=spot&symbols=1"
+    settings = load_settings(
+        ORDERFOX_SOURCE=source, ORDERFOX_URL="", BACKEND_URL="", ORDERFOX_RECORDING="1", data_dir=tmp_path
+    )
+    engine = Engine(settings).start()
+    try:
+        with Market(engine) as market:
+            _ = market["BTCUSDT"].book.df
+            until(lambda: recorded_s(tmp_path) > 0)
+            with market.rewind("-1s") as past:
+                assert list(past.venues) == ["sim"]
+                with pytest.raises(NoPast, match="sim-spot: nothing is recorded yet"):
+                    _ = past["sim-spot:BTCUSDT"]
+                with pytest.raises(NoPast, match="sim-spot: nothing is recorded yet"):
+                    past.across("sim:BTCUSDT", "sim-spot:BTCUSDT")
+    finally:
+        engine.stop()
 
 
 def test_an_asset_is_found_on_every_venue(market: Market) -> None:
