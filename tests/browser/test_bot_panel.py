@@ -231,6 +231,16 @@ async def test_fills_are_in_the_table_and_on_the_chart_of_the_bot_s_own_market(a
         await until(page, "Number(document.querySelector('.of-chart').dataset.fills) > 0")
         await expect(page.locator(".of-bot-figures")).to_contain_text("0.05")
         await until(page, "Number(document.querySelector('.of-equity').dataset.moments) > 0")
+        # They stand on the strip of what is recorded, and on the chart of a time after them.
+        await until(page, "Number(document.querySelector('.of-rewind-strip').dataset.fills) > 0")
+        await page.click(".of-rewind > .of-rewind-button")
+        await page.wait_for_selector(".of-rewind[data-mode=past]")
+        await page.fill(".of-rewind-time", "-1s")
+        await page.press(".of-rewind-time", "Enter")
+        await page.wait_for_selector(".of-chart .of-past:not([hidden])")
+        await until(page, "Number(document.querySelector('.of-chart').dataset.fills) > 0")
+        await until(page, "Number(document.querySelector('.of-rewind-near').dataset.fills) > 0")
+        await page.click(".of-rewind-live")
         screen.check_clean()
 
 

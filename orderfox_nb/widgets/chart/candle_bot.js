@@ -1,5 +1,6 @@
 // The chosen bot on the chart: its open orders as lines, its fills as triangles that point where it traded.
 import { visibleBars } from "./candle_paint.js";
+import { paintFill } from "./fill_mark.js";
 import { priceAxis } from "./price_scale.js";
 import { waitingPrice } from "../page/shown_bot.js";
 
@@ -19,15 +20,6 @@ export function fillMarks(fills, times) {
     marks.set(key, mark);
   }
   return [...marks.values()];
-}
-
-function triangle(context, x, y, size, up) {
-  const tip = up ? -1 : 1;
-  context.beginPath();
-  context.moveTo(x, y);
-  context.lineTo(x - size, y - tip * size * 1.6);
-  context.lineTo(x + size, y - tip * size * 1.6);
-  context.closePath();
 }
 
 /** Draw them into the price pane; gives how many orders and marks of fills are in it. */
@@ -66,12 +58,7 @@ export function paintBot(context, { plot, domain, panes, log, colours, frame, le
     const y = yOf(price);
     if (!isInside(y) || x < plot.left || x > right) continue;
     fills += count;
-    triangle(context, x, y, SIZE_PX, side === "buy");
-    context.fillStyle = inkOf(side);
-    context.fill();
-    // An edge of the panel's colour: it stands out from the candle of its own colour.
-    context.strokeStyle = colours.background;
-    context.stroke();
+    paintFill(context, { x, y, size: SIZE_PX, side, colours });
   }
   context.restore();
   return { orders, fills };

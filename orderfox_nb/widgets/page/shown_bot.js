@@ -1,5 +1,5 @@
-// What the chosen bot of the page has in its market: charts and ladders of that market show its orders and fills. Each
-// anywidget has its own copy of this text, so the one instance of a page lives on globalThis.
+// What the chosen bot of the page has in its market: charts, ladders and the strip of that market show its orders and
+// fills. Each anywidget has its own copy of this text, so the one instance of a page lives on globalThis.
 import { marketOf } from "./venues.js";
 
 const NOTHING = { orders: [], fills: [] };
@@ -28,9 +28,16 @@ class ShownBot {
     for (const listener of this.listeners) listener();
   }
 
-  /** Orders and fills in a market; none in the past, where other prices stand on the screen. */
+  /** Orders and fills in a market; in the past the fills up to then, as its orders of then are not known. */
   of(market, playhead) {
-    return marketOf(market) === this.market && !playhead?.covers(market.venue) ? this.shown : NOTHING;
+    if (!playhead?.covers(market.venue)) return this.everIn(market);
+    const { now } = playhead;
+    return { orders: [], fills: this.everIn(market).fills.filter(({ timestamp }) => timestamp <= now) };
+  }
+
+  /** Orders and all fills in a market, whatever time the page shows. */
+  everIn(market) {
+    return marketOf(market) === this.market ? this.shown : NOTHING;
   }
 
   listen(listener) {

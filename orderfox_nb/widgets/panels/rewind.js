@@ -5,6 +5,7 @@ import { holdLink } from "../page/page_link.js";
 import { kernelEnded, makePastBadge, marketShown, writePast } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { pressRewindKey } from "../page/rewind_keys.js";
+import { shownBot } from "../page/shown_bot.js";
 import { applyTheme, onTheme, tokens } from "../page/theme.js";
 import { fetchFromServer } from "../page/transport.js";
 import { marketOf } from "../page/venues.js";
@@ -100,9 +101,7 @@ class RewindPanel {
     if (marketOf(market) !== marketOf(marketShown(model, link))) return 0;
     this.unknown = strip.error ?? "";
     if (!strip.error) this.data = strip;
-    this.whole.changed();
-    this.near.changed();
-    this.show();
+    this.redraw();
     this.root.dataset.recorded = this.isKnown ? String(this.recordedMs) : "";
     return this.recordedMs > YOUNG_MS ? RENEW_MS : SOON_MS;
   }
@@ -151,7 +150,8 @@ class RewindPanel {
     const live = link.liveNow(this.venue);
     const known = this.isKnown ? { start: data.start, end: data.end } : { start: live, end: live };
     if (isPast) Object.assign(known, { start: playhead.start, end: playhead.end });
-    const scene = { data, time, colours: this.colours, enabled: isPast || this.obstacle === "" };
+    const { fills } = shownBot().everIn({ ...marketShown(this.model, link), venue: this.venue });
+    const scene = { data, fills, time, colours: this.colours, enabled: isPast || this.obstacle === "" };
     this.whole.show({ ...scene, window: wholeWindow({ ...known, live }) });
     if (isPast) this.near.show({ ...scene, window: nearWindow(time) });
     this.controls.show(isPast ? `${dayText(zoned(time))} ${clockText(time)}` : "");
@@ -173,6 +173,10 @@ class RewindPanel {
 
   restyle() {
     this.colours = null;
+    this.redraw();
+  }
+
+  redraw() {
     this.whole.changed();
     this.near.changed();
     this.show();
@@ -219,6 +223,7 @@ async function render({ model, el }) {
     pressRewindKey(event, link.playhead, () => root.querySelector(".of-rewind-time").focus());
   });
   const untheme = onTheme(() => panel.restyle());
+  const unlistenBot = shownBot().listen(() => panel.redraw());
   const sized = new ResizeObserver(() => panel.restyle());
   sized.observe(root);
   const ticks = setInterval(() => document.hidden || panel.show(), TICK_MS);
@@ -228,6 +233,7 @@ async function render({ model, el }) {
     clearInterval(ticks);
     sized.disconnect();
     untheme();
+    unlistenBot();
     unlisten();
     model.off("change:symbol change:venue", symbolChanged);
     panel.end();

@@ -1,11 +1,13 @@
 // The drawing of a strip: price, volume and liquidations by pixel, gaps, times, and the playhead.
-import { gapSpans, pixelsOf, xOfTime } from "./rewind_strip.js";
+import { paintFill } from "../chart/fill_mark.js";
+import { fillPlaces, gapSpans, pixelsOf, xOfTime } from "./rewind_strip.js";
 import { timeTicks } from "../chart/ticks.js";
 
 const LABELS_HIGH = 14;
 const LABEL_EVERY = 96;
 const HATCH_PX = 6;
 const PRICE_SHARE = 0.6; // of the height above the labels; volume and liquidations have the rest
+const FILL_PX = 4;
 const FINE_MS = 1_200_000; // up to this span, bars of a minute are drawn apart
 const FINE_ALPHA = 0.6; // of what is wide
 
@@ -30,12 +32,17 @@ function paintHatch(context, [left, wide], high, colour) {
   context.restore();
 }
 
+/** Where a price stands in a lane of `top` and `high`. */
+function heightOf(range, { top, high }) {
+  const span = range[1] - range[0] || 1;
+  return (price) => top + (1 - (price - range[0]) / span) * high;
+}
+
 /** The price as one shape from the lowest to the highest of each pixel, joined to its neighbours. */
-function paintPrice(context, pixels, { top, high, colour, alpha }) {
+function paintPrice(context, pixels, { lane, colour, alpha }) {
   const { low, high: highest, range } = pixels;
   if (!range) return;
-  const span = range[1] - range[0] || 1;
-  const y = (price) => top + (1 - (price - range[0]) / span) * high;
+  const y = heightOf(range, lane);
   context.fillStyle = colour;
   context.globalAlpha = alpha;
   let before = NaN;
@@ -76,6 +83,16 @@ function paintLiquidations(context, { bought, sold, peaks }, { lane, high, colou
   }
 }
 
+/** Fills of the page's bot: triangles that point where it traded, as on the chart. Gives how many there are. */
+function paintFills(context, fills, { window, width, range, lane, colours }) {
+  const places = range ? fillPlaces(fills, window, width) : [];
+  for (const { x, price, side } of places) {
+    const y = heightOf(range, lane)(Math.min(range[1], Math.max(range[0], price)));
+    paintFill(context, { x: x + 0.5, y, size: FILL_PX, side, colours });
+  }
+  return places.length;
+}
+
 function paintTimes(context, { window, width, high, colours }) {
   const { ticks, text } = timeTicks(window[0], window[1], width / LABEL_EVERY, 0);
   context.font = colours.small;
@@ -101,23 +118,26 @@ function paintSeams(context, { window, width, high, colours }) {
   }
 }
 
-/** Draw a strip without its playhead: `data` is the server's answer, null while nothing is known. */
-export function paintStrip(context, { data, window, width, height, colours }) {
+/**
+ * Draw a strip without its playhead: `data` is the server's answer, null while nothing is known, and `fills` are those
+ * of the page's bot. Gives how many of those are in it.
+ */
+export function paintStrip(context, { data, fills, window, width, height, colours }) {
   const high = height - LABELS_HIGH;
   paintTimes(context, { window, width, high, colours });
-  if (!data) return;
+  if (!data) return 0;
   const pixels = pixelsOf(data, window, width);
   const lane = high * (1 - PRICE_SHARE);
   paintBars(context, pixels.volume, {
     scale: (lane * 0.9) / (pixels.peaks.volume || 1), base: high, colour: colours.muted, alpha: 0.35,
   });
   const isFine = window[1] - window[0] <= FINE_MS;
-  paintPrice(context, pixels, {
-    top: 3, high: high * PRICE_SHARE - 4, colour: colours.accent, alpha: isFine ? FINE_ALPHA : 1,
-  });
+  const price = { top: 3, high: high * PRICE_SHARE - 4 };
+  paintPrice(context, pixels, { lane: price, colour: colours.accent, alpha: isFine ? FINE_ALPHA : 1 });
   if (isFine) paintSeams(context, { window, width, high, colours });
   paintLiquidations(context, pixels, { lane, high, colours });
   for (const span of gapSpans(data.gaps, window, width)) paintHatch(context, span, high, colours.warning);
+  return paintFills(context, fills, { window, width, range: pixels.range, lane: price, colours });
 }
 
 /** Draw the playhead over a strip: what is not played yet is dimmed. */

@@ -69,6 +69,16 @@ export function gapSpans(gaps, window, width) {
   return spans;
 }
 
+/** Fills inside a window, as `{x, price, side}`: one for all of a side and price in a pixel. */
+export function fillPlaces(fills, window, width) {
+  const places = new Map();
+  for (const { timestamp, side, price } of fills) {
+    const x = Math.floor(xOfTime(timestamp, window, width));
+    if (x >= 0 && x < width) places.set(`${x} ${side} ${price}`, { x, price: Number(price), side });
+  }
+  return [...places.values()];
+}
+
 /** The time that a field asks for, on the day of `near`: 14:05, 14:05:30, −12:34 or -10m back from live; null else. */
 export function askedTime(text, { near, live, offset }) {
   const plain = text.trim().replace("−", "-");

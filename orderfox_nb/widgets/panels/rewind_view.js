@@ -50,7 +50,7 @@ export class StripView {
     if (this.painted !== drawn) {
       this.painted = drawn;
       [this.element.dataset.from, this.element.dataset.to] = window.map((time) => String(Math.round(time)));
-      paintStrip(this.under.fit(width, height), place);
+      this.element.dataset.fills = String(paintStrip(this.under.fit(width, height), place));
     }
     const context = this.over.fit(width, height);
     if (scene.time !== null) paintPlayhead(context, place);

@@ -31,18 +31,22 @@ test("fills of a bar at one price are one mark, and those before the first bar n
   ]);
 });
 
-test("a bot is shown in its own market alone, and not while that market is in the past", () => {
+test("a bot is shown in its own market alone, and of it in the past what it had traded by then", () => {
   const [panel, other] = [{}, {}];
-  const rows = { orders: [order("buy", "1.0")], fills: [], bot: "more" };
+  const fills = [100, 200, 300].map((timestamp) => ({ timestamp, side: "buy", price: "1.0" }));
+  const rows = { orders: [order("buy", "1.0")], fills, bot: "more" };
   let heard = 0;
   const unlisten = shownBot().listen(() => heard++);
   shownBot().show(panel, { venue: "", symbol: "BTCUSDT" }, rows);
-  const past = { covers: (venue) => venue === "" };
+  const past = { covers: (venue) => venue === "", now: 200 };
   const ordersIn = (market, playhead) => shownBot().of(market, playhead).orders.length;
   assert.equal(ordersIn({ venue: "", symbol: "BTCUSDT" }), 1);
   assert.equal(ordersIn({ venue: "", symbol: "ETHUSDT" }), 0);
   assert.equal(ordersIn({ venue: "spot", symbol: "BTCUSDT" }), 0);
   assert.equal(ordersIn({ venue: "", symbol: "BTCUSDT" }, past), 0);
+  assert.deepEqual(shownBot().of({ venue: "", symbol: "BTCUSDT" }, past).fills, fills.slice(0, 2));
+  assert.deepEqual(shownBot().of({ venue: "", symbol: "ETHUSDT" }, past).fills, []);
+  assert.deepEqual(shownBot().everIn({ venue: "", symbol: "BTCUSDT" }).fills, fills);
   shownBot().clear(other); // a panel that shows no bot takes nothing from one that does
   assert.equal(ordersIn({ venue: "", symbol: "BTCUSDT" }), 1);
   shownBot().clear(panel);

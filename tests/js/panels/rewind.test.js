@@ -4,9 +4,8 @@ import test from "node:test";
 import { random, usePage } from "../support.js";
 
 usePage();
-const { askedTime, gapSpans, LatestWins, nearWindow, pixelsOf, timeOfX, wholeWindow, xOfTime } = await import(
-  "../../../orderfox_nb/widgets/panels/rewind_strip.js"
-);
+const strip = await import("../../../orderfox_nb/widgets/panels/rewind_strip.js");
+const { askedTime, fillPlaces, gapSpans, LatestWins, nearWindow, pixelsOf, timeOfX, wholeWindow, xOfTime } = strip;
 
 const MINUTE = 60_000;
 const T0 = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);
@@ -60,6 +59,17 @@ test("gaps are as wide as they lasted, never invisible, and cut at the window", 
   const minutes = (...pair) => pair.map((at) => T0 + at * MINUTE);
   const gaps = [minutes(-50, 10), minutes(20, 20.01), minutes(99, 400), minutes(200, 300), minutes(-9, -5)];
   assert.deepEqual(gapSpans(gaps, window, 100), [[0, 10], [20, 2], [98, 2]]);
+});
+
+test("fills stand where they were traded, those of a pixel and price once", () => {
+  const fill = (timestamp, side, price) => ({ timestamp, side, price });
+  const fills = [
+    fill(999, "buy", "5.0"), fill(1_000, "buy", "5.0"), fill(1_004, "buy", "5.0"), fill(1_004, "sell", "5.0"),
+    fill(1_500, "sell", "7.5"), fill(2_000, "sell", "7.5"),
+  ];
+  assert.deepEqual(fillPlaces(fills, [1_000, 2_000], 100), [
+    { x: 0, price: 5, side: "buy" }, { x: 0, price: 5, side: "sell" }, { x: 50, price: 7.5, side: "sell" },
+  ]);
 });
 
 test("a young recording does not fill the strip, and live is at its right edge", () => {
