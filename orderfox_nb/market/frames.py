@@ -18,7 +18,7 @@ from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, MarkPrice,
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.symbols import split_multiple
 from orderfox_nb.feeds.base import Listing
-from orderfox_nb.market.trade_log import TradeColumns, trade_columns
+from orderfox_nb.market.trade_log import TradeColumns, text_array, trade_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +45,7 @@ def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, A
 
     found = trades if isinstance(trades, TradeColumns) else trade_columns(trades)
     columns = {
-        # Python's own texts: to copy 100,000 of them into Arrow would cost more than all the rest.
-        "id": pd.array(found.id, dtype=pd.StringDtype("python", na_value=np.nan), copy=False),
+        "id": text_array(found.id) if isinstance(found.id, np.ndarray) else found.id,
         "price": found.price,
         "size": found.size,
         "aggressor": pd.Categorical.from_codes(found.sell.view(np.int8), dtype=_sides(), validate=False),

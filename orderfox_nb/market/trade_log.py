@@ -1,3 +1,5 @@
+# pandas has no stubs.
+# pyright: reportMissingTypeStubs=false
 """The newest trades of a symbol as columns, so that a DataFrame of many costs little more than their copy."""
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ class TradeColumns(NamedTuple):
 
     time_us: Array
     id: Array
-    """Objects: the venue's own texts."""
+    """The venue's own texts: objects, or a pandas array that has checked them."""
     price: Array
     size: Array
     sell: Array
@@ -66,6 +68,17 @@ def in_order_of_receipt(trades: Sequence[Trade]) -> TradeColumns:
     )
 
 
+def text_array(texts: Array) -> Any:
+    """Return Python's own texts as an array of pandas, without a copy.
+
+    To copy 100,000 of them into Arrow would cost more than the rest of a DataFrame. To check that they are texts costs
+    half of that rest: parts and copies of this array are not checked again.
+    """
+    import pandas as pd  # noqa: PLC0415 - paid for when it is asked
+
+    return pd.array(texts, dtype=pd.StringDtype("python", na_value=np.nan), copy=False)
+
+
 class TradeLog:
     """Keeps the newest trades of a symbol, each once and in the venue's order.
 
@@ -78,6 +91,9 @@ class TradeLog:
         # Twice as long as what is kept, so that a trade costs one write and not a move of all.
         kinds = (np.int64, np.object_, np.float64, np.float64, np.bool_)
         self._columns = TradeColumns(*(np.zeros(2 * keep, kind) for kind in kinds))
+        self._columns.id[:] = ""
+        self._texts: Any = None
+        """The ids as an array of pandas, over the same memory."""
         self._places = np.zeros(2 * keep, np.int64)
         """Of each trade in the venue's order."""
         self._end = 0
@@ -95,7 +111,7 @@ class TradeLog:
                 self._end, self._last = 0, _UNORDERED
                 self._ids.clear()
                 # References to old ids would keep them in memory.
-                self._columns.id[:] = 0
+                self._columns.id[:] = ""
             return
         place = event.sequence
         if place is None:
@@ -124,12 +140,14 @@ class TradeLog:
 
     def columns(self) -> TradeColumns:
         """Return copies of what is kept, by time."""
+        if self._texts is None:
+            self._texts = text_array(self._columns.id)
         window = slice(max(0, self._end - self.keep), self._end)
-        time_us = self._columns.time_us[window]
-        if (time_us[1:] >= time_us[:-1]).all():
-            return TradeColumns(*(column[window].copy() for column in self._columns))
-        order = np.argsort(time_us, kind="stable")
-        return TradeColumns(*(column[window][order] for column in self._columns))
+        kept = TradeColumns(*(column[window] for column in self._columns._replace(id=self._texts)))
+        if (kept.time_us[1:] >= kept.time_us[:-1]).all():
+            return kept.copies()
+        order = np.argsort(kept.time_us, kind="stable")
+        return TradeColumns(*(column[order] for column in kept))
 
     def _insert(self, at: int, place: int, trade: Trade) -> None:
         values = (trade.time_us, trade.id, trade.price, trade.size, trade.aggressor == "sell", place)
@@ -142,7 +160,7 @@ class TradeLog:
     def _trim(self) -> None:
         for column in (*self._columns, self._places):
             column[: self.keep] = column[self.keep :]
-        self._columns.id[self.keep :] = 0
+        self._columns.id[self.keep :] = ""
         self._end = self.keep
         if self._ids:
             self._ids = set(self._columns.id[: self.keep].tolist())
