@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.feeds.contract import CHANNELS, SPOT_CHANNELS, FaultContract, Stage, StreamContract
+from tests.feeds.contract import CHANNELS, SPOT_CHANNELS, FaultContract, Stage, StreamContract, check_every_stream
 from tests.feeds.stages import FAULTY_STAGES, STAGES
 
 pytestmark = pytest.mark.feeds
@@ -18,10 +18,18 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("spot", "okx")], indirect=True)
+IMITATIONS = ("bybit", "okx", "deribit")
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if name not in ("spot", *IMITATIONS)], indirect=True)
 @pytest.mark.parametrize("channel", CHANNELS)
 class TestEveryStream(StreamContract):
     pass
+
+
+@pytest.mark.parametrize("stage", IMITATIONS, indirect=True)
+async def test_every_stream_of_an_imitation_keeps_the_contract(stage: Stage) -> None:
+    await check_every_stream(stage)
 
 
 @pytest.mark.parametrize("stage", ["spot"], indirect=True)
@@ -40,13 +48,6 @@ class TestLostFrames(FaultContract):
 @pytest.mark.parametrize("channel", CHANNELS)
 class TestCutConnections(FaultContract):
     test_loss_is_repaired_or_reported_and_never_silent = None  # type: ignore[assignment]
-
-
-# The sequence of OKX's trades is the id of the last fill of each, so it has holes.
-@pytest.mark.parametrize("stage", ["okx"], indirect=True)
-@pytest.mark.parametrize("channel", [channel for channel in CHANNELS if channel != "trades"])
-class TestEveryStreamOfOkx(StreamContract):
-    pass
 
 
 @pytest.mark.parametrize("stage", ["bybit", "okx"], indirect=True)
