@@ -121,10 +121,10 @@ def check_command(words: list[str], options: dict[str, set[str]]) -> str:
     program = re.split(r"[/\\]", program)[-1].removesuffix(".exe")
     if program == "orderfox" or (program.startswith(("python", "py")) and rest[:2] == ["-m", "orderfox_nb"]):
         rest = rest if program == "orderfox" else rest[2:]
-        name = next(
-            (" ".join(rest[:count]) for count in (2, 1) if " ".join(rest[:count]) in options), rest[0] if rest else ""
-        )
-        name = "" if name.startswith("-") else name
+        given = list(itertools.takewhile(lambda word: not word.startswith("-"), rest))
+        # A word after a group is one of its commands.
+        grouped = bool(given) and any(path.startswith(f"{given[0]} ") for path in options)
+        name = " ".join(given[: 2 if grouped else 1])
         unknown = {word.partition("=")[0] for word in rest if word.startswith("--")} - options.get(name, set())
         return f"no command {name}" if name not in options else f"no option {unknown}" if unknown else ""
     if program == "make":
