@@ -16,7 +16,10 @@ from jupyter_server.extension.config import ExtensionConfigManager
 
 from orderfox_nb import __version__
 from orderfox_nb.config import Settings
+from orderfox_nb.doctor.browser_files import check_browser_files
+from orderfox_nb.doctor.database import check_database
 from orderfox_nb.doctor.report import Check
+from orderfox_nb.doctor.versions import check_versions
 from orderfox_nb.extras import EXTRAS, Extra
 
 _EXTENSION: Final = "orderfox_nb"
@@ -29,9 +32,12 @@ def check_installation(settings: Settings) -> Sequence[Check]:
     extras = [_check_extra(name, extra, needed=name in needed) for name, extra in EXTRAS.items()]
     return [
         Check(name="version", state="ok", found=f"orderfox_nb {__version__} on Python {platform.python_version()}"),
+        check_versions(),
         _check_extension(),
+        check_browser_files(),
         _check_port(settings.port),
         _check_folder(settings),
+        check_database(settings),
         *extras,
     ]
 

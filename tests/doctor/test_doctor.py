@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import socket
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +18,14 @@ from rich.console import Console
 from orderfox_nb.cli import main
 from orderfox_nb.clock import ManualClock
 from orderfox_nb.config import Settings, load_settings
-from orderfox_nb.doctor import installation
+from orderfox_nb.doctor import browser_files, installation, versions
+from orderfox_nb.doctor.browser_files import check_browser_files
 from orderfox_nb.doctor.command import show_diagnosis
+from orderfox_nb.doctor.database import check_database
 from orderfox_nb.doctor.installation import check_installation
 from orderfox_nb.doctor.report import Diagnosis, VenueCheck
 from orderfox_nb.doctor.venues import check_venue
+from orderfox_nb.doctor.versions import check_versions
 from orderfox_nb.feeds.sources import open_feed
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import SimServer
@@ -154,6 +158,48 @@ def test_the_installation_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = {check.name: check for check in check_installation(settings)}
     assert (found["data directory"].state, found["port 0"].state) == ("warning", "ok")
     assert "ORDERFOX_RECORDING" in found["data directory"].advice
+
+
+def test_the_versions_and_the_browser_files_of_this_installation_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_versions().state == "ok"
+    assert "jupyterlab 4" in check_versions().found
+    assert check_browser_files().state == "ok"
+    monkeypatch.setattr(versions, "requires", lambda _: ["numpy>=9999", "bqplot", "nothing-like-it; extra == 'no'"])
+    found = check_versions()
+    assert (found.state, found.advice) == ("failed", "pip install --upgrade 'numpy>=9999'")
+    assert ">=9999 is needed" in found.found
+    monkeypatch.setattr(browser_files, "jupyter_path", lambda _: [str(tmp_path)])
+    assert check_browser_files().state == "warning"
+    for name, version in (("anywidget", "1"), ("bqplot", "1"), ("@jupyter-widgets/jupyterlab-manager", "1")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "package.json").write_text(json.dumps({"version": version}))
+    assert "JupyterLab has no extension orderfox-nb" in check_browser_files().found
+    (tmp_path / "orderfox-nb").mkdir()
+    (tmp_path / "orderfox-nb" / "package.json").write_text('{"version": "0.0.0"}')
+    assert "the extension of version 0.0.0" in check_browser_files().found
+
+
+def test_the_database_is_looked_at_and_not_changed(tmp_path: Path) -> None:
+    settings = load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL="")
+    assert check_database(settings).found.endswith("made with the first bot")
+    assert not settings.sqlite_path.exists()
+    with closing(sqlite3.connect(settings.sqlite_path)) as empty:
+        empty.execute("CREATE TABLE other (id INTEGER)")
+    before = settings.sqlite_path.read_bytes()
+    assert check_database(settings).found.endswith("its schema is upgraded at the next start")
+    assert settings.sqlite_path.read_bytes() == before
+    settings.sqlite_path.write_text("this is no database, and it is long enough to be read as one" * 20)
+    found = check_database(settings)
+    assert (found.state, bool(found.advice)) == ("failed", True)
+    with closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://user:secret@127.0.0.1:{nobody.getsockname()[1]}/none"
+        found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=url))
+    assert found.state == "failed"
+    assert "DATABASE_URL" in found.advice
+    assert "secret" not in found.found + found.advice
 
 
 def test_the_tables_name_every_venue_and_what_to_do() -> None:

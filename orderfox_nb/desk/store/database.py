@@ -141,6 +141,23 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
         await engine.dispose()
 
 
+async def revision_of(settings: Settings) -> str | None:
+    """Connect to a database that is there and return its schema, None where it has none; changes nothing.
+
+    Raises:
+        DatabaseUnavailable: It does not answer, or was made by a newer version.
+        MissingExtra: The extra ``bots`` is not whole, or the driver of PostgreSQL is not installed.
+    """
+    with database_errors():
+        engine = _engine(database_url(settings), settings)
+    try:
+        with database_errors():
+            async with asyncio.timeout(CONNECT_S), engine.connect() as connection:
+                return await connection.run_sync(_revision)
+    finally:
+        await engine.dispose()
+
+
 async def migrate(engine: AsyncEngine, revision: str = REVISIONS[-1]) -> None:
     """Bring the schema to a revision; of several processes that start together one does so.
 
