@@ -193,9 +193,9 @@ def test_the_database_is_looked_at_and_not_changed(tmp_path: Path) -> None:
     settings.sqlite_path.write_text("this is no database, and it is long enough to be read as one" * 20)
     found = check_database(settings)
     assert (found.state, bool(found.advice)) == ("failed", True)
-    with closing(socket.socket()) as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        url = f"postgresql://user:secret@127.0.0.1:{nobody.getsockname()[1]}/none"
+    with closing(socket.socket()) as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"postgresql://user:secret@127.0.0.1:{closed.getsockname()[1]}/none"
         found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=url))
     assert found.state == "failed"
     assert "DATABASE_URL" in found.advice
