@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images from the running product, on the embedded exchange.
+"""Take the pictures of docs/images and of the notebooks' cards from the running product, on the embedded exchange.
 
 python -m benchmarks.screenshots [name …]
 """
@@ -6,15 +6,19 @@ python -m benchmarks.screenshots [name …]
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Browser, Page
 from playwright.async_api import TimeoutError as NotYet
 
-from benchmarks.stage import ROOT, chromium, dashboard, lab, page_of, wait_live, write_notebook
+from benchmarks.stage import ROOT, TOKEN, chromium, dashboard, lab, page_of, wait_live, write_notebook
 
 IMAGES = ROOT / "docs" / "images"
 PAGES = {
@@ -34,6 +38,28 @@ WIDGETS = {
     "quality-badge": ('QualityBadge(symbol="BTCUSDT")', 340, 60, ".of-badge-box", ""),
     "symbol-picker": ('SymbolPicker(symbol="BTCUSDT")', 420, 60, ".of-picker-popup", ""),
 }
+CARDS = ROOT / "notebooks" / "pictures"
+# What the card of each notebook shows of its page: the first of some elements, or a later one.
+CARD_PARTS = {
+    "dashboard": (".of-dashboard", 0),
+    "00_tour": (".of-candle-chart", 0),
+    "01_order_book": (".of-book", 0),
+    "02_trades_and_candles": (".bqplot", 1),
+    "03_liquidations": (".of-candle-chart", 0),
+    "04_record_and_replay": (".bqplot", 0),
+    "05_bots": ("#rendered_cells svg", 0),
+    "06_any_venue": (".of-book", 0),
+    "07_endpoints": (".highlight", 0),
+    "08_your_own_widget": (".of-candle-chart", 0),
+    "bot_dashboard": (".of-dashboard", 0),  # the last one: its bots have traded by then
+}
+CARD_WIDTH = 640
+BOTS = [
+    {"name": "Fade BTC", "symbol": "BTCUSDT", "strategy": "LiquidationFade"},
+    {"name": "Maker BTC", "symbol": "BTCUSDT", "strategy": "ImbalanceMaker"},
+    {"name": "Grid ETH", "symbol": "ETHUSDT", "strategy": "GridMaker"},
+    {"name": "Cross SOL", "symbol": "SOLUSDT", "strategy": "EmaCross"},
+]
 BLOCKED = (
     'from orderfox_nb.widgets import Dashboard\n\nDashboard(symbol="BTCUSDT")',
     "import time\n\ntime.sleep(300)  # the kernel is busy; the dashboard goes on",
@@ -137,6 +163,54 @@ async def save_lab(browser: Browser) -> None:
             await page.screenshot(path=IMAGES / "jupyterlab-busy.png")
 
 
+async def save_cards(browser: Browser) -> None:
+    chosen = {name: part for name, part in CARD_PARTS.items() if wanted(name)}
+    if not chosen:
+        return
+    CARDS.mkdir(exist_ok=True)
+    with dashboard("--notebooks", str(ROOT / "notebooks"), source="sim?seed=7&symbols=24&liquidation_rate=5") as server:
+        if "bot_dashboard" in chosen:
+            start_bots(server.url)
+        for name, (selector, number) in chosen.items():
+            for scheme in ("light", "dark"):
+                address = f"{server.url}pages/{name}"
+                width, height = (1440, 900) if selector == ".of-dashboard" else (1120, 700)
+                async with page_of(browser, address, width=width, height=height, scheme=scheme) as page:
+                    await page.wait_for_selector("#rendered_cells:visible", timeout=180_000)
+                    part = page.locator(selector).nth(number)
+                    await part.wait_for(timeout=120_000)
+                    await part.evaluate("(part) => scrollTo(0, part.getBoundingClientRect().top + scrollY - 24)")
+                    await asyncio.sleep(5)
+                    await settled(page)
+                    await save_webp(page, CARDS / f"{name}-{scheme}.webp")
+
+
+async def save_webp(page: Page, path: Path) -> None:
+    """Save what the window shows, in the width of a card."""
+    size = page.viewport_size
+    assert size is not None
+    left, top = await page.evaluate("[scrollX, scrollY]")
+    clip = {"x": left, "y": top, **size, "scale": CARD_WIDTH / size["width"]}
+    session = await page.context.new_cdp_session(page)
+    taken = await session.send("Page.captureScreenshot", {"format": "webp", "quality": 80, "clip": clip})
+    await asyncio.to_thread(path.write_bytes, base64.b64decode(taken["data"]))
+
+
+def start_bots(address: str) -> None:
+    """Run some bots, so that there is something to see."""
+    for bot in BOTS:
+        made = request(f"{address}api/v1/bots", "POST", bot)
+        request(f"{address}api/v1/bots/{made['id']}/status?is_active=true", "PATCH")
+
+
+def request(address: str, method: str, body: object = None) -> Any:
+    """Ask the server with its token."""
+    headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(address, data, headers, method=method)) as answer:
+        return json.load(answer)
+
+
 async def settled(page: Page) -> None:
     """Wait until fonts are there and the page was painted with them."""
     await page.evaluate("document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(done)))")
@@ -151,6 +225,7 @@ async def save_all() -> None:
         await save_widgets(browser)
         await save_rewind(browser)
         await save_lab(browser)
+        await save_cards(browser)
 
 
 if __name__ == "__main__":

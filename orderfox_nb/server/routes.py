@@ -15,6 +15,7 @@ from orderfox_nb.server.handlers import (
     history,
     live,
     market,
+    notebooks,
     streams,
     system,
     trading,
@@ -73,7 +74,10 @@ SOCKETS: Final[list[tuple[str, type[Any]]]] = [
     (r"/api/v1/ws/live", live.LiveSocket),
 ]
 
-PAGES: Final[list[tuple[str, type[Any]]]] = [(r"/api/v1/docs(?:/([a-z.-]+))?", docs.ApiDocs)]
+PAGES: Final[list[tuple[str, type[Any]]]] = [
+    (r"/api/v1/docs(?:/([a-z.-]+))?", docs.ApiDocs),
+    (r"/api/v1/notebooks/([0-9A-Za-z_]{1,60})\.ipynb", notebooks.ShippedNotebook),
+]
 TOP_LEVEL: Final[list[tuple[str, type[Any]]]] = [
     (r"/health", system.HealthRoute),
     (r"/metrics", system.MetricsRoute),

@@ -183,6 +183,8 @@ async def test_depth_is_drawn_read_and_ranged(panels: str, open_screen: OpenScre
         moves = "getComputedStyle(document.querySelector('.of-depth-chart .bqplot')).transitionDuration"
         assert await screen.page.evaluate(moves) == "0s"
         screen.check_clean()
+        # An output whose widget was closed leaves nothing on the page.
+        assert "model not found" not in await screen.page.inner_text("body")
 
 
 async def test_depth_shows_nothing_of_a_symbol_before_its_first_frame(panels: str, open_screen: OpenScreen):

@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from orderfox_nb.server.start.card import read_card
+
 pytestmark = pytest.mark.widgets
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -21,6 +23,20 @@ def test_a_notebook_is_clean_and_names_its_kernel(name: str):
     # Without a kernelspec JupyterLab opens a dialog, and Voila cannot know what to start.
     assert notebook.metadata.kernelspec.name == "python3"
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_has_a_card_and_says_where_it_is_from(name: str):
+    card = read_card(NOTEBOOKS / name)
+    assert card.title
+    assert card.summary
+    assert card.light
+    assert card.dark
+    assert card.light != card.dark
+    metadata = nbformat.read(NOTEBOOKS / name, as_version=4).metadata
+    assert metadata.orderfox.shipped_as == card.name  # by which the launcher knows a copy of it
+    last = [cell for cell in nbformat.read(NOTEBOOKS / name, as_version=4).cells if cell.cell_type == "code"][-1]
+    assert last.metadata.jupyter.source_hidden, "a reader sees analysis, not its checks"
 
 
 @pytest.mark.parametrize("name", NAMES)

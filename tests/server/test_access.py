@@ -55,6 +55,7 @@ READS = [
     "api/v1/docs",
     "api/v1/docs/start.js",
     "api/v1/docs/swagger-ui.css",
+    "api/v1/notebooks/00_tour.ipynb",
 ]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import re
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,6 +17,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.async_api import Locator, expect
 
+import orderfox_nb
 from tests.browser.conftest import PATIENCE_S, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child, wait_for_port
 
@@ -24,6 +26,7 @@ BOOK = "from orderfox_nb.widgets import OrderBook\n\nbook = OrderBook()\nbook"
 BADGE = "from ipywidgets import VBox\nfrom orderfox_nb.widgets import *\n\nVBox([QualityBadge(), OrderBook()])"
 COMMS = "import comm\n\nlen(comm.get_comm_manager().comms)"
 AUTHORIZATION = {"Authorization": f"token {TOKEN}"}
+EXTENSION = Path(orderfox_nb.__file__).parent / "labextension"
 ENDED = "kernel ended: run the cell again"
 
 _numbers = itertools.count(1)
@@ -57,6 +60,8 @@ def running_lab(folder: Path, *, extension: bool = True, **variables: str) -> It
     root, config = folder / "root", folder / "config"
     root.mkdir()
     config.mkdir()
+    # The lab extension of this tree, in place of one that is installed.
+    shutil.copytree(EXTENSION, folder / "labextensions" / "orderfox-nb")
     extensions = {"orderfox_nb": extension, "jupyterlab": True, "notebook_shim": False, "voila.server_extension": False}
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"]
     command += [
@@ -64,6 +69,7 @@ def running_lab(folder: Path, *, extension: bool = True, **variables: str) -> It
         "--ServerApp.base_url=/hub/",
         f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={TOKEN}",
+        f"--LabApp.extra_labextensions_path={folder / 'labextensions'}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         f"--ServerApp.jpserver_extensions={extensions}",
