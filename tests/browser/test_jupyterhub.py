@@ -20,7 +20,7 @@ from tests.conftest import missing
 from tests.server.conftest import Child
 from tests.server.real_proxies import replaced, snippet
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.browser
 
 PROXY = Path(__file__).parents[2] / "node_modules" / ".bin" / "configurable-http-proxy"
 CELL = "from ipywidgets import VBox\nfrom orderfox_nb.widgets import *\n\nVBox([QualityBadge(), OrderBook()])"

@@ -15,7 +15,7 @@ from tests.browser.conftest import NOTEBOOKS, OpenScreen, until
 from tests.conftest import missing
 from tests.server.conftest import Child
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(540)]
+pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 

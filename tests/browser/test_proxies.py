@@ -14,7 +14,7 @@ from tests.browser.proxy import proxy
 from tests.server.conftest import Child
 from tests.server.real_proxies import NAME, ProxyConfig, nginx, running_proxy, traefik
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.browser
 
 PREFIX = "/user/a@b.c/"
 

@@ -67,6 +67,8 @@ def running_lab(folder: Path, *, extension: bool = True, **variables: str) -> It
     command += [
         "--ServerApp.ip=127.0.0.1",
         "--ServerApp.base_url=/hub/",
+        # How often it looks whether a kernel has died, 3 s by itself.
+        "--KernelRestarter.time_to_dead=0.5",
         f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={TOKEN}",
         f"--LabApp.extra_labextensions_path={folder / 'labextensions'}",

@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.lab.conftest import OpenNotebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 PANEL = "from orderfox_nb.widgets import BotPanel\n\npanel = BotPanel()\npanel"
 LIST = "print(panel.bot == panel.df.index[0], list(panel.df['name']), list(panel.df['state']))"

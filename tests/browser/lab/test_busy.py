@@ -6,12 +6,22 @@ import pytest
 
 from tests.browser.lab.conftest import DASHBOARD, OpenNotebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
+
+
+BLOCKED = """\
+import time
+from pathlib import Path
+
+while not Path("end").exists():
+    time.sleep(0.05)
+"""
 
 
 async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(open_notebook: OpenNotebook):
-    async with open_notebook(DASHBOARD, "import time\ntime.sleep(150)", height=1000) as notebook:
+    async with open_notebook(DASHBOARD, BLOCKED, height=1000) as notebook:
         screen, page = notebook.screen, notebook.page
+        end = notebook.lab.root / "end"
         busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
         await notebook.run(0)
         await screen.wait_live("chart", "book", "tape")
@@ -40,5 +50,7 @@ async def test_everything_goes_on_for_ten_seconds_while_the_kernel_is_blocked(op
         await screen.wait_data("book", rounding="100")
         assert await page.locator(busy).count() == 1
         assert await page.evaluate("document.documentElement.dataset.ofHost") == "lab"
-        assert screen.errors == []
-        assert screen.foreign == []
+        screen.check_clean()
+        # One that is still blocked is given five seconds to end by itself.
+        end.touch()
+        await page.locator(busy).wait_for(state="detached")

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import OpenScreen
 from tests.browser.lab.conftest import BADGE, OpenNotebook, opened, running_lab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 UNLOCKED: dict[str, Any] = {
     "ORDERFOX_LIVE_TRADING": "1",

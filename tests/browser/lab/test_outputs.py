@@ -11,7 +11,7 @@ from tests.browser.conftest import LINK, until
 from tests.browser.lab.conftest import BOOK, COMMS, DASHBOARD, Notebook, OpenNotebook
 from tests.browser.state import check_same_state, wait_readers
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 BOOK_KEYS = ("sim/BTCUSDT/book?rounding=auto&rows=50", "sim/BTCUSDT/trades?rows=50")
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import OpenScreen, kernel_process
 from tests.browser.lab.conftest import BADGE, BOOK, DASHBOARD, ENDED, Lab, Notebook, OpenNotebook, opened, running_lab
 from tests.browser.state import check_no_gap, check_same_state
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 async def check_state(notebook: Notebook) -> None:
@@ -66,7 +66,6 @@ async def test_a_kernel_that_ends_in_another_way_is_shown_too(open_notebook: Ope
                 await notebook.menu("Kernel", "Shut Down Kernel")
             else:
                 await notebook.post(f"kernels/{kernel}/restart")
-            # The server checks every three seconds whether its kernels live.
             await expect(book.locator(".of-state"), way).to_have_text(ENDED)
             await notebook.screen.wait_frames("book", 5)
             await expect(book).to_have_attribute("data-state", "live")

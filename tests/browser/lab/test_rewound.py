@@ -10,7 +10,7 @@ import pytest
 from tests.browser.conftest import eventually, settled, until
 from tests.browser.lab.conftest import OpenNotebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 PAST = """\
 import os, time
