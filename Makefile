@@ -7,7 +7,7 @@ JOBS ?= 3
 ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 
-.PHONY: serve lab test quick check js format bench docs docs-serve release-check clean
+.PHONY: serve lab test quick check js format bench binder docs docs-serve release-check clean
 
 $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
@@ -85,6 +85,11 @@ bench: $(VENV)/.installed-test
 	@echo "Installing what the benchmarks need"
 	$(BIN)/python -m pip install --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+# Binder's environment, built from the files in `binder/` into an empty one, with both links of the README opened on one
+# core and 1 GB. Needs a package index and Chromium, and takes some minutes.
+binder: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks.binder
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	@echo "Installing what the documentation needs"
