@@ -10,7 +10,7 @@ import pytest
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import Channel
 from orderfox_nb.desk.topic import TopicState
-from tests.reliability.rig import CHANNELS, SYMBOL, Rig, live, on_quiet_loop, open_rig
+from tests.reliability.rig import CHANNELS, SYMBOL, MarketKind, Rig, live, on_quiet_loop, open_rig
 from tests.reliability.truth import differences
 
 pytestmark = [pytest.mark.feeds, pytest.mark.sim]
@@ -74,6 +74,24 @@ def test_a_symbol_that_is_delisted_or_halted_says_so_keeps_its_data_and_comes_ba
         assert {state.quality.wire().status for state in states.values()} == {""}
 
     play(scene)
+
+
+@pytest.mark.parametrize("market", ["bybit", "okx"])
+def test_a_finer_tick_and_a_delisting_of_another_venue_are_reported(market: MarketKind):
+    async def scene(rig: Rig) -> None:
+        states = await rig.open(*(rig.topic(channel) for channel in rig.channels))
+        tick = states[0].instrument.tick_size
+        rig.add_fault("contract", symbol=SYMBOL, tick_size=str(tick / 10))
+        await rig.until(lambda: all(state.instrument.tick_size == tick / 10 for state in states), within_s=10)
+        await rig.until(lambda: all(map(live, states)), within_s=10)
+        rig.add_fault("contract", symbol=SYMBOL, trading="UNLISTED")
+        # As the silence of the book does after a while.
+        rig.feed._markets.check_soon()
+        text = f"{rig.spoken.named(SYMBOL)} is delisted (no longer in the venue's list)"
+        await rig.until(lambda: all(state.quality.wire().status == text for state in states), within_s=30)
+        assert {state.quality.wire().state for state in states} == {"down"}
+
+    play(scene, market=market)
 
 
 def test_a_closed_session_is_a_state_of_its_own_and_nothing_is_stale():
