@@ -23,7 +23,7 @@ class TradeColumns(NamedTuple):
     """Trades by time, oldest first; those of one time in the order in which the venue matched them."""
 
     time_us: Array
-    id: Array
+    id: Any
     """The venue's own texts: objects, or a pandas array that has checked them."""
     price: Array
     size: Array
