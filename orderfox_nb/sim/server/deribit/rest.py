@@ -18,7 +18,7 @@ from orderfox_nb.sim.server.numbers import Numbers
 from orderfox_nb.sim.server.request_window import whole
 from orderfox_nb.sim.server.selection import Selection
 
-_USDC: Final = {
+_USDC: Final[dict[str, Any]] = {
     "currency": CURRENCY,
     "currency_long": "USD Coin",
     "coin_type": "ETHER",
