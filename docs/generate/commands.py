@@ -20,7 +20,7 @@ override defaults. `python -m orderfox_nb` is the same program.
 | 0 | done |
 | 1 | the work could not be done: the reason is on stderr |
 | 2 | an option or a setting that cannot be used |
-| 130 | interrupted with Ctrl+C |
+| 130 | interrupted with Ctrl+C before the work was done; 0 where that is how a command ends, as `serve` |
 """
 
 
