@@ -16,8 +16,9 @@ pytestmark = pytest.mark.sim
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[SimServer]:
-    exchange = Exchange(7, 2, start_us=START_US, liquidation_rate=100)
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[SimServer]:
+    """A venue, with many liquidations where a test asks for them: making their past takes a second."""
+    exchange = Exchange(7, 2, start_us=START_US, liquidation_rate=getattr(request, "param", 1.0))
     async with SimServer(exchange, manual=True, protocol="bybit") as server:
         yield server
 
@@ -131,6 +132,7 @@ async def test_a_ticker_is_a_snapshot_and_then_what_has_changed(speaker: BybitSp
     assert float(held["bid1Price"]) == pytest.approx(market.best()[0] * 0.1)
 
 
+@pytest.mark.parametrize("server", [100.0], indirect=True, ids=["many"])
 async def test_all_liquidations_come_with_the_side_of_the_position(speaker: BybitSpeaker, server: SimServer) -> None:
     await speaker.say(speaker.subscription("subscribe", "allLiquidation.BTCUSDT"))
     await speaker.received()
