@@ -16,8 +16,8 @@ from types import ModuleType
 
 import pytest
 
+from orderfox_nb.cli import serve
 from orderfox_nb.cli.command import parser_of
-from orderfox_nb.cli.program import load
 
 pytestmark = pytest.mark.core
 
@@ -111,7 +111,7 @@ def test_the_container_runs_as_an_ordinary_user_with_a_volume_and_a_pinned_base(
 def test_its_command_is_one_of_the_command_line():
     entry, command = (json.loads(instructions(name)[0]) for name in ("ENTRYPOINT", "CMD"))
     assert entry == ["orderfox"]
-    options = parser_of("serve", load("serve")).parse_args(command[1:])
+    options = parser_of("orderfox serve", serve.COMMAND).parse_args(command[1:])
     assert options.host == "0.0.0.0"
     assert options.no_browser
     assert "ENV PATH=/opt/orderfox/bin:$PATH" in CONTAINER

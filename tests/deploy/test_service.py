@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orderfox_nb.cli import serve
 from orderfox_nb.cli.command import parser_of
-from orderfox_nb.cli.program import load
 from orderfox_nb.config import Settings
 from tests.conftest import missing
 
@@ -44,7 +44,7 @@ def test_systemd_accepts_the_unit_and_finds_it_confined(tmp_path: Path):
 def test_its_command_and_its_settings_exist():
     command = re.search(r"^ExecStart=/opt/orderfox/bin/orderfox (.*)$", TEXT, re.MULTILINE)
     assert command is not None
-    assert parser_of("serve", load("serve")).parse_args(command[1].removeprefix("serve ").split()).no_browser
+    assert parser_of("orderfox serve", serve.COMMAND).parse_args(command[1].removeprefix("serve ").split()).no_browser
     named = set(re.findall(r"ORDERFOX_[A-Z_]+", TEXT))
     assert "ORDERFOX_DATA_DIR" in named
     assert named <= {field.alias for field in Settings.model_fields.values()}
