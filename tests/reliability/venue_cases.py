@@ -46,7 +46,7 @@ def _bybit_cases() -> list[Case]:
     add("book", "lost snapshot", reopened("drop"), 0.1, 12.0)
     add("book", "no data", reopened("freeze", count=-1), 0.1, 12.0, lasts_s=13.0)
     add("book", "cut in the prelude", cut_twice, 0.6, 4.0)
-    add("trades", "malformed", frames("malformed"), 0.6, 3.0)
+    add("trades", "malformed", frames("malformed"), 2.0, 3.0)
     # Its messages come when something has changed: 15 s without one are not unusual.
     add("book", "delay 7 s", frames("delay", 1, 7.0), None, 10.0)
     add("book", "delay 20 s", frames("delay", 1, 20.0), 16.0, 25.0)
@@ -81,7 +81,7 @@ def _okx_cases() -> list[Case]:
     add("book", "no data", reopened("freeze", count=-1), 0.1, 12.0, lasts_s=13.0)
     add("book", "cut in the prelude", cut_twice, 0.6, 4.0)
     add("book", "maintenance", renumber, 0.3, 3.0)
-    add("trades", "malformed", frames("malformed"), 0.6, 3.0)
+    add("trades", "malformed", frames("malformed"), 2.0, 3.0)
     add("book", "delay 20 s", frames("delay", 1, 20.0), 16.0, 25.0)
     add("book", "freeze", frames("freeze", -1), 16.0, 6.0, lasts_s=20.0)
     add("mark", "freeze", frames("freeze", -1), 16.0, 6.0, lasts_s=20.0)
