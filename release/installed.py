@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from tests.processes import Child
+from tests.processes import Child, until_listening
 
 UV = (sys.executable, "-m", "uv", "--quiet")
 INSTALL_S = 600
@@ -75,6 +76,9 @@ class Installed:
             line = next(line for line in child.text.splitlines() if ready in line)
             found = re.search(r"https?://\S+", line)
             assert found, line
+            port = urlsplit(found[0]).port
+            assert port
+            until_listening(port)
             yield found[0]
             assert "Traceback" not in child.text, child.text
         finally:

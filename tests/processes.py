@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -54,6 +55,18 @@ class Child:
             self.process.wait(30)
             return False
         return True
+
+
+def until_listening(port: int) -> None:
+    """Wait until a port of this machine accepts connections: Jupyter logs its address shortly before it does."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, f"nothing listens on port {port}"
+            time.sleep(0.02)
 
 
 _leaving: list[Child] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orderfox_nb.cli.command import Command, Example
 from orderfox_nb.cli.options import add_source, sources_line
+from orderfox_nb.cli.startup import skip_address_grammar
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     given += ["--allow-root"] * (hasattr(os, "getuid") and os.getuid() == 0)
     os.environ["ORDERFOX_SOURCE"] = settings.source
 
+    skip_address_grammar()
     from jupyterlab.labapp import LabApp  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     LabApp.launch_instance(given)

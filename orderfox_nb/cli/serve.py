@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from orderfox_nb.cli.command import Command, Example
 from orderfox_nb.cli.options import add_source, count, log_to_stderr, sources_text
+from orderfox_nb.cli.startup import skip_address_grammar
 from orderfox_nb.errors import SettingError
 
 
@@ -69,9 +69,7 @@ def run_server(options: argparse.Namespace, *, view: str = "") -> int:
     Raises:
         SettingError: An option or a setting that cannot be used.
     """
-    # jsonschema builds a grammar of international addresses when it is imported, 2 s of a start of 5. No schema of the
-    # server has such an address; without the module jsonschema leaves that one format unchecked.
-    sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
+    skip_address_grammar()
     # An invalid setting must not import Voila.
     from orderfox_nb.server.base_url import parse_base_url  # noqa: PLC0415
     from orderfox_nb.server.service import DeskService, read_settings  # noqa: PLC0415

@@ -22,7 +22,8 @@ import aiohttp
 OPEN_TIMEOUT_S: Final = 10.0
 """From the first packet of a connection to the end of its handshake."""
 
-CLIENT: Final = "picows.websockets" if find_spec("picows") is not None else "websockets"
+# Versions of picows before 2.0 have no ``picows.websockets``.
+CLIENT: Final = "picows.websockets" if find_spec("picows") and find_spec("picows.websockets") else "websockets"
 _library: Any = import_module(CLIENT)
 _PICOWS: Final = CLIENT != "websockets"
 _exceptions: Any = import_module(f"{CLIENT}.exceptions")

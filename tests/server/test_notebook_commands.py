@@ -15,7 +15,7 @@ import pytest
 
 from orderfox_nb.cli import main
 from orderfox_nb.notebook_files import copy_notebooks, notebooks_folder
-from tests.processes import Child
+from tests.processes import Child, until_listening
 
 pytestmark = pytest.mark.server
 
@@ -57,11 +57,18 @@ def test_lab_opens_the_notebooks_with_the_source_and_keeps_what_was_edited(tmp_p
     ]
     command += ["--port", "0", "--no-browser"]
     environment = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "ORDERFOX_DATA_DIR": str(tmp_path / "data")}
-    child = Child(command, "?token=", tmp_path / "log", environment)
+    # Its log has every module that it imports.
+    child = Child(command, "?token=", tmp_path / "log", environment | {"PYTHONPROFILEIMPORTTIME": "1"})
     try:
+        modules = {
+            line.rsplit("|", 1)[-1].strip() for line in child.text.splitlines() if line.startswith("import time")
+        }
+        assert {"jupyterlab.labapp", "jsonschema"} <= modules
+        assert not {"lark", "rfc3987_syntax.syntax_helpers"} & modules, "a grammar that no schema needs"
         found = re.search(r"(http://127\.0\.0\.1:\d+)/lab/tree/00_tour\.ipynb\?token=(\w+)", child.text)
         assert found, child.text
         address, token = found.groups()
+        until_listening(int(address.rpartition(":")[2]))
 
         def get(path: str) -> dict[str, object]:
             request = urllib.request.Request(f"{address}/{path}", headers={"Authorization": f"token {token}"})
