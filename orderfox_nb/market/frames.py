@@ -45,7 +45,7 @@ def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, A
 
     found = trades if isinstance(trades, TradeColumns) else trade_columns(trades)
     columns = {
-        "id": found.id if isinstance(found.id, pd.api.extensions.ExtensionArray) else text_array(found.id),
+        "id": text_array(found.id),
         "price": found.price,
         "size": found.size,
         "aggressor": pd.Categorical.from_codes(found.sell.view(np.int8), dtype=_sides(), validate=False),

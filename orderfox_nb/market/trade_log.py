@@ -68,14 +68,16 @@ def in_order_of_receipt(trades: Sequence[Trade]) -> TradeColumns:
     )
 
 
-def text_array(texts: Array) -> Any:
-    """Return Python's own texts as an array of pandas, without a copy.
+def text_array(texts: Any) -> Any:
+    """Return Python's own texts as an array of pandas, without a copy; an array that pandas has checked as it is.
 
     To copy 100,000 of them into Arrow would cost more than the rest of a DataFrame. To check that they are texts costs
     half of that rest: parts and copies of this array are not checked again.
     """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
+    if isinstance(texts, pd.api.extensions.ExtensionArray):
+        return texts
     return pd.array(texts, dtype=pd.StringDtype("python", na_value=np.nan), copy=False)
 
 
