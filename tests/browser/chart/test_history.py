@@ -31,8 +31,7 @@ async def test_older_bars_are_loaded_when_panned_left_and_the_progress_is_shown(
         server.on_message(from_server)
 
     async with open_charts(route) as charts:
-        # The window is nearly as wide as the live bars: those before them were asked for at once.
-        await charts.wait("Number(data.bars) >= 1200 && progress === ''")
+        await charts.wait("Number(data.bars) >= 200 && progress === ''")
         known = int((await charts.data())["bars"])
         holding = True
         await charts.page.locator(".of-candle-chart .bqplot").first.focus()
