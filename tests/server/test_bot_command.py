@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -23,6 +24,10 @@ def environment(dashboard: tuple[Child, str], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("BACKEND_URL", dashboard[1])
     monkeypatch.setenv("ORDERFOX_TOKEN", TOKEN)
     monkeypatch.delenv("ORDERFOX_URL", raising=False)
+    # The first question makes the database and starts the exchange: a busy machine takes longer than a user waits.
+    monkeypatch.setattr("orderfox_nb.market.bot_server.ANSWER_S", 120.0)
+    # Nobody can be asked, also where pytest leaves the terminal to the tests.
+    monkeypatch.setattr("sys.stdin", io.StringIO())
 
 
 def bots(capsys: Shown) -> dict[str, dict[str, object]]:
