@@ -241,10 +241,10 @@ async def read(address: str, path: str = "") -> str:
         return await response.text()
 
 
-async def read_until(address: str, path: str, text: str) -> None:
-    """Read a page again until it has a text."""
+async def read_until(address: str, path: str, text: str, *, there: bool = True) -> None:
+    """Read a page again until it has a text, or has it no more."""
     async with asyncio.timeout(60):
-        while text not in await read(address, path):  # noqa: ASYNC110 - only the page knows
+        while (text in await read(address, path)) != there:  # noqa: ASYNC110 - only the page knows
             await asyncio.sleep(0.1)
 
 
@@ -283,6 +283,8 @@ async def test_each_notebook_has_a_page_and_its_failure_stays_there(shown: tuple
     assert "ZeroDivisionError" not in await read(address, "pages/")
     write(folder / "new.ipynb", "# Brand new")
     await read_until(address, "pages/", "Brand new")
+    (folder / "new.ipynb").unlink()
+    await read_until(address, "pages/", "Brand new", there=False)
 
 
 async def test_a_notebook_that_asks_for_it_has_a_kernel_for_each_viewer(shown: tuple[Child, str]):
