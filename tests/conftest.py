@@ -29,6 +29,11 @@ def examples(count: int) -> settings:
 # What a test reads is not worth keeping; tests of the recorder ask for it.
 os.environ.setdefault("ORDERFOX_RECORDING", "off")
 
+# Servers of tests are on this machine, and some clients ask a proxy of the environment for them: urllib, websockets.
+_DIRECT = ("127.0.0.1", "localhost", "::1", "desk.example")
+if (_given := os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "") != "*":
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (_given, *_DIRECT)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_server_is_left() -> Iterator[None]:
