@@ -151,7 +151,7 @@ async def test_both_users_pages_read_frames_from_their_own_server_and_not_throug
         """Look at the service's dashboard, without a login."""
         async with open_screen("about:blank") as screen:
             frames = Frames(screen.page)
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(300):
                 # The hub answers for a service that is still starting.
                 while (answer := await screen.page.goto(f"{address}services/desk/")) is None or not answer.ok:  # noqa: ASYNC110
                     await asyncio.sleep(0.2)

@@ -12,7 +12,7 @@ from tests.browser.conftest import OpenScreen
 from tests.browser.lab.conftest import Lab, Notebook
 from tests.server.conftest import TOKEN
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 async def test_the_launcher_opens_a_copy_and_replaces_no_file(lab: Lab, open_screen: OpenScreen):
