@@ -153,6 +153,10 @@ def _code_cells(notebook: str) -> Iterator[str]:
 
 def _is_definition(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(part, ast.Attribute | ast.Subscript) for each in targets for part in ast.walk(each)):
+            # Of an object that the rest of the notebook makes.
+            return False
         try:
             ast.literal_eval(node.value) if node.value is not None else None
         except ValueError:

@@ -48,7 +48,7 @@ NOTEBOOK = {
     "cells": [
         {"cell_type": "markdown", "source": ["# A study"]},
         {"cell_type": "code", "source": ["%matplotlib inline\n", "import time\n", "EVERY = '1s'"]},
-        {"cell_type": "code", "source": ["market = connect_to_something_that_is_not_there()"]},
+        {"cell_type": "code", "source": ["market = connect_to_something_that_is_not_there()\n", "market.speed = 5"]},
         {"cell_type": "code", "source": OWN.replace("from beside import EVERY\n", "").splitlines(keepends=True)},
         {"cell_type": "code", "source": ["Buyer(limit=99).run_somewhere()"]},
     ]
