@@ -121,13 +121,14 @@ def _backtests(strategy: Strategy, data: _Data, options: argparse.Namespace) -> 
             interrupted = f"{title}: interrupted after {length_text(done * length_s)} of {length_text(length_s)}"
             break
         finished.append(FinishedRun(result, time.perf_counter() - started_s))
-    if options.html and finished:
-        write_report(options.html, finished)
     if options.json:
         print_json([run_json(one.result) for one in finished])
     else:
         print_results(finished)
-        if options.html and finished:
+    # Where the file cannot be written, the results are printed all the same.
+    if options.html and finished:
+        write_report(options.html, finished)
+        if not options.json:
             print(f"\nReport: {options.html}")
     if interrupted:
         print(f"orderfox: {interrupted}", file=sys.stderr)
