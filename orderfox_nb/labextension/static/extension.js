@@ -138,7 +138,8 @@
       // A copy that was just made is what we wrote: its cells may run. One that was there may be the user's by now.
       await widget.revealed;
       await widget.context.sessionContext.ready;
-      commands.execute("notebook:run-all-cells");
+      // Named: the user may be in another notebook meanwhile, whose cells would run instead.
+      commands.execute("notebook:run-all-cells", { semanticWidget: widget.id, activate: false });
     }
     return widget; // it takes the launcher's place
   }
