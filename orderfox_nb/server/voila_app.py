@@ -176,6 +176,7 @@ class OrderFoxVoila(Voila):
             make=lambda path: PageRenderer(self, path),
             source=source,
             timeout_s=self.rendering_s,
+            starting=manager.starting,
         )
         rest = [
             *(kernel_rules if self._with_kernels else []),
@@ -305,7 +306,7 @@ class OrderFoxVoila(Voila):
             # Ended inside a kernel's start, the kernel would be left behind.
             ends.append(asyncio.ensure_future(self.pages.stop(but=self.kernel_manager.starting)))
         if (site := getattr(self, "site", None)) is not None:
-            ends.append(asyncio.ensure_future(site.stop(but=self.kernel_manager.starting)))
+            ends.append(asyncio.ensure_future(site.stop()))
         done, late = await asyncio.wait(ends, timeout=_STOP_S + 0.1)
         for end in late:
             _log.debug("something that was waited for did not end in time")

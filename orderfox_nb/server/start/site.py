@@ -57,6 +57,7 @@ class Site:
         make: Makes a renderer of a notebook.
         source: Of the market data; a page depends on it.
         timeout_s: A rendering that takes longer has failed.
+        starting: Tasks inside a kernel's start: ended there, the kernel would be left behind.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Site:
         make: Callable[[Path], PageRenderer],
         source: str,
         timeout_s: float,
+        starting: Container[asyncio.Task[None]] = (),
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.main = main.resolve()
@@ -78,6 +80,7 @@ class Site:
         self._make = make
         self._source = source
         self._timeout_s = timeout_s
+        self._starting = starting
         self._now_s = now_s
         self._known: dict[Path, tuple[tuple[int, int], Card]] = {}
         self._cards: Cards | None = None
@@ -118,17 +121,13 @@ class Site:
         pages = self._main_pages if card.path == self.main else self._pages.get(card.path)
         return card.problem or (pages.failure if pages is not None else "")
 
-    async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:
-        """End the renderings that are under way.
-
-        Args:
-            but: Tasks that cannot be ended now.
-        """
-        await asyncio.gather(*(pages.stop(but=but) for pages in self._pages.values()))
+    async def stop(self) -> None:
+        """End the renderings that are under way."""
+        await asyncio.gather(*(pages.stop(but=self._starting) for pages in self._pages.values()))
 
     async def _forget(self, there: Container[Path]) -> None:
         gone = [path for path in self._pages if path not in there]
-        await asyncio.gather(*(self._pages.pop(path).stop() for path in gone))
+        await asyncio.gather(*(self._pages.pop(path).stop(but=self._starting) for path in gone))
 
     def _read(self) -> Cards:
         found = self._notebooks()
