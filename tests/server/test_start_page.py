@@ -167,6 +167,8 @@ async def test_a_folder_shows_its_notebooks_and_nothing_else(tmp_path: Path):
     write(ours / "bot_dashboard.ipynb", "# Bots")
     for name in ("b.ipynb", ".hidden.ipynb", ".ipynb_checkpoints/b-checkpoint.ipynb", "below/c.ipynb", "notes.txt"):
         write(folder / name, "# Mine")
+    # Its address is the main notebook's.
+    write(folder / "dashboard.ipynb", "# Another one")
     (folder / "out.ipynb").symlink_to(main)
     (folder / "in.ipynb").symlink_to(folder / "b.ipynb")
     scripted = ScriptedSite(main, folder)

@@ -47,7 +47,7 @@ class Cards(msgspec.Struct, frozen=True):
 class Site:
     """Finds the notebooks again when somebody looks, at most once a second, and has a page for each.
 
-    A notebook of the folder takes the place of a built-in one of the same name.
+    A notebook of the folder takes the place of a built-in one of the same name, and the main one that of both.
 
     Args:
         main: The notebook at the server's own address.
@@ -135,7 +135,7 @@ class Site:
         if len(found) > MAX_NOTEBOOKS and len(found) != self._reported:
             self._reported = len(found)
             _log.warning("%d of %d notebooks are shown", MAX_NOTEBOOKS, len(found))
-        own = {path.name: path for path in folder}
+        own = {path.name: path for path in folder} | {self.main.name: self.main}
         built_in = dict.fromkeys([self.main, *(own.get(path.name, path) for path in self._built_in)])
         cards = Cards(
             tuple(self._card(path) for path in built_in),
@@ -159,6 +159,9 @@ class Site:
                     if not name.endswith(_SUFFIX) or name.startswith(".") or not name.isprintable():
                         continue
                     path = Path(entry.path)
+                    if name == self.main.name and path != self.main:
+                        # Its name is its address, which is the main notebook's.
+                        continue
                     if entry.is_file() and path.resolve().parent == root:
                         found.append(path)
         except OSError as error:
