@@ -39,7 +39,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--info", action="store_true", help="print range, events, gaps, bytes and the hash of the data, and end"
     )
-    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.add_argument("--json", action="store_true", help="print the same as JSON, and end")
     serve.add_address(parser)
 
 

@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol", choices=PROTOCOL_NAMES, default="binance", help="whose protocol to speak (default %(default)s)"
     )
-    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="which of Binance's hosts")
+    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="which of Binance's markets")
     parser.add_argument("--start", type=_integer, default=0, metavar="MS", help="start time, ms (default now)")
     parser.add_argument(
         "--tape", type=Path, help="raw frames to play to clients instead, a receive time and a frame a line"
