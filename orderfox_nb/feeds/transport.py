@@ -1,6 +1,6 @@
 """The one place that chooses the WebSocket client: ``picows.websockets`` where installed, else ``websockets``.
 
-Both have the same interface; picows costs an eighth in a flood. Compression is off: it costs more than it saves here.
+Both have the same interface; picows costs less in a flood. Compression is off: it costs more than it saves here.
 """
 
 from __future__ import annotations

@@ -154,7 +154,11 @@ class CandlesTap:
     def events(self, answer: Any, received_us: int) -> Sequence[Event]:
         found: list[Event] = []
         now_us = self._now_us()
-        for row in sorted(answer, key=lambda row: row[0]):
+        rows = sorted(answer, key=lambda row: row[0])
+        if self._last is None:
+            # ccxt keeps what an earlier subscription did not read: the end of such a bar was missed.
+            rows = rows[-1:]
+        for row in rows:
             bar = self._reading.candle(row, self._interval, closed=False, now_us=now_us, received_us=received_us)
             last = self._last
             if last is not None and bar.open_us < last.open_us:

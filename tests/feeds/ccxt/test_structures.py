@@ -187,6 +187,15 @@ def test_a_bar_is_closed_by_the_next_one_and_times_without_trades_are_flat() -> 
     assert not tap.events([rows[0]], NOW_US)
 
 
+def test_a_bar_of_an_earlier_subscription_is_not_closed_as_it_was_then() -> None:
+    tap = CandlesTap(reader(), "1m", lambda: NOW_US)
+    start_ms = NOW_US // MINUTE_US * 60_000
+    rows = [[start_ms, 1.0, 2.0, 0.5, 1.5, 3.0], [start_ms + 60_000, 1.6, 1.6, 1.6, 1.6, 1.0]]
+    (bar,) = tap.events(rows, NOW_US)
+    assert isinstance(bar, Candle)
+    assert (bar.open_us, bar.closed) == ((start_ms + 60_000) * 1_000, False)
+
+
 def test_polled_trades_that_share_none_with_the_last_answer_are_a_loss() -> None:
     tap = TradesTap(reader(), polled=True)
     rows = [
