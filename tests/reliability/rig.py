@@ -223,6 +223,8 @@ class Rig:
         self.spoken = SPOKEN[venue.market]
         self.dialect = self.spoken.dialect
         self.channels = self.spoken.channels
+        self.added: set[str] = set()
+        """Kinds of the faults of the present case."""
 
     @property
     def exchange(self) -> Exchange:
@@ -283,6 +285,7 @@ class Rig:
         return (self.clock.now_us() - start_us) / 1e6
 
     def add_fault(self, kind: Any, **options: Any) -> Fault:
+        self.added.add(kind)
         return self.server.add_fault(kind, **options)
 
     def instrument(self, symbol: str) -> Instrument:
