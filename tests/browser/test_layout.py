@@ -159,7 +159,6 @@ SIZES = f"""(cell) => ({SHOWN})(cell).map((one) => {{
     const {{ width, height }} = one.getBoundingClientRect();
     return [Math.round(width), Math.round(height)];
 }})"""
-ROW = """(cell) => document.querySelectorAll(".jp-OutputArea-output")[cell].clientWidth"""
 DRAWN = """([cell, kind]) => {
     const area = document.querySelectorAll(".jp-OutputArea-output")[cell];
     return area.querySelector(`.of-${kind}-chart .bqplot.of-ready`)?.checkVisibility();
@@ -231,9 +230,7 @@ async def test_a_panel_in_any_box_has_room_and_its_symbol_and_waits_for_a_closed
                 lambda cell=cell: page.evaluate(SIZES, cell), lambda sizes, count=count: roomy(sizes, count)
             )
         for cell in (0, 3):  # they grow to the whole of a row
-            await until(
-                page, f"(cell) => ({SIZES})(cell).reduce((sum, [wide]) => sum + wide, 0) >= 0.95 * ({ROW})(cell)", cell
-            )
+            await until(page, f"(cell) => ({SIZES})(cell).reduce((sum, [wide]) => sum + wide, 0) >= 1340", cell)
         await eventually(lambda: page.evaluate(NAMES), named)
         for cell, title, kind in (
             (5, "candles", "candle"),
