@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,21 +160,6 @@ def events_of(*frames: dict[str, Any]) -> list[Event]:
 
 def topic(channel: str, symbol: str = SYMBOL) -> Topic:
     return Topic("deribit", symbol, channel, "1m" if channel == "candles" else "")
-
-
-def test_recorded_frames_are_read(recordings: Path) -> None:
-    lines = map(json.loads, (recordings / "ws_frames_2026_real.jsonl").read_text().splitlines())
-    frames = [line["frame"] for line in lines if line.get("exchange") == "deribit"]
-    if not frames:
-        pytest.skip(f"no frames of Deribit are recorded at {recordings}")
-    events = events_of(*frames)
-    books = [event for event in events if isinstance(event, BookSnapshot | BookDelta)]
-    for before, after in pairwise(books):
-        last = before.update_id if isinstance(before, BookSnapshot) else before.last_id
-        assert isinstance(after, BookSnapshot) or after.previous_id == last
-    numbers = [event.sequence or 0 for event in events if isinstance(event, Trade)]
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    assert {Ticker, MarkPrice, OpenInterest} <= {type(event) for event in events}
 
 
 def test_a_ticker_is_statistics_mark_price_and_open_interest() -> None:
