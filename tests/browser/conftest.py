@@ -22,6 +22,7 @@ from playwright.async_api import ConsoleMessage, Page, Request, async_playwright
 from playwright.async_api import Error as PageError
 
 from tests.browser.chromium import Chromium
+from tests.browser.panels_cell import PANELS_CELL
 from tests.server.conftest import TOKEN, Child
 
 HERE = Path(__file__).parent
@@ -341,22 +342,6 @@ def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
     child.leave()
-
-
-PANELS_CELL = """\
-from IPython.display import display
-from ipywidgets import GridBox, IntProgress, Layout, jsdlink
-from orderfox_nb.widgets import DepthChart, Liquidations, OrderBook, QualityBadge, SymbolPicker, Tape
-
-picker, badge, depth, book, tape = SymbolPicker(), QualityBadge(), DepthChart(), OrderBook(), Tape(length=50)
-liquidations = Liquidations()
-closed = IntProgress()  # what a progress bar does that leaves nothing
-display(closed)
-closed.close()
-follows = jsdlink((picker, "symbol"), (depth.layer, "symbol"))
-panels = [picker, badge, depth, book, tape, liquidations]
-GridBox(panels, layout=Layout(grid_template_columns="minmax(0, 1fr) minmax(0, 1fr)", grid_gap="8px"))
-"""
 
 
 @pytest.fixture(scope="session")
