@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any, Final
 
 from orderfox_nb.config import Settings
@@ -17,10 +18,15 @@ def check_database(settings: Settings) -> Check:
     """Return whether the database of bots answers, and has a schema that this version reads."""
     given = settings.database_url.get_secret_value()
     where = "DATABASE_URL" if given else str(settings.sqlite_path)
+    not_yet = Check(name=_NAME, state="ok", found=f"{where}: made with the first bot")
     if not given and not settings.sqlite_path.exists():
-        return Check(name=_NAME, state="ok", found=f"{where}: made with the first bot")
+        return not_yet
     try:
         module: Any = import_extra("orderfox_nb.desk.store.database")
+        file: Path | None = module.sqlite_file(settings)
+        # SQLite would make a file that is not there.
+        if file is not None and not file.exists():
+            return not_yet if file.parent.is_dir() else _without_folder(where, file.parent)
         revision: str | None = asyncio.run(module.revision_of(settings))
     except MissingExtra as error:
         return Check(name=_NAME, state="failed", found=f"{where} cannot be opened", advice=str(error))
@@ -32,4 +38,13 @@ def check_database(settings: Settings) -> Check:
         name=_NAME,
         state="ok",
         found=f"{where} answers" + ("" if newest else ", its schema is upgraded at the next start"),
+    )
+
+
+def _without_folder(where: str, folder: Path) -> Check:
+    return Check(
+        name=_NAME,
+        state="failed",
+        found=f"{where}: the folder {folder} is not there",
+        advice="Make the folder, or correct DATABASE_URL",
     )

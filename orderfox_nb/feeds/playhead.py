@@ -40,6 +40,8 @@ class Playhead:
         self._from_us = start_us if at_us is None else self._bounded(at_us)
         self._seqs: dict[object, int] = {}
         """The last event that was played, of those feeds of which not all of this time was."""
+        self._stepped_into = False
+        """Whether this time was stepped into: of feeds without an event in ``_seqs`` nothing of it was played."""
         self._steps = 0
         self._next: dict[object, float] = {}
         """While it steps: the time of each feed's next event."""
@@ -65,9 +67,13 @@ class Playhead:
         return self._bounded(self._from_us + round(passed_us * self._speed))
 
     def position(self, player: object) -> tuple[int, int | None]:
-        """Return the time of the replay and, where it was moved to an event of a feed, the ``seq`` of that event."""
+        """Return up to when a feed was played and, where it was moved to an event, the ``seq`` of that event."""
         now_us = self.now_us
-        return now_us, self._seqs.get(player) if now_us == self._from_us else None
+        if now_us != self._from_us:
+            return now_us, None
+        if player not in self._seqs and self._stepped_into:
+            return now_us - 1, None
+        return now_us, self._seqs.get(player)
 
     def share(self, start_us: int, end_us: int) -> None:
         """Play what another feed has as well, from its beginning to its end."""
@@ -114,7 +120,7 @@ class Playhead:
         self.moves += 1
         self._steps = 0
         self._set(self._bounded(time_us), playing=self._playing)
-        self._seqs = dict(seqs or {})
+        self._seqs, self._stepped_into = dict(seqs or {}), False
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
@@ -124,8 +130,8 @@ class Playhead:
 
     def reach(self, time_us: int) -> None:
         """Follow what was played, where no speed holds it back."""
-        if self._speed == float("inf") or self._steps:
-            self._from_us = max(self._from_us, time_us)
+        if time_us > self._from_us and (self._speed == float("inf") or self._steps):
+            self._from_us, self._seqs, self._stepped_into = time_us, {}, bool(self._steps)
 
     async def step(self, events: int, timeout_s: float) -> None:
         """Stand still, but for so many events that are played at once.
@@ -147,7 +153,8 @@ class Playhead:
         """Count an event that a feed has played, where the playhead is stepping."""
         if not self._steps:
             return
-        self._from_us, self._seqs = time_us, {player: seq}
+        self.reach(time_us)
+        self._seqs[player] = seq
         self._steps -= 1
         if not self._steps:
             self._stepped.set()
@@ -205,7 +212,7 @@ class Playhead:
 
     def _set(self, time_us: int, *, playing: bool, speed: float | None = None) -> None:
         if time_us != self._from_us:
-            self._seqs = {}
+            self._seqs, self._stepped_into = {}, False
         self._from_us, self._since_us = time_us, self._clock.now_us()
         self._playing = playing
         self._speed = self._speed if speed is None else speed

@@ -73,6 +73,8 @@ class _Run(NamedTuple):
     continuity: Continuity
     wanted: dict[int, list[_ReplayStream]]
     """The streams that get the events of each index."""
+    ended: bool = False
+    """Whether all of the recording was played."""
 
 
 class RecordedFeed:
@@ -314,9 +316,10 @@ class RecordedFeed:
             await self.playhead.turn(self)
             await self._follow()
             return
-        for stream in self._streams:
-            await stream.queue.put(down(stream.topic, self.files.end_us, ENDS_HERE))
-        await self._reached(run, None, sys.maxsize, self.files.end_us)
+        for stream in tuple(self._streams):
+            if stream.started:
+                await self._end(stream)
+        await self._reached(run._replace(ended=True), None, sys.maxsize, self.files.end_us)
 
     async def _reached(self, run: _Run, stamp_us: int | None, seq: int, limit_us: int) -> bool:
         """Wait for a time, while streams that are new begin with the state before it; False after a move."""
@@ -384,6 +387,11 @@ class RecordedFeed:
             events = opened_with(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read)
             await stream.queue.put(_TimeState(events, run.moves))
             stream.read = True
+            if run.ended:
+                await self._end(stream)
+
+    async def _end(self, stream: _ReplayStream) -> None:
+        await stream.queue.put(down(stream.topic, self.files.end_us, ENDS_HERE))
 
     def _has_moved(self, run: _Run) -> bool:
         return self.playhead.moves != run.moves

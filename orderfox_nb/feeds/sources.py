@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -121,9 +122,9 @@ def parse_source(text: str) -> Source:
         SettingError: Not a source, or an option that it does not have; names ORDERFOX_SOURCE.
     """
     text = text.strip()
-    head, _, query = text.partition("?")
+    kind = _kind_of(text.partition("?")[0].partition(":")[0])
+    head, query = _split_options(text, kind)
     name, _, target = head.partition(":")
-    kind = _kind_of(name)
     is_url = kind is not None and kind.target.startswith("//")
     if kind is None or bool(kind.target) != bool(target) or (is_url and not target.startswith("//")):
         names = [row.name for row in SOURCES]
@@ -132,6 +133,19 @@ def parse_source(text: str) -> Source:
     if is_url:
         return Source(text, kind, text, {})
     return Source(text, kind, target, _read_options(text, kind, query))
+
+
+def _split_options(text: str, kind: SourceKind | None) -> tuple[str, str]:
+    """Return what stands before the options, and these.
+
+    The name of a file may have a ``?`` as well: its options begin where the name of one follows, or a word and ``=``.
+    """
+    if kind is not None and kind.target and ":" in text.partition("?")[0]:
+        names = "|".join(option.name for option in kind.options) or "(?!)"
+        found = re.search(rf"\?(?=(?:{names})=)", text) or re.search(r"\?(?=\w+=)", text)
+        return (text[: found.start()], text[found.end() :]) if found else (text, "")
+    head, _, query = text.partition("?")
+    return head, query
 
 
 def _read_options(text: str, kind: SourceKind, query: str) -> Mapping[str, Any]:

@@ -108,13 +108,16 @@ def test_a_file_of_another_recorder_is_imported_once(data: Path, capsys: pytest.
 
 
 def test_the_page_opens_with_the_symbol_and_ends_with_ctrl_c(folder: Path, tmp_path: Path):
-    command = [sys.executable, "-m", "orderfox_nb", "replay", str(folder), "--start", "22:13:30", "--speed", "5"]
+    asked = tmp_path / "why?" / "first"
+    asked.parent.mkdir()
+    asked.symlink_to(folder / "first")
+    command = [sys.executable, "-m", "orderfox_nb", "replay", str(asked), "--start", "22:13:30", "--speed", "5"]
     command += ["--symbols", "btcusdt", "--port", "0", "--no-browser"]
     child = Child(command, "OrderFox is at", tmp_path / "log", {"ORDERFOX_DATA_DIR": str(tmp_path / "data")})
     try:
         found = re.search(r"is at (http://127\.0\.0\.1:\d+/)\?symbol=BTCUSDT \(source: (recording:.*)\)", child.text)
         assert found, child.text
-        assert found[2].endswith("first?speed=5&start=22:13:30")
+        assert found[2].endswith("why?/first?speed=5&start=22:13:30")
         with urllib.request.urlopen(f"{found[1]}api/v1/health", timeout=60) as answer:
             assert json.load(answer)["source"] == found[2]
         child.process.send_signal(signal.SIGINT)

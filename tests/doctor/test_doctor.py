@@ -193,6 +193,14 @@ def test_the_database_is_looked_at_and_not_changed(tmp_path: Path) -> None:
     settings.sqlite_path.write_text("this is no database, and it is long enough to be read as one" * 20)
     found = check_database(settings)
     assert (found.state, bool(found.advice)) == ("failed", True)
+    made = tmp_path / "made.sqlite"
+    found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=f"sqlite:///{made}"))
+    assert (found.state, found.found) == ("ok", "DATABASE_URL: made with the first bot")
+    assert not made.exists()
+    url = f"sqlite:///{tmp_path}/none/made.sqlite"
+    found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=url))
+    assert (found.state, found.advice) == ("failed", "Make the folder, or correct DATABASE_URL")
+    assert not (tmp_path / "none").exists()
     with closing(socket.socket()) as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"postgresql://user:secret@127.0.0.1:{closed.getsockname()[1]}/none"

@@ -15,7 +15,7 @@ from orderfox_nb.core.events import Event, Status, Topic, Trade, is_restart
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.errors import NoPast, UnknownSymbol
 from orderfox_nb.feeds.past import Span, read_past
-from orderfox_nb.feeds.recorded import RecordedFeed
+from orderfox_nb.feeds.recorded import ENDS_HERE, RecordedFeed
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.reading import states_at
 from tests.desk.scripted import BTC, VENUE
@@ -132,6 +132,49 @@ async def test_feeds_of_two_venues_play_by_one_playhead(tmp_path: Path):
         one.playhead.play()
         await _reached(clock, one, START_US + 43 * SECOND_US - 1)
         await shown(START_US + 43 * SECOND_US - 1)
+
+
+async def test_a_feed_that_is_read_again_has_played_of_a_stepped_time_what_it_had(tmp_path: Path):
+    """Two venues have events at one microsecond: a step plays one of them, and the other one is still to come."""
+    record(tmp_path / "rec", 30)
+
+    async def stepped(*, again: bool) -> list[tuple[str, str]]:
+        """Return both folds after each step, with readers that leave and come back between the steps or stay."""
+        at_us = START_US + 20 * SECOND_US - 1
+        one = RecordedFeed(RecordingFiles(tmp_path / "rec"), start_us=at_us, clock=ManualClock())
+        two = RecordedFeed(RecordingFiles(tmp_path / "rec"), playhead=one.playhead)
+        one.playhead.pause()
+        seen: list[tuple[str, str]] = []
+        async with (
+            Hub(one, linger_s=0, clock=ManualClock()) as first,
+            Hub(two, linger_s=0, clock=ManualClock()) as second,
+        ):
+            while len(seen) < 8:
+                async with first.watch(TRADES) as trades, second.watch(BOOK) as book:
+                    for _ in range(1 if again else 8):
+                        await _until(lambda trades=trades, book=book: trades.whole and book.whole)
+                        events = one.statistics()["events"] + two.statistics()["events"]
+                        await one.step(1, two)
+                        assert one.statistics()["events"] + two.statistics()["events"] == events + 1
+                        await settle()
+                        seen.append((trades.fold.digest(), book.fold.digest()))
+        return seen
+
+    staying = await stepped(again=False)
+    assert len(set(staying)) == 8
+    # Which of the two is played first is open; after each second step both are.
+    assert (await stepped(again=True))[1::2] == staying[1::2]
+
+
+async def test_a_stream_that_is_opened_after_the_end_says_so(tmp_path: Path):
+    record(tmp_path / "rec", 2)
+    feed = RecordedFeed(RecordingFiles(tmp_path / "rec"), speed=float("inf"))
+    async with asyncio.timeout(30), aclosing(feed.stream(TRADES)) as staying:
+        async for event in staying:
+            if isinstance(event, Status) and event.reason == ENDS_HERE:
+                break
+        late = await read_on(feed, BOOK)
+        assert folded(BOOK, late) == folded(BOOK, await read_on(RecordedFeed(feed.files, speed=float("inf")), BOOK))
 
 
 def test_states_that_are_given_up_are_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from orderfox_nb.errors import (
 from orderfox_nb.feeds.binance.feed import BinanceFeed
 from orderfox_nb.feeds.embedded import EmbeddedFeed
 from orderfox_nb.feeds.remote import RemoteFeed
-from orderfox_nb.feeds.sources import MAX_SYMBOLS, SOURCES, open_feed, open_feeds
+from orderfox_nb.feeds.sources import MAX_SYMBOLS, SOURCES, open_feed, open_feeds, parse_source
 from orderfox_nb.feeds.venues import VENUES, protocol_of
 from orderfox_nb.sim import command
 from orderfox_nb.sim.listings import LARGEST
@@ -81,6 +81,20 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     assert refused.value.variable == "ORDERFOX_SOURCE"
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "speed"),
+    [
+        ("recording:/a?b", "/a?b", 1.0),
+        ("recording:/what?/a?speed=5", "/what?/a", 5.0),
+        ("recording:/x?y=1/a?speed=5", "/x?y=1/a", 5.0),
+        ("tape:/a?b.gz?speed=2&liquidations=/c?d", "/a?b.gz", 2.0),
+    ],
+)
+def test_a_file_may_have_a_question_mark_in_its_name(text: str, target: str, speed: float) -> None:
+    source = parse_source(text)
+    assert (source.target, source.options["speed"]) == (target, speed)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -49,6 +50,13 @@ def database_url(settings: Settings) -> URL:
         # libpq's name of what asyncpg calls ssl.
         query.setdefault("ssl", mode)
     return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """Return the file of the database, None where it has none."""
+    url = database_url(settings)
+    named = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(url.database or "") if named else None
 
 
 class Database:
