@@ -229,8 +229,11 @@ class OrderGateway:
 
     def _respond(self, answer: OrderReport | Fill, due_us: int) -> None:
         self._messages += 1
-        account = self.account
-        heappush(self._responses, (due_us, self._messages, answer, account.position_lots, account.entry))
+        lots, entry = 0, None
+        if isinstance(answer, Fill):
+            # Only a fill changes the position that the strategy knows.
+            lots, entry = self.account.position_lots, self.account.entry
+        heappush(self._responses, (due_us, self._messages, answer, lots, entry))
         self.response_due_us = self._responses[0][0]
 
     def _log(self, answer: OrderReport | Fill) -> None:

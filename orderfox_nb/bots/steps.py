@@ -129,7 +129,8 @@ class LiveSteps:
         if not self._marked and event.price != self._last_price:
             self._last_price = event.price
             self.account.apply_last(self.desk.instrument.ticks(event.price))
-            self._observe()
+            if self.checks.guard is not None:
+                self._observe()
         if self._trades_read:
             self.studies.apply("trades", event)
             for candle in self.bars.trade(event):

@@ -109,16 +109,13 @@ class Book:
         return self._asks.best
 
     @property
-    def highest_bid(self) -> int:
-        """Ticks that no bid is above. It may be more than the best bid, and costs less where that is not known."""
-        self._bring_up_to_date()
-        return -self._bids.bound
+    def bounds(self) -> tuple[int, int]:
+        """Ticks that no bid is above, and ticks that no ask is below.
 
-    @property
-    def lowest_ask(self) -> int:
-        """Ticks that no ask is below, as ``highest_bid``."""
+        They may be better than the best prices, and cost less where those are not known.
+        """
         self._bring_up_to_date()
-        return self._asks.bound
+        return -self._bids.bound, self._asks.bound
 
     @property
     def crossed(self) -> bool:

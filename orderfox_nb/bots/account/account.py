@@ -159,8 +159,7 @@ class Account:
         if value is None or not self.position.lots:
             return self.ledger.cash
         decimal = value if isinstance(value, Decimal) else exact(value)
-        with localcontext(MONEY):
-            return self.ledger.cash + self.position.unrealised(decimal, self.instrument)
+        return MONEY.add(self.ledger.cash, self.position.unrealised(decimal, self.instrument))
 
     def reducible(self, side: Side) -> int:
         """Return how many lots an order of a side can close."""
@@ -168,41 +167,47 @@ class Account:
 
     def apply_fill(self, fill: Fill) -> Booking:
         """Book a fill: its realised profit, its fee, and the margin it sets aside or frees."""
-        with localcontext(MONEY):
-            notional = self.instrument.exact_size(fill.lots) * self.instrument.exact_price(fill.ticks)
-            rate = self.liquidation_fee if fill.liquidation else self.maker if fill.maker else self.taker
-            fee = rounded(notional * rate)
-            before = abs(self.position.lots)
-            signed = fill.lots if fill.side == "buy" else -fill.lots
-            realised, closed = self.position.fill(signed, fill.ticks, self.instrument)
-            self.ledger.book(realised=realised, fee=fee)
-            insurance = ZERO
-            if fill.liquidation:
-                insurance = self._settle_liquidation(realised - fee)
-            elif self.mode == "isolated":
-                if closed:
-                    freed = self.isolated if closed == before else rounded(self.isolated * closed / before)
-                    self.isolated -= freed
-                self.isolated += rounded(notional * (fill.lots - closed) / fill.lots / self.leverage)
-                self._bound_isolated()
-            booking = Booking(
-                kind="fill",
-                time_us=fill.time_us,
-                side=fill.side,
-                ticks=fill.ticks,
-                lots=fill.lots,
-                number=fill.number,
-                maker=fill.maker,
-                liquidation=fill.liquidation,
-                realised=realised,
-                fee=fee,
-                insurance=insurance,
-                cash=self.ledger.cash,
-                position_lots=self.position.lots,
-            )
+        multiply = MONEY.multiply
+        lots = fill.lots
+        notional = multiply(multiply(self._step_value, fill.ticks), lots)
+        rate = self.liquidation_fee if fill.liquidation else self.maker if fill.maker else self.taker
+        fee = rounded(multiply(notional, rate))
+        position, ledger = self.position, self.ledger
+        before = abs(position.lots)
+        realised, closed = position.fill(lots if fill.side == "buy" else -lots, fill.ticks, self.instrument)
+        ledger.book(realised=realised, fee=fee)
+        insurance = ZERO
+        if fill.liquidation or self.mode == "isolated":
+            with localcontext(MONEY):
+                if fill.liquidation:
+                    insurance = self._settle_liquidation(realised - fee)
+                else:
+                    self._set_aside(notional * (lots - closed) / lots, closed=closed, before=before)
+        booking = Booking(
+            kind="fill",
+            time_us=fill.time_us,
+            side=fill.side,
+            ticks=fill.ticks,
+            lots=lots,
+            number=fill.number,
+            maker=fill.maker,
+            liquidation=fill.liquidation,
+            realised=realised,
+            fee=fee,
+            insurance=insurance,
+            cash=ledger.cash,
+            position_lots=position.lots,
+        )
         self._changed()
         self.bookings.append(booking)
         return booking
+
+    def _set_aside(self, opened: Decimal, *, closed: int, before: int) -> None:
+        """Free the margin of the lots that a fill closed, and set aside that of the notional it opened."""
+        if closed:
+            self.isolated -= self.isolated if closed == before else rounded(self.isolated * closed / before)
+        self.isolated += rounded(opened / self.leverage)
+        self._bound_isolated()
 
     def _bound_isolated(self) -> None:
         """Set aside no more than there is: a fee may have been paid from what a margin was counted on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -54,14 +54,13 @@ class Ledger(msgspec.Struct, kw_only=True):
 
     def book(self, *, realised: Decimal = ZERO, fee: Decimal = ZERO, funding: Decimal = ZERO) -> None:
         """Add one change to the sums."""
-        with localcontext(MONEY):
-            self.realised += realised
-            self.fees += fee
-            self.funding += funding
-            self.cash += realised - fee + funding
+        add = MONEY.add
+        self.realised = add(self.realised, realised)
+        self.fees = add(self.fees, fee)
+        self.funding = add(self.funding, funding)
+        self.cash = add(self.cash, add(MONEY.subtract(realised, fee), funding))
 
     def cover(self, amount: Decimal) -> None:
         """Add what the insurance fund pays."""
-        with localcontext(MONEY):
-            self.insurance += amount
-            self.cash += amount
+        self.insurance = MONEY.add(self.insurance, amount)
+        self.cash = MONEY.add(self.cash, amount)

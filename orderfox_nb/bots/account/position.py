@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 import msgspec
 
@@ -31,33 +31,35 @@ class Position(msgspec.Struct, kw_only=True):
         Returns:
             The realised profit before fees, quote currency, and how many lots were closed.
         """
-        with localcontext(MONEY):
-            price = instrument.exact_price(ticks)
-            against = (self.lots > 0) != (signed_lots > 0)
-            closed = min(abs(self.lots), abs(signed_lots)) if against else 0
-            realised = ZERO
-            if closed:
-                sign = 1 if self.lots > 0 else -1
-                # The last lot takes along whatever rounding left of the cost, so that none of it is lost.
-                part = self.cost if closed == abs(self.lots) else rounded(self.cost * closed / abs(self.lots))
-                realised = sign * instrument.exact_size(closed) * price - part
-                self.cost -= part
-                self.lots -= sign * closed
-            opened = abs(signed_lots) - closed
-            if opened:
-                sign = 1 if signed_lots > 0 else -1
-                self.cost += sign * instrument.exact_size(opened) * price
-                self.lots += sign * opened
-            return realised, closed
+        # By the context's methods: to make it the thread's for a while costs more than the sums.
+        multiply = MONEY.multiply
+        lot_price = multiply(multiply(instrument.tick_size, ticks), instrument.lot_size)
+        held = self.lots
+        closed = min(abs(held), abs(signed_lots)) if (held > 0) != (signed_lots > 0) else 0
+        realised = ZERO
+        if closed:
+            sign = 1 if held > 0 else -1
+            # The last lot takes along whatever rounding left of the cost, so that none of it is lost.
+            part = self.cost
+            if closed != abs(held):
+                part = rounded(MONEY.divide(multiply(part, closed), abs(held)))
+            realised = MONEY.subtract(multiply(lot_price, sign * closed), part)
+            self.cost = MONEY.subtract(self.cost, part)
+            self.lots -= sign * closed
+        opened = abs(signed_lots) - closed
+        if opened:
+            signed = opened if signed_lots > 0 else -opened
+            self.cost = MONEY.add(self.cost, multiply(lot_price, signed))
+            self.lots += signed
+        return realised, closed
 
     def entry(self, instrument: Instrument) -> Decimal | None:
         """Return the average price of what is open, None without a position."""
         if not self.lots:
             return None
-        with localcontext(MONEY):
-            return self.cost / instrument.exact_size(self.lots)
+        return MONEY.divide(self.cost, MONEY.multiply(instrument.lot_size, self.lots))
 
     def unrealised(self, price: Decimal, instrument: Instrument) -> Decimal:
         """Return the profit of closing everything at a price, before fees, quote currency."""
-        with localcontext(MONEY):
-            return instrument.exact_size(self.lots) * price - self.cost
+        size = MONEY.multiply(instrument.lot_size, self.lots)
+        return MONEY.subtract(MONEY.multiply(size, price), self.cost)

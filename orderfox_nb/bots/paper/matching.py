@@ -31,6 +31,7 @@ class Matching:
         """Resting orders by number, in order of arrival."""
         self.buys, self.sells = OwnSide("buy"), OwnSide("sell")
         self._depth_rule = queue.depth_rule(instrument.size(1))
+        self._ticks_each = instrument.price_scale / instrument.tick_units
         self._reducing = 0
 
     def own(self, side: Side) -> OwnSide:
@@ -92,7 +93,8 @@ class Matching:
     def trade(self, trade: Trade) -> None:
         """Fill by a trade and move the queues at its price."""
         own = self.buys if trade.aggressor == "sell" else self.sells
-        if not own.levels:
+        # Most trades reach no order, which the price shows as it came: rounding moves it by less than a tick.
+        if own.sign * trade.price * self._ticks_each < own.best_key - 1:
             return
         ticks = self.instrument.ticks(trade.price)
         key = own.sign * ticks
@@ -122,17 +124,18 @@ class Matching:
 
         With partial fills an order gets what the other side shows at its price and beyond, which is then gone.
         """
-        market, book = self.market, self.market.book
+        market, buys, sells = self.market, self.buys, self.sells
         # Nearly always nothing is reached, which the bounds of the best prices say.
-        if self.buys.levels and -book.lowest_ask >= self.buys.best_key:
+        highest_bid, lowest_ask = market.book.bounds
+        if -lowest_ask >= buys.best_key:
             ask = market.best("ask")
-            if ask is not None and -ask >= self.buys.best_key:
-                for level in self.buys.reached(-ask):
+            if ask is not None and -ask >= buys.best_key:
+                for level in buys.reached(-ask):
                     self._fill_by_book(level, time_us)
-        if self.sells.levels and book.highest_bid >= self.sells.best_key:
+        if highest_bid >= sells.best_key:
             bid = market.best("bid")
-            if bid is not None and bid >= self.sells.best_key:
-                for level in self.sells.reached(bid):
+            if bid is not None and bid >= sells.best_key:
+                for level in sells.reached(bid):
                     self._fill_by_book(level, time_us)
 
     def requeue(self) -> int:
