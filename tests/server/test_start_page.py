@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from orderfox_nb.server.start import site as site_module
 from orderfox_nb.server.start.card import MAX_PICTURE, read_card
 from orderfox_nb.server.start.shape import shape
 from orderfox_nb.server.start.site import CHECK_S, Site
+from orderfox_nb.server.viewer.rendering import Rendering
 from tests.server.conftest import NOTEBOOK, Child
 from tests.server.test_public_server import ask
 
@@ -192,6 +193,69 @@ async def test_a_folder_shows_its_notebooks_and_nothing_else(tmp_path: Path):
         path.rmdir() if path.is_dir() else path.unlink()
     folder.rmdir()
     assert await scripted.names() == (["Dashboard", "Bots"], [])
+
+
+async def test_a_card_changes_with_its_picture_alone(tmp_path: Path):
+    main = write(tmp_path / "main.ipynb", "# Main", picture="there.png", picture_dark="later.png")
+    write(tmp_path / "bot_dashboard.ipynb", "1")
+    (tmp_path / "there.png").write_bytes(PNG)
+    scripted = ScriptedSite(main, None)
+
+    async def pictures() -> list[bytes]:
+        scripted.now_s += CHECK_S
+        card = (await scripted.site.cards()).built_in[0]
+        return [picture.data for picture in (card.light, card.dark) if picture is not None]
+
+    assert await pictures() == [PNG, PNG]
+    (tmp_path / "there.png").write_bytes(PNG + b", changed")
+    (tmp_path / "later.png").write_bytes(PNG + b", new")
+    assert await pictures() == [PNG + b", changed", PNG + b", new"]
+    (tmp_path / "later.png").unlink()
+    assert await pictures() == [PNG + b", changed"] * 2
+
+
+class WholePage:
+    """A renderer of a page of so many characters."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    async def snippets(self) -> AsyncIterator[str]:
+        yield "x" * self._size
+
+    async def end(self) -> None:
+        pass
+
+
+async def test_the_pages_that_are_kept_have_a_bound_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(site_module, "MAX_PAGES", 100_000)
+    paths = [write(tmp_path / f"n{at}.ipynb", "1") for at in range(6)]
+    made: list[str] = []
+
+    def make(path: Path) -> Any:
+        made.append(path.stem)
+        return WholePage(15_000)
+
+    site = Site(main=paths[0], pages=None, built_in=[], folder=tmp_path, make=make, source="sim", timeout_s=60)
+
+    async def visit(*names: str) -> None:
+        for name in names:
+            card = await site.find(name)
+            assert card is not None
+            current = site.pages(card).current()
+            if isinstance(current, Rendering):
+                await current.task
+
+    # Three of them have room.
+    await visit("n1", "n2", "n3", "n1", "n2", "n3")
+    assert made == ["n1", "n2", "n3"]
+    await visit("n4", "n5", "n5")
+    # The ones that were asked for longest ago are rendered again.
+    await visit("n3", "n5")
+    assert made == ["n1", "n2", "n3", "n4", "n5"]
+    await visit("n1")
+    assert made[5:] == ["n1"]
+    await site.stop()
 
 
 async def test_a_folder_is_read_at_most_once_a_second_and_shows_so_many(

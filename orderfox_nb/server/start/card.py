@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from orderfox_nb.notebook_files import notebooks_folder
-from orderfox_nb.server.viewer.notebook import NotebookFile, OrderfoxMetadata, UnreadableNotebook, joined, read_notebook
+from orderfox_nb.server.viewer.notebook import NotebookFile, UnreadableNotebook, joined, read_notebook
 
 MAX_PICTURE: Final = 1_000_000
 """Bytes of a picture; a larger one is not shown."""
@@ -56,6 +56,8 @@ class Card(msgspec.Struct, frozen=True):
     summary: str = ""
     light: Thumbnail | None = None
     dark: Thumbnail | None = None
+    pictures: tuple[Path, ...] = ()
+    """Files that are its pictures, or would be if they were there."""
     kernel_per_viewer: bool = False
     problem: str = ""
     """Why its file cannot be shown, empty where it can."""
@@ -70,7 +72,8 @@ def read_card(path: Path) -> Card:
         return Card(name, path, _plain_name(name), problem=_cut(str(error), _MAX_SUMMARY))
     own = notebook.metadata.orderfox
     title, summary = _described(cell.text for cell in notebook.cells if cell.cell_type == "markdown")
-    light, dark = _chosen_pictures(path.parent, own)
+    chosen = [_picture_paths(path.parent, name) for name in (own.picture, own.picture_dark)]
+    light, dark = (_first_picture(paths) for paths in chosen)
     saved = _saved_picture(notebook) if light is None else None
     return Card(
         name=name,
@@ -79,6 +82,7 @@ def read_card(path: Path) -> Card:
         summary=_cut(own.summary or summary, _MAX_SUMMARY),
         light=light or saved,
         dark=dark or light or saved,
+        pictures=tuple(dict.fromkeys(chosen[0] + chosen[1])),
         kernel_per_viewer=own.kernel_per_viewer,
     )
 
@@ -117,30 +121,28 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
-def _chosen_pictures(folder: Path, own: OrderfoxMetadata) -> tuple[Thumbnail | None, Thumbnail | None]:
-    """Return the pictures that the metadata name: beside the notebook, or one that comes with the package."""
+def _picture_paths(folder: Path, name: str) -> list[Path]:
+    """Return where a picture of the metadata may be: beside the notebook, or among those that come with the package."""
+    if Path(name).suffix.lower() not in KINDS or any(part.startswith(".") for part in Path(name).parts):
+        return []
     folders = [folder]
     with suppress(FileNotFoundError):
         folders.append(notebooks_folder())
-    found = [
-        next((one for place in folders if (one := _picture_file(place, name)) is not None), None) if name else None
-        for name in (own.picture, own.picture_dark)
-    ]
-    return found[0], found[1]
+    found: list[Path] = []
+    for place in folders:
+        with suppress(OSError, ValueError):
+            root = place.resolve()
+            if (path := (root / name).resolve()).is_relative_to(root):
+                found.append(path)
+    return found
 
 
-def _picture_file(folder: Path, name: str) -> Thumbnail | None:
-    kind = KINDS.get(Path(name).suffix.lower())
-    if kind is None or any(part.startswith(".") for part in Path(name).parts):
-        return None
-    try:
-        root = folder.resolve()
-        path = (root / name).resolve()
-        if not path.is_relative_to(root) or path.stat().st_size > MAX_PICTURE:
-            return None
-        return _picture(kind, path.read_bytes())
-    except (OSError, ValueError):
-        return None
+def _first_picture(paths: Iterable[Path]) -> Thumbnail | None:
+    for path in paths:
+        with suppress(OSError):
+            if path.stat().st_size <= MAX_PICTURE:
+                return _picture(KINDS[path.suffix.lower()], path.read_bytes())
+    return None
 
 
 def _saved_picture(notebook: NotebookFile) -> Thumbnail | None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -26,8 +26,12 @@ MAX_NOTEBOOKS: Final = 100
 MAX_FILES: Final = 10_000
 """Entries of a folder that are looked at."""
 RENDERED_AT_ONCE: Final = 2
+MAX_PAGES: Final = 256_000_000
+"""Bytes of the pages that are kept: beyond it, those that were asked for longest ago are rendered again on request."""
 CHECK_S: Final = 1.0
 _SUFFIX: Final = ".ipynb"
+FileState: TypeAlias = tuple[int, int] | None
+"""When a file was written, and its bytes; None where it is missing."""
 
 
 class Cards(msgspec.Struct, frozen=True):
@@ -82,7 +86,8 @@ class Site:
         self._timeout_s = timeout_s
         self._starting = starting
         self._now_s = now_s
-        self._known: dict[Path, tuple[tuple[int, int], Card]] = {}
+        # Read again when the notebook, or a file that is or may be its picture, has another state.
+        self._known: dict[Path, tuple[list[FileState], Card]] = {}
         self._cards: Cards | None = None
         self._read_s = float("-inf")
         self._reading = asyncio.Lock()
@@ -107,14 +112,15 @@ class Site:
         """Return the pages of a notebook that viewers see without a kernel; they are made when first asked for."""
         if card.path == self.main and self._main_pages is not None:
             return self._main_pages
-        if card.path not in self._pages:
-            self._pages[card.path] = Pages(
-                key=lambda: rendering_key(card.path, self._source),
-                make=lambda: self._make(card.path),
-                timeout_s=self._timeout_s,
-                turns=self._turns,
-            )
-        return self._pages[card.path]
+        pages = self._pages.pop(card.path, None) or Pages(
+            key=lambda: rendering_key(card.path, self._source),
+            make=lambda: self._make(card.path),
+            timeout_s=self._timeout_s,
+            turns=self._turns,
+        )
+        self._pages[card.path] = pages  # the last one is that which was asked for last
+        self._drop_oldest()
+        return pages
 
     def problem(self, card: Card) -> str:
         """Return why a notebook cannot be shown, as far as is known."""
@@ -124,6 +130,17 @@ class Site:
     async def stop(self) -> None:
         """End the renderings that are under way."""
         await asyncio.gather(*(pages.stop(but=self._starting) for pages in self._pages.values()))
+
+    def _drop_oldest(self) -> None:
+        sizes = {path: pages.size for path, pages in self._pages.items()}
+        total = sum(sizes.values())
+        for path in list(sizes)[:-1]:
+            if total <= MAX_PAGES:
+                return
+            # One that is being rendered has no size, and stays.
+            if sizes[path]:
+                del self._pages[path]
+                total -= sizes[path]
 
     async def _forget(self, there: Container[Path]) -> None:
         gone = [path for path in self._pages if path not in there]
@@ -169,12 +186,16 @@ class Site:
         return sorted(found, key=lambda path: path.name.casefold())
 
     def _card(self, path: Path) -> Card:
-        try:
-            written = path.stat()
-            state = written.st_mtime_ns, written.st_size
-        except OSError:
-            return read_card(path)
         known = self._known.get(path)
-        if known is None or known[0] != state:
-            known = self._known[path] = state, read_card(path)
+        if known is None or known[0] != [_state(each) for each in (path, *known[1].pictures)]:
+            own, card = _state(path), read_card(path)
+            known = self._known[path] = [own, *map(_state, card.pictures)], card
         return known[1]
+
+
+def _state(path: Path) -> FileState:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -95,6 +95,15 @@ class Pages:
         return self._with_notice(self._whole, self._failure) if self._failure else self._whole
 
     @property
+    def size(self) -> int:
+        """About how many bytes of memory its whole pages take; 0 while one is rendered."""
+        if self._newest is None or not self._newest.done:
+            return 0
+        kept = {page.tag: page for page in (self._whole, self._newest.page) if page is not None}
+        # The rendering keeps a page's pieces as well.
+        return sum(2 * len(page.plain) + len(page.packed) for page in kept.values())
+
+    @property
     def failure(self) -> str:
         """Why the last rendering that has ended gave no page, empty where it gave one."""
         newest = self._newest
