@@ -94,7 +94,7 @@ class ReportPage(HTMLParser):
         self.texts.append(data)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", ["auto", "dark", "light"])
 def test_the_file_needs_no_network_and_runs_no_script(report: BacktestReport, tmp_path: Path, theme: str):
     path = report.to_html(tmp_path / "report.html", theme=theme)
     text = path.read_text(encoding="utf-8")
@@ -117,10 +117,22 @@ def test_the_file_needs_no_network_and_runs_no_script(report: BacktestReport, tm
     assert page.tags.count("tr") == 9 + 3 + closed
 
 
+def test_a_report_without_a_theme_has_the_colours_of_the_page_that_shows_it(report: BacktestReport):
+    text = report._repr_html_()
+    named = set(re.findall(r"var\((--of-report-\w+)", text))
+    rules = dict(re.findall(r"([^{}]*\.of-report[^{}]*)\{(--of-report[^}]*)\}", text))
+    assert len(rules) == 4
+    assert all(named <= set(re.findall(r"--of-report-\w+", rule)) for rule in rules.values())
+    light, dark = (rules[f'[data-jp-theme-light="{value}"] .of-report'] for value in ("true", "false"))
+    assert light != dark
+    # Outside of its own rules no colour is fixed.
+    assert not re.search(r"#[0-9a-f]{6}", re.sub(r"var\([^)]*\)|--of-report-[^}]*", "", text))
+
+
 def test_an_unknown_theme_is_refused(report: BacktestReport, tmp_path: Path):
-    with pytest.raises(ValueError, match="neither dark nor light"):
+    with pytest.raises(ValueError, match="neither auto, dark nor light"):
         report.to_html(tmp_path / "report.html", theme="blue")
-    with pytest.raises(ValueError, match="neither dark nor light"):
+    with pytest.raises(ValueError, match="neither auto, dark nor light"):
         report.plot(theme="blue")
 
 

@@ -82,6 +82,9 @@ def replay_recording(
                     run.session.drain()
             if not count % 1_000:
                 bar.update(count - bar.n)
+        # In a notebook, a bar that closes before its total stays there.
+        bar.total = count
+        bar.update(count - bar.n)
     if count < acted:
         raise BadValue("recording", f"{count:,} of {acted:,} events", "one of the whole run: it is on disk in a second")
     return _compared(runs, seen, over)

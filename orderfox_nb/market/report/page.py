@@ -11,24 +11,25 @@ from orderfox_nb.bots.results.round_trips import RoundTrip
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.report.columns import columns_of
 from orderfox_nb.market.report.drawing import report_svg
-from orderfox_nb.market.svg.pieces import Colours, colours_of
+from orderfox_nb.market.report.themes import AUTO, report_colours, theme_css
+from orderfox_nb.market.svg.pieces import Colours
 
 MAX_TRADES: Final = 500
 """Rows of the list of trades, the newest."""
 
 
-def report_html(result: BacktestResult, *, theme: str = "dark", trades: bool = True) -> str:
+def report_html(result: BacktestResult, *, theme: str = AUTO, trades: bool = True) -> str:
     """Return the report as part of a page: title, figures, charts, notes.
 
     Args:
         result: The backtest.
-        theme: ``dark`` or ``light``.
+        theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
         trades: Whether to add the list of trades.
 
     Raises:
         ValueError: There is no such theme.
     """
-    colours = colours_of(theme)
+    colours = report_colours(theme)
     columns = columns_of(result)
     charts = "" if columns.empty else report_svg(columns, result.instrument, colours)
     low, high = result.band
@@ -49,12 +50,12 @@ def report_html(result: BacktestResult, *, theme: str = "dark", trades: bool = T
         _trades(result) if trades else "",
         f"<p class=q>{' · '.join(f'{name} {digest}' for name, digest in digests.items() if digest)}</p>",
     ]  # fmt: skip
-    return f'<div class="of-report"><style>{_style(colours)}</style>{"".join(parts)}</div>'
+    return f'<div class="of-report"><style>{theme_css(theme)}{_style(colours)}</style>{"".join(parts)}</div>'
 
 
-def page_html(*results: BacktestResult, theme: str = "dark") -> str:
+def page_html(*results: BacktestResult, theme: str = AUTO) -> str:
     """Return a whole file with one report or several, one below the other; see ``report_html``."""
-    colours = colours_of(theme)
+    colours = report_colours(theme)
     title = escape(", ".join(f"{result.strategy} on {result.instrument.symbol}" for result in results[:3]))
     reports = "".join(report_html(result, theme=theme) for result in results)
     return (
@@ -62,7 +63,7 @@ def page_html(*results: BacktestResult, theme: str = "dark") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{title}</title><style>body{{margin:0;background:{colours.background}}}'
         ".of-report{max-width:960px;margin:0 auto;padding:16px}</style></head>"
-        f"<body><main>{reports}</main></body></html>"
+        f'<body class="of-report-page"><main>{reports}</main></body></html>'
     )  # fmt: skip
 
 

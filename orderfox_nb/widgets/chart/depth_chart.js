@@ -27,6 +27,8 @@ function makeTip() {
 async function render({ model, el }) {
   const parts = makePanel(el, "depth", "Depth");
   const legend = make("span", "of-legend");
+  const sums = make("span", "of-sums");
+  legend.append(sums);
   const range = makeSelect("Range around the middle price", (value) => setTrait(model, "percent", Number(value)));
   range.classList.add("of-range-select");
   const spoken = make("p", "of-spoken");
@@ -85,8 +87,8 @@ async function render({ model, el }) {
     const scale = 10 ** frame.size_digits;
     const [bid, ask] = [bids[1].at(-1) ?? 0, asks[1].at(-1) ?? 0];
     const share = bid + ask ? Math.round((bid / (bid + ask)) * 100) : 50;
-    const sums = `${shortText(bid / scale)} bids · ${shortText(ask / scale)} asks ${frame.base_asset}`;
-    write(legend, frame.middle === null ? "one side is empty" : `${sums} · ${share} % bids`);
+    const sides = `${shortText(bid / scale)} bids · ${shortText(ask / scale)} asks ${frame.base_asset}`;
+    write(sums, frame.middle === null ? "one side is empty" : `${sides} · ${share} % bids`);
     parts.panel.dataset.symbol = frame.symbol;
     parts.panel.dataset.range = frame.range;
     parts.panel.dataset.points = `${bids[0].length} ${asks[0].length}`;

@@ -14,25 +14,27 @@ from ipywidgets import HTML, Layout, VBox
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.report.columns import Curve, ReportColumns, columns_of
 from orderfox_nb.market.report.drawing import model_colours
-from orderfox_nb.market.svg.pieces import Colours, colours_of
+from orderfox_nb.market.report.themes import AUTO
+from orderfox_nb.market.svg.pieces import Colours
 from orderfox_nb.widgets.chart.charts import import_bqplot
+from orderfox_nb.widgets.report.themes import figure_colours
 
 bqplot = import_bqplot()
 
 
-def report_plot(result: BacktestResult, *, theme: str = "dark") -> VBox:
+def report_plot(result: BacktestResult, *, theme: str = AUTO) -> VBox:
     """Return the charts: price with the fills of the first model, equity, drawdown and position of each model.
 
     The figures are ordinary bqplot figures, in this order in ``children`` behind the legend; add marks as you like.
 
     Args:
         result: The backtest.
-        theme: ``dark`` or ``light``.
+        theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
 
     Raises:
         ValueError: There is no such theme.
     """
-    colours = colours_of(theme)
+    colours = figure_colours(theme)
     columns = columns_of(result)
     if columns.empty:
         return VBox([HTML("The strategy did not start: the data were never complete.")])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.report.page import page_html, report_html
+from orderfox_nb.market.report.themes import AUTO
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -22,11 +23,11 @@ class BacktestReport(BacktestResult, kw_only=True):
         """Return a result as a report."""
         return cls(**{name: getattr(result, name) for name in BacktestResult.__struct_fields__})
 
-    def plot(self, *, theme: str = "dark") -> VBox:
+    def plot(self, *, theme: str = AUTO) -> VBox:
         """Return bqplot figures over one time: price with fills, equity band, drawdown, position.
 
         Args:
-            theme: ``dark`` or ``light``.
+            theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
 
         Raises:
             ValueError: There is no such theme.
@@ -36,12 +37,12 @@ class BacktestReport(BacktestResult, kw_only=True):
 
         return report_plot(self, theme=theme)
 
-    def to_html(self, path: str | Path, *, theme: str = "dark") -> Path:
+    def to_html(self, path: str | Path, *, theme: str = AUTO) -> Path:
         """Write the report as one file that needs no network, and return its path.
 
         Args:
             path: Of the file; it is replaced.
-            theme: ``dark`` or ``light``.
+            theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
 
         Raises:
             OSError: The file cannot be written.

@@ -10,8 +10,9 @@ import numpy as np
 from ipywidgets import Layout
 
 from orderfox_nb.market.backtest.sweeping import SweepResult
-from orderfox_nb.market.svg.pieces import colours_of
+from orderfox_nb.market.report.themes import AUTO
 from orderfox_nb.widgets.chart.charts import import_bqplot
+from orderfox_nb.widgets.report.themes import figure_colours
 
 bqplot = import_bqplot()
 
@@ -27,20 +28,20 @@ class SweepReport(SweepResult, kw_only=True):
         """Return a result as a report."""
         return cls(strategy=result.strategy, names=result.names, df=result.df)
 
-    def heatmap(self, x: str, y: str, metric: str = "profit", *, theme: str = "dark") -> Any:
+    def heatmap(self, x: str, y: str, metric: str = "profit", *, theme: str = AUTO) -> Any:
         """Return a bqplot figure of a figure's mean by two parameters; red is low, green is high.
 
         Args:
             x: Parameter along the horizontal axis.
             y: Parameter along the vertical axis.
             metric: A column of ``df``.
-            theme: ``dark`` or ``light``.
+            theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
 
         Raises:
             BadValue: A parameter that was not varied, the same twice, or no such figure.
             ValueError: There is no such theme.
         """
-        colours = colours_of(theme)
+        colours = figure_colours(theme)
         table = self.pivot(x, y, metric)
         values = table.to_numpy(np.float64)
         finite = values[np.isfinite(values)]
