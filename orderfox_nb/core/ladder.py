@@ -100,6 +100,28 @@ def above_zero(ladder: Ladder) -> Ladder:
     )
 
 
+def first_rows(ladder: Ladder, limit: int) -> Ladder:
+    """Return the ladder that ``build_ladder`` makes of the same book for no more rows.
+
+    Args:
+        ladder: Of a book.
+        limit: Rows a side, at most as many as the ladder was asked for.
+    """
+    if limit == ladder.requested:
+        return ladder
+    return msgspec.structs.replace(
+        ladder,
+        bid_keys=ladder.bid_keys[:limit],
+        bid_lots=ladder.bid_lots[:limit],
+        bid_cumulative=ladder.bid_cumulative[:limit],
+        ask_keys=ladder.ask_keys[:limit],
+        ask_lots=ladder.ask_lots[:limit],
+        ask_cumulative=ladder.ask_cumulative[:limit],
+        requested=limit,
+        depth_limited=min(len(ladder.bid_keys), len(ladder.ask_keys)) < limit,
+    )
+
+
 def row_price_units(ladder: Ladder, side: BookSide) -> list[int]:
     """Return the prices of the rows, best first, in units of 10^-price_digits."""
     height = int(ladder.rounding.scaleb(ladder.price_digits))

@@ -24,6 +24,7 @@ from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.quality import QualityTracker
 from orderfox_nb.core.symbols import ladder_heights, nearest_height
 from orderfox_nb.desk.answers import Answers
+from orderfox_nb.desk.book_rows import SharedBookRows
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.frames import FrameHub, Recipe
@@ -135,7 +136,15 @@ class Desk:
         self.answers = Answers(self.hub, self.catalogue, self.history)
         self.bots: ShownBots | None = None
         """The bots of the server that this desk belongs to."""
-        self._sources = Sources(self.catalogue, self.history, self.clock, self.now_us, self._served, lambda: self.bots)
+        self._sources = Sources(
+            self.catalogue,
+            self.history,
+            self.clock,
+            self.now_us,
+            self._served,
+            lambda: self.bots,
+            SharedBookRows(),
+        )
         self._frames = FrameHub(self.hub, clock=self.clock, recipe=self._recipe)
         self._stack = AsyncExitStack()
 

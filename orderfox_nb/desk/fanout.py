@@ -42,6 +42,5 @@ class Fanout:
         keys, self._keys, self._readers = self._keys, {}, 0
         due: list[tuple[FrameReader, Frame]] = []
         for readers in keys.values():
-            due.extend((reader, frame) for reader in readers if (frame := reader.due_frame()) is not None)
-        for reader, frame in due:
-            reader.pass_on(frame)
+            due += FrameReader.due_frames(readers)
+        FrameReader.pass_on(due)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -50,6 +50,8 @@ class FrameReader:
     The first frame is full; a delta follows only the frame that this reader got last, else it gets the full one.
     """
 
+    __slots__ = ("_failure", "_handle", "_held", "_source", "_wake", "delivered")
+
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self._held: int | None = None
@@ -65,32 +67,49 @@ class FrameReader:
 
     def signal(self) -> None:
         """Report that a newer frame may be available, which ``deliver`` handles at once."""
-        if (frame := self.due_frame()) is not None:
-            self.pass_on(frame)
+        FrameReader.pass_on(FrameReader.due_frames((self,)))
 
-    def due_frame(self) -> Frame | None:
-        """Return the newest frame for ``pass_on``; None where no ``deliver`` waits for it, whose task wakes instead."""
-        if self._handle is not None:
+    @staticmethod
+    def due_frames(readers: Iterable[FrameReader]) -> list[tuple[FrameReader, Frame]]:
+        """Return the newest frame of every reader of one key that waits for it in ``deliver``; the others wake instead.
+
+        Args:
+            readers: Nearly all of them hold the same frame, and what follows it is looked up once.
+        """
+        due: list[tuple[FrameReader, Frame]] = []
+        known, held, frame = False, None, None
+        for reader in readers:
+            if reader._handle is None:
+                reader._wake.set()
+                continue
+            if not known or reader._held != held:
+                try:
+                    frame = reader._source.newest(reader._held)
+                except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
+                    known = False
+                    reader._fail(error)
+                    continue
+                known, held = True, reader._held
+            if frame is None:
+                reader._stop()
+                continue
+            reader._held = frame.sequence
+            reader.delivered += 1
+            due.append((reader, frame))
+        return due
+
+    @staticmethod
+    def pass_on(due: Iterable[tuple[FrameReader, Frame]]) -> None:
+        """Let ``deliver`` of each reader handle what ``due_frames`` has returned."""
+        for reader, frame in due:
+            handle = reader._handle
             try:
-                if (frame := self._source.newest(self._held)) is not None:
-                    self._held = frame.sequence
-                    self.delivered += 1
-                    return frame
+                if handle is not None and handle(frame):
+                    continue
             except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
-                self._failure = error
-            self._handle = None
-        self._wake.set()
-        return None
-
-    def pass_on(self, frame: Frame) -> None:
-        """Let ``deliver`` handle what ``due_frame`` has returned."""
-        try:
-            if self._handle is not None and self._handle(frame):
-                return
-        except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
-            self._failure = error
-        self._handle = None
-        self._wake.set()
+                reader._fail(error)
+                continue
+            reader._stop()
 
     def resume(self) -> None:
         """Ask for a full frame again."""
@@ -149,3 +168,13 @@ class FrameReader:
                 failure, self._failure = self._failure, None
                 raise failure
             await until_ready()
+
+    def _fail(self, error: Exception) -> None:
+        """End ``deliver`` with an error."""
+        self._failure = error
+        self._stop()
+
+    def _stop(self) -> None:
+        """Let ``deliver`` go on by itself: no further frame is passed to it until it waits again."""
+        self._handle = None
+        self._wake.set()

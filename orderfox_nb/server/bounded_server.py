@@ -44,13 +44,17 @@ class CountedStream(IOStream):
         self.stalled_since_s: float | None = None
         super().__init__(connection, **options)
 
-    def write_to_fd(self, data: memoryview) -> int:
+    def write_to_fd(self, data: memoryview | bytes) -> int:  # as the base class does, without its call
+        assert self.socket is not None, "it is open"
         try:
-            written = super().write_to_fd(data)
+            written = self.socket.send(data)
         except BlockingIOError:
             if self.stalled_since_s is None:
                 self.stalled_since_s = self._loop.time()
             raise
+        finally:
+            # Of a buffer that is to be resized there may be no view.
+            del data
         self.stalled_since_s = None
         return written
 

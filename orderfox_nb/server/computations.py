@@ -37,7 +37,7 @@ class Computations:
         self._readers: dict[Hashable, dict[str, int]] = {}
         self._accounts: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
-        self._crowded: set[str] = set()
+        self.crowded: set[str] = set()
         """Clients with more readers than their share: nearly always none, which is quick to ask for each frame."""
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Computations:
 
         Sending costs as much as computing where one client reads the same things thousands of times.
         """
-        if not self._crowded or (client := client_of(address)) not in self._crowded:
+        if not self.crowded or (client := client_of(address)) not in self.crowded:
             return 0.0
         return self._held[client] / (2 * self._per_client) * INTERVAL_US / 1e6
 
@@ -91,9 +91,9 @@ class Computations:
         client = client_of(address)
         self._held[client] += change
         if self._held[client] <= 2 * self._per_client:
-            self._crowded.discard(client)
+            self.crowded.discard(client)
         elif self._loopback_limited or not is_loopback(address):
-            self._crowded.add(client)
+            self.crowded.add(client)
         if self._held[client] <= 0:
             del self._held[client]
 

@@ -24,6 +24,7 @@ def orderbook_update(
     options: Sequence[Decimal],
     time_us: int,
     zone: tzinfo,
+    texts: RowTexts | None = None,
 ) -> bytes:
     """Encode grouped rows as the contract's message: bids best first, asks worst first, sums outward from the best.
 
@@ -34,6 +35,7 @@ def orderbook_update(
         options: Roundings to choose from.
         time_us: The venue's time of the book's last change.
         zone: Of the formatted time.
+        texts: Of a ladder of the same book, of which this one has the first rows; made here where there are none.
     """
     head = encode(
         OrderBookHead(
@@ -56,34 +58,8 @@ def orderbook_update(
             sequence=stamp.sequence,
         )
     )
-    # Each row is a ``contract.BookRow``, written as text: numbers of a known form, several times as fast as objects
-    # through an encoder.
-    return head[:-1] + _sides(ladder, instrument).encode()
-
-
-def _sides(ladder: Ladder, instrument: Instrument) -> str:
-    """Write both sides, bids best first and asks worst first, as what follows the other fields of the message."""
-    bid_units, ask_units = row_price_units(ladder, "bid"), row_price_units(ladder, "ask")
-    units = bid_units + ask_units[::-1]
-    if not units:
-        return ',"bids":[],"asks":[]}'
-    lots = ladder.bid_lots + ladder.ask_lots[::-1]
-    cumulative = ladder.bid_cumulative + ladder.ask_cumulative[::-1]
-    size_digits, sizes, totals = instrument.size_digits, lots, cumulative
-    if (lot_units := instrument.lot_units) != 1:
-        sizes, totals = [count * lot_units for count in lots], [count * lot_units for count in cumulative]
-    most = max(totals)  # and no size is larger than its sum
-    price = decimals(units, ladder.price_digits, most=max(bid_units[:1] + ask_units[-1:]))
-    size = decimals(sizes, size_digits, most=most)
-    total, totals_read = sums(totals, size_digits, most=most)
-    # What people read is the number itself, but where it is tiny or has a unit.
-    tiny = _any_tiny(units, ladder.price_digits)
-    prices_read = format_prices(units, ladder.price_digits) if tiny else price
-    plain_end = int(MAX_PLAIN) * 10**size_digits
-    other = _any_tiny(sizes, size_digits) or (most >= plain_end and max(sizes) >= plain_end)
-    sizes_read = format_amounts(sizes, size_digits) if other else size
-    columns = (price, size, total, prices_read, sizes_read, totals_read)
-    return _rows(columns, bids=len(ladder.bid_keys), asks=len(ladder.ask_keys))
+    texts = RowTexts(ladder, instrument) if texts is None else texts
+    return head[:-1] + texts.sides(bids=len(ladder.bid_keys), asks=len(ladder.ask_keys)).encode()
 
 
 _ROW: Final = [
@@ -103,16 +79,73 @@ _ROW: Final = [
 """A row after another row: what stands before each of its texts, and the places of the texts."""
 
 
-def _rows(columns: Sequence[list[str]], *, bids: int, asks: int) -> str:
-    """Join the texts of all rows, of which there is at least one, bids before asks."""
-    pieces = _ROW * (bids + asks)
-    for place, column in enumerate(columns):
-        pieces[2 * place + 1 :: len(_ROW)] = column
-    pieces.append('"}]}' if asks else '"}],"asks":[]}')
-    pieces[0] = ',"bids":[{"price":'
-    if asks:
-        pieces[bids * len(_ROW)] = ('"}],' if bids else ',"bids":[],') + '"asks":[{"price":'
-    return "".join(pieces)
+class RowTexts:
+    """The texts of a ladder's rows, written once for all messages that show them, whatever number of them.
+
+    Each row is a ``contract.BookRow``, written as text: numbers of a known form, several times as fast as objects
+    through an encoder.
+
+    Args:
+        ladder: The rows.
+        instrument: Gives the digits of sizes.
+    """
+
+    def __init__(self, ladder: Ladder, instrument: Instrument) -> None:
+        self.ladder = ladder
+        self._instrument = instrument
+        self._pieces: list[str] | None = None
+
+    def sides(self, *, bids: int, asks: int) -> str:
+        """Write both sides, bids best first and asks worst first, as what follows the other fields of the message.
+
+        Args:
+            bids: How many rows of the ladder's, the best ones.
+            asks: The same of the other side.
+        """
+        if self._pieces is None:
+            self._pieces = self._written()
+        pieces, all_bids = self._pieces, len(self.ladder.bid_keys)
+        # Asks begin with the worst one, so that the best ones are at the end.
+        bid_pieces = pieces[: bids * len(_ROW)]
+        ask_pieces = pieces[(all_bids + len(self.ladder.ask_keys) - asks) * len(_ROW) :]
+        if bids:
+            bid_pieces[0] = ',"bids":[{"price":'
+            bid_pieces.append('"}]')
+        else:
+            bid_pieces.append(',"bids":[]')
+        if asks:
+            ask_pieces[0] = ',"asks":[{"price":'
+            ask_pieces.append('"}]}')
+        else:
+            ask_pieces.append(',"asks":[]}')
+        return "".join(bid_pieces + ask_pieces)
+
+    def _written(self) -> list[str]:
+        """Write all rows, bids before asks, as texts with what stands between them."""
+        ladder, instrument = self.ladder, self._instrument
+        bid_units, ask_units = row_price_units(ladder, "bid"), row_price_units(ladder, "ask")
+        units = bid_units + ask_units[::-1]
+        if not units:
+            return []
+        lots = ladder.bid_lots + ladder.ask_lots[::-1]
+        cumulative = ladder.bid_cumulative + ladder.ask_cumulative[::-1]
+        size_digits, sizes, totals = instrument.size_digits, lots, cumulative
+        if (lot_units := instrument.lot_units) != 1:
+            sizes, totals = [count * lot_units for count in lots], [count * lot_units for count in cumulative]
+        most = max(totals)  # and no size is larger than its sum
+        price = decimals(units, ladder.price_digits, most=max(bid_units[:1] + ask_units[-1:]))
+        size = decimals(sizes, size_digits, most=most)
+        total, totals_read = sums(totals, size_digits, most=most)
+        # What people read is the number itself, but where it is tiny or has a unit.
+        tiny = _any_tiny(units, ladder.price_digits)
+        prices_read = format_prices(units, ladder.price_digits) if tiny else price
+        plain_end = int(MAX_PLAIN) * 10**size_digits
+        other = _any_tiny(sizes, size_digits) or (most >= plain_end and max(sizes) >= plain_end)
+        sizes_read = format_amounts(sizes, size_digits) if other else size
+        pieces = _ROW * len(units)
+        for place, column in enumerate((price, size, total, prices_read, sizes_read, totals_read)):
+            pieces[2 * place + 1 :: len(_ROW)] = column
+        return pieces
 
 
 def _any_tiny(units: list[int], digits: int) -> bool:

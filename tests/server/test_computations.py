@@ -183,7 +183,7 @@ async def test_thousands_of_readers_of_one_client_share_the_frames_of_a_few(serv
             # Each of the 256 has one frame, and now waits for its turn of 2,560 a second over twice one key.
             assert server.service.computations.pause_s(GREEDY) == pytest.approx(12.8)
             assert server.service.computations.pause_s(BYSTANDER) == 0
-            sent = sum(one._messages for one in server.service.sockets)  # type: ignore[attr-defined]
+            sent = sum(one._writer.messages for one in server.service.sockets)  # type: ignore[attr-defined]
             async with bystander(server, "ws/live") as other:
                 await say(other, type="subscribe", key=f"{VENUE}/BTCUSDT/book?rows=10&rounding=1")
                 topic = Topic(VENUE, "BTCUSDT", "book")
@@ -191,7 +191,7 @@ async def test_thousands_of_readers_of_one_client_share_the_frames_of_a_few(serv
                     await receive(other, "frame")
                     server.feed.emit(topic, *server.feed.prelude(topic))
                 # Of five frames the bystander got five; the others would have been sent 5 x 256.
-                assert sum(one._messages for one in server.service.sockets) - sent < 256  # type: ignore[attr-defined]
+                assert sum(one._writer.messages for one in server.service.sockets) - sent < 256  # type: ignore[attr-defined]
 
 
 async def test_changes_of_parameters_start_no_more_computations_than_a_client_has(serve: Serve) -> None:
@@ -264,13 +264,13 @@ async def test_the_candles_of_one_client_are_bounded_by_its_topics_and_a_bystand
                 await say(other, type="subscribe", key=f"{VENUE}/BTCUSDT/book?rows=10&rounding=1")
                 await receive(other, "frame")
                 book = Topic(VENUE, "BTCUSDT", "book")
-                sent = sum(one._messages for one in server.service.sockets)  # type: ignore[attr-defined]
+                sent = sum(one._writer.messages for one in server.service.sockets)  # type: ignore[attr-defined]
                 for _ in range(5):
                     for topic in [one for one in server.feed.streams if one.channel == "candles"]:
                         server.feed.emit(topic, *server.feed.prelude(topic)[-2:])
                     server.feed.emit(book, *server.feed.prelude(book))
                     await receive(other, "frame")
                 # Whatever happens, a chart has no more frames than the bystander's book.
-                assert sum(one._messages for one in server.service.sockets) - sent <= 7 * 117  # type: ignore[attr-defined]
+                assert sum(one._writer.messages for one in server.service.sockets) - sent <= 7 * 117  # type: ignore[attr-defined]
                 assert (await server.ask("api/v1/health"))[0] == 200
         await until(lambda: len(server.service.computations) == 0)

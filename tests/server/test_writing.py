@@ -68,6 +68,7 @@ class Recorded:
     def __init__(self, takes: int, *, pause_s: float = 0.0) -> None:
         self.texts: list[bytes] = []
         self.paced = 0
+        self.crowded = {"somebody"} if pause_s else set[str]()
         self._takes = takes
         self._pause_s = pause_s
         self.taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()

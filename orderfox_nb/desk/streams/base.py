@@ -13,6 +13,7 @@ from orderfox_nb.core.events import Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.quality import QualityState
 from orderfox_nb.core.timeframes import next_bar_us
+from orderfox_nb.desk.book_rows import SharedBookRows
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.frames import Recipe
 from orderfox_nb.desk.history import VolumeHistory
@@ -41,6 +42,8 @@ class Sources(NamedTuple):
     """Recipes whose frames have readers now."""
     bots: Callable[[], ShownBots | None]
     """The bots of the server, None where there is none behind this desk."""
+    book_rows: SharedBookRows
+    """Rows of the books that are shown."""
 
 
 class Stream(NamedTuple):

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from orderfox_nb.core.book import Book
 from orderfox_nb.core.events import Topic
-from orderfox_nb.core.ladder import Ladder, above_zero, build_ladder
+from orderfox_nb.core.ladder import Ladder
 from orderfox_nb.core.symbols import default_rounding
+from orderfox_nb.desk.book_rows import BookRows
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.parameters import ROUNDING, ZONE, limit
 from orderfox_nb.desk.streams.base import PublicTopic, Sources, Stream
 from orderfox_nb.desk.studies import State
-from orderfox_nb.views.public_book import orderbook_update
+from orderfox_nb.views.public_book import RowTexts, orderbook_update
 from orderfox_nb.views.stamp import Stamp
 
 
@@ -23,6 +24,7 @@ class BookNow(NamedTuple):
     """What a message shows."""
 
     ladder: Ladder
+    texts: RowTexts
     time_us: int
 
 
@@ -34,17 +36,18 @@ class PublicBookRecipe(PublicTopic[Book]):
         self._limit = key.integer("limit")
         self._zone = ZoneInfo(key["tz"])
         self._options: Sequence[Decimal] = ()
-        self._rounding = Decimal(1)
+        self._rows = BookRows(Decimal(1))
 
     async def prepare(self, states: Sequence[State | None]) -> None:
         await super().prepare(states)
         self._options = self.sources.catalogue.rounding_options(self.instrument)
         asked = self.key["rounding"]
-        self._rounding = default_rounding(self._options) if asked == ROUNDING.word else Decimal(asked)
+        rounding = default_rounding(self._options) if asked == ROUNDING.word else Decimal(asked)
+        self._rows = self.sources.book_rows.of(self.key.symbol, rounding)
 
     def capture(self) -> BookNow:
-        ladder = above_zero(build_ladder(self.fold, rounding=self._rounding, limit=self._limit))
-        return BookNow(ladder, self.fold.time_us or self.now_us())
+        ladder, texts = self._rows.read(self.fold, self._limit)
+        return BookNow(ladder, texts, self.fold.time_us or self.now_us())
 
     def full(self, view: BookNow, stamp: Stamp) -> tuple[bytes, ...]:
         text = orderbook_update(
@@ -54,6 +57,7 @@ class PublicBookRecipe(PublicTopic[Book]):
             options=self._options,
             time_us=view.time_us,
             zone=self._zone,
+            texts=view.texts,
         )
         return (text,)
 

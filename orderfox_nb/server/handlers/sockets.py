@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection
 from decimal import Decimal
 from time import monotonic
 from typing import Any, Final, cast
@@ -26,7 +26,7 @@ from orderfox_nb.desk.reader import EventReader, SlowReader
 from orderfox_nb.errors import BadValue, FeedError, InputError, OrderFoxError, TooManyFrames
 from orderfox_nb.server.frame_limit import counted
 from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
-from orderfox_nb.server.handlers.writing import SharedFrame, Stalled, limit_unsent, write_at_once
+from orderfox_nb.server.handlers.writing import MessageWriter, Peer, Stalled, limit_unsent
 from orderfox_nb.server.limits import RateLimit
 
 _log = logging.getLogger("orderfox_nb.server.sockets")
@@ -44,7 +44,6 @@ MAX_LEFT_OUT: Final = 500
 COSTLY_PER_S: Final = 10
 """Changes of parameters and questions, which the server has to work for."""
 _MAX_REASON: Final = 123
-_newest: Final = SharedFrame()
 
 
 class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ignore[misc]
@@ -101,8 +100,8 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     def open(self, *args: str | None, **_kwargs: Any) -> None:  # type: ignore[override]
         self.set_nodelay(True)
         loop = asyncio.get_running_loop()
-        self._opened_s = self._sent_s = monotonic()
-        self._messages = 0
+        self._opened_s = monotonic()
+        self._writer = MessageWriter(cast("Peer | None", self.ws_connection))
         self._writing = 0
         self._rate = RateLimit(burst=MAX_MESSAGES_PER_S, per_s=MAX_MESSAGES_PER_S, now_s=self.service.now_s)
         self._costly = RateLimit(burst=COSTLY_PER_S, per_s=COSTLY_PER_S, now_s=self.service.now_s)
@@ -150,22 +149,18 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         if (written := self.write_now(text)) is not None:
             await self.until_taken(written, timeout_s=timeout_s)
 
-    def write_now(self, text: bytes) -> asyncio.Future[None] | None:
-        """Write one text message; returns what to wait for where the network has not taken all of it.
+    @property
+    def write_now(self) -> Callable[[bytes], asyncio.Future[None] | None]:
+        """Writes one text message; returns what to wait for where the network has not taken all of it.
 
-        Raises:
-            WebSocketClosedError: The reader has left.
+        It raises ``WebSocketClosedError`` where the reader has left.
         """
-        self._sent_s = monotonic()
-        self._messages += 1
-        connection = self.ws_connection
-        stream = None if connection is None or connection.is_closing() else connection.stream
-        if stream is None:
-            raise WebSocketClosedError
-        try:
-            return write_at_once(stream, _newest.of(text))
-        except StreamClosedError:
-            raise WebSocketClosedError from None
+        return self._writer.write
+
+    @property
+    def crowded(self) -> Collection[str]:
+        """Clients with more readers than their share: nearly always none, which is quick to ask for each frame."""
+        return self._computations.crowded
 
     async def until_taken(self, written: asyncio.Future[None], *, timeout_s: float | None = None) -> None:
         """Wait until the network took a message.
@@ -289,11 +284,11 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self.service.slots.release(self._client)
         self.service.sockets.discard(self)
         self.service.metrics.sockets.labels(self.route).dec()
-        self.service.metrics.messages.labels(self.route).inc(self._messages)
+        self.service.metrics.messages.labels(self.route).inc(self._writer.messages)
         seconds = monotonic() - self._opened_s
         _log.info(
             "id=%s socket=%s path=%s code=%s sent=%d s=%.1f remote=%s",
-            *(self.correlation, self.route, self.request.path, self.close_code, self._messages, seconds),
+            *(self.correlation, self.route, self.request.path, self.close_code, self._writer.messages, seconds),
             self.request.remote_ip,
         )
 
@@ -326,13 +321,13 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     def _heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
-        quiet_s = monotonic() - self._sent_s
+        quiet_s = monotonic() - self._writer.wrote_s
         wait_s = self.service.heartbeat_s - quiet_s
         if wait_s <= 0:
             wait_s = self.service.heartbeat_s
             # A stalled reader gets none: it would only wait behind what is already being written.
             if not self._writing and self.ws_connection is not None:
-                self._sent_s = monotonic()
+                self._writer.wrote_s = monotonic()
                 with contextlib.suppress(WebSocketClosedError):
                     self.write_message(b'{"type":"heartbeat"}')
         self._beat = loop.call_later(wait_s, self._heartbeat)

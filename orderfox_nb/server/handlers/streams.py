@@ -53,6 +53,7 @@ class OrderBookSocket(StreamSocket):
     messages = declared.messages
     changeable: Sequence[str] = ("limit", "rounding")
     key: FrameKey | None = None
+    _frame_writer: FrameWriter | None = None
 
     def initialize(self, service: DeskService) -> None:  # type: ignore[override]
         super().initialize(service)
@@ -99,6 +100,8 @@ class OrderBookSocket(StreamSocket):
         if key != self.key:
             self.admit_key(await self.computed_key(self._desk, key))
         self.key = key
+        if self._frame_writer is not None:
+            self._frame_writer.replaced = True
         await self.send_message(
             type="params_updated",
             limit=key.integer("limit"),
@@ -110,8 +113,9 @@ class OrderBookSocket(StreamSocket):
     async def _forward_until_replaced(self, desk: Desk, key: FrameKey, admitted: bool) -> None:
         """Send the frames of a key while it is in force: none of them follows the answer that announces another key."""
         async with self.frames(desk, key, admitted=admitted) as reader:
-            writer = FrameWriter(self)
-            await reader.deliver(lambda frame: key is not self.key or writer.write(frame), writer.until_ready)
+            self._frame_writer = writer = FrameWriter(self)
+            writer.replaced = key is not self.key
+            await reader.deliver(writer.write, writer.until_ready)
 
     async def _current(self) -> FrameKey:
         """Return the key in force.

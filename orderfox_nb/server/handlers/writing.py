@@ -7,10 +7,12 @@ from __future__ import annotations
 import contextlib
 import socket
 from asyncio import Future
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from time import monotonic
 from typing import Any, Final, Protocol
 
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.websocket import WebSocketClosedError
 
 from orderfox_nb.desk.frame_reader import Frame
 from orderfox_nb.errors import OrderFoxError
@@ -33,12 +35,14 @@ class Stalled(OrderFoxError):
 class Writing(Protocol):
     """A socket that messages are written to."""
 
-    def write_now(self, text: bytes) -> Future[None] | None:
-        """Write one text message; returns what to wait for where the network has not taken all of it.
+    @property
+    def crowded(self) -> Collection[str]:
+        """Clients of the server with more readers than their share: while there is none, nobody is asked to wait."""
+        ...
 
-        Raises:
-            WebSocketClosedError: The reader has left.
-        """
+    @property
+    def write_now(self) -> Callable[[bytes], Future[None] | None]:
+        """``MessageWriter.write`` of the socket."""
         ...
 
     def until_taken(self, written: Future[None]) -> Awaitable[None]:
@@ -65,9 +69,16 @@ class FrameWriter:
         socket: Of the reader.
     """
 
+    # Ten thousand frames a second are written by a thousand of these: what each touches is no longer in the cache.
+    __slots__ = ("_crowded", "_socket", "_unsent", "_write_now", "replaced")
+
     def __init__(self, socket: Writing) -> None:
         self._socket = socket
+        self._crowded = socket.crowded
+        self._write_now = socket.write_now
         self._unsent: tuple[Future[None], Sequence[bytes]] | None = None
+        self.replaced = False
+        """Whether another key has taken this one's place: no further frame is written."""
 
     def write(self, frame: Frame) -> bool:
         """Write a frame; return whether the next one may follow at once.
@@ -75,11 +86,13 @@ class FrameWriter:
         Raises:
             WebSocketClosedError: The reader has left.
         """
+        if self.replaced:
+            return True
         for place, text in enumerate(frame.messages, 1):
-            if (written := self._socket.write_now(text)) is not None:
+            if (written := self._write_now(text)) is not None:
                 self._unsent = written, frame.messages[place:]
                 return False
-        return not self._socket.pause_s()
+        return not self._crowded or not self._socket.pause_s()
 
     async def until_ready(self) -> None:
         """Wait until the next frame may follow.
@@ -96,6 +109,47 @@ class FrameWriter:
         await self._socket.pace()
 
 
+class Peer(Protocol):
+    """A WebSocket connection: Tornado's protocol, of which this is what writing needs."""
+
+    stream: IOStream
+    client_terminated: bool
+    server_terminated: bool
+
+
+class MessageWriter:
+    """Writes text messages to one WebSocket, and counts them.
+
+    Args:
+        peer: Its connection, None where it has ended before it was open.
+    """
+
+    __slots__ = ("_peer", "_stream", "messages", "wrote_s")
+
+    def __init__(self, peer: Peer | None) -> None:
+        self._peer = peer
+        self._stream = None if peer is None else peer.stream
+        self.messages = 0
+        self.wrote_s = monotonic()
+        """When the last message was written."""
+
+    def write(self, text: bytes) -> Future[None] | None:
+        """Write one text message; returns what to wait for where the network has not taken all of it.
+
+        Raises:
+            WebSocketClosedError: The reader has left.
+        """
+        self.wrote_s = monotonic()
+        self.messages += 1
+        peer, stream = self._peer, self._stream
+        if peer is None or stream is None or peer.client_terminated or peer.server_terminated or stream.closed():
+            raise WebSocketClosedError
+        try:
+            return write_at_once(stream, _newest.of(text))
+        except StreamClosedError:
+            raise WebSocketClosedError from None
+
+
 def write_at_once(stream: IOStream, data: bytes) -> Future[None] | None:
     """Write to a connection; returns what to wait for where the system has not taken all of it.
 
@@ -105,7 +159,7 @@ def write_at_once(stream: IOStream, data: bytes) -> Future[None] | None:
     taken = 0
     if not stream.writing():
         try:
-            taken = stream.write_to_fd(memoryview(data)) or 0
+            taken = stream.write_to_fd(data) or 0  # type: ignore[arg-type]  # a view is for what is left of a buffer
         except OSError:
             # It comes again with the write below, which waits, or closes the connection for it.
             taken = 0
@@ -142,3 +196,6 @@ class SharedFrame:
         if text is not self._text:
             self._text, self._frame = text, text_frame(text)
         return self._frame
+
+
+_newest: Final = SharedFrame()
