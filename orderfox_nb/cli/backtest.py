@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orderfox_nb.bots.strategy import Strategy
     from orderfox_nb.bots.terms import PaperTerms
     from orderfox_nb.market.recorded import RecordedMarket
+    from orderfox_nb.recording.recording import Recording
 
 
 class _Data(NamedTuple):
@@ -79,20 +80,21 @@ def _run(options: argparse.Namespace) -> int:
     strategies = [kind(**choice) for choice in choices]
     whole = find_recording(options.recording, load_settings()).recording
     market = RecordedMarket(whole.between(options.start, options.end))
-    data = _Data(market, _symbols(sorted(whole.instruments), options.symbols), terms)
+    data = _Data(market, _symbols(whole, options.symbols), terms)
     if grid:
         send_by_value(kind)
         return _sweep(kind, choices, list(grid), data, options)
     return _backtests(strategies[0], data, options)
 
 
-def _symbols(known: Sequence[str], asked: Sequence[str]) -> Sequence[str]:
+def _symbols(recording: Recording, asked: Sequence[str]) -> Sequence[str]:
     """Return what is traded.
 
     Raises:
         SettingError: What is not recorded, or nothing where there are several.
     """
-    symbols = [symbol.upper() for symbol in asked] or (known if len(known) == 1 else [])
+    known = sorted(recording.instruments)
+    symbols = [recording.symbol_of(symbol) for symbol in asked] or (known if len(known) == 1 else [])
     if not known or not symbols or not set(symbols) <= set(known):
         expected = f"some of {', '.join(known[:20])}" if known else "a recording of a symbol: this one has none"
         raise SettingError("--symbols", ",".join(asked), expected)

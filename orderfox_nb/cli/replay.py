@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.recording is None:
         return print_recordings(settings.data_dir / "recordings")
     found = find_recording(options.recording, settings)
-    symbols = [symbol.upper() for symbol in options.symbols]
+    symbols = [found.recording.symbol_of(symbol) for symbol in options.symbols]
     part = found.recording.select(symbols=symbols) if symbols else found.recording
     if options.info or options.json:
         return _print_info(part, as_json=options.json)

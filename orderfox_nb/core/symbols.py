@@ -11,7 +11,7 @@ from typing import Final
 from orderfox_nb.core.events import WHOLE_MARKET
 from orderfox_nb.core.formatting import plain
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.errors import UnknownSymbol
+from orderfox_nb.errors import BadValue, UnknownSymbol
 
 SUGGESTIONS: Final = 3
 
@@ -78,6 +78,17 @@ def is_of_asset(instrument: Instrument, text: str) -> bool:
     wanted = _SEPARATORS.sub("", text.strip().partition(":")[0]).upper()
     bases = {instrument.base, split_multiple(instrument.base)[1]}
     return bool(wanted) and any(wanted in (base.upper(), f"{base}{instrument.quote}".upper()) for base in bases)
+
+
+def symbol_text(value: object) -> str:
+    """Return a value that is to be a symbol, as text.
+
+    Raises:
+        BadValue: No text, or an empty one.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    raise BadValue("symbol", value, "a name such as BTCUSDT")
 
 
 def resolve_symbol(text: str, symbols: Sequence[str], names: Sequence[str] = ()) -> str:

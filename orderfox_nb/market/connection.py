@@ -15,7 +15,7 @@ from orderfox_nb.config import load_settings
 from orderfox_nb.core.instrument import Instrument, whole_market
 from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.core.symbols import is_of_asset, is_venue_name
+from orderfox_nb.core.symbols import is_of_asset, is_venue_name, symbol_text
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.engine import Engine, shared_engine
 from orderfox_nb.errors import BadValue, FeedError, UnknownSymbol, VenueUnreachable
@@ -111,18 +111,18 @@ class Market:
         Unified names are the same on every venue, whatever the venue's own ids: ``okx:BTC/USDT:USDT``.
 
         Raises:
+            BadValue: No text, or an empty one.
             UnknownSymbol: The venue does not list it, or there is no such venue; carries suggestions.
             FeedError: The venue cannot be asked.
         """
         desk = self._desk
-        venue, colon, name = symbol.partition(":")
+        venue, colon, name = symbol_text(symbol).partition(":")
         if colon and is_venue_name(venue):
             names = [other.venue for other in self._engine.desks.all]
             if venue not in names and venue not in self._engine.desks.absent:
                 raise UnknownSymbol(symbol, (), reason=f"there is no venue {venue} here, only {', '.join(names)}")
             desk, symbol = self._engine.desks.of(venue), name
-        listing = self._engine.run(desk.catalogue.resolve(symbol))
-        return Symbol(self._engine, self._held, desk, listing.instrument)
+        return Symbol(self._engine, self._held, desk, self._engine.run(desk.catalogue.resolve(symbol)).instrument)
 
     def across(self, *symbols: str, currency: str = "apart") -> ConsolidatedMarket:
         """Return one view over several venues: ``market.across("BTC/USDT:USDT").book.df``.

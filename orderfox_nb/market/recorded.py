@@ -84,7 +84,7 @@ class RecordedMarket:
     def __getitem__(self, part: slice[Moment | None, Moment | None, None]) -> RecordedMarket: ...
     def __getitem__(self, part: str | slice[Moment | None, Moment | None, None]) -> RecordedSymbol | RecordedMarket:
         if isinstance(part, str):
-            symbol = part.upper()
+            symbol = self.recording.symbol_of(part)
             return RecordedSymbol(self.recording.select(symbols=[symbol]), symbol)
         return RecordedMarket(self.recording[part])
 

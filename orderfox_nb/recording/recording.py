@@ -18,7 +18,8 @@ from orderfox_nb.core.events import Event, Gap, Status, Topic
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.core.moments import Moment, moment_us
 from orderfox_nb.core.origin import Origin
-from orderfox_nb.errors import BadValue, RecordingError
+from orderfox_nb.core.symbols import resolve_symbol
+from orderfox_nb.errors import BadValue, RecordingError, UnknownSymbol
 from orderfox_nb.recording.entries import Events, JournalRecord, batches, new_tuple
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.reading import Continuity, StateAt, state_at, states_at
@@ -149,6 +150,14 @@ class Recording:
             if self._has(row.topic) and row.topic.symbol != "*":
                 found.setdefault(row.topic.symbol, row.instrument)
         return found
+
+    def symbol_of(self, text: str) -> str:
+        """Return the recorded symbol that is meant, in any usual form; the text in upper case where none is."""
+        instruments = self.instruments
+        try:
+            return resolve_symbol(text, list(instruments), [one.unified for one in instruments.values()])
+        except UnknownSymbol:
+            return text.strip().upper()
 
     def select(self, *, symbols: Collection[str] = (), channels: Collection[str] = ()) -> Recording:
         """Return the part of some symbols or channels.

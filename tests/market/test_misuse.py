@@ -79,7 +79,12 @@ def test_an_error_below_a_cell_is_the_callers_line_and_one_sentence(
 ) -> None:
     shell = InteractiveShell()
     shell.user_ns["market"] = market
-    for cell, kind in (("market['BTCUSD']", UnknownSymbol), ("x = 1\nmarket['btc'].candles('7m')", BadValue)):
+    for cell, kind in (
+        ("market['BTCUSD']", UnknownSymbol),
+        ("x = 1\nmarket['btc'].candles('7m')", BadValue),
+        ("market[5]", BadValue),
+        ("market[' ']", BadValue),
+    ):
         result = shell.run_cell(cell)
         shown = capsys.readouterr().out
         assert isinstance(result.error_in_exec, kind)

@@ -45,6 +45,11 @@ def test_frames_are_those_of_the_fold_and_say_that_they_are_recorded(folder: Pat
     assert list(book.columns) == ["side", "price", "size", "cumulative"]
 
 
+@pytest.mark.parametrize("text", ["btc", "BTC-USDT", "BTC/USDT:USDT", " btcusdt "])
+def test_a_recorded_symbol_is_found_in_any_usual_form(folder: Path, text: str):
+    assert orderfox_nb.open_recording(folder)[text].symbol == "BTCUSDT"
+
+
 @pytest.mark.parametrize("part", [slice(None), slice(START + timedelta(seconds=10), START + timedelta(seconds=45))])
 def test_trades_are_those_of_the_events_each_once(folder: Path, part: slice[Any]):
     rec = orderfox_nb.open_recording(folder)[part]

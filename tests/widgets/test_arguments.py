@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import traitlets
@@ -41,6 +41,10 @@ def test_an_argument_that_a_widget_does_not_have_is_refused_with_the_one_that_wa
         (lambda: Dashboard(layout="books"), "Did you mean: book, bots?"),
         (lambda: OrderBook(rounding="١٠"), "rounding '١٠' must be a positive decimal"),
         (lambda: CandleChart(overlays=["ema２٠"]), "Not an overlay"),
+        (lambda: CandleChart(symbol=cast("Any", 5)), "symbol: expected a unicode string, not the int 5."),
+        (lambda: Tape(minimum_notional="10k"), "minimum_notional: expected a float, not the str '10k'."),
+        (lambda: Tape(minimum_notional=-1), "should not be less than 0.0, but a value of -1.0 was specified"),
+        (lambda: setattr(Tape(), "minimum_notional", ["9"] * 5000), "minimum_notional: expected a float, not the list"),
         (lambda: OrderBook(symbol="x" * 5000 + "\n", rounding=[0] * 5000), "rounding"),
     ],
 )
@@ -110,7 +114,10 @@ def test_a_notebook_shows_a_mistake_in_one_line(capsys: pytest.CaptureFixture[st
     shell = InteractiveShell.instance()
     shell.run_cell("from orderfox_nb.widgets import CandleChart\nCandleChart(symbl='ETHUSDT')")
     shell.run_cell("CandleChart(timeframe='7m')")
+    shell.run_cell("CandleChart(symbol=5)")
+    shell.run_cell("CandleChart().symbol = 5")
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert len(lines) == 2
+    assert len(lines) == 4
     assert lines[0] == "UnknownArgument: CandleChart has no argument 'symbl'. Did you mean: symbol?"
     assert lines[1].startswith("WrongValue: timeframe '7m': expected one of")
+    assert [line.startswith("WrongValue: symbol") for line in lines[2:]] == [True, True]

@@ -133,7 +133,8 @@ def symbol_of(recording: RecordedMarket | RecordedSymbol, symbol: str | None) ->
         BadValue: None is named where there are several, or it is not recorded.
     """
     known = sorted(recording.recording.instruments)
-    chosen = symbol.upper() if symbol else recording.symbol if isinstance(recording, RecordedSymbol) else None
+    own = recording.symbol if isinstance(recording, RecordedSymbol) else None
+    chosen = recording.recording.symbol_of(symbol) if symbol else own
     if chosen is None and len(known) == 1:
         chosen = known[0]
     if chosen not in known:

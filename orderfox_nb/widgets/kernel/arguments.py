@@ -28,6 +28,8 @@ _LIST_WAIT_S: Final = 2.0
 _HIDDEN: Final = frozenset({"pump", "own_market", "arrangement"})
 _FIRST: Final = ("symbol", "venue", "market")
 _VENUE: Final = re.compile(VENUE_FORM)
+_OF_A_TRAIT: Final = re.compile(r"^The '(\w+)' trait of an? \w+ instance expected ")
+_MAX_TEXT: Final = 200
 
 _from_page: ContextVar[bool] = ContextVar("from_page", default=False)
 
@@ -75,14 +77,32 @@ def with_arguments(kind: type[WidgetT]) -> type[WidgetT]:
         if unknown := sorted(kwargs.keys() - known):
             offered = [one.name for one in parameters]
             raise UnknownArgument(f"{type(self).__name__} has no argument {unknown[0]!r}.{_meant(unknown[0], offered)}")
-        original(self, **kwargs)
+        try:
+            original(self, **kwargs)
+        except traitlets.TraitError as error:  # also of a part of the widget
+            raise _short(error) from None
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807 - as above
+        try:
+            super(kind, self).__setattr__(name, value)
+        except traitlets.TraitError as error:
+            raise _short(error) from None
 
     me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     __init__.__signature__ = inspect.Signature([me, *parameters])  # type: ignore[attr-defined]
     __init__.__doc__ = original.__doc__
     kind.__init__ = __init__  # type: ignore[method-assign]
+    kind.__setattr__ = __setattr__  # type: ignore[method-assign]
     kind.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return kind
+
+
+def _short(error: traitlets.TraitError) -> WrongValue:
+    """Return an error of a trait as one short line, whichever library has raised it."""
+    if isinstance(error, WrongValue):
+        return error
+    text = _OF_A_TRAIT.sub(r"\1: expected ", " ".join(str(error).split()))
+    return WrongValue(text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…")
 
 
 class Choice(traitlets.Enum[Any]):
