@@ -229,8 +229,9 @@ async def test_no_digit_is_cut_whatever_the_numbers_and_the_width(served: str, o
                         best_bid: 3012, best_ask: 3013 }});
                 }} else if (frame.trades) {{
                     const [ids, times, prices, sizes, sides] = frame.trades;
+                    // Some of them so large that they stand out in bold.
                     frame.trades = [ids, times, prices.map((_, at) => 3012 + (at % 2)),
-                        sizes.map((size) => 12_345_678_901 + size), sides];
+                        sizes.map((size, at) => ids[at] % 20 ? 12_345_678_901 + size : 9_876_543_210_987), sides];
                     Object.assign(frame, {{ price_digits: 8, size_digits: 0 }});
                 }} else if (frame.orders) {{
                     frame.orders = [[1e12, 1e12], [1, -1], [0.00003012, 0.1], [12_345_678_901, 5],

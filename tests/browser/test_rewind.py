@@ -256,6 +256,13 @@ async def test_a_server_that_does_not_record_says_so_at_the_button(served: str, 
             assert "ORDERFOX_RECORDING is off" in text
 
         await eventually(lambda: screen.page.inner_text(".of-rewind-info"), reasoned)
+        cut = """() => {
+            const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.querySelector(".of-rewind-info");
+            return scrollWidth > clientWidth || scrollHeight > clientHeight;
+        }"""
+        for width in (390, 768, 1440):
+            await screen.page.set_viewport_size({"width": width, "height": 900})
+            await settled(screen.page, cut, False)
         assert await screen.page.is_disabled(".of-rewind > .of-rewind-button")
         await screen.page.keyboard.press("ArrowLeft")  # a key of the past means nothing here
         assert await screen.link("link.playhead.isAsking") is False

@@ -99,12 +99,13 @@ async function render({ model, el }) {
     write(spread, book ? fittingText(room, spreadTexts(book), measure) : "");
   };
   const showAway = () => {
-    const away = Math.abs(drift) > place.half / 4 || place.scrolled;
+    const away = asks.rows.length + bids.rows.length > 0 && (Math.abs(drift) > place.half / 4 || place.scrolled);
     back.classList.toggle("of-away", away);
     parts.panel.dataset.away = String(away);
   };
   const empty = () => {
     for (const side of [asks, bids]) while (side.rows.length) side.rows.pop().element.remove();
+    showAway();
   };
 
   const draw = (flash) => {

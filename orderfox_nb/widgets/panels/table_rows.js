@@ -3,7 +3,6 @@ import { ColumnFit, makeMeasure } from "./column_fit.js";
 import { make } from "../page/dom.js";
 
 const PADDING_PX = 24;
-const BOLD = 1.08; // a row that stands out is wider by so much
 
 /**
  * A scrolling table; `columns` are its titles with their classes. Rows are taken with `row(at)`, the rest dropped;
@@ -37,8 +36,7 @@ export function makeTable(label, columns, onResize) {
     list.append(element);
     rows.push({ element, cells });
   };
-  const measure = makeMeasure(table);
-  const fit = new ColumnFit(table, columns.map(([title]) => title), (text) => measure(text) * BOLD);
+  const fit = new ColumnFit(table, columns.map(([title]) => title), makeMeasure(table));
   let width = 0;
   new ResizeObserver(() => {
     if (width === list.clientWidth) return;
