@@ -14,11 +14,13 @@ import pytest
 from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from orderfox_nb.server.viewer.notebook import has_kernel_per_viewer
 from orderfox_nb.server.viewer.pages import CHECK_S, RETRY_S, Pages, rendering_key
+from orderfox_nb.server.viewer.panels import has_only_panels
 from orderfox_nb.server.viewer.renderer import RenderingFailed, public_reason
 from orderfox_nb.server.viewer.rendering import Page, Rendering
 from tests.server.conftest import NOTEBOOK, Child
@@ -136,6 +138,28 @@ def check_states(page: str) -> None:
     buffers = [base64.b64decode(one) for one in json.loads(texts["of-widget-buffers"])]
     assert len(buffers) == len(written["buffer_paths"]) == 2
     assert {len(one) for one in buffers} == {24}
+
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+PANEL = ("anywidget", "AnyModel")
+
+
+@pytest.mark.parametrize(
+    ("models", "output", "text", "only_panels"),
+    [
+        ({PANEL, ("bqplot", "FigureModel"), ("@jupyter-widgets/controls", "HBoxModel")}, {VIEW: {}}, "# Desk", True),
+        ({PANEL, ("@jupyter-widgets/controls", "TextModel")}, {VIEW: {}}, "# Desk", False),
+        ({PANEL, ("jupyterlab-plotly", "FigureModel")}, {VIEW: {}}, "# Desk", False),
+        ({PANEL}, {"text/html": "<table>"}, "# Desk", False),
+        ({PANEL}, {VIEW: {}}, "$x^2$", False),
+        (set[tuple[str, str]](), {VIEW: {}}, "# Desk", False),
+    ],
+)
+def test_only_panels_need_no_application(
+    models: set[tuple[str, str]], output: dict[str, Any], text: str, only_panels: bool
+) -> None:
+    code = new_code_cell(outputs=[new_output("stream", text="shown"), new_output("display_data", data=output)])
+    assert has_only_panels([new_markdown_cell(text), code], models) is only_panels
 
 
 def test_notebook_s_own_metadata_asks_for_kernels(tmp_path: Path) -> None:

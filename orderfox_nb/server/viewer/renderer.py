@@ -19,6 +19,7 @@ from voila.notebook_renderer import NotebookRenderer
 from voila.utils import ENV_VARIABLE, get_page_config
 
 from orderfox_nb.server.viewer.contents import FolderContents
+from orderfox_nb.server.viewer.panels import has_only_panels
 from orderfox_nb.server.viewer.states import States, read_states
 
 PAGE_KERNEL: Final = "viewer"
@@ -49,6 +50,7 @@ class PageRenderer(NotebookRenderer):
         self._app = app
         self._folder = notebook.parent
         self._states = States()
+        self._only_panels = False
         voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
         super().__init__(
             voila_configuration=app.voila_configuration,
@@ -82,6 +84,7 @@ class PageRenderer(NotebookRenderer):
             "notebook_execute": self._jinja_notebook_execute,
             "progressive_rendering": False,
             "without_kernel": True,
+            "has_only_panels": lambda: self._only_panels,
             # JSON in which every < is escaped.
             "widget_states": lambda: Markup(self._states.data.decode()),  # noqa: S704
             "widget_buffers": lambda: Markup(self._states.buffers.decode()),  # noqa: S704
@@ -123,12 +126,15 @@ class PageRenderer(NotebookRenderer):
 
     async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncGenerator[Any, None]:  # noqa: ARG002
         nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": self.cwd}})
+        executed: list[Any] = []
         for at, cell in enumerate(nb.cells):
             try:
-                yield await self.executor.execute_cell(cell, None, at, store_history=False)
+                executed.append(await self.executor.execute_cell(cell, None, at, store_history=False))
+                yield executed[-1]
             except CellExecutionError as error:
                 raise RenderingFailed(public_reason(f"cell {at + 1}: {error.ename}: {error.evalue}")) from error
             except CellTimeoutError:
                 raise RenderingFailed(f"cell {at + 1} took too long") from None
         self._states = await read_states(self.executor.kc)
+        self._only_panels = has_only_panels(executed, self._states.models)
         await self._cleanup_resources()

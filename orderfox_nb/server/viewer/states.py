@@ -21,6 +21,8 @@ class States(msgspec.Struct, frozen=True):
     """The answer as JSON, without a ``<``: it stands in a script element."""
     buffers: bytes = b"[]"
     """Its binary parts, base64 in a JSON list."""
+    models: frozenset[tuple[str, str]] = frozenset()
+    """Module and name of each kind of model."""
 
 
 async def read_states(client: Any) -> States:
@@ -47,4 +49,5 @@ async def read_states(client: Any) -> States:
 
 def _packed(data: dict[str, Any], buffers: list[Any]) -> States:
     text = msgspec.json.encode(data).replace(b"<", b"\\u003c")
-    return States(text, msgspec.json.encode([base64.b64encode(one).decode() for one in buffers]))
+    models = frozenset((one["model_module"], one["model_name"]) for one in data["states"].values())
+    return States(text, msgspec.json.encode([base64.b64encode(one).decode() for one in buffers]), models)
