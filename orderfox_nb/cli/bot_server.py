@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from orderfox_nb.cli.command import Command, Example
+from orderfox_nb.cli.options import duration
 from orderfox_nb.cli.output import print_json, print_pairs, print_table, utc_text
 from orderfox_nb.cli.strategies import parameters_of
 from orderfox_nb.errors import SettingError, VenueRefused, VenueUnreachable
@@ -40,9 +41,11 @@ def _ask(options: argparse.Namespace, question: Callable[[BotServer], Coroutine[
     ours = url == settings.server_url or urlsplit(url).hostname in _LOCAL
     token = (settings.server_token if ours else settings.source_token).get_secret_value()
     try:
-        return asyncio.run(question(BotServer(url, token)))
+        return asyncio.run(question(BotServer(url, token, answer_s=options.timeout)))
     except VenueUnreachable as error:
         advice = "Start one with orderfox serve, or name it with --url"
+        if isinstance(error.__context__, TimeoutError):
+            advice = "A busy one may need more: --timeout 2m"
         raise VenueUnreachable(error.venue, f"{error.reason}. {advice}") from None
     except VenueRefused as error:
         if error.status not in (401, 403):
@@ -56,6 +59,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url", help="address of the server (default: ORDERFOX_URL, BACKEND_URL, or this machine at BACKEND_PORT)"
     )
+    parser.add_argument("--timeout", type=duration, metavar="S", help="seconds for each of its answers (default: 30)")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -130,6 +130,8 @@ def _module_of_file(text: str) -> ModuleType:
 def _definitions(notebook: str) -> str:
     """Return the imports, classes, functions and plain values of a notebook: what else it does is not wanted here."""
     parts: list[str] = []
+    # A cell may begin with one, and a module only as a whole.
+    future: dict[str, None] = {}
     for cell in _code_cells(notebook):
         try:
             tree = ast.parse(cell)
@@ -138,10 +140,12 @@ def _definitions(notebook: str) -> str:
             continue
         lines = cell.splitlines()
         for node in tree.body:
-            if _is_definition(node):
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                future[ast.unparse(node)] = None
+            elif _is_definition(node):
                 first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
                 parts.append("\n".join(lines[first - 1 : node.end_lineno]))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*future, *parts]) + "\n"
 
 
 def _code_cells(notebook: str) -> Iterator[str]:

@@ -12,8 +12,8 @@ import msgspec
 from orderfox_nb.errors import VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 
-ANSWER_S: Final = 15.0
-"""How long the server has for all answers to one question."""
+ANSWER_S: Final = 30.0
+"""How long the server has for one answer, unless another time is asked for."""
 _MAX_BYTES: Final = 4_000_000
 """Of a page of 100 bots, whose texts and parameters are bounded."""
 _PAGE: Final = 100
@@ -32,10 +32,12 @@ class BotServer:
     Args:
         url: Its address, with its prefix.
         token: Sent with every request; empty for none.
+        answer_s: How long it has for one answer, seconds; by default ``ANSWER_S``.
     """
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", *, answer_s: float | None = None) -> None:
         self._root = f"{url.rstrip('/')}/api/v1/bots"
+        self._answer_s = ANSWER_S if answer_s is None else answer_s
         self._headers = {"Authorization": f"token {token}"} if token else {}
 
     async def bots(self) -> list[dict[str, Any]]:
@@ -69,13 +71,13 @@ class BotServer:
         url = self._root + path
         sent = None if body is None else msgspec.json.encode(body)
         try:
-            async with asyncio.timeout(ANSWER_S), new_session(connections=1, headers=self._headers) as session:
+            async with asyncio.timeout(self._answer_s), new_session(connections=1, headers=self._headers) as session:
                 answer = await fetch(session, url, query or {}, max_bytes=_MAX_BYTES, method=method, body=sent)
             if not 200 <= answer.status < 300:
                 refused = decode_json(answer.body, _BotsRefused)
                 raise VenueRefused(_NAME, short(refused.detail) or answer.reason, status=answer.status)
             return decode_json(answer.body, object) if answer.body else None
         except TimeoutError:
-            raise VenueUnreachable(_NAME, f"{url} does not answer within {ANSWER_S:g} s") from None
+            raise VenueUnreachable(_NAME, f"{url} does not answer within {self._answer_s:g} s") from None
         except (aiohttp.ClientError, OSError, AnswerRefused, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise VenueUnreachable(_NAME, f"{url} does not answer as expected ({short(str(error))})") from error

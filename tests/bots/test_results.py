@@ -92,10 +92,19 @@ def test_ratios_are_those_of_their_definitions():
 
 
 @pytest.mark.parametrize(
-    ("hours", "period_s"), [(0.01, 1), (0.9, 1), (1, 60), (59, 60), (60, 3_600), (60 * 24, 86_400), (9_000, 86_400)]
+    ("hours", "period_s"), [(0.01, 60), (0.9, 60), (1, 60), (59, 60), (60, 3_600), (60 * 24, 86_400), (9_000, 86_400)]
 )
 def test_the_period_of_returns_follows_from_the_length_of_the_data(hours: float, period_s: int):
     assert period_of(round(hours * HOUR_US)) == period_s * SECOND_US
+
+
+@pytest.mark.parametrize(("minutes", "given"), [(59, False), (60, True)])
+def test_less_than_an_hour_has_no_ratio_for_a_year(minutes: int, given: bool):
+    equity = [100.0 + at % 3 for at in range(minutes + 1)]
+    curve = curve_of(equity, 60 * SECOND_US)
+    found = performance_of(curve, account().ledger, [], [], BTC, orders=0, rejected=0)
+    assert [isnan(found.sharpe), isnan(found.sortino)] == [not given] * 2
+    assert found.period_s == 60
 
 
 @given(STEPS, st.sampled_from(["cross", "isolated"]))

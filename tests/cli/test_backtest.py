@@ -55,6 +55,12 @@ NOTEBOOK = {
 }
 
 
+LATER = {
+    "cell_type": "code",
+    "source": ["from __future__ import annotations\n", "class Seller(Buyer):\n", "    most: Ticks = 1"],
+}
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record_market(tmp_path_factory.mktemp("recordings") / "made", 20)
@@ -70,6 +76,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("own", OWN), ("failing", FAILING), ("stopped", STOPPED), ("broken", "x = 1\nclass (:\n")):
         (tmp_path / f"{name}.py").write_text(text)
     (tmp_path / "study.ipynb").write_text(json.dumps(NOTEBOOK))
+    (tmp_path / "later.ipynb").write_text(json.dumps({"cells": [*NOTEBOOK["cells"], LATER]}))
     monkeypatch.delitem(sys.modules, "beside", raising=False)
     monkeypatch.delitem(sys.modules, "own", raising=False)
     return tmp_path
@@ -107,6 +114,11 @@ def test_the_code_of_a_notebook_names_it_and_its_lines(files: Path):
     assert kind.__name__ == "Buyer"
     with pytest.raises(BadValue, match=r"one of its strategies, after a colon: Buyer"):
         strategy_class("study.ipynb:Seller")
+
+
+def test_a_later_cell_of_a_notebook_may_begin_with_an_import_from_the_future(files: Path):
+    kind = strategy_class("later.ipynb:Seller")
+    assert [each.name for each in kind.parameters()] == ["size", "limit", "most"]
 
 
 def test_a_sweep_of_a_file_runs_in_other_processes(recording: Path, files: Path, capsys: pytest.CaptureFixture[str]):

@@ -99,19 +99,29 @@ def test_without_the_token_bots_are_listed_and_not_changed(monkeypatch: pytest.M
 
 def test_the_token_of_this_machine_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch, capsys: Shown):
     sent: list[str] = []
+    waited: list[float | None] = []
 
     class TokenRecorder:
-        def __init__(self, url: str, token: str) -> None:
+        def __init__(self, url: str, token: str, *, answer_s: float | None) -> None:
             sent.append(token)
+            waited.append(answer_s)
 
         async def bots(self) -> list[object]:
             return []
 
     monkeypatch.setattr("orderfox_nb.market.bot_server.BotServer", TokenRecorder)
     monkeypatch.setenv("ORDERFOX_SOURCE_TOKEN", "theirs")
-    for url in ("http://127.0.0.1:1", "https://desk.example"):
-        assert main(["bot", "list", "--url", url]) == 0
+    for url, more in (("http://127.0.0.1:1", []), ("https://desk.example", ["--timeout", "2m"])):
+        assert main(["bot", "list", "--url", url, *more]) == 0
     assert sent == [TOKEN, "theirs"]
+    assert waited == [None, 120.0]
+
+
+def test_a_server_that_does_not_answer_in_time_says_how_to_wait_longer(capsys: Shown):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert main(["bot", "list", "--url", url, "--timeout", "1"]) == 1
+    assert "does not answer within 1 s. A busy one may need more: --timeout 2m" in capsys.readouterr().err
 
 
 def test_a_server_that_is_not_there_says_what_to_do(capsys: Shown):

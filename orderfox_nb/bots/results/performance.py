@@ -17,9 +17,11 @@ from orderfox_nb.core.instrument import Instrument
 
 YEAR_US: Final = 365 * 86_400 * 1_000_000
 _DAY_US: Final = 86_400 * 1_000_000
-_PERIODS_US: Final = (_DAY_US, 3_600 * 1_000_000, 60 * 1_000_000, 1_000_000)
+_PERIODS_US: Final = (_DAY_US, 3_600 * 1_000_000, 60 * 1_000_000)
 _MIN_PERIODS: Final = 60
 """So many returns at least are wanted of a period before a shorter one is taken."""
+MIN_RATIO_US: Final = _MIN_PERIODS * _PERIODS_US[-1]
+"""Of less data there is no Sharpe and no Sortino: for a year, returns of seconds give figures of hundreds."""
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +42,14 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     max_drawdown: float
     max_drawdown_share: float
     sharpe: float
-    """Mean by standard deviation of the returns by ``period_s``, for a year of 365 days; risk-free rate zero."""
+    """Mean by standard deviation of the returns by ``period_s``, for a year of 365 days; risk-free rate zero.
+
+    NaN for less than an hour of data.
+    """
     sortino: float
     """The same by the deviation of negative returns only."""
     period_s: float
-    """Of the returns: a day, an hour, a minute or a second, by the length of the data."""
+    """Of the returns: a day, an hour or a minute, by the length of the data."""
     exposure: float
     """Mean of the position's notional as a fraction of equity, by time."""
     time_in_market: float
@@ -140,7 +145,9 @@ def performance_of(
     final = float(columns.equity[-1]) if len(columns.equity) else deposit
     start_us, end_us = (int(columns.time_us[0]), int(columns.time_us[-1])) if len(columns.time_us) else (0, 0)
     period_us = max(period_of(end_us - start_us), curve.step_us)
-    sharpe, sortino = sharpe_and_sortino(returns_of(columns, period_us), period_us)
+    sharpe = sortino = nan
+    if end_us - start_us >= MIN_RATIO_US:
+        sharpe, sortino = sharpe_and_sortino(returns_of(columns, period_us), period_us)
     fills = [booking for booking in bookings if booking.kind == "fill"]
     unit = float(instrument.tick_size * instrument.lot_size)
     turnover = sum(fill.lots * fill.ticks for fill in fills)

@@ -12,6 +12,7 @@ import numpy as np
 
 from orderfox_nb.bots.orders import DONE, OrderReport
 from orderfox_nb.bots.parameters import ParameterValue
+from orderfox_nb.bots.results.performance import MIN_RATIO_US
 from orderfox_nb.bots.results.run import RunResult
 from orderfox_nb.bots.terms import PaperTerms
 from orderfox_nb.core.events import Channel
@@ -81,6 +82,8 @@ class BacktestResult(msgspec.Struct, kw_only=True):
             found.append(f"Data were incomplete {times}, {lost_s:,.1f} s in all: nothing was traded then.")
         if not run.curve.time_us.size:
             found.append("The data were never complete, so the strategy did not start.")
+        elif run.curve.time_us[-1] - run.curve.time_us[0] < MIN_RATIO_US:
+            found.append("Less than an hour of data: too few returns for Sharpe and Sortino.")
         if "book" not in self.channels:
             found.append("No order book was read: orders could not be filled.")
         if not run.marked:
