@@ -48,6 +48,23 @@ def test_it_keeps_what_a_fold_keeps(events: list[Event], keep: int):
     assert len(set(ids(log))) == len(log) <= keep
 
 
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=80), st.integers(1, 12), st.integers(1, 12))
+def test_its_columns_are_by_time_where_the_venues_order_is_another(
+    given_trades: list[tuple[int, int]], keep: int, behind: int
+):
+    log, place_of = TradeLog(keep), dict[int, int]()
+    for number, second in given_trades:
+        log.apply(msgspec.structs.replace(trade(second, number), sequence=number))
+        place_of.setdefault(number, second)
+        copied = TradeLog(behind)
+        copied.extend(log)
+        for one in (log, copied):
+            columns = one.columns()
+            assert columns.time_us.tolist() == sorted(columns.time_us.tolist())
+            places = [(place_of[int(trade_id)], int(trade_id)) for trade_id in columns.id]
+            assert places == sorted(places)
+
+
 @given(st.lists(st.integers(0, 500), max_size=60), st.integers(1, 30), st.integers(1, 30))
 def test_a_log_of_another_length_begins_with_what_is_there(numbers: list[int], before: int, behind: int):
     first, second = TradeLog(before), TradeLog(behind)
