@@ -31,7 +31,8 @@ class RecordedEvent(NamedTuple):
     """An event and when it was recorded."""
 
     seq: int
-    """Its place among all events of the recording; a gap that the reader found has that of the event before."""
+    """Its place among all events of the recording, which never falls. The state of a part's beginning and a gap that the
+    reader found have that of the event before."""
     stamp_us: int
     topic: Topic
     event: Event
@@ -235,8 +236,7 @@ class Recording:
         is announced by a ``Gap``; behind one come the events of the next keyframe, which rebuild the state. Such events
         have the ``seq`` of the event before them.
         """
-        prelude = self._prelude() if self.start_us > self.files.head.created_us else ()
-        return chain(prelude, self._events())
+        return chain(self._prelude(), self._events())
 
     def seek(self, time: Moment) -> Iterator[RecordedEvent]:
         """Return the events from a moment on, as ``events`` does: the state of then comes first.
@@ -256,17 +256,20 @@ class Recording:
         """Return the events of one topic as ``events`` does, those together that were decoded together."""
         part = self.select(symbols=[topic.symbol], channels=[topic.channel])
         indexes = frozenset(self.files.indexes(topic))
-        if part.start_us > self.files.head.created_us:
-            yield [event.event for event in part._prelude() if event.topic == topic]
+        if opening := [event.event for event in part._prelude() if event.topic == topic]:
+            yield opening
         yield from part._runs(indexes)
 
     def _prelude(self) -> Iterator[RecordedEvent]:
-        """Yield the state of the part's beginning."""
+        """Yield the state of the beginning of a part that begins later than its recording."""
+        if self.start_us <= self.files.head.created_us:
+            return
         states = states_at(self.files, self.topics, self.start_us - 1)
+        before = max((state.seq for state in states.values()), default=0)
         for topic in self.topics:
             if (state := states.get(topic)) is not None and state.open:
                 for event in state.prelude():
-                    yield RecordedEvent(state.seq, self.start_us, topic, event)
+                    yield RecordedEvent(before, self.start_us, topic, event)
 
     def _events(self) -> Iterator[RecordedEvent]:
         # No generator runs for each event: that would take as long as decoding half of it.
@@ -319,12 +322,18 @@ class Recording:
         return state_at(self.files, topic, stamp_us)
 
     def info(self) -> RecordingInfo:
-        """Read the part once and return what is in it."""
+        """Read the part once and return what is in it.
+
+        A part that begins later than its recording is counted without the state of its beginning; the digest is of
+        both, as ``events`` gives them, and so that of the part where it was saved.
+        """
         counts: Counter[str] = Counter()
         symbols: set[str] = set()
         digest = hashlib.blake2b(digest_size=16)
         encode = msgspec.msgpack.Encoder().encode
         gaps = 0
+        for _, stamp_us, topic, event in self._prelude():
+            digest.update(encode((stamp_us, topic, event)))
         for _, stamp_us, topic, event in self._events():
             counts[topic.channel] += 1
             symbols.add(topic.symbol)

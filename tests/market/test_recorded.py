@@ -130,6 +130,9 @@ def test_a_saved_part_is_the_part(folder: Path, tmp_path: Path):
         state = part.recording.state(topic)
         assert state is not None
         assert fold.digest() == state.fold.digest()
+    assert saved.info().digest == part.info().digest != rec.info().digest
+    seqs = [event.seq for event in part.events()]
+    assert seqs == sorted(seqs)
     with pytest.raises(RecordingError, match="nothing is overwritten"):
         part.save(tmp_path / "part")
 
