@@ -245,6 +245,10 @@ class PlayheadMessage(_Message, frozen=True, tag="playhead"):
     """The live time."""
     moved: bool = False
     """Whether somebody else has moved it since the last of these messages: what the page holds is of another time."""
+    shared: bool = False
+    """Whether it is that of a market that a notebook has rewound: all its venues are in the past, and stay there."""
+    answered: int = 0
+    """How many of the page's messages about it were acted on before, since the ``hello``."""
 
 
 class Heartbeat(_Message, frozen=True, tag="heartbeat"):

@@ -180,8 +180,10 @@ def check_speed(speed: float) -> float:
     raise BadValue("speed", speed, f"a number above 0 up to {MAX_SPEED:g}, or max")
 
 
-def playhead_message(live: Desk, rewind: AnyPlayback | None, *, moved: bool = False) -> PlayheadMessage:
-    """Return where a page is in time, and whether somebody else has moved it there."""
+def playhead_message(
+    live: Desk, rewind: AnyPlayback | None, *, answered: int, moved: bool = False, shared: bool = False
+) -> PlayheadMessage:
+    """Return where a page is in time, with what else ``PlayheadMessage`` says of it."""
     speed = 1.0 if rewind is None else rewind.speed
     now_us = live.now_us()
     start_us, end_us = (live.recordings if rewind is None else rewind).span_us or (now_us, now_us)
@@ -193,4 +195,6 @@ def playhead_message(live: Desk, rewind: AnyPlayback | None, *, moved: bool = Fa
         playing=rewind is None or rewind.playing,
         live=now_us // 1000,
         moved=moved,
+        shared=shared,
+        answered=answered,
     )

@@ -60,6 +60,7 @@ class Rewinding:
         self._heard_us = 0
         self._order = asyncio.Lock()
         self._closed = False
+        self._answered = 0
 
     def desk(self, live: Desk) -> Desk:
         """Return the desk that the page reads where it asks for a venue: that of its playhead, or the live one."""
@@ -77,8 +78,8 @@ class Rewinding:
 
     async def greet(self) -> None:
         """Report where the playhead is, if there is one; after a ``hello``."""
-        if (rewind := self._rewind) is not None:
-            await self._send(playhead_message(rewind.live, rewind))
+        self._answered = 0
+        await self._report()
 
     async def handle(self, command: PlayheadRequest) -> None:
         """Act on a message, and answer it."""
@@ -97,9 +98,10 @@ class Rewinding:
                         await self._leave()
             except OrderFoxError as error:
                 await self._send(ErrorMessage(message=str(error)))
+            self._answered += 1
             if self._rewind is not None:
                 self._heard_us = self._rewind.live.clock.now_us()
-                await self._send(playhead_message(self._rewind.live, self._rewind))
+                await self._report()
 
     async def tick(self) -> None:
         """Report where the playhead is, and end one that nobody uses; called once a second."""
@@ -117,7 +119,7 @@ class Rewinding:
             await rewind.refresh()
             if isinstance(rewind, Playback) and rewind.playing and rewind.ended:
                 await self._go_on(rewind)
-            await self._send(playhead_message(rewind.live, self._rewind))
+            await self._report()
 
     async def close(self) -> None:
         """End the playhead without a word: the page is gone."""
@@ -127,6 +129,10 @@ class Rewinding:
             if rewind is not None:
                 await rewind.__aexit__(None, None, None)
             await self._place.aclose()
+
+    async def _report(self) -> None:
+        if (rewind := self._rewind) is not None:
+            await self._send(playhead_message(rewind.live, rewind, answered=self._answered))
 
     async def _step(self, by: int) -> None:
         if not by:
@@ -208,5 +214,5 @@ class Rewinding:
         live = self._desks.first if self._rewind is None else self._rewind.live
         if self._rewind is not None:
             await self._replace(None)
-        await self._send(playhead_message(live, None))
+        await self._send(playhead_message(live, None, answered=self._answered))
         await self._place.aclose()

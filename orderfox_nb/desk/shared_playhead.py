@@ -65,6 +65,7 @@ class SharedPlayhead:
         self._playback = playback
         self._send = send
         self._moves = playback.moves
+        self._answered = 0
 
     def desk(self, live: Desk) -> Desk:
         return live
@@ -77,6 +78,7 @@ class SharedPlayhead:
 
     async def greet(self) -> None:
         self._moves = self._playback.moves
+        self._answered = 0
         await self._report()
 
     async def handle(self, command: PlayheadRequest) -> None:
@@ -92,6 +94,7 @@ class SharedPlayhead:
                     await self._send(ErrorMessage(message=_STAYS))
         except OrderFoxError as error:
             await self._send(ErrorMessage(message=str(error)))
+        self._answered += 1
         await self._report()
 
     async def tick(self) -> None:
@@ -110,6 +113,9 @@ class SharedPlayhead:
             await playback.seek(asked.time * 1000)
 
     async def _report(self) -> None:
-        moves = self._playback.moves
+        playback = self._playback
+        moves = playback.moves
         moved, self._moves = moves != self._moves, moves
-        await self._send(playhead_message(self._playback.live, self._playback, moved=moved))
+        await self._send(
+            playhead_message(self._playback.live, self._playback, answered=self._answered, moved=moved, shared=True)
+        )

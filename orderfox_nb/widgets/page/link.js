@@ -37,7 +37,7 @@ export class Link {
     this.lag = this.venues.lag; // of the page and of the first venue
     this.last = new LastPrices();
     this.pulse = new Pulse();
-    this.playhead = new Playhead((message) => this.post(message));
+    this.playhead = new Playhead((message) => this.post(message), () => this.venues.ids);
     this.paused = false;
     this.unheard = false; // shown again, and nothing has come since: what is on the screen may be of any age
     this.attempt = 0;
@@ -272,6 +272,7 @@ export class Link {
     this.counters.connections++;
     this.subscriptions.forgetKeys();
     this.pace.reset();
+    this.playhead.asked = 0;
     if (this.isOwn) this.playhead.time = null; // the kernel keeps where it is, and reports it behind its hello
     else if (this.playhead.isPast) this.playhead.enterAgain(); // before the keys, so that they are opened in the past
     this.setState("open", message.origin?.problem ?? "");

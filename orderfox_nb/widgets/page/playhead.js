@@ -24,13 +24,14 @@ export function behindText(ms) {
 }
 
 /**
- * The page's playhead in what is recorded of one venue; the others stay live. Times are milliseconds of the venue's
- * clock; `post(message)` sends to the server, which answers each message with its own playhead and sends that once a
- * second in the past.
+ * The page's playhead in what is recorded of one venue; the others stay live. That of a market which a notebook has
+ * rewound is shared: all `venues()` are in its past. Times are milliseconds of the venue's clock; `post(message)` sends
+ * to the server, which answers each message with its own playhead and sends that once a second in the past.
  */
 export class Playhead {
-  constructor(post) {
+  constructor(post, venues = () => []) {
     this.post = post;
+    this.venues = venues;
     this.reset();
   }
 
@@ -40,6 +41,7 @@ export class Playhead {
     this.start = this.end = this.live = null; // what is recorded, and the live time
     this.speed = 1;
     this.playing = false;
+    this.shared = false;
     this.refusal = ""; // why the last message was refused
     this.refusedAt = 0;
     this.venue = ""; // by the page's own name: empty for the first one
@@ -47,6 +49,7 @@ export class Playhead {
     this.moves = new Map(); // by venue, how often its data began at another time
     this.isMoving = false;
     this.isAsking = false;
+    this.asked = 0; // messages that were sent since the hello
     this.isReturning = false; // to where a lost connection left the page
     this.receivedAt = 0;
   }
@@ -57,7 +60,7 @@ export class Playhead {
 
   /** Whether a venue's data is of the past. */
   covers(venue) {
-    return this.isPast && venue === this.venue;
+    return this.isPast && (this.shared || venue === this.venue);
   }
 
   movesOf(venue) {
@@ -104,6 +107,7 @@ export class Playhead {
   // ---- to the server --------------------------------------------------------------------------------------------
 
   send(message, { moving = false } = {}) {
+    this.asked++;
     this.isAsking = true;
     this.refusal = "";
     this.isMoving ||= moving;
@@ -181,16 +185,21 @@ export class Playhead {
   // ---- from the server ------------------------------------------------------------------------------------------
 
   /** Apply a `playhead` message; returns the venues whose data begins at another time now. */
-  receive({ time, start, end, speed, playing, live, moved: byOthers = false }) {
+  receive({ time, start, end, speed, playing, live, moved: byOthers = false, shared = false, answered = Infinity }) {
     const wasPast = this.isPast;
-    Object.assign(this, { time, start, end, speed, playing, live });
+    // A message that was under way when something was pressed does not take that back.
+    const isEarlier = wasPast && time !== null && answered < this.asked;
+    const state = isEarlier ? { time: this.now } : { time, speed, playing };
+    Object.assign(this, { start, end, live, shared, ...state });
     this.receivedAt = performance.now();
     const moved = wasPast !== this.isPast || (this.isPast && (this.isMoving || byOthers));
     const before = this.venue;
-    if (this.isPast && this.isMoving) this.venue = this.wanted ?? this.venue;
-    this.isMoving = this.isAsking = this.isReturning = false;
-    this.wanted = null;
-    return moved ? this.count([this.venue, before]) : [];
+    if (!isEarlier) {
+      if (this.isPast && this.isMoving) this.venue = this.wanted ?? this.venue;
+      this.isMoving = this.isAsking = this.isReturning = false;
+      this.wanted = null;
+    }
+    return moved ? this.count([this.venue, before, ...(shared ? this.venues() : [])]) : [];
   }
 
   count(venues) {

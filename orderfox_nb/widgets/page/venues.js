@@ -44,6 +44,11 @@ export class Venues {
     if (venue in this.origins && origin) this.origins = { ...this.origins, [venue]: origin };
   }
 
+  /** By which the page knows them, and what stands for several of them. */
+  get ids() {
+    return [...this.names.map((name) => this.idOf(name)), ACROSS];
+  }
+
   get names() {
     return Object.keys(this.origins);
   }

@@ -106,7 +106,9 @@ async function render({ model, el }) {
     }
     if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
     if (link.hello?.live_trading) notes.unshift("Bots of this server may send real orders.");
-    if (isPast) notes.push(`This page is in the past, ${link.playhead.words}. L or Live returns.`);
+    const { shared, words } = link.playhead;
+    if (isPast && shared) notes.push(`A notebook has rewound this market: ${words}.`);
+    else if (isPast) notes.push(`This page is in the past, ${words}. L or Live returns.`);
     else if (origin?.recorded) notes.push("A recording, played again.");
     if (unverifiedNote(origin)) notes.push(unverifiedNote(origin));
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");

@@ -68,7 +68,8 @@ class RewindPanel {
   /** The venue whose recording is shown: that of the playhead in the past. */
   get venue() {
     const { playhead } = this.link;
-    return playhead.isPast ? playhead.venue : marketShown(this.model, this.link).venue;
+    const shown = marketShown(this.model, this.link).venue;
+    return playhead.isPast && !playhead.covers(shown) ? playhead.venue : shown;
   }
 
   goTo(text) {
@@ -128,8 +129,9 @@ class RewindPanel {
     const trouble = playhead.problem || this.stopped || this.obstacle;
     if (trouble) return trouble;
     if (!playhead.isPast) return `${durationText(this.recordedMs)} recorded`;
-    // One venue has a playhead: what stands beside it without a badge is of now.
     const { venues } = this.link;
+    if (venues.areSeveral && playhead.shared) return `In the past by one clock: ${venues.names.join(", ")}.`;
+    // One venue has a playhead: what stands beside it without a badge is of now.
     return venues.areSeveral ? `Only ${venues.labelOf(this.venue)} is in the past: other venues stay live.` : "";
   }
 

@@ -96,6 +96,7 @@ export function makeControls(playhead, ask) {
       play.setAttribute("aria-label", playhead.playing ? "Pause" : "Play");
       play.title = `${playhead.playing ? "Pause" : "Play"} (Space)`;
       speed.show(speeds, String(playhead.speed));
+      live.hidden = playhead.shared; // a notebook's market stays in the past
       write(clock, time);
     },
   };

@@ -54,6 +54,19 @@ test("how far back is written as time", () => {
   for (const [ms, text] of cases) assert.equal(behindText(ms), text);
 });
 
+test("a notebook's market has all its venues in the past", () => {
+  const playhead = new Playhead(() => {}, () => ["", "sim-spot", "*"]);
+  const past = { time: LIVE - 1_000, start: LIVE - 9_000, end: LIVE, speed: 1, playing: false, live: LIVE };
+  assert.deepEqual(playhead.receive({ ...past, shared: true }), ["", "sim-spot", "*"]);
+  assert.deepEqual(["", "sim-spot", "*"].map((venue) => playhead.covers(venue)), [true, true, true]);
+  assert.deepEqual(playhead.receive({ ...past, shared: true }), []);
+  assert.deepEqual(playhead.receive({ ...past, time: LIVE - 2_000, moved: true, shared: true }), ["", "sim-spot", "*"]);
+  assert.deepEqual(["", "sim-spot", "*"].map((venue) => playhead.movesOf(venue)), [2, 2, 2]);
+  playhead.reset();
+  playhead.receive(past);
+  assert.deepEqual([playhead.covers(""), playhead.covers("sim-spot")], [true, false]);
+});
+
 test("a drag that is released where it has rested only goes on from there", () => {
   const { playhead, sent } = inPast();
   playhead.enter("", LIVE - 300_000, { playing: false });
@@ -74,6 +87,23 @@ test("presses add up before the server has answered, within what is recorded", (
   assert.deepEqual(sent.map(({ time }) => LIVE - time), [601_000, 602_000, 603_000, 3_600_000]);
   playhead.move(99_000_000);
   assert.equal(sent.at(-1).time, LIVE);
+});
+
+test("a message that was under way takes back nothing that was pressed since", () => {
+  const { playhead, sent } = inPast({ speed: 2, playing: false });
+  const before = { ...playhead, answered: 0 };
+  playhead.setSpeed(speedBeside(playhead.speed, -1));
+  playhead.receive({ ...before, end: LIVE + 1_000 });
+  playhead.setSpeed(speedBeside(playhead.speed, -1));
+  playhead.move(-1_000);
+  playhead.receive({ ...before, speed: 1, answered: 1 });
+  assert.ok(playhead.isAsking);
+  playhead.move(-1_000);
+  assert.deepEqual(sent.map(({ speed, time }) => speed ?? LIVE - time), [1, 0.5, 601_000, 602_000]);
+  assert.equal(playhead.end, LIVE);
+  // What answers the last one holds, also where the server has chosen something else.
+  playhead.receive({ ...before, speed: 0.5, time: LIVE - 601_500, answered: 4 });
+  assert.deepEqual([playhead.speed, playhead.time, playhead.isAsking], [0.5, LIVE - 601_500, false]);
 });
 
 test("data begins at another time after entering, seeking and leaving, and not after another speed", () => {
