@@ -110,4 +110,8 @@ def _imported(path: Path, settings: Settings) -> Path:
 
     with progress(f"Importing {path.name}") as moved:
         root = settings.data_dir / "imports"
-        return import_kept([path], root, progress=lambda part: moved(part, ""), bar_shown=False)
+        try:
+            return import_kept([path], root, progress=lambda part: moved(part, ""), bar_shown=False)
+        except OSError as error:
+            expected = f"a file that can be read, and a data directory that can be written: {error}"
+            raise RecordingError(path, expected) from None

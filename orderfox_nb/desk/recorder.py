@@ -250,7 +250,9 @@ class Recorder:
             )
             free = (await asyncio.to_thread(shutil.disk_usage, self.root)).free
         except OSError as error:
-            self._stop(f"recordings cannot be written: {error.strerror or error}")
+            if not self._problem:
+                # What could not be written says more than a folder that is not there.
+                self._stop(f"recordings cannot be written: {error.strerror or error}")
             return
         self._bytes = pruned.bytes_kept
         if free < _MIN_FREE_BYTES:

@@ -213,9 +213,13 @@ class RecordedSymbol:
         Raises:
             BadValue: A timeframe that was not recorded, or no range.
         """
-        known = [topic.interval for topic in self.recording.topics if topic.channel == "candles"]
+        mine = [topic for topic in self.recording.topics if topic.symbol == self.symbol]
+        known = [topic.interval for topic in mine if topic.channel == "candles"]
+        if not known:
+            channels = ", ".join(sorted({topic.channel for topic in mine}))
+            raise BadValue("channel", "candles", f"one that is recorded: {channels}")
         if timeframe not in known:
-            raise BadValue("timeframe", timeframe, "one that is recorded: " + (" ".join(known) or "none is"))
+            raise BadValue("timeframe", timeframe, "one that is recorded: " + " ".join(known))
         channel = RecordedCandles(self.recording, self.symbol, "candles", Candle, timeframe)
         if start is not None:
             return channel.history(start, end)

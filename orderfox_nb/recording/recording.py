@@ -31,8 +31,8 @@ class RecordedEvent(NamedTuple):
     """An event and when it was recorded."""
 
     seq: int
-    """Its place among all events of the recording, which never falls. The state of a part's beginning and a gap that the
-    reader found have that of the event before."""
+    """Its place among all events, which never falls. The state of a part's beginning has that of the event before, as
+    has a gap that the reader found."""
     stamp_us: int
     topic: Topic
     event: Event

@@ -107,6 +107,14 @@ def test_a_file_of_another_recorder_is_imported_once(data: Path, capsys: pytest.
     assert len(list((data / "imports").iterdir())) == 1
 
 
+def test_an_import_that_cannot_be_kept_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]):
+    (data / "imports").write_text("no folder")
+    file = data / "frames"
+    file.write_bytes(stamped([(0, diff(100, 105, 99)), (5, body(105, [["10.0", "1"]], [["11.0", "1"]]))]))
+    assert main(["replay", str(file), "--info"]) == 1
+    assert "a data directory that can be written: " in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_the_page_opens_with_the_symbol_and_ends_with_ctrl_c(folder: Path, tmp_path: Path):
     asked = tmp_path / "why?" / "first"
     asked.parent.mkdir()

@@ -143,6 +143,20 @@ async def test_a_full_disk_stops_the_recorder_alone_and_it_begins_again(
     assert any(isinstance(event.event, Status) for event in again.events())
 
 
+async def test_of_two_failures_the_one_of_writing_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where the folder cannot be made, it is not there to be pruned either."""
+    async with rig_at(tmp_path) as rig, rig.hub.watch(BOOK):
+        monkeypatch.setattr("orderfox_nb.recording.writer.Batch.write", _full)
+        monkeypatch.setattr("orderfox_nb.desk.recorder.prune", _not_there)
+        rig.begin()
+        await rig.second()
+        assert rig.recorder.status().problem == "recordings cannot be written: No space left on device"
+
+
+def _not_there(*_: object, **__: object) -> int:
+    raise OSError(2, "No such file or directory")
+
+
 def _folders(root: Path) -> list[Path]:
     return list(root.iterdir())
 

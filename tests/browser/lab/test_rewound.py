@@ -25,9 +25,10 @@ btc.trades.df, btc.book.df, btc.candles("1m").df, market["sim-spot:BTCUSDT"].boo
 for _ in range(200):
     try:
         past = market.rewind("-3s")
-        starts = [desk.recordings.span_us[0] for desk in market.engine.desks.all]
-        if len(past.venues) == 2 and past.now.timestamp() * 1e6 - max(starts) > 2e6:
-            break
+        if len(past.venues) == 2:
+            starts = [desk.recordings.span_us[0] for desk in market.engine.desks.all]
+            if past.now.timestamp() * 1e6 - max(starts) > 2e6:
+                break
         past.close()
     except orderfox_nb.errors.NoPast:
         pass
