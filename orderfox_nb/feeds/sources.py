@@ -131,6 +131,10 @@ def parse_source(text: str) -> Source:
         known = f"one of {', '.join(row.form for row in SOURCES[:-1])} or {SOURCES[-1].form}, with ?options"
         raise _bad(text, known + ("" if name in names else _nearest(name, names)))
     if is_url:
+        # The source's text is shown to everybody who sees its data.
+        shown = re.sub(r"//[^/?#]*@", "//…@", re.sub(r"[?#].*", "?…", text, flags=re.DOTALL))
+        if shown != text:
+            raise _bad(shown, "an address alone; ORDERFOX_SOURCE_TOKEN is the token for that server")
         return Source(text, kind, text, {})
     return Source(text, kind, target, _read_options(text, kind, query))
 

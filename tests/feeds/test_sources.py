@@ -83,6 +83,14 @@ def test_a_source_that_cannot_be_used_names_its_variable(source: str) -> None:
     assert len(str(refused.value)) < 400
 
 
+@pytest.mark.parametrize("source", ["https://me:secret@host/x", "http://host/?token=secret", "http://host#secret"])
+def test_an_address_with_a_secret_is_refused_and_not_shown(source: str) -> None:
+    """Where data are from is said to everybody who sees them."""
+    with pytest.raises(SettingError, match="ORDERFOX_SOURCE_TOKEN is the token for that server") as refused:
+        open_feed(source, load_settings())
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("text", "target", "speed"),
     [
