@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 from orderfox_nb import engine as engines
 from orderfox_nb.bots.paper.queues import QueueModel
@@ -22,6 +24,7 @@ from orderfox_nb.core.events import Event, Gap, Topic, Trade
 from orderfox_nb.engine import Engine
 from orderfox_nb.errors import BadValue
 from orderfox_nb.market.connection import Market
+from orderfox_nb.market.paper import replaying
 from orderfox_nb.market.paper.inlet import DeskInlet
 from orderfox_nb.market.paper.run import MAX_RUNS, PaperRun
 from orderfox_nb.market.recorded import open_recording
@@ -162,6 +165,30 @@ def test_the_replay_of_its_recording_is_the_same(market: Market, feed: ScriptedF
     assert report.orders == len(run.orders)
     with pytest.raises(BadValue, match="of the whole run"):
         run.parity(open_recording(path)[: START_US + 20_000_000], progress=False)
+
+
+def test_a_progress_bar_goes_away_in_a_notebook(
+    market: Market, feed: ScriptedFeed, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    closed: list[tuple[float, float | None]] = []
+
+    class NotebookBar(tqdm):
+        def close(self) -> None:
+            # In a notebook, one that is not at its total stays as that of a failure.
+            closed.append((self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr(replaying, "tqdm", NotebookBar)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    run = played(market, feed, LivePair()).stop()
+    market.engine.run(market._desk.recorder.flush())
+    (path,) = (folder / "recordings").iterdir()
+    run.parity()
+    run.parity(path)
+    with pytest.raises(BadValue, match="of the whole run"):
+        run.parity(open_recording(path)[: START_US + 20_000_000])
+    assert len(closed) >= 3
+    assert all(count == total for count, total in closed)
 
 
 def test_another_fill_rule_is_named(market: Market, feed: ScriptedFeed, monkeypatch: pytest.MonkeyPatch):

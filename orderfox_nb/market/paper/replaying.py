@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec.structs import replace
@@ -82,9 +83,6 @@ def replay_recording(
                     run.session.drain()
             if not count % 1_000:
                 bar.update(count - bar.n)
-        # In a notebook, a bar that closes before its total stays there.
-        bar.total = count
-        bar.update(count - bar.n)
     if count < acted:
         raise BadValue("recording", f"{count:,} of {acted:,} events", "one of the whole run: it is on disk in a second")
     return _compared(runs, seen, over)
@@ -104,7 +102,11 @@ def _compared(runs: Sequence[MeasuredRun], seen: TapeSegment, over: str | None) 
     return ParityReport(orders=orders, fills=fills, differences=found)
 
 
-def _bar(total: int, *, progress: bool) -> Any:
+@contextmanager
+def _bar(total: int, *, progress: bool) -> Generator[Any]:
     # A notebook's output is no terminal, and shows the bar.
     hidden = not progress or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
-    return tqdm(total=total, unit="event", unit_scale=True, desc="Parity", disable=hidden, leave=False)
+    with tqdm(total=total, unit="event", unit_scale=True, desc="Parity", disable=hidden, leave=False) as bar:
+        yield bar
+        # In a notebook, a bar that closes before its total stays there.
+        bar.total = bar.n
