@@ -91,7 +91,7 @@ class PastEngine(Engine):
             if live.remote is not None:
                 remote = RemotePlayback(live, live.remote, time_us=time_us, speed=speed)
                 await stack.enter_async_context(remote)
-                self._absent(live, "a kernel that reads from a server goes back on one venue at a time")
+                self.desks.absent = {desk.venue: _alone(desk) for desk in self._live.desks.all if desk is not live}
                 self.desks.all = [remote.desk]
                 self._stack = stack.pop_all()
                 return remote
@@ -100,7 +100,7 @@ class PastEngine(Engine):
                 if other is live:
                     continue
                 if other.remote is not None:
-                    self.desks.absent[other.venue] = "it is read from a server, and goes back there by itself"
+                    self.desks.absent[other.venue] = _alone(other)
                     continue
                 try:
                     await self._play(stack, other, time_us, speed, beside=playback)
@@ -119,9 +119,6 @@ class PastEngine(Engine):
         await stack.enter_async_context(playback)
         return playback
 
-    def _absent(self, live: Desk, reason: str) -> None:
-        self.desks.absent |= {desk.venue: reason for desk in self._live.desks.all if desk is not live}
-
     async def _seek(self, time_us: int) -> None:
         await self.playback.refresh()
         await self._move(self.playback.seek(time_us))
@@ -131,3 +128,11 @@ class PastEngine(Engine):
         before = {state: state.restarts for state in self.desks.topics if state.sequence}
         await move
         await asyncio.gather(*(state.until_restart(known, MOVE_S) for state, known in before.items()))
+
+
+def _alone(live: Desk) -> str:
+    """Return why a venue is not in a past that a server plays, or not beside one, and how it is reached."""
+    return (
+        "what is read from a server goes back one venue at a time, each by its own clock: "
+        f'market.venues["{live.venue}"].rewind(...) goes back on this one'
+    )

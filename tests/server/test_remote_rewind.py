@@ -35,9 +35,10 @@ async def recorded_until(server: Served, second: int) -> None:
     await until(lambda: written_us(server) >= START_US + second * SECOND_US)
 
 
-async def in_kernel(server: Served, work: Callable[[Market], Any]) -> None:
-    """Run something with a market of the server, in an engine of its own."""
-    engine = Engine(load_settings(ORDERFOX_SOURCE=server.url.rstrip("/")))
+async def in_kernel(server: Served, work: Callable[[Market], Any], *beside: Served) -> None:
+    """Run something with a market of the server and of others, in an engine of its own."""
+    source = ",".join(one.url.rstrip("/") for one in (server, *beside))
+    engine = Engine(load_settings(ORDERFOX_SOURCE=source))
     await asyncio.to_thread(engine.start)
     try:
         market = Market(engine)
@@ -86,6 +87,31 @@ async def test_a_kernel_goes_back_on_the_server_that_it_reads(serve: Serve) -> N
             await shows(market, "154")
 
         await in_kernel(server, work)
+
+
+async def test_venues_of_servers_go_back_one_at_a_time_and_the_error_says_how(serve: Serve) -> None:
+    async with serve(ORDERFOX_RECORDING="1") as server, serve(ORDERFOX_RECORDING="1") as other:
+
+        async def work(market: Market) -> None:
+            await shows(market, "150")
+            await shows(market.venues["scripted-2"], "150")
+            await happens(server, 151, 10)
+            await happens(other, 151, 10)
+            await recorded_until(server, 10)
+            await recorded_until(other, 10)
+            past = await asyncio.to_thread(market.rewind, START_US + 5 * SECOND_US)
+            assert list(past.venues) == ["scripted"]
+            with pytest.raises(NoPast, match=r'one venue at a time.* market\.venues\["scripted-2"\]\.rewind'):
+                _ = past["scripted-2:BTCUSDT"]
+            second = await asyncio.to_thread(market.venues["scripted-2"].rewind, START_US + 5 * SECOND_US)
+            await asyncio.to_thread(second.pause)
+            await asyncio.to_thread(second.seek, START_US + 5 * SECOND_US)
+            assert second["BTCUSDT"].venue == "scripted-2"
+            await shows(second, "150")
+            for one in (past, second):
+                await asyncio.to_thread(one.close)
+
+        await in_kernel(server, work, other)
 
 
 async def test_a_server_that_recorded_nothing_says_so(serve: Serve) -> None:
