@@ -122,18 +122,21 @@ class BrokerRefused(InputError):
 
 
 class ClientLimited(InputError):
-    """A client that has asked for more of the venue's past than one of them may.
+    """A client that has asked for more than one of them may: of the venue's past, where no other reason is given.
 
     Args:
         retry_after_s: When there is room for the question.
+        reason: What it has had too much of.
     """
 
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__(retry_after_s)
+    def __init__(
+        self,
+        retry_after_s: float,
+        reason: str = "You have asked for more of the venue's past than one client may in a minute",
+    ) -> None:
+        super().__init__(retry_after_s, reason)
         self.retry_after_s = retry_after_s
+        self.reason = reason
 
     def __str__(self) -> str:
-        return (
-            "You have asked for more of the venue's past than one client may in a minute: "
-            f"try again in {max(1, round(self.retry_after_s))} s"
-        )
+        return f"{self.reason}: try again in {max(1, round(self.retry_after_s))} s"

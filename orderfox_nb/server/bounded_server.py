@@ -18,6 +18,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.iostream import IOStream
 
+from orderfox_nb.server.admission import Admission, AdmittedRequest
 from orderfox_nb.server.clients import ForwardedRequest, TrustedProxies
 from orderfox_nb.server.connections import Connections, OccasionalLog
 
@@ -71,11 +72,12 @@ class BoundedServer(HTTPServer):
     """
 
     def initialize(  # type: ignore[override]
-        self, *args: Any, connections: Connections, proxies: TrustedProxies, **options: Any
+        self, *args: Any, connections: Connections, proxies: TrustedProxies, admission: Admission, **options: Any
     ) -> None:
         super().initialize(*args, **options)
         self._room = connections
         self._proxies = proxies
+        self._admission = admission
         self._log = OccasionalLog()
         self._streams: set[CountedStream] = set()
         self._accepting: dict[int, socket.socket] = {}
@@ -99,6 +101,7 @@ class BoundedServer(HTTPServer):
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         connection = cast("HTTP1Connection", request_conn)
         delegate = super().start_request(server_conn, request_conn)
+        delegate = AdmittedRequest(delegate, connection, connection.context, self._admission)
         if isinstance(stream := connection.stream, CountedStream):
             # Tornado asks for this when it begins to wait for a request, before its first byte.
             self._room.set_idle(stream)

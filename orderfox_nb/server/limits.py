@@ -28,7 +28,7 @@ class RateLimit:
         now_s: Measures time.
     """
 
-    def __init__(self, *, burst: int, per_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, burst: float, per_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
         self._burst = burst
         self._per_s = per_s
         self._now_s = now_s
@@ -36,16 +36,23 @@ class RateLimit:
 
     def wait_s(self, client: str = "", permits: float = 1) -> float:
         """Take permits of a client, by its address; returns 0, or in how many seconds there will be as many."""
-        client = client_of(client)
-        now_s = self._now_s()
+        left = self._take(client, permits, owed=False)
+        return (permits - left) / self._per_s if left < permits else 0.0
+
+    def spend(self, client: str, permits: float) -> None:
+        """Take permits of a client that it has used already, whether it had them or not."""
+        self._take(client, permits, owed=True)
+
+    def _take(self, address: str, permits: float, *, owed: bool) -> float:
+        """Take permits, if there are as many or they are owed; returns how many there were."""
+        client, now_s = client_of(address), self._now_s()
         left, then_s = self._left.pop(client, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
-        granted = left >= permits
-        self._left[client] = (left - permits if granted else left, now_s)
+        self._left[client] = (left - permits if owed or left >= permits else left, now_s)
         # The client seen longest ago has a full bucket again, or there are more clients than are tracked.
         if len(self._left) > _MAX_CLIENTS:
             self._left.popitem(last=False)
-        return 0.0 if granted else (permits - left) / self._per_s
+        return left
 
 
 class ClientWeight:
@@ -121,14 +128,17 @@ class ClientRate:
     """How many of something a client may do in a second, over all of its connections.
 
     Args:
-        per_s: A second, and so many at once.
+        per_s: A second.
+        burst: At once, for a client that was quiet; as many as a second where it is not given.
         loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
         now_s: Measures time.
     """
 
-    def __init__(self, *, per_s: int, loopback_limited: bool = False, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, *, per_s: int, burst: int | None = None, loopback_limited: bool = False, now_s: Callable[[], float]
+    ) -> None:
         self.per_s = per_s
-        self._left = RateLimit(burst=per_s, per_s=per_s, now_s=now_s)
+        self._left = RateLimit(burst=burst or per_s, per_s=per_s, now_s=now_s)
         self._loopback_limited = loopback_limited
 
     def wait_s(self, client: str) -> float:

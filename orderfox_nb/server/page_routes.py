@@ -8,6 +8,7 @@ show what failed. Here every rule is named: a path that none of them answers is 
 
 from __future__ import annotations
 
+import logging
 import re
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
@@ -25,9 +26,12 @@ from voila.voila_identity_provider import VoilaIdentityProvider
 from orderfox_nb.errors import TooManyKernels
 from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, StartSlots
 from orderfox_nb.server.kernels import PageKernels
+from orderfox_nb.server.request_log import logged_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+_log = logging.getLogger(__name__)
 
 PAGE_EXTENSIONS: Final = (
     # Voila's own manager makes the widgets, and takes the base classes and the controls from ipywidgets' bundle. A list
@@ -72,6 +76,13 @@ class PlainErrors(tornado.web.RequestHandler):
         if self.request.method not in _READS:
             raise tornado.web.HTTPError(405)
         return super().prepare()
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        # Tornado would log the query with it.
+        if value is None or isinstance(value, tornado.web.HTTPError):
+            super().log_exception(typ, value, tb)
+        else:
+            _log.error("path=%s failed", logged_path(self.request.path), exc_info=value)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None, None))[1]

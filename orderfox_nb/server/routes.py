@@ -20,7 +20,7 @@ from orderfox_nb.server.handlers import (
     system,
     trading,
 )
-from orderfox_nb.server.handlers.base import NoRoute
+from orderfox_nb.server.handlers.no_route import NoRoute
 from orderfox_nb.server.handlers.symbol_socket import SymbolSocket, stream_socket
 from orderfox_nb.server.service import DeskService
 

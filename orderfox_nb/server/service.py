@@ -22,6 +22,7 @@ from orderfox_nb.desk.store.store import Store
 from orderfox_nb.errors import MissingExtra, SettingError
 from orderfox_nb.feeds.charges import Charge
 from orderfox_nb.lifecycle import Service
+from orderfox_nb.server.admission import Admission
 from orderfox_nb.server.clients import TrustedProxies
 from orderfox_nb.server.computations import Computations
 from orderfox_nb.server.connections import Connections, allowed_connections
@@ -35,6 +36,8 @@ from orderfox_nb.server.limits import (
     SocketSlots,
 )
 from orderfox_nb.server.metrics import Metrics
+from orderfox_nb.server.request_log import RequestLog
+from orderfox_nb.server.request_share import RequestShare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_REFUSED_ORIGINS: Final = 100
+_ARRIVALS: Final = 2
+"""Times as many requests of any kind as of REST: a page loads some fifty files."""
+_ARRIVALS_AT_ONCE: Final = 20
 
 
 class OpenSocket(Protocol):
@@ -94,6 +100,7 @@ class DeskService:
         self.token = self.settings.server_token.get_secret_value() or secrets.token_urlsafe(32)
         """Opens every route to the kernels that this server started."""
         self.metrics = Metrics()
+        self.request_log = RequestLog()
         self.sockets: set[OpenSocket] = set()
         self.slots = SocketSlots(
             overall=self.settings.max_sockets,
@@ -134,6 +141,9 @@ class DeskService:
         self.frames = rate(per_s=self.settings.max_client_messages)
         """WebSocket frames of clients that are no messages."""
         self.reads = rate(per_s=self.settings.max_client_requests)
+        requests = self.settings.max_client_requests
+        self.arrivals = rate(per_s=_ARRIVALS * requests, burst=_ARRIVALS_AT_ONCE * requests)
+        """Requests of any kind: REST, pages, their files and what is refused."""
         self.event_readers = EventReaders(per_client=self.settings.max_client_events, loopback_limited=loopback_limited)
         self.playheads = Playheads(
             overall=self.settings.max_playheads,
@@ -147,8 +157,14 @@ class DeskService:
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )
+        self.share = RequestShare(
+            loopback_limited=loopback_limited,
+            now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
+        )
         self.requests = 0
         """REST requests under way."""
+        self.openapi: bytes | None = None
+        """The document of the routes, once somebody has asked for it."""
         self._refused_origins: set[str] = set()
         self._desks: Desks | None = None
         open_all = open_ or open_desks
@@ -162,7 +178,7 @@ class DeskService:
             per_client=self.settings.max_client_connections,
             exempt=lambda address: proxies.trusts(address) or self.slots.exempts(address),
         )
-        return {"connections": connections, "proxies": proxies}
+        return {"connections": connections, "proxies": proxies, "admission": Admission(self.arrivals, self.token)}
 
     def charge(self, client: str, *, trusted: bool) -> Charge | None:
         """Return what takes the cost of a client's questions from it: nothing does where the client is trusted."""

@@ -16,6 +16,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -32,10 +33,12 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from orderfox_nb.errors import SettingError
 from orderfox_nb.server.base_url import ToBase, base_pattern
 from orderfox_nb.server.bounded_server import BoundedServer
-from orderfox_nb.server.handlers.base import MAX_BODY, NoRoute, Preflight
+from orderfox_nb.server.handlers.base import MAX_BODY
+from orderfox_nb.server.handlers.no_route import NoRoute, Preflight
 from orderfox_nb.server.hosts import Misdirected, OtherHost, ServedHosts, served_names
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page_routes
+from orderfox_nb.server.request_log import RequestLog, logged_path
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.runtime import RuntimeFolder, stop_on_signals
 from orderfox_nb.server.service import DeskService
@@ -240,7 +243,7 @@ class OrderFoxVoila(Voila):
                 "ORDERFOX_URL": address.rstrip("/"),
                 "ORDERFOX_TOKEN": self.service.token,
             }
-            self.app = tornado.web.Application(**settings, log_function=_log_request)
+            self.app = tornado.web.Application(**settings, log_function=partial(_log_request, self.service.request_log))
             self.app.settings.update(self.tornado_settings)
             self.app.add_handlers(".*$", self.init_handlers())
             # A stranger may neither fill the memory with a body nor hold a connection by saying nothing.
@@ -376,15 +379,13 @@ def open_in_browser(address: str) -> None:
     threading.Thread(target=webbrowser.open, args=(address,), kwargs={"new": 2}, daemon=True).start()
 
 
-def _log_request(handler: tornado.web.RequestHandler) -> None:
+def _log_request(request_log: RequestLog, handler: tornado.web.RequestHandler) -> None:
     status = handler.get_status()
     level = logging.WARNING if status >= 500 else logging.INFO if status >= 400 else logging.DEBUG
     seconds = handler.request.request_time()
-    _log.log(
+    request_log.write(
+        _log,
         level,
         "method=%s path=%s status=%d ms=%.1f",
-        handler.request.method,
-        handler.request.path,
-        status,
-        seconds * 1000,
+        *(handler.request.method, logged_path(handler.request.path), status, seconds * 1000),
     )

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import math
 import re
@@ -18,8 +17,6 @@ from jupyter_server.auth.identity import User
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
-from tornado.httputil import HTTPServerRequest
-from tornado.routing import Matcher
 
 from orderfox_nb.errors import (
     BodyMismatch,
@@ -36,8 +33,11 @@ from orderfox_nb.errors import (
     UnknownSymbol,
 )
 from orderfox_nb.feeds.charges import charging
+from orderfox_nb.server.admission import holds_token
 from orderfox_nb.server.limits import MAX_REQUESTS
 from orderfox_nb.server.operations import Operation
+from orderfox_nb.server.request_log import logged_path
+from orderfox_nb.server.request_share import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,9 +56,8 @@ _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame
 """Of an answer that is data, and may quote what was asked."""
 READS: Final = ("GET", "HEAD")
 """Methods that change nothing."""
-_METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_AUTHORIZATION: Final = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
 _EXPOSED: Final = "X-Request-ID, X-Limit, X-Quality, X-Origin, Link, Retry-After"
 _DETAILS: Final = {
     400: "The request could not be read",
@@ -214,8 +213,7 @@ class MarketHandler(JupyterHandler):
         return self.service.standalone and not self._has_our_token()
 
     def _has_our_token(self) -> bool:
-        match = _AUTHORIZATION.fullmatch(self.request.headers.get("Authorization", "").strip())
-        return match is not None and hmac.compare_digest(match[1].encode(), self.service.token.encode())
+        return holds_token(self.request.headers, self.service.token)
 
     def _authenticate_as(self, name: str) -> None:
         self.current_user = self._jupyter_current_user = User(name)
@@ -224,7 +222,7 @@ class MarketHandler(JupyterHandler):
     def allowed(cls) -> list[str]:
         """The methods that this route answers."""
         unimplemented = web.RequestHandler._unimplemented_method
-        return [name for name in _METHODS if getattr(cls, name.lower()) is not unimplemented]
+        return [name for name in METHODS if getattr(cls, name.lower()) is not unimplemented]
 
     @allow_unauthenticated
     def options(self, *_args: str) -> None:
@@ -284,14 +282,16 @@ class MarketHandler(JupyterHandler):
         status = self.get_status()
         seconds = self.request.request_time()
         # Unknown methods must not create time series.
-        method = self.request.method if self.request.method in (*_METHODS, "OPTIONS") else "other"
+        method = self.request.method if self.request.method in (*METHODS, "OPTIONS") else "other"
         self.service.metrics.requests.labels(self.route, method, status).inc()
         self.service.metrics.seconds.labels(self.route).observe(seconds)
         level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG if status < 400 else logging.INFO
-        _log.log(
+        self.service.request_log.write(
+            _log,
             level,
             "id=%s method=%s path=%s status=%d ms=%.1f remote=%s",
-            *(self.correlation, method, self.request.path, status, seconds * 1000, self.request.remote_ip),
+            *(self.correlation, method, logged_path(self.request.path)),
+            *(status, seconds * 1000, self.request.remote_ip),
         )
 
 
@@ -308,6 +308,8 @@ class RestHandler(MarketHandler):
     content = "application/json"
     headers: ClassVar[Mapping[str, str]] = {}
     """What the answer carries beside its body, and what each means."""
+    spend: Callable[[float], None]
+    """Takes seconds of processor time from the client's share, where an answer is computed in another thread."""
 
     @classmethod
     def operations(cls) -> Mapping[str, Operation]:
@@ -327,9 +329,13 @@ class RestHandler(MarketHandler):
         if service.requests >= MAX_REQUESTS:
             raise RequestRefused(503, "This server has too many requests under way: try again", retry_after_s=1)
         service.requests += 1
+        client, trusted = self.request.remote_ip or "", not self._limited
         try:
-            with charging(self.service.charge(self.request.remote_ip or "", trusted=self._has_our_token())):
-                text = await (by or self.answer)(*args)
+            with (
+                service.share.answering(client, trusted=trusted) as self.spend,
+                charging(service.charge(client, trusted=trusted)),
+            ):
+                text = await Measured((by or self.answer)(*args), self.spend)
         except OrderFoxError as error:
             raise refusal(error) from error
         finally:
@@ -337,7 +343,11 @@ class RestHandler(MarketHandler):
         if self.get_status() == 204:
             self.finish()
         else:
-            self.write_json(text)
+            self.write_answer(text)
+
+    def write_answer(self, text: bytes) -> None:
+        """Finish the answer."""
+        self.write_json(text)
 
     async def desk(self) -> Desk:
         """Return the desk of the venue that is asked about, the first one where none is.
@@ -364,29 +374,3 @@ class ReadHandler(RestHandler):
 
     async def head(self, *args: str) -> None:
         await self._answered(*args)
-
-
-class NoRoute(MarketHandler):
-    """Answers requests to unknown paths.
-
-    A preflight request is answered as everywhere: without it a browser hides the 404 from its page.
-    """
-
-    route = "none"
-
-    async def prepare(self) -> None:  # type: ignore[override]
-        self.correlation = secrets.token_hex(8)
-        self.set_cors_headers()
-        if self.request.method != "OPTIONS":
-            raise RequestRefused(404, f"No such route: {self.request.path[:100]}")
-
-    @classmethod
-    def allowed(cls) -> list[str]:
-        return list(_METHODS)
-
-
-class Preflight(Matcher):
-    """Matches ``OPTIONS`` requests to any path: for servers whose every path is ours."""
-
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        return {} if request.method == "OPTIONS" else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from time import thread_time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ from orderfox_nb.views.bot_contract import (
     BotsKilled,
     NewBot,
     StrategiesAnswer,
+    StrategyAnswer,
 )
 
 if TYPE_CHECKING:
@@ -303,7 +305,15 @@ class StrategiesRoute(BotReadHandler):
     model = StrategiesAnswer
 
     async def answer(self, *_args: str) -> bytes:
-        return msgspec.json.encode(StrategiesAnswer(strategies=await asyncio.to_thread(described_strategies)))
+        strategies, seconds = await asyncio.to_thread(_described_strategies)
+        self.spend(seconds)
+        return msgspec.json.encode(StrategiesAnswer(strategies=strategies))
+
+
+def _described_strategies() -> tuple[list[StrategyAnswer], float]:
+    """Return the strategies, and how much processor time they took."""
+    began_s = thread_time()
+    return described_strategies(), thread_time() - began_s
 
 
 class BotsHealthRoute(BotReadHandler):

@@ -28,6 +28,7 @@ from orderfox_nb.server.frame_limit import counted
 from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
 from orderfox_nb.server.handlers.writing import MessageWriter, Peer, Stalled, limit_unsent
 from orderfox_nb.server.limits import RateLimit
+from orderfox_nb.server.request_log import logged_path
 
 _log = logging.getLogger("orderfox_nb.server.sockets")
 
@@ -286,9 +287,11 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self.service.metrics.sockets.labels(self.route).dec()
         self.service.metrics.messages.labels(self.route).inc(self._writer.messages)
         seconds = monotonic() - self._opened_s
-        _log.info(
+        self.service.request_log.write(
+            _log,
+            logging.INFO,
             "id=%s socket=%s path=%s code=%s sent=%d s=%.1f remote=%s",
-            *(self.correlation, self.route, self.request.path, self.close_code, self._writer.messages, seconds),
+            *(self.correlation, self.route, logged_path(self.request.path), self.close_code, self._writer.messages, seconds),
             self.request.remote_ip,
         )
 
@@ -345,7 +348,9 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """Report once, not for each message: answers to a flood must not be a flood."""
         self._left_out += 1
         if self._left_out == 1:
-            _log.info("id=%s remote=%s more than %s", self.correlation, self._client, exceeded)
+            self.service.request_log.write(
+                _log, logging.INFO, "id=%s remote=%s more than %s", self.correlation, self._client, exceeded
+            )
             await self.send_problem(f"More than {exceeded}: some were left out")
         elif self._left_out > MAX_LEFT_OUT:
             self.close(POLICY, f"more than {exceeded}")

@@ -12,7 +12,7 @@ import msgspec
 
 from orderfox_nb import __version__
 from orderfox_nb.desk.desk import DeskHealth
-from orderfox_nb.server.handlers.base import ReadHandler, RestHandler
+from orderfox_nb.server.handlers.base import ReadHandler
 from orderfox_nb.server.handlers.market import OrderBookRoute, book_limit
 from orderfox_nb.server.metrics import CONTENT_TYPE
 from orderfox_nb.server.openapi import document
@@ -57,21 +57,21 @@ class HealthRoute(ReadHandler):
         return msgspec.json.encode(answer)
 
 
-class MetricsRoute(RestHandler):
+class MetricsRoute(ReadHandler):
     """Counters as Prometheus text."""
 
     route = "metrics"
     content = "text/plain"
 
-    async def get(self, *_args: str) -> None:
+    async def answer(self, *_args: str) -> bytes:
         desks = self.service.opened
-        self.set_header("Content-Type", CONTENT_TYPE)
         if desks is None:
-            self.finish(self.service.metrics.text(None))
-        else:
-            self.finish(self.service.metrics.text(desks.statistics(), desks.topics))
+            return self.service.metrics.text(None)
+        return self.service.metrics.text(desks.statistics(), desks.topics)
 
-    head = get
+    def write_answer(self, text: bytes) -> None:
+        self.set_header("Content-Type", CONTENT_TYPE)
+        self.finish(text)
 
 
 class OpenApiRoute(ReadHandler):
@@ -84,5 +84,9 @@ class OpenApiRoute(ReadHandler):
         self._routes, self._sockets = routes, sockets
 
     async def answer(self, *_args: str) -> bytes:
-        base_url = self.settings.get("base_url", "/")
-        return document(base_url, self._routes, self._sockets, {OrderBookRoute: [book_limit(self.service)]})
+        service = self.service
+        if service.openapi is None:
+            # It takes ten milliseconds, and is the same for as long as the server runs.
+            base_url = self.settings.get("base_url", "/")
+            service.openapi = document(base_url, self._routes, self._sockets, {OrderBookRoute: [book_limit(service)]})
+        return service.openapi

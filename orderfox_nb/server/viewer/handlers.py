@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+
+from tornado.iostream import StreamClosedError
 
 from orderfox_nb.server.page_routes import KernelModel, PlainErrors, PlainFiles
 from orderfox_nb.server.viewer.rendering import Page
@@ -22,13 +25,15 @@ class PageForAll(PlainErrors):
         """Send the page; one that is being rendered comes as it is made."""
         self._set_page_headers()
         current = pages.current()
-        if isinstance(current, Page):
-            await self._send(current)
-            return
-        self.set_header("Cache-Control", "no-store")
-        async for text in current.follow():
-            self.write(text)
-            await self.flush()
+        # Who leaves while the page comes is no fault: their browser was closed.
+        with suppress(StreamClosedError):
+            if isinstance(current, Page):
+                await self._send(current)
+                return
+            self.set_header("Cache-Control", "no-store")
+            async for text in current.follow():
+                self.write(text)
+                await self.flush()
 
     def send_page_head(self, pages: Pages) -> None:
         """Send the headers alone."""

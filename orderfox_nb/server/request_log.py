@@ -1,0 +1,45 @@
+"""Lines about what clients do: whoever sends nonsense a hundred times a second shall not fill the disk with it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from orderfox_nb.server.limits import RateLimit
+
+_AT_ONCE: Final = 200
+_PER_S: Final = 5
+_MAX_PATH: Final = 200
+
+
+def logged_path(path: str) -> str:
+    """Return a request's path as it stands in the log: without its query, and not longer than a line."""
+    return path if len(path) <= _MAX_PATH else f"{path[: _MAX_PATH - 1]}…"
+
+
+class RequestLog:
+    """Writes lines that clients cause: so many at once, then so many a second, and how many were left out.
+
+    What tells of a fault of the server itself (``ERROR``) is always written, and so is what somebody asked for with
+    ``DEBUG``.
+
+    Args:
+        now_s: Measures time.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._room = RateLimit(burst=_AT_ONCE, per_s=_PER_S, now_s=now_s)
+        self._left_out = 0
+
+    def write(self, log: logging.Logger, level: int, message: str, *values: object) -> None:
+        """Write a line, if there is room for it."""
+        if logging.DEBUG < level < logging.ERROR:
+            if self._room.wait_s():
+                self._left_out += 1
+                return
+            if self._left_out:
+                message, values = message + " left_out=%d", (*values, self._left_out)
+                self._left_out = 0
+        log.log(level, message, *values)

@@ -1,0 +1,97 @@
+"""Requests of a flood: they are refused early, end their connection, and leave few lines in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, cast
+
+import pytest
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from orderfox_nb.server.request_log import RequestLog, logged_path
+from orderfox_nb.server.viewer.handlers import ViewerPage
+from orderfox_nb.server.viewer.pages import Pages
+from orderfox_nb.server.viewer.rendering import Page
+from tests.server.conftest import TOKEN, served, until
+from tests.server.raw_http import until_closed
+
+pytestmark = pytest.mark.server
+
+REQUEST = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+
+
+async def pipelined(port: int, requests: bytes) -> bytes:
+    """Send requests at once, without waiting for answers, and return all that comes until the server ends it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(requests)
+        return await until_closed(reader)
+    finally:
+        writer.close()
+
+
+async def test_a_flood_of_requests_without_waiting_for_answers_ends_its_connection() -> None:
+    async with served(loopback_limited=True, ORDERFOX_MAX_CLIENT_REQUESTS="1") as server:
+        server.service.now_s = lambda: 0.0
+        port = int(server.url.rsplit(":", 1)[1].strip("/"))
+        answers = await pipelined(port, (REQUEST % b"") * 200)
+        assert answers.count(b"HTTP/1.1 404") == 20
+        assert answers.count(b"HTTP/1.1 429") == 1
+        assert answers.count(b"HTTP/1.1 ") == 21
+        # Each further connection gets one cheap answer, whatever is asked for.
+        assert (await pipelined(port, (REQUEST % b"") * 5)).count(b"HTTP/1.1 ") == 1
+
+        token = b"Authorization: token " + TOKEN.encode() + b"\r\n"
+        last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + token + b"\r\n"
+        assert (await pipelined(port, (REQUEST % token) * 99 + last)).count(b"HTTP/1.1 404") == 100
+
+        server.service.now_s = lambda: 1.0
+        last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        assert (await pipelined(port, last)).count(b"HTTP/1.1 404") == 1
+
+
+def test_lines_that_clients_cause_have_a_bound(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    request_log = RequestLog(now_s=lambda: now[0])
+    log = logging.getLogger("orderfox_nb.test")
+    with caplog.at_level(logging.INFO):
+        for number in range(5_000):
+            request_log.write(log, logging.INFO, "path=%s", logged_path(f"/{number}{'a' * 30_000}"))
+        assert len(caplog.messages) == 200
+        assert max(len(line) for line in caplog.messages) < 250
+        request_log.write(log, logging.ERROR, "a fault")
+        now[0] = 1.0
+        request_log.write(log, logging.INFO, "path=%s", "/")
+    assert caplog.messages[-2:] == ["a fault", "path=/ left_out=4800"]
+
+
+async def test_who_leaves_while_the_page_comes_leaves_no_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class LargePage:
+        asked = 0
+
+        def current(self) -> Page:
+            self.asked += 1
+            return Page(b"a" * 8_000_000, b"", '"1"')
+
+    pages = LargePage()
+    ended: list[int] = []
+    app = web.Application([("/", ViewerPage, {"pages": cast("Pages", pages)})], log_function=lambda _: ended.append(1))
+    listeners = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(app)
+    server.add_sockets(listeners)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listeners[0].getsockname()[1])
+        writer.write(b"GET /?token=secret HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+        await reader.readexactly(1_000)
+        # With a reset, as of a browser that is closed.
+        transport: Any = writer.transport
+        transport.abort()
+        await until(lambda: len(ended) >= 1)
+    finally:
+        server.stop()
+        await server.close_all_connections()
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING], caplog.text
+    assert "secret" not in caplog.text
