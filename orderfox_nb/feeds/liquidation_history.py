@@ -115,6 +115,17 @@ class LiquidationHistory:
         answer = await self._page(symbol, 0, end_us, size=limit)
         return _liquidations([] if answer is None else answer.data, symbol)
 
+    async def newest_between(self, symbol: str, start_us: int, end_us: int) -> tuple[list[Liquidation], bool]:
+        """Return the orders of a time range that one answer holds, oldest first, and whether that is all of them.
+
+        Raises:
+            FeedError: The API cannot be asked.
+        """
+        answer = await self._page(symbol, start_us, end_us)
+        if answer is None:
+            return [], True
+        return _liquidations(answer.data, symbol), not answer.pagination.has_more
+
     async def orders_between(self, symbol: str, start_us: int, end_us: int) -> tuple[list[Liquidation], bool]:
         """Return the orders of a time range, oldest first, and whether there are no more: else the oldest are missing.
 

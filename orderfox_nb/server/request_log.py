@@ -1,4 +1,4 @@
-"""Lines about what clients do: whoever sends nonsense a hundred times a second shall not fill the disk with it."""
+"""Log lines that clients cause: a flood of refused requests must not fill the disk."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def logged_path(path: str) -> str:
 class RequestLog:
     """Writes lines that clients cause: so many at once, then so many a second, and how many were left out.
 
-    What tells of a fault of the server itself (``ERROR``) is always written, and so is what somebody asked for with
-    ``DEBUG``.
+    Faults of the server (``ERROR``) are always written, and so are the lines of ``DEBUG``,
+    which an operator has to enable.
 
     Args:
         now_s: Measures time.

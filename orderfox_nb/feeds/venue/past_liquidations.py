@@ -10,6 +10,7 @@ import msgspec
 from orderfox_nb.core.events import Event, Topic
 from orderfox_nb.core.timeframes import MINUTE_US, bar_open_us
 from orderfox_nb.errors import NoPast
+from orderfox_nb.feeds.charges import charge
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
 from orderfox_nb.feeds.past import PastPage, Span, buckets_of, page_of, sums_of
 from orderfox_nb.feeds.venue.liquidations import CLOCK_TOLERANCE_US, PRELUDE_MINUTES, PRELUDE_ORDERS
@@ -18,6 +19,8 @@ MAX_ORDERS: Final = 1_000
 """Of one answer."""
 RESOLUTION_US: Final = 1_000
 """The API's times are milliseconds."""
+_ORDERS_WEIGHT: Final = 10
+"""Of a request for older orders: it is no venue's, but costs as much here as one for older bars."""
 
 
 async def past_liquidations(history: LiquidationHistory, symbol: str, now_us: Callable[[], int]) -> Sequence[Event]:
@@ -57,15 +60,33 @@ async def history_page(history: LiquidationHistory, topic: Topic, span: Span, no
 
 
 async def _orders_from(history: LiquidationHistory, symbol: str, span: Span, now_us: int) -> PastPage:
+    """Return the oldest orders of a span.
+
+    The API answers newest first. So the end is brought forward until what is left fits one answer: first to where it
+    would by how dense the newest orders are, then by halves, past what turns out to be empty. One request a step.
+    """
     start_us, end_us = span.start_us or 0, now_us if span.end_us is None else span.end_us
-    until_us = end_us
+    until_us = limit_us = end_us
+    guessed = False
     while True:
-        orders, whole = await history.orders_between(symbol, start_us, until_us)
-        if whole or until_us - start_us < 2 * RESOLUTION_US:
+        charge(_ORDERS_WEIGHT)
+        orders, whole = await history.newest_between(symbol, start_us, until_us)
+        if whole and (orders or until_us >= end_us):
             break
-        # The API answers newest first, and has more than it gives at once.
-        half_us = start_us + (until_us - start_us) // 2
-        until_us = half_us - half_us % RESOLUTION_US
+        if whole:
+            start_us = until_us
+        else:
+            limit_us = until_us
+            if limit_us - start_us < 2 * RESOLUTION_US:
+                orders, _ = await history.orders_between(symbol, start_us, until_us)
+                break
+        until_us = start_us + (limit_us - start_us) // 2
+        if not whole and not guessed and orders:
+            guessed = True
+            until_us = min(until_us, start_us + max(RESOLUTION_US, limit_us - orders[0].time_us))
+        until_us -= until_us % RESOLUTION_US
+        if until_us <= start_us:
+            until_us = limit_us
     page = page_of(orders, msgspec.structs.replace(span, end_us=until_us))
     if page.next is None:
         return PastPage(page.events, msgspec.structs.replace(span, start_us=until_us) if until_us < end_us else None)
@@ -78,6 +99,7 @@ async def _orders_before(history: LiquidationHistory, symbol: str, span: Span) -
     if span.end_us is None:
         orders = await history.orders(symbol, limit=count)
     else:
+        charge(_ORDERS_WEIGHT)
         orders = await history.orders_before(symbol, span.end_us, limit=count)
     if len(orders) < count:
         return PastPage([order for order in orders if span.holds(order)])

@@ -287,13 +287,14 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self.service.metrics.sockets.labels(self.route).dec()
         self.service.metrics.messages.labels(self.route).inc(self._writer.messages)
         seconds = monotonic() - self._opened_s
-        self.service.request_log.write(
-            _log,
-            logging.INFO,
+        self._note(
             "id=%s socket=%s path=%s code=%s sent=%d s=%.1f remote=%s",
-            *(self.correlation, self.route, logged_path(self.request.path), self.close_code, self._writer.messages, seconds),
-            self.request.remote_ip,
+            *(self.correlation, self.route, logged_path(self.request.path), self.close_code),
+            *(self._writer.messages, seconds, self.request.remote_ip),
         )
+
+    def _note(self, message: str, *values: object) -> None:
+        self.service.request_log.write(_log, logging.INFO, message, *values)
 
     async def ended(self) -> None:
         """Wait until the socket's task has left."""
@@ -348,9 +349,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """Report once, not for each message: answers to a flood must not be a flood."""
         self._left_out += 1
         if self._left_out == 1:
-            self.service.request_log.write(
-                _log, logging.INFO, "id=%s remote=%s more than %s", self.correlation, self._client, exceeded
-            )
+            self._note("id=%s remote=%s more than %s", self.correlation, self._client, exceeded)
             await self.send_problem(f"More than {exceeded}: some were left out")
         elif self._left_out > MAX_LEFT_OUT:
             self.close(POLICY, f"more than {exceeded}")
