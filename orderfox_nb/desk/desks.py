@@ -59,7 +59,7 @@ class Desks:
         """Why a venue is not here that others know, by its name."""
         self._bots: ShownBots | None = None
         self._clock = clock or SystemClock()
-        self.across = Across(self.of, self._clock)
+        self.across = Across(self.of, self._clock, lambda: self.all)
         """Views over several of the venues."""
         self._discovering = asyncio.Lock()
         self._stack = AsyncExitStack()

@@ -231,10 +231,12 @@ class LiveSession:
 
     async def _serve_frames(self, asked: str, key: FrameKey) -> None:
         if key.venue == ACROSS:
-            for venue, _ in split_markets(key.symbol):
-                live = self._desks.of(venue)
+            markets = split_markets(key.symbol)
+            # One market alone is that of every venue.
+            desks = [self._desks.of(venue) for venue, _ in markets] if len(markets) > 1 else self._desks.all
+            for live in desks:
                 if self._past.desk(live) is not live:
-                    raise BadValue("key", asked, f"a live page: {venue} is shown in the past")
+                    raise BadValue("key", asked, f"a live page: {live.venue} is shown in the past")
             async with self._access.across(self._desks.across, key) as reader:
                 await self._deliver(asked, reader)
             return

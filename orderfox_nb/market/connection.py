@@ -128,11 +128,12 @@ class Market:
         """Return one view over several venues: ``market.across("BTC/USDT:USDT").book.df``.
 
         Args:
-            symbols: A unified name, for every venue that lists it, or two to eight markets as ``binance:BTCUSDT``.
+            symbols: A unified name, for every venue that lists it; a market as ``binance:BTCUSDT``, for the same base
+                and kind of contract at every venue, in any currency; or two to eight of those, for them alone.
             currency: ``apart`` keeps quote currencies apart, ``joined`` counts all at par; or the one to show.
 
         Raises:
-            BadValue: No such venue or currency, one market alone, or markets of different base assets.
+            BadValue: No such venue or currency, a name that one venue alone lists, or markets of different base assets.
             UnknownSymbol: No venue lists the name.
         """
         return consolidated(self._engine, self._held, symbols, currency)

@@ -126,7 +126,7 @@ def consolidated(engine: Engine, held: HeldTopics, names: Sequence[str], currenc
     """Return the view over the markets that are meant: ``venue:symbol`` each, or one name for all venues that list it.
 
     Raises:
-        BadValue: No such venue or currency, one market alone, or markets of different base assets.
+        BadValue: No such venue or currency, a name that one venue alone lists, or markets of different base assets.
         UnknownSymbol: No venue lists the name.
     """
     desks, text = engine.desks, ",".join(names)

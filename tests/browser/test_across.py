@@ -1,15 +1,17 @@
-"""Panels over two venues: levels of both, a venue that freezes named as left out, and its return."""
+"""Panels and a dashboard over two venues: levels of both, a venue that freezes named as left out, and its return."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import pytest
 
 from tests.browser.conftest import OpenScreen, StartServed, eventually, settled, until
+from tests.browser.test_accessibility import serious
 
 pytestmark = pytest.mark.browser
 
@@ -97,3 +99,53 @@ async def test_a_venue_that_freezes_is_named_as_left_out_and_comes_back(
         finally:
             exchange.resume()
         await eventually(lambda: screen.page.evaluate(LADDER), is_whole)
+
+
+async def test_a_dashboard_shows_its_symbol_over_all_venues_and_its_link_and_code_say_so(
+    start_served: StartServed, open_screen: OpenScreen
+):
+    _, address = start_served("--port", "0", "--source", f"{SOURCE},sim?name=c&market=spot&seed=7&symbols=1")
+    async with open_screen(address) as screen:
+        page = screen.page
+        await screen.wait_live("market", "chart", "book", "tape", "liquidations")
+        # The last of the list, by its keys; the market of spot is another one.
+        await page.locator("body").press("v")
+        await page.keyboard.press("End")
+        await settled(page, "document.querySelector('.of-venue').selectedOptions[0].textContent", "All venues")
+
+        def is_over_both(seen: dict[str, object]) -> None:
+            assert seen, "no frame over both venues yet"
+            assert seen["members"] == [{"name": "sim", "out": False}, {"name": "sim-b", "out": False}]
+            assert (seen["dropped"], seen["text"]) == ("", "Without sim-spot-c: does not list it")
+            assert seen["parts"] == ["--of-venue-0", "--of-venue-1"]
+
+        await eventually(lambda: page.evaluate(LADDER), is_over_both)
+        await screen.wait_live("market", "chart", "book", "tape", "liquidations")
+        await until(page, """() => new Set([...document.querySelectorAll(".of-tape .of-row > .of-name")]
+            .map((one) => one.textContent)).size === 2""")  # fmt: skip
+        named = """(kind) => [...document.querySelectorAll(`.of-${kind} .of-symbol`)]
+            .filter((one) => one.checkVisibility()).map((one) => one.textContent).join()"""
+        for kind in ("chart", "depth-chart", "badge"):
+            await settled(page, named, "BTCUSDT · sim", kind)
+        assert await serious(screen, ".of-dashboard") == {}
+
+        assert await page.title() == "BTCUSDT all venues · OrderFox"
+        query = parse_qs(urlsplit(page.url).query)
+        assert (query["symbol"], query["venue"], query["all_venues"]) == (["BTCUSDT"], ["sim"], ["true"])
+        await page.click(".of-theme.of-menu-button")
+        await page.click("text=Copy as code")
+        code = await page.input_value("textarea.of-code")
+        assert 'symbol="BTCUSDT", venue="sim", all_venues=True' in code
+        await page.keyboard.press("Escape")
+
+        # The link shows the same on a phone; a venue of the list is that venue alone again.
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.goto(page.url.replace("venue=sim&", "venue=sim-b&"))
+        await settled(page, "document.querySelector('.of-venue').value", "*")
+        await until(page, """() => document.querySelectorAll(".of-book .of-member").length === 2""")
+        await settled(page, named, "BTCUSDT · sim-b", "chart")
+        await page.select_option(".of-venue", label="sim-b")
+        await until(page, "document.querySelector('.of-book .of-across').hidden")
+        await screen.wait_live("market", "chart", "book", "tape")
+        assert parse_qs(urlsplit(page.url).query).keys() & {"venue", "all_venues"} == {"venue"}
+        screen.check_clean()

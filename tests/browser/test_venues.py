@@ -34,7 +34,7 @@ async def test_markets_of_two_venues_are_searched_shown_and_named(start_served: 
         assert await screen.link(KEYS) == ["sim/BTCUSDT"]
         await settled(page, "document.querySelector('.of-picker-kind').textContent", "Perpetual ▾")
 
-        await settled(page, VENUES, ["sim", "sim-spot"])
+        await settled(page, VENUES, ["sim", "sim-spot", "All venues"])
 
         # The picker has the symbols of both, with their venues; what is typed may name one.
         await page.click(".of-picker-button")
@@ -80,7 +80,7 @@ async def test_a_venue_is_chosen_by_keyboard_and_the_market_stays_the_same(
         await page.goto(f"{url}?symbol=eth")
         await screen.wait_live("market", "chart", "book", "tape")
         await settled(page, f"((link) => {KEYS})({LINK.strip()})", ["sim/ETHUSDT"])
-        await settled(page, VENUES, ["sim", "sim-b", "binance-spot"])
+        await settled(page, VENUES, ["sim", "sim-b", "binance-spot", "All venues"])
 
         assert await serious(screen, ".of-picker") == {}
 
@@ -119,10 +119,10 @@ async def test_a_venue_is_chosen_by_keyboard_and_the_market_stays_the_same(
 
         # One that is down is named, and the others go on.
         await page.select_option(".of-venue", "binance-spot")
-        await settled(page, VENUES, ["sim", "sim-b", "binance-spot – down"])
+        await settled(page, VENUES, ["sim", "sim-b", "binance-spot – down", "All venues"])
         await until(page, "document.querySelector('.of-venue').classList.contains('of-venue-down')")
         await until(page, "document.querySelector('.of-venue').title.includes('binance-spot')")
         await page.select_option(".of-venue", "")
         await screen.wait_live("market", "chart", "book", "tape")
         await settled(page, f"((link) => {KEYS})({LINK.strip()})", ["sim/BTCUSDT"])
-        await settled(page, VENUES, ["sim", "sim-b", "binance-spot – down"])
+        await settled(page, VENUES, ["sim", "sim-b", "binance-spot – down", "All venues"])

@@ -71,7 +71,6 @@ async def test_markets_that_cannot_be_one_view_are_refused_with_what_to_do(tmp_p
                 async with two.desks.across.frames(parse_key(text)):
                     pass
     for text in (
-        "*/scripted:BTCUSDT/book",
         "*/scripted:BTCUSDT,scripted:BTCUSDT/book",
         "*/BTCUSDT,other:BTCUSDT/book",
         "*/scripted:BTCUSDT,other:BTCUSDT/candles",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,10 @@ import pytest
 
 from orderfox_nb.core.events import Status, Topic
 from orderfox_nb.desk.streams.registry import parse_key
-from orderfox_nb.errors import VenueUnreachable
+from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
+from orderfox_nb.feeds.base import Listing
 from tests.desk.across_rig import BOOK_KEY, MARKETS, dropped, venues
-from tests.desk.scripted import live, snapshot
+from tests.desk.scripted import BTC, ETH, live, snapshot
 from tests.desk.test_frames import START_US
 
 pytestmark = pytest.mark.core
@@ -192,3 +194,65 @@ async def test_a_stream_that_fails_inside_this_program_is_named_and_tried_again(
             monkeypatch.undo()
             await two.clock.advance(60)
             await two.opened("book", two.other)
+
+
+async def test_one_market_alone_is_that_of_every_venue_that_lists_it(tmp_path: Path):
+    async with venues(tmp_path) as two:
+        across, key = two.desks.across, parse_key("*/other:btc/book?rounding=0.1&rows=10")
+        assert (await across.resolved(key)).symbol == "other:BTCUSDT,scripted:BTCUSDT"
+        async with across.frames(key) as reader:
+            await two.opened("book")
+            two.put_books()
+            await two.clock.advance(0.5)
+            frame = await two.next(reader)
+        assert [member["venue"] for member in frame["members"]] == ["other", "scripted"]
+        assert frame["best_bid_of"] == [0]
+        # In another currency it is the same market, kept apart; of another kind or base it is none.
+        usdc, spot = (
+            msgspec.structs.replace(BTC, symbol=f"BTC-{at}", unified=unified, quote=quote)
+            for at, unified, quote in ((1, "BTC/USDC:USDC", "USDC"), (2, "BTC/USDT", "USDT"))
+        )
+        for listed, wanted in (
+            ([spot, usdc], "scripted:BTCUSDT,other:BTC-1"),
+            ([spot, ETH], "scripted:BTCUSDT"),
+        ):
+            two.other.rows = [Listing(instrument=one) for one in listed]
+            await two.desks.of("other").catalogue.refresh()
+            resolved = await across.resolved(parse_key("*/scripted:BTCUSDT/trades"))
+            assert resolved.symbol == wanted
+        assert (await across.resolved(resolved)).symbol == wanted, "one venue alone is a view too"
+        with pytest.raises(UnknownSymbol):
+            await across.resolved(parse_key("*/scripted:NOPE/book"))
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_venue_whose_list_does_not_come_is_shown_as_down_and_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: bool
+):
+    monkeypatch.setattr("orderfox_nb.desk.across.everywhere.LISTED_S", 0.01 if hangs else 60)
+    async with venues(tmp_path) as two:
+        answered = asyncio.Event()
+        list_now = two.other.listings
+
+        async def listings() -> Sequence[Listing]:
+            if hangs:
+                await answered.wait()
+            return await list_now()
+
+        monkeypatch.setattr(two.other, "listings", listings)
+        two.other.listing_error = None if hangs else VenueUnreachable("other", "refused")
+        key = await two.desks.across.resolved(parse_key("*/scripted:BTCUSDT/book?rounding=0.1&rows=10"))
+        assert key.symbol == "scripted:BTCUSDT,other:BTC/USDT:USDT"
+        async with two.desks.across.frames(key) as reader:
+            await two.opened("book", two.one)
+            two.put_book(two.one, 49_999.9, 50_000.1)
+            assert dropped(await two.next(reader)).keys() == {"scripted", "other"}
+            answered.set()
+            two.other.listing_error = None
+            while True:
+                await two.clock.advance(1)
+                two.put_books()
+                frame = await two.next(reader)
+                if not any(dropped(frame).values()):
+                    break
+        assert frame["best_bid"] == 500_000

@@ -103,7 +103,8 @@ def test_completion_and_help_show_the_arguments_of_a_widget():
             offered = {one.text for one in shell.Completer.completions(call, len(call))}
         assert wanted in offered, call
     assert list(inspect.signature(Tape).parameters) == [
-        "symbol", "venue", "market", "currency", "large_notional", "length", "minimum_notional", "symbols", "layout",
+        "symbol", "venue", "market", "all_venues", "currency", "large_notional", "length", "minimum_notional",
+        "symbols", "layout",
     ]  # fmt: skip
     text = shell.object_inspect_mime("OrderBook")["text/plain"]
     assert "rows=20" in text

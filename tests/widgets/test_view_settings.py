@@ -22,6 +22,7 @@ CHOSEN = {
     "span": "15m", "show_volume": False, "show_liquidations": False, "show_liquidation_average": False,
     "show_lapses": False, "log_scale": True, "fixed_scale": True,
     "layout": "book", "symbol": ["ETHUSDT"], "venue": ["sim-spot"], "rounding": ["0.5"], "minimum_notional": [0.125],
+    "all_venues": [True], "currency": ["joined"],
 }  # fmt: skip
 
 

@@ -270,6 +270,7 @@ def test_another_number_of_symbols_makes_columns_and_closes_those_that_go():
     assert {panel.symbol for panel, at in zip(state.panels, state.columns, strict=True) if at == 2} == {"SOLUSDT"}
     # The page removes the middle one: the other two keep their panels.
     lists = {"venues": ["", ""], "roundings": ["10", "auto"], "minimum_notionals": [500, 0]}
+    lists |= {"all_venues_each": [False, False], "currencies": ["apart", "apart"]}
     state.set_state({"symbols": ["BTCUSDT", "SOLUSDT"], **lists})
     assert dashboard.symbols == ["BTCUSDT", "SOLUSDT"]
     assert dashboard.children == (first, third, *below)

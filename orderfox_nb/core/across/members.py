@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -90,11 +90,25 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
-        """``spot``, ``swap`` or the expiry of a dated contract, by its unified name."""
-        if self.instrument is None:
-            return ""
-        _, colon, contract = self.instrument.unified.partition(":")
-        return contract.partition("-")[2] or "swap" if colon else "spot"
+        """As ``kind_of``; empty before it is listed."""
+        return "" if self.instrument is None else kind_of(self.instrument)
+
+
+def kind_of(instrument: Instrument) -> str:
+    """Return ``spot``, ``swap`` or the expiry of a dated contract, by the unified name of an instrument."""
+    _, colon, contract = instrument.unified.partition(":")
+    return contract.partition("-")[2] or "swap" if colon else "spot"
+
+
+def same_elsewhere(instrument: Instrument, listed: Iterable[Instrument]) -> Instrument | None:
+    """Return the same market of another venue: of one base and kind, in the same currency where there is one.
+
+    Args:
+        instrument: At its own venue.
+        listed: What the other venue lists, largest volume first.
+    """
+    found = [one for one in listed if one.base == instrument.base and kind_of(one) == kind_of(instrument)]
+    return next((one for one in found if one.quote == instrument.quote), next(iter(found), None))
 
 
 def currencies(members: Sequence[Member]) -> list[str]:

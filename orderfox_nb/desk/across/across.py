@@ -12,6 +12,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.symbols import canonical, ladder_heights, nearest_height
+from orderfox_nb.desk.across.everywhere import listed_now, same_markets
 from orderfox_nb.desk.across.markets import ACROSS, join_markets, split_markets
 from orderfox_nb.desk.across.members import MemberTopic, MemberTopics
 from orderfox_nb.desk.across.recipes import ACROSS_STREAMS
@@ -20,7 +21,7 @@ from orderfox_nb.desk.frame_reader import FrameReader
 from orderfox_nb.desk.frames import FrameHub, Recipe
 from orderfox_nb.desk.keys import FrameKey
 from orderfox_nb.desk.studies import State
-from orderfox_nb.errors import BadValue, FeedError
+from orderfox_nb.errors import BadValue
 
 
 class Across:
@@ -29,10 +30,12 @@ class Across:
     Args:
         desk: Returns the desk of a venue by its name.
         clock: Measures the ten frames a second.
+        desks: Returns those of all venues.
     """
 
-    def __init__(self, desk: Callable[[str], Desk], clock: Clock) -> None:
+    def __init__(self, desk: Callable[[str], Desk], clock: Clock, desks: Callable[[], Sequence[Desk]]) -> None:
         self._desk = desk
+        self._desks = desks
         self._clock = clock
         self._members: dict[tuple[str, str], MemberTopics] = {}
         self._frames = FrameHub(_LiveHubs(desk, clock), clock=clock, recipe=self._recipe)
@@ -52,6 +55,8 @@ class Across:
     async def resolved(self, key: FrameKey, *, offered: bool = False) -> FrameKey:
         """Return the key under which frames are computed, with every venue's own symbol.
 
+        One market alone becomes itself and the same market of every other venue that lists it.
+
         Args:
             key: As it was asked for.
             offered: As for ``Desk.resolved``.
@@ -65,13 +70,16 @@ class Across:
         found: list[tuple[str, str]] = []
         bases: dict[str, str] = {}
         heights: list[Decimal] = []
-        for venue, symbol in split_markets(key.symbol):
+        markets = split_markets(key.symbol)
+        if len(markets) == 1:
+            [(venue, symbol)] = markets
+            markets = await same_markets(self._desks(), self._desk(venue), symbol)
+        for venue, symbol in markets:
             desk = self._desk(venue)
-            try:
-                instrument = (await desk.catalogue.resolve(symbol)).instrument
-            except FeedError:
+            instrument = await listed_now(desk, symbol)
+            if instrument is None:
                 # A venue that cannot be asked now is shown as down, and is tried again.
-                found.append((venue, canonical(symbol)))
+                found.append((venue, symbol if ":" in symbol else canonical(symbol)))
                 continue
             found.append((venue, instrument.symbol))
             bases[instrument.base] = f"{venue}:{instrument.symbol}"

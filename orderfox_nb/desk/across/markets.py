@@ -1,4 +1,7 @@
-"""The names of markets over venues, as they stand in a key: ``binance:BTCUSDT,bybit:BTCUSDT``."""
+"""The names of markets over venues, as they stand in a key: ``binance:BTCUSDT,bybit:BTCUSDT``.
+
+One market alone, ``binance:BTCUSDT``, stands for itself and the same market of every other venue that lists it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,12 @@ MAX_MARKETS: Final = 8
 _FORM: Final = f"2 to {MAX_MARKETS} markets as venue:symbol, separated by commas"
 
 
-def split_markets(text: str) -> Sequence[tuple[str, str]]:
+def split_markets(text: str, *, least: int = 1) -> Sequence[tuple[str, str]]:
     """Return the venue and the symbol of each market in a text, the symbol as it was written.
+
+    Args:
+        text: As in a key.
+        least: Fewest markets; 2 where each has to be named.
 
     Raises:
         BadValue: Not so many markets, one without a venue, or one that is there twice.
@@ -26,7 +33,7 @@ def split_markets(text: str) -> Sequence[tuple[str, str]]:
         if not colon or not is_venue_name(venue) or not canonical(symbol):
             raise BadValue("symbols", text, _FORM)
         found.append((venue, symbol.strip()))
-    if not 2 <= len(found) <= MAX_MARKETS or len(set(found)) < len(found):
+    if not least <= len(found) <= MAX_MARKETS or len(set(found)) < len(found):
         raise BadValue("symbols", text, f"{_FORM}, each once")
     return found
 

@@ -33,7 +33,7 @@ class MarketList(traitlets.TraitType[Sequence[str], Any]):
         if not given:
             return []
         try:
-            return join_markets(split_markets(",".join(given))).split(",")
+            return join_markets(split_markets(",".join(given), least=2)).split(",")
         except BadValue as error:
             raise WrongValue(str(error)) from None
 
@@ -42,13 +42,22 @@ class VenuesPanel(LiveWidget):
     """A panel of one market, or of the markets of several venues as one."""
 
     symbols = MarketList().tag(sync=True)
-    """MarketList of one base asset at several venues, shown as one: ``["binance:BTCUSDT", "bybit:BTCUSDT"]``."""
+    """Markets of one base asset at several venues, shown as one: ``["binance:BTCUSDT", "bybit:BTCUSDT"]``."""
+    all_venues = traitlets.Bool(False).tag(sync=True)
+    """Whether the market is shown as one with the same market of every other venue that lists it."""
     currency = traitlets.Unicode("apart").tag(sync=True)
-    """``apart``: the quote currency of the first of ``symbols``; ``joined``: all at par; or one by its name."""
+    """``apart``: the quote currency of the first market; ``joined``: all at par; or one by its name."""
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it shows the markets of several venues as one."""
+        return bool(self.symbols) or (self.all_venues and self.symbol != "*")
 
     @property
     def subject(self) -> str:
-        return ", ".join(self.symbols) if self.symbols else super().subject
+        if self.symbols or not self.is_joined:
+            return ", ".join(self.symbols) or super().subject
+        return f"{self.symbol}, all venues"
 
     @property
     def origin_venue(self) -> str:
@@ -56,13 +65,17 @@ class VenuesPanel(LiveWidget):
 
     @property
     def across(self) -> ConsolidatedMarket:
-        """The markets of ``symbols`` in the kernel."""
+        """The markets of ``symbols``, or those of all venues, in the kernel."""
         from orderfox_nb.widgets.kernel.data import venue_market  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        return venue_market(market=self.market).across(*self.symbols, currency=self.currency)
+        if self.symbols:
+            return venue_market(market=self.market).across(*self.symbols, currency=self.currency)
+        market = venue_market(self.venue, self.market)
+        return market.across(f"{market.venue}:{self.symbol}", currency=self.currency)
 
     def sketched(self, sketch: Sketch, stream: str, **parameters: object) -> dict[str, Any]:
         """Return a frame of what is shown."""
-        if not self.symbols:
+        if not self.is_joined:
             return sketch.frame(self.symbol, stream, venue=self.venue, **parameters)
-        return sketch.frame(",".join(self.symbols), stream, venue="*", currency=self.currency, **parameters)
+        markets = ",".join(self.symbols) or f"{sketch.venue_name(self.venue)}:{self.symbol}"
+        return sketch.frame(markets, stream, venue="*", currency=self.currency, **parameters)

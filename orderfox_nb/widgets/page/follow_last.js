@@ -22,7 +22,7 @@ export async function followLast({ model, place, show }) {
   let following = null;
   following = await followFrames({
     model, parts, traits: ["symbol"],
-    keyOf: () => askedOf(model, "trades", { rows: 50 }),
+    keyOf: (link) => askedOf(model, link, "trades", { rows: 50 }),
     paint: () => {},
   });
   listen(following.link);

@@ -68,7 +68,10 @@ function initialize({ model }) {
   const showTitle = () => {
     if (provisional || inLab() || addressPrefix(model.get("name")) !== "") return;
     const { venues, playhead } = pageLink();
-    const names = marketsShown().map((one) => [one.symbol, venues.labelOf(one.venue)].filter(Boolean).join(" "));
+    const isAll = (at) => model.get("all_venues_each")[at] && venues.areSeveral;
+    const names = marketsShown().map((one, at) => {
+      return [one.symbol, isAll(at) ? "all venues" : venues.labelOf(one.venue)].filter(Boolean).join(" ");
+    });
     const title = [playhead.text, names.join(", "), "OrderFox"].filter(Boolean).join(" · ");
     if (document.title !== title) document.title = title;
   };

@@ -60,15 +60,27 @@ export function makePanel(el, kind, title) {
 
 /** The market that a widget shows: `{venue, symbol}`, the venue empty for the first one of the page's server. */
 export function marketShown(model, link) {
-  const several = severalOf(model);
-  if (several.length) return { venue: ACROSS, symbol: several.join(",") };
+  const several = severalOf(model, link);
+  return several.length ? { venue: ACROSS, symbol: several.join(",") } : ownMarket(model, link);
+}
+
+/** The market that a widget names, also where it shows it at other venues too. */
+export function ownMarket(model, link) {
   return { venue: link.venues.idOf(model.get("venue")), symbol: model.get("symbol") };
 }
 
+/** The words for a market beside a title. */
+function marketWords(model, link, { venue, symbol }) {
+  const several = severalOf(model, link);
+  if (several.length > 1) return [`${several.length} venues`];
+  const label = venue === ACROSS ? "all venues" : link.venues.labelOf(venue);
+  return [symbol === "*" ? "all symbols" : model.get("symbol"), label];
+}
+
 /**
- * Follow frames for a panel. `keyOf()` returns the subscription for the model's current traits (null: none) without its
- * venue, `paint(entry)` draws; `traits` are the names beside the venue whose change leads to another key. If the market
- * has no `channel`, nothing is followed. Returns a function that stops it.
+ * Follow frames for a panel. `keyOf(link)` returns the subscription for the model's current traits (null: none) without
+ * its venue, `paint(entry)` draws; `traits` are the names beside the venue whose change leads to another key. If the
+ * market has no `channel`, nothing is followed. Returns a function that stops it.
  */
 export async function followFrames({ model, parts, traits, keyOf, paint, channel = "" }) {
   const { link, session, release } = await holdLink(model);
@@ -87,7 +99,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
 
   const venue = () => marketShown(model, link).venue;
   // A dashboard's badge speaks for the panels of its markets.
-  const isTold = () => !parts.isApart && panel.closest(".of-dashboard") !== null;
+  const isTold = () => !parts.isApart && venue() !== ACROSS && panel.closest(".of-dashboard") !== null;
   const isAbsent = () => channel !== "" && link.venues.isAbsent(channel, venue());
   const showState = () => {
     const quality = current?.quality?.state;
@@ -147,15 +159,12 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   };
   const follow = () => {
     if (ended) return;
-    const asked = keyOf(); // before anything else: it also brings the panel's controls up to date
+    const asked = keyOf(link); // before anything else: it also brings the panel's controls up to date
     const request = asked && { ...asked, venue: venue() };
     const text = request && !unseen && !isAbsent() ? subscriptionText(request) : "";
     const shown = marketShown(model, link);
     if (parts.name) {
-      const name = shown.symbol === "*" ? "all symbols" : shown.symbol;
-      const several = severalOf(model).length;
-      const words = several ? [`${several} venues`] : [name, link.venues.labelOf(shown.venue)];
-      write(parts.name, words.filter(Boolean).join(" · "));
+      write(parts.name, marketWords(model, link, shown).filter(Boolean).join(" · "));
     }
     if (text && text === followed) return; // another symbol is none to a panel that shows the whole market
     const next = text ? link.subscribe(request, view) : null;
@@ -194,7 +203,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     clearTimeout(renewing);
     renewing = setTimeout(forget, RENEWED_MS);
   };
-  const names = ["venue", "symbols", "currency", ...traits].map((name) => `change:${name}`);
+  const names = ["venue", "symbols", "all_venues", "currency", ...traits].map((name) => `change:${name}`);
   for (const name of names) model.on(name, follow);
   // Another server, whose market has other channels or whose first venue is another one, is another key too.
   const unlisten = link.listen(() => {

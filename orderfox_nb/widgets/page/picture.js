@@ -151,15 +151,17 @@ function headline(model, title) {
   const link = linkOf(model);
   // A dashboard has a venue for each of its symbols, a panel over several venues has markets with theirs.
   const columns = model.get("venues");
-  const markets = columns ? [] : severalOf(model);
+  const markets = columns ? [] : severalOf(model, link);
   const venues = columns ?? [markets.length ? markets[0].split(":")[0] : model.get("venue")];
+  const everywhere = model.get("all_venues_each") ?? [markets.length === 1];
   const venue = link.venues.idOf(venues[0]);
   const origin = link.venues.originOf(venue);
   const kinds = [origin?.simulated && "SIMULATED", origin?.recorded && "RECORDED"].filter(Boolean).join(", ");
   const note = kinds || (origin?.venue ?? "").toUpperCase();
   const named = (columns ? model.get("symbols") : [model.get("symbol")]).map((symbol, at) =>
-    [symbol, link.venues.labelOf(link.venues.idOf(venues[at]))].filter(Boolean).join(" · "));
-  const symbols = markets.length ? markets : named;
+    [symbol, everywhere[at] ? "all venues" : link.venues.labelOf(link.venues.idOf(venues[at]))]
+      .filter(Boolean).join(" · "));
+  const symbols = markets.length > 1 ? markets : named;
   const time = new Date(link.now(venue)).toISOString().slice(0, 19).replace("T", " ");
   return { text: `${title || symbols.join(", ")}  ${time} UTC`, note };
 }

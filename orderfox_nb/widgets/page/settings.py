@@ -13,6 +13,7 @@ from orderfox_nb.widgets.chart.candle_chart import CandleChart
 from orderfox_nb.widgets.chart.depth_chart import DepthChart
 from orderfox_nb.widgets.kernel.arguments import Choice
 from orderfox_nb.widgets.kernel.base import LiveWidget
+from orderfox_nb.widgets.kernel.several import VenuesPanel
 from orderfox_nb.widgets.panels.order_book import OrderBook
 from orderfox_nb.widgets.panels.tables import Liquidations, Tape
 
@@ -34,6 +35,7 @@ class Setting:
         expected: What such a text is, in words.
         always: Whether the address says it also where it is the default.
         remembered: Whether a browser opens with it again.
+        many: The state's name of the list of it, where that is not the name with an s.
         aliases: Other names that an address may have for it.
         formerly: Name of an address that meant something else, which the page explains.
     """
@@ -45,13 +47,14 @@ class Setting:
     expected: str = ""
     always: bool = False
     remembered: bool = True
+    many: str = ""
     aliases: tuple[str, ...] = ()
     formerly: str = ""
 
     @property
     def trait(self) -> str:
         """The state's name of it: ``layout`` is ipywidgets' own."""
-        return f"{self.name}s" if self.each else "arrangement" if self.name == "layout" else self.name
+        return self.many or f"{self.name}s" if self.each else "arrangement" if self.name == "layout" else self.name
 
     @property
     def panel(self) -> str:
@@ -81,7 +84,7 @@ class Setting:
 
     def make_list(self) -> Any:
         """Return a trait with one value a column."""
-        one = self.make_trait() if self.kind == "number" else traitlets.Unicode()
+        one = self.make_trait() if self.kind in ("number", "switch") else traitlets.Unicode()
         return traitlets.List(one, [self.default]).tag(sync=True)
 
     def row(self) -> dict[str, Any]:
@@ -103,6 +106,11 @@ SETTINGS: Final = (
     ),
     Setting(
         "venue", LiveWidget.venue, each="market", form=rf"^({VENUE_FORM})?$", expected="a venue such as binance",
+    ),
+    Setting("all_venues", VenuesPanel.all_venues, each="column", many="all_venues_each"),
+    Setting(
+        "currency", VenuesPanel.currency, each="symbol", many="currencies",
+        form="^[A-Za-z0-9]{2,12}$", expected="apart, joined or a currency such as USDC",
     ),
     Setting("timeframe", CandleChart.timeframe, always=True),
     Setting(

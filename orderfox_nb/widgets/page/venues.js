@@ -8,14 +8,33 @@ export function marketOf({ venue = "", symbol }) {
 
 export const ACROSS = "*"; // stands for the venue of a view over several of them
 
-/** The markets of a widget that shows several venues as one, `venue:symbol` each; empty where it shows one market. */
-export function severalOf(model) {
-  return model.get("symbols") ?? [];
+/** Whether a widget shows its market at every venue that lists it; the whole market of a venue is that of one. */
+const isEverywhere = (model) => {
+  return Boolean(model.get("all_venues")) && !model.get("whole_market") && model.get("symbol") !== "*";
+};
+
+/**
+ * The markets of a widget that shows several venues as one, `venue:symbol` each; empty where it shows one market. One
+ * alone stands for all venues that list it. A page in the past shows the one market that was rewound.
+ */
+export function severalOf(model, { venues, playhead }) {
+  const named = model.get("symbols") ?? [];
+  if (named.length || !isEverywhere(model) || !venues.areSeveral || playhead.isPast) return named;
+  return [`${venues.nameOf(model.get("venue"))}:${model.get("symbol")}`];
 }
 
-/** What a subscription of one stream asks for: a symbol, or several markets with the currency that is shown. */
-export function askedOf(model, stream, parameters) {
-  const markets = severalOf(model);
+/** The names of the venues that are meant by a widget over all of them; empty for any other. */
+export function venuesMeant(model, link) {
+  return severalOf(model, link).length === 1 ? link.venues.names : [];
+}
+
+/**
+ * What a subscription of one stream asks for: a symbol, or several markets with the currency that is shown; null where
+ * the server has not said yet which venues there are.
+ */
+export function askedOf(model, link, stream, parameters) {
+  const markets = severalOf(model, link);
+  if (!markets.length && isEverywhere(model) && !link.venues.names.length) return null;
   if (!markets.length) return { symbol: model.get("symbol"), stream, parameters };
   return { symbol: markets.join(","), stream, parameters: { ...parameters, currency: model.get("currency") } };
 }

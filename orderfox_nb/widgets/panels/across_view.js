@@ -3,6 +3,7 @@ import { make, setClass, write } from "../page/dom.js";
 import { priceText, shortText } from "../page/format.js";
 
 const COLOURS = 8;
+const MAX_MEMBERS = 8; // of a view over all venues
 const KINDS = {
   arbitrage: "arbitrage", basis: "basis of two kinds of contract", currency: "difference of two currencies, at par",
 };
@@ -66,7 +67,7 @@ export function writeVenue(cell, place, members) {
 export function makeAcross() {
   const element = make("div", "of-across");
   element.hidden = true;
-  const legend = make("p", "of-legend");
+  const legend = make("p", "of-venues");
   const dropped = make("p", "of-left-out");
   dropped.setAttribute("role", "status");
   const crossing = make("p", "of-crossing");
@@ -74,7 +75,8 @@ export function makeAcross() {
   const shown = [];
   return {
     element,
-    paint(frame) {
+    /** `venues` are the names of those that are meant, where a panel shows its market at all of them. */
+    paint(frame, venues = []) {
       const { members } = frame;
       element.hidden = !members;
       if (!members) return;
@@ -92,7 +94,12 @@ export function makeAcross() {
         one.bid.hidden = one.ask.hidden = !frame.best_bid_of;
       });
       const out = members.filter((member) => member.dropped);
-      write(dropped, out.map((member) => `Without ${memberName(member, members)}: ${member.dropped}`).join(" · "));
+      const absent = venues.filter((name) => members.every(({ venue }) => venue !== name));
+      const why = members.length < MAX_MEMBERS ? "does not list it" : `at most ${MAX_MEMBERS} venues are shown`;
+      write(dropped, [
+        ...out.map((member) => `Without ${memberName(member, members)}: ${member.dropped}`),
+        ...absent.map((name) => `Without ${name}: ${why}`),
+      ].join(" · "));
       crossing.hidden = frame.crossing === undefined;
       write(crossing, crossingText(frame) || "No bid is above another venue's ask");
       setClass(crossing, frame.crossing?.opportunity ? "of-crossing of-opportunity" : "of-crossing");

@@ -39,6 +39,9 @@ class SymbolPicker(LiveWidget):
     favourites = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """Symbols that stand above the others; the browser remembers them and adds those that it knows."""
 
+    all_venues = traitlets.Bool(False).tag(sync=True)
+    """Whether the list of venues says all of them; the panels that are linked to it show the market so."""
+
     @traitlets.validate("favourites")
     def _canonical_favourites(self, proposal: Any) -> list[str]:
         return list(dict.fromkeys(canonical_market(one) for one in proposal["value"]))

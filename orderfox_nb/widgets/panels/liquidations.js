@@ -4,7 +4,7 @@ import { make, makeBalance, makeSelect, setClass, showBalance, write } from "../
 import { clockText, grouped, loosePriceText, priceText, shortText, SHORT_SIZES, sizeForms } from "../page/format.js";
 import { followFrames, makePanel, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
-import { askedOf, severalOf } from "../page/venues.js";
+import { askedOf, severalOf, venuesMeant } from "../page/venues.js";
 import { makeAcross, memberName, writeVenue } from "./across_view.js";
 import { makeTable } from "./table_rows.js";
 
@@ -96,15 +96,17 @@ async function render({ model, el }) {
   empty.hidden = true;
   const across = makeAcross();
   parts.body.append(across.element, totals.table, totals.balance, coverage, table.table, empty);
-  const isMarket = () => !severalOf(model).length && (model.get("whole_market") || model.get("symbol") === MARKET);
+  const isMarket = (link) => {
+    return !severalOf(model, link).length && (model.get("whole_market") || model.get("symbol") === MARKET);
+  };
   let shown = null;
 
-  const paint = ({ frame }) => {
+  const paint = ({ frame }, link = following.link) => {
     shown = frame;
     const { members } = frame;
     const [times, sides, prices, sizes, notionals, own, digits] = frame.orders;
     const symbols = members ? own.map((place) => memberName(members[place], members)) : own;
-    across.paint(frame);
+    across.paint(frame, venuesMeant(model, link));
     write(heading, members ? "Venue" : "Symbol");
     const priced = (at) => {
       const places = digits ? digits[at] : frame.price_digits;
@@ -171,15 +173,16 @@ async function render({ model, el }) {
     coverage.setAttribute("aria-label", meaning);
     coverage.setAttribute("role", "note");
   };
-  const keyOf = () => {
-    const market = isMarket();
+  const keyOf = (link) => {
+    const market = isMarket(link);
     const symbol = model.get("symbol");
     const own = [["symbol", symbol]];
     scope.show([...(symbol === MARKET ? [] : own), ["market", "all symbols"]], market ? "market" : "symbol");
     parts.panel.classList.toggle("of-whole-market", market);
-    parts.panel.classList.toggle("of-several", severalOf(model).length > 0);
+    parts.panel.classList.toggle("of-several", severalOf(model, link).length > 0);
     const parameters = { rows: model.get("length") };
-    return market ? { symbol: MARKET, stream: "liquidations", parameters } : askedOf(model, "liquidations", parameters);
+    if (market) return { symbol: MARKET, stream: "liquidations", parameters };
+    return askedOf(model, link, "liquidations", parameters);
   };
   const renew = () => shown && paint({ frame: shown });
   model.on("change:span", renew);

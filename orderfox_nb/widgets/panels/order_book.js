@@ -11,7 +11,7 @@ import { makeFillTip } from "./order_book_tip.js";
 import { followFrames, makePanel, marketShown, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { shownBot } from "../page/shown_bot.js";
-import { askedOf } from "../page/venues.js";
+import { askedOf, venuesMeant } from "../page/venues.js";
 import { makeAcross } from "./across_view.js";
 
 const ROWS = ["fit", "10", "20", "50"];
@@ -50,7 +50,9 @@ async function render({ model, el }) {
   const parts = makePanel(el, "book", "Order book");
   const rows = makeSelect("Rows a side", (value) => setTrait(model, "rows", value === "fit" ? value : Number(value)));
   const rounding = makeSelect("Height of a row in price", (value) => setTrait(model, "rounding", value));
-  parts.tools.append(rows, rounding);
+  const currency = makeSelect("Quote currency", (value) => setTrait(model, "currency", value));
+  currency.hidden = true;
+  parts.tools.append(currency, rows, rounding);
   rows.classList.add("of-rows-select");
   rounding.classList.add("of-rounding-select");
   const ladder = make("div", "of-ladder of-fit");
@@ -86,6 +88,12 @@ async function render({ model, el }) {
     const inForce = book && (asked === "auto" || asked === answered) ? book.rounding : asked;
     const shown = options.includes(inForce) ? options : [inForce, ...options];
     rounding.show(shown.map((option) => [option, option === "auto" ? "auto" : `by ${option}`]), inForce);
+  };
+  /** Which currency is shown, where the venues quote in several. */
+  const showCurrencies = () => {
+    const names = book?.currencies ?? [];
+    currency.hidden = names.length < 2;
+    currency.show([...names.map((name) => [name, name]), ["joined", "at par"]], book?.currency ?? "");
   };
   /** The page's last price; the middle of the book is shown on hover, or in place of an unknown last price. */
   const showPrice = () => {
@@ -139,11 +147,12 @@ async function render({ model, el }) {
     tip.paint(book, unit);
     return undefined;
   };
-  const paint = (entry) => {
+  const paint = (entry, link) => {
     book = entry.frame;
     answered = entry.request?.parameters?.rounding ?? "";
     showChoices();
-    across.paint(book);
+    across.paint(book, venuesMeant(model, link));
+    showCurrencies();
     const isNew = key !== entry.key;
     key = entry.key;
     if (isNew) steps.recentre();
@@ -172,9 +181,9 @@ async function render({ model, el }) {
     },
   });
   ladder.append(makeTitles(), ...place.elements);
-  const keyOf = () => {
+  const keyOf = (link) => {
     showChoices();
-    return askedOf(model, "book", { rounding: model.get("rounding"), rows: wireRows(place.half) });
+    return askedOf(model, link, "book", { rounding: model.get("rounding"), rows: wireRows(place.half) });
   };
 
   back.addEventListener("click", recentre);
@@ -187,6 +196,7 @@ async function render({ model, el }) {
   });
   parts.symbolChanged = () => {
     book = last = null;
+    currency.hidden = true;
     across.drop();
     steps.recentre();
     tip.drop();

@@ -85,7 +85,7 @@ class OrderBook(VenuesPanel):
 
         Of several venues also quote, venue and symbol; ``attrs`` has what is left out and why, and any crossing.
         """
-        if self.symbols:
+        if self.is_joined:
             return self.across.book.df
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 

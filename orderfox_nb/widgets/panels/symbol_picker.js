@@ -3,7 +3,7 @@ import { ColumnFit, makeMeasure } from "./column_fit.js";
 import { make, setClass, write } from "../page/dom.js";
 import { loosePriceText, percentText, shortText } from "../page/format.js";
 import { holdLink } from "../page/page_link.js";
-import { marketShown, setMarket, setTrait } from "../page/panel.js";
+import { ownMarket, setMarket, setTrait } from "../page/panel.js";
 import {
   favouriteOf, keepFavourites, listSymbols, marketAt, readFavourites, toggled,
 } from "../page/symbol_list.js";
@@ -97,17 +97,20 @@ async function render({ model, el }) {
   let matches = [];
   const venuePicker = makeVenuePicker({
     link,
-    shown: () => marketShown(model, link),
+    shown: () => ownMarket(model, link),
     nameOf: (market) => names.get(marketOf(market))?.name ?? market.symbol,
     choose: (market) => setMarket(model, market),
+    isAll: () => model.get("all_venues"),
+    chooseAll: (all) => setTrait(model, "all_venues", all),
   });
   root.append(venuePicker.select, venuePicker.note);
   const isOpen = () => popup.matches(":popover-open");
 
   const showName = () => {
-    const shown = marketShown(model, link);
+    const shown = ownMarket(model, link);
     const known = names.get(marketOf(shown));
     write(name, known?.name ?? shown.symbol);
+    root.dataset.all = String(model.get("all_venues") && link.venues.areSeveral);
     write(kind, `${known?.kind === "SPOT" ? "Spot" : "Perpetual"} ▾`);
     venuePicker.show();
   };
@@ -178,7 +181,7 @@ async function render({ model, el }) {
     write(cells[3], shortText(volumes[from]));
     write(cells[4], percentText(fundings[from], 4, false));
     setClass(element, at === marked ? "of-row of-marked" : "of-row");
-    element.setAttribute("aria-selected", String(marketOf(row.market) === marketOf(marketShown(model, link))));
+    element.setAttribute("aria-selected", String(marketOf(row.market) === marketOf(ownMarket(model, link))));
   };
   const showList = () => {
     showHead(model.get("sort"), model.get("descending"));
@@ -211,7 +214,7 @@ async function render({ model, el }) {
   const follow = () => {
     if (isOpen()) lists.followAll();
     else {
-      const { venue } = marketShown(model, link);
+      const { venue } = ownMarket(model, link);
       lists.follow(lists.frames.has(venue) ? [] : [venue]);
     }
   };
@@ -277,7 +280,8 @@ async function render({ model, el }) {
     follow();
   };
   const heard = [
-    ["change:symbol", marketChanged], ["change:venue", marketChanged], ["change:sort", showList],
+    ["change:symbol", marketChanged], ["change:venue", marketChanged],
+    ["change:all_venues", showName], ["change:sort", showList],
     ["change:descending", showList], ["change:favourites", favouritesChanged],
   ];
   for (const [event, handler] of heard) model.on(event, handler);

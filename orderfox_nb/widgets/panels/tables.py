@@ -57,7 +57,7 @@ class Tape(VenuesPanel):
         """The newest 1,000 trades without those below ``minimum_notional``, oldest first; quality in ``attrs``."""
         from orderfox_nb.widgets.kernel.data import kernel_symbol  # noqa: PLC0415 - a dashboard's kernel never asks
 
-        market = self.across if self.symbols else kernel_symbol(self.symbol, self.venue, self.market)
+        market = self.across if self.is_joined else kernel_symbol(self.symbol, self.venue, self.market)
         frame: Any = market.trades.df
         return frame[frame["notional"] >= self.minimum_notional]
 
@@ -87,8 +87,12 @@ class Liquidations(VenuesPanel):
 
     @property
     def shows_all(self) -> bool:
-        """Whether it shows the whole market, by its trait or by its symbol."""
+        """Whether it shows the whole market of one venue, by its trait or by its symbol."""
         return not self.symbols and (self.whole_market or self.symbol == WHOLE_MARKET)
+
+    @property
+    def is_joined(self) -> bool:
+        return super().is_joined and not self.shows_all
 
     @property
     def subject(self) -> str:
@@ -108,6 +112,6 @@ class Liquidations(VenuesPanel):
         """The newest 1,000 orders, oldest first; ``attrs`` says that the stream is sampled where it is."""
         from orderfox_nb.widgets.kernel.data import kernel_liquidations  # noqa: PLC0415 - as above
 
-        if self.symbols:
+        if self.is_joined:
             return self.across.liquidations.df
         return kernel_liquidations(self.symbol, self.venue, self.market, whole_market=self.whole_market).df

@@ -3,7 +3,7 @@ import { make, setClass, write } from "../page/dom.js";
 import { clockText, SHORT_SIZES, sizeForms, unitsText } from "../page/format.js";
 import { followFrames, makePanel, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
-import { askedOf } from "../page/venues.js";
+import { askedOf, venuesMeant } from "../page/venues.js";
 import { makeAcross, memberName, writeVenue } from "./across_view.js";
 import { makeTable } from "./table_rows.js";
 
@@ -194,12 +194,13 @@ async function render({ model, el }) {
     write(paused, kept.held ? `paused · ${kept.missed} new` : "");
     parts.panel.dataset.paused = String(kept.held);
   };
-  const paint = (entry, { playhead }) => {
+  const paint = (entry, link) => {
+    const { playhead } = link;
     const { frame } = entry;
     const minNotional = model.get("minimum_notional") * 10 ** (frame.price_digits + frame.size_digits);
     const { venue = "" } = entry.request;
     const shown = `${entry.key} ${playhead.movesOf(venue)}`;
-    across.paint(frame);
+    across.paint(frame, venuesMeant(model, link));
     if (key !== shown || filter !== minNotional) {
       const next = frame.members ? new KeptAcross() : new Kept();
       next.hold(kept.held);
@@ -236,7 +237,7 @@ async function render({ model, el }) {
     table.cut(0);
   };
   showFilter();
-  const keyOf = () => askedOf(model, "trades", { rows: model.get("length") });
+  const keyOf = (link) => askedOf(model, link, "trades", { rows: model.get("length") });
   following = await followFrames({ model, parts, traits: ["symbol", "length"], keyOf, paint });
   return () => {
     for (const name of renewed) model.off(name, renew);

@@ -1,9 +1,10 @@
 // Choose the venue of a market: a select beside the symbol, where the server has several venues.
 import { make, write } from "../page/dom.js";
-import { marketOf } from "../page/venues.js";
+import { ACROSS, marketOf } from "../page/venues.js";
 
 const LOOK_MS = 4_000;
 const NOTE_MS = 8_000;
+const ALL = "All venues";
 
 /** The names under which a market is looked for at another venue, the closest first: `BTC/USDT`, then `BTC`. */
 export function namesElsewhere(name) {
@@ -25,9 +26,9 @@ export function venueText(name, origin) {
 
 /**
  * The select with its note. `shown()` is the market on the screen, `nameOf(market)` its name as all venues write it,
- * `choose(market)` shows another one.
+ * `choose(market)` shows another one; `isAll()` is whether it is shown over all venues, `chooseAll(all)` changes that.
  */
-export function makeVenuePicker({ link, shown, nameOf, choose }) {
+export function makeVenuePicker({ link, shown, nameOf, choose, isAll, chooseAll }) {
   const select = make("select", "of-select of-venue");
   select.setAttribute("aria-label", "Venue");
   const note = make("p", "of-venue-note");
@@ -39,7 +40,7 @@ export function makeVenuePicker({ link, shown, nameOf, choose }) {
   const show = () => {
     const { venues } = link;
     select.hidden = !venues.areSeveral;
-    const ids = venues.names.map((name) => venues.idOf(name));
+    const ids = [...venues.names.map((name) => venues.idOf(name)), ACROSS];
     if (ids.length !== select.length) {
       select.replaceChildren(...ids.map((id) => Object.assign(document.createElement("option"), { value: id })));
     }
@@ -47,12 +48,14 @@ export function makeVenuePicker({ link, shown, nameOf, choose }) {
     ids.forEach((id, at) => {
       const option = select.options[at];
       if (option.value !== id) option.value = id;
-      write(option, venueText(venues.nameOf(id), venues.originOf(id)));
+      write(option, id === ACROSS ? ALL : venueText(venues.nameOf(id), venues.originOf(id)));
     });
-    const { problem } = link.venues.originOf(shown().venue) ?? {};
-    select.title = problem || "Venue";
+    const own = shown().venue;
+    const { problem } = link.venues.originOf(own) ?? {};
+    const title = isAll() ? `Chart, depth and header are those of ${venues.nameOf(own)}` : "Venue";
+    select.title = problem || title;
     select.classList.toggle("of-venue-down", Boolean(problem));
-    select.value = pending ?? shown().venue;
+    select.value = pending ?? (isAll() ? ACROSS : own);
   };
   const hideNote = () => {
     clearTimeout(timer);
@@ -80,12 +83,18 @@ export function makeVenuePicker({ link, shown, nameOf, choose }) {
     hideNote();
     const before = shown();
     const name = nameOf(before);
+    if (select.value === ACROSS) {
+      pending = null;
+      return chooseAll(true);
+    }
     const venue = (pending = select.value);
     const { market, missing } = await lookFor(venue, { symbol: before.symbol, name });
     if (pending !== venue) return; // another one was chosen meanwhile
     pending = null;
     if (marketOf(shown()) !== marketOf(before)) return show();
+    chooseAll(false);
     choose(market);
+    show(); // also where it is the market whose chart was shown already
     if (missing) showNote(`${link.venues.nameOf(venue)} does not list ${name}: ${market.symbol} is shown.`);
   });
   note.addEventListener("click", hideNote);

@@ -185,6 +185,15 @@ class Sketch:
         self.time_ms = max(self.time_ms, float(frame.get("time") or 0))
         return frame
 
+    def venue_name(self, venue: str = "") -> str:
+        """Return the name of a venue, that of the first one for none."""
+        if venue or self._is_given:
+            return venue or "sim"
+        from orderfox_nb.config import load_settings  # noqa: PLC0415 - as in fetch_frame
+        from orderfox_nb.engine import shared_engine  # noqa: PLC0415
+
+        return (self._engine or shared_engine(load_settings())).desks.of(venue).venue
+
     def origin(self, venue: str = "") -> str:
         """Return where a venue's data comes from, in words; known once a frame is there.
 
@@ -231,7 +240,7 @@ def dashboard_still(columns: Sequence[Mapping[str, Drawn]], sketch: Sketch) -> S
         for name, (x, below, width, height) in places.items():
             parts.append(group(x, y + below, panels[name].draw(sketch, (width, height)).content))
         y += HEAD + _TALL + 2 * _GAP
-    subject = ", ".join(panels["header"].subject for panels in columns)
+    subject = ", ".join(dict.fromkeys(panels[name].subject for panels in columns for name in ("header", "book")))
     venues = [panels["header"].origin_venue for panels in columns]
     return _framed("".join(parts), _WIDTH, y - _GAP, sketch, subject=subject, venues=venues)
 

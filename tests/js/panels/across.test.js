@@ -8,7 +8,7 @@ const { crossingText, memberName, partsImage } =
 const { KeptAcross } = await import("../../../orderfox_nb/widgets/panels/tape.js");
 const { partLines } = await import("../../../orderfox_nb/widgets/panels/order_book_tip.js");
 const { spreadTexts } = await import("../../../orderfox_nb/widgets/panels/ladder_texts.js");
-const { askedOf } = await import("../../../orderfox_nb/widgets/page/venues.js");
+const { askedOf, Venues, venuesMeant } = await import("../../../orderfox_nb/widgets/page/venues.js");
 
 const members = ["sim", "sim-b"].map((venue) => ({ venue, market: `${venue}:BTCUSDT`, quote: "USDT" }));
 const crossing = {
@@ -60,10 +60,37 @@ test("a row says what each venue has in it", () => {
 test("a widget of several venues asks for their markets and its currency", () => {
   const traits = { symbol: "BTCUSDT", symbols: ["sim:BTCUSDT", "sim-b:BTCUSDT"], currency: "apart" };
   const model = { get: (name) => traits[name] };
-  assert.deepEqual(askedOf(model, "book", { rows: 50 }), {
+  const link = { venues: new Venues(), playhead: { isPast: false } };
+  assert.deepEqual(askedOf(model, link, "book", { rows: 50 }), {
     symbol: "sim:BTCUSDT,sim-b:BTCUSDT", stream: "book", parameters: { rows: 50, currency: "apart" },
   });
   traits.symbols = [];
   const one = { symbol: "BTCUSDT", stream: "book", parameters: { rows: 50 } };
-  assert.deepEqual(askedOf(model, "book", { rows: 50 }), one);
+  assert.deepEqual(askedOf(model, link, "book", { rows: 50 }), one);
+});
+
+test("a widget over all venues asks for its market with its venue, once the venues are known", () => {
+  const traits = { symbol: "BTCUSDT", venue: "", symbols: [], currency: "apart", all_venues: true };
+  const model = { get: (name) => traits[name] };
+  const link = { venues: new Venues(), playhead: { isPast: false } };
+  const one = { symbol: "BTCUSDT", stream: "book", parameters: {} };
+  const all = { symbol: "sim:BTCUSDT", stream: "book", parameters: { currency: "apart" } };
+  assert.equal(askedOf(model, link, "book", {}), null, "the first venue has no name yet");
+  link.venues.greeted({ venue: "sim", origins: { sim: {}, "sim-b": {} }, time: 0 }, 0);
+  assert.deepEqual(askedOf(model, link, "book", {}), all);
+  assert.deepEqual(venuesMeant(model, link), ["sim", "sim-b"]);
+  traits.venue = "sim-b";
+  assert.equal(askedOf(model, link, "book", {}).symbol, "sim-b:BTCUSDT");
+  for (const [name, value] of [["symbol", "*"], ["whole_market", true], ["all_venues", false]]) {
+    const before = traits[name];
+    traits[name] = value;
+    assert.equal(askedOf(model, link, "liquidations", {}).parameters.currency, undefined, name);
+    traits[name] = before;
+  }
+  link.playhead.isPast = true;
+  assert.deepEqual(askedOf(model, link, "book", {}), one, "the past is that of one venue");
+  link.playhead.isPast = false;
+  link.venues.greeted({ venue: "sim", origins: { sim: {} }, time: 0 }, 0);
+  assert.deepEqual(askedOf(model, link, "book", {}), one, "one venue is all");
+  assert.deepEqual(venuesMeant(model, link), []);
 });
