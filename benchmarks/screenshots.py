@@ -82,13 +82,19 @@ async def save_pages(browser: Browser) -> None:
 
 
 async def save_venues(browser: Browser) -> None:
-    if not wanted("two-venues-dark"):
+    views = {
+        "two-venues-dark": "symbol=BTCUSDT,BTCUSDT&venue=sim,sim-b",
+        "all-venues-dark": "symbol=BTCUSDT&venue=sim&all_venues=true",
+    }
+    if not any(map(wanted, views)):
         return
     with dashboard(source=TWO_VENUES) as server:
-        address = f"{server.url}?symbol=BTCUSDT,BTCUSDT&venue=sim,sim-b"
-        async with page_of(browser, address, width=1440, height=900) as page:
-            await wait_live(page, "candles", "book", "tape", frames=30)
-            await page.screenshot(path=IMAGES / "two-venues-dark.png")
+        for name, view in views.items():
+            if not wanted(name):
+                continue
+            async with page_of(browser, f"{server.url}?{view}", width=1440, height=900) as page:
+                await wait_live(page, "candles", "book", "tape", frames=30)
+                await page.screenshot(path=IMAGES / f"{name}.png")
 
 
 async def save_widgets(browser: Browser) -> None:

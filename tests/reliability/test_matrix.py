@@ -7,6 +7,7 @@ import pytest
 
 from orderfox_nb.desk.audit import Auditor
 from orderfox_nb.desk.topic import TopicState
+from orderfox_nb.feeds.ccxt.client import PONG_S, SILENT_S
 from tests.reliability.cases import CASES
 from tests.reliability.faults import Case, SharedRig, measure
 from tests.reliability.rig import MarketKind, Rig, live, on_quiet_loop
@@ -61,3 +62,19 @@ def test_a_lost_update_that_ccxt_cannot_notice_is_found_by_comparing_with_rest(r
         await rig.until(lambda: live(book) and not differences(rig, book), within_s=10)
 
     rigs["ccxt-bybit"].play(scene)
+
+
+@pytest.mark.parametrize("half_open", [False, True])
+def test_a_socket_of_rare_events_is_closed_by_silence_only_where_it_does_not_answer(rigs: Rigs, half_open: bool) -> None:
+    async def scene(rig: Rig, states: list[TopicState]) -> None:
+        book, rare = (states[rig.channels.index(channel)] for channel in ("book", "liquidations"))
+        before, renewals = len(rare.quality.intervals()), rig.feed.statistics()["renewals"]
+        rig.add_fault("half_open" if half_open else "freeze", stream=rig.stream("liquidations"), count=-1)
+        rig.add_fault("freeze", stream=rig.stream("book"), count=-1)
+        await rig.until(lambda: rig.feed.statistics()["renewals"] > renewals, within_s=30)
+        await rig.run(SILENT_S + 2 * PONG_S)
+        assert (len(rare.quality.intervals()) > before) == half_open
+        rig.server.faults.clear()
+        await rig.until(lambda: live(book) and live(rare) and not differences(rig, book), within_s=60)
+
+    rigs["ccxt"].play(scene)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -28,6 +29,10 @@ ANSWER_S: Final = 20.0
 """How long one answer is waited for."""
 SILENT_S: Final = 5.0
 """A socket on which nothing came for so long, while one of its streams is overdue, is taken for dead."""
+PONG_S: Final = 3.0
+"""How long another socket has for its pong."""
+_STREAM: Final[ContextVar[str]] = ContextVar("ccxt stream", default="")
+"""The stream for which this task asks ccxt."""
 _ASKED_S: Final = 30.0
 _CLOSE_S: Final = 5.0
 
@@ -78,6 +83,10 @@ class CcxtClient:
         self.frames = 0
         self._heard_us: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         """When each socket last got a frame."""
+        self._carried: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+        """The streams for which each socket was opened or asked."""
+        self._probes: dict[Any, asyncio.Task[None]] = {}
+        """Sockets that are asked for a pong."""
         self._guard_sockets()
         self.calls = 0
         self.failures = 0
@@ -92,6 +101,8 @@ class CcxtClient:
             if new:
                 socket.handle_message = partial(self._receive, socket, socket.handle_message)
                 self._heard_us[socket] = self._clock.now_us()
+            if stream := _STREAM.get():
+                self._carried.setdefault(socket, set()).add(stream)
             return socket
 
         self.exchange.client = guarded
@@ -105,13 +116,47 @@ class CcxtClient:
             # ccxt would stop reading from this socket without a word.
             _fail(socket, f"a message that cannot be read: {readable(error, self.venue)}")
 
-    def drop_silent_sockets(self) -> None:
-        """Close the sockets on which nothing has come for long: one that is half open never answers again."""
-        now_us = self._clock.now_us()
+    @contextmanager
+    def asking_for(self, stream: str) -> Generator[None]:
+        """Note which sockets ccxt uses for a stream that this task waits for."""
+        token = _STREAM.set(stream)
+        try:
+            yield
+        finally:
+            _STREAM.reset(token)
+
+    def drop_silent_sockets(self, stream: str) -> None:
+        """Close the sockets that are half open, as far as silence shows it: such a one never answers again.
+
+        Args:
+            stream: Is overdue: a socket of its own on which nothing has come for ``SILENT_S`` is closed. Another one,
+                which may be rightly quiet, is asked for a pong before.
+        """
         for socket in self._sockets:
-            silent_us = now_us - self._heard_us.get(socket, now_us)
-            if silent_us > SILENT_S * 1e6:
-                _fail(socket, f"nothing has come for {silent_us / 1e6:.0f} s", silent_us=silent_us)
+            if self._silent_us(socket) <= SILENT_S * 1e6:
+                continue
+            if stream in self._carried.get(socket, ()):
+                self._drop(socket)
+            elif socket not in self._probes and not socket.closed():
+                task = asyncio.create_task(self._probe(socket), name=f"venue ccxt pong of {self.venue}")
+                self._probes[socket] = task
+                task.add_done_callback(lambda _, probed=socket: self._probes.pop(probed, None))
+
+    async def _probe(self, socket: Any) -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(PONG_S):
+                await socket.connection.ping()
+        await self._clock.sleep(PONG_S)
+        if self._silent_us(socket) > SILENT_S * 1e6 and not socket.closed():
+            self._drop(socket)
+
+    def _silent_us(self, socket: Any) -> int:
+        now_us = self._clock.now_us()
+        return now_us - self._heard_us.get(socket, now_us)
+
+    def _drop(self, socket: Any) -> None:
+        silent_us = self._silent_us(socket)
+        _fail(socket, f"nothing has come for {silent_us / 1e6:.0f} s", silent_us=silent_us)
 
     def has(self, name: str) -> bool:
         """Return whether the exchange has a method, by its name in ``exchange.has``."""
@@ -206,6 +251,11 @@ class CcxtClient:
 
     async def close(self) -> None:
         """Close every connection; what does not close in time is left, and logged."""
+        probes = list(self._probes.values())
+        for task in probes:
+            task.cancel()
+        if probes:
+            await asyncio.wait(probes)
         await self.budget.close()
         # What it waits for at the end is for programs that exit at once.
         self.exchange.timeout_on_exit = 0

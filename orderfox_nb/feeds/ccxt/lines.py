@@ -75,7 +75,7 @@ class Lines:
         """Deliver a topic into an inbox for as long as this is open; the last reader's leaving unsubscribes."""
         line = self.lines.get(stream)
         if line is None:
-            line = self.lines[stream] = TopicLine(self, topic)
+            line = self.lines[stream] = TopicLine(self, stream, topic)
         line.add(inbox)
         try:
             yield
@@ -94,7 +94,7 @@ class Lines:
         """Subscribe to a topic once more: it is silent."""
         if (line := self.lines.get(stream)) is not None:
             self.renewals += 1
-            self.client.drop_silent_sockets()
+            self.client.drop_silent_sockets(stream)
             line.renew()
 
     def check_silence(self) -> None:
@@ -132,8 +132,9 @@ class Lines:
 class TopicLine:
     """One topic: its readers, and the task that waits for what comes next."""
 
-    def __init__(self, owner: Lines, topic: Topic) -> None:
+    def __init__(self, owner: Lines, stream: str, topic: Topic) -> None:
         self._owner = owner
+        self._stream = stream
         self._topic = topic
         self.inboxes: list[Inbox[Item]] = []
         self.live = False
@@ -206,7 +207,8 @@ class TopicLine:
     async def _failure(self) -> Exception:
         """Deliver what comes; return the error that ends it."""
         try:
-            await self._follow()
+            with self._owner.client.asking_for(self._stream):
+                await self._follow()
         except asyncio.CancelledError:
             if is_cancelled():
                 raise
