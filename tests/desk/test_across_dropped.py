@@ -229,7 +229,8 @@ async def test_one_market_alone_is_that_of_every_venue_that_lists_it(tmp_path: P
 async def test_a_venue_whose_list_does_not_come_is_shown_as_down_and_comes_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ):
-    monkeypatch.setattr("orderfox_nb.desk.across.everywhere.LISTED_S", 0.01 if hangs else 60)
+    for module in ("across", "everywhere"):
+        monkeypatch.setattr(f"orderfox_nb.desk.across.{module}.LISTED_S", 0.01 if hangs else 60)
     async with venues(tmp_path) as two:
         answered = asyncio.Event()
         list_now = two.other.listings
@@ -241,9 +242,10 @@ async def test_a_venue_whose_list_does_not_come_is_shown_as_down_and_comes_later
 
         monkeypatch.setattr(two.other, "listings", listings)
         two.other.listing_error = None if hangs else VenueUnreachable("other", "refused")
-        key = await two.desks.across.resolved(parse_key("*/scripted:BTCUSDT/book?rounding=0.1&rows=10"))
-        assert key.symbol == "scripted:BTCUSDT,other:BTC/USDT:USDT"
+        await two.desks.of("scripted").catalogue.rows()
+        key = parse_key("*/scripted:BTCUSDT/book?rounding=0.1&rows=10")
         async with two.desks.across.frames(key) as reader:
+            assert reader.key.symbol == "scripted:BTCUSDT,other:BTC/USDT:USDT"
             await two.opened("book", two.one)
             two.put_book(two.one, 49_999.9, 50_000.1)
             assert dropped(await two.next(reader)).keys() == {"scripted", "other"}

@@ -65,7 +65,7 @@ def test_a_lost_update_that_ccxt_cannot_notice_is_found_by_comparing_with_rest(r
 
 
 @pytest.mark.parametrize("half_open", [False, True])
-def test_a_socket_of_rare_events_is_closed_by_silence_only_where_it_does_not_answer(rigs: Rigs, half_open: bool) -> None:
+def test_a_quiet_socket_is_closed_only_where_it_does_not_answer(rigs: Rigs, half_open: bool) -> None:
     async def scene(rig: Rig, states: list[TopicState]) -> None:
         book, rare = (states[rig.channels.index(channel)] for channel in ("book", "liquidations"))
         before, renewals = len(rare.quality.intervals()), rig.feed.statistics()["renewals"]

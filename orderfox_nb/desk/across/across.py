@@ -12,7 +12,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.formatting import decimal_text
 from orderfox_nb.core.symbols import canonical, ladder_heights, nearest_height
-from orderfox_nb.desk.across.everywhere import listed_now, same_markets
+from orderfox_nb.desk.across.everywhere import LISTED_S, listed_now, same_markets
 from orderfox_nb.desk.across.markets import ACROSS, join_markets, split_markets
 from orderfox_nb.desk.across.members import MemberTopic, MemberTopics
 from orderfox_nb.desk.across.recipes import ACROSS_STREAMS
@@ -48,7 +48,12 @@ class Across:
             BadValue: No such venue, or markets of different base assets.
             UnknownSymbol: A venue does not list its symbol.
         """
-        key = await self.resolved(key)
+        async with self.opened(await self.resolved(key)) as reader:
+            yield reader
+
+    @asynccontextmanager
+    async def opened(self, key: FrameKey) -> AsyncGenerator[FrameReader]:
+        """Read the frames of a resolved key."""
         async with self.members(key.symbol, key.stream), self._frames.open(key) as reader:
             yield reader
 
@@ -71,12 +76,13 @@ class Across:
         bases: dict[str, str] = {}
         heights: list[Decimal] = []
         markets = split_markets(key.symbol)
+        timeout_s = LISTED_S if len(markets) == 1 else None
         if len(markets) == 1:
             [(venue, symbol)] = markets
             markets = await same_markets(self._desks(), self._desk(venue), symbol)
         for venue, symbol in markets:
             desk = self._desk(venue)
-            instrument = await listed_now(desk, symbol)
+            instrument = await listed_now(desk, symbol, timeout_s)
             if instrument is None:
                 # A venue that cannot be asked now is shown as down, and is tried again.
                 found.append((venue, symbol if ":" in symbol else canonical(symbol)))

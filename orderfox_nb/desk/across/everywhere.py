@@ -13,8 +13,8 @@ from orderfox_nb.desk.across.markets import MAX_MARKETS
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import FeedError, UnknownSymbol
 
-LISTED_S: Final = 3.0
-"""How long a venue's list is waited for: one that has not come by then is shown as down, and is tried again."""
+LISTED_S: Final = 8.0
+"""How long the list of one of all venues is waited for: without it the venue is shown as down, and is tried again."""
 
 
 async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[t
     Raises:
         UnknownSymbol: Its venue does not list it.
     """
-    instrument = await listed_now(desk, symbol)
+    instrument = await listed_now(desk, symbol, LISTED_S)
     name = canonical(symbol) if instrument is None else instrument.unified
     others = [one for one in desks if one is not desk]
     found = await asyncio.gather(*(_same_at(one, instrument, name) for one in others))
@@ -38,14 +38,14 @@ async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[t
     return [own, *(market for market in found if market is not None)][:MAX_MARKETS]
 
 
-async def listed_now(desk: Desk, symbol: str) -> Instrument | None:
-    """Return a market of a venue, None where its list is not at hand.
+async def listed_now(desk: Desk, symbol: str, timeout_s: float | None = None) -> Instrument | None:
+    """Return a market of a venue, None where its list is not at hand, or not within a time.
 
     Raises:
         UnknownSymbol: It is not listed.
     """
     try:
-        async with asyncio.timeout(LISTED_S):
+        async with asyncio.timeout(timeout_s):
             instrument = (await desk.catalogue.resolve(symbol)).instrument
     except (FeedError, TimeoutError):
         return None
@@ -57,7 +57,7 @@ async def _same_at(desk: Desk, instrument: Instrument | None, name: str) -> tupl
     """Return the market of another venue, None where there is none."""
     if instrument is None:
         try:
-            listed = await listed_now(desk, name)
+            listed = await listed_now(desk, name, LISTED_S)
         except UnknownSymbol:
             return None
         return desk.venue, name if listed is None else listed.symbol

@@ -56,7 +56,7 @@ class LiveSocket(MarketSocket):
         for desk, topic in across.topics(key):
             self.admit_topic(desk, topic)
         with self.service.computations.reading(self._client, key):
-            async with across.frames(key) as reader:
+            async with across.opened(key) as reader:
                 yield reader
 
     @contextmanager
