@@ -128,8 +128,7 @@ class Market:
         """Return one view over several venues: ``market.across("BTC/USDT:USDT").book.df``.
 
         Args:
-            symbols: A unified name, for every venue that lists it; a market as ``binance:BTCUSDT``, for the same base
-                and kind of contract at every venue, in any currency; or two to eight of those, for them alone.
+            symbols: A unified name or one ``binance:BTCUSDT``, for all venues; or two to eight of the latter, for them.
             currency: ``apart`` keeps quote currencies apart, ``joined`` counts all at par; or the one to show.
 
         Raises:
