@@ -65,8 +65,11 @@ def import_files(
     survey.read(_merged(found, progress))
     facts = [each.reader.facts for each in found]
     if not survey.symbols:
-        left_out = "; ".join(note for each in facts for note in each.notes)
-        raise RecordingError(paths[0], "something that can be imported" + (f" ({left_out})" if left_out else ""))
+        left_out = [note for each in facts for note in each.notes] + survey.problems[:1]
+        if survey.owners:
+            left_out.append("depth bodies alone: no update says whose they are")
+        reason = "; ".join(left_out) or "no event is in it"
+        raise RecordingError(paths[0], f"something that can be imported ({reason})")
     venue = _one_venue(found)
     known: Mapping[str, Instrument] = {} if instruments is None else read_instruments(instruments, venue)
     records = survey.instruments(venue, known)

@@ -93,7 +93,7 @@ class TardisReader:
                 stamp_us = whole(cells["local_timestamp"])
                 items = list(self._items(cells, stamp_us))
             except (ValueError, KeyError) as error:
-                yield Row(stamp_us, Unreadable(line.number, short(str(error)), self._channel))
+                yield Row(stamp_us, Unreadable(line.number, _reason(error), self._channel))
                 continue
             yield from (Row(stamp_us, item) for item in items)
 
@@ -117,7 +117,7 @@ class TardisReader:
                     yield from self._book(group)
                 # A line without its moment belongs to the change before or to the one behind.
                 group, group_key, spoiled, spoils_next = [], key or group_key, {key or group_key}, key is None
-                yield Row(stamp_us, Unreadable(line.number, short(str(error)), self._channel))
+                yield Row(stamp_us, Unreadable(line.number, _reason(error), self._channel))
                 continue
             if key not in spoiled and spoils_next:
                 spoiled.add(key)
@@ -291,3 +291,7 @@ def _check_level(cells: _Cells) -> None:
     amount(cells["amount"])
     if cells["side"] not in ("bid", "ask") or cells["is_snapshot"] not in ("true", "false"):
         raise ValueError("neither a bid nor an ask, or no truth value")
+
+
+def _reason(error: ValueError | KeyError) -> str:
+    return f"there is no column {error}" if isinstance(error, KeyError) else short(str(error))

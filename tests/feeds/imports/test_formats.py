@@ -341,6 +341,22 @@ def test_what_cannot_be_imported_is_refused_with_its_reason(
         made_of(tmp_path, vision("x", *lines), names=[name])
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            "exchange,symbol,timestamp,local_timestamp,id,side,price\nbinance-futures,BTCUSDT,17882,17882,7,buy,5.0\n",
+            "line 2: there is no column 'amount'",
+        ),
+        ("exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n", "no event is in it"),
+        ('{"lastUpdateId":1,"bids":[["10.0","1"]],"asks":[["11.0","1"]]}\n', "depth bodies alone"),
+    ],
+)
+def test_a_file_of_which_nothing_is_left_says_why(tmp_path: Path, content: str, reason: str) -> None:
+    with pytest.raises(RecordingError, match=reason):
+        made_of(tmp_path, content.encode())
+
+
 # cryptofeed
 
 
