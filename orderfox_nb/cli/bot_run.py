@@ -85,8 +85,7 @@ def _follow(run: PaperRun, duration_s: float | None) -> None:
 
 def _state(run: PaperRun, result: BacktestResult) -> str:
     state = f"{run.state}: {run.reason}" if run.reason else run.state
-    low, high = result.band
-    return f"{state} · profit {low:,.2f} to {high:,.2f} {result.instrument.quote} · position {run.position.size:g}"
+    return f"{state} · profit {result.band_text} · position {run.position.size:g}"
 
 
 class _Printed:

@@ -43,7 +43,6 @@ def print_results(finished: Sequence[FinishedRun]) -> None:
 
 def _print_result(one: FinishedRun) -> None:
     result = one.result
-    low, high = result.band
     length_s = (result.end_us - result.start_us) / 1e6
     given = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
     print_pairs(
@@ -53,7 +52,7 @@ def _print_result(one: FinishedRun) -> None:
             ("recording", result.recording),
             ("range", f"{utc_text(result.start_us)} to {utc_text(result.end_us)} UTC, {length_text(length_s)}"),
             ("events", f"{result.events:,} in {one.seconds:.1f} s"),
-            ("profit", f"{low:,.2f} to {high:,.2f} {result.instrument.quote}"),
+            ("profit", result.band_text),
         ]
     )
     print()

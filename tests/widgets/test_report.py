@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bqplot
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +19,10 @@ import orderfox_nb
 from orderfox_nb import Strategy, backtest, sweep
 from orderfox_nb.bots.parameters import Size, Ticks
 from orderfox_nb.core.events import Status
-from orderfox_nb.market.report.columns import Curve, thinned
+from orderfox_nb.market.backtest.result import BacktestResult
+from orderfox_nb.market.report.columns import Curve, columns_of, thinned
+from orderfox_nb.market.report.page import report_html
+from orderfox_nb.market.report.stored import BotResult
 from orderfox_nb.recording.writer import Writer
 from orderfox_nb.widgets.report.report import BacktestReport
 from tests.desk.scripted import BTC
@@ -106,15 +110,30 @@ def test_the_file_needs_no_network_and_runs_no_script(report: BacktestReport, tm
     assert page.tags.count("svg") == 1
     assert "Quote <b>both</b> sides, & more." in page.texts
     assert any("</style><script>alert(1)</script>" in one for one in page.texts)
-    low, high = report.band
     shown = " ".join(page.texts)
-    assert f"Profit {low:,.2f} to {high:,.2f} USDT" in shown
+    assert f"Profit {report.band_text}" in shown
     assert report.data_digest in shown
     assert report.code_digest in shown
     for note in report.notes:
         assert note in page.texts
     closed = sum(len(run.trips) for run in report.runs)
     assert page.tags.count("tr") == 9 + 3 + closed
+
+
+def test_a_profit_that_is_the_same_in_all_models_is_one_amount(report: BacktestReport):
+    alone = msgspec.structs.replace(report, runs=report.runs[:1])
+    assert alone.band_text == f"{report.runs[0].metrics.profit:,.2f} USDT"
+    assert f">Profit {alone.band_text}<" in report_html(alone)
+
+
+def test_the_price_of_a_stored_run_goes_through_its_fills(report: BacktestReport):
+    first = report.runs[0]
+    fields: dict[str, Any] = {name: getattr(report, name) for name in BacktestResult.__struct_fields__}
+    stored = BotResult(**{**fields, "runs": [first]}, low=first.curve.equity, high=first.curve.equity)
+    price = columns_of(stored).price
+    assert (np.diff(price.time_us) >= 0).all()
+    drawn = set(zip(price.time_us.tolist(), price.value.tolist(), strict=True))
+    assert {(fill.time_us, report.instrument.price(fill.ticks)) for fill in first.bookings} <= drawn
 
 
 def test_a_report_without_a_theme_has_the_colours_of_the_page_that_shows_it(report: BacktestReport):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from orderfox_nb.bots.orders import DONE, OrderReport
 from orderfox_nb.bots.parameters import ParameterValue
@@ -58,6 +59,18 @@ class BacktestResult(msgspec.Struct, kw_only=True):
         """Lowest and highest profit of the models, quote currency."""
         profits = [run.metrics.profit for run in self.runs]
         return min(profits), max(profits)
+
+    @property
+    def band_text(self) -> str:
+        """The band as it is written: one amount where both ends are the same."""
+        low, high = (f"{profit:,.2f}" for profit in self.band)
+        return f"{low if low == high else f'{low} to {high}'} {self.instrument.quote}"
+
+    @property
+    def prices(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Times and prices of the market, as the report draws them."""
+        curve = self.runs[0].curve
+        return curve.time_us, curve.price
 
     @property
     def digest(self) -> str:
@@ -249,10 +262,9 @@ class BacktestResult(msgspec.Struct, kw_only=True):
         return rows
 
     def __repr__(self) -> str:
-        low, high = self.band
         return (
             f"<Backtest of {self.strategy} on {self.instrument.symbol} of {self.origin.venue}: "
-            f"profit {low:,.2f} to {high:,.2f} {self.instrument.quote}, {self.events:,} events>"
+            f"profit {self.band_text}, {self.events:,} events>"
         )
 
     def _by_time(self, rows: list[dict[str, Any]], names: Sequence[str]) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def columns_of(result: BacktestResult) -> ReportColumns:
         for side in sides
     )
     return ReportColumns(
-        price=curve(equity["price"]),
+        price=thinned(Curve(*result.prices)),
         buys=buys,
         sells=sells,
         left_out=sum(max(0, len(side) - MAX_FILLS) for side in sides),

@@ -32,7 +32,6 @@ def report_html(result: BacktestResult, *, theme: str = AUTO, trades: bool = Tru
     colours = report_colours(theme)
     columns = columns_of(result)
     charts = "" if columns.empty else report_svg(columns, result.instrument, colours)
-    low, high = result.band
     start, end = (datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S") for us in _span(result))
     given = ", ".join(f"{name} = {value}" for name, value in result.parameters.items()) or "no parameters"
     source = f"{given} · {result.origin.venue} · {start} to {end} UTC · {result.events:,} events"
@@ -42,7 +41,7 @@ def report_html(result: BacktestResult, *, theme: str = AUTO, trades: bool = Tru
         f"<h2>{escape(result.strategy)} on {escape(result.instrument.symbol)}</h2>",
         f"<p>{escape(result.description)}</p>" if result.description else "",
         f"<p class=q>{escape(source)}</p>",
-        f"<p class=b>Profit {low:,.2f} to {high:,.2f} {escape(result.instrument.quote)}</p>",
+        f"<p class=b>Profit {escape(result.band_text)}</p>",
         _table(["", *(run.model.replace("_", " ") for run in result.runs)],
                [[name, *values] for name, values in result.summary()]),
         charts,

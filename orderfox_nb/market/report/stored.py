@@ -76,6 +76,16 @@ class BotResult(BacktestResult, kw_only=True):
         return frame
 
     @property
+    def prices(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Times and prices of the bot's own fills, and of the times of its equity the price of the fill before."""
+        run, price = self.runs[0], self.instrument.price
+        fills = [(one.time_us, price(one.ticks)) for one in run.bookings]
+        times = np.append(run.curve.time_us, np.array([time_us for time_us, _ in fills], np.int64))
+        values = np.append(run.curve.price, np.array([value for _, value in fills], np.float64))
+        order = times.argsort(kind="stable")
+        return times[order], values[order]
+
+    @property
     def notes(self) -> list[str]:
         """What a reader has to know of the figures."""
         return [*super().notes, *self.more]

@@ -35,14 +35,15 @@ export function paintBot(context, { plot, domain, panes, log, colours, frame, le
   context.save();
   context.font = colours.font;
   context.textBaseline = "bottom";
-  context.textAlign = "right";
-  context.lineWidth = 1;
+  context.textAlign = "left";
+  context.lineJoin = "round";
   for (const order of bot.orders) {
     const price = waitingPrice(order);
     const y = price === null ? NaN : Math.round(yOf(price)) + 0.5;
     if (!isInside(y)) continue;
     orders++;
     context.strokeStyle = context.fillStyle = inkOf(order.side);
+    context.lineWidth = 1;
     context.setLineDash([6, 4]);
     context.beginPath();
     context.moveTo(plot.left, y);
@@ -51,7 +52,12 @@ export function paintBot(context, { plot, domain, panes, log, colours, frame, le
     context.setLineDash([]);
     if (labels.some((at) => Math.abs(at - y) < LABEL_PX)) continue; // they would cover each other
     labels.push(y);
-    context.fillText(`${order.side} ${order.amount}`, right - 4, y - 1);
+    // At the old end: the newest candles and fills are at the other, about the same prices.
+    const label = `${order.side} ${order.amount}`;
+    context.lineWidth = 3;
+    context.strokeStyle = colours.background;
+    context.strokeText(label, plot.left + 4, y - 1);
+    context.fillText(label, plot.left + 4, y - 1);
   }
   for (const { time, side, price, count } of fillMarks(bot.fills, frame.bars[0])) {
     const x = plot.left + (((time + lengthS / 2) * 1000 - fromMs) / (toMs - fromMs)) * plot.width;
