@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -66,6 +67,8 @@ class Book:
         self._pending_asks: dict[float, float] = {}
         self._bounds: tuple[float, float] | None = None
         """No bid is above the first and no ask below the second; None where only the levels can say."""
+        self._removed_beyond = set[float]()
+        """Waiting prices beyond the bounds that have no size: they may get one."""
         self._gap: Gap | None = None
         self._fault: EventError | None = None
         self._prelude: tuple[int, list[Event]] = (0, [])
@@ -281,23 +284,28 @@ class Book:
 
     def _gather(self) -> None:
         """Reduce pending deltas to the newest size of each price."""
-        bids, asks = list[Level](), list[Level]()
+        bids, asks = self._pending_bids, self._pending_asks
+        known_bids, known_asks = len(bids), len(asks)
         try:
             for raw_bids, raw_asks in self._queue:
-                bids += _decode(raw_bids)
-                asks += _decode(raw_asks)
+                bids.update(_decode(raw_bids))
+                asks.update(_decode(raw_asks))
         except msgspec.DecodeError as error:
             self._invalidate(error)
-        self._pending_bids.update(bids)
-        self._pending_asks.update(asks)
         if self._bounds is not None:
             highest, lowest = self._bounds
-            # Nearly always no change is beyond the bounds, which is known by comparing whole levels.
-            if bids and max(bids)[0] > highest:
-                highest = max((price for price, size in bids if size), default=highest)
-            if asks and min(asks)[0] < lowest:
-                lowest = min((price for price, size in asks if size), default=lowest)
-            self._bounds = max(self._bounds[0], highest), min(self._bounds[1], lowest)
+            # Prices that come for the first time are the last ones of a dict. The others are within the bounds, but for
+            # those that were beyond them without a size.
+            if max(islice(reversed(bids), len(bids) - known_bids), default=highest) > highest:
+                self._removed_beyond.update(price for price in bids if price > highest)
+            if min(islice(reversed(asks), len(asks) - known_asks), default=lowest) < lowest:
+                self._removed_beyond.update(price for price in asks if price < lowest)
+            if self._removed_beyond:
+                beyond = self._removed_beyond
+                highest = max((price for price in beyond if price > highest and bids.get(price)), default=highest)
+                lowest = min((price for price in beyond if price < lowest and asks.get(price)), default=lowest)
+                self._bounds = highest, lowest
+                self._removed_beyond = {p for p in beyond if (p > highest and p in bids) or (p < lowest and p in asks)}
         self._clear_queue()
 
     def _clear_queue(self) -> None:
@@ -306,6 +314,7 @@ class Book:
 
     def _forget_waiting(self) -> None:
         self._clear_queue()
+        self._removed_beyond.clear()
         self._pending_bids.clear()
         self._pending_asks.clear()
 

@@ -162,6 +162,12 @@ class TopicState(Watched[QualityTracker]):
         """
         return self._prelude_read and self.spec.whole(self.fold)
 
+    def touch(self) -> None:
+        self.revision += 1
+        # Of most topics of a whole market nothing follows every event.
+        if self._watchers or self.quality.state is not self._known_quality:
+            self.signal()
+
     def signal(self) -> None:
         for changed in self._watchers:
             changed()

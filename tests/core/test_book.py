@@ -149,6 +149,18 @@ def test_the_cheap_check_leaves_the_changes_of_a_calm_book_as_they_are():
     assert book.may_be_crossed
 
 
+@pytest.mark.parametrize(("bids", "asks"), [({106: 1}, {}), ({}, {99: 1})])
+def test_price_that_is_removed_beyond_the_best_one_crosses_a_book_with_its_next_size(bids: Lots, asks: Lots):
+    book = a_book({100: 1}, {105: 1})
+    assert not book.may_be_crossed
+    for number in (10, 11):
+        book.apply(delta(number, number + 1, dict.fromkeys(bids, 0), dict.fromkeys(asks, 0)))
+        assert not book.may_be_crossed
+    book.apply(delta(12, 13, bids, asks))
+    assert book.may_be_crossed
+    assert book.crossed
+
+
 def test_returned_levels_never_change():
     book = a_book({100: 1}, {101: 1})
     ticks, lots = book.levels("bid")

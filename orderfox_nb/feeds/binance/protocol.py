@@ -147,6 +147,9 @@ def to_events(payload: Payload | list[ForceOrder], received_us: int) -> list[Eve
     Raises:
         ValueError: A price or size that is no finite number.
     """
+    if type(payload) is DepthUpdate:
+        # Thousands of these come in a second.
+        return [] if payload.st == COIN_MARGINED else [_delta(payload, received_us)]
     if isinstance(payload, list):
         return [event for message in payload for event in to_events(message, received_us)]
     if is_coin_margined(payload) or (isinstance(payload, ForceOrder) and payload.order.filled == 0):
@@ -154,21 +157,26 @@ def to_events(payload: Payload | list[ForceOrder], received_us: int) -> list[Eve
     return [_to_event(payload, received_us)]
 
 
+def _delta(message: DepthUpdate, received_us: int) -> BookDelta:
+    bids, asks, previous_id = message.bids, message.asks, message.previous_id
+    if len(bids) > MAX_SIDE_BYTES or len(asks) > MAX_SIDE_BYTES:
+        raise ValueError(f"a book update of more than {MAX_SIDE_BYTES // 1_000} kB a side")
+    return BookDelta(
+        symbol=message.symbol,
+        time_us=(message.time or message.event_time) * 1_000,
+        received_us=received_us,
+        raw_bids=bids,
+        raw_asks=asks,
+        first_id=message.first_id,
+        last_id=message.last_id,
+        # Spot sends none: its ids have no holes.
+        previous_id=message.first_id - 1 if previous_id is None else previous_id,
+    )
+
+
 def _to_event(message: Payload, received_us: int) -> Event:
     if isinstance(message, DepthUpdate):
-        if max(len(message.bids), len(message.asks)) > MAX_SIDE_BYTES:
-            raise ValueError(f"a book update of more than {MAX_SIDE_BYTES // 1_000} kB a side")
-        return BookDelta(
-            symbol=message.symbol,
-            time_us=(message.time or message.event_time) * 1_000,
-            received_us=received_us,
-            raw_bids=message.bids,
-            raw_asks=message.asks,
-            first_id=message.first_id,
-            last_id=message.last_id,
-            # Spot sends none: its ids have no holes.
-            previous_id=message.first_id - 1 if message.previous_id is None else message.previous_id,
-        )
+        return _delta(message, received_us)
     if isinstance(message, AggTrade):
         return _trade(message.symbol, message, received_us)
     if isinstance(message, Kline):

@@ -43,7 +43,9 @@ class VenueClock:
         """Return the venue's time at a time of our clock."""
         if not self.known:
             return local_us
-        return self._venue_us + round((local_us - self._local_us) * self._rate)
+        passed_us = local_us - self._local_us
+        # As nearly always: only a market that is played at another speed has another rate.
+        return self._venue_us + (passed_us if self._rate == 1.0 else round(passed_us * self._rate))
 
     def observe(self, venue_us: int, *, asked_us: int, answered_us: int, suspected: bool = False) -> int:
         """Record the venue's time, which was read somewhere between two times of ours.
