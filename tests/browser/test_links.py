@@ -15,6 +15,13 @@ from tests.server.conftest import TOKEN, Child
 pytestmark = pytest.mark.browser
 
 LIFE = "币安人生USDT"
+IN_ROWS = """() => {
+    const boxes = [...document.querySelectorAll(".of-column")].map((one) => one.getBoundingClientRect());
+    const [first, second, third] = boxes;
+    return boxes.length === 3 && boxes.every(({ width, height }) => width >= 440 && height >= 600)
+        && first.top === second.top && third.top >= first.bottom
+        && document.scrollingElement.scrollHeight > innerHeight;
+}"""
 
 
 @pytest.fixture
@@ -98,6 +105,10 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         await page.get_by_role("button", name="Add SOL/USDT").wait_for()
         await page.keyboard.press("Enter")
         await wait_markets(screen, "BTCUSDT", LIFE, "SOLUSDT")
+        # In a narrower window the third one has no room beside the others. It is as large as they are and below them.
+        await page.set_viewport_size({"width": 1200, "height": 800})
+        await until(page, IN_ROWS)
+        await page.set_viewport_size({"width": 1440, "height": 900})
         await page.evaluate("document.querySelector('.of-chart').dataset.mine = 'yes'")
         # The menu stands in the last column's head, and goes there with it.
         await page.locator(".of-column:nth-child(3) .of-markets-button").click()

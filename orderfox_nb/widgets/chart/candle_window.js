@@ -12,6 +12,8 @@ const MAX_BARS = 6_000;
 const EMPTY_SHARE = 0.1; // of the width, which zooming out leaves to the future, and to what was before the first bar
 const HEADROOM = 0.07; // of the price range, on both sides: y moves rarely
 const FILLED = 0.55; // a price range that fills less of its pane is fitted again
+const TIME_GAP = 95; // pixels from one time label to the next one
+const FINER = 5; // steps to closer ones where none has room
 const HALF_DIGIT = 3.5; // half the width of one in a label
 
 export class CandleWindow {
@@ -150,14 +152,20 @@ export class CandleWindow {
   setTicks(digits) {
     const { plot } = this;
     const { x, y } = this.domain;
-    const { ticks, text } = timeTicks(x[0], x[1], plot.width / 95, this.lengthS * 1000);
     // bqplot writes times in UTC; labels of our own are in the page's zone where bars are shorter than a day. A label
     // too near to an edge would be cut.
     const per = plot.width / (x[1] - x[0]);
-    const whole = ticks.map((tick) => [tick, text(tick)]).filter(([tick, label]) => {
-      const half = 2 + label.length * HALF_DIGIT;
-      return (tick - x[0]) * per > half && (x[1] - tick) * per > half;
-    });
+    const wholeTicks = (wanted) => {
+      const { ticks, text } = timeTicks(x[0], x[1], wanted, this.lengthS * 1000);
+      return ticks.map((tick) => [tick, text(tick)]).filter(([tick, label]) => {
+        const half = 2 + label.length * HALF_DIGIT;
+        return (tick - x[0]) * per > half && (x[1] - tick) * per > half;
+      });
+    };
+    // Without any, bqplot would write its own, one over the other where there is so little room.
+    let wanted = plot.width / TIME_GAP;
+    let whole = wholeTicks(wanted);
+    for (let left = FINER; whole.length === 0 && left > 0; left--) whole = wholeTicks((wanted *= 1.5));
     const labels = Object.fromEntries(whole.map(([tick, label]) => [String(tick), label]));
     const isTimed = labelAxis(this.xAxis, { tick_labels: labels }, whole.map(([tick]) => tick));
     const height = plot.height * (this.panes.price[1] - this.panes.price[0]);

@@ -46,6 +46,14 @@ export function sizeForms(digits) {
 
 export const SHORT_SIZES = ["999.99M", "999.9M"];
 
+/** The longest texts of the short forms of sizes up to so many units: beyond 999T they have more digits. */
+export function shortSizes(units, digits) {
+  return SHORT_SIZES.map((usual, at) => {
+    const own = compactText(units, digits, 2 - at);
+    return own.length > usual.length ? own : usual;
+  });
+}
+
 /** A price whose number of digits is unknown: up to nine significant digits. */
 export function loosePriceText(price) {
   if (price === null || price === undefined || !Number.isFinite(price)) return "–";

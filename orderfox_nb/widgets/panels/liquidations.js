@@ -122,7 +122,7 @@ async function render({ model, el }) {
       { texts: ["short"] },
       symbols ? { texts: [longest(symbols)] } : null,
       { texts: [longest(priceTexts)], drop: 2 },
-      { texts: [longest(sizes.map(sizeTexts[0])), ...SHORT_SIZES], drop: 2 },
+      { texts: sizeTexts.map((text, form) => longest([...sizes.map(text), SHORT_SIZES[form - 1] ?? ""])), drop: 2 },
       { texts: [paidTexts[0](Math.max(0, ...notionals)), "999.99M $", "999.9M"] },
       { texts: ["00:00:00"], drop: 1 },
     ]);

@@ -1,6 +1,6 @@
 // Trades as they happen, newest above. Under the pointer the list stands still, so that it can be read.
 import { make, setClass, write } from "../page/dom.js";
-import { clockText, SHORT_SIZES, sizeForms, unitsText } from "../page/format.js";
+import { clockText, shortSizes, sizeForms, unitsText } from "../page/format.js";
 import { followFrames, makePanel, setTrait } from "../page/panel.js";
 import { pictured } from "../page/picture.js";
 import { askedOf, venuesMeant } from "../page/venues.js";
@@ -166,7 +166,7 @@ async function render({ model, el }) {
     const chosen = table.fit(frame.symbol, [
       { texts: [unitsText(greatest(2), frame.price_digits)] },
       frame.members ? { texts: [longestName(frame.members)] } : null,
-      { texts: [sizes[0](greatest(3)), ...SHORT_SIZES] },
+      { texts: [sizes[0](greatest(3)), ...shortSizes(greatest(3), frame.size_digits)] },
       { texts: ["00:00:00"], drop: 1 },
     ]);
     const sizeText = sizes[chosen[2]];

@@ -108,6 +108,20 @@ test("the price axis writes each tick with all its digits", () => {
   allClose(ticks.map((tick) => Number(tick.toFixed(Number(digits)))), ticks, { share: 1e-9 });
 });
 
+test("a narrow chart has a time of its own and no two in one place", () => {
+  for (let width = 90; width <= 300; width += 7) {
+    chart.view.plotareaWidth = width;
+    for (let minute = 0; minute < 60; minute++) {
+      follow(bars(400, minute));
+      chart.setTicks(1);
+      const [from, to] = chart.domain.x;
+      const places = [...models.xAxis.tick_values].map((tick) => ((tick - from) / (to - from)) * width);
+      assert.ok(places.length > 0, `${width} px at minute ${minute}`);
+      for (const [at, place] of places.entries()) assert.ok(at === 0 || place - places[at - 1] >= 45);
+    }
+  }
+});
+
 test("a drag is not disturbed by a new bar and price moves rarely", () => {
   follow(bars(400));
   const start = chart.domain.x[0];

@@ -8,7 +8,7 @@ const { axisOf, fitRows, LadderWindow, sideRows, wireRows } = await import(
   "../../../orderfox_nb/widgets/panels/ladder_axis.js"
 );
 const { ColumnFit, fitColumns, fittingText } = await import("../../../orderfox_nb/widgets/panels/column_fit.js");
-const { compactText } = await import("../../../orderfox_nb/widgets/page/format.js");
+const { compactText, shortSizes } = await import("../../../orderfox_nb/widgets/page/format.js");
 
 /** A book frame whose rows have one size each; prices are in units of 10^-digits. */
 function bookFrame(bids, asks, { rounding = "20", digits = 0, rows = 10, size = 5 } = {}) {
@@ -129,6 +129,11 @@ test("columns grow with their numbers and shrink for another symbol", () => {
 
 test("of several texts the first one that has room is shown", () => {
   assert.equal(fittingText(50, ["12345678", "1234567", "1"], measure), "1234567");
+});
+
+test("short forms have room for sizes beyond their last letter", () => {
+  assert.deepEqual(shortSizes(12_345_678_901, 0), ["999.99M", "999.9M"]);
+  assert.deepEqual(shortSizes(8_370_512_345_678_901, 0), ["8370.51T", "8370.5T"]);
 });
 
 for (const [units, digits, shown] of [
