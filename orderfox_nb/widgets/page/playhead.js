@@ -189,6 +189,7 @@ export class Playhead {
     const wasPast = this.isPast;
     // A message that was under way when something was pressed does not take that back.
     const isEarlier = wasPast && time !== null && answered < this.asked;
+    if (Number.isFinite(answered)) this.asked = Math.max(this.asked, answered);
     const state = isEarlier ? { time: this.now } : { time, speed, playing };
     Object.assign(this, { start, end, live, shared, ...state });
     this.receivedAt = performance.now();
@@ -214,6 +215,7 @@ export class Playhead {
    */
   refuse(message) {
     const left = this.isReturning;
+    this.asked = Math.max(0, this.asked - 1); // the server may not have counted it: no answer is waited for in vain
     this.isMoving = this.isAsking = this.isReturning = false;
     this.refusal = message;
     this.refusedAt = performance.now();

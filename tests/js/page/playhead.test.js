@@ -104,6 +104,15 @@ test("a message that was under way takes back nothing that was pressed since", (
   // What answers the last one holds, also where the server has chosen something else.
   playhead.receive({ ...before, speed: 0.5, time: LIVE - 601_500, answered: 4 });
   assert.deepEqual([playhead.speed, playhead.time, playhead.isAsking], [0.5, LIVE - 601_500, false]);
+  // A message that was refused unread is not waited for, and one that was counted all the same changes nothing.
+  playhead.step(9_999);
+  playhead.refuse("by: at most 1,000");
+  playhead.receive({ ...before, time: LIVE - 500_000, answered: 4 });
+  assert.equal(playhead.time, LIVE - 500_000);
+  playhead.receive({ ...before, answered: 5 });
+  playhead.setSpeed(10);
+  playhead.receive({ ...before, speed: 2, answered: 5 });
+  assert.equal(playhead.speed, 10);
 });
 
 test("data begins at another time after entering, seeking and leaving, and not after another speed", () => {
