@@ -24,7 +24,6 @@ IMAGES = ROOT / "docs" / "images"
 PAGES = {
     "dashboard-dark": (1440, 900, "dark"),
     "dashboard-light": (1440, 900, "light"),
-    "phone-dark": (390, 1500, "dark"),
 }
 TWO_VENUES = "sim?seed=7&symbols=24,sim?seed=7&symbols=24&name=b&spread_bp=3&lag_ms=200"
 # What is made, its size, what is pictured, and the panel that must be live before.

@@ -140,10 +140,11 @@ def test_a_report_without_a_theme_has_the_colours_of_the_page_that_shows_it(repo
     text = report._repr_html_()
     named = set(re.findall(r"var\((--of-report-\w+)", text))
     rules = dict(re.findall(r"([^{}]*\.of-report[^{}]*)\{(--of-report[^}]*)\}", text))
-    assert len(rules) == 4
+    assert len(rules) == 6
     assert all(named <= set(re.findall(r"--of-report-\w+", rule)) for rule in rules.values())
     light, dark = (rules[f'[data-jp-theme-light="{value}"] .of-report'] for value in ("true", "false"))
     assert light != dark
+    assert [rules[f':root[data-of-theme="{theme}"] .of-report'] for theme in ("light", "dark")] == [light, dark]
     # Outside of its own rules no colour is fixed.
     assert not re.search(r"#[0-9a-f]{6}", re.sub(r"var\([^)]*\)|--of-report-[^}]*", "", text))
 

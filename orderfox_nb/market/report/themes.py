@@ -27,7 +27,8 @@ def report_colours(theme: str) -> Colours:
 def theme_css(theme: str) -> str:
     """Return the style rules that give the variables of ``auto`` their values; none for another theme.
 
-    A notebook's theme decides, and elsewhere the preference of the reader's system.
+    The theme that the widgets of a page have decides, then that of JupyterLab, and elsewhere the preference of the
+    reader's system.
     """
     if theme != AUTO:
         return ""
@@ -39,6 +40,8 @@ def theme_css(theme: str) -> str:
         f".of-report,.of-report-page{light}"
         f"@media (prefers-color-scheme:dark){{.of-report,.of-report-page{dark}}}"
         f'[data-jp-theme-light="true"] .of-report{light}[data-jp-theme-light="false"] .of-report{dark}'
+        # A page of Voila keeps the first one when its reader chooses another theme.
+        f':root[data-of-theme="light"] .of-report{light}:root[data-of-theme="dark"] .of-report{dark}'
     )
 
 
