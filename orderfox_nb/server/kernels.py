@@ -27,6 +27,7 @@ from orderfox_nb.server.kernel_limits import (
     StartSlots,
     bound_memory,
 )
+from orderfox_nb.server.kernel_output import bounded_output
 
 if TYPE_CHECKING:
     from orderfox_nb.server.service import DeskService
@@ -41,7 +42,8 @@ class BoundedKernel(ServerKernelManager):
     """A kernel of which every process has the memory bound, one that is restarted after a crash too."""
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kwargs: Any) -> None:
-        await super()._async_launch_kernel(kernel_cmd, **kwargs)
+        with bounded_output(self.kernel_id) as output:
+            await super()._async_launch_kernel(kernel_cmd, **{**kwargs, **output})
         bound_memory(self, getattr(self.parent, "memory_mb", 0))
 
 

@@ -18,10 +18,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from orderfox_nb.server.viewer.failures import RenderingFailed
 from orderfox_nb.server.viewer.notebook import has_kernel_per_viewer
 from orderfox_nb.server.viewer.pages import CHECK_S, RETRY_S, Pages, rendering_key
 from orderfox_nb.server.viewer.panels import has_only_panels
-from orderfox_nb.server.viewer.renderer import RenderingFailed, public_reason
+from orderfox_nb.server.viewer.renderer import public_reason
 from orderfox_nb.server.viewer.rendering import Page, Rendering
 from tests.server.conftest import NOTEBOOK, Child, until
 from tests.server.kernel_socket import V1

@@ -19,6 +19,8 @@ from voila.notebook_renderer import NotebookRenderer
 from voila.utils import ENV_VARIABLE, get_page_config
 
 from orderfox_nb.server.viewer.contents import FolderContents
+from orderfox_nb.server.viewer.failures import RenderingFailed
+from orderfox_nb.server.viewer.outputs import MAX_PAGE, BoundedOutputs
 from orderfox_nb.server.viewer.panels import has_only_panels
 from orderfox_nb.server.viewer.states import States, read_states
 
@@ -27,10 +29,6 @@ PAGE_KERNEL: Final = "viewer"
 _MAX_REASON: Final = 300
 _STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _PATH: Final = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][^\s\\/'\":;,<>()]+){2,}[\\/]?")
-
-
-class RenderingFailed(Exception):
-    """The notebook makes no page; its text is for viewers, without traceback and without a path."""
 
 
 def public_reason(text: str) -> str:
@@ -50,6 +48,7 @@ class PageRenderer(NotebookRenderer):
         self._app = app
         self._folder = notebook.parent
         self._states = States()
+        self._outputs: BoundedOutputs | None = None
         self._only_panels = False
         voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
         super().__init__(
@@ -101,6 +100,9 @@ class PageRenderer(NotebookRenderer):
     async def end(self) -> None:
         """End the kernel, if there is one."""
         try:
+            if self._outputs is not None:
+                # Its sockets; those of a page that is whole are closed already.
+                await self._cleanup_resources()
             if self.kernel_id and self.kernel_id in self._app.kernel_manager:
                 await self._app.kernel_manager.shutdown_kernel(self.kernel_id, now=True)
         finally:
@@ -122,14 +124,17 @@ class PageRenderer(NotebookRenderer):
         )
         app.rendering_kernels.add(self.kernel_id)
         await super()._jinja_kernel_start(nb, self.kernel_id, app.kernel_manager.get_kernel(self.kernel_id))
+        self._outputs = BoundedOutputs(self.executor, most=MAX_PAGE)
         return kernel_id
 
     async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncGenerator[Any, None]:  # noqa: ARG002
         nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": self.cwd}})
-        executed: list[Any] = []
+        assert self._outputs is not None
+        outputs, executed = self._outputs, list[Any]()
         for at, cell in enumerate(nb.cells):
             try:
-                executed.append(await self.executor.execute_cell(cell, None, at, store_history=False))
+                running = self.executor.execute_cell(cell, None, at, store_history=False)
+                executed.append(await outputs.during(running))
                 yield executed[-1]
             except CellExecutionError as error:
                 raise RenderingFailed(public_reason(f"cell {at + 1}: {error.ename}: {error.evalue}")) from error

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from orderfox_nb.server.viewer.renderer import RenderingFailed
+from orderfox_nb.server.viewer.failures import RenderingFailed
+from orderfox_nb.server.viewer.outputs import MAX_PAGE
 
 if TYPE_CHECKING:
     from orderfox_nb.server.viewer.renderer import PageRenderer
 
 _log = logging.getLogger(__name__)
 
-MAX_PAGE: Final = 32_000_000
-"""Characters of a page with its widgets' states."""
 HEARTBEAT_S: Final = 10.0
 _FAILED: Final = """<style>
 #loading { display: none !important }
@@ -69,7 +68,8 @@ class Rendering:
     def __init__(
         self, renderer: PageRenderer, *, timeout_s: float, turns: AbstractAsyncContextManager[Any] | None = None
     ) -> None:
-        self._renderer = renderer
+        self._renderer: PageRenderer | None = renderer
+        """Until it has ended: it holds all that its notebook printed."""
         self._timeout_s = timeout_s
         self._turns = nullcontext() if turns is None else turns
         self._pieces: list[str] = []
@@ -116,10 +116,12 @@ class Rendering:
         return self.page is not None or bool(self.failure)
 
     async def _run(self) -> None:
+        renderer = self._renderer
+        assert renderer is not None
         try:
             async with self._turns, asyncio.timeout(self._timeout_s):
                 size = 0
-                async for piece in self._renderer.snippets():
+                async for piece in renderer.snippets():
                     size += len(piece)
                     if size > MAX_PAGE:
                         raise RenderingFailed(f"it is larger than {MAX_PAGE // 1_000_000} million characters")
@@ -130,7 +132,7 @@ class Rendering:
         except RenderingFailed as error:
             self.failure = str(error)
             # What viewers do not see stands in the log: the cell's traceback.
-            _log.error("rendering=failed %s", error.__cause__ or error)
+            _log.error("rendering=failed %s", str(error.__cause__ or error))
         except TimeoutError:
             self.failure = f"it took longer than {self._timeout_s:g} s"
             _log.error("rendering=failed %s", self.failure)
@@ -143,12 +145,13 @@ class Rendering:
                 self.failure = "the server stops"
             async with self._news:
                 self._news.notify_all()
-            await self._end()
+            await self._end(renderer)
+            self._renderer = None
 
-    async def _end(self) -> None:
+    async def _end(self, renderer: PageRenderer) -> None:
         try:
             async with asyncio.timeout(5):
-                await self._renderer.end()
+                await renderer.end()
         except Exception:  # noqa: BLE001 - it may have ended by itself
             _log.debug("the rendering's kernel could not be ended", exc_info=True)
 
