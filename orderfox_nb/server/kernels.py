@@ -28,6 +28,7 @@ from orderfox_nb.server.kernel_limits import (
     bound_memory,
 )
 from orderfox_nb.server.kernel_output import bounded_output
+from orderfox_nb.server.request_log import log_failure
 
 if TYPE_CHECKING:
     from orderfox_nb.server.service import DeskService
@@ -282,6 +283,9 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         if kernel_id not in self.kernel_manager:
             raise web.HTTPError(404, "No such kernel")
         await super().get(kernel_id)
+
+    def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
+        log_failure(_log, self.request.path, value)
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         # No person reads this answer, and Jupyter's error page needs files that Voila does not serve.

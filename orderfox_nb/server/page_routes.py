@@ -26,7 +26,7 @@ from voila.voila_identity_provider import VoilaIdentityProvider
 from orderfox_nb.errors import TooManyKernels
 from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, StartSlots
 from orderfox_nb.server.kernels import PageKernels
-from orderfox_nb.server.request_log import logged_path
+from orderfox_nb.server.request_log import log_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,12 +77,8 @@ class PlainErrors(tornado.web.RequestHandler):
             raise tornado.web.HTTPError(405)
         return super().prepare()
 
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        # Tornado would log the query with it.
-        if value is None or isinstance(value, tornado.web.HTTPError):
-            super().log_exception(typ, value, tb)
-        else:
-            _log.error("path=%s failed", logged_path(self.request.path), exc_info=value)
+    def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
+        log_failure(_log, self.request.path, value)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None, None))[1]

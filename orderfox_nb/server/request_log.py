@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from tornado.web import HTTPError
+
 from orderfox_nb.server.limits import RateLimit
 
 _AT_ONCE: Final = 200
@@ -17,6 +19,12 @@ _MAX_PATH: Final = 200
 def logged_path(path: str) -> str:
     """Return a request's path as it stands in the log: without its query, and not longer than a line."""
     return path if len(path) <= _MAX_PATH else f"{path[: _MAX_PATH - 1]}…"
+
+
+def log_failure(log: logging.Logger, path: str, error: BaseException | None) -> None:
+    """Log what failed while a request was answered, without its query; a refused request has its own line."""
+    if not isinstance(error, HTTPError):
+        log.error("path=%s failed", logged_path(path), exc_info=error)
 
 
 class RequestLog:

@@ -95,3 +95,26 @@ async def test_who_leaves_while_the_page_comes_leaves_no_trace_in_the_log(caplog
         await server.close_all_connections()
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING], caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_no_line_of_a_page_that_is_refused_or_fails_has_its_query(
+    caplog: pytest.LogCaptureFixture, *, fails: bool
+) -> None:
+    class NoPage:
+        def current(self) -> Page:
+            raise ValueError("inner") if fails else web.HTTPError(503, "try again")
+
+    app = web.Application([("/", ViewerPage, {"pages": cast("Pages", NoPage())})], log_function=lambda _: None)
+    listeners = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(app)
+    server.add_sockets(listeners)
+    try:
+        request = b"GET /?token=secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        answer = await pipelined(listeners[0].getsockname()[1], request)
+    finally:
+        server.stop()
+    assert answer.startswith(b"HTTP/1.1 500" if fails else b"HTTP/1.1 503")
+    assert "secret" not in caplog.text
+    assert ("ValueError: inner" in caplog.text) == fails
+    assert b"inner" not in answer
