@@ -74,6 +74,6 @@ class KernelOutput:
             if self._left <= 0:
                 _log.warning("kernel=%s wrote more than %d bytes: the rest is left out", self._kernel, MAX_LOGGED)
             return
-        # Whoever writes without end waits, and takes little of this loop's time.
+        # A process that writes without end has to wait, and takes little of this loop's time.
         self._loop.remove_reader(self._reading)
         self._loop.call_later(_PAUSE_S, self._loop.add_reader, self._reading, self._read)
