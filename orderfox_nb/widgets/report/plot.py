@@ -43,7 +43,7 @@ def report_plot(result: BacktestResult, *, theme: str = AUTO) -> VBox:
     base, quote = result.instrument.base, result.instrument.quote
     return VBox(
         [
-            HTML(_legend(inks)),
+            HTML(_legend(inks, colours)),
             _prices(columns, time, colours, quote),
             _figure(f"Equity, {quote}", columns.equity, inks, time, colours, band=(columns.low, columns.high)),
             _figure("Drawdown, %", columns.drawdown, inks, time, colours, height="180px"),
@@ -53,11 +53,12 @@ def report_plot(result: BacktestResult, *, theme: str = AUTO) -> VBox:
     )
 
 
-def _legend(inks: Mapping[str, str]) -> str:
+def _legend(inks: Mapping[str, str], colours: Colours) -> str:
     """Return the models with their colours: beside the charts, since bqplot's own legend covers the lines."""
-    return " &nbsp; ".join(
+    names = " &nbsp; ".join(
         f'<span style="color:{ink}">━</span> {escape(name.replace("_", " "))}' for name, ink in inks.items()
     )
+    return f'<span style="color:{colours.muted}">{names}</span>'
 
 
 def _times(curve: Curve) -> Any:
