@@ -4,7 +4,7 @@ The embedded exchange runs in a process of its own and speaks the venue's protoc
 book, trades, one-minute bars and mark price of some symbols into folds, first natively and then through ccxt, as a
 server does. CPU time is the client's, over the same number of seconds of the same market.
 
-    python -m benchmarks.venues [--venues binance bybit okx] [--clients native ccxt] [--symbols 4] [--speed 4]
+    python -m benchmarks.venues [--venues binance bybit okx deribit] [--clients native ccxt] [--symbols 4] [--speed 4]
         [--seconds 15]
 """
 
@@ -32,8 +32,9 @@ NATIVE: Final = {
     "binance": ("orderfox_nb.feeds.binance.feed", "BinanceFeed"),
     "bybit": ("orderfox_nb.feeds.bybit.feed", "BybitFeed"),
     "okx": ("orderfox_nb.feeds.okx.feed", "OkxFeed"),
+    "deribit": ("orderfox_nb.feeds.deribit.feed", "DeribitFeed"),
 }
-IDS: Final = {"binance": "binanceusdm", "bybit": "bybit", "okx": "okx"}
+IDS: Final = {"binance": "binanceusdm", "bybit": "bybit", "okx": "okx", "deribit": "deribit"}
 
 
 def there(venue: str) -> bool:
@@ -50,6 +51,8 @@ def addresses(venue: str, http_url: str, ws_url: str) -> dict[str, Any]:
         return {"public": http_url, "private": http_url, "ws": {"public": {"linear": f"{ws_url}/v5/public/linear"}}}
     if venue == "okx":
         return {"rest": http_url, "ws": f"{ws_url}/ws/v5"}
+    if venue == "deribit":
+        return {"rest": http_url, "ws": f"{ws_url}/ws/api/v2"}
     names = {"fapiPublic": "fapi/v1", "fapiPublicV2": "fapi/v2", "fapiPublicV3": "fapi/v3", "fapiData": "futures/data"}
     return {**{name: f"{http_url}/{path}" for name, path in names.items()}, "ws": {"linear": f"{ws_url}/ws"}}
 

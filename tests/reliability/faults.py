@@ -30,6 +30,9 @@ OKX_REST: Final[dict[Channel, str]] = {
     "trades": "/api/v5/market/trades",
     "candles": "/api/v5/market/candles",
 }
+DERIBIT_REST: Final[dict[Channel, str]] = {
+    "candles": "/api/v2/public/get_tradingview_chart_data",
+}
 _CALM_S: Final = 3.0
 _PATIENCE_S: Final = 150.0
 
@@ -100,6 +103,8 @@ def answers(kind: str, *, needed: str = "cut", **options: Any) -> Strike:
 
 def _rest_path(rig: Rig, channel: Channel) -> str:
     match rig.market:
+        case "deribit":
+            return DERIBIT_REST[channel]
         case "bybit" | "ccxt-bybit":
             return BYBIT_REST[channel]
         case "ccxt-okx" if channel == "candles":
@@ -151,6 +156,8 @@ def refused(rig: Rig, channel: Channel) -> None:
         path = "/v5/public/linear"
     elif rig.market == "okx":
         path = f"/ws/v5/{'business' if channel == 'candles' else 'public'}"
+    elif rig.market == "deribit":
+        path = "/ws/api/v2"
     else:
         path = ("" if rig.market == "spot" else "/public" if channel == "book" else "/market") + "/stream"
     _add(rig, "status", path=path, status=451, count=2)

@@ -26,11 +26,16 @@ from orderfox_nb.feeds.binance_spot.feed import SpotFeed
 from orderfox_nb.feeds.bybit.dialect import BybitDialect
 from orderfox_nb.feeds.bybit.feed import BybitFeed
 from orderfox_nb.feeds.ccxt.feed import CcxtFeed
+from orderfox_nb.feeds.deribit.dialect import DeribitDialect
+from orderfox_nb.feeds.deribit.feed import DeribitFeed
 from orderfox_nb.feeds.okx.dialect import OkxDialect
 from orderfox_nb.feeds.okx.feed import OkxFeed
 from orderfox_nb.feeds.venue.feed import VenueFeed
 from orderfox_nb.sim.exchange import Exchange
 from orderfox_nb.sim.server import Fault, Limits, SimServer
+from orderfox_nb.sim.server.deribit.names import BOOK_LEVELS
+from orderfox_nb.sim.server.deribit.names import instrument_of as deribit_instrument
+from orderfox_nb.sim.server.deribit.names import symbol_of as deribit_symbol
 from orderfox_nb.sim.server.okx.names import instrument_of
 from orderfox_nb.sim.server.okx.names import symbol_of as symbol_of_instrument
 from tests.feeds.stages import ccxt_urls
@@ -52,7 +57,7 @@ CHANNELS: Final[tuple[Channel, ...]] = (
     "open_interest",
 )
 SPOT_CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "candles", "ticker")
-MarketKind: TypeAlias = Literal["futures", "spot", "bybit", "okx", "ccxt", "ccxt-bybit", "ccxt-okx"]
+MarketKind: TypeAlias = Literal["futures", "spot", "bybit", "okx", "deribit", "ccxt", "ccxt-bybit", "ccxt-okx"]
 """What is struck: one of Binance's hosts, or the imitation of another venue."""
 
 
@@ -103,6 +108,15 @@ SPOKEN: dict[MarketKind, Spoken] = {
         levels=400,
         named=instrument_of,
         known=symbol_of_instrument,
+    ),
+    "deribit": Spoken(
+        {"protocol": "deribit"},
+        DeribitFeed,
+        DeribitDialect(),
+        CHANNELS,
+        levels=BOOK_LEVELS,
+        named=deribit_instrument,
+        known=deribit_symbol,
     ),
 }
 _CCXT: Final[tuple[tuple[MarketKind, MarketKind, str], ...]] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ def differences(rig: Rig, state: TopicState) -> list[str]:
     if isinstance(fold, Book):
         return _kept_book(fold, market) if rig.spoken.by_ccxt else _book(fold, market, rig.spoken.levels)
     if isinstance(fold, TapeState):
-        return {"bybit": _tape_by_id, "okx": _tape_by_fills}.get(protocol, _tape)(fold, market)
+        tapes = {"bybit": _tape_by_id, "okx": _tape_by_fills, "deribit": _tape_by_number}
+        return tapes.get(protocol, _tape)(fold, market)
     if isinstance(fold, CandleState):
         return _candles(fold, market, whole=of_binance, quote=not rig.spoken.by_ccxt)
     if isinstance(fold, LiquidationState):
@@ -103,7 +105,12 @@ def _tape(tape: TapeState, market: SymbolMarket) -> list[str]:
     return [f"tape: {len(set(real) - set(held))} missing, {len(set(held) - set(real))} wrong of {len(real)}"]
 
 
-def _tape_by_id(tape: TapeState, market: SymbolMarket) -> list[str]:
+def _tape_by_number(tape: TapeState, market: SymbolMarket) -> list[str]:
+    """Compare a tape of single fills whose ids are their numbers."""
+    return _tape_by_id(tape, market, lambda _, number, __: str(number))
+
+
+def _tape_by_id(tape: TapeState, market: SymbolMarket, named: Callable[[str, int, int], str] = trade_id) -> list[str]:
     """Compare a tape of single fills whose ids have no order."""
     instrument = tape.instrument
     held = Counter(
@@ -112,7 +119,7 @@ def _tape_by_id(tape: TapeState, market: SymbolMarket) -> list[str]:
     )
     real = [
         (
-            trade_id(market.symbol, number, fact.time_us),
+            named(market.symbol, number, fact.time_us),
             fact.price,
             lots,
             "sell" if fact.buyer_is_maker else "buy",
@@ -221,7 +228,7 @@ def _liquidations(state: LiquidationState, market: SymbolMarket, rig: Rig) -> li
 def _sent_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> list[str]:
     """Compare the liquidations of a venue that keeps none: what a lapse has lost stays lost.
 
-    Bybit sends all of them, OKX one of a contract and second.
+    Bybit and Deribit send all of them, Deribit one for each fill, OKX one of a contract and second.
     """
     fold: Any = state.fold
     instrument = rig.instrument(market.symbol)
@@ -229,12 +236,15 @@ def _sent_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> lis
         (lapse.start_us - _REPORTED_US, (lapse.end_us or market.now_us) + _REPORTED_US)
         for lapse in state.quality.intervals()
     ]
+    protocol = rig.spoken.served.get("protocol")
     real = Counter(
         (fact.time_us // 1_000, fact.side, fact.lots_filled)
         for fact in market.liquidations_truth(rig.opened_us, market.now_us)
-        if fact.sampled or rig.spoken.served.get("protocol") == "bybit"
+        if fact.sampled or protocol in ("bybit", "deribit")
     )
     held = Counter((order.time_us // 1_000, order.side, instrument.lots(order.size)) for order in fold.view())
+    if protocol == "deribit":
+        held, real = _summed(held), _summed(real)
     missing = [
         key
         for key in (real - held).elements()
@@ -245,6 +255,14 @@ def _sent_liquidations(state: TopicState, market: SymbolMarket, rig: Rig) -> lis
     return (
         [f"liquidations: {len(missing)} missing, {wrong.total()} wrong of {real.total()}"] if missing or wrong else []
     )
+
+
+def _summed(orders: Counter[tuple[int, str, int]]) -> Counter[tuple[int, str, int]]:
+    """Return one order for all of a moment and side."""
+    sums: Counter[tuple[int, str]] = Counter()
+    for (time_ms, side, lots), count in orders.items():
+        sums[time_ms, side] += lots * count
+    return Counter((time_ms, side, lots) for (time_ms, side), lots in sums.items())
 
 
 def _latest(fold: Latest[Any], market: SymbolMarket, rig: Rig) -> list[str]:

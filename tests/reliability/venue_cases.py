@@ -91,6 +91,33 @@ def _okx_cases() -> list[Case]:
     return cases
 
 
+def _deribit_cases() -> list[Case]:
+    """What is of the dialect: the chain of previous ids, trades by their numbers, liquidations marked on them."""
+    cases: list[Case] = []
+
+    def add(channel: Channel, fault: str, strike: Strike, seen_s: float | None, healed_s: float, **more: Any) -> None:
+        cases.append(Case(fault, channel, strike, seen_s, healed_s, market="deribit", **more))
+
+    for channel in ("book", "trades", "candles", "liquidations", "mark"):
+        add(channel, "duplicate", frames("duplicate", 3), None, 0.5)
+        add(channel, "cut", socket("cut"), 0.1, 6.0)
+    add("book", "refused socket", refused, 0.1, 8.0)
+    add("book", "half-open socket", socket("half_open"), 9.0, 12.0)
+    for fault in ("drop", "reorder", "malformed"):
+        add("book", fault, frames(fault), 0.3, 3.0)
+    add("trades", "drop", frames("drop"), 2.0, 3.0)
+    add("trades", "malformed", frames("malformed"), 2.0, 3.0)
+    add("book", "old snapshot", old_snapshot, 1.2, 6.0)
+    add("book", "lost snapshot", reopened("drop"), 0.1, 12.0)
+    add("book", "no data", reopened("freeze", count=-1), 0.1, 12.0, lasts_s=13.0)
+    add("book", "cut in the prelude", cut_twice, 0.6, 4.0)
+    # Its trades show that it should have changed.
+    add("book", "freeze", frames("freeze", -1), 7.0, 6.0, lasts_s=10.0)
+    add("mark", "freeze", frames("freeze", -1), 16.0, 6.0, lasts_s=20.0)
+    add("candles", "REST 503", answers("status", status=503, seconds=7), 1.2, 40.0)
+    return cases
+
+
 def _ccxt_cases() -> list[Case]:
     """What is of ccxt: it keeps the books, notices some holes and no silence, and reads on whatever it could not read.
 
@@ -119,7 +146,11 @@ def _ccxt_cases() -> list[Case]:
     add("ccxt-okx", "book", "maintenance", renumber, seen_s=None, healed_s=0.5)
     add("ccxt", "book", "half-open socket", socket("half_open"), seen_s=6.5, healed_s=20.0)
     add("ccxt", "mark", "freeze", frames("freeze", -1), seen_s=2.0, healed_s=4.0, lasts_s=5.0)
+    for market in ("ccxt-bybit", "ccxt-okx"):
+        add(market, "book", "half-open socket", socket("half_open"), seen_s=9.0, healed_s=12.0)
+        add(market, "book", "freeze", frames("freeze", -1), seen_s=7.0, healed_s=9.0, lasts_s=10.0)
+        add(market, "trades", "freeze", frames("freeze", -1), seen_s=4.0, healed_s=6.0, lasts_s=7.0)
     return cases
 
 
-VENUE_CASES: Final = (*_bybit_cases(), *_okx_cases(), *_ccxt_cases())
+VENUE_CASES: Final = (*_bybit_cases(), *_okx_cases(), *_deribit_cases(), *_ccxt_cases())

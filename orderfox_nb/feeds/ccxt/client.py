@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
+
+from aiohttp import WSMsgType
 
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.symbols import suggest
@@ -87,6 +89,9 @@ class CcxtClient:
         """The streams for which each socket was opened or asked."""
         self._probes: dict[Any, asyncio.Task[None]] = {}
         """Sockets that are asked for a pong."""
+        self._pinged: WeakSet[Any] = WeakSet()
+        self._answers_pings = False
+        """Whether the venue has ever sent a pong: without one in time a socket of it is half open."""
         self._guard_sockets()
         self.calls = 0
         self.failures = 0
@@ -110,6 +115,7 @@ class CcxtClient:
     def _receive(self, socket: Any, handle: Callable[[Any], None], message: Any) -> None:
         self.frames += 1
         self._heard_us[socket] = self._clock.now_us()
+        self._answers_pings = self._answers_pings or message.type is WSMsgType.PONG
         try:
             handle(message)
         except Exception as error:  # noqa: BLE001 - ccxt reads messages with few checks
@@ -137,17 +143,30 @@ class CcxtClient:
                 continue
             if stream in self._carried.get(socket, ()):
                 self._drop(socket)
-            elif socket not in self._probes and not socket.closed():
-                task = asyncio.create_task(self._probe(socket), name=f"venue ccxt pong of {self.venue}")
-                self._probes[socket] = task
-                task.add_done_callback(lambda _, probed=socket: self._probes.pop(probed, None))
+            else:
+                self._begin_probe(socket, overdue=True)
 
-    async def _probe(self, socket: Any) -> None:
+    def probe_sockets(self) -> None:
+        """Ask every silent socket for a pong, and each one once, to know whether the venue sends any."""
+        for socket in self._sockets:
+            if socket not in self._pinged or (self._answers_pings and self._silent_us(socket) > SILENT_S * 1e6):
+                self._begin_probe(socket, overdue=False)
+
+    def _begin_probe(self, socket: Any, *, overdue: bool) -> None:
+        if socket in self._probes or socket.closed():
+            return
+        self._pinged.add(socket)
+        task = asyncio.create_task(self._probe(socket, overdue=overdue), name=f"venue ccxt pong of {self.venue}")
+        self._probes[socket] = task
+        task.add_done_callback(lambda _: self._probes.pop(socket, None))
+
+    async def _probe(self, socket: Any, *, overdue: bool) -> None:
         with suppress(Exception):
             async with asyncio.timeout(PONG_S):
                 await socket.connection.ping()
         await self._clock.sleep(PONG_S)
-        if self._silent_us(socket) > SILENT_S * 1e6 and not socket.closed():
+        is_silent = self._silent_us(socket) > SILENT_S * 1e6
+        if is_silent and (overdue or self._answers_pings) and not socket.closed():
             self._drop(socket)
 
     def _silent_us(self, socket: Any) -> int:

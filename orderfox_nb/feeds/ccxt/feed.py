@@ -99,7 +99,7 @@ class CcxtFeed(StreamingFeed[CcxtRest]):
             self._clock,
             rest=self._rest,
             open_streams=self._open_streams,
-            sockets=(),
+            sockets=(self._lines,),
             checks={},
             recorded=False,
             every_s=clock_every_s,

@@ -98,7 +98,8 @@ class Lines:
             line.renew()
 
     def check_silence(self) -> None:
-        """Whole sockets are not checked: every topic notices its own silence."""
+        """Find sockets that are half open: of a venue that answers pings, a silent one without a pong is."""
+        self.client.probe_sockets()
 
     def present_book(self, stream: str) -> BookSnapshot | None:
         """Return a book as its readers have it."""
