@@ -48,7 +48,7 @@ PAGE_EXTENSIONS: Final = (
 _TEMPLATE: Final = "lab"
 _HASHED: Final = re.compile(r"\.[0-9a-f]{8,}\.[a-z0-9]+$")
 """A file whose name has the hash of what is in it: another content is another file."""
-_YEAR_S: Final = 31_536_000
+YEAR_S: Final = 31_536_000
 _READS: Final = ("GET", "HEAD")
 
 
@@ -140,7 +140,7 @@ class ExtensionFiles(PlainFiles, FileFindHandler):
         super().set_headers()
         # Voila's rule has a browser ask for each of some fifty files again, and compile each again.
         if _HASHED.search(self.request.path):
-            self.set_header("Cache-Control", f"public, max-age={_YEAR_S}, immutable")
+            self.set_header("Cache-Control", f"public, max-age={YEAR_S}, immutable")
 
 
 class KernelModel(PlainErrors, KernelHandler):

@@ -44,7 +44,8 @@ from orderfox_nb.server.runtime import RuntimeFolder, stop_on_signals
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.server.start.handlers import is_simulated, start_rules
 from orderfox_nb.server.start.site import Site
-from orderfox_nb.server.viewer.handlers import viewer_rules
+from orderfox_nb.server.viewer.handlers import ScriptFile, viewer_rules
+from orderfox_nb.server.viewer.modules import Scripts
 from orderfox_nb.server.viewer.pages import Pages, rendering_key
 from orderfox_nb.server.viewer.renderer import PageRenderer
 
@@ -124,6 +125,7 @@ class OrderFoxVoila(Voila):
     kernels_everywhere = Bool(False, help="The same for the other notebooks, whatever their metadata say")
     folder = Instance(Path, allow_none=True, default_value=None, help="Its notebooks are on the start page")
     built_in = List(Instance(Path), help="Notebooks that the start page has in any case")
+    scripts = Instance(Scripts, args=(), help="What pages without a kernel load")
     pages: Pages | None = None
     """The page for all, where viewers have no kernels."""
 
@@ -182,6 +184,7 @@ class OrderFoxVoila(Voila):
             starting=manager.starting,
         )
         rest = [
+            (rf"{prefix}voila/modules/(?P<name>[0-9a-f]{{32}}\.js)", ScriptFile, {"scripts": self.scripts}),
             *(kernel_rules if self._with_kernels else []),
             *(viewer_rules(voila, prefix, self.pages, kernels=self._with_kernels) if self.pages is not None else voila),
             *start_rules(

@@ -104,7 +104,8 @@
   }
 
   async function makeModels(manager, { put_buffers }) {
-    const { states, buffer_paths } = JSON.parse(document.getElementById("of-widget-states").textContent);
+    const sent = globalThis[Symbol.for("orderfox.page_kernel.v1")].sent();
+    const { states, buffer_paths } = sent.buffer_paths.length ? structuredClone(sent) : sent;
     const buffers = JSON.parse(document.getElementById("of-widget-buffers").textContent);
     buffer_paths.forEach(([id, ...path], at) => {
       const bytes = Uint8Array.from(atob(buffers[at]), (sign) => sign.charCodeAt(0));

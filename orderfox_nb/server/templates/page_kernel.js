@@ -10,10 +10,13 @@
   let parsed = null;
   let numbers = 0;
 
-  const sent = () => (parsed ??= JSON.parse(textOf("of-widget-states")));
+  // The scripts of the widgets are files beside the page (viewer/modules.py), whose address only the page knows.
+  const modules = new URL(`${document.body.dataset.baseUrl}modules/`, location.href).href;
+  const statesText = () => textOf("of-widget-states").replaceAll('"_esm":"@modules/', () => `"_esm":"${modules}`);
+  const sent = () => (parsed ??= JSON.parse(statesText()));
   /** The states that the kernel sent: `{model id: {model_name, model_module, model_module_version, state}}`. */
   const states = () => sent().states;
-  globalThis[Symbol.for("orderfox.page_kernel.v1")] = { states };
+  globalThis[Symbol.for("orderfox.page_kernel.v1")] = { states, sent };
 
   const message = (parent, channel, type, content) => ({
     channel,
@@ -47,7 +50,7 @@
     const text = JSON.stringify(message(request, "iopub", "comm_msg", content));
     const buffers = JSON.parse(textOf("of-widget-buffers") || "[]").map(bytesOf);
     // The states are text already: what the kernel wrote goes on unread.
-    const whole = text.replace(`"${PLACE}"`, () => textOf("of-widget-states"));
+    const whole = text.replace(`"${PLACE}"`, statesText);
     return buffers.length ? framed(whole, buffers) : whole;
   };
 

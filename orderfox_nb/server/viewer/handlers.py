@@ -7,9 +7,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+import tornado.web
 from tornado.iostream import StreamClosedError
 
-from orderfox_nb.server.page_routes import KernelModel, PlainErrors, PlainFiles
+from orderfox_nb.server.page_routes import YEAR_S, KernelModel, PlainErrors, PlainFiles
+from orderfox_nb.server.viewer.modules import Scripts
 from orderfox_nb.server.viewer.rendering import Page
 
 if TYPE_CHECKING:
@@ -18,7 +20,28 @@ if TYPE_CHECKING:
 _CHUNK: Final = 65_536
 
 
-class PageForAll(PlainErrors):
+class PreparedFile(PlainErrors):
+    """Sends what was compressed once for everybody."""
+
+    async def send_packed(self, plain: bytes, packed: bytes) -> None:
+        """Send a body, as gzip where the browser takes that."""
+        body = plain
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            body = packed
+        self.set_header("Content-Length", str(len(body)))
+        if self.request.method == "HEAD":
+            return
+        # In pieces: who reads slowly holds one of them here and not a copy of the whole.
+        for at in range(0, len(body), _CHUNK):
+            self.write(body[at : at + _CHUNK])
+            await self.flush()
+
+    def compute_etag(self) -> None:
+        """It has a tag or a name of its own; tornado would hash what it sends."""
+
+
+class PageForAll(PreparedFile):
     """Answers with a page that is the same one for everybody."""
 
     async def send_page(self, pages: Pages) -> None:
@@ -52,18 +75,7 @@ class PageForAll(PlainErrors):
         if self.check_etag_header():
             self.set_status(304)
             return
-        body = page.plain
-        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
-            self.set_header("Content-Encoding", "gzip")
-            body = page.packed
-        self.set_header("Content-Length", str(len(body)))
-        # In pieces: who reads slowly holds one of them here and not a copy of the page.
-        for at in range(0, len(body), _CHUNK):
-            self.write(body[at : at + _CHUNK])
-            await self.flush()
-
-    def compute_etag(self) -> None:
-        """The page's own tag stands; tornado would hash what it sends."""
+        await self.send_packed(page.plain, page.packed)
 
 
 class ViewerPage(PageForAll):
@@ -79,6 +91,29 @@ class ViewerPage(PageForAll):
     async def head(self) -> None:
         """Send the headers alone."""
         self.send_page_head(self._pages)
+
+
+class ScriptFile(PreparedFile):
+    """A script of pages, under a name that says what is in it: another content is another file."""
+
+    def initialize(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    async def get(self, name: str) -> None:
+        """Send it."""
+        try:
+            script = self._scripts[name]
+        except KeyError:
+            raise tornado.web.HTTPError(404) from None
+        self.set_header("Content-Type", "text/javascript; charset=UTF-8")
+        self.set_header("Cache-Control", f"public, max-age={YEAR_S}, immutable")
+        self.set_header("Vary", "Accept-Encoding")
+        with suppress(StreamClosedError):  # the browser was closed
+            await self.send_packed(script.plain, script.packed)
+
+    async def head(self, name: str) -> None:
+        """Send the headers alone."""
+        await self.get(name)
 
 
 def viewer_rules(voila: list[Any], prefix: str, pages: Pages, *, kernels: bool) -> list[Any]:

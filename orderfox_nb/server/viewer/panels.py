@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+PANELS: Final = ("@jupyter-widgets/jupyterlab-manager", "anywidget", "bqplot", "bqscales")
+"""The lab extensions with the widgets of such a page."""
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _SHOWN: Final = ("display_data", "execute_result")
 _MODULES: Final = frozenset({"@jupyter-widgets/base", "anywidget", "bqplot", "bqscales"})

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -16,12 +17,14 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
 from tornado.web import HTTPError
 from voila.notebook_renderer import NotebookRenderer
-from voila.utils import ENV_VARIABLE, get_page_config
+from voila.utils import ENV_VARIABLE, get_page_config, get_voila_labextensions_path
 
+from orderfox_nb.server.viewer.bundle import panel_bundle
 from orderfox_nb.server.viewer.contents import FolderContents
 from orderfox_nb.server.viewer.failures import RenderingFailed
+from orderfox_nb.server.viewer.modules import Scripts
 from orderfox_nb.server.viewer.outputs import MAX_PAGE, BoundedOutputs
-from orderfox_nb.server.viewer.panels import has_only_panels
+from orderfox_nb.server.viewer.panels import PANELS, has_only_panels
 from orderfox_nb.server.viewer.states import States, read_states
 
 PAGE_KERNEL: Final = "viewer"
@@ -50,6 +53,7 @@ class PageRenderer(NotebookRenderer):
         self._states = States()
         self._outputs: BoundedOutputs | None = None
         self._only_panels = False
+        self._bundle = ""
         voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
         super().__init__(
             voila_configuration=app.voila_configuration,
@@ -75,6 +79,7 @@ class PageRenderer(NotebookRenderer):
             await self.initialize()
         except HTTPError as error:
             raise RenderingFailed("its file is not a notebook that can be read") from error
+        assert self.page_config is not None
         context = {
             "frontend": "voila",
             "main_js": "voila.js",
@@ -84,6 +89,10 @@ class PageRenderer(NotebookRenderer):
             "progressive_rendering": False,
             "without_kernel": True,
             "has_only_panels": lambda: self._only_panels,
+            "modules_url": f"{self.base_url}voila/modules/",
+            "modules": lambda: self._states.modules,
+            "panel_bundle": lambda: self._bundle,
+            "panel_extensions": [one for one in self.page_config["federated_extensions"] if one["name"] in PANELS],
             # JSON in which every < is escaped.
             "widget_states": lambda: Markup(self._states.data.decode()),  # noqa: S704
             "widget_buffers": lambda: Markup(self._states.buffers.decode()),  # noqa: S704
@@ -127,6 +136,12 @@ class PageRenderer(NotebookRenderer):
         self._outputs = BoundedOutputs(self.executor, most=MAX_PAGE)
         return kernel_id
 
+    def _add_bundle(self, scripts: Scripts) -> str:
+        config = self._app.voila_configuration
+        roots = [Path(path) for path in get_voila_labextensions_path(config.extra_labextensions_path)]
+        folders = [next((root / name / "static" for root in roots if (root / name).is_dir()), None) for name in PANELS]
+        return scripts.add(panel_bundle([Path(path) for path in self._app.static_paths], filter(None, folders)))
+
     async def _jinja_cell_generator(self, nb: Any, kernel_id: str) -> AsyncGenerator[Any, None]:  # noqa: ARG002
         nb, _ = ClearOutputPreprocessor().preprocess(nb, {"metadata": {"path": self.cwd}})
         assert self._outputs is not None
@@ -140,6 +155,9 @@ class PageRenderer(NotebookRenderer):
                 raise RenderingFailed(public_reason(f"cell {at + 1}: {error.ename}: {error.evalue}")) from error
             except CellTimeoutError:
                 raise RenderingFailed(f"cell {at + 1} took too long") from None
-        self._states = await read_states(self.executor.kc)
+        scripts = self._app.scripts
+        self._states = await read_states(self.executor.kc, scripts)
         self._only_panels = has_only_panels(executed, self._states.models)
+        if self._only_panels:
+            self._bundle = await asyncio.to_thread(self._add_bundle, scripts)
         await self._cleanup_resources()

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import uuid
 from typing import Any, Final
 
 import msgspec
+
+from orderfox_nb.server.viewer.modules import Scripts
 
 _CONTROL: Final = "jupyter.widget.control"
 _CONTROL_VERSION: Final = "1.0.0"
@@ -23,13 +26,16 @@ class States(msgspec.Struct, frozen=True):
     """Its binary parts, base64 in a JSON list."""
     models: frozenset[tuple[str, str]] = frozenset()
     """Module and name of each kind of model."""
+    modules: tuple[str, ...] = ()
+    """The files of their scripts."""
 
 
-async def read_states(client: Any) -> States:
+async def read_states(client: Any, scripts: Scripts) -> States:
     """Ask a kernel for the states of its widgets; the caller limits the time.
 
     Args:
         client: Of the kernel, with open channels and nothing under way.
+        scripts: Get what stands in the states as the module of a widget.
     """
     comm = uuid.uuid4().hex
     session, shell = client.session, client.shell_channel
@@ -41,13 +47,16 @@ async def read_states(client: Any) -> States:
         message = await client.get_iopub_msg(timeout=None)
         content = message["content"]
         if message["msg_type"] == "comm_msg" and content["comm_id"] == comm:
-            return _packed(content["data"], message["buffers"])
+            return await asyncio.to_thread(_packed, content["data"], message["buffers"], scripts)
         answered = message["parent_header"].get("msg_id") == request["header"]["msg_id"]
         if answered and message["msg_type"] == "status" and content["execution_state"] == "idle":
             return States()  # a notebook without widgets has no comm that answers
 
 
-def _packed(data: dict[str, Any], buffers: list[Any]) -> States:
+def _packed(data: dict[str, Any], buffers: list[Any], scripts: Scripts) -> States:
+    modules = scripts.take(data["states"])
     text = msgspec.json.encode(data).replace(b"<", b"\\u003c")
     models = frozenset((one["model_module"], one["model_name"]) for one in data["states"].values())
-    return States(text, msgspec.json.encode([base64.b64encode(one).decode() for one in buffers]), models)
+    return States(
+        text, msgspec.json.encode([base64.b64encode(one).decode() for one in buffers]), models, tuple(modules)
+    )

@@ -1,8 +1,9 @@
 // What both charts share: their canvases inside the view of a bqplot figure.
 import { make } from "../page/dom.js";
 
-const VIEW_RETRY_MS = 40;
+const VIEW_RETRY_MS = 16;
 const MAX_VIEW_RETRY_MS = 640;
+const RETRY_GROWTH = 1.25; // so that a figure is found within a quarter of the time that it took
 const MAX_HIDDEN_MS = 10_000; // so that a figure that ended while hidden does not wait for ever
 
 /** The model that a reference in another one's state stands for. */
@@ -41,7 +42,7 @@ export async function findFigureView(figure, el, isEnded) {
     // bqplot has no event for a new view: poll for it, but only while the element is displayed.
     if (el.getClientRects().length > 0) {
       await new Promise((done) => setTimeout(done, pause));
-      pause = Math.min(2 * pause, MAX_VIEW_RETRY_MS);
+      pause = Math.min(RETRY_GROWTH * pause, MAX_VIEW_RETRY_MS);
     } else {
       await displayed(el);
       pause = VIEW_RETRY_MS;

@@ -1,0 +1,73 @@
+"""Scripts of pages as files of their own, which a browser keeps together with what it has compiled of them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import OrderedDict
+from typing import Any, Final
+
+import msgspec
+
+MAX_BYTES: Final = 128_000_000
+"""What all scripts may take; those that no page was rendered with for longest are dropped beyond it."""
+_PLACE: Final = "@modules/"
+"""Stands in a state for the address of the scripts, which only the page knows (templates/page_kernel.js)."""
+
+
+class PackedScript(msgspec.Struct, frozen=True):
+    """A script, prepared once for all viewers."""
+
+    plain: bytes
+    packed: bytes
+    """The same, as gzip."""
+
+    @property
+    def size(self) -> int:
+        return len(self.plain) + len(self.packed)
+
+
+class Scripts:
+    """Scripts by the digest of what is in them.
+
+    Args:
+        max_bytes: Of all together; the newest one is kept in any case.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._scripts: OrderedDict[str, PackedScript] = OrderedDict()
+
+    def __getitem__(self, name: str) -> PackedScript:
+        return self._scripts[name]
+
+    def add(self, text: str) -> str:
+        """Keep a script; returns the name of its file."""
+        plain = text.encode()
+        name = f"{hashlib.sha256(plain).hexdigest()[:32]}.js"
+        if name not in self._scripts:
+            self._scripts[name] = PackedScript(plain, gzip.compress(plain, 6, mtime=0))
+            self._size += self._scripts[name].size
+        self._scripts.move_to_end(name)
+        while self._size > self._max_bytes and len(self._scripts) > 1:
+            self._size -= self._scripts.popitem(last=False)[1].size
+        return name
+
+    def take(self, states: dict[str, Any]) -> list[str]:
+        """Move the modules out of the states of widgets; returns the names of their files.
+
+        Args:
+            states: By the ids of their models, as a kernel sends them; changed here.
+        """
+        counts: dict[str, int] = {}
+        for one in states.values():
+            text = one["state"].get("_esm")
+            if not isinstance(text, str) or text.startswith(("http://", "https://")):
+                continue
+            name = self.add(text)
+            counts[name] = counts.get(name, 0) + 1
+            # Every model has a module of its own, as where anywidget makes it of a text.
+            part = f"#{counts[name]}" if counts[name] > 1 else ""
+            one["state"]["_esm"] = f"{_PLACE}{name}{part}"
+        return list(counts)
