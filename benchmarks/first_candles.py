@@ -7,6 +7,7 @@ navigation. With ``--beside`` another checkout is measured in turns with these.
 ready: from the server's start until a page can be had at once.
 committed: the page's first byte. DOM ready: the page's HTML is parsed.
 kernel, live: the kernel's and the market's WebSocket are opened. candles: the chart is painted for the first time.
+page CPU, server CPU: what the page's main thread and the server took until then, also on a machine with other work.
 requests, MB: until then, data and blob addresses left out; MB over the network, what the cache had left out.
 
     python -m benchmarks.first_candles [--loads 5] [--cold] [--beside ../another-checkout]
@@ -27,14 +28,14 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, ViewportSize
 
-from benchmarks.stage import ROOT, child, chromium
+from benchmarks.stage import ROOT, child, chromium, cpu_s
 from benchmarks.table import machine, print_table
 
 TITLE = "Time to the first candles"
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 READY = ".of-candle-chart:has(.of-ready) .of-chart[data-frames]"
 """A chart that has a frame, and its canvas to draw it on."""
-STEPS = ("committed", "DOM ready", "kernel", "live", "candles")
+STEPS = ("committed", "DOM ready", "kernel", "live", "candles", "page CPU", "server CPU")
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from orderfox_nb.cli import main; sys.exit(main())"
 
 
@@ -48,7 +49,7 @@ class Contender:
         command = [sys.executable, "-c", START, str(tree), "serve", "--port", "0", "--no-browser", *options]
         command += ["--source", "sim?seed=7&symbols=24", "--notebook", str(tree / "notebooks" / "dashboard.ipynb")]
         began = time.monotonic()
-        _, line = stack.enter_context(child(command, "OrderFox is at", {"PYTHONPATH": str(tree)}))
+        self.process, line = stack.enter_context(child(command, "OrderFox is at", {"PYTHONPATH": str(tree)}))
         self.url = line.split()[3]
         asyncio.run(self.wait_ready())
         self.ready_s = time.monotonic() - began
@@ -71,6 +72,7 @@ async def load(context: BrowserContext, served: Contender) -> dict[str, float]:
     found: dict[str, float] = {"requests": 0, "MB": 0}
     protocol = await context.new_cdp_session(page)
     await protocol.send("Network.enable")
+    await protocol.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def loaded(event: dict[str, Any]) -> None:
         found["MB"] += event["encodedDataLength"] / 1e6
@@ -85,6 +87,7 @@ async def load(context: BrowserContext, served: Contender) -> dict[str, float]:
     protocol.on("Network.loadingFinished", loaded)
     protocol.on("Network.requestWillBeSent", asked)
     protocol.on("Network.webSocketCreated", opened)
+    used_s = cpu_s([served.process])
     began = time.monotonic()
     await page.goto(served.url, wait_until="commit")
     found["committed"] = time.monotonic() - began
@@ -92,6 +95,9 @@ async def load(context: BrowserContext, served: Contender) -> dict[str, float]:
     found["DOM ready"] = time.monotonic() - began
     await page.wait_for_selector(READY, state="attached", timeout=120_000)
     found["candles"] = time.monotonic() - began
+    metrics = (await protocol.send("Performance.getMetrics"))["metrics"]
+    found["page CPU"] = next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+    found["server CPU"] = cpu_s([served.process]) - used_s
     await page.close()
     return found
 

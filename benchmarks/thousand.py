@@ -2,9 +2,10 @@
 
 A viewer of the script fetches the page as a browser does, opens the page's socket, subscribes the page's keys and
 reads every frame without looking at it. The script runs in a process of its own. Memory is the server's own (USS).
+The real pages are tabs of one browser, opened one after the other, each until it is live; then all of them stay.
 At the end some viewers come to the same server with a kernel for each, which is how every viewer was served before.
 
-    python -m benchmarks.thousand [--viewers 1000] [--pages 4] [--seconds 20] [--kernels 5]
+    python -m benchmarks.thousand [--viewers 1000] [--pages 20] [--seconds 20] [--kernels 5]
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.stage import LINK, ROOT, Server, chromium, dashboard
+from benchmarks.stage import LINK, ROOT, Server, chromium, dashboard, wait_live
 from benchmarks.table import machine, print_table
-from benchmarks.viewers import open_page
+from benchmarks.viewers import PAINT_SELDOM, open_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.async_api import Browser, BrowserContext
+    from playwright.async_api import Browser, BrowserContext, Page
 
 TITLE = "A thousand viewers"
 OPENED_AT_ONCE = 20
 MAX_TOTAL_MB = 400.0
 MAX_VIEWER_KB = 200.0
+PANELS = ("candles", "book", "tape", "liquidations")
 
 
 async def view(session: Any, url: str, keys: list[str], gate: asyncio.Semaphore, counts: dict[str, int]) -> None:
@@ -87,19 +90,39 @@ def crowded(url: str, viewers: int, keys: list[str]) -> Iterator[Any]:
         process.kill()
 
 
+def newest(counts: Any) -> dict[str, int]:
+    """Pass over what the crowd printed meanwhile: a line that has to be waited for is of now."""
+    while True:
+        began = time.monotonic()
+        now = counts()
+        if time.monotonic() - began > 0.2:
+            return now
+
+
 def own_mb(server: Server) -> float:
     return server.process.memory_full_info().uss / 2**20
 
 
-async def painted(contexts: list[BrowserContext]) -> list[int]:
+async def painted(pages: list[Page]) -> list[int]:
     frames = "Number(document.querySelector('.of-book').dataset.frames)"
-    return [await context.pages[0].evaluate(frames) for context in contexts]
+    return [await page.evaluate(frames) for page in pages]
+
+
+async def open_tab(context: BrowserContext, server: Server) -> float:
+    """Open the dashboard in another tab; returns the seconds until its panels were live."""
+    page = await context.new_page()
+    began = time.monotonic()
+    await page.goto(server.url, wait_until="commit")
+    await wait_live(page, *PANELS, timeout_s=240)
+    return time.monotonic() - began
 
 
 async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: float) -> dict[str, Any]:
     with dashboard(preheat=0) as server:
-        contexts = [await open_page(browser, server)]
-        keys = await contexts[0].pages[0].evaluate(f"[...{LINK}.byKey.keys()]")
+        context = await browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+        await context.add_init_script(PAINT_SELDOM)
+        await open_tab(context, server)
+        keys = await context.pages[0].evaluate(f"[...{LINK}.byKey.keys()]")
         await asyncio.sleep(5)
         found: dict[str, Any] = {"one MB": own_mb(server)}
         with crowded(server.url, viewers, keys) as counts:
@@ -113,15 +136,15 @@ async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: flo
             for _ in range(5):
                 now = await asyncio.to_thread(counts)
             found["all MB"] = own_mb(server)
-            while len(contexts) < pages:
-                contexts.append(await open_page(browser, server))
-            found["with pages MB"] = own_mb(server)
-            before, cpu, messages_before = await painted(contexts), server.process.cpu_times(), now["messages"]
+            opened = [await open_tab(context, server) for _ in range(pages - 1)]
+            found |= {"with pages MB": own_mb(server), "live s": sorted(opened)}
+            now = await asyncio.to_thread(newest, counts)
+            before, cpu, messages_before = await painted(context.pages), server.process.cpu_times(), now["messages"]
             start = time.monotonic()
             while time.monotonic() - start < seconds:
                 now = await asyncio.to_thread(counts)
             wall = time.monotonic() - start
-            after, used = await painted(contexts), server.process.cpu_times()
+            after, used = await painted(context.pages), server.process.cpu_times()
             found |= {
                 "messages": (now["messages"] - messages_before) / wall,
                 "closed": now["closed"],
@@ -130,8 +153,7 @@ async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: flo
                 "kernels": len(server.kernels),
                 "lasting MB": own_mb(server),
             }
-        for context in contexts:
-            await context.close()
+        await context.close()
     return found
 
 
@@ -159,7 +181,7 @@ async def measure(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--viewers", type=int, default=1000)
-    parser.add_argument("--pages", type=int, default=4)
+    parser.add_argument("--pages", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--kernels", type=int, default=5, help="viewers with a kernel each, to compare")
     parser.add_argument("--crowd", nargs=3, help=argparse.SUPPRESS)
@@ -185,6 +207,7 @@ def main() -> int:
         ["kernels beside the server", new["kernels"]],
         ["the page over the network, kB", f"{new['page kB']:.0f}"],
         ["until all were there, s", f"{new['all open s']:.0f}"],
+        ["until a further real page was live, median and slowest, s", _median_and_slowest(new["live s"])],
         ["messages sent a second", f"{new['messages']:,.0f}"],
         ["sockets that the server closed", new["closed"]],
         ["server, % of a core", f"{new['CPU']:.0f}"],
@@ -205,6 +228,10 @@ def main() -> int:
     if faults:
         print("Not so:", *faults, sep="\n  ")
     return bool(faults)
+
+
+def _median_and_slowest(seconds: list[float]) -> str:
+    return f"{median(seconds):.1f}, {max(seconds):.1f}" if seconds else "–"
 
 
 if __name__ == "__main__":

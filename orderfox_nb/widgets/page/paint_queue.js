@@ -16,15 +16,20 @@ export class PaintQueue {
   }
 
   paint() {
-    const painted = [...this.dirty];
-    this.dirty.clear();
+    const all = [...this.dirty];
+    // A page is opened for its candles: when they come for the first time, the other panels follow a frame later.
+    const first = all.filter((entry) => entry.frame && !entry.painted && entry.request.stream === "candles");
+    const painted = first.length > 0 ? first : all;
+    for (const entry of painted) this.dirty.delete(entry);
     let count = 0;
     this.before();
     for (const entry of painted) {
       if (!entry.frame) continue;
       count++;
+      entry.painted = true;
       for (const view of entry.views) view.paint(entry);
     }
     this.after(count, performance.now() - this.since);
+    if (this.dirty.size > 0) requestAnimationFrame(() => this.paint());
   }
 }

@@ -26,6 +26,7 @@ export class Subscriptions {
     let entry = this.entries.get(text);
     if (!entry) {
       entry = { text, request, key: null, frame: null, sequence: null, resuming: false, views: new Set(), gone: "" };
+      entry.painted = false; // whether a frame of it was
       this.entries.set(text, entry);
       this.open(entry);
     } else if (entry.frame) this.queue.add(entry);
