@@ -67,7 +67,8 @@ export function watchKernel({ manager, pump, served }, callback) {
     }
     // A view that is made after the end, as for a copy of an output, finds the model of a former kernel.
     ended = ended || pump?.comm_live === false || ENDED.has(kernel?.status);
-    if (!kernel && !ended) return callback("unknown");
+    // A page of panels has a widget manager without any kernel, and nothing of it can end.
+    if (!kernel && !ended) return callback(pageKernel() ? "idle" : "unknown");
     // The server answers and the kernel does not: it ended while the network was away, or with a former server.
     const connected = kernel?.connectionStatus === "connected";
     met = met || connected;
