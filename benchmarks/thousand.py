@@ -2,7 +2,7 @@
 
 A viewer of the script fetches the page as a browser does, opens the page's socket, subscribes the page's keys and
 reads every frame without looking at it. The script runs in a process of its own. Memory is the server's own (USS).
-The real pages are tabs of one browser, opened one after the other, each until it is live; then all of them stay.
+The real pages are opened in one browser, one after the other, each until it is live; then all of them stay.
 At the end some viewers come to the same server with a kernel for each, which is how every viewer was served before.
 
     python -m benchmarks.thousand [--viewers 1000] [--pages 20] [--seconds 20] [--kernels 5]
@@ -22,20 +22,19 @@ from contextlib import contextmanager, suppress
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.stage import LINK, ROOT, Server, chromium, dashboard, wait_live
+from benchmarks.stage import LINK, ROOT, Server, chromium, dashboard
 from benchmarks.table import machine, print_table
-from benchmarks.viewers import PAINT_SELDOM, open_page
+from benchmarks.viewers import open_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.async_api import Browser, BrowserContext, Page
+    from playwright.async_api import Browser, BrowserContext
 
 TITLE = "A thousand viewers"
 OPENED_AT_ONCE = 20
 MAX_TOTAL_MB = 400.0
 MAX_VIEWER_KB = 200.0
-PANELS = ("candles", "book", "tape", "liquidations")
 
 
 async def view(session: Any, url: str, keys: list[str], gate: asyncio.Semaphore, counts: dict[str, int]) -> None:
@@ -103,26 +102,15 @@ def own_mb(server: Server) -> float:
     return server.process.memory_full_info().uss / 2**20
 
 
-async def painted(pages: list[Page]) -> list[int]:
+async def painted(contexts: list[BrowserContext]) -> list[int]:
     frames = "Number(document.querySelector('.of-book').dataset.frames)"
-    return [await page.evaluate(frames) for page in pages]
-
-
-async def open_tab(context: BrowserContext, server: Server) -> float:
-    """Open the dashboard in another tab; returns the seconds until its panels were live."""
-    page = await context.new_page()
-    began = time.monotonic()
-    await page.goto(server.url, wait_until="commit")
-    await wait_live(page, *PANELS, timeout_s=240)
-    return time.monotonic() - began
+    return [await context.pages[0].evaluate(frames) for context in contexts]
 
 
 async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: float) -> dict[str, Any]:
     with dashboard(preheat=0) as server:
-        context = await browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
-        await context.add_init_script(PAINT_SELDOM)
-        await open_tab(context, server)
-        keys = await context.pages[0].evaluate(f"[...{LINK}.byKey.keys()]")
+        contexts = [await open_page(browser, server)]
+        keys = await contexts[0].pages[0].evaluate(f"[...{LINK}.byKey.keys()]")
         await asyncio.sleep(5)
         found: dict[str, Any] = {"one MB": own_mb(server)}
         with crowded(server.url, viewers, keys) as counts:
@@ -136,15 +124,19 @@ async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: flo
             for _ in range(5):
                 now = await asyncio.to_thread(counts)
             found["all MB"] = own_mb(server)
-            opened = [await open_tab(context, server) for _ in range(pages - 1)]
-            found |= {"with pages MB": own_mb(server), "live s": sorted(opened)}
+            opened: list[float] = []
+            while len(contexts) < pages:
+                asked = time.monotonic()
+                contexts.append(await open_page(browser, server))
+                opened.append(time.monotonic() - asked)
+            found |= {"with pages MB": own_mb(server), "live s": opened}
             now = await asyncio.to_thread(newest, counts)
-            before, cpu, messages_before = await painted(context.pages), server.process.cpu_times(), now["messages"]
+            before, cpu, messages_before = await painted(contexts), server.process.cpu_times(), now["messages"]
             start = time.monotonic()
             while time.monotonic() - start < seconds:
                 now = await asyncio.to_thread(counts)
             wall = time.monotonic() - start
-            after, used = await painted(context.pages), server.process.cpu_times()
+            after, used = await painted(contexts), server.process.cpu_times()
             found |= {
                 "messages": (now["messages"] - messages_before) / wall,
                 "closed": now["closed"],
@@ -153,7 +145,8 @@ async def measure_crowd(browser: Browser, viewers: int, pages: int, seconds: flo
                 "kernels": len(server.kernels),
                 "lasting MB": own_mb(server),
             }
-        await context.close()
+        for context in contexts:
+            await context.close()
     return found
 
 
