@@ -265,16 +265,13 @@ class CcxtClient:
 
     async def close_sockets(self) -> None:
         """Close every websocket; streams that are still read open them again."""
+        await self._end_probes()
         async with asyncio.timeout(_CLOSE_S):
             await self.exchange.close_ws_clients()
 
     async def close(self) -> None:
         """Close every connection; what does not close in time is left, and logged."""
-        probes = list(self._probes.values())
-        for task in probes:
-            task.cancel()
-        if probes:
-            await asyncio.wait(probes)
+        await self._end_probes()
         await self.budget.close()
         # What it waits for at the end is for programs that exit at once.
         self.exchange.timeout_on_exit = 0
@@ -283,6 +280,14 @@ class CcxtClient:
                 await self.exchange.close()
         except Exception:  # noqa: BLE001 - ccxt may raise anything, and the caller has nothing to do about it
             _log.exception("%s: a connection was not closed", self.venue)
+
+    async def _end_probes(self) -> None:
+        """Wait for no pong any more."""
+        probes = list(self._probes.values())
+        for task in probes:
+            task.cancel()
+        if probes:
+            await asyncio.wait(probes)
 
 
 def is_cancelled() -> bool:
