@@ -174,7 +174,7 @@ async def test_keys_search_choose_and_explain_but_not_in_a_text_field(served: st
         await page.keyboard.press("5")
         await screen.wait_data("chart", interval="1h")
         zone = "document.documentElement.dataset.ofZone"
-        await page.keyboard.press("u")
+        await page.keyboard.press("U")  # with Caps Lock
         assert await page.evaluate(zone) == "utc"
         await page.keyboard.press("u")
         assert await page.evaluate(zone) == "local"

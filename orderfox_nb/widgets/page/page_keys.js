@@ -38,16 +38,17 @@ export function listenKeys({ el, menu, chooseTrait, playhead }) {
     if (!inside && (inLab() || !first)) return;
     const goTo = () => root.querySelector(".of-rewind-time")?.focus();
     if (pressRewindKey(event, playhead, goTo) || event.altKey) return;
-    const timeframe = TIMEFRAME_KEYS[Number(event.key) - 1];
-    if (event.key === "/") root.querySelector(".of-picker-button")?.click();
-    else if (event.key === "v") root.querySelector(".of-venue:not([hidden])")?.focus();
+    const key = event.key.toLowerCase(); // with Caps Lock too
+    const timeframe = TIMEFRAME_KEYS[Number(key) - 1];
+    if (key === "/") root.querySelector(".of-picker-button")?.click();
+    else if (key === "v") root.querySelector(".of-venue:not([hidden])")?.focus();
     else if (timeframe) chooseTrait("timeframe", timeframe);
-    else if (event.key === "l") menu.nextLayout();
-    else if (event.key === "t") toggleTheme();
-    else if (event.key === "u") menu.toggleZone();
-    else if (event.key.toLowerCase() === "c") root.querySelectorAll(".of-recentre").forEach((one) => one.click());
-    else if (event.key === "p") menu.showCode();
-    else if (event.key === "?") menu.showKeys();
+    else if (key === "l") menu.nextLayout();
+    else if (key === "t") toggleTheme();
+    else if (key === "u") menu.toggleZone();
+    else if (key === "c") root.querySelectorAll(".of-recentre").forEach((one) => one.click());
+    else if (key === "p") menu.showCode();
+    else if (key === "?") menu.showKeys();
     else return;
     event.preventDefault();
     event.stopPropagation();
