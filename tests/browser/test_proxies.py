@@ -89,9 +89,11 @@ async def test_a_page_behind_a_proxy_is_live_or_says_what_is_wrong(
         assert "refused" not in child.text
     # Without Host, and not listed.
     async with proxy(server, port=unlisted) as way, open_screen(way + PREFIX) as screen:
-        assert f"CORS_ORIGINS must list http://127.0.0.1:{unlisted}" in await said(screen)
+        # The page says it before its panels are loaded, and the panels after that.
+        reason = f':text("CORS_ORIGINS must list http://127.0.0.1:{unlisted}"):visible'
+        await screen.page.wait_for_selector(reason)
         await screen.page.reload(wait_until="commit")
-        await said(screen)
+        await screen.page.wait_for_selector(reason)
     assert child.text.count("WebSockets refused") == 1, "said once, however often the page tries"
     assert f"origin=http://127.0.0.1:{unlisted} " in child.text
     assert "subprotocol" not in child.text

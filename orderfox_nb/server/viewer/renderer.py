@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert.preprocessors.clearoutput import ClearOutputPreprocessor
 from tornado.web import HTTPError
 from voila.notebook_renderer import NotebookRenderer
-from voila.utils import ENV_VARIABLE, get_page_config, get_voila_labextensions_path
+from voila.utils import ENV_VARIABLE, get_page_config
 
 from orderfox_nb.server.viewer.bundle import panel_bundle
 from orderfox_nb.server.viewer.contents import FolderContents
@@ -137,8 +137,7 @@ class PageRenderer(NotebookRenderer):
         return kernel_id
 
     def _add_bundle(self, scripts: Scripts) -> str:
-        config = self._app.voila_configuration
-        roots = [Path(path) for path in get_voila_labextensions_path(config.extra_labextensions_path)]
+        roots = [Path(path) for path in self._app.labextensions_path]
         folders = [next((root / name / "static" for root in roots if (root / name).is_dir()), None) for name in PANELS]
         return scripts.add(panel_bundle([Path(path) for path in self._app.static_paths], filter(None, folders)))
 
