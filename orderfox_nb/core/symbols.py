@@ -59,6 +59,11 @@ def unified_name(base: str, quote: str, *, settle: str = "") -> str:
     return f"{base}/{quote}" + (f":{settle}" if settle else "")
 
 
+def is_unified(text: str) -> bool:
+    """Return whether a text is a name as of ``unified_name``: a venue's own id has no slash."""
+    return "/" in text
+
+
 def split_multiple(base: str) -> tuple[int, str]:
     """Return how many units of which asset a base is: ``(1000, "PEPE")`` of ``1000PEPE``, ``(1, "BTC")`` of ``BTC``."""
     found = _MULTIPLE.fullmatch(base)

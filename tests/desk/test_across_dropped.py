@@ -229,8 +229,7 @@ async def test_one_market_alone_is_that_of_every_venue_that_lists_it(tmp_path: P
 async def test_a_venue_whose_list_does_not_come_is_shown_as_down_and_comes_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ):
-    for module in ("across", "everywhere"):
-        monkeypatch.setattr(f"orderfox_nb.desk.across.{module}.LISTED_S", 0.01 if hangs else 60)
+    monkeypatch.setattr("orderfox_nb.desk.across.everywhere.LISTED_S", 0.01 if hangs else 60)
     async with venues(tmp_path) as two:
         answered = asyncio.Event()
         list_now = two.other.listings
@@ -257,4 +256,32 @@ async def test_a_venue_whose_list_does_not_come_is_shown_as_down_and_comes_later
                 frame = await two.next(reader)
                 if not any(dropped(frame).values()):
                     break
+        assert frame["best_bid"] == 500_000
+
+
+async def test_a_venue_that_was_down_joins_with_the_same_market_in_its_own_currency(tmp_path: Path):
+    async with venues(tmp_path) as two:
+        usdc = msgspec.structs.replace(BTC, venue="other", symbol="BTC-USDC", unified="BTC/USDC:USDC", quote="USDC")
+        spot = msgspec.structs.replace(BTC, venue="other", symbol="BTCUSDT", unified="BTC/USDT")
+        two.other.rows = [Listing(instrument=spot), Listing(instrument=usdc)]
+        two.other.listing_error = VenueUnreachable("other", "refused")
+        await two.desks.of("scripted").catalogue.rows()
+        key = parse_key("*/scripted:BTCUSDT/book?currency=joined&rounding=0.1&rows=10")
+        async with two.desks.across.frames(key) as reader:
+            await two.opened("book", two.one)
+            two.put_book(two.one, 49_999.9, 50_000.1)
+            await two.clock.advance(1)
+            assert dropped(await two.next(reader))["other"] == "down: other: refused"
+            two.other.listing_error = None
+            topic = Topic("other", "BTC-USDC", "book")
+            async with asyncio.timeout(60):
+                while topic not in two.other.opened:
+                    await two.clock.advance(10)
+            now = two.clock.now_us()
+            two.change(two.one, 7.0)
+            opening = (snapshot(now, [(50_000.0, 2.0)], [(50_000.2, 3.0)]), live(now))
+            two.other.put(topic, *(msgspec.structs.replace(event, symbol=topic.symbol) for event in opening))
+            await two.clock.advance(0.5)
+            frame = await two.next(reader)
+        assert dropped(frame) == {"scripted": "", "other": ""}
         assert frame["best_bid"] == 500_000

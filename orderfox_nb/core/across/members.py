@@ -91,24 +91,26 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kind(self) -> str:
         """As ``kind_of``; empty before it is listed."""
-        return "" if self.instrument is None else kind_of(self.instrument)
+        return "" if self.instrument is None else kind_of(self.instrument.unified)
 
 
-def kind_of(instrument: Instrument) -> str:
+def kind_of(unified: str) -> str:
     """Return ``spot``, ``swap`` or the expiry of a dated contract, by the unified name of an instrument."""
-    _, colon, contract = instrument.unified.partition(":")
+    _, colon, contract = unified.partition(":")
     return contract.partition("-")[2] or "swap" if colon else "spot"
 
 
-def same_elsewhere(instrument: Instrument, listed: Iterable[Instrument]) -> Instrument | None:
+def same_elsewhere(unified: str, listed: Iterable[Instrument]) -> Instrument | None:
     """Return the same market of another venue: of one base and kind, in the same currency where there is one.
 
     Args:
-        instrument: At its own venue.
+        unified: Its unified name at its own venue.
         listed: What the other venue lists, largest volume first.
     """
-    found = [one for one in listed if one.base == instrument.base and kind_of(one) == kind_of(instrument)]
-    return next((one for one in found if one.quote == instrument.quote), next(iter(found), None))
+    base, _, quote = (part.upper() for part in unified.partition(":")[0].partition("/"))
+    kind = kind_of(unified)
+    found = [one for one in listed if one.base.upper() == base and kind_of(one.unified) == kind]
+    return next((one for one in found if one.quote.upper() == quote), next(iter(found), None))
 
 
 def currencies(members: Sequence[Member]) -> list[str]:

@@ -11,8 +11,8 @@ import msgspec
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.formatting import decimal_text
-from orderfox_nb.core.symbols import canonical, ladder_heights, nearest_height
-from orderfox_nb.desk.across.everywhere import LISTED_S, listed_now, same_markets
+from orderfox_nb.core.symbols import ladder_heights, nearest_height
+from orderfox_nb.desk.across.everywhere import FoundMarket, listed_now, same_markets, usual_name
 from orderfox_nb.desk.across.markets import ACROSS, join_markets, split_markets
 from orderfox_nb.desk.across.members import MemberTopic, MemberTopics
 from orderfox_nb.desk.across.recipes import ACROSS_STREAMS
@@ -72,24 +72,21 @@ class Across:
         """
         if key.venue != ACROSS:
             raise BadValue("venue", key.venue, ACROSS)
-        found: list[tuple[str, str]] = []
         bases: dict[str, str] = {}
         heights: list[Decimal] = []
         markets = split_markets(key.symbol)
-        timeout_s = LISTED_S if len(markets) == 1 else None
         if len(markets) == 1:
             [(venue, symbol)] = markets
-            markets = await same_markets(self._desks(), self._desk(venue), symbol)
-        for venue, symbol in markets:
-            desk = self._desk(venue)
-            instrument = await listed_now(desk, symbol, timeout_s)
+            listed = await same_markets(self._desks(), self._desk(venue), symbol)
+        else:
+            listed = [await self._named(venue, symbol) for venue, symbol in markets]
+        for venue, symbol, instrument in listed:
             if instrument is None:
                 # A venue that cannot be asked now is shown as down, and is tried again.
-                found.append((venue, symbol if ":" in symbol else canonical(symbol)))
                 continue
-            found.append((venue, instrument.symbol))
-            bases[instrument.base] = f"{venue}:{instrument.symbol}"
-            heights = heights or ladder_heights(instrument.tick_size, desk.catalogue.last_price(instrument.symbol))
+            bases[instrument.base] = f"{venue}:{symbol}"
+            heights = heights or ladder_heights(instrument.tick_size, self._desk(venue).catalogue.last_price(symbol))
+        found = [(one.venue, one.symbol) for one in listed]
         if len(bases) > 1:
             texts = " and ".join(f"{market} of {base}" for base, market in bases.items())
             raise BadValue("symbols", key.symbol, f"markets of one base asset, not {texts}")
@@ -138,6 +135,10 @@ class Across:
     def statistics(self) -> Mapping[str, int | float]:
         """Return counters of the frames."""
         return self._frames.statistics()
+
+    async def _named(self, venue: str, symbol: str) -> FoundMarket:
+        instrument = await listed_now(self._desk(venue), symbol)
+        return FoundMarket(venue, usual_name(symbol) if instrument is None else instrument.symbol, instrument)
 
     def _topics(self, markets: str, channel: str) -> list[MemberTopic]:
         return [

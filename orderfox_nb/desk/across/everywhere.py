@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from orderfox_nb.core.across.members import same_elsewhere
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.core.symbols import canonical
+from orderfox_nb.core.symbols import canonical, is_unified
 from orderfox_nb.desk.across.markets import MAX_MARKETS
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import FeedError, UnknownSymbol
@@ -17,8 +17,18 @@ LISTED_S: Final = 8.0
 """How long the list of one of all venues is waited for: without it the venue is shown as down, and is tried again."""
 
 
-async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[tuple[str, str]]:
-    """Return venue and symbol of a market and of the same one at the other venues, at most ``MAX_MARKETS``.
+class FoundMarket(NamedTuple):
+    """A market of a view over venues."""
+
+    venue: str
+    symbol: str
+    """The venue's own, or a name where its list is not at hand."""
+    instrument: Instrument | None
+    """None where its list is not at hand."""
+
+
+async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[FoundMarket]:
+    """Return a market and the same one at the other venues, at most ``MAX_MARKETS``.
 
     A venue whose list is not at hand is among them under the unified name; one that does not list the market is not.
 
@@ -31,10 +41,9 @@ async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[t
         UnknownSymbol: Its venue does not list it.
     """
     instrument = await listed_now(desk, symbol, LISTED_S)
-    name = canonical(symbol) if instrument is None else instrument.unified
-    others = [one for one in desks if one is not desk]
-    found = await asyncio.gather(*(_same_at(one, instrument, name) for one in others))
-    own = desk.venue, name if instrument is None else instrument.symbol
+    own = _found(desk, usual_name(symbol), instrument)
+    name = own.symbol if instrument is None else instrument.unified
+    found = await asyncio.gather(*(_same_at(one, name) for one in desks if one is not desk))
     return [own, *(market for market in found if market is not None)][:MAX_MARKETS]
 
 
@@ -53,20 +62,28 @@ async def listed_now(desk: Desk, symbol: str, timeout_s: float | None = None) ->
     return None if desk.catalogue.demo else instrument
 
 
-async def _same_at(desk: Desk, instrument: Instrument | None, name: str) -> tuple[str, str] | None:
+def usual_name(symbol: str) -> str:
+    """Return how a symbol stands in a key before its venue has listed it: a name that says how it is settled stays."""
+    return symbol if ":" in symbol else canonical(symbol)
+
+
+async def _same_at(desk: Desk, name: str) -> FoundMarket | None:
     """Return the market of another venue, None where there is none."""
-    if instrument is None:
+    if not is_unified(name):
         try:
-            listed = await listed_now(desk, name, LISTED_S)
+            return _found(desk, name, await listed_now(desk, name, LISTED_S))
         except UnknownSymbol:
             return None
-        return desk.venue, name if listed is None else listed.symbol
     try:
         async with asyncio.timeout(LISTED_S):
             rows = await desk.catalogue.rows()
     except TimeoutError:
         rows = ()
     if not rows or desk.catalogue.demo:
-        return desk.venue, name
-    same = same_elsewhere(instrument, (row.instrument for row in rows))
-    return None if same is None else (desk.venue, same.symbol)
+        return _found(desk, name, None)
+    same = same_elsewhere(name, (row.instrument for row in rows))
+    return None if same is None else _found(desk, name, same)
+
+
+def _found(desk: Desk, name: str, instrument: Instrument | None) -> FoundMarket:
+    return FoundMarket(desk.venue, name if instrument is None else instrument.symbol, instrument)

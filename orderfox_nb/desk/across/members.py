@@ -11,14 +11,15 @@ from typing import Final, Protocol
 import msgspec
 
 from orderfox_nb.clock import Clock
-from orderfox_nb.core.across.members import MemberQuality, market_text
+from orderfox_nb.core.across.members import MemberQuality, market_text, same_elsewhere
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.symbols import is_unified
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.topic import TopicState
 from orderfox_nb.desk.watched import Watchers
-from orderfox_nb.errors import OrderFoxError, VenueUnreachable
+from orderfox_nb.errors import OrderFoxError, UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.retry import backoff
 
 _log = logging.getLogger(__name__)
@@ -67,15 +68,22 @@ class MemberTopic:
     async def listed(self) -> Topic:
         """Return the topic with the venue's own symbol.
 
+        A unified name is that of a market at another venue, as which this one may have it in another currency alone.
+
         Raises:
             UnknownSymbol: The venue does not list it.
             FeedError: The venue's symbols are not known yet.
         """
-        catalogue = self.desk.catalogue
-        instrument = (await catalogue.resolve(self.topic.symbol)).instrument
-        if catalogue.demo:
-            # Its symbols and steps are those of another venue.
+        catalogue, symbol = self.desk.catalogue, self.topic.symbol
+        if is_unified(symbol):
+            instrument = same_elsewhere(symbol, (row.instrument for row in await catalogue.rows()))
+        else:
+            instrument = (await catalogue.resolve(symbol)).instrument
+        if catalogue.demo or (instrument is None and catalogue.problem):
+            # The symbols and steps of the built-in list are those of another venue, and an older list may lack some.
             raise VenueUnreachable(self.topic.venue, catalogue.problem)
+        if instrument is None:
+            raise UnknownSymbol(symbol)
         return msgspec.structs.replace(self.topic, symbol=instrument.symbol)
 
     def quality(self, our_us: int) -> MemberQuality:
