@@ -68,7 +68,8 @@ class TopicState(Watched[QualityTracker]):
         self.quality_changes = Watchers()
         """What follows the state of the quality alone, which changes seldom."""
         self._known_quality = quality.state
-        self._prelude_read = False
+        self.prelude_read = False
+        """Whether all of its past has come, since the venue last restarted."""
         self._sent_again = False
         """Whether what comes is what the source knew before the steps changed: up to the end of its next prelude."""
         self._now_us = now_us
@@ -103,11 +104,11 @@ class TopicState(Watched[QualityTracker]):
                 self.reconnects += 1
             if event.state in ("connecting", "live", "down"):
                 self.status = event
-            self._prelude_read = self._prelude_read or event.ends_prelude
+            self.prelude_read = self.prelude_read or event.ends_prelude
             self._sent_again = self._sent_again and not event.ends_prelude
         elif type(event) is Gap:
             if event.restart:
-                self._prelude_read = False
+                self.prelude_read = False
                 self.last_us = 0
                 self.restarts += 1
         else:
@@ -160,7 +161,7 @@ class TopicState(Watched[QualityTracker]):
         True from the first ``Status`` that ends a prelude, also while a connection is lost later, and False again from
         a restart of the venue to the end of the next prelude. A book is whole only while it is synced.
         """
-        return self._prelude_read and self.spec.whole(self.fold)
+        return self.prelude_read and self.spec.whole(self.fold)
 
     def touch(self) -> None:
         self.revision += 1
@@ -216,7 +217,7 @@ class TopicState(Watched[QualityTracker]):
                 events.append(event)
         if self.status is not None:
             status = self.status
-            if self._prelude_read and not status.ends_prelude:
+            if self.prelude_read and not status.ends_prelude:
                 status = msgspec.structs.replace(status, whole=True)
             events.append(status)
             if gap is None and (reported := _STREAM_STATE.get(self.quality.state)) is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orderfox_nb.core.events import Status, Topic
+from orderfox_nb.clock import settle
+from orderfox_nb.core.events import Gap, Status, Topic
 from orderfox_nb.desk.streams.registry import parse_key
 from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
@@ -285,3 +286,38 @@ async def test_a_venue_that_was_down_joins_with_the_same_market_in_its_own_curre
             frame = await two.next(reader)
         assert dropped(frame) == {"scripted": "", "other": ""}
         assert frame["best_bid"] == 500_000
+
+
+async def test_a_read_waits_for_the_first_data_of_a_market_and_not_for_one_that_has_lost_it(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.members(MARKETS, "book") as members:
+        await two.opened("book")
+        first = asyncio.ensure_future(members.until_ready(600))
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        await two.clock.advance(0.5)
+        assert not first.done()
+        two.put_books()
+        await two.clock.advance(0.5)
+        await first
+        gap = Gap(symbol="BTCUSDT", time_us=two.clock.now_us(), reason="a delta is missing")
+        two.other.put(Topic("other", "BTCUSDT", "book"), gap)
+        await two.clock.advance(0.5)
+        assert members.members[1].quality(two.clock.now_us()).dropped == "rebuilding: a delta is missing"
+        again = asyncio.ensure_future(members.until_ready(600))
+        await settle()
+        waited = not again.done()
+        again.cancel()
+        assert not waited
+
+
+async def test_a_read_does_not_wait_for_a_venue_whose_connection_is_down(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.members(MARKETS, "book") as members:
+        await two.opened("book")
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        down = Status(symbol="BTCUSDT", time_us=two.clock.now_us(), state="down", reason="refused")
+        two.other.put(Topic("other", "BTCUSDT", "book"), down)
+        await two.clock.advance(0.5)
+        reading = asyncio.ensure_future(members.until_ready(600))
+        await settle()
+        waited = not reading.done()
+        reading.cancel()
+        assert not waited

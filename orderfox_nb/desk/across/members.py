@@ -14,6 +14,7 @@ from orderfox_nb.clock import Clock
 from orderfox_nb.core.across.members import MemberQuality, market_text, same_elsewhere
 from orderfox_nb.core.events import Topic
 from orderfox_nb.core.origin import Origin
+from orderfox_nb.core.quality import QualityState
 from orderfox_nb.core.symbols import is_unified
 from orderfox_nb.desk.catalogue import Catalogue
 from orderfox_nb.desk.hub import Hub
@@ -151,7 +152,10 @@ class MemberTopics(Watchers):
             await asyncio.wait(tasks)
 
     async def until_ready(self, timeout_s: float = READY_S) -> None:
-        """Wait until every market is whole or known to fail, at most so long."""
+        """Wait until every market has its first data or is known to fail, at most so long.
+
+        One that loses its data later is not waited for: what is read meanwhile says so.
+        """
         changed = asyncio.Event()
         self.watch(changed.set)
         try:
@@ -202,4 +206,9 @@ class MemberTopics(Watchers):
 
 
 def _is_settled(member: MemberTopic) -> bool:
-    return member.absent or bool(member.problem) or (member.state is not None and member.state.whole)
+    state = member.state
+    if state is None:
+        return member.absent or bool(member.problem)
+    # A book that is built again had its first data, and a connection that is down may stay so.
+    had_data = state.prelude_read and (state.whole or state.last_us > 0)
+    return had_data or state.quality.state is QualityState.DOWN
