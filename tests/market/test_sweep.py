@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,16 @@ def test_a_row_is_what_a_backtest_of_its_parameters_finds(folder: Path, here: An
 
 def test_worker_processes_find_the_same_for_a_class_that_they_cannot_import(folder: Path, here: Any):
     pd.testing.assert_frame_equal(run_sweep(local_class(), GRID, folder, workers=2).df, here)
+
+
+def test_a_recording_that_is_still_written_is_read_as_far_as_when_it_was_opened(tmp_path: Path):
+    written, grown = (record_market(tmp_path / name / "rec", seconds) for name, seconds in (("now", 12), ("later", 20)))
+    opened, strategy = orderfox_nb.open_recording(written), local_class()
+    alone = run_backtest(strategy(), opened, models=[QueueModel()])
+    shutil.copytree(grown, written, dirs_exist_ok=True)
+    [row] = run_sweep(strategy, {"away": [1]}, opened, workers=1).df.to_dict("records")
+    assert row["digest"] == alone.digest
+    assert row["digest"] != run_backtest(strategy(), written, models=[QueueModel()]).digest
 
 
 @contextmanager

@@ -164,10 +164,12 @@ def run_sweep(
     sources = [opened_source(one) for one in given]
     choices = combinations(strategy, grid)
     _resolve_annotations(strategy)
+    # A worker that opens a recording which is still written would find more in it than this one has.
+    parts = [source.recording.part._replace(end_us=source.recording.end_us) for source in sources]
     tasks = [
-        SweepTask(strategy, each, source.recording.part, symbol_of(source, symbol), terms or PaperTerms(), models)
+        SweepTask(strategy, each, part, symbol_of(source, symbol), terms or PaperTerms(), models)
         for each in choices
-        for source in sources
+        for source, part in zip(sources, parts, strict=True)
     ]
     if not 0 < len(tasks) <= MAX_RUNS:
         raise BadValue("runs", len(tasks), f"1 to {MAX_RUNS:,}: parameters times recordings")
