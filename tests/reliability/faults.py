@@ -31,6 +31,7 @@ OKX_REST: Final[dict[Channel, str]] = {
     "candles": "/api/v5/market/candles",
 }
 DERIBIT_REST: Final[dict[Channel, str]] = {
+    "trades": "/api/v2/public/get_last_trades_by_instrument",
     "candles": "/api/v2/public/get_tradingview_chart_data",
 }
 _CALM_S: Final = 3.0
@@ -97,6 +98,17 @@ def answers(kind: str, *, needed: str = "cut", **options: Any) -> Strike:
         _add(rig, kind, **({"path": _rest_path(rig, channel), "count": 2} | options))
         if needed:
             _add(rig, needed, stream=rig.stream(channel), count=1 if needed == "cut" else 20)
+
+    return strike
+
+
+def unanswered_hole(status: int) -> Strike:
+    """Lose the first frame after a cut, and refuse to say what was in it: the cut alone may have lost nothing."""
+
+    def strike(rig: Rig, channel: Channel) -> None:
+        _add(rig, "status", path=_rest_path(rig, channel), status=status, count=2)
+        _add(rig, "drop", stream=rig.stream(channel))
+        _add(rig, "cut", stream=rig.stream(channel))
 
     return strike
 

@@ -17,6 +17,7 @@ from tests.reliability.faults import (
     reopened,
     restart,
     socket,
+    unanswered_hole,
 )
 from tests.reliability.rig import MarketKind
 
@@ -114,6 +115,8 @@ def _deribit_cases() -> list[Case]:
     # Its trades show that it should have changed.
     add("book", "freeze", frames("freeze", -1), 7.0, 6.0, lasts_s=10.0)
     add("mark", "freeze", frames("freeze", -1), 16.0, 6.0, lasts_s=20.0)
+    # Trades are asked for only where their numbers have a hole.
+    add("trades", "REST 503", unanswered_hole(503), 0.6, 16.0)
     add("candles", "REST 503", answers("status", status=503, seconds=7), 1.2, 40.0)
     return cases
 
