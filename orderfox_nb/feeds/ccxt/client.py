@@ -155,7 +155,6 @@ class CcxtClient:
     def _begin_probe(self, socket: Any, *, overdue: bool) -> None:
         if socket in self._probes or socket.closed():
             return
-        self._pinged.add(socket)
         task = asyncio.create_task(self._probe(socket, overdue=overdue), name=f"venue ccxt pong of {self.venue}")
         self._probes[socket] = task
         task.add_done_callback(lambda _: self._probes.pop(socket, None))
@@ -164,6 +163,8 @@ class CcxtClient:
         with suppress(Exception):
             async with asyncio.timeout(PONG_S):
                 await socket.connection.ping()
+                # One that is not connected yet could not be asked.
+                self._pinged.add(socket)
         await self._clock.sleep(PONG_S)
         is_silent = self._silent_us(socket) > SILENT_S * 1e6
         if is_silent and (overdue or self._answers_pings) and not socket.closed():
