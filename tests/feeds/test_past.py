@@ -25,6 +25,7 @@ from orderfox_nb.core.events import (
 from orderfox_nb.core.timeframes import HOUR_US, MINUTE_US, SECOND_US, TIMEFRAME_US, bar_open_us
 from orderfox_nb.errors import BadValue, NoPast, UnknownSymbol
 from orderfox_nb.feeds.past import Past, Span, buckets_of, page_of, past_us, read_past
+from orderfox_nb.feeds.venue.past_liquidations import history_page
 from tests.feeds.contract import Stage
 from tests.feeds.stages import STAGES
 
@@ -317,3 +318,19 @@ def test_parts_of_sums_meet_at_bounds_of_buckets(
     for part, following in pairwise(parts):
         assert part.end_us == following.start_us
         assert bar_open_us(part.end_us or 0, interval) == part.end_us
+
+
+async def test_a_search_for_old_liquidations_ends_where_the_history_takes_back_what_it_had():
+    class Forgetful:
+        asked = 0
+
+        async def newest_between(self, symbol: str, start_us: int, end_us: int) -> tuple[list[Liquidation], bool]:
+            del symbol, start_us, end_us
+            self.asked += 1
+            assert self.asked < 100
+            return [], self.asked > 2
+
+    span = Span(start_us=DAY_US, end_us=2 * DAY_US)
+    history: Any = Forgetful()
+    page = await history_page(history, Topic("venue", "BTCUSDT", "liquidations"), span, 2 * DAY_US)
+    assert not page.events

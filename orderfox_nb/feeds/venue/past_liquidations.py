@@ -75,6 +75,9 @@ async def _orders_from(history: LiquidationHistory, symbol: str, span: Span, now
             break
         if whole:
             start_us = until_us
+            if start_us >= limit_us:
+                # The API has shown orders there before, and does not any more.
+                break
         else:
             limit_us = until_us
             if limit_us - start_us < 2 * RESOLUTION_US:
