@@ -90,11 +90,11 @@ def crowded(url: str, viewers: int, keys: list[str]) -> Iterator[Any]:
 
 
 def newest(counts: Any) -> dict[str, int]:
-    """Pass over what the crowd printed meanwhile: a line that has to be waited for is of now."""
+    """Skip the counts that the crowd printed meanwhile: a line that has to be waited for is current."""
     while True:
-        began = time.monotonic()
+        started = time.monotonic()
         now = counts()
-        if time.monotonic() - began > 0.2:
+        if time.monotonic() - started > 0.2:
             return now
 
 

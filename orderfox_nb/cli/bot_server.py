@@ -59,7 +59,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url", help="address of the server (default: ORDERFOX_URL, BACKEND_URL, or this machine at BACKEND_PORT)"
     )
-    parser.add_argument("--timeout", type=duration, metavar="S", help="seconds for each of its answers (default: 30)")
+    parser.add_argument("--timeout", type=duration, metavar="S", help="seconds to wait for each answer (default: 30)")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -130,7 +130,7 @@ def _module_of_file(text: str) -> ModuleType:
 def _definitions(notebook: str) -> str:
     """Return the imports, classes, functions and plain values of a notebook: what else it does is not wanted here."""
     parts: list[str] = []
-    # A cell may begin with one, and a module only as a whole.
+    # Any cell may have such an import, but a module only at its top.
     future: dict[str, None] = {}
     for cell in _code_cells(notebook):
         try:

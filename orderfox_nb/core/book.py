@@ -68,7 +68,7 @@ class Book:
         self._bounds: tuple[float, float] | None = None
         """No bid is above the first and no ask below the second; None where only the levels can say."""
         self._removed_beyond = set[float]()
-        """Waiting prices beyond the bounds that have no size: they may get one."""
+        """Waiting prices beyond the bounds that were removed: a later change may give them a size."""
         self._gap: Gap | None = None
         self._fault: EventError | None = None
         self._prelude: tuple[int, list[Event]] = (0, [])
@@ -115,7 +115,7 @@ class Book:
     def bounds(self) -> tuple[int, int]:
         """Ticks that no bid is above, and ticks that no ask is below.
 
-        They may be better than the best prices, and cost less where those are not known.
+        They may be better than the best prices, and are cheaper to get while those are not known.
         """
         self._bring_up_to_date()
         return -self._bids.bound, self._asks.bound
@@ -294,8 +294,8 @@ class Book:
             self._invalidate(error)
         if self._bounds is not None:
             highest, lowest = self._bounds
-            # Prices that come for the first time are the last ones of a dict. The others are within the bounds, but for
-            # those that were beyond them without a size.
+            # New prices are the last ones of a dict. The others are within the bounds, except those in
+            # ``_removed_beyond``.
             if max(islice(reversed(bids), len(bids) - known_bids), default=highest) > highest:
                 self._removed_beyond.update(price for price in bids if price > highest)
             if min(islice(reversed(asks), len(asks) - known_asks), default=lowest) < lowest:

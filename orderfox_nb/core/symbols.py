@@ -86,10 +86,10 @@ def is_of_asset(instrument: Instrument, text: str) -> bool:
 
 
 def symbol_text(value: object) -> str:
-    """Return a value that is to be a symbol, as text.
+    """Check that a value can be a symbol, and return it.
 
     Raises:
-        BadValue: No text, or an empty one.
+        BadValue: It is not a text, or empty.
     """
     if isinstance(value, str) and value.strip():
         return value

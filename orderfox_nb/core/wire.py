@@ -248,7 +248,7 @@ class PlayheadMessage(_Message, frozen=True, tag="playhead"):
     shared: bool = False
     """Whether it is that of a market that a notebook has rewound: all its venues are in the past, and stay there."""
     answered: int = 0
-    """How many of the page's messages about it were acted on before, since the ``hello``."""
+    """How many messages of the page about its playhead were handled since the ``hello``, refused ones included."""
 
 
 class Heartbeat(_Message, frozen=True, tag="heartbeat"):

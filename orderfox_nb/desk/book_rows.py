@@ -1,4 +1,4 @@
-"""Rows of a book that several keys show: read and written once for all of them."""
+"""Rows of a book that several keys show: grouped and encoded once for all of them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class BookRows:
         self._ladder: Ladder | None = None
         self._texts: RowTexts | None = None
         self._limits = set[int]()
-        """Those that were asked for of the state that was read last."""
+        """Limits requested for the version of the book that was read last."""
 
     def read(self, book: Book, limit: int) -> tuple[Ladder, RowTexts]:
-        """Return the best rows of a book's present state, with the texts of these and perhaps of further ones.
+        """Return the best rows of a book's present state, with the texts of at least these rows.
 
         Args:
             book: Its ladder is read once for each version.
@@ -38,7 +38,7 @@ class BookRows:
         self._limits.add(limit)
         ladder, texts = self._ladder, self._texts
         if not same or ladder is None or texts is None or ladder.requested < limit:
-            # Keys that were computed together before are again: the one with the most rows pays for all.
+            # Keys that were computed together for the last version will be again: build the most rows among them.
             most = max(before) if limit in before else limit
             ladder = above_zero(build_ladder(book, rounding=self._rounding, limit=most))
             texts = RowTexts(ladder, book.instrument)

@@ -183,7 +183,7 @@ def check_speed(speed: float) -> float:
 def playhead_message(
     live: Desk, rewind: AnyPlayback | None, *, answered: int, moved: bool = False, shared: bool = False
 ) -> PlayheadMessage:
-    """Return where a page is in time, with what else ``PlayheadMessage`` says of it."""
+    """Return the message that reports where a page is in time; see ``PlayheadMessage``."""
     speed = 1.0 if rewind is None else rewind.speed
     now_us = live.now_us()
     start_us, end_us = (live.recordings if rewind is None else rewind).span_us or (now_us, now_us)

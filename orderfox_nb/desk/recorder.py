@@ -251,7 +251,7 @@ class Recorder:
             free = (await asyncio.to_thread(shutil.disk_usage, self.root)).free
         except OSError as error:
             if not self._problem:
-                # What could not be written says more than a folder that is not there.
+                # The first cause is more useful than a folder that is missing because of it.
                 self._stop(f"recordings cannot be written: {error.strerror or error}")
             return
         self._bytes = pruned.bytes_kept

@@ -232,7 +232,7 @@ class LiveSession:
     async def _serve_frames(self, asked: str, key: FrameKey) -> None:
         if key.venue == ACROSS:
             markets = split_markets(key.symbol)
-            # One market alone is that of every venue.
+            # A single market stands for those of all venues.
             desks = [self._desks.of(venue) for venue, _ in markets] if len(markets) > 1 else self._desks.all
             for live in desks:
                 if self._past.desk(live) is not live:

@@ -165,7 +165,7 @@ class TopicState(Watched[QualityTracker]):
 
     def touch(self) -> None:
         self.revision += 1
-        # Of most topics of a whole market nothing follows every event.
+        # In a whole market most topics have no watcher.
         if self._watchers or self.quality.state is not self._known_quality:
             self.signal()
 

@@ -24,7 +24,7 @@ def check_database(settings: Settings) -> Check:
     try:
         module: Any = import_extra("orderfox_nb.desk.store.database")
         file: Path | None = module.sqlite_file(settings)
-        # SQLite would make a file that is not there.
+        # SQLite would create a missing file.
         if file is not None and not file.exists():
             return not_yet if file.parent.is_dir() else _without_folder(where, file.parent)
         revision: str | None = asyncio.run(module.revision_of(settings))

@@ -122,11 +122,11 @@ class BrokerRefused(InputError):
 
 
 class ClientLimited(InputError):
-    """A client that has asked for more than one of them may: of the venue's past, where no other reason is given.
+    """A client has exceeded one of its limits: that of the venue's past, if no other reason is given.
 
     Args:
-        retry_after_s: When there is room for the question.
-        reason: What it has had too much of.
+        retry_after_s: Seconds until the request may succeed.
+        reason: Which limit, as a sentence without its end.
     """
 
     def __init__(

@@ -116,7 +116,7 @@ class LiquidationHistory:
         return _liquidations([] if answer is None else answer.data, symbol)
 
     async def newest_between(self, symbol: str, start_us: int, end_us: int) -> tuple[list[Liquidation], bool]:
-        """Return the orders of a time range that one answer holds, oldest first, and whether that is all of them.
+        """Return the newest orders of a time range that fit one answer, oldest first, and whether they are all of it.
 
         Raises:
             FeedError: The API cannot be asked.

@@ -41,7 +41,7 @@ class Playhead:
         self._seqs: dict[object, int] = {}
         """The last event that was played, of those feeds of which not all of this time was."""
         self._stepped_into = False
-        """Whether this time was stepped into: of feeds without an event in ``_seqs`` nothing of it was played."""
+        """Whether a step led to this time: feeds without an event in ``_seqs`` have played nothing of it."""
         self._steps = 0
         self._next: dict[object, float] = {}
         """While it steps: the time of each feed's next event."""
@@ -67,7 +67,7 @@ class Playhead:
         return self._bounded(self._from_us + round(passed_us * self._speed))
 
     def position(self, player: object) -> tuple[int, int | None]:
-        """Return up to when a feed was played and, where it was moved to an event, the ``seq`` of that event."""
+        """Return up to when a feed was played and, if it was moved to an event, the ``seq`` of that event."""
         now_us = self.now_us
         if now_us != self._from_us:
             return now_us, None

@@ -140,9 +140,10 @@ def parse_source(text: str) -> Source:
 
 
 def _split_options(text: str, kind: SourceKind | None) -> tuple[str, str]:
-    """Return what stands before the options, and these.
+    """Return a source's text before its options, and the options.
 
-    The name of a file may have a ``?`` as well: its options begin where the name of one follows, or a word and ``=``.
+    A file's name may contain a ``?`` too: the options begin at the first ``?`` that the name of an option follows, or
+    else a word and ``=``.
     """
     if kind is not None and kind.target and ":" in text.partition("?")[0]:
         names = "|".join(option.name for option in kind.options) or "(?!)"

@@ -131,7 +131,7 @@ class PastEngine(Engine):
 
 
 def _alone(live: Desk) -> str:
-    """Return why a venue is not in a past that a server plays, or not beside one, and how it is reached."""
+    """Return why a venue is missing from a past that a server plays, and how to go back on that venue."""
     return (
         "what is read from a server goes back one venue at a time, each by its own clock: "
         f'market.venues["{live.venue}"].rewind(...) goes back on this one'

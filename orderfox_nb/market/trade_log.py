@@ -99,8 +99,8 @@ class TradeLog:
         self._places = np.zeros(2 * keep, np.int64)
         """Of each trade in the venue's order."""
         self._end = 0
-        self._falls = 0
-        """Where the last trade stands that is earlier than the one before it: a DataFrame need not look for it."""
+        self._last_decrease = 0
+        """Index of the last trade that is earlier than the one before it, so that no DataFrame has to search for it."""
         self._last = _UNORDERED
         self._ids: set[str] = set()
         """Of the trades that are kept, where the venue gives no order."""
@@ -112,7 +112,7 @@ class TradeLog:
         """Add a trade; one that is known already, or older than all that are kept, changes nothing."""
         if type(event) is not Trade:
             if is_restart(event):
-                self._end, self._falls, self._last = 0, 0, _UNORDERED
+                self._end, self._last_decrease, self._last = 0, 0, _UNORDERED
                 self._ids.clear()
                 # References to old ids would keep them in memory.
                 self._columns.id[:] = ""
@@ -139,7 +139,7 @@ class TradeLog:
         self._end = window.stop - window.start
         for column, source in zip((*self._columns, self._places), (*other._columns, other._places), strict=True):
             column[: self._end] = source[window]
-        self._falls = max(0, other._falls - window.start)
+        self._last_decrease = max(0, other._last_decrease - window.start)
         self._last = other._last
         self._ids = set(self._columns.id[: self._end].tolist()) if other._ids else set()
 
@@ -149,7 +149,7 @@ class TradeLog:
             self._texts = text_array(self._columns.id)
         window = slice(max(0, self._end - self.keep), self._end)
         kept = TradeColumns(*(column[window] for column in self._columns._replace(id=self._texts)))
-        if self._falls <= window.start:
+        if self._last_decrease <= window.start:
             return kept.copies()
         order = np.argsort(kept.time_us, kind="stable")
         return TradeColumns(*(column[order] for column in kept))
@@ -162,11 +162,11 @@ class TradeLog:
             column[at] = value
         times_us = self._columns.time_us
         if at < self._end:
-            self._falls += self._falls >= at
+            self._last_decrease += self._last_decrease >= at
             if times_us[at + 1] < trade.time_us:
-                self._falls = max(self._falls, at + 1)
+                self._last_decrease = max(self._last_decrease, at + 1)
         if at and trade.time_us < times_us[at - 1]:
-            self._falls = max(self._falls, at)
+            self._last_decrease = max(self._last_decrease, at)
         self._end += 1
 
     def _trim(self) -> None:
@@ -174,6 +174,6 @@ class TradeLog:
             column[: self.keep] = column[self.keep :]
         self._columns.id[self.keep :] = ""
         self._end = self.keep
-        self._falls = max(0, self._falls - self.keep)
+        self._last_decrease = max(0, self._last_decrease - self.keep)
         if self._ids:
             self._ids = set(self._columns.id[: self.keep].tolist())

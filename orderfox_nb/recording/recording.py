@@ -31,8 +31,8 @@ class RecordedEvent(NamedTuple):
     """An event and when it was recorded."""
 
     seq: int
-    """Its place among all events, which never falls. The state of a part's beginning has that of the event before, as
-    has a gap that the reader found."""
+    """Number of the event in the recording; it never decreases. The events of a part's opening state, and a gap that
+    the reader found, have that of the event before."""
     stamp_us: int
     topic: Topic
     event: Event
@@ -153,7 +153,7 @@ class Recording:
         return found
 
     def symbol_of(self, text: str) -> str:
-        """Return the recorded symbol that is meant, in any usual form; the text in upper case where none is."""
+        """Return the recorded symbol that a text in any usual form names; the text in upper case if there is none."""
         instruments = self.instruments
         try:
             return resolve_symbol(text, list(instruments), [one.unified for one in instruments.values()])
@@ -261,7 +261,7 @@ class Recording:
         yield from part._runs(indexes)
 
     def _prelude(self) -> Iterator[RecordedEvent]:
-        """Yield the state of the beginning of a part that begins later than its recording."""
+        """Yield the opening state of a part; nothing if the part begins with its recording."""
         if self.start_us <= self.files.head.created_us:
             return
         states = states_at(self.files, self.topics, self.start_us - 1)
@@ -324,8 +324,8 @@ class Recording:
     def info(self) -> RecordingInfo:
         """Read the part once and return what is in it.
 
-        A part that begins later than its recording is counted without the state of its beginning; the digest is of
-        both, as ``events`` gives them, and so that of the part where it was saved.
+        The opening state of a part that begins later than its recording is not counted. The digest includes it, as
+        ``events`` does, so that it is the same after the part was saved.
         """
         counts: Counter[str] = Counter()
         symbols: set[str] = set()

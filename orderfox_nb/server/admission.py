@@ -1,9 +1,9 @@
 # Tornado's futures have no result type.
 # pyright: reportUnknownMemberType=false
-"""Which requests reach a route at all: those of a client that sends no flood.
+"""Refuses floods of requests before a route is looked up.
 
-A request that a route refuses costs as much as a small answer. So a client that goes on regardless, or sends hundreds
-of requests at once without waiting for answers, is refused before any route is looked up, and its connection ends.
+Refusing a request in its route costs as much as a small answer. A client that ignores refusals, or pipelines hundreds
+of requests, is therefore answered here with 429, and its connection is closed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def holds_token(headers: httputil.HTTPHeaders, token: str) -> bool:
 
 
 class Admission:
-    """Decides about requests by their head.
+    """Decides by its headers whether a request may reach a route.
 
     Args:
-        rate: Requests of a client, of any kind.
-        token: Who holds it has no limit.
+        rate: Limits the requests of a client, of any kind.
+        token: A request that carries it is not limited.
     """
 
     def __init__(self, rate: ClientRate, token: str) -> None:
@@ -46,7 +46,7 @@ class Admission:
         self._log = OccasionalLog()
 
     def wait_s(self, client: str, headers: httputil.HTTPHeaders) -> float:
-        """Count a request; returns 0, or in how many seconds it may be sent."""
+        """Count a request; returns 0, or the seconds until the client may send one."""
         wait_s = self._rate.wait_s(client)
         if wait_s and holds_token(headers, self._token):
             return 0.0
@@ -56,12 +56,12 @@ class Admission:
 
 
 class AdmittedRequest(httputil.HTTPMessageDelegate):
-    """Answers a request of a flood with 429; any other one goes on.
+    """Answers a refused request with 429, and passes on every other one.
 
     Args:
-        delegate: Reads the request on.
-        connection: Where the answer goes; it ends afterwards, with what else waits on it.
-        context: Of the connection: it names the client.
+        delegate: Handles an admitted request.
+        connection: Carries the 429, and is closed after it.
+        context: Of the connection; it has the client's address.
         admission: Decides.
     """
 
@@ -106,5 +106,5 @@ class AdmittedRequest(httputil.HTTPMessageDelegate):
             }
         )
         self._connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", 429, "Too Many Requests"), headers, body)
-        # Before its body was read: tornado closes the connection.
+        # The request's body has not been read, so tornado closes the connection.
         self._connection.finish()

@@ -54,7 +54,7 @@ class CountedStream(IOStream):
                 self.stalled_since_s = self._loop.time()
             raise
         finally:
-            # Of a buffer that is to be resized there may be no view.
+            # The buffer cannot be resized while a view of it exists.
             del data
         self.stalled_since_s = None
         return written

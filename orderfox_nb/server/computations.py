@@ -38,7 +38,7 @@ class Computations:
         self._accounts: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
         self.crowded: set[str] = set()
-        """Clients with more readers than their share: nearly always none, which is quick to ask for each frame."""
+        """Clients with more readers than their share: nearly always none, so that the check for each frame is cheap."""
 
     def __len__(self) -> int:
         return len(self._readers)

@@ -1,6 +1,6 @@
-"""What a kernel's process writes beside its messages: some lines of it are logged, the rest is discarded.
+"""Bounds what a kernel's process writes to stdout and stderr: its beginning is logged, the rest is discarded.
 
-Kernels would inherit the server's own standard error. A notebook that calls a library which prints, or one that fails
+Otherwise kernels inherit the server's standard error. A notebook that calls a library which prints, or one that fails
 again and again, would then fill the server's log.
 """
 
@@ -24,7 +24,7 @@ _PAUSE_S: Final = 0.1
 
 @contextlib.contextmanager
 def bounded_output(kernel: str) -> Generator[dict[str, Any]]:
-    """Give what a kernel's process is started with, so that its output has a bound.
+    """Yield the arguments that a kernel's process is started with, so that its output is bounded.
 
     Args:
         kernel: Its id, for the log.
@@ -39,7 +39,7 @@ def bounded_output(kernel: str) -> Generator[dict[str, Any]]:
     try:
         yield {"stdout": writing, "stderr": writing}
     finally:
-        # The process has it now, and its end is the end of the pipe.
+        # The process has its own copy now: the pipe ends when the process does.
         os.close(writing)
 
 
@@ -74,6 +74,6 @@ class KernelOutput:
             if self._left <= 0:
                 _log.warning("kernel=%s wrote more than %d bytes: the rest is left out", self._kernel, MAX_LOGGED)
             return
-        # A process that writes without end has to wait, and takes little of this loop's time.
+        # A full pipe makes a process that writes without end wait, and this loop stays free.
         self._loop.remove_reader(self._reading)
         self._loop.call_later(_PAUSE_S, self._loop.add_reader, self._reading, self._read)

@@ -40,11 +40,11 @@ class RateLimit:
         return (permits - left) / self._per_s if left < permits else 0.0
 
     def spend(self, client: str, permits: float) -> None:
-        """Take permits of a client that it has used already, whether it had them or not."""
+        """Take permits that a client has already used, even if that leaves it in debt."""
         self._take(client, permits, owed=True)
 
     def _take(self, address: str, permits: float, *, owed: bool) -> float:
-        """Take permits, if there are as many or they are owed; returns how many there were."""
+        """Take permits if there are enough, or if they are owed; returns how many there were."""
         client, now_s = client_of(address), self._now_s()
         left, then_s = self._left.pop(client, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
@@ -128,8 +128,8 @@ class ClientRate:
     """How many of something a client may do in a second, over all of its connections.
 
     Args:
-        per_s: A second.
-        burst: At once, for a client that was quiet; as many as a second where it is not given.
+        per_s: Permits a second.
+        burst: Permits at once after a quiet time; ``per_s`` by default.
         loopback_limited: Whether this counts for this machine itself, where a reverse proxy would be one client.
         now_s: Measures time.
     """

@@ -1,4 +1,4 @@
-"""Log lines that clients cause: a flood of refused requests must not fill the disk."""
+"""Bounds the log lines that clients cause: a flood of refused requests must not fill the disk."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _MAX_PATH: Final = 200
 
 
 def logged_path(path: str) -> str:
-    """Return a request's path as it stands in the log: without its query, and not longer than a line."""
+    """Return a request's path as it is logged, with at most ``_MAX_PATH`` characters."""
     return path if len(path) <= _MAX_PATH else f"{path[: _MAX_PATH - 1]}…"
 
 
 def log_failure(log: logging.Logger, path: str, error: BaseException | None) -> None:
-    """Log what failed while a request was answered, without its query; a refused request has its own line."""
+    """Log an exception of a handler, without the request's query; a refusal (``HTTPError``) has its own line."""
     if not isinstance(error, HTTPError):
         log.error("path=%s failed", logged_path(path), exc_info=error)
 
 
 class RequestLog:
-    """Writes lines that clients cause: so many at once, then so many a second, and how many were left out.
+    """Writes a burst of lines, then a few a second, and counts those left out.
 
-    Faults of the server (``ERROR``) are always written, and so are the lines of ``DEBUG``,
+    Errors of the server (``ERROR``) are always written, and so are the lines of ``DEBUG``,
     which an operator has to enable.
 
     Args:

@@ -1,7 +1,7 @@
-"""How much of the server one client's REST requests take: places at once, and time of the server's loop.
+"""Limits the share of the server that one client's REST requests take: concurrent requests, and event-loop time.
 
-A limit of requests a second alone does not bound them: an answer with a thousand rows costs fifty times as much as one
-with ten, and a place that waits for a venue is held for seconds.
+A limit of requests a second alone is not enough: an answer with a thousand rows costs fifty times as much as one with
+ten, and a request that waits for a venue holds its place for seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RequestShare:
 
     @contextmanager
     def answering(self, address: str, *, trusted: bool = False) -> Generator[Callable[[float], None]]:
-        """Hold a place for a request of a client; gives what takes the seconds that the request used of its share.
+        """Hold a place for a request; yields a function that charges seconds of processor time to its client.
 
         Raises:
             ClientLimited: The client's requests have used up its share, or its places.
@@ -66,7 +66,7 @@ class Measured(Awaitable[Answer], Generic[Answer]):
 
     Args:
         awaitable: What is awaited.
-        spend: Takes seconds of processor time.
+        spend: Called with the seconds of processor time of each step.
     """
 
     def __init__(self, awaitable: Awaitable[Answer], spend: Callable[[float], None]) -> None:
@@ -77,15 +77,15 @@ class Measured(Awaitable[Answer], Generic[Answer]):
         steps = self._awaitable.__await__()
         error: BaseException | None = None
         while True:
-            began_s = thread_time()
+            started_s = thread_time()
             try:
                 step = steps.send(None) if error is None else steps.throw(error)
             except StopIteration as end:
                 return end.value
             finally:
-                self._spend(thread_time() - began_s)
+                self._spend(thread_time() - started_s)
             error = None
             try:
                 yield step
-            except BaseException as thrown:  # noqa: BLE001  (it belongs into what is awaited)
+            except BaseException as thrown:  # noqa: BLE001  (it is thrown into the awaitable)
                 error = thrown

@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 MAX_REFUSED_ORIGINS: Final = 100
 _ARRIVALS: Final = 2
-"""Times as many requests of any kind as of REST: a page loads some fifty files."""
+"""Requests of any kind, as a multiple of those of REST: a page loads up to some hundred files."""
 _ARRIVALS_AT_ONCE: Final = 20
 
 
@@ -164,7 +164,7 @@ class DeskService:
         self.requests = 0
         """REST requests under way."""
         self.openapi: bytes | None = None
-        """The document of the routes, once somebody has asked for it."""
+        """The encoded OpenAPI document, kept from the first request on."""
         self._refused_origins: set[str] = set()
         self._desks: Desks | None = None
         open_all = open_ or open_desks

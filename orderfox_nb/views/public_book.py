@@ -35,7 +35,7 @@ def orderbook_update(
         options: Roundings to choose from.
         time_us: The venue's time of the book's last change.
         zone: Of the formatted time.
-        texts: Of a ladder of the same book, of which this one has the first rows; made here where there are none.
+        texts: Of a ladder of the same book that begins with these rows; made here if omitted.
     """
     head = encode(
         OrderBookHead(
@@ -80,7 +80,7 @@ _ROW: Final = [
 
 
 class RowTexts:
-    """The texts of a ladder's rows, written once for all messages that show them, whatever number of them.
+    """The texts of a ladder's rows, written once for all messages, however many of the rows each one shows.
 
     Each row is a ``contract.BookRow``, written as text: numbers of a known form, several times as fast as objects
     through an encoder.
@@ -99,8 +99,8 @@ class RowTexts:
         """Write both sides, bids best first and asks worst first, as what follows the other fields of the message.
 
         Args:
-            bids: How many rows of the ladder's, the best ones.
-            asks: The same of the other side.
+            bids: Number of bid rows, the best ones.
+            asks: Number of ask rows, the best ones.
         """
         if self._pieces is None:
             self._pieces = self._written()

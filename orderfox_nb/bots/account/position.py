@@ -31,7 +31,7 @@ class Position(msgspec.Struct, kw_only=True):
         Returns:
             The realised profit before fees, quote currency, and how many lots were closed.
         """
-        # By the context's methods: to make it the thread's for a while costs more than the sums.
+        # The context's own methods: switching the thread's context costs more than the arithmetic.
         multiply = MONEY.multiply
         lot_price = multiply(multiply(instrument.tick_size, ticks), instrument.lot_size)
         held = self.lots

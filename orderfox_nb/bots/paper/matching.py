@@ -31,7 +31,7 @@ class Matching:
         """Resting orders by number, in order of arrival."""
         self.buys, self.sells = OwnSide("buy"), OwnSide("sell")
         self._depth_rule = queue.depth_rule(instrument.size(1))
-        self._ticks_each = instrument.price_scale / instrument.tick_units
+        self._ticks_per_unit = instrument.price_scale / instrument.tick_units
         self._reducing = 0
 
     def own(self, side: Side) -> OwnSide:
@@ -93,8 +93,8 @@ class Matching:
     def trade(self, trade: Trade) -> None:
         """Fill by a trade and move the queues at its price."""
         own = self.buys if trade.aggressor == "sell" else self.sells
-        # Most trades reach no order, which the price shows as it came: rounding moves it by less than a tick.
-        if own.sign * trade.price * self._ticks_each < own.best_key - 1:
+        # Most trades reach no order. The unrounded price is enough to see that: rounding moves it by less than a tick.
+        if own.sign * trade.price * self._ticks_per_unit < own.best_key - 1:
             return
         ticks = self.instrument.ticks(trade.price)
         key = own.sign * ticks

@@ -21,7 +21,7 @@ _PERIODS_US: Final = (_DAY_US, 3_600 * 1_000_000, 60 * 1_000_000)
 _MIN_PERIODS: Final = 60
 """So many returns at least are wanted of a period before a shorter one is taken."""
 MIN_RATIO_US: Final = _MIN_PERIODS * _PERIODS_US[-1]
-"""Of less data there is no Sharpe and no Sortino: for a year, returns of seconds give figures of hundreds."""
+"""Shorter data have no Sharpe and no Sortino: annualised returns of seconds give figures in the hundreds."""
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):

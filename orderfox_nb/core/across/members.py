@@ -90,7 +90,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
-        """As ``kind_of``; empty before it is listed."""
+        """See ``kind_of``; empty while its instrument is unknown."""
         return "" if self.instrument is None else kind_of(self.instrument.unified)
 
 

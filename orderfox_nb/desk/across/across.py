@@ -30,7 +30,7 @@ class Across:
     Args:
         desk: Returns the desk of a venue by its name.
         clock: Measures the ten frames a second.
-        desks: Returns those of all venues.
+        desks: Returns the desks of all venues.
     """
 
     def __init__(self, desk: Callable[[str], Desk], clock: Clock, desks: Callable[[], Sequence[Desk]]) -> None:
@@ -60,7 +60,7 @@ class Across:
     async def resolved(self, key: FrameKey, *, offered: bool = False) -> FrameKey:
         """Return the key under which frames are computed, with every venue's own symbol.
 
-        One market alone becomes itself and the same market of every other venue that lists it.
+        A single market stands for itself and the same market of every other venue that lists it.
 
         Args:
             key: As it was asked for.

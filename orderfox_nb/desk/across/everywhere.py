@@ -14,7 +14,7 @@ from orderfox_nb.desk.desk import Desk
 from orderfox_nb.errors import FeedError, UnknownSymbol
 
 LISTED_S: Final = 8.0
-"""How long the list of one of all venues is waited for: without it the venue is shown as down, and is tried again."""
+"""How long to wait for a venue's symbol list; without it the venue is shown as down, and is tried again."""
 
 
 class FoundMarket(NamedTuple):
@@ -30,7 +30,8 @@ class FoundMarket(NamedTuple):
 async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[FoundMarket]:
     """Return a market and the same one at the other venues, at most ``MAX_MARKETS``.
 
-    A venue whose list is not at hand is among them under the unified name; one that does not list the market is not.
+    A venue whose symbol list is not available is included under the unified name, one that does not list the market
+    is left out.
 
     Args:
         desks: Of all venues.
@@ -48,7 +49,7 @@ async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[F
 
 
 async def listed_now(desk: Desk, symbol: str, timeout_s: float | None = None) -> Instrument | None:
-    """Return a market of a venue, None where its list is not at hand, or not within a time.
+    """Return a market of a venue, None if the venue's symbol list is not available in time.
 
     Raises:
         UnknownSymbol: It is not listed.

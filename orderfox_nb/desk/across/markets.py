@@ -22,10 +22,10 @@ def split_markets(text: str, *, least: int = 1) -> Sequence[tuple[str, str]]:
 
     Args:
         text: As in a key.
-        least: Fewest markets; 2 where each has to be named.
+        least: Smallest number of markets; 2 if each has to be named.
 
     Raises:
-        BadValue: Not so many markets, one without a venue, or one that is there twice.
+        BadValue: Too few or too many markets, one without a venue, or one that is there twice.
     """
     found: list[tuple[str, str]] = []
     for part in text.split(","):

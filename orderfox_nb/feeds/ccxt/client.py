@@ -32,7 +32,7 @@ ANSWER_S: Final = 20.0
 SILENT_S: Final = 5.0
 """A socket on which nothing came for so long, while one of its streams is overdue, is taken for dead."""
 PONG_S: Final = 3.0
-"""How long another socket has for its pong."""
+"""How long a socket has to answer a ping."""
 _STREAM: Final[ContextVar[str]] = ContextVar("ccxt stream", default="")
 """The stream for which this task asks ccxt."""
 _ASKED_S: Final = 30.0
@@ -86,12 +86,12 @@ class CcxtClient:
         self._heard_us: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         """When each socket last got a frame."""
         self._carried: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
-        """The streams for which each socket was opened or asked."""
+        """The streams for which ccxt uses each socket."""
         self._probes: dict[Any, asyncio.Task[None]] = {}
-        """Sockets that are asked for a pong."""
+        """Sockets that were pinged, with the task that waits for the pong."""
         self._pinged: WeakSet[Any] = WeakSet()
         self._answers_pings = False
-        """Whether the venue has ever sent a pong: without one in time a socket of it is half open."""
+        """Whether the venue has ever sent a pong: if so, a socket without a pong in time is half open."""
         self._guard_sockets()
         self.calls = 0
         self.failures = 0
@@ -132,11 +132,11 @@ class CcxtClient:
             _STREAM.reset(token)
 
     def drop_silent_sockets(self, stream: str) -> None:
-        """Close the sockets that are half open, as far as silence shows it: such a one never answers again.
+        """Close the silent sockets of an overdue stream, and ping the others before they are closed.
 
         Args:
-            stream: Is overdue: a socket of its own on which nothing has come for ``SILENT_S`` is closed. Another one,
-                which may be rightly quiet, is asked for a pong before.
+            stream: Is overdue. A socket that carries it is closed after ``SILENT_S`` without a message. A socket of
+                other streams may be quiet for a good reason, and is closed only if it does not answer a ping.
         """
         for socket in self._sockets:
             if self._silent_us(socket) <= SILENT_S * 1e6:
@@ -147,7 +147,7 @@ class CcxtClient:
                 self._begin_probe(socket, overdue=True)
 
     def probe_sockets(self) -> None:
-        """Ask every silent socket for a pong, and each one once, to know whether the venue sends any."""
+        """Ping every silent socket, and each socket once to learn whether the venue answers pings."""
         for socket in self._sockets:
             if socket not in self._pinged or (self._answers_pings and self._silent_us(socket) > SILENT_S * 1e6):
                 self._begin_probe(socket, overdue=False)
@@ -283,7 +283,7 @@ class CcxtClient:
             _log.exception("%s: a connection was not closed", self.venue)
 
     async def _end_probes(self) -> None:
-        """Wait for no pong any more."""
+        """Cancel what waits for a pong."""
         probes = list(self._probes.values())
         for task in probes:
             task.cancel()

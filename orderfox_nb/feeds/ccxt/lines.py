@@ -98,7 +98,7 @@ class Lines:
             line.renew()
 
     def check_silence(self) -> None:
-        """Find sockets that are half open: of a venue that answers pings, a silent one without a pong is."""
+        """Ping silent sockets: if the venue answers pings, one without a pong is half open and is closed."""
         self.client.probe_sockets()
 
     def present_book(self, stream: str) -> BookSnapshot | None:

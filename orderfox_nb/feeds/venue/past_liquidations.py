@@ -20,7 +20,7 @@ MAX_ORDERS: Final = 1_000
 RESOLUTION_US: Final = 1_000
 """The API's times are milliseconds."""
 _ORDERS_WEIGHT: Final = 10
-"""Of a request for older orders: it is no venue's, but costs as much here as one for older bars."""
+"""Charged to a client for a request of older orders: as much as for older bars, although no venue is asked."""
 
 
 async def past_liquidations(history: LiquidationHistory, symbol: str, now_us: Callable[[], int]) -> Sequence[Event]:
@@ -62,8 +62,8 @@ async def history_page(history: LiquidationHistory, topic: Topic, span: Span, no
 async def _orders_from(history: LiquidationHistory, symbol: str, span: Span, now_us: int) -> PastPage:
     """Return the oldest orders of a span.
 
-    The API answers newest first. So the end is brought forward until what is left fits one answer: first to where it
-    would by how dense the newest orders are, then by halves, past what turns out to be empty. One request a step.
+    The API answers newest first, so the end is moved back until the range fits one answer: first by an estimate from
+    the density of the newest orders, then by halving. Empty halves are skipped. Each step takes one request.
     """
     start_us, end_us = span.start_us or 0, now_us if span.end_us is None else span.end_us
     until_us = limit_us = end_us

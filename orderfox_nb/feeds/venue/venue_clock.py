@@ -44,7 +44,7 @@ class VenueClock:
         if not self.known:
             return local_us
         passed_us = local_us - self._local_us
-        # As nearly always: only a market that is played at another speed has another rate.
+        # Only a market that is played at another speed has a rate other than 1.
         return self._venue_us + (passed_us if self._rate == 1.0 else round(passed_us * self._rate))
 
     def observe(self, venue_us: int, *, asked_us: int, answered_us: int, suspected: bool = False) -> int:

@@ -62,7 +62,7 @@ class BacktestResult(msgspec.Struct, kw_only=True):
 
     @property
     def band_text(self) -> str:
-        """The band as it is written: one amount where both ends are the same."""
+        """The band as text: one amount if both ends are the same."""
         low, high = (f"{profit:,.2f}" for profit in self.band)
         return f"{low if low == high else f'{low} to {high}'} {self.instrument.quote}"
 

@@ -77,7 +77,7 @@ class BotResult(BacktestResult, kw_only=True):
 
     @property
     def prices(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Times and prices of the bot's own fills, and of the times of its equity the price of the fill before."""
+        """Times and prices of the bot's fills, and the times of its equity with the price of the last fill before."""
         run, price = self.runs[0], self.instrument.price
         fills = [(one.time_us, price(one.ticks)) for one in run.bookings]
         times = np.append(run.curve.time_us, np.array([time_us for time_us, _ in fills], np.int64))

@@ -40,7 +40,7 @@ def theme_css(theme: str) -> str:
         f".of-report,.of-report-page{light}"
         f"@media (prefers-color-scheme:dark){{.of-report,.of-report-page{dark}}}"
         f'[data-jp-theme-light="true"] .of-report{light}[data-jp-theme-light="false"] .of-report{dark}'
-        # A page of Voila keeps the first one when its reader chooses another theme.
+        # On a page of Voila the attribute above keeps its first value when the reader chooses another theme.
         f':root[data-of-theme="light"] .of-report{light}:root[data-of-theme="dark"] .of-report{dark}'
     )
 

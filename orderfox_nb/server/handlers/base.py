@@ -309,7 +309,7 @@ class RestHandler(MarketHandler):
     headers: ClassVar[Mapping[str, str]] = {}
     """What the answer carries beside its body, and what each means."""
     spend: Callable[[float], None]
-    """Takes seconds of processor time from the client's share, where an answer is computed in another thread."""
+    """Charges seconds of processor time to the client, for an answer that is computed in another thread."""
 
     @classmethod
     def operations(cls) -> Mapping[str, Operation]:

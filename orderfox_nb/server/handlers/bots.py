@@ -311,9 +311,9 @@ class StrategiesRoute(BotReadHandler):
 
 
 def _described_strategies() -> tuple[list[StrategyAnswer], float]:
-    """Return the strategies, and how much processor time they took."""
-    began_s = thread_time()
-    return described_strategies(), thread_time() - began_s
+    """Return the strategies, and the processor time that it took to describe them."""
+    started_s = thread_time()
+    return described_strategies(), thread_time() - started_s
 
 
 class BotsHealthRoute(BotReadHandler):

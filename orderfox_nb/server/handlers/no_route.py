@@ -31,7 +31,7 @@ class NoRoute(MarketHandler):
 
 
 class Preflight(Matcher):
-    """Matches ``OPTIONS`` requests to any path: for servers whose every path is ours."""
+    """Matches ``OPTIONS`` requests to any path, for servers that have only our routes."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         return {} if request.method == "OPTIONS" else None

@@ -152,15 +152,12 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
     @property
     def write_now(self) -> Callable[[bytes], asyncio.Future[None] | None]:
-        """Writes one text message; returns what to wait for where the network has not taken all of it.
-
-        It raises ``WebSocketClosedError`` where the reader has left.
-        """
+        """Writes one text message; see ``MessageWriter.write``."""
         return self._writer.write
 
     @property
     def crowded(self) -> Collection[str]:
-        """Clients with more readers than their share: nearly always none, which is quick to ask for each frame."""
+        """Clients with more readers than their share; see ``Computations.crowded``."""
         return self._computations.crowded
 
     async def until_taken(self, written: asyncio.Future[None], *, timeout_s: float | None = None) -> None:

@@ -37,7 +37,7 @@ class Writing(Protocol):
 
     @property
     def crowded(self) -> Collection[str]:
-        """Clients of the server with more readers than their share: while there is none, nobody is asked to wait."""
+        """Clients of the server with more readers than their share: without any, no reader has to wait."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class FrameWriter:
         socket: Of the reader.
     """
 
-    # Ten thousand frames a second are written by a thousand of these: what each touches is no longer in the cache.
+    # A thousand of these write ten thousand frames a second: between two frames, its data leaves the processor's cache.
     __slots__ = ("_crowded", "_socket", "_unsent", "_write_now", "replaced")
 
     def __init__(self, socket: Writing) -> None:
@@ -110,7 +110,7 @@ class FrameWriter:
 
 
 class Peer(Protocol):
-    """A WebSocket connection: Tornado's protocol, of which this is what writing needs."""
+    """A WebSocket connection: the part of Tornado's protocol that writing needs."""
 
     stream: IOStream
     client_terminated: bool
@@ -121,7 +121,7 @@ class MessageWriter:
     """Writes text messages to one WebSocket, and counts them.
 
     Args:
-        peer: Its connection, None where it has ended before it was open.
+        peer: Its connection, None if it ended before it was open.
     """
 
     __slots__ = ("_peer", "_stream", "messages", "wrote_s")
@@ -134,7 +134,7 @@ class MessageWriter:
         """When the last message was written."""
 
     def write(self, text: bytes) -> Future[None] | None:
-        """Write one text message; returns what to wait for where the network has not taken all of it.
+        """Write one text message; returns None, or a future to wait for if the network has not taken all of it.
 
         Raises:
             WebSocketClosedError: The reader has left.

@@ -57,7 +57,7 @@ class Card(msgspec.Struct, frozen=True):
     light: Thumbnail | None = None
     dark: Thumbnail | None = None
     pictures: tuple[Path, ...] = ()
-    """Files that are its pictures, or would be if they were there."""
+    """Where its pictures are, or would be: a change of one of these files changes the card."""
     kernel_per_viewer: bool = False
     problem: str = ""
     """Why its file cannot be shown, empty where it can."""

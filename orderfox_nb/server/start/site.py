@@ -27,11 +27,11 @@ MAX_FILES: Final = 10_000
 """Entries of a folder that are looked at."""
 RENDERED_AT_ONCE: Final = 2
 MAX_PAGES: Final = 256_000_000
-"""Bytes of the pages that are kept: beyond it, those that were asked for longest ago are rendered again on request."""
+"""Bytes of the pages that are kept; beyond it the least recently requested ones are dropped."""
 CHECK_S: Final = 1.0
 _SUFFIX: Final = ".ipynb"
 FileState: TypeAlias = tuple[int, int] | None
-"""When a file was written, and its bytes; None where it is missing."""
+"""When a file was written, in ns, and its size in bytes; None if it is missing."""
 
 
 class Cards(msgspec.Struct, frozen=True):
@@ -118,7 +118,7 @@ class Site:
             timeout_s=self._timeout_s,
             turns=self._turns,
         )
-        self._pages[card.path] = pages  # the last one is that which was asked for last
+        self._pages[card.path] = pages  # the most recently requested one is the last
         self._drop_oldest()
         return pages
 

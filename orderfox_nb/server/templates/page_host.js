@@ -1,7 +1,7 @@
-// Part of a page without a kernel whose outputs are panels and charts: shows them without Voila's application, which
-// is a JupyterLab with editors, consoles and renderers that such a page never uses. The base classes of the widgets
-// come from the installed extensions, and what those share from Voila's bundle. Voila's application shows the page as
-// it shows every other one if that bundle is made in another way.
+// Shows a page without a kernel whose outputs are only panels and charts, without Voila's application: that is a
+// JupyterLab with editors, consoles and renderers, which such a page never uses. The base classes of the widgets come
+// from the installed extensions, and the modules that these share from Voila's bundle. If that bundle is built in
+// another way, the hook below never runs, and Voila's application shows the page.
 (() => {
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const BASE = "@jupyter-widgets/base";
@@ -15,7 +15,7 @@
     document.head.append(script);
   });
 
-  /** What is run in Voila's bundle before its application: there the application is kept from loading its parts. */
+  /** The webpack runtime of Voila's bundle: this chunk runs before the application and keeps it from loading. */
   const bundle = new Promise((done) => {
     (globalThis[BUNDLE] ??= []).push([["orderfox"], {}, (runtime) => {
       const load = runtime.e;
@@ -41,7 +41,7 @@
     return { names: wanted.map(({ name }) => name), shared };
   }
 
-  /** What stands for the connection of a model to its counterpart in a kernel: nothing that is sent reaches anybody. */
+  /** A model's comm without a kernel: what is sent is dropped. */
   class PageComm {
     constructor(target, id) {
       Object.assign(this, { target_name: target, comm_id: id });
@@ -117,7 +117,7 @@
     }));
   }
 
-  /** Put the widgets where their outputs stand, and show the page. */
+  /** Put each widget in the place of its output, and show the page. */
   async function showOutputs(manager, { Panel, Widget }) {
     const outputs = [...document.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')];
     window.themeLoaded = true;

@@ -1,4 +1,4 @@
-"""Joins the files that every page of panels loads into one, of the packages that are installed."""
+"""Joins the scripts that every page of panels loads into one file, from the installed packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PART: Final = re.compile(r"\.e\(([0-9]+)\)")
 def panel_bundle(static: Iterable[Path], extensions: Iterable[Path]) -> str:
     """Return one script with what a page of panels loads of Voila's bundle and of lab extensions.
 
-    A part that is missing here is loaded by itself: what is joined is only how often a page asks.
+    A part that is missing here is loaded separately: joining only saves requests.
 
     Args:
         static: The folders with Voila's static files.
@@ -29,10 +29,10 @@ def panel_bundle(static: Iterable[Path], extensions: Iterable[Path]) -> str:
 
 
 def joined(files: Iterable[Path]) -> str:
-    """Return scripts as one script, in which each keeps its own mode.
+    """Return scripts as one script, in which each has its own scope.
 
     Args:
-        files: Parts of bundles of webpack or its like: each announces its modules, in any order, and runs none of them.
+        files: Chunks of bundles of webpack or its like: each registers modules, in any order, and runs none of them.
     """
     return "".join(f"(()=>{{{path.read_text(encoding='utf-8')}\n}})();\n" for path in files)
 
@@ -47,7 +47,7 @@ def extension_parts(folder: Path) -> Iterator[Path]:
 
 
 def shared_parts(folder: Path) -> Iterator[Path]:
-    """Yield the parts of Voila's bundle that have the modules of Lumino; a part that is not found is loaded by itself.
+    """Yield the parts of Voila's bundle that have the modules of Lumino; others are loaded separately.
 
     Args:
         folder: Voila's static files.

@@ -1,7 +1,7 @@
-"""Why there is no page."""
+"""The error of a notebook that cannot be shown as a page."""
 
 from __future__ import annotations
 
 
 class RenderingFailed(Exception):
-    """The notebook makes no page; its text is for viewers, without traceback and without a path."""
+    """A notebook cannot be rendered. Viewers see the text, so it has no traceback and no path."""

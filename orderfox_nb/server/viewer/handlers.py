@@ -21,7 +21,7 @@ _CHUNK: Final = 65_536
 
 
 class PreparedFile(PlainErrors):
-    """Sends what was compressed once for everybody."""
+    """Sends a body that was compressed once for all viewers."""
 
     async def send_packed(self, plain: bytes, packed: bytes) -> None:
         """Send a body, as gzip where the browser takes that."""
@@ -32,13 +32,13 @@ class PreparedFile(PlainErrors):
         self.set_header("Content-Length", str(len(body)))
         if self.request.method == "HEAD":
             return
-        # In pieces: who reads slowly holds one of them here and not a copy of the whole.
+        # In pieces, so that a slow reader keeps one of them in memory and not a copy of the whole.
         for at in range(0, len(body), _CHUNK):
             self.write(body[at : at + _CHUNK])
             await self.flush()
 
     def compute_etag(self) -> None:
-        """It has a tag or a name of its own; tornado would hash what it sends."""
+        """Return none: a page sets its own tag, and a script has its digest as its name."""
 
 
 class PageForAll(PreparedFile):
@@ -48,7 +48,7 @@ class PageForAll(PreparedFile):
         """Send the page; one that is being rendered comes as it is made."""
         self._set_page_headers()
         current = pages.current()
-        # Who leaves while the page comes is no fault: their browser was closed.
+        # A viewer who leaves while the page is sent is not an error.
         with suppress(StreamClosedError):
             if isinstance(current, Page):
                 await self._send(current)
@@ -94,7 +94,7 @@ class ViewerPage(PageForAll):
 
 
 class ScriptFile(PreparedFile):
-    """A script of pages, under a name that says what is in it: another content is another file."""
+    """A script of pages, which has the digest of its text as its name."""
 
     def initialize(self, scripts: Scripts) -> None:
         self._scripts = scripts

@@ -1,4 +1,4 @@
-"""Scripts of pages as files of their own, which a browser keeps together with what it has compiled of them."""
+"""Scripts of pages as separate files, which a browser caches together with their compiled code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 MAX_BYTES: Final = 128_000_000
-"""What all scripts may take; those that no page was rendered with for longest are dropped beyond it."""
+"""Bytes of all scripts; beyond it those that no page was rendered with for longest are dropped."""
 _PLACE: Final = "@modules/"
 """Stands in a state for the address of the scripts, which only the page knows (templates/page_kernel.js)."""
 
@@ -67,7 +67,7 @@ class Scripts:
                 continue
             name = self.add(text)
             counts[name] = counts.get(name, 0) + 1
-            # Every model has a module of its own, as where anywidget makes it of a text.
+            # Every model has a module of its own, as when anywidget creates it from text.
             part = f"#{counts[name]}" if counts[name] > 1 else ""
             one["state"]["_esm"] = f"{_PLACE}{name}{part}"
         return list(counts)

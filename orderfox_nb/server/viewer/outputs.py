@@ -1,7 +1,7 @@
 # Voila's executor has no types.
-"""How much a notebook may print while its page is made.
+"""Bounds what a notebook prints while its page is rendered.
 
-Outputs are held until the page is whole, and a cell that prints without end has two minutes for it.
+Outputs are kept in memory until the page is whole, and a cell that prints without end may do so for two minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_PAGE: Final = 32_000_000
 
 
 class BoundedOutputs:
-    """Counts what a kernel sends while cells run, and ends the rendering where it is too much.
+    """Counts what a kernel sends while cells run, and ends the rendering if it is too much.
 
     Args:
         executor: Runs the cells; its ``process_message`` is replaced.
@@ -33,7 +33,7 @@ class BoundedOutputs:
     def _counted(self, message: Mapping[str, Any], *place: Any) -> Any:
         self._left -= _size(message.get("content")) + sum(map(len, message.get("buffers") or ()))
         if self._left < 0:
-            # Nothing more is kept, also of what has been sent already.
+            # Messages that are already on their way are dropped too.
             self._exceeded.set()
             return None
         return self._process(message, *place)

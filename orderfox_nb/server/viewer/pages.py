@@ -96,7 +96,7 @@ class Pages:
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory its whole pages take; 0 while one is rendered."""
+        """Approximate bytes of memory that its whole pages take; 0 while one is rendered."""
         if self._newest is None or not self._newest.done:
             return 0
         kept = {page.tag: page for page in (self._whole, self._newest.page) if page is not None}

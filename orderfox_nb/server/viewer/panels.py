@@ -1,4 +1,4 @@
-"""Whether a notebook shows only panels and charts: its page then needs the widgets and no application around them."""
+"""Decides whether a notebook shows only panels and charts: its page then does not need Voila's application."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _SHOWN: Final = ("display_data", "execute_result")
 _MODULES: Final = frozenset({"@jupyter-widgets/base", "anywidget", "bqplot", "bqscales"})
 _BOXES: Final = frozenset(("@jupyter-widgets/controls", f"{kind}Model") for kind in ("Box", "HBox", "VBox", "GridBox"))
-"""Those controls that ``templates/page_host.css`` has the rules for."""
+"""The controls for which ``templates/page_host.css`` has rules."""
 
 
 def has_only_panels(cells: Iterable[Any], models: Collection[tuple[str, str]]) -> bool:

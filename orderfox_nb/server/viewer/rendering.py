@@ -69,7 +69,7 @@ class Rendering:
         self, renderer: PageRenderer, *, timeout_s: float, turns: AbstractAsyncContextManager[Any] | None = None
     ) -> None:
         self._renderer: PageRenderer | None = renderer
-        """Until it has ended: it holds all that its notebook printed."""
+        """None once the rendering has ended: it keeps everything that its notebook printed."""
         self._timeout_s = timeout_s
         self._turns = nullcontext() if turns is None else turns
         self._pieces: list[str] = []

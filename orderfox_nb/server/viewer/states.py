@@ -35,7 +35,7 @@ async def read_states(client: Any, scripts: Scripts) -> States:
 
     Args:
         client: Of the kernel, with open channels and nothing under way.
-        scripts: Get what stands in the states as the module of a widget.
+        scripts: Receives the widgets' modules, which are moved out of the states.
     """
     comm = uuid.uuid4().hex
     session, shell = client.session, client.shell_channel

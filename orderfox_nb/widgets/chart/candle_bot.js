@@ -52,7 +52,7 @@ export function paintBot(context, { plot, domain, panes, log, colours, frame, le
     context.setLineDash([]);
     if (labels.some((at) => Math.abs(at - y) < LABEL_PX)) continue; // they would cover each other
     labels.push(y);
-    // At the old end: the newest candles and fills are at the other, about the same prices.
+    // On the left: the newest candles and fills are on the right, at about the same prices.
     const label = `${order.side} ${order.amount}`;
     context.lineWidth = 3;
     context.strokeStyle = colours.background;

@@ -122,8 +122,8 @@ class Dashboard(View, First, Displayed, Box):
         venue: Whose market it is, where the source has several venues; with several symbols also one for each.
         all_venues: Whether book, trades and liquidations show the symbol over all venues that list it; chart, depth and
             header stay with ``venue``. With several symbols also one for each.
-        currency: Of what is shown over all venues: ``apart`` for that of ``venue``, ``joined`` for all at par, or its
-            name. With several symbols also one for each.
+        currency: Quote currency of what is shown over all venues: ``apart`` for that of ``venue``, ``joined`` for all
+            at par, or a name such as ``USDC``. With several symbols also one for each.
         timeframe: Of the candles.
         rounding: Height of the book's rows in price, or ``auto``; with several symbols also one for each.
         rows: Rows a side of the book: 10, 20, 50, or ``fit`` for as many as there is room for.

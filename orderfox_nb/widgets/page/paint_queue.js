@@ -17,7 +17,7 @@ export class PaintQueue {
 
   paint() {
     const all = [...this.dirty];
-    // A page is opened for its candles: when they come for the first time, the other panels follow a frame later.
+    // Candles first: when they come for the first time, the other panels are painted one animation frame later.
     const first = all.filter((entry) => entry.frame && !entry.painted && entry.request.stream === "candles");
     const painted = first.length > 0 ? first : all;
     for (const entry of painted) this.dirty.delete(entry);

@@ -187,7 +187,7 @@ export class Playhead {
   /** Apply a `playhead` message; returns the venues whose data begins at another time now. */
   receive({ time, start, end, speed, playing, live, moved: byOthers = false, shared = false, answered = Infinity }) {
     const wasPast = this.isPast;
-    // A message that was under way when something was pressed does not take that back.
+    // A message from before the server handled the last command does not undo that command on the page.
     const isEarlier = wasPast && time !== null && answered < this.asked;
     if (Number.isFinite(answered)) this.asked = Math.max(this.asked, answered);
     const state = isEarlier ? { time: this.now } : { time, speed, playing };
@@ -215,7 +215,7 @@ export class Playhead {
    */
   refuse(message) {
     const left = this.isReturning;
-    this.asked = Math.max(0, this.asked - 1); // the server may not have counted it: no answer is waited for in vain
+    this.asked = Math.max(0, this.asked - 1); // the server may not have counted it, and its answer would never come
     this.isMoving = this.isAsking = this.isReturning = false;
     this.refusal = message;
     this.refusedAt = performance.now();

@@ -35,7 +35,7 @@ class Setting:
         expected: What such a text is, in words.
         always: Whether the address says it also where it is the default.
         remembered: Whether a browser opens with it again.
-        many: The state's name of the list of it, where that is not the name with an s.
+        many: The state's name for the list of its values, if that is not the name with an s.
         aliases: Other names that an address may have for it.
         formerly: Name of an address that meant something else, which the page explains.
     """

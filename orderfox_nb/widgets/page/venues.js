@@ -23,7 +23,7 @@ export function severalOf(model, { venues, playhead }) {
   return [`${venues.nameOf(model.get("venue"))}:${model.get("symbol")}`];
 }
 
-/** The names of the venues that are meant by a widget over all of them; empty for any other. */
+/** The names of the venues of a widget that shows its market over all of them; empty for any other widget. */
 export function venuesMeant(model, link) {
   return severalOf(model, link).length === 1 ? link.venues.names : [];
 }

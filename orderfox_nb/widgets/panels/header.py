@@ -40,7 +40,7 @@ class SymbolPicker(LiveWidget):
     """Symbols that stand above the others; the browser remembers them and adds those that it knows."""
 
     all_venues = traitlets.Bool(False).tag(sync=True)
-    """Whether the list of venues says all of them; the panels that are linked to it show the market so."""
+    """Whether "All venues" is chosen; linked panels then show the market over all venues that list it."""
 
     @traitlets.validate("favourites")
     def _canonical_favourites(self, proposal: Any) -> list[str]:
