@@ -98,8 +98,8 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   let renewing = 0;
 
   const venue = () => marketShown(model, link).venue;
-  // A dashboard's badge speaks for the panels of its markets.
-  const isTold = () => !parts.isApart && venue() !== ACROSS && panel.closest(".of-dashboard") !== null;
+  // A dashboard's badge shows the state of all panels of its markets.
+  const hasBadge = () => !parts.isApart && venue() !== ACROSS && panel.closest(".of-dashboard") !== null;
   const isAbsent = () => channel !== "" && link.venues.isAbsent(channel, venue());
   const showState = () => {
     const quality = current?.quality?.state;
@@ -120,7 +120,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     if (over && session.state === "dead" && state !== "closed") {
       text = panel.closest(".of-dashboard") ? "" : kernelEnded();
     }
-    if (why && isTold()) text = ""; // the badge says it, once for all panels
+    if (why && hasBadge()) text = ""; // the badge shows it, once for all panels
     parts.state = state;
     steady.set({ state, text, why });
   };
@@ -129,7 +129,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
     if (write(note, text)) note.title = why || text;
     if (!parts.message) return;
     // A reason is a sentence, for which a header has no room.
-    write(parts.message, isTold() && state !== "absent" ? "" : why);
+    write(parts.message, hasBadge() && state !== "absent" ? "" : why);
     parts.message.hidden = parts.message.textContent === "";
   }, { rank: ({ state }) => stateRank(state) });
   /** A symbol in another form than the venue's becomes the venue's; a dashboard does that for all its panels. */

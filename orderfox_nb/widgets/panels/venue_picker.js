@@ -2,7 +2,7 @@
 import { make, write } from "../page/dom.js";
 import { ACROSS, marketOf } from "../page/venues.js";
 
-const LOOK_MS = 4_000;
+const SEARCH_MS = 4_000;
 const NOTE_MS = 8_000;
 const ALL = "All venues";
 
@@ -70,7 +70,7 @@ export function makeVenuePicker({ link, shown, nameOf, choose, isAll, chooseAll 
     timer = setTimeout(hideNote, NOTE_MS);
   };
   const lookFor = async (venue, { symbol, name }) => {
-    const late = new Promise((done) => setTimeout(done, LOOK_MS, []));
+    const late = new Promise((done) => setTimeout(done, SEARCH_MS, []));
     try {
       const rows = await Promise.race([link.request("symbols", { symbols: namesElsewhere(name) }, venue), late]);
       return marketThere(venue, rows, symbol);
