@@ -45,7 +45,7 @@ def _ask(options: argparse.Namespace, question: Callable[[BotServer], Coroutine[
     except VenueUnreachable as error:
         advice = "Start one with orderfox serve, or name it with --url"
         if isinstance(error.__context__, TimeoutError):
-            advice = "A busy one may need more: --timeout 2m"
+            advice = "A busy server may need longer: --timeout 2m"
         raise VenueUnreachable(error.venue, f"{error.reason}. {advice}") from None
     except VenueRefused as error:
         if error.status not in (401, 403):

@@ -45,6 +45,6 @@ def _without_folder(where: str, folder: Path) -> Check:
     return Check(
         name=_NAME,
         state="failed",
-        found=f"{where}: the folder {folder} is not there",
-        advice="Make the folder, or correct DATABASE_URL",
+        found=f"{where}: the folder {folder} does not exist",
+        advice="Create the folder, or correct DATABASE_URL",
     )

@@ -134,7 +134,8 @@ def parse_source(text: str) -> Source:
         # The source's text is shown to everybody who sees its data.
         shown = re.sub(r"//[^/?#]*@", "//…@", re.sub(r"[?#].*", "?…", text, flags=re.DOTALL))
         if shown != text:
-            raise _bad(shown, "an address alone; ORDERFOX_SOURCE_TOKEN is the token for that server")
+            expected = "an address without password and options; ORDERFOX_SOURCE_TOKEN is the token for that server"
+            raise _bad(shown, expected)
         return Source(text, kind, text, {})
     return Source(text, kind, target, _read_options(text, kind, query))
 

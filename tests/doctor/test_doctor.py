@@ -199,7 +199,7 @@ def test_the_database_is_looked_at_and_not_changed(tmp_path: Path) -> None:
     assert not made.exists()
     url = f"sqlite:///{tmp_path}/none/made.sqlite"
     found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=url))
-    assert (found.state, found.advice) == ("failed", "Make the folder, or correct DATABASE_URL")
+    assert (found.state, found.advice) == ("failed", "Create the folder, or correct DATABASE_URL")
     assert not (tmp_path / "none").exists()
     with closing(socket.socket()) as closed:
         closed.bind(("127.0.0.1", 0))

@@ -121,7 +121,7 @@ def test_a_server_that_does_not_answer_in_time_says_how_to_wait_longer(capsys: S
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert main(["bot", "list", "--url", url, "--timeout", "1"]) == 1
-    assert "does not answer within 1 s. A busy one may need more: --timeout 2m" in capsys.readouterr().err
+    assert "does not answer within 1 s. A busy server may need longer: --timeout 2m" in capsys.readouterr().err
 
 
 def test_a_server_that_is_not_there_says_what_to_do(capsys: Shown):

@@ -67,7 +67,7 @@ def import_files(
     if not survey.symbols:
         left_out = [note for each in facts for note in each.notes] + survey.problems[:1]
         if survey.owners:
-            left_out.append("depth bodies alone: no update says whose they are")
+            left_out.append("depth bodies alone: no update names their symbol")
         reason = "; ".join(left_out) or "no event is in it"
         raise RecordingError(paths[0], f"something that can be imported ({reason})")
     venue = _one_venue(found)
