@@ -19,6 +19,7 @@ from orderfox_nb.config import Settings, load_settings
 from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desks import Desks
 from orderfox_nb.feeds.binance.feed import BinanceFeed
+from orderfox_nb.server.request_share import RequestShare
 from orderfox_nb.server.routes import routes
 from orderfox_nb.server.service import DeskService
 from orderfox_nb.sim.exchange import Exchange
@@ -54,6 +55,8 @@ async def serving(folder: Path, **variables: str) -> AsyncIterator[tuple[str, De
         )
         # Nothing comes back by itself.
         service.now_s = lambda: 0.0
+        # A slow machine would use up the client's share of the processor first: test_request_share.py is about that.
+        service.share = RequestShare(now_s=service.now_s)
         app = web.Application(identity_provider=IdentityProvider(token=""), log_function=lambda _: None)
         app.add_handlers(".*$", routes("/", service, top_level=True, catch_all=True))
         url = await stack.enter_async_context(served_by(app))
