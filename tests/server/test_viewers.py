@@ -124,7 +124,7 @@ async def test_page_is_rendered_again_when_its_notebook_changes_and_says_when_it
             write_notebook(notebook, "print('whole', 'again')")
             page = await page_with(session, address, "whole again")
             assert "ZeroDivisionError" not in page
-            assert children_of(child, "ipykernel") == 0
+            await until(lambda: children_of(child, "ipykernel") == 0)
     finally:
         child.end()
     assert "ZeroDivisionError" in child.text
