@@ -175,9 +175,9 @@ async def test_keys_search_choose_and_explain_but_not_in_a_text_field(served: st
         await screen.wait_data("chart", interval="1h")
         zone = "document.documentElement.dataset.ofZone"
         await page.keyboard.press("U")  # with Caps Lock
-        assert await page.evaluate(zone) == "utc"
+        await settled(page, zone, "utc")
         await page.keyboard.press("u")
-        assert await page.evaluate(zone) == "local"
+        await settled(page, zone, "local")
         await page.keyboard.press("t")
         assert await page.evaluate("document.documentElement.dataset.ofTheme") == "light"
 

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.browser.conftest import TOKEN, Child, OpenScreen
+from tests.browser.conftest import TOKEN, Child, OpenScreen, until
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +58,8 @@ async def test_the_application_shows_a_page_whose_bundle_is_made_in_another_way(
         await screen.page.add_init_script(OTHER_BUNDLE)
         await screen.page.goto(served)
         await screen.wait_live("chart", "book", "tape", "liquidations")
-        assert await screen.page.evaluate("Boolean(globalThis.jupyterapp)")
+        # Its name is known a moment after its widgets are there.
+        await until(screen.page, "Boolean(globalThis.jupyterapp)")
 
 
 async def test_a_page_says_what_of_it_cannot_be_loaded(served: str, open_screen: OpenScreen):
@@ -73,7 +74,8 @@ async def test_a_page_says_what_of_it_cannot_be_loaded(served: str, open_screen:
 async def test_a_button_that_runs_python_says_that_the_page_has_no_kernel(mixed: str, open_screen: OpenScreen):
     async with open_screen(mixed) as screen:
         await screen.page.get_by_role("button", name="run", exact=True).click()
-        notice = screen.page.get_by_role("alert")
+        # Panels have alerts of their own, such as that there is no connection yet.
+        notice = screen.page.locator("#of-trouble[role=alert]")
         await notice.wait_for(state="visible")
         assert "--kernel-per-viewer" in await notice.inner_text()
         await screen.page.get_by_role("button", name="run", exact=True).click()

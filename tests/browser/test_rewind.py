@@ -131,8 +131,11 @@ async def test_a_page_rewinds_by_button_key_and_drag_while_another_stays_live(
             assert set(badges) >= {"of-badge", "of-chart", "of-depth", "of-book", "of-tape", "of-liquidations"}
             assert all(PAST.fullmatch(text) for text in badges.values()), badges
 
+        def in_past(text: str) -> None:
+            assert PAST.match(text), text
+
         await eventually(lambda: screen.page.evaluate(BADGES), everywhere)
-        assert PAST.match(await screen.page.title())
+        await eventually(screen.page.title, in_past)
         assert await other.page.evaluate(BADGES) == {}
         assert await serious(screen, ".of-rewind") == {}
 
@@ -216,7 +219,7 @@ async def test_a_page_rewinds_by_button_key_and_drag_while_another_stays_live(
         await screen.page.keyboard.press("l")
         await answered(screen, isPast=False)
         await settled(screen.page, BADGES, {})
-        assert await screen.page.title() == title
+        await settled(screen.page, "document.title", title)
 
         def live(seen: dict[str, Any]) -> None:
             assert not seen["past"]

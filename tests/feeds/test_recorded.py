@@ -24,7 +24,7 @@ from tests.recording.made import BOOK, SECOND_US, START_US, TRADES, record
 pytestmark = pytest.mark.feeds
 
 
-async def read_on(feed: RecordedFeed, topic: Topic, until_s: float = 30.0) -> list[Event]:
+async def read_on(feed: RecordedFeed, topic: Topic, until_s: float = 60.0) -> list[Event]:
     """Read a topic up to the end of the recording."""
     found: list[Event] = []
     async with asyncio.timeout(until_s), aclosing(feed.stream(topic)) as events:
@@ -169,7 +169,7 @@ async def test_a_feed_that_is_read_again_has_played_of_a_stepped_time_what_it_ha
 async def test_a_stream_that_is_opened_after_the_end_says_so(tmp_path: Path):
     record(tmp_path / "rec", 2)
     feed = RecordedFeed(RecordingFiles(tmp_path / "rec"), speed=float("inf"))
-    async with asyncio.timeout(30), aclosing(feed.stream(TRADES)) as staying:
+    async with asyncio.timeout(60), aclosing(feed.stream(TRADES)) as staying:
         async for event in staying:
             if isinstance(event, Status) and event.reason == ENDS_HERE:
                 break
