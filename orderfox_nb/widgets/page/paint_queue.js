@@ -9,10 +9,11 @@ export class PaintQueue {
   }
 
   add(entry) {
+    if (this.dirty.size === 0) {
+      this.since = performance.now();
+      requestAnimationFrame(() => this.paint());
+    }
     this.dirty.add(entry);
-    if (this.dirty.size > 1) return;
-    this.since = performance.now();
-    requestAnimationFrame(() => this.paint());
   }
 
   paint() {
@@ -21,6 +22,7 @@ export class PaintQueue {
     const first = all.filter((entry) => entry.frame && !entry.painted && entry.request.stream === "candles");
     const painted = first.length > 0 ? first : all;
     for (const entry of painted) this.dirty.delete(entry);
+    if (this.dirty.size > 0) requestAnimationFrame(() => this.paint()); // also where one of these cannot be painted
     let count = 0;
     this.before();
     for (const entry of painted) {
@@ -30,6 +32,5 @@ export class PaintQueue {
       for (const view of entry.views) view.paint(entry);
     }
     this.after(count, performance.now() - this.since);
-    if (this.dirty.size > 0) requestAnimationFrame(() => this.paint());
   }
 }

@@ -33,6 +33,24 @@ test("the first candles of a page are painted alone, later ones with the rest", 
   assert.equal(frames.length, 0);
 });
 
+test("what cannot be painted does not stop the others", () => {
+  const frames = [];
+  globalThis.requestAnimationFrame = (paint) => frames.push(paint);
+  const painted = [];
+  const queue = new PaintQueue({ before: () => {}, after: () => {} });
+  const [book, candles] = ["book", "candles"].map((stream) => entry(stream, painted));
+  candles.views.add({ paint: () => assert.fail("a fault of the chart") });
+  for (const one of [book, candles]) queue.add(one);
+  assert.throws(frames.shift(), /a fault of the chart/);
+  queue.add(book);
+  frames.shift()();
+  assert.deepEqual(painted, ["candles", "book"]);
+  queue.add(book);
+  frames.shift()();
+  assert.deepEqual(painted, ["candles", "book", "book"]);
+  assert.equal(frames.length, 0);
+});
+
 test("candles without a frame keep nothing waiting", () => {
   const frames = [];
   globalThis.requestAnimationFrame = (paint) => frames.push(paint);
