@@ -71,6 +71,37 @@ async def test_a_page_says_what_of_it_cannot_be_loaded(served: str, open_screen:
         assert "bqscales" in await notice.inner_text()
 
 
+# What a server says of a page, and an extension that ORDERFOX_EXTENSIONS adds for other notebooks, without its file.
+ADDED = """(() => {
+    let noticed = false, listed = false;
+    new MutationObserver(() => {
+        const loading = document.getElementById("loading");
+        if (loading && !noticed) {
+            noticed = true;
+            const notice = Object.assign(document.createElement("div"), { id: "of-trouble", role: "alert" });
+            notice.textContent = "The page before that change";
+            loading.before(notice);
+        }
+        const config = document.getElementById("jupyter-config-data");
+        if (config?.nextSibling && !listed) {
+            listed = true;
+            const values = JSON.parse(config.textContent);
+            values.federated_extensions.unshift({ name: "other", load: "static/other.js", mimeExtension: "./mime" });
+            config.textContent = JSON.stringify(values);
+        }
+    }).observe(document, { childList: true, subtree: true });
+})()"""
+
+
+async def test_a_page_keeps_what_its_server_says_and_loads_its_panels_alone(served: str, open_screen: OpenScreen):
+    async with open_screen("about:blank") as screen:
+        await screen.page.add_init_script(ADDED)
+        await screen.page.goto(served)
+        await screen.wait_live("chart", "book", "tape", "liquidations")
+        assert '"other"' in await screen.page.inner_html("#jupyter-config-data")
+        assert await screen.page.get_by_role("alert").inner_text() == "The page before that change"
+
+
 async def test_a_button_that_runs_python_says_that_the_page_has_no_kernel(mixed: str, open_screen: OpenScreen):
     async with open_screen(mixed) as screen:
         await screen.page.get_by_role("button", name="run", exact=True).click()

@@ -7,10 +7,11 @@
   const base = new URL(document.body.dataset.baseUrl.replace(/voila\/$/, ""), location.href).href;
   const url = `${base.replace(/^http/, "ws")}api/v1/ws/live`;
 
-  // Voila takes its own "loading" text away, also where no widget can come.
+  // Voila takes its own "loading" text away, also where no widget can come. What the server says of the page, such as
+  // why it could not be rendered, is another notice.
+  let place = null;
   const say = (text) => {
-    let place = document.getElementById("of-trouble");
-    if (!place) {
+    if (!place?.isConnected) {
       place = document.createElement("div");
       place.id = "of-trouble";
       place.setAttribute("role", "alert");
@@ -44,7 +45,7 @@
     const early = (globalThis[name] = { url, socket, messages: [], opened: false });
     const unused = setTimeout(() => globalThis[name] === early && socket.close(), UNUSED_MS);
     socket.onopen = () => (early.opened = true);
-    socket.addEventListener("open", () => document.getElementById("of-trouble")?.remove()); // also once taken over
+    socket.addEventListener("open", () => place?.remove()); // also once taken over
     socket.onmessage = ({ data }) => early.messages.push({ data, received: Date.now() });
     socket.onclose = () => {
       clearTimeout(unused);

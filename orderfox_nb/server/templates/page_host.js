@@ -5,7 +5,8 @@
 (() => {
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const BASE = "@jupyter-widgets/base";
-  const MANAGERS = new Set(["@voila-dashboards/widgets-manager8", "orderfox-nb"]); // those are for Voila's application
+  // viewer/panels.py: the widgets of all others, and what is for Voila's application, are not on such a page.
+  const PANELS = new Set(["@jupyter-widgets/jupyterlab-manager", "anywidget", "bqplot", "bqscales"]);
   const BUNDLE = "webpackChunk_JUPYTERLAB_CORE_OUTPUT";
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
 
@@ -29,7 +30,7 @@
 
   /** The extensions with widgets, and the modules that they and Voila's bundle share. */
   async function loadExtensions() {
-    const wanted = config.federated_extensions.filter(({ name }) => !MANAGERS.has(name));
+    const wanted = config.federated_extensions.filter(({ name }) => PANELS.has(name));
     const runtime = await bundle;
     await Promise.all([
       runtime.I("default"),
