@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import threading
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ class PackedScript(msgspec.Struct, frozen=True):
 
 
 class Scripts:
-    """Scripts by the digest of what is in them.
+    """Scripts by the digest of what is in them. Pages that are rendered at once add theirs from threads.
 
     Args:
         max_bytes: Of all together; the newest one is kept in any case.
@@ -37,6 +38,7 @@ class Scripts:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._size = 0
+        self._adding = threading.Lock()
         self._scripts: OrderedDict[str, PackedScript] = OrderedDict()
 
     def __getitem__(self, name: str) -> PackedScript:
@@ -46,12 +48,13 @@ class Scripts:
         """Keep a script; returns the name of its file."""
         plain = text.encode()
         name = f"{hashlib.sha256(plain).hexdigest()[:32]}.js"
-        if name not in self._scripts:
-            self._scripts[name] = PackedScript(plain, gzip.compress(plain, 6, mtime=0))
-            self._size += self._scripts[name].size
-        self._scripts.move_to_end(name)
-        while self._size > self._max_bytes and len(self._scripts) > 1:
-            self._size -= self._scripts.popitem(last=False)[1].size
+        with self._adding:
+            if name not in self._scripts:
+                self._scripts[name] = PackedScript(plain, gzip.compress(plain, 6, mtime=0))
+                self._size += self._scripts[name].size
+            self._scripts.move_to_end(name)
+            while self._size > self._max_bytes and len(self._scripts) > 1:
+                self._size -= self._scripts.popitem(last=False)[1].size
         return name
 
     def take(self, states: dict[str, Any]) -> list[str]:
