@@ -14,6 +14,7 @@ import { refusals } from "./page_words.js";
 import { addressPrefix, fromStore, fromUrl, keep } from "./page_url.js";
 import { pictured } from "./picture.js";
 import { applyTheme, inLab, onTheme } from "./theme.js";
+import { showsAll } from "./venues.js";
 
 const viewOf = (model, settings) =>
   Object.fromEntries(settings.rows.map(({ name, trait }) => [name, model.get(trait)]));
@@ -67,8 +68,9 @@ function initialize({ model }) {
   };
   const showTitle = () => {
     if (provisional || inLab() || addressPrefix(model.get("name")) !== "") return;
-    const { venues, playhead } = pageLink();
-    const isAll = (at) => model.get("all_venues_each")[at] && venues.areSeveral;
+    const link = pageLink();
+    const { venues, playhead } = link;
+    const isAll = (at) => model.get("all_venues_each")[at] && showsAll(link);
     const names = marketsShown().map((one, at) => {
       return [one.symbol, isAll(at) ? "all venues" : venues.labelOf(one.venue)].filter(Boolean).join(" ");
     });

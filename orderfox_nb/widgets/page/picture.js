@@ -3,7 +3,7 @@
 import { sendMessage } from "./kernel.js";
 import { linkOf } from "./page_link.js";
 import { tokens } from "./theme.js";
-import { severalOf } from "./venues.js";
+import { severalOf, showsAll } from "./venues.js";
 
 const SVG_STYLE = [
   "fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "opacity", "visibility",
@@ -159,7 +159,7 @@ function headline(model, title) {
   const kinds = [origin?.simulated && "SIMULATED", origin?.recorded && "RECORDED"].filter(Boolean).join(", ");
   const note = kinds || (origin?.venue ?? "").toUpperCase();
   const named = (columns ? model.get("symbols") : [model.get("symbol")]).map((symbol, at) =>
-    [symbol, everywhere[at] ? "all venues" : link.venues.labelOf(link.venues.idOf(venues[at]))]
+    [symbol, everywhere[at] && showsAll(link) ? "all venues" : link.venues.labelOf(link.venues.idOf(venues[at]))]
       .filter(Boolean).join(" · "));
   const symbols = markets.length > 1 ? markets : named;
   const time = new Date(link.now(venue)).toISOString().slice(0, 19).replace("T", " ");

@@ -13,14 +13,19 @@ const isEverywhere = (model) => {
   return Boolean(model.get("all_venues")) && !model.get("whole_market") && model.get("symbol") !== "*";
 };
 
+/** Whether what is to be shown over all venues is: one venue is all, and the past is that of the market rewound. */
+export function showsAll({ venues, playhead }) {
+  return venues.areSeveral && !playhead.isPast;
+}
+
 /**
  * The markets of a widget that shows several venues as one, `venue:symbol` each; empty where it shows one market. One
  * alone stands for all venues that list it. A page in the past shows the one market that was rewound.
  */
-export function severalOf(model, { venues, playhead }) {
+export function severalOf(model, link) {
   const named = model.get("symbols") ?? [];
-  if (named.length || !isEverywhere(model) || !venues.areSeveral || playhead.isPast) return named;
-  return [`${venues.nameOf(model.get("venue"))}:${model.get("symbol")}`];
+  if (named.length || !isEverywhere(model) || !showsAll(link)) return named;
+  return [`${link.venues.nameOf(model.get("venue"))}:${model.get("symbol")}`];
 }
 
 /** The names of the venues of a widget that shows its market over all of them; empty for any other widget. */
