@@ -7,6 +7,8 @@ import { labelOf, moneyText, signClass, signedText } from "./bot_values.js";
 import { makeEquityChart } from "./equity_chart.js";
 import { makeTabs } from "./tabs.js";
 
+const MAX_FILLS = 200; // of a frame, the newest
+
 function makeFigure(title, className = "") {
   const root = make("div", `of-figure ${className}`.trim());
   const value = make("b", "", "–");
@@ -98,7 +100,7 @@ export function makeBotDetail({ api, act }) {
       fills.show(frame.fills.toReversed(), frame.bot.id, frame.instrument);
       log.show(frame.log, frame.bot.id);
       tabs.retitle("orders", `Orders ${frame.orders.length}`);
-      tabs.retitle("fills", `Fills ${frame.fills.length}`);
+      tabs.retitle("fills", `Fills ${frame.fills.length}${frame.fills.length < MAX_FILLS ? "" : "+"}`);
     },
     /** Another bot is shown: nothing of the one before stays. */
     clear() {
