@@ -84,6 +84,8 @@ def test_a_card_s_picture_is_the_metadata_s_or_the_first_saved_one(tmp_path: Pat
     assert chosen.light == chosen.dark
     assert chosen.light is not None
     assert (chosen.light.kind, chosen.light.data) == ("image/png", PNG)
+    (inside / "linked.png").symlink_to((inside / "mine.png").rename(inside / "stored"))
+    assert read_card(write(inside / "e.ipynb", "1", picture="linked.png")).light == chosen.light
     output = read_card(write(inside / "b.ipynb", "1", outputs=saved)).light
     assert output is not None
     assert (output.kind, output.data) == ("image/svg+xml", SVG.encode())

@@ -72,8 +72,9 @@ def read_card(path: Path) -> Card:
         return Card(name, path, _plain_name(name), problem=_cut(str(error), _MAX_SUMMARY))
     own = notebook.metadata.orderfox
     title, summary = _described(cell.text for cell in notebook.cells if cell.cell_type == "markdown")
-    chosen = [_picture_paths(path.parent, name) for name in (own.picture, own.picture_dark)]
-    light, dark = (_first_picture(paths) for paths in chosen)
+    names = own.picture, own.picture_dark
+    chosen = [_picture_paths(path.parent, picture) for picture in names]
+    light, dark = (_first_picture(paths, picture) for paths, picture in zip(chosen, names, strict=True))
     saved = _saved_picture(notebook) if light is None else None
     return Card(
         name=name,
@@ -137,11 +138,12 @@ def _picture_paths(folder: Path, name: str) -> list[Path]:
     return found
 
 
-def _first_picture(paths: Iterable[Path]) -> Thumbnail | None:
+def _first_picture(paths: Iterable[Path], name: str) -> Thumbnail | None:
+    # The name says what kind it is: a link may lead to a file that has another one.
     for path in paths:
         with suppress(OSError):
             if path.stat().st_size <= MAX_PICTURE:
-                return _picture(KINDS[path.suffix.lower()], path.read_bytes())
+                return _picture(KINDS[Path(name).suffix.lower()], path.read_bytes())
     return None
 
 
