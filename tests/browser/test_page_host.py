@@ -99,7 +99,7 @@ async def test_a_page_keeps_what_its_server_says_and_loads_its_panels_alone(serv
         await screen.page.goto(served)
         await screen.wait_live("chart", "book", "tape", "liquidations")
         assert '"other"' in await screen.page.inner_html("#jupyter-config-data")
-        assert await screen.page.get_by_role("alert").inner_text() == "The page before that change"
+        assert await screen.page.inner_text("#of-trouble") == "The page before that change"
 
 
 async def test_a_button_that_runs_python_says_that_the_page_has_no_kernel(mixed: str, open_screen: OpenScreen):
