@@ -8,7 +8,7 @@
   const url = `${base.replace(/^http/, "ws")}api/v1/ws/live`;
 
   // Voila takes its own "loading" text away, also where no widget can come. What the server says of the page, such as
-  // why it could not be rendered, is another notice.
+  // the reason of a failed rendering, is another notice.
   let place = null;
   const say = (text) => {
     if (!place?.isConnected) {
