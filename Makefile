@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PORT ?= 8000
+PORT ?= $(or $(BACKEND_PORT),8000)
 JOBS ?= 3
 ARGS ?=
 SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)

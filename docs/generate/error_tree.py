@@ -9,8 +9,9 @@ from orderfox_nb import errors
 
 _HEAD: Final = """# Errors
 
-Everything that OrderFox raises is an `orderfox_nb.errors.OrderFoxError`. Errors carry data and compute their text: the
-text says what is wrong and what to do.
+Errors of markets, recordings and bots are `orderfox_nb.errors.OrderFoxError`s. They carry data and compute their text:
+the text says what is wrong and what to do. Widgets raise `TraitError` for an invalid value and `TypeError` for an
+unknown argument.
 
 ```text
 """

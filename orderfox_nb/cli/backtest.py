@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _Data(NamedTuple):
-    """What is traded, and how."""
+    """Data and terms of a run."""
 
     market: RecordedMarket
     symbols: Sequence[str]
@@ -50,13 +50,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=A,B,C",
-        help="try each of these values; several options: all combinations. With the queue model of the worst case only",
+        help="try each of these values; with several such options, all combinations. Uses the worst queue model only",
     )
     parser.add_argument(
-        "--symbols", type=names, default=(), help="what to trade, each by itself (default: the only one)"
+        "--symbols", type=names, default=(), help="symbols to trade, each in a run of its own (default: the only one)"
     )
-    parser.add_argument("--start", metavar="TIME", help="begin here, UTC: 10:30, 2026-10-01T10:30, or --start=-10m")
-    parser.add_argument("--end", metavar="TIME", help="end here")
+    parser.add_argument("--start", metavar="TIME", help="start time in UTC: 10:30, 2026-10-01T10:30, or --start=-10m")
+    parser.add_argument("--end", metavar="TIME", help="end time, in the same forms")
     add_terms(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report, one file that needs nothing else")
     parser.add_argument("--json", action="store_true", help="print JSON: a list with an object for each run")
@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     fixed = parameters_of(options.set)
     grid = {name: value.split(",") for name, value in parameters_of(options.sweep, "--sweep").items()}
     if both := fixed.keys() & grid.keys():
-        raise SettingError("--sweep", min(both), "a parameter that --set does not have as well")
+        raise SettingError("--sweep", min(both), "a parameter that is not in --set")
     if grid and options.html:
         raise SettingError("--html", options.html, "no --sweep: a report is of one run")
     # What is wrong in the options is an error before a file is imported.
@@ -91,7 +91,7 @@ def _symbols(recording: Recording, asked: Sequence[str]) -> Sequence[str]:
     """Return what is traded.
 
     Raises:
-        SettingError: What is not recorded, or nothing where there are several.
+        SettingError: A symbol that is not recorded, or none if several are recorded.
     """
     known = sorted(recording.instruments)
     symbols = [recording.symbol_of(symbol) for symbol in asked] or (known if len(known) == 1 else [])
@@ -127,7 +127,7 @@ def _backtests(strategy: Strategy, data: _Data, options: argparse.Namespace) -> 
         print_json([run_json(one.result) for one in finished])
     else:
         print_results(finished)
-    # Where the file cannot be written, the results are printed all the same.
+    # The results come first: they are printed even if the file cannot be written.
     if options.html and finished:
         write_report(options.html, finished)
         if not options.json:
@@ -190,6 +190,6 @@ COMMAND = Command(
         Example(
             "With parameters, and 20 ms to the venue", "orderfox backtest GridMaker rec --set levels=4 --latency 20"
         ),
-        Example("Which values do best", "orderfox backtest GridMaker rec --sweep levels=2,4 --sweep step=5,10"),
+        Example("Compare parameter values", "orderfox backtest GridMaker rec --sweep levels=2,4 --sweep step=5,10"),
     ),
 )

@@ -19,7 +19,7 @@ COMMAND = CommandGroup(
             "start": ListedCommand("bot_server", "start bots", "START"),
             "stop": ListedCommand("bot_server", "stop bots: their orders are cancelled, positions stay", "STOP"),
             "kill": ListedCommand("bot_server", "stop every bot at once", "KILL"),
-            "delete": ListedCommand("bot_server", "delete bots with all that they did", "DELETE"),
+            "delete": ListedCommand("bot_server", "delete bots with their orders, fills and equity", "DELETE"),
         },
     },
     (
@@ -27,6 +27,6 @@ COMMAND = CommandGroup(
             "A market maker on the embedded exchange, for a minute", "orderfox bot run GridMaker BTCUSDT --duration 1m"
         ),
         Example("A bot on the server of this machine", "orderfox bot create BTCUSDT --strategy EmaCross"),
-        Example("How they do", "orderfox bot list"),
+        Example("The bots with their profit", "orderfox bot list"),
     ),
 )

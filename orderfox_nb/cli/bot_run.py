@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
             _follow(run, options.duration)
         except KeyboardInterrupt:
             interrupted = True
-        run.stop("interrupted" if interrupted else "its time is over")
+        run.stop("interrupted" if interrupted else "its duration is over")
         finished = FinishedRun(run.result(), time.monotonic() - started_s)
     finally:
         market.close()

@@ -1,4 +1,4 @@
-"""``orderfox bot list`` and what else asks a server about its bots."""
+"""``orderfox bot list`` and the other commands that manage a server's bots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 _MIN_PREFIX: Final = 4
-"""Characters of an id by which a bot is found."""
+"""Characters of an id that a list shows."""
 _SHOWN_ID: Final = 8
 
 
@@ -187,7 +187,7 @@ def _delete(options: argparse.Namespace) -> int:
 
     if not options.yes:
         if not sys.stdin.isatty():
-            raise SettingError("--yes", "", "this option where nobody can be asked: what the bots did is deleted, too")
+            raise SettingError("--yes", "", "this option, since there is no terminal to confirm the deletion")
         answer = input(f"Delete {', '.join(options.bots)} with all orders, fills and equity? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
             return 1
@@ -219,13 +219,13 @@ def _add_deletion(parser: argparse.ArgumentParser) -> None:
 
 def _add_new_bot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("symbol", metavar="SYMBOL", help="in any usual form: btc, BTCUSDT, BTC/USDT")
-    parser.add_argument("--strategy", metavar="NAME", help="an installed one of the server; without it the bot watches")
+    parser.add_argument("--strategy", metavar="NAME", help="one of the server; without it the bot only watches")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the strategy; may be repeated"
     )
     parser.add_argument("--name", help="1 to 100 characters (default: strategy and symbol)")
     parser.add_argument("--description", metavar="TEXT", help="up to 200 characters")
-    parser.add_argument("--venue", help="one of the server's (default: the first)")
+    parser.add_argument("--venue", help="a venue of the server (default: its first)")
     parser.add_argument("--stopped", action="store_true", help="do not start it")
     _add_server(parser)
 
@@ -235,8 +235,8 @@ LIST = Command(
     arguments=_add_json,
     run=_list,
     examples=(
-        Example("Those of the server on this machine", "orderfox bot list"),
-        Example("Those of another one", "orderfox bot list --url https://desk.example/desk"),
+        Example("The bots of the server on this machine", "orderfox bot list"),
+        Example("The bots of another server", "orderfox bot list --url https://desk.example/desk"),
     ),
 )
 SHOW = Command(
@@ -246,7 +246,7 @@ SHOW = Command(
     examples=(Example("By the first characters of its id", "orderfox bot show 3f0c"),),
 )
 CREATE = Command(
-    description="Create a bot on a server, and start it on paper. It has the strategies that are installed there.",
+    description="Create a bot on a server, and start it on paper. Its strategy must be installed on the server.",
     arguments=_add_new_bot,
     run=_create,
     examples=(
@@ -255,7 +255,7 @@ CREATE = Command(
     ),
 )
 START = Command(
-    description="Start bots: each goes on with the account that it has.",
+    description="Start bots: each continues with its account.",
     arguments=_add_bots,
     run=_start,
     examples=(Example("Two of them", "orderfox bot start grid 3f0c"),),

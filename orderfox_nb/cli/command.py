@@ -1,4 +1,4 @@
-"""What each command is made of, and how its help is laid out."""
+"""Commands, groups of commands, and the layout of their help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orderfox doctor``: what works here, and what to do where it does not."""
+"""``orderfox doctor``: what works on this machine, and how to repair what does not."""
 
 from __future__ import annotations
 

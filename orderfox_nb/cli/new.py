@@ -9,7 +9,7 @@ from orderfox_nb.cli.command import Command, Example
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", type=Path, metavar="NAME", help="its file; .ipynb is added where it is missing")
+    parser.add_argument("name", type=Path, metavar="NAME", help="file name; .ipynb is added if it is missing")
     parser.add_argument("--symbol", default="BTCUSDT", help="the market (default: %(default)s)")
 
 
@@ -22,7 +22,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    description="Write a short notebook that reads a market, draws it, and has room for an idea.",
+    description="Write a short notebook that reads and draws a market, as a start for a study of your own.",
     arguments=_add_arguments,
     run=_run,
     examples=(Example("A study of ether", "orderfox new my_study.ipynb --symbol ETHUSDT"),),

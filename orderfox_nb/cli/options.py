@@ -40,7 +40,7 @@ def count(text: str) -> int:
     """Read a small number.
 
     Raises:
-        argparse.ArgumentTypeError: It is none.
+        argparse.ArgumentTypeError: It is not a number from 0 to 99.
     """
     value = whole_number(text)
     if value is None or not 0 <= value <= 99:
@@ -52,7 +52,7 @@ def duration(text: str) -> float:
     """Read a duration as seconds: ``90``, ``90s``, ``10m``, ``8h``, ``2d``.
 
     Raises:
-        argparse.ArgumentTypeError: It is none.
+        argparse.ArgumentTypeError: It is not a duration.
     """
     found = re.fullmatch(r"([0-9]{1,6})([smhd]?)", text)
     if not found:

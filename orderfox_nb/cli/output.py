@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _FILE_COLUMNS = 200
-"""Of a table that goes to a file or to another program: nothing of it is wrapped."""
+"""Width of a table that goes to a file or to another program: nothing is wrapped."""
 
 
 def stdout_console() -> Console:
@@ -43,7 +43,7 @@ def print_table(
     for name in head:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
-        # As texts: what others have written is no markup.
+        # As texts: what others have written is not markup.
         table.add_row(*(Text(cell) for cell in row))
     console = stdout_console()
     with console.capture() as shown:

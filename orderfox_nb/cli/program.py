@@ -1,7 +1,7 @@
-"""The command line: which commands there are, and what becomes of their errors.
+"""The command line: the list of commands, and how their errors become exit codes.
 
-Options override the environment. An option or a setting that cannot be used is one line and exit code 2; work that
-could not be done is one line and exit code 1.
+Options override the environment. An invalid option or setting prints one line and exits with code 2; work that fails
+prints one line and exits with code 1.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TITLED: Final[Mapping[str, Mapping[str, ListedCommand]]] = {
         "backtest": ListedCommand("backtest", "run a strategy over a recording"),
         "bot": ListedCommand("bot", "strategies, a bot in this terminal, and the bots of a server"),
     },
-    "look after it": {
+    "maintain": {
         "doctor": ListedCommand("doctor", "check the installation and every venue of the source"),
     },
 }
@@ -52,7 +52,7 @@ PROGRAM: Final = CommandGroup(
     (
         Example("The dashboard on the embedded exchange, without a network", "orderfox serve"),
         Example("The dashboard on Binance", "orderfox serve --source binance"),
-        Example("What is missing here, and what to do", "orderfox doctor"),
+        Example("What does not work on this machine, and what to do", "orderfox doctor"),
     ),
 )
 
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Who read the output has enough of it, as ``head`` has. Python would complain when it flushes at its exit.
+        # The reader of the output has closed it, as ``head`` does. Python would report an error when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 Moved: TypeAlias = Callable[[float | None, str], None]
-"""Called with the part that is done, from 0 to 1 (None where no end is known), and a text beside the bar."""
+"""Called with the part that is done, from 0 to 1 (None if no end is known), and a text beside the bar."""
 
 _LINE_EVERY: Final = 0.1
-"""Of the whole, between two lines where there is no terminal."""
+"""Share of the work between two lines if there is not a terminal."""
 _LINE_EVERY_S: Final = 60.0
 """The same, where no end is known."""
 

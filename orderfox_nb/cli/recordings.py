@@ -22,7 +22,7 @@ _SUFFIX = ".ofj"
 
 
 class FoundRecording(NamedTuple):
-    """A recording that was asked for."""
+    """A recording that was requested."""
 
     recording: Recording
     source: str
@@ -63,7 +63,7 @@ def find_recording(text: str, settings: Settings) -> FoundRecording:
     raise SettingError(
         _NAME,
         text,
-        "a recording that is there" + (f"; did you mean {near[0]}?" if near else ": orderfox replay lists them"),
+        "a recording" + (f"; did you mean {near[0]}?" if near else ": orderfox replay lists them"),
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orderfox_nb.recording.recording import Recording
 
 _PAGE_SYMBOL = "BTCUSDT"
-"""What a page shows that is asked for nothing else."""
+"""Default symbol of a page."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,15 +31,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--speed", default="1", metavar="X", help="times real time up to 1000, or max (default: 1)")
     parser.add_argument(
-        "--start", default="", metavar="TIME", help="begin here, UTC: 10:30 or 2026-10-01T10:30 (default: beginning)"
+        "--start", default="", metavar="TIME", help="start time in UTC: 10:30 or 2026-10-01T10:30 (default: beginning)"
     )
     parser.add_argument(
-        "--symbols", type=names, default=(), help="the page opens with the first of them; --info describes these only"
+        "--symbols", type=names, default=(), help="the page opens with the first one; --info describes only these"
     )
     parser.add_argument(
-        "--info", action="store_true", help="print range, events, gaps, bytes and the hash of the data, and end"
+        "--info", action="store_true", help="print range, events, gaps, size and the hash of the data, and exit"
     )
-    parser.add_argument("--json", action="store_true", help="print the same as JSON, and end")
+    parser.add_argument("--json", action="store_true", help="print the same as JSON, and exit")
     serve.add_address(parser)
 
 
@@ -110,9 +110,9 @@ COMMAND = Command(
     arguments=_add_arguments,
     run=_run,
     examples=(
-        Example("What was recorded here", "orderfox replay"),
+        Example("List what is recorded", "orderfox replay"),
         Example("A recording from 10:15 on, five times as fast", "orderfox replay recordings --start 10:15 --speed 5"),
-        Example("What is in it", "orderfox replay recordings --info"),
+        Example("What a recording contains", "orderfox replay recordings --info"),
         Example("A file of another recorder: it is imported once", "orderfox replay usdm_btcusdt_20240808.gz"),
     ),
 )

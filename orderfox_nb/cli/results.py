@@ -1,4 +1,4 @@
-"""What backtests found, for a terminal, as JSON and as a file."""
+"""Results of backtests in a terminal, as JSON and as a file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from orderfox_nb.market.backtest.result import BacktestResult
 
 _MAX_ROWS: Final = 40
-"""Of a sweep that are printed; JSON has all."""
+"""Largest number of rows printed of a sweep; JSON has all."""
 _FIGURES: Final = {"profit": 2, "fees": 2, "max_drawdown": 2, "sharpe": 2, "trades": 0, "fills": 0}
-"""Of a sweep, with their decimals."""
+"""Figures printed of a sweep, with their decimals."""
 
 
 class FinishedRun(NamedTuple):
@@ -70,7 +70,7 @@ def print_sweep(strategy: str, names: Sequence[str], rows: Sequence[Mapping[str,
 
     Args:
         strategy: Its name.
-        names: Of the parameters that were varied.
+        names: Names of the parameters that were varied.
         rows: One for each run.
     """
     from orderfox_nb.market.backtest.sweeping import column_of  # noqa: PLC0415

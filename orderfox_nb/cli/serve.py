@@ -18,8 +18,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel-per-viewer",
         action="store_true",
-        help="run the notebook in a kernel for each page, for one whose widgets call Python "
-        "(default: it is rendered once, and pages need no kernel)",
+        help="run the notebook in a kernel for each page, for notebooks whose widgets call Python "
+        "(default: the notebook is rendered once, and pages need no kernel)",
     )
     parser.add_argument(
         "--preheat",
@@ -40,7 +40,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--notebooks",
         type=Path,
         metavar="DIR",
-        help="serve also the notebooks of this folder, each as a page, and open the start page that lists them",
+        help="also serve the notebooks of this folder, each as a page, and open the start page",
     )
 
 
@@ -56,7 +56,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
 
 
 def _notes() -> str:
-    return f"{sources_text()}\n\nAnybody who reaches the address may look. Writing needs the token in ORDERFOX_TOKEN."
+    return f"{sources_text()}\n\nAnybody who can reach the address may read. Writing needs the token in ORDERFOX_TOKEN."
 
 
 def run_server(options: argparse.Namespace, *, view: str = "") -> int:
@@ -84,7 +84,7 @@ def run_server(options: argparse.Namespace, *, view: str = "") -> int:
     log_to_stderr(debug=settings.debug)
     folder = options.notebooks.expanduser().resolve() if options.notebooks else None
     if folder is not None and not folder.is_dir():
-        raise SettingError("--notebooks", options.notebooks, "a folder that is there")
+        raise SettingError("--notebooks", options.notebooks, "an existing folder")
     try:
         ours = notebooks_folder()
     except FileNotFoundError as error:
@@ -93,7 +93,7 @@ def run_server(options: argparse.Namespace, *, view: str = "") -> int:
     own = folder is not None and (folder / DASHBOARD).is_file()
     notebook = options.notebook or (folder if own and folder is not None else ours) / DASHBOARD
     if not notebook.is_file():
-        raise SettingError("--notebook", notebook, "a notebook that is there")
+        raise SettingError("--notebook", notebook, "an existing notebook")
 
     kernels = options.kernel_per_viewer or has_kernel_per_viewer(notebook)
     app = OrderFoxVoila(
@@ -138,7 +138,7 @@ COMMAND = Command(
     run=run_server,
     examples=(
         Example("The dashboard on the embedded exchange, without a network", "orderfox serve"),
-        Example("Binance and Bybit beside each other", "orderfox serve --source binance,bybit"),
+        Example("Binance and Bybit side by side", "orderfox serve --source binance,bybit"),
         Example("Behind a proxy, below a path", "orderfox serve --base-url /desk/ --port 8100 --no-browser"),
         Example("A notebook of your own as a page", "orderfox serve --notebook my_study.ipynb"),
         Example("The notebooks of a folder, on a start page", "orderfox serve --notebooks studies/"),

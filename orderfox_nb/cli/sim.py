@@ -6,8 +6,8 @@ from orderfox_nb.cli.command import Command, Example
 from orderfox_nb.sim.command import add_arguments, run
 
 COMMAND = Command(
-    description="Run the embedded exchange on a port of its own, until Ctrl+C. It speaks the protocol of a venue: "
-    "what reads that one reads this one.",
+    description="Run the embedded exchange on a port of its own, until Ctrl+C. It serves the protocol of a venue: "
+    "clients of that venue can read it.",
     arguments=add_arguments,
     run=run,
     examples=(

@@ -1,4 +1,4 @@
-"""What makes a server start sooner."""
+"""Settings that make a server start sooner."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def parameters_of(pairs: Sequence[str], option: str = "--set") -> Mapping[str, s
     """Read ``name=value`` of several options.
 
     Raises:
-        SettingError: A text that is none, or a name twice.
+        SettingError: A text of another form, or a name twice.
     """
     found: dict[str, str] = {}
     for pair in pairs:

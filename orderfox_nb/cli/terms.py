@@ -17,22 +17,22 @@ _LATENCY: Final = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(?:,([0-9]{1,5}(?:\.
 def add_terms(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
     parser.add_argument("--cash", metavar="N", help="deposit, quote currency (default: 10000)")
-    parser.add_argument("--leverage", type=int, metavar="N", help="at most so many times the deposit (default: 10)")
+    parser.add_argument("--leverage", type=int, metavar="N", help="largest multiple of the deposit (default: 10)")
     parser.add_argument("--maker", metavar="FEE", help="fee of resting orders, a fraction (default: 0.0002)")
     parser.add_argument("--taker", metavar="FEE", help="fee of the others (default: 0.0005)")
     parser.add_argument(
         "--latency",
         metavar="MS[,MS]",
-        help="to the venue and back, milliseconds (default: 10,5; of a single one, half of it back)",
+        help="delays to the venue and back, milliseconds (default: 10,5; a single value: half of it back)",
     )
 
 
 def terms_of(options: argparse.Namespace) -> PaperTerms:
-    """Return the terms that the options say.
+    """Return the terms that the options describe.
 
     Raises:
-        BadValue: One of them is no number, or out of range.
-        SettingError: A latency that is none.
+        BadValue: One of them is not a number, or is out of range.
+        SettingError: A latency of another form.
     """
     from orderfox_nb.bots.latency import Latency  # noqa: PLC0415
     from orderfox_nb.bots.terms import PaperTerms  # noqa: PLC0415

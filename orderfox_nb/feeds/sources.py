@@ -31,7 +31,7 @@ _TAKEN_NAMES: Final = tuple(ending for venue in VENUES if (ending := ending_of(v
 
 
 class Source(NamedTuple):
-    """What was given as a source: ``sim?seed=7&symbols=24``, ``binance``, ``tape:<file>?speed=20``."""
+    """A source as given: ``sim?seed=7&symbols=24``, ``binance``, ``tape:<file>?speed=20``."""
 
     text: str
     kind: SourceKind
@@ -72,7 +72,7 @@ def open_feeds(text: str, settings: Settings, *, clock: Clock | None = None, bes
     Args:
         text: The sources.
         settings: What they need to know.
-        clock: Of the feeds.
+        clock: Clock of the feeds.
         beside: Whether a large tape is imported once its feed is entered, and not here.
 
     Raises:
@@ -184,7 +184,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 _SPOKEN: Final = {protocol_of(venue): venue for venue in VENUES}
-"""What a simulation can speak as, by protocol and market."""
+"""The venue that a simulation imitates, by protocol and market."""
 
 
 def _open_simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
@@ -232,7 +232,7 @@ def _open_venue(venue: type[VenueFeed], source: Source, settings: Settings, cloc
 
 
 def _open_ccxt(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    # Nobody else pays for it.
+    # Only this source pays for the import.
     from orderfox_nb.feeds.ccxt.feed import CcxtFeed  # noqa: PLC0415
     from orderfox_nb.feeds.ccxt.loading import exchange_ids  # noqa: PLC0415
 
@@ -248,7 +248,7 @@ def _open_ccxt(source: Source, settings: Settings, clock: Clock | None) -> Feed:
 
 
 def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
-    # A server of live data does not pay for it.
+    # A server of live data does not pay for the import.
     from orderfox_nb.feeds.imports.pending import ImportingFeed, likely_venue  # noqa: PLC0415
 
     beside = source.options["liquidations"]
@@ -256,10 +256,10 @@ def _open_tape(source: Source, settings: Settings, clock: Clock | None) -> Feed:
         paths = [Path(name).expanduser() for name in (source.target, beside) if name]
         there = all(file.is_file() for file in paths)
     except (OSError, RuntimeError, ValueError):
-        # A name that the system does not take, or the home of a user whom it does not know.
+        # A name that the system refuses, or the home of an unknown user.
         there, paths = False, []
     if not there:
-        raise _bad(source.text, "a tape that is there: tape:<file>")
+        raise _bad(source.text, "an existing file: tape:<file>")
     try:
         venue = likely_venue(paths[0])
     except (RecordingError, OSError) as error:
@@ -285,7 +285,7 @@ def _open_recording(source: Source, settings: Settings, clock: Clock | None) -> 
 
 
 def _open_folder(source: Source, folder: Path, clock: Clock | None) -> Feed:
-    # A server of live data does not pay for it.
+    # A server of live data does not pay for the import.
     from orderfox_nb.recording.recording import open_recording  # noqa: PLC0415
 
     try:
@@ -293,7 +293,7 @@ def _open_folder(source: Source, folder: Path, clock: Clock | None) -> Feed:
         start = source.options["start"]
         start_us = recording.moment_us(start) if start else None
     except (RecordingError, BadValue, OSError) as error:
-        raise _bad(source.text, f"a recording that is there: {error}") from None
+        raise _bad(source.text, f"the folder of a recording: {error}") from None
     if start_us is not None and not recording.start_us <= start_us < recording.end_us:
         raise _bad(source.text, "a start inside the recording")
     return RecordedFeed(
@@ -307,24 +307,24 @@ SOURCES: Final = (
         "the embedded exchange: simulated markets, offline",
         _open_simulation,
         options=(
-            whole("seed", 7, "the same seed is the same market at the same time", low=0, high=2**31 - 1),
-            whole("symbols", 24, "how many symbols are listed", low=1, high=MAX_SYMBOLS),
+            whole("seed", 7, "the same seed gives the same market at the same time", low=0, high=2**31 - 1),
+            whole("symbols", 24, "number of listed symbols", low=1, high=MAX_SYMBOLS),
             factor("speed", "times real time"),
-            factor("liquidation_rate", "times as many liquidations as on a usual day"),
-            choice("market", "which of Binance's markets it is", "futures", "spot"),
-            choice("protocol", "whose protocol it speaks", *dict.fromkeys(protocol for protocol, _ in _SPOKEN)),
-            suffix("name", "ends the venue's name, for a second one beside it: sim-b", *_TAKEN_NAMES),
-            signed("spread_bp", "basis points by which prices are above those of the same seed", highest=MAX_SPREAD_BP),
-            whole("lag_ms", 0, "how late it publishes, milliseconds of its time", low=0, high=MAX_LAG_MS),
+            factor("liquidation_rate", "times the liquidations of a usual day"),
+            choice("market", "which market of Binance it simulates", "futures", "spot"),
+            choice("protocol", "venue protocol that it imitates", *dict.fromkeys(protocol for protocol, _ in _SPOKEN)),
+            suffix("name", "suffix of the venue's name, for a second simulation: sim-b", *_TAKEN_NAMES),
+            signed("spread_bp", "basis points added to all prices", highest=MAX_SPREAD_BP),
+            whole("lag_ms", 0, "delay of everything that it publishes, milliseconds", low=0, high=MAX_LAG_MS),
         ),
     ),
     *(SourceKind(venue.NAME, venue.HELP, partial(_open_venue, venue)) for venue in VENUES),
     SourceKind(
         "ccxt",
-        "any exchange of ccxt, by its id there: okx, kraken, hyperliquid",
+        "any exchange of ccxt, by its id in ccxt: okx, kraken, hyperliquid",
         _open_ccxt,
         target="<id>",
-        options=(choice("type", "which of its markets; auto: perpetuals where it has them", "auto", "swap", "spot"),),
+        options=(choice("type", "kind of market; auto: perpetuals if the exchange has them", "auto", "swap", "spot"),),
     ),
     SourceKind(
         "tape",
@@ -334,7 +334,7 @@ SOURCES: Final = (
         options=(
             factor("speed", "times real time; max: as fast as it is read", max_word="max"),
             moment("start", "where it starts to play", "beginning"),
-            path("liquidations", "a file of liquidations that were recorded beside it"),
+            path("liquidations", "a file with liquidations of the same time"),
         ),
     ),
     SourceKind(

@@ -66,24 +66,24 @@ def _refuse(options: argparse.Namespace, reason: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the embedded exchange to a parser."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=_integer, default=8900, help="0 for a free one (default %(default)s)")
     parser.add_argument("--seed", type=_integer, default=7, help="the same seed gives the same market at the same time")
     parser.add_argument("--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"1 to {LARGEST}")
     parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
     parser.add_argument(
-        "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times as many as on a usual day (default 1)"
+        "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times those of a usual day (default 1)"
     )
     parser.add_argument(
-        "--spread-bp", type=_spread, default=0.0, metavar="BP", help="basis points above the prices of the same seed"
+        "--spread-bp", type=_spread, default=0.0, metavar="BP", help="basis points added to all prices"
     )
     parser.add_argument(
-        "--lag-ms", type=_within(0, MAX_LAG_MS), default=0, metavar="MS", help=f"how late it publishes, to {MAX_LAG_MS}"
+        "--lag-ms", type=_within(0, MAX_LAG_MS), default=0, metavar="MS", help=f"delay of its data, up to {MAX_LAG_MS}"
     )
     parser.add_argument(
-        "--protocol", choices=PROTOCOL_NAMES, default="binance", help="whose protocol to speak (default %(default)s)"
+        "--protocol", choices=PROTOCOL_NAMES, default="binance", help="protocol to serve (default %(default)s)"
     )
-    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="which of Binance's markets")
+    parser.add_argument("--market", choices=("futures", "spot"), default="futures", help="Binance market to simulate")
     parser.add_argument("--start", type=_integer, default=0, metavar="MS", help="start time, ms (default now)")
     parser.add_argument(
         "--tape", type=Path, help="raw frames to play to clients instead, a receive time and a frame a line"
