@@ -1,4 +1,4 @@
-"""Every error that orderfox_nb raises.
+"""The errors of markets, recordings, bots and settings.
 
 OrderFoxError
 ├── SettingError              a setting that cannot be used: names the variable
@@ -15,7 +15,7 @@ OrderFoxError
 │   ├── BrokerRefused         a venue that does not let a bot trade (HTTP 400)
 │   └── ClientLimited         a client that asks for too much of the venue's past; carries the wait (HTTP 429)
 ├── EventError                an event that its fold cannot take
-│   └── OffStep               a price or size that is no multiple of the known tick or lot
+│   └── OffStep               a price or size that is not a multiple of the known tick or lot
 ├── RecordingError            a recording that cannot be read: names the file
 ├── DatabaseUnavailable       the database of bots does not answer (HTTP 503)
 ├── MissingExtra              a library that is not installed: names the extra
@@ -24,7 +24,7 @@ OrderFoxError
 ├── TooManyPlayheads          a client, or all of them, that has as many pages in the past as it may
 ├── TooManyKernels            a client whose pages have as many kernels as they may (HTTP 429)
 ├── SlowReader                a reader of events that did not keep up (close code 4008)
-└── FeedError                 a feed that cannot go on
+└── FeedError                 a feed that cannot continue
     ├── VenueUnreachable      no connection, or only server errors (HTTP 503)
     ├── VenueRefused          the venue answered with an error of its own
     │   ├── VenueBlocked      HTTP 451 or 403: not served in this country, or to this address

@@ -1,4 +1,4 @@
-"""A feed cannot go on: its venue is not there, refuses, or sends what is not of its protocol."""
+"""A feed cannot continue: its venue is not there, refuses, or sends what is not of its protocol."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from orderfox_nb.errors.root import OrderFoxError
 
 
 class FeedError(OrderFoxError):
-    """A feed that cannot go on."""
+    """A feed that cannot continue."""
 
     def __init__(self, venue: str, reason: str) -> None:
         super().__init__(venue, reason)
@@ -27,7 +27,7 @@ class VenueRefused(FeedError):
     """The venue answered with an error of its own.
 
     Args:
-        status: HTTP status, 0 where the error came over a socket.
+        status: HTTP status, 0 if the error came over a socket.
         code: The venue's own code (Binance: -1121 and the like), 0 if none.
     """
 
@@ -75,7 +75,7 @@ class NoPast(FeedError):
     Args:
         venue: Name of the venue.
         reason: What is not kept.
-        since_us: From when on it is kept, 0 where that is not known.
+        since_us: From when on it is kept, 0 if that is unknown.
     """
 
     def __init__(self, venue: str, reason: str, *, since_us: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""What a caller asked for cannot be answered: the errors that HTTP answers with 4xx."""
+"""Errors of requests that cannot be answered; HTTP answers them with 4xx."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orderfox_nb.errors.root import OrderFoxError
 
 
 class InputError(OrderFoxError):
-    """What a caller asked for cannot be answered."""
+    """A request that cannot be answered."""
 
 
 class BadValue(InputError):
@@ -31,7 +31,7 @@ class UnknownSymbol(InputError):
     """No such symbol at this venue.
 
     Args:
-        symbol: As it was asked for.
+        symbol: As it was requested.
         suggestions: The closest symbols, best first, at most three are shown.
         reason: Why it is not there, where the venue says so: it is being delisted, or halted.
     """
@@ -69,7 +69,7 @@ class BodyMismatch(InputError):
 
 
 class TooManyBots(InputError):
-    """As many bots as may be stored."""
+    """The limit of stored bots is reached."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
@@ -87,7 +87,7 @@ class BotIsActive(InputError):
 
 
 class RunUnavailable(InputError):
-    """What a bot did cannot be reported, or not be replayed; the text says why, and what to do."""
+    """A run that cannot be reported or replayed; the text says why, and what to do."""
 
 
 class OrderRejected(InputError):

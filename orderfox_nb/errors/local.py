@@ -1,4 +1,4 @@
-"""What is wrong on this side: settings, files, the database, libraries, and limits that are reached."""
+"""Errors of this process: settings, files, the database, libraries, and limits that are reached."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class EventError(OrderFoxError):
 
 
 class OffStep(EventError):
-    """A price or size that is no multiple of the step of its instrument: the venue has changed that one.
+    """A price or size that is not a multiple of the step of its instrument: the venue has changed that one.
 
     Args:
-        symbol: Whose.
+        symbol: Symbol of the price or size.
         name: ``price`` or ``size``.
         value: As it came.
         step: The tick or lot size that is known.
@@ -46,7 +46,7 @@ class OffStep(EventError):
 
     def __str__(self) -> str:
         kind = "tick" if self.name == "price" else "lot"
-        return f"a {self.name} of {self.value:.12g} is no multiple of the {kind} size {self.step} of {self.symbol}"
+        return f"a {self.name} of {self.value:.12g} is not a multiple of the {kind} size {self.step} of {self.symbol}"
 
 
 class RecordingError(OrderFoxError):

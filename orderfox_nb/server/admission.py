@@ -61,7 +61,7 @@ class AdmittedRequest(httputil.HTTPMessageDelegate):
     Args:
         delegate: Handles an admitted request.
         connection: Carries the 429, and is closed after it.
-        context: Of the connection; it has the client's address.
+        context: Context of the connection; it has the client's address.
         admission: Decides.
     """
 

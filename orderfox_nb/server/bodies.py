@@ -15,7 +15,7 @@ def read_body(text: bytes, kind: type[Body]) -> Body:
     """Return what a body says; fields that the struct does not have are ignored.
 
     Raises:
-        BodyMismatch: It is no JSON object, or does not fit; the text names the field.
+        BodyMismatch: It is not a JSON object, or does not fit; the text names the field.
     """
     try:
         found: Any = msgspec.json.decode(text)

@@ -1,4 +1,4 @@
-"""What counts as one client: an address, an IPv6 network, or an address forwarded by a trusted proxy."""
+"""Identifies clients: an address, an IPv6 network, or an address forwarded by a trusted proxy."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class TrustedProxies:
 
         Args:
             peer: The other end of the connection.
-            forwarded: The header ``X-Forwarded-For``, empty where there is none.
+            forwarded: The header ``X-Forwarded-For``, empty if there is none.
         """
         address = peer
         for text in reversed(forwarded.split(",")):
@@ -93,7 +93,7 @@ class ForwardedRequest(httputil.HTTPMessageDelegate):
 
     Args:
         delegate: Reads the request on.
-        context: Of the connection: tornado makes the request's address and scheme from it.
+        context: Context of the connection: tornado makes the request's address and scheme from it.
         proxies: The trusted ones.
     """
 

@@ -52,14 +52,14 @@ class Computations:
         if key in self._readers or trusted:
             return
         if len(self._readers) >= self._overall:
-            raise TooManyFrames(f"This server computes all of its {self._overall} different frames: try again later")
+            raise TooManyFrames(f"All of this server's {self._overall} different frames are in use: try again later")
         if not self._loopback_limited and is_loopback(address):
             return
         client = client_of(address)
         if self._accounts[client] >= self._per_client:
             raise TooManyFrames(f"At most {self._per_client} different frames a client: close one and try again")
         if self._starts.wait_s(client):
-            raise TooManyFrames("You change what is computed for you too often: try again in a second")
+            raise TooManyFrames("You change parameters too often: try again in a second")
 
     @contextmanager
     def reading(self, address: str, key: Hashable) -> Generator[None]:

@@ -1,4 +1,4 @@
-"""How many connections a server holds, and which one goes where there are too many.
+"""Limits the connections of a server, and closes idle ones if there are too many.
 
 An idle connection costs a file descriptor and memory, and at the system's limit of open files no request is answered.
 So there is a lower limit: at it the connection that has been idle for longest is closed, and only if all are in use
@@ -32,7 +32,7 @@ _NOTE_EVERY_S: Final = 60.0
 
 
 class OpenConnection(Protocol):
-    """What can be closed to make room."""
+    """A connection that can be closed to make room."""
 
     def close(self) -> None:
         """End the connection."""
@@ -76,7 +76,7 @@ class Connections:
         return len(self._open) >= self.overall and self._oldest(self._idle) is None
 
     def admits(self, address: str) -> bool:
-        """Make room for a connection from an address; False where all of the client's own are in use."""
+        """Make room for a connection from an address; False if all of the client's own are in use."""
         client = client_of(address)
         if self._clients[client] >= self.per_client and not self._exempt(address):
             return self._close_oldest(self._idle_of.get(client))
@@ -114,7 +114,7 @@ class Connections:
             self._idle_of.setdefault(client, OrderedDict())[connection] = now_s
 
     def close_idle(self) -> bool:
-        """Close the connection that has been idle for longest, and long enough; False where there is none."""
+        """Close the connection that has been idle for longest, and long enough; False if there is none."""
         return self._close_oldest(self._idle)
 
     def _close_oldest(self, idle: OrderedDict[OpenConnection, float] | None) -> bool:
@@ -154,7 +154,7 @@ def allowed_connections(wanted: int) -> int:
     """Raise this process's limit of open files as far as needed, and return how many connections it leaves room for.
 
     Args:
-        wanted: How many connections there shall be.
+        wanted: How many connections there should be.
     """
     if resource is None:
         return wanted

@@ -1,6 +1,6 @@
 # Tornado's protocol is private, and its handlers return futures or None.
 # pyright: reportIncompatibleMethodOverride=false
-"""How many WebSocket frames that are no messages a peer may send: pings and fragments cost as much as messages do."""
+"""Limits WebSocket frames that are not messages: pings and fragments cost as much as messages do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CountedFrames(WebSocketProtocol13):
     Messages are counted where they are handled.
 
     Args:
-        handler: Whose messages they are.
+        handler: Handler that receives the messages.
         params: Options of the protocol.
         now_s: Measures the rate.
         refuses: Asked for each frame: whether the client has sent too many over all of its sockets.

@@ -1,4 +1,4 @@
-"""What a viewer's kernel may cost the server: its memory, how many start at once, and what goes over its socket."""
+"""Limits of viewers' kernels: their memory, how many start at once, and the traffic of their sockets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bound_memory(manager: Any, megabytes: int) -> None:
     """Bound the memory that a kernel's process may have; beyond it the kernel gets a MemoryError.
 
     Args:
-        manager: Of the kernel, which runs.
+        manager: Manager of a running kernel.
         megabytes: 0 for no bound.
     """
     pid = getattr(getattr(manager, "provisioner", None), "pid", None)
@@ -64,7 +64,7 @@ class KernelSocketLimits:
         self._unsent = 0
 
     def received(self, size: int) -> str:
-        """Count a message of the page; returns why it is one too many, else nothing."""
+        """Count a message of the page; returns why it is one too many, otherwise nothing."""
         now_s = self._now_s()
         left = min(2.0 * MAX_MESSAGE, self._bytes_left + (now_s - self._then_s) * BYTES_PER_S)
         self._bytes_left, self._then_s = left - size, now_s
@@ -102,7 +102,7 @@ class KernelAccounts:
         """Count a page that is being made; gives what is to be called with the id of its kernel.
 
         Args:
-            address: Whose page it is.
+            address: Address of the page's client.
             running: The kernels that there are: others no longer count.
 
         Raises:

@@ -251,7 +251,7 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
     def max_message_size(self) -> int:
         return MAX_MESSAGE
 
-    # Tornado pings by seconds; Jupyter's mixin reads the same numbers as milliseconds and would ping once more.
+    # Tornado pings by seconds; Jupyter's mixin reads the same numbers as milliseconds and would ping again.
     @property
     def ping_interval(self) -> float:  # type: ignore[override]
         return PING_S

@@ -13,14 +13,14 @@ from orderfox_nb.errors import ClientLimited, TooManyFrames, TooManyPlayheads
 from orderfox_nb.server.clients import client_of, is_loopback
 
 MAX_REQUESTS: Final = 256
-"""Requests under way at once."""
+"""Requests in progress at once."""
 _MAX_CLIENTS: Final = 1024
 _OPENING_S: Final = 1.0
 """Within this time a topic that a client opens counts once; shorter than the linger of an unread topic."""
 
 
 class RateLimit:
-    """A bucket of permits for each client: so many at once, then so many a second.
+    """A bucket of permits for each client: a number at once, then a number a second.
 
     Args:
         burst: How many a client that was quiet has.
@@ -56,7 +56,7 @@ class RateLimit:
 
 
 class ClientWeight:
-    """How much of the venue's request budget each client has, for what it asks beside the streams that all share.
+    """Request budget of each client at the venue, for requests in addition to the streams that all share.
 
     Args:
         per_minute: Request weight, all of it at once for a client that was quiet.
@@ -125,7 +125,7 @@ class NewTopics:
 
 
 class ClientRate:
-    """How many of something a client may do in a second, over all of its connections.
+    """Limits an action of a client by rate, over all of its connections.
 
     Args:
         per_s: Permits a second.
@@ -149,7 +149,7 @@ class ClientRate:
 
 
 class EventReaders:
-    """How many streams of events a client may read: each has a queue of its own, and is encoded for its reader alone.
+    """Limits a client's streams of events: each has a queue of its own, and is encoded for its reader alone.
 
     Args:
         per_client: How many of one client.
@@ -182,7 +182,7 @@ class EventReaders:
 
 
 class Playheads:
-    """How many pages may be in the past: each plays a recording and computes its frames for itself alone.
+    """Limits pages in the past: each plays a recording and computes its own frames.
 
     Args:
         overall: How many there may be.
@@ -222,7 +222,7 @@ class Playheads:
 
 
 class SocketSlots:
-    """How many sockets are open, in all and of each client.
+    """Limits open sockets, in all and of each client.
 
     Args:
         overall: How many there may be.

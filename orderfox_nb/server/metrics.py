@@ -1,4 +1,4 @@
-"""What Prometheus reads: our own counters, and those of the desk at the time of reading."""
+"""Metrics for Prometheus: counters of the server, and those of the desk at the time of reading."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def parameter_schema(rule: Parameter) -> dict[str, Any]:
         schema["default"] = rule.default
     description = rule.description
     if rule.lowers:
-        description += f"; lowered to {rule.high} where it is more"
+        description += f"; lowered to {rule.high} if it is higher"
     return {
         "name": rule.name,
         "in": rule.place,

@@ -1,4 +1,4 @@
-"""What one method of a route does, for the OpenAPI document."""
+"""Methods of routes, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Unique among all operations."""
     summary: str
     model: Any = None
-    """Type of the answer; None where it has no structure, or no body."""
+    """Type of the answer; None if it has no structure, or no body."""
     body: Any = None
-    """Type of the request's body, None for none."""
+    """Type of the request's body; None if there is none."""
     status: int = 200
     content: str = "application/json"
     headers: Mapping[str, str] = {}

@@ -1,6 +1,6 @@
 # Voila's handlers have no types, and mixins change what they inherit.
 # pyright: reportIncompatibleMethodOverride=false, reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What ``orderfox serve`` serves of Voila: its page, the files that the page loads, and nothing else.
+"""The routes of ``orderfox serve`` that come from Voila: its page, the files that the page loads, and nothing else.
 
 Voila's own table also serves logins, whatever lab extensions and templates happen to be installed, and error pages that
 show what failed. Here every rule is named: a path that none of them answers is a 404 of ours, without a cookie.
@@ -144,7 +144,7 @@ class ExtensionFiles(PlainFiles, FileFindHandler):
 
 
 class KernelModel(PlainErrors, KernelHandler):
-    """What a page asks before it opens its kernel's socket."""
+    """Request of a page before it opens its kernel's socket."""
 
 
 class DashboardPage(PlainErrors, TornadoVoilaHandler):

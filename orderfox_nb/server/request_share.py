@@ -19,7 +19,7 @@ from orderfox_nb.server.limits import RateLimit
 Answer = TypeVar("Answer")
 
 MAX_CLIENT_PLACES: Final = 64
-"""Requests of one client under way at once: a quarter of all places."""
+"""Requests of one client in progress at once: a quarter of all places."""
 _SHARE: Final = 0.25
 _AT_ONCE_S: Final = 1.0
 
@@ -51,7 +51,7 @@ class RequestShare:
         if self._places[client] >= MAX_CLIENT_PLACES:
             raise ClientLimited(1.0, f"At most {MAX_CLIENT_PLACES} requests of a client are answered at once")
         if wait_s := self._time.wait_s(client, 0):
-            raise ClientLimited(wait_s, "Your requests have used up a client's share of the server's time")
+            raise ClientLimited(wait_s, "Your requests have used up your share of the server's time")
         self._places[client] += 1
         try:
             yield lambda seconds: self._time.spend(client, seconds)

@@ -26,7 +26,7 @@ from orderfox_nb.server.service import DeskService
 
 _SYMBOL: Final = r"([^/]+(?:/[^/]+)?)"
 _TIMEFRAME: Final = r"([^/]+)"
-# A second segment is a timeframe where it looks like one, else the quote of BTC/USDT.
+# A second segment is a timeframe where it looks like one, otherwise the quote of BTC/USDT.
 _SYMBOL_THEN_TIMEFRAME: Final = r"([^/]+?(?:/[^/]+?)??)(?:/([0-9]+[A-Za-z]+))?"
 
 REST: Final[list[tuple[str, type[Any]]]] = [

@@ -1,4 +1,4 @@
-"""What the handlers of a server share: settings, access rules, counters, sockets and its desks, opened when needed."""
+"""State that a server's handlers share: settings, access rules, counters, sockets and the desks."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class DeskService:
         settings: What the environment and the command line say, or the reason why it cannot be used.
         public: Whether anybody may read market data.
         standalone: Whether there is no identity but our own token (``orderfox serve``).
-        heartbeat_s: A socket that was quiet for so long gets a heartbeat.
+        heartbeat_s: A socket that was quiet for this long gets a heartbeat.
         stall_timeout_s: A reader of events that reads nothing for this long is closed.
         loopback_limited: Whether the limit of sockets a client counts for this machine itself.
         open_: Opens the desks; those of the settings when not given.
@@ -119,7 +119,7 @@ class DeskService:
         """Where orders by hand go; paper again after a restart."""
         self.runner = BotRunner(self.store, self.desk, lock=self.lock)
         self.bot_checks = asyncio.Semaphore(1)
-        """Reports and replays of bots under way: each computes for seconds."""
+        """Reports and replays of bots in progress: each computes for seconds."""
         self.board = BotBoard(self.runner, self.store)
         self._trader: ManualTrader | None = None
         self.weight = ClientWeight(
@@ -139,7 +139,7 @@ class DeskService:
         )
         self.messages = rate(per_s=self.settings.max_client_messages)
         self.frames = rate(per_s=self.settings.max_client_messages)
-        """WebSocket frames of clients that are no messages."""
+        """WebSocket frames of clients that are not messages."""
         self.reads = rate(per_s=self.settings.max_client_requests)
         requests = self.settings.max_client_requests
         self.arrivals = rate(per_s=_ARRIVALS * requests, burst=_ARRIVALS_AT_ONCE * requests)
@@ -162,7 +162,7 @@ class DeskService:
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )
         self.requests = 0
-        """REST requests under way."""
+        """REST requests in progress."""
         self.openapi: bytes | None = None
         """The encoded OpenAPI document, kept from the first request on."""
         self._refused_origins: set[str] = set()

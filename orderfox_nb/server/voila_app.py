@@ -282,7 +282,7 @@ class OrderFoxVoila(Voila):
 
     async def _reap(self) -> None:
         manager = self.kernel_manager
-        # Voila keeps what it knew of every page for ever.
+        # Voila keeps what it knew of every page forever.
         for kernel_id in RequestInfoSocketHandler._cache.keys() - set(manager.list_kernel_ids()):
             del RequestInfoSocketHandler._cache[kernel_id]
         if not self._with_kernels:

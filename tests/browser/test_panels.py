@@ -253,7 +253,7 @@ async def test_the_badge_shows_source_state_and_the_lapses_of_the_last_hour(pane
         await screen.page.wait_for_selector(f'{tip}:not([data-lapses=""])')
         # The server may know of lapses of its own: it runs on a busy machine.
         text, known = await screen.page.eval_on_selector(tip, "(tip) => [tip.innerText, Number(tip.dataset.lapses)]")
-        assert "invented" in text
+        assert "simulated by the embedded exchange" in text
         assert ("No lapse." in text) == (known == 0)
         assert "this page had no connection" not in text
         assert "Lag is measured from the server to the drawn picture" in text

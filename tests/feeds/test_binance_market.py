@@ -249,7 +249,7 @@ async def test_a_history_that_knows_nothing_of_a_symbol_is_missing_and_not_zero(
         status = await next_of(stream, Status, LiquidationVolume)
         assert (status.state, status.history) == ("live", "missing")
         assert await feed.past.page(LIQUIDATIONS, Span()) == PastPage([])
-        with pytest.raises(NoPast, match="does not know"):
+        with pytest.raises(NoPast, match="has no liquidations of"):
             await feed.past.page(HOURLY, Span(start_us=0, end_us=3_600_000_000))
 
 

@@ -322,7 +322,7 @@ async def test_another_server_that_says_no_hello_is_given_up_and_reported(
             down = await next_of(stream, Status)
             while down.state != "down":
                 down = await next_of(stream, Status)
-            assert down.reason == "it said no hello within 0.1 s"
+            assert down.reason == "no hello within 0.1 s"
 
 
 async def test_a_refusal_is_reported_in_one_line_of_bounded_length(venue: ScriptedVenue) -> None:

@@ -94,7 +94,7 @@ async def test_what_another_server_says_of_its_source_is_bounded(venue: Scripted
         down = await next_of(stream, Status)
         while down.state != "down":
             down = await next_of(stream, Status)
-        assert down.reason == "its hello has no name of a venue"
+        assert down.reason == "its hello names no venue"
         async with asyncio.timeout(60):
             await subscribed.wait()
         described = feed.origin

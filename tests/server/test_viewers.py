@@ -301,7 +301,7 @@ async def test_rendering_that_does_not_end_is_given_up_and_one_that_is_stopped_l
     follower = asyncio.ensure_future(anext(rendering.follow()))
     await asyncio.sleep(0)
     await rig.pages.stop()
-    assert "the server stops" in await follower
+    assert "the server is shutting down" in await follower
     assert rig.scripts[0].ended == 1
 
 

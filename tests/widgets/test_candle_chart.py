@@ -159,7 +159,7 @@ async def test_a_picture_that_fails_says_why(tmp_path: Path):
     answer(chart, type="png_failed", id=1, message="nothing to show yet", buffers=())
     with pytest.raises(RuntimeError, match="nothing to show yet"):
         await picture
-    with pytest.raises(FileNotFoundError, match="No folder"):
+    with pytest.raises(FileNotFoundError, match="no folder"):
         chart.save_png(tmp_path / "missing" / "chart.png")
 
 

@@ -36,7 +36,7 @@
   }
 
   // After a kernel's restart a page that is reloaded finds outputs whose widgets no kernel knows. JupyterLab says
-  // "model not found" there and passes over the HTML that the output carries for such a page: here it is shown instead.
+  // "model not found" there and skips the HTML that the output carries for such a page: here it is shown instead.
   const fallback = {
     id: "orderfox-nb:fallback",
     description: "Shows the HTML of an OrderFox widget's output where no kernel knows the widget any more.",
@@ -119,7 +119,7 @@
     }
   }
 
-  /** Open the user's copy of a notebook; one is made where there is none, and no file is ever replaced. */
+  /** Open the user's copy of a notebook; one is made if there is none, and no file is ever replaced. */
   async function openCopy({ serviceManager, commands }, connection, { name, runs }, folder) {
     const { contents, serverSettings } = serviceManager;
     const { content } = await contents.get(folder, { type: "directory", content: true });

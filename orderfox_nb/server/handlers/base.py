@@ -53,7 +53,7 @@ AUTH_RESOURCE: Final = "orderfox"
 MAX_BODY: Final = 16_384
 """Bodies are small. What is sent is held until it has ended, for every connection of a client at once."""
 _POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""Of an answer that is data, and may quote what was asked."""
+"""Content policy of an answer that is data, and may quote the request."""
 READS: Final = ("GET", "HEAD")
 """Methods that change nothing."""
 METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
@@ -143,7 +143,7 @@ class MarketHandler(JupyterHandler):
         await self._admit(method)
         client = self.request.remote_ip or ""
         if method not in READS and (wait_s := self.write_rate.wait_s(client)):
-            raise RequestRefused(429, "Too many writes: wait a little", retry_after_s=wait_s)
+            raise RequestRefused(429, "Too many writes: try again later", retry_after_s=wait_s)
         if method in READS and self._limited and (wait_s := self.service.reads.wait_s(client)):
             raise RequestRefused(429, f"At most {self.service.reads.per_s} requests a second", retry_after_s=wait_s)
         if self.service.problem is not None:
@@ -157,7 +157,7 @@ class MarketHandler(JupyterHandler):
         elif method in READS and self.service.public:
             # A standalone server has checked the host already (``server/hosts.py``); this is Jupyter's own rule.
             if not self.service.standalone and not self.check_host():
-                raise RequestRefused(403, "This server is not called so: see ServerApp.allow_remote_access")
+                raise RequestRefused(403, "This server refuses this host name: see ServerApp.allow_remote_access")
             self._authenticate_as("viewer")
         elif self.service.standalone:
             raise RequestRefused(401, _DETAILS[401])
@@ -262,7 +262,7 @@ class MarketHandler(JupyterHandler):
             detail = _DETAILS.get(status_code, "The request was refused")
         if status_code == 405:
             self.set_header("Allow", ", ".join(self.allowed()))
-        # An error replaces the headers of the answer that was under way.
+        # An error replaces the headers of the answer that was in progress.
         self.set_header("X-Request-ID", self.correlation)
         self.set_cors_headers()
         self.write_json(msgspec.json.encode({"detail": detail, "status_code": status_code}))
@@ -302,7 +302,7 @@ class RestHandler(MarketHandler):
     path: Sequence[Parameter] = ()
     query: Sequence[Parameter] = ()
     shared: Sequence[Parameter] = ()
-    """Of the query too: what routes of one kind have in common."""
+    """Further query parameters, which routes of one kind share."""
     model: Any = None
     """Type of the answer."""
     content = "application/json"
@@ -361,7 +361,7 @@ class RestHandler(MarketHandler):
         """Return the JSON text of the answer.
 
         Raises:
-            OrderFoxError: What was asked for cannot be answered.
+            OrderFoxError: What was requested cannot be answered.
         """
         raise NotImplementedError
 

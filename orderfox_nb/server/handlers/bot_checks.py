@@ -36,7 +36,7 @@ FORMAT: Final = Parameter(
     name="format", default="json", choices=("json", "html"), description="json, or html for a page of its own"
 )
 _PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Of a report as a page: it has its own style, and asks for nothing."""
+"""Content policy of a report as a page: it has its own style, and loads nothing."""
 
 
 class BotCheckHandler(BotReadHandler):
@@ -44,7 +44,7 @@ class BotCheckHandler(BotReadHandler):
 
     path = (BOT_ID,)
     client_left = False
-    """Read by the thread, which then goes on no longer."""
+    """Set to stop the thread, which checks it."""
 
     def on_connection_close(self) -> None:
         self.client_left = True
@@ -66,14 +66,14 @@ class BotCheckHandler(BotReadHandler):
             ) from None
         try:
             if self.client_left:
-                raise RequestRefused(503, "The client has left")
+                raise RequestRefused(503, "The client has disconnected")
             yield
         finally:
             self.service.bot_checks.release()
 
 
 class BotReportRoute(BotCheckHandler):
-    """The figures of what a bot did, or with format=html a page that needs nothing else."""
+    """The figures of a bot, or with format=html a self-contained page."""
 
     route = "bot-report"
     query = (FORMAT,)
@@ -107,7 +107,7 @@ class BotReportRoute(BotCheckHandler):
 
 
 class BotParityRoute(BotCheckHandler):
-    """The differences between a bot's last run and a replay of its recording; there are none where all is well."""
+    """The differences between a bot's last run and a replay of its recording, normally none."""
 
     route = "bot-parity"
     model = BotParity

@@ -1,4 +1,4 @@
-"""The REST routes of what bots did: orders, fills and equity."""
+"""The REST routes of a bot's orders, fills and equity."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ ACTIVE_ONLY: Final = Parameter(name="active_only", kind="boolean", default=False
 
 
 class BotHandler(RestHandler):
-    """A route of bots: what it writes is limited more generously than what costs a venue something."""
+    """A route of bots: its writes have a higher limit than requests that a venue must answer."""
 
     @property
     def write_rate(self) -> RateLimit:
@@ -82,7 +82,7 @@ class BotHandler(RestHandler):
             raise LiveTradingRefused(self.service.lock.reason)
 
     async def described(self, *records: BotRecord) -> list[BotAnswer]:
-        """Return bots with what they do at present.
+        """Return bots with their current state.
 
         Raises:
             DatabaseUnavailable: The database does not answer.
@@ -160,7 +160,7 @@ class BotsRoute(BotHandler):
         """Return a page of bots."""
         page, size = self.value(PAGE), self.value(PAGE_SIZE)
         rows, total = await (await self.bots()).page(page, size)
-        # What this client may do here: a page offers its controls by it.
+        # The methods that this client may use: a page enables its controls accordingly.
         writes = await self.may_write()
         self.set_header("Allow", ", ".join(self.allowed() if writes else READS))
         return msgspec.json.encode(BotPage(bots=await self.described(*rows), total=total, page=page, page_size=size))
@@ -173,7 +173,7 @@ class BotsRoute(BotHandler):
             await asyncio.to_thread(check_strategy, given.strategy, given.params)
         values = {name: getattr(given, name) for name in ("description", "is_active", "is_paper_trading")}
         values |= {"name": given.name.strip(), "strategy": given.strategy, "params": given.params}
-        # Before the venue is asked for the symbol: a database that is broken is the shorter answer.
+        # Before the venue is asked for the symbol: a broken database is reported at once.
         bots = await self.bots()
         values |= await self.market(given.symbol, given.venue)
         record = await bots.create(values)

@@ -17,7 +17,7 @@ _PERIOD: Final = Parameter(name="period", default="1h", choices=tuple(TIMEFRAME_
 
 
 class FundingRoute(RangeRoute):
-    """Funding rates that were paid, oldest first, and the one in force."""
+    """Funding rates that were paid, oldest first, and the current one."""
 
     route = "funding"
     path = (SYMBOL,)
@@ -32,7 +32,7 @@ class FundingRoute(RangeRoute):
 
 
 class OpenInterestRoute(RangeRoute):
-    """Open contracts by period, oldest first, and the present ones."""
+    """Open contracts by period, oldest first, and the current value."""
 
     route = "open-interest"
     path = (SYMBOL,)
@@ -47,7 +47,7 @@ class OpenInterestRoute(RangeRoute):
 
 
 class MarkRoute(RangeRoute):
-    """Mark and index prices by period, oldest first, and the present ones."""
+    """Mark and index prices by period, oldest first, and the current ones."""
 
     route = "mark"
     path = (SYMBOL,)
@@ -62,7 +62,7 @@ class MarkRoute(RangeRoute):
 
 
 class PastRoute(MarketRoute):
-    """The first part of a range with its events as they are: what another OrderFox process reads."""
+    """The first part of a range with its events unchanged, for other OrderFox processes."""
 
     route = "past"
     path = (SYMBOL,)

@@ -79,7 +79,7 @@ class ListRoute(MarketRoute):
 
 
 class LimitedRoute(ListRoute):
-    """A list of as many as are asked for, up to a limit."""
+    """A list of a requested number of rows, up to a limit."""
 
     headers: ClassVar[Mapping[str, str]] = {"X-Limit": "The limit in force", **ListRoute.headers}
 

@@ -1,6 +1,6 @@
 # Tornado's futures have no result type.
 # pyright: reportUnknownMemberType=false
-"""What all WebSockets share: early errors, heartbeats, pings, bounded writes, a clean close."""
+"""Base of all WebSockets: early errors, heartbeats, pings, bounded writes, a clean close."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PING_S: Final = 30.0
 """Interval of pings; a peer that does not answer for as long is disconnected."""
 MAX_MESSAGES_PER_S: Final = 50
 MAX_LEFT_OUT: Final = 500
-"""A reader that goes on beyond its rate for so many messages is closed."""
+"""Messages beyond its rate after which a reader is closed."""
 COSTLY_PER_S: Final = 10
 """Changes of parameters and questions, which the server has to work for."""
 _MAX_REASON: Final = 123
@@ -63,7 +63,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
     def max_message_size(self) -> int:
         return MAX_MESSAGE_LENGTH
 
-    # Tornado pings in seconds; Jupyter's mixin counts the same settings in milliseconds and pings once more.
+    # Tornado pings in seconds; Jupyter's mixin counts the same settings in milliseconds and pings again.
     @property
     def ping_interval(self) -> float:  # type: ignore[override]
         return PING_S
@@ -124,12 +124,12 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         """Send what the reader asked for until it leaves.
 
         Raises:
-            OrderFoxError: What was asked for cannot be sent.
+            OrderFoxError: What was requested cannot be sent.
         """
         raise NotImplementedError
 
     async def handle_message(self, message: dict[str, Any]) -> None:
-        """Act on a message of the reader that is no ping.
+        """Act on a message of the reader that is not a ping.
 
         Raises:
             OrderFoxError: The message cannot be handled; the reader gets the error and the socket stays open.
@@ -145,7 +145,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
         Raises:
             WebSocketClosedError: The reader has left.
-            Stalled: The reader took nothing for so long.
+            Stalled: The reader took nothing within the limit.
         """
         if (written := self.write_now(text)) is not None:
             await self.until_taken(written, timeout_s=timeout_s)
@@ -165,7 +165,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
         Raises:
             WebSocketClosedError: The reader has left.
-            Stalled: The reader took nothing for so long.
+            Stalled: The reader took nothing within the limit.
         """
         self._writing += 1
         try:
@@ -185,7 +185,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
         Args:
             desk: Computes them.
-            key: As it was asked for.
+            key: As it was requested.
             admitted: Whether ``admit_key`` has let it in.
 
         Raises:
@@ -334,7 +334,7 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
         self._beat = loop.call_later(wait_s, self._heartbeat)
 
     def _exceeded_rate(self) -> str:
-        """Count a message; returns the rate beyond which it is, else nothing."""
+        """Count a message; returns the rate beyond which it is, otherwise nothing."""
         if self._rate.wait_s():
             return f"{MAX_MESSAGES_PER_S} messages in a second"
         messages = self.service.messages
@@ -367,13 +367,13 @@ class MarketSocket(WebSocketMixin, MarketHandler, WebSocketHandler):  # type: ig
 
 
 def parse_message(message: str | bytes) -> dict[str, Any] | None:
-    """Read a message, text or binary; ``None`` where it is no JSON object. Fractions stay exact decimals."""
+    """Read a message, text or binary; ``None`` where it is not a JSON object. Fractions stay exact decimals."""
     try:
         if isinstance(message, bytes):
             message = message.decode()
         parsed: object = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
         if "\\u" in message:
-            # Half a surrogate pair can be escaped and is no text: what quotes it could not be sent.
+            # Half a surrogate pair can be escaped and is not text: what quotes it could not be sent.
             json.dumps(parsed, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, ArithmeticError):
         return None

@@ -144,7 +144,7 @@ class OrderBookSocket(StreamSocket):
 
 
 class TradesSocket(SymbolSocket):
-    """``trades_update`` with the newest hundred, or with ``delta`` the new ones only, none twice and none left out."""
+    """``trades_update`` with the newest hundred, or with ``delta`` only the new ones, each once and without a hole."""
 
     route = "ws/trades"
     channel = "trades"
@@ -204,8 +204,8 @@ class CandlesSocket(SymbolSocket):
 class LiquidationsSocket(SymbolSocket):
     """``liquidation_order`` for every order; with a timeframe ``liquidation_volume``, and both with ``orders=true``.
 
-    Clients open one socket for their table and one for their chart and show what either sends: if both sent orders,
-    each order would stand twice in the table.
+    Clients open one socket for their table and one for their chart and show the orders of both: if both sent orders,
+    each order would be in the table twice.
     """
 
     route = "ws/liquidations"
@@ -219,7 +219,7 @@ class LiquidationsSocket(SymbolSocket):
         given = super().read_options()
         timeframe, orders = given["timeframe"], given["orders"]
         if timeframe is None and orders is False:
-            raise BadValue("orders", "false", "true, or a timeframe beside it: else there is nothing to send")
+            raise BadValue("orders", "false", "true, or a timeframe as well: otherwise there is nothing to send")
         return {
             "timeframe": timeframe,
             "count": v1_candles.bar_count(given["container_width"]),

@@ -74,7 +74,7 @@ class SymbolSocket(MarketSocket):
         """Return the last value of a query parameter.
 
         Raises:
-            BadValue: It is no text.
+            BadValue: It is not text.
         """
         try:
             return self.get_query_argument(name, None)

@@ -23,7 +23,7 @@ Routes: TypeAlias = Sequence[tuple[str, type[Any]]]
 
 
 class HealthRoute(ReadHandler):
-    """Whether the data is there: 200 while something works, else 503. Asking opens nothing."""
+    """Whether data is available: 200 while something works, otherwise 503. A request opens no topic."""
 
     route = "health"
     model = HealthAnswer

@@ -66,7 +66,7 @@ class FrameWriter:
     """Writes the frames of one key to a socket, the next one only when the network has taken the last one.
 
     Args:
-        socket: Of the reader.
+        socket: Socket of the reader.
     """
 
     # A thousand of these write ten thousand frames a second: between two frames, its data leaves the processor's cache.

@@ -47,7 +47,7 @@ class Thumbnail(msgspec.Struct, frozen=True):
 
 
 class Card(msgspec.Struct, frozen=True):
-    """What the start page shows of a notebook."""
+    """A notebook on the start page."""
 
     name: str
     """Its address below ``pages/``, not encoded."""
@@ -60,7 +60,7 @@ class Card(msgspec.Struct, frozen=True):
     """Where its pictures are, or would be: a change of one of these files changes the card."""
     kernel_per_viewer: bool = False
     problem: str = ""
-    """Why its file cannot be shown, empty where it can."""
+    """Why its file cannot be shown, empty if it can."""
 
 
 def read_card(path: Path) -> Card:
@@ -89,7 +89,7 @@ def read_card(path: Path) -> Card:
 
 
 def page_title(texts: Iterable[str]) -> str:
-    """Return the title of a notebook of these text cells, empty where it has none."""
+    """Return the title of a notebook of these text cells, empty if it has none."""
     return _described(texts)[0]
 
 

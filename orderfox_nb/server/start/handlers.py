@@ -178,7 +178,7 @@ def start_rules(
         prefix: Pattern of the base URL.
         site: What is shown.
         base_url: Prefix of every path.
-        simulated: Whether every number is invented.
+        simulated: Whether the data is simulated.
         kernel_per_viewer: Whether every notebook has a kernel for each viewer.
     """
     options = next(cast("dict[str, Any]", rule[2]) for rule in voila if rule[1] is DashboardPage)

@@ -35,7 +35,7 @@ FileState: TypeAlias = tuple[int, int] | None
 
 
 class Cards(msgspec.Struct, frozen=True):
-    """What the start page shows."""
+    """Contents of the start page."""
 
     built_in: tuple[Card, ...]
     """The first one is at the server's own address."""
@@ -59,7 +59,7 @@ class Site:
         built_in: Other notebooks that are always there.
         folder: Its notebooks are shown, those of its subfolders are not.
         make: Makes a renderer of a notebook.
-        source: Of the market data; a page depends on it.
+        source: Source of the market data; a page depends on it.
         timeout_s: A rendering that takes longer has failed.
         starting: Tasks inside a kernel's start: ended there, the kernel would be left behind.
     """
@@ -128,7 +128,7 @@ class Site:
         return card.problem or (pages.failure if pages is not None else "")
 
     async def stop(self) -> None:
-        """End the renderings that are under way."""
+        """End the renderings that are in progress."""
         await asyncio.gather(*(pages.stop(but=self._starting) for pages in self._pages.values()))
 
     def _drop_oldest(self) -> None:

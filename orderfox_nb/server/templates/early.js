@@ -1,5 +1,5 @@
 // Part of the dashboard's page, and runs long before its widgets are there: opens the page's one socket, which the
-// first widget takes over (transport.js), and says why the page stays empty where a proxy is set up wrongly.
+// first widget takes over (transport.js), and says why the page stays empty if a proxy is set up wrongly.
 (() => {
   const MAX_WAIT_MS = 16_000;
   const UNUSED_MS = 60_000; // a notebook without a widget of ours needs no socket

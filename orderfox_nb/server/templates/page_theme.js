@@ -1,4 +1,4 @@
-// Dark or light before the first paint: what was chosen on a page of this server (theme.js), else as the system.
+// Dark or light before the first paint: what was chosen on a page of this server (theme.js), otherwise as the system.
 (() => {
   let chosen = null;
   try {

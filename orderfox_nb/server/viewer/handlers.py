@@ -1,6 +1,6 @@
 # Tornado's futures have no result type.
 # pyright: reportUnknownMemberType=false
-"""What a server without kernels for viewers answers beside the endpoints: the page, and the files of its widgets."""
+"""Routes of a server without kernels for viewers: the page, and the files of its widgets."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Scripts:
     """Scripts by the digest of what is in them. Pages that are rendered at once add theirs from threads.
 
     Args:
-        max_bytes: Of all together; the newest one is kept in any case.
+        max_bytes: Largest size of all of them together; the newest one is always kept.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:

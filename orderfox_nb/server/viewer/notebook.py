@@ -1,4 +1,4 @@
-"""What the server reads of a notebook's file before it runs it."""
+"""Reads a notebook's file before it is run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_BYTES: Final = 32_000_000
 
 
 class UnreadableNotebook(Exception):
-    """The file is no notebook; its text is for viewers."""
+    """The file is not a notebook; its text is for viewers."""
 
 
 class OrderfoxMetadata(msgspec.Struct):
-    """What a notebook's metadata says below ``orderfox``."""
+    """A notebook's metadata below ``orderfox``."""
 
     title: str = ""
     summary: str = ""
@@ -29,13 +29,13 @@ class OrderfoxMetadata(msgspec.Struct):
 
 
 class Metadata(msgspec.Struct):
-    """Of a notebook."""
+    """Metadata of a notebook."""
 
     orderfox: OrderfoxMetadata = msgspec.field(default_factory=OrderfoxMetadata)
 
 
 class Output(msgspec.Struct):
-    """A saved output; one that is no data has none."""
+    """A saved output; one that is not data has none."""
 
     data: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
@@ -53,7 +53,7 @@ class Cell(msgspec.Struct):
 
 
 class NotebookFile(msgspec.Struct):
-    """What is read of it."""
+    """The parts of a notebook that the server uses."""
 
     cells: list[Cell]
     metadata: Metadata = msgspec.field(default_factory=Metadata)

@@ -105,7 +105,7 @@ class Pages:
 
     @property
     def failure(self) -> str:
-        """Why the last rendering that has ended gave no page, empty where it gave one."""
+        """Why the last rendering that has ended gave no page, empty if it gave one."""
         newest = self._newest
         return newest.failure if newest is not None and (newest.page or newest.failure) else self._failure
 
@@ -125,7 +125,7 @@ class Pages:
         self._newest = Rendering(self._make(), timeout_s=self._timeout_s, turns=self._turns)
 
     async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:
-        """End a rendering that is under way, with its kernel.
+        """End a rendering that is in progress, with its kernel.
 
         Args:
             but: Tasks that cannot be ended now; who has them ends what they wait for.

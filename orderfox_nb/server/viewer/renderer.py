@@ -73,7 +73,7 @@ class PageRenderer(NotebookRenderer):
         """Yield the page piece by piece; its head comes before a kernel is there.
 
         Raises:
-            RenderingFailed: The file is no notebook, a cell failed, or the kernel ended.
+            RenderingFailed: The file is not a notebook, a cell failed, or the kernel ended.
         """
         try:
             await self.initialize()

@@ -76,9 +76,9 @@ class Rendering:
         self._news = asyncio.Condition()
         self.page: Page | None = None
         self.failure = ""
-        """Why there is no page, empty where there is one or will be."""
+        """Why there is no page, empty if there is one or will be."""
         self.stopping = False
-        """Whether its kernel is about to be ended, so that what fails then is no fault."""
+        """Whether its kernel is about to be ended, so that what fails then is not an error."""
         self.task = asyncio.create_task(self._run(), name="orderfox page")
 
     @property
@@ -142,7 +142,7 @@ class Rendering:
                 _log.exception("rendering=failed")
         finally:
             if self.page is None and not self.failure:
-                self.failure = "the server stops"
+                self.failure = "the server is shutting down"
             async with self._news:
                 self._news.notify_all()
             await self._end(renderer)

@@ -18,7 +18,7 @@ _CONTROL_VERSION: Final = "1.0.0"
 
 
 class States(msgspec.Struct, frozen=True):
-    """What answers ``request_states`` of the widgets' control channel."""
+    """Answer to ``request_states`` of the widgets' control channel."""
 
     data: bytes = b'{"method":"update_states","states":{},"buffer_paths":[]}'
     """The answer as JSON, without a ``<``: it stands in a script element."""
@@ -34,7 +34,7 @@ async def read_states(client: Any, scripts: Scripts) -> States:
     """Ask a kernel for the states of its widgets; the caller limits the time.
 
     Args:
-        client: Of the kernel, with open channels and nothing under way.
+        client: Client of the kernel, with open channels and nothing in progress.
         scripts: Receives the widgets' modules, which are moved out of the states.
     """
     comm = uuid.uuid4().hex

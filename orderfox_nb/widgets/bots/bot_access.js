@@ -1,7 +1,7 @@
 // Who may change bots: the page says so where it may only look, and takes the server's token where there is a server.
 import { make, write } from "../page/dom.js";
 
-const READ_ONLY = "Read-only: you may look at the bots of this server, not change them.";
+const READ_ONLY = "Read-only: you can view the bots of this server, but not change them.";
 
 /** A line that is shown while bots cannot be changed; `unlock(token)` tries a token and gives whether it is right. */
 export function makeAccess({ unlock }) {

@@ -3,9 +3,9 @@ import { fetchFromServer } from "../page/transport.js";
 
 const TOKEN = "orderfox.token.v1";
 const WRITTEN_MS = 20_000; // a change is answered after its commit
-const REPORT_MS = 120_000; // a run is gone through once more
+const REPORT_MS = 120_000; // a run is gone through again
 
-/** An answer that is an error: `status` is 0 where none came. */
+/** An answer that is an error: `status` is 0 if none came. */
 export class Refusal extends Error {
   constructor(status, text) {
     super(text);
@@ -38,7 +38,7 @@ export class BotApi {
     }
   }
 
-  /** Ask a path below /api/v1/; gives its data and the answer's headers, or fails with a Refusal. */
+  /** Ask a path below /api/v1/; returns its data and the answer's headers, or fails with a Refusal. */
   async ask(path, options = {}) {
     let answer;
     let data = null;

@@ -4,7 +4,7 @@ import { clockText } from "../page/format.js";
 import { figureText, labelOf } from "./bot_values.js";
 
 const LABELS = { period_s: "Period of returns", realised: "Realised P&L", unrealised: "Unrealised P&L" };
-const NOT_ALLOWED = "Only who may change bots may ask for this: unlock first.";
+const NOT_ALLOWED = "This requires the right to change bots: unlock first.";
 
 /** A page that asks the server once it is opened; it shows the answer, or the reason why there is none. */
 function makeAsked({ doing, ask, fill }) {

@@ -50,7 +50,7 @@ export function makeBotDetail({ api, act }) {
     if (page === "report" && shown) report.open(shown.id);
     if (page === "parity" && shown) parity.open(shown.id);
   };
-  const tabs = makeTabs("Of the chosen bot", pages, openPage);
+  const tabs = makeTabs("Details of the chosen bot", pages, openPage);
   tabs.open("orders");
   const body = make("div", "of-body");
   body.append(figures, chart.root, tabs.bar, tabs.body);
@@ -102,7 +102,7 @@ export function makeBotDetail({ api, act }) {
       tabs.retitle("orders", `Orders ${frame.orders.length}`);
       tabs.retitle("fills", `Fills ${frame.fills.length}${frame.fills.length < MAX_FILLS ? "" : "+"}`);
     },
-    /** Another bot is shown: nothing of the one before stays. */
+    /** Another bot is shown: nothing of the previous one stays. */
     clear() {
       shown = null;
       chart.show([[], [], [], []], 0);

@@ -44,7 +44,7 @@ export function makeBotForm({ link, strategies, bot, market, send, cancel }) {
   root.setAttribute("aria-label", isNew ? "New bot" : `Edit ${bot.name}`);
   const name = makeTextField({
     name: "name", label: "Name", value: bot?.name ?? "", check: checkName, maxLength: MAX_NAME,
-    placeholder: "What you call it",
+    placeholder: "A name of your choice",
   });
   const symbol = makeSymbolField({ link, market, listed: () => showUnits() });
   const names = strategies.filter(({ problem }) => !problem).map((one) => one.name);

@@ -30,7 +30,7 @@ async function render({ model, el }) {
   const base = model.get("own_market") ? null : pageBase();
   const api = new BotApi(base);
   const paper = make("span", "of-paper", "PAPER");
-  paper.title = "Orders are filled on paper, by the data of the market: no money moves.";
+  paper.title = "Orders are filled on paper against market data: no real money is traded.";
   const simulated = make("span", "of-source of-warning");
   const live = make("span", "of-live", "LIVE"); // real money: said beside PAPER, which the other bots still are
   live.hidden = true;

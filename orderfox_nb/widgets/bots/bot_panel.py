@@ -1,6 +1,6 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false
-"""The bots of the page's server: a list, a form, and what the chosen one does."""
+"""The bots of the page's server: a list, a form, and the details of the chosen one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @with_arguments
 class BotPanel(LiveWidget):
-    """Lists the server's bots, creates, edits, starts, stops and deletes them, and shows what the chosen one does.
+    """Lists the server's bots, creates, edits, starts, stops and deletes them, and shows details of the chosen one.
 
     Its data comes from the page's server, and changes go there with the login of the page: the kernel only declares
-    it. Bots trade on paper. On a page that may only look, the controls are disabled until the server's token is
-    entered. The list has the bots of all markets. ``symbol`` and ``venue`` are those of the bot that is chosen on the
-    page, and what the form of a new one suggests.
+    it. Bots trade on paper unless live trading is unlocked. On a read-only page, the controls are disabled until the
+    server's token is entered. The list has the bots of all markets. ``symbol`` and ``venue`` are those of the bot that
+    is chosen on the page; the form of a new bot suggests them.
 
     Example:
         >>> panel = BotPanel(symbol="ETHUSDT")
@@ -42,7 +42,7 @@ class BotPanel(LiveWidget):
     height = "620px"
 
     bot = traitlets.Unicode("").tag(sync=True)
-    """Id of the chosen bot; empty before a choice, when one that trades is shown."""
+    """Id of the chosen bot. Before a choice it is empty, and a bot that trades is shown."""
 
     @property
     def subject(self) -> str:

@@ -57,7 +57,7 @@ function makeRows({ label, columns, texts, sideAt, drops, none }) {
   root.append(table.table, empty);
   return {
     root,
-    /** Show rows of a bot; `instrument` has the digits of its prices and sizes, null where it is not known. */
+    /** Show rows of a bot; `instrument` has the digits of its prices and sizes, null if it is unknown. */
     show(rows, id, instrument = null) {
       [shown, key, digits] = [rows, id, instrument ?? {}];
       draw();
@@ -104,7 +104,7 @@ export function makeLog() {
         line.append(make("time", "of-time", clockText(time)), make("span", "", text));
         if (times > 1) {
           const count = make("b", "of-bot-times", `${grouped(String(times))}×`);
-          count.title = "So many times in a row, the newest is shown";
+          count.title = "Repeated this many times in a row; the newest is shown";
           line.append(count);
         }
         return line;

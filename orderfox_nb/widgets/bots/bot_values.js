@@ -57,7 +57,7 @@ export function labelOf(name) {
 
 const SIGNS = { "-1": "−", 0: "", 1: "+" };
 
-/** An amount of money, a decimal text, with its sign: "+12.31", "−1,204.50", "0.00"; "–" where it is not known. */
+/** An amount of money, a decimal text, with its sign: "+12.31", "−1,204.50", "0.00"; "–" if it is unknown. */
 export function signedText(amount) {
   if (amount === null || amount === undefined) return "–";
   const cents = Math.round(Number(amount) * 100);
@@ -78,7 +78,7 @@ export function decimalText(text) {
   return `${sign && "−"}${grouped(whole)}${rest}`;
 }
 
-/** A decimal text with at least so many decimals, as the numbers below it: "67454" with 1 is "67,454.0". */
+/** A decimal text with at least this many decimals, as the numbers below it: "67454" with 1 is "67,454.0". */
 export function paddedText(text, digits = 0) {
   if (text === null || text === undefined) return "–";
   const [whole, rest = ""] = decimalText(text).split(".");

@@ -28,7 +28,7 @@ export function makeSymbolField({ link, market, listed }) {
     if (found) return { value: found };
     // Without a list the server looks the symbol up.
     if (!symbols) return { value: { venue: "", symbol: text.trim() } };
-    return { problem: rowsOf(text).length ? "Choose one of the list." : `No symbol matches “${text.trim()}”.` };
+    return { problem: rowsOf(text).length ? "Choose one from the list." : `No symbol matches “${text.trim()}”.` };
   };
   const value = market ? textOf(market) : "";
   const placeholder = "Search symbols";

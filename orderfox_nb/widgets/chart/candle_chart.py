@@ -49,7 +49,7 @@ def known_overlays(names: Sequence[str]) -> list[str]:
     """Return the names of overlays, each once.
 
     Raises:
-        TraitError: A name that is none.
+        TraitError: It is not the name of an overlay.
     """
     for name in names:
         match = _OVERLAY.fullmatch(name)
@@ -123,19 +123,19 @@ class CandleChart(FigureChart):
 
     timeframe = Choice(list(TIMEFRAME_US), "1m")
     bars = Choice([200, 400, 1000], 400)
-    """Bars that are kept live; older ones are loaded as they are looked at."""
+    """Bars that are kept live; older ones are loaded when the chart is panned."""
     overlays = Overlays()
     """Lines computed from the bars: ``vwap`` (since midnight UTC), ``ema20``, ``bollinger20``; any length 2 to 500."""
     show_volume = traitlets.Bool(True)
     show_liquidations = traitlets.Bool(True)
     show_liquidation_average = traitlets.Bool(True)
-    """Whether the moving average of the liquidations is drawn with them."""
+    """Whether the moving average of the liquidations is drawn."""
     show_lapses = traitlets.Bool(True)
     """Whether times in which the data could not be trusted are shaded."""
     log_scale = traitlets.Bool(False)
-    """Whether the price scale is logarithmic; ``scales`` are those in force."""
+    """Whether the price scale is logarithmic; ``scales`` has the scales in use."""
     fixed_scale = traitlets.Bool(False)
-    """Whether the price scale stays as it is, instead of being fitted to the bars on the screen."""
+    """Whether the price scale stays fixed instead of adapting to the bars on the screen."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class CandleChart(FigureChart):
         self.y_scale = bqplot.LinearScale(allow_padding=False)
         self.log_y_scale = bqplot.LogScale(allow_padding=False)
         x_axis = bqplot.Axis(scale=self.x_scale, grid_lines="none")
-        # bqplot cannot give an axis another scale: there are two, and one of them is seen.
+        # bqplot cannot change the scale of an axis: there are two axes, and one of them is visible.
         y_axis = bqplot.Axis(scale=self.y_scale, side="right", grid_lines="solid", visible=not log_scale)
         log_y_axis = bqplot.Axis(scale=self.log_y_scale, side="right", grid_lines="solid", visible=log_scale)
         self._price_axes = (y_axis, log_y_axis)
@@ -189,9 +189,9 @@ class CandleChart(FigureChart):
         self.add_class("of-candle-chart")
 
     def _use_scale(self, _: Any = None) -> None:
-        """Show the axis of the price scale in force, and put the marks that stand on the other one there.
+        """Show the axis of the current price scale, and move the marks of the other axis to it.
 
-        The page does the same by itself: it does not wait for the kernel.
+        The page does the same itself, without waiting for the kernel.
         """
         for axis, is_log in zip(self._price_axes, (False, True), strict=True):
             axis.visible = self.log_scale == is_log
@@ -204,18 +204,17 @@ class CandleChart(FigureChart):
         """Draw a line over the candles; a series of the same name is replaced by the new one.
 
         Args:
-            times: datetimes (UTC where they name no zone), a DataFrame's index, or Unix times in seconds or
-                milliseconds.
-            values: Prices, one a time; NaN interrupts the line.
-            name: What the legend says.
-            colour: As CSS writes it.
-            **options: Of ``bqplot.Lines``, such as ``line_style="dashed"``.
+            times: datetimes (UTC if they have no zone), a DataFrame's index, or Unix times in seconds or milliseconds.
+            values: Prices, one for each time; NaN interrupts the line.
+            name: Text of the legend.
+            colour: A CSS colour.
+            **options: Options of ``bqplot.Lines``, such as ``line_style="dashed"``.
 
         Returns:
             The bqplot mark: set its ``y`` (and ``x``) to move the line.
 
         Raises:
-            ValueError: Times that are none, or another number of values.
+            ValueError: Times that cannot be read, or another number of values.
         """
         x = series_times(times)
         y = series_values(values, len(x))
@@ -227,10 +226,10 @@ class CandleChart(FigureChart):
         return line
 
     def remove_series(self, name: str) -> None:
-        """Take a line away that ``add_series`` made.
+        """Remove a line of ``add_series``.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: There is no line of that name.
         """
         line = self._series.pop(name)
         self.figure.marks = [mark for mark in self.figure.marks if mark is not line]
@@ -249,5 +248,5 @@ class CandleChart(FigureChart):
 
     @property
     def scales(self) -> dict[str, Any]:
-        """The figure's scales in force, as a mark takes them."""
+        """The figure's current scales, in the form that a bqplot mark accepts."""
         return {"x": self.x_scale, "y": self.log_y_scale if self.log_scale else self.y_scale}

@@ -28,7 +28,7 @@ export class Lapses {
     const state = quality?.state ?? "live";
     if (this.open && this.open.state !== state) this.end(quality.since || timeMs);
     if (state === "live") [this.wasLive, this.beginning] = [true, false];
-    // A topic that was not live yet, since it was asked for or since the connection is back, is only beginning.
+    // A topic that was not live yet, since it was requested or since the connection is back, is only beginning.
     else if (!this.open && !(this.beginning && state === "syncing")) {
       this.open = { state, from: quality.since || timeMs, to: null, reason: "" };
     }

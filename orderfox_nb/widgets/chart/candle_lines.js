@@ -3,7 +3,7 @@ import { barTimeText, priceText } from "../page/format.js";
 
 const DAY_S = 86_400;
 
-/** "ema20" is {kind: "ema", length: 20}; null for a name that is none. */
+/** "ema20" is {kind: "ema", length: 20}; null for an unknown name. */
 export function parseOverlay(name) {
   const match = /^(vwap|ema|bollinger)(\d{0,3})$/.exec(name);
   if (!match || (match[1] === "vwap") !== (match[2] === "")) return null;
@@ -133,7 +133,7 @@ export function paintOverlays(context, { overlays, first, last, xOf, yOf, colour
 
 function strokeValues(context, { line, begins }, first, last, xOf, yOf) {
   let pen = false;
-  // One bar more on both sides: the line goes on beyond the window.
+  // One bar more on both sides: the line continues beyond the window.
   for (let at = Math.max(0, first - 1); at <= Math.min(line.length - 1, last + 1); at++) {
     if (!Number.isFinite(line[at])) pen = false;
     else if (pen && !begins?.has(at)) context.lineTo(xOf(at), yOf(line[at]));

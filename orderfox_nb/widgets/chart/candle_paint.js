@@ -20,7 +20,7 @@ export function visibleBars(times, fromS, toS) {
   return [at(fromS), at(toS) - 1];
 }
 
-/** Lowest low and highest high of a range of bars, null where it is empty. */
+/** Lowest low and highest high of a range of bars, null if it is empty. */
 export function priceRange(bars, first, last) {
   let [low, high] = [Infinity, -Infinity];
   for (let at = first; at <= last; at++) {
@@ -130,7 +130,7 @@ export function paintPriceLine(context, { plot, y, colour }) {
   context.setLineDash([]);
 }
 
-/** A text in a box, `y` in its middle; gives the box's left edge and width. */
+/** A text in a box, `y` in its middle; returns the box's left edge and width. */
 export function paintTag(context, { x, y, text, colour, textColour, font, centred = false, within = null, width = 0 }) {
   context.font = font;
   const wide = Math.max(width, context.measureText(text).width + 10);

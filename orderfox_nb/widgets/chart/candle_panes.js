@@ -95,7 +95,7 @@ export function liquidationScale(plot, panes, liquidations, first, last) {
   return { top, bottom: top + tall, zero: Math.round(top + tall * share), per, empty: above + below <= 0 };
 }
 
-/** What stands above the liquidations, the longest first. Where the past is not known, an empty place means nothing. */
+/** What stands above the liquidations, the longest first. Where the past is unknown, an empty place means nothing. */
 export function liquidationTitles(history) {
   if (history === "complete") return ["Liquidations, shorts − longs", "Liquidations"];
   const part = "only what was seen live";

@@ -5,7 +5,7 @@ const HINT = "Choose where the rewind starts. Esc cancels.";
 const HELD_BACK = ["pointerdown", "mousedown", "touchstart", "dblclick"]; // a press chooses, and does not pan
 
 /**
- * Wait for a press on `place`, or Enter at the crosshair; `timeOf(event)` gives its time, null where it has none, and
+ * Wait for a press on `place`, or Enter at the crosshair; `timeOf(event)` gives its time, null if it has none, and
  * `choose(time)` takes it. Returns what ends the wait.
  */
 export function pickTime({ place, timeOf, choose }) {

@@ -22,7 +22,7 @@ export const LENGTH_S = {
   "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14_400, "6h": 21_600,
   "8h": 28_800, "12h": 43_200, "1d": 86_400, "3d": 259_200, "1w": 604_800, "1M": 2_592_000,
 };
-const EARLY_BARS = 20; // so many before the first one is on the screen, older bars are asked for
+const EARLY_BARS = 20; // so many before the first one is on the screen, older bars are requested
 const MARGINS = { top: 8, bottom: 26, left: 0, right: 70 };
 const BESIDE_PRICE = 20; // of the right margin, beside the widest price
 const INKS = ["overlay1", "overlay2", "overlay3", "overlay4"];
@@ -284,7 +284,7 @@ export class CandleView {
 
   // ---- the past -------------------------------------------------------------------------------------------------
 
-  /** Rewind to the crosshair where there is one, else to where the chart is pressed next. */
+  /** Rewind to the crosshair where there is one, otherwise to where the chart is pressed next. */
   rewind() {
     const choose = (time) => this.link.playhead.enter(this.venue, time, { playing: true });
     this.unpick?.();

@@ -22,7 +22,7 @@ export class CandleWindow {
     Object.assign(this, { xScale, linear: yScale, logarithmic: logScale, xAxis, linearAxis: yAxis, logAxis });
     this.view = null;
     this.setting = false; // our own changes of the scales are not the viewer's
-    this.held = false; // a drag goes on: bqplot counts from where it began
+    this.held = false; // a drag continues: bqplot counts from where it began
     this.log = false;
     this.fixed = false; // the price scale is the viewer's own
     this.name = "";

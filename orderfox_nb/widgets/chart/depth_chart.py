@@ -39,7 +39,7 @@ class DepthLayer(FigureLayer):
 
 @with_arguments
 class DepthChart(FigureChart):
-    """What the book holds up to each price: bids to the left of the middle, asks to the right.
+    """Cumulative size of the book up to each price: bids to the left of the middle, asks to the right.
 
     ``figure`` is an ordinary bqplot figure with the scales ``x_scale`` (price) and ``y_scale`` (cumulative size): any
     mark can be added to it. A point under the pointer, or one chosen with the arrow keys, shows its sums.
@@ -53,7 +53,7 @@ class DepthChart(FigureChart):
     layer: DepthLayer
 
     percent = Choice(RANGES, 1)
-    """How far to look from the middle price, in percent."""
+    """Range around the middle price, in percent."""
 
     def __init__(
         self,

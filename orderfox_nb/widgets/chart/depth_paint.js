@@ -12,7 +12,7 @@ export function pointAt(prices, price, side) {
   return low - 1;
 }
 
-/** What is known up to a price: side, sums, average price, distance from the middle; null where nothing is. */
+/** What is known up to a price: side, sums, average price, distance from the middle; null if nothing is. */
 export function depthAt(frame, price) {
   if (frame.middle === null) return null;
   const side = price < frame.middle ? "bids" : "asks";
@@ -40,7 +40,7 @@ export function paintDepth(context, { plot, x, y, frame, colours }) {
     const sign = side === "bids" ? -1 : 1;
     const colour = sign < 0 ? colours.bid : colours.ask;
     const [edge, known] = sign < 0 ? [x[0], frame.known[0]] : [x[1], frame.known[1]];
-    // The picture may reach a little beyond what was asked for: nothing is drawn there.
+    // The picture may reach a little beyond what was requested: nothing is drawn there.
     const asked = frame.middle * (1 + (sign * Number(frame.range)) / 100);
     const end = sign < 0 ? Math.max(edge, asked) : Math.min(edge, asked);
     const yOf = (size) => top + height - (size / y) * height;

@@ -4,7 +4,7 @@ import { make } from "../page/dom.js";
 const VIEW_RETRY_MS = 16;
 const MAX_VIEW_RETRY_MS = 640;
 const RETRY_GROWTH = 1.25; // so that a figure is found within a quarter of the time that it took
-const MAX_HIDDEN_MS = 10_000; // so that a figure that ended while hidden does not wait for ever
+const MAX_HIDDEN_MS = 10_000; // so that a figure that ended while hidden does not wait forever
 
 /** The model that a reference in another one's state stands for. */
 export function modelOf(model, reference) {
@@ -126,7 +126,7 @@ export class FigureCanvas {
   }
 
   /**
-   * Wait for the view beside our element and put the canvases into it, with `above` on top; gives the view, null where
+   * Wait for the view beside our element and put the canvases into it, with `above` on top; returns the view, null if
    * the chart ended before. `resized` is called when the figure has another size.
    */
   async attach(el, { above, margins, role, label, resized }) {

@@ -1,6 +1,6 @@
 # bqplot and ipywidgets have no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What the charts share: a bqplot figure, and the layer that puts a canvas into it for the dense marks."""
+"""Base of the charts: a bqplot figure, and the layer that puts a canvas into it for the dense marks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FigureChart(Displayed, VBox):
 
     symbol = traitlets.Unicode("BTCUSDT")
     venue = VenueName()
-    """Whose market it is; empty for the first one of the source."""
+    """Venue of the market; empty for the first one of the source."""
 
     layer: FigureLayer
     figure: Any
@@ -65,7 +65,7 @@ class FigureChart(Displayed, VBox):
         self.layer = layer
         self.market = layer.market
         options = {"layout": Layout(width="100%", height=height), **values}
-        # The two must agree before they are linked: a link takes the first one's value over.
+        # Both must have the same value before they are linked: a link copies the value of the first one.
         agreed = {name: getattr(layer, name) for name in names if name not in values}
         super().__init__(children=[layer, self.figure], **agreed, **options)
         for name in names:
@@ -77,11 +77,11 @@ class FigureChart(Displayed, VBox):
 
     @property
     def scales(self) -> dict[str, Any]:
-        """The figure's scales, as a mark takes them."""
+        """The figure's scales, in the form that a bqplot mark accepts."""
         return {"x": self.x_scale, "y": self.y_scale}
 
     def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
-        """Ask a page that shows the chart for its picture: see ``LiveWidget.save_png``."""
+        """Request a picture from a page that shows the chart: see ``LiveWidget.save_png``."""
         return self.layer.save_png(path, timeout=timeout)
 
     def still(self, sketch: Sketch) -> Still:

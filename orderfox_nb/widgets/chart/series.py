@@ -1,4 +1,4 @@
-"""What people give a chart, as a mark of bqplot takes it."""
+"""Converts a user's series for a mark of bqplot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def series_times(times: Any) -> NDArray[np.datetime64]:
             milliseconds.
 
     Raises:
-        ValueError: Something that is no time.
+        ValueError: Something that is not a time.
     """
     array = np.asarray(times)
     if array.dtype == object:

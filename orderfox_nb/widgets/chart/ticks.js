@@ -28,7 +28,7 @@ export function niceTicks([low, high], wanted, maxDigits = 12) {
   return { ticks, step, digits };
 }
 
-/** Round prices on a logarithmic scale, each at least `ratio` times the one before. */
+/** Round prices on a logarithmic scale, each at least `ratio` times the previous one. */
 function logTicks([low, high], ratio, maxDigits) {
   const ticks = [];
   let digits = 0;

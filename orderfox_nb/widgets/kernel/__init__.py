@@ -1,1 +1,1 @@
-"""What a widget has in its kernel: arguments, cells, frames over the comm, DataFrames and pictures."""
+"""The kernel's side of widgets: arguments, cells, frames over the comm, DataFrames and pictures."""

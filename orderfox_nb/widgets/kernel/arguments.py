@@ -1,6 +1,6 @@
 # ipywidgets has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What a widget takes: the signature that completion shows, and one short error with suggestions for anything else."""
+"""Arguments of widgets: the signature that completion shows, and a short error with suggestions for anything else."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class WrongValue(_Short, traitlets.TraitError):
 
 
 def with_arguments(kind: type[WidgetT]) -> type[WidgetT]:
-    """Give a widget the signature of what it takes, and refuse any other keyword argument.
+    """Give a widget the signature of its arguments, and refuse any other keyword argument.
 
-    ipywidgets takes every keyword in silence: ``CandleChart(symbl="ETHUSDT")`` showed the default market.
+    ipywidgets silently accepts every keyword: ``CandleChart(symbl="ETHUSDT")`` showed the default market.
     """
     original: Any = kind.__init__
     given = [one for one in inspect.signature(original).parameters.values() if one.kind is one.KEYWORD_ONLY]
@@ -106,7 +106,7 @@ def _short(error: traitlets.TraitError) -> WrongValue:
 
 
 class Choice(traitlets.Enum[Any]):
-    """One of a few values; another one is refused in a line that names those that come near."""
+    """One of a few values; any other is refused with a line that suggests the nearest ones."""
 
     def error(self, obj: Any, value: Any, error: Exception | None = None, info: str | None = None) -> Any:  # noqa: ARG002
         options = [str(one) for one in self.values or ()]
@@ -142,11 +142,11 @@ def canonical_market(text: object) -> str:
 def canonical_symbol(text: object, venue: str = "") -> str:
     """Return the venue's id of a symbol in any form that people write: ``btc/usdt`` is ``BTCUSDT``.
 
-    Where the kernel can have the venue's list at once a symbol is looked up in it; elsewhere the page says that there
-    is no such symbol.
+    If the venue's list is available in the kernel, the symbol is looked up in it; otherwise the page reports an unknown
+    symbol.
 
     Raises:
-        TraitError: Not a text, nothing in it, or not listed.
+        TraitError: Not a text, an empty one, or not listed.
     """
     symbol = canonical(text) if isinstance(text, str) else ""
     if not symbol:
@@ -161,10 +161,10 @@ def canonical_symbol(text: object, venue: str = "") -> str:
 
 
 def listed_symbols(venue: str = "") -> Sequence[Instrument]:
-    """Return the instruments of a venue of the kernel's source, largest volume first, if they are at hand; else none.
+    """Return the instruments of a venue of the kernel's source, largest volume first, if they are available; else none.
 
-    They are where the server that started this kernel has them, or a market runs in this process already: nothing is
-    started for the sake of a check, and no constructor waits for a venue.
+    They are available if the server that started this kernel has them, or if a market already runs in this process:
+    nothing is started just for this check, and no constructor waits for a venue.
     """
     from orderfox_nb.config import load_settings  # noqa: PLC0415 - a dashboard's kernel never asks
 
@@ -188,7 +188,7 @@ def listed_symbols(venue: str = "") -> Sequence[Instrument]:
 
 @contextmanager
 def chosen_by_page() -> Generator[None]:
-    """Mark what changes meanwhile as the page's choice."""
+    """Mark changes within the context as the page's choice."""
     token = _from_page.set(True)
     try:
         yield
@@ -197,7 +197,7 @@ def chosen_by_page() -> Generator[None]:
 
 
 def is_from_page() -> bool:
-    """Return whether what changes now is the page's choice."""
+    """Return whether the current change is the page's choice."""
     return _from_page.get()
 
 
@@ -214,7 +214,7 @@ def _default(trait: traitlets.TraitType[Any, Any]) -> Any:
 
 
 def shown_value(value: object) -> str:
-    """Return a value as an error shows it: short, whatever it is."""
+    """Return a short text of any value, for an error."""
     text = repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 

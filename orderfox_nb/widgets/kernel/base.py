@@ -1,6 +1,6 @@
 # ipywidgets has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What every live widget is: an anywidget that follows one market and takes its frames in the browser."""
+"""Base of the live widgets: an anywidget that follows one market and receives its frames in the browser."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ FALLBACK = (
 
 
 class Displayed(Widget):
-    """What a cell can show: its display knows its cell, and carries HTML for pages that cannot show it live."""
+    """A widget that a cell can show. Its display belongs to the cell, and has HTML for pages that cannot run it."""
 
     last_still: Still | None = None
-    """What ``to_static`` drew last."""
+    """The last still of ``to_static``."""
     market: Market | None = None
     """The kernel's market that it shows; None: that of the page's server."""
 
     def to_static(self, *, theme: str = "dark", palette: str = "standard") -> Still:
         """Fetch a frame of each panel and draw them as a self-contained SVG, which shows itself in a notebook.
 
-        Later displays of the widget carry it too, for pages without a kernel.
+        Later displays of the widget include it, for pages without a kernel.
 
         Args:
             theme: ``dark`` or ``light``.
             palette: ``standard`` or ``safe`` for the colour-blind.
 
         Raises:
-            OrderFoxError: A frame cannot be had.
-            TimeoutError: It did not come.
+            OrderFoxError: A frame cannot be fetched.
+            TimeoutError: No frame came in time.
         """
         from orderfox_nb.widgets.still.still import Sketch  # noqa: PLC0415 - a dashboard's kernel never asks
 
@@ -85,7 +85,7 @@ class PageWidget(anywidget.AnyWidget):
         return page_pump()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Apply what the page chose."""
+        """Apply changes of the page."""
         with chosen_by_page():
             super().set_state(sync_data)
 
@@ -94,37 +94,37 @@ class PageWidget(anywidget.AnyWidget):
         return Pictures(self)
 
     def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
-        """Ask a page that shows the widget for its picture, as it is on the screen.
+        """Request a picture of the widget, as it is on the screen, from a page that shows it.
 
-        The file is there as soon as the page has answered, which may be after the cell: a running cell keeps the
-        page's messages waiting unless it awaits.
+        The file is written as soon as the page has answered, which may be after the cell: a running cell blocks the
+        page's messages unless it awaits.
 
         Args:
-            path: Where the PNG goes, if anywhere.
-            timeout: Seconds until a page must have answered.
+            path: File of the PNG, if it is to be written.
+            timeout: Seconds within which a page must answer.
 
         Returns:
-            The picture on its way: ``png = await widget.save_png("book.png")`` gives its bytes, and raises
-            TimeoutError where no page answers.
+            An awaitable: ``png = await widget.save_png("book.png")`` returns the bytes, and raises TimeoutError if no
+            page answers.
 
         Raises:
             FileNotFoundError: The path's folder does not exist.
         """
         target = None if path is None else Path(path)
         if target is not None and not target.parent.is_dir():
-            raise FileNotFoundError(f"No folder {target.parent}")
+            raise FileNotFoundError(f"There is no folder {target.parent}")
         return self._pictures.ask(target, timeout)
 
 
 class LiveWidget(Displayed, PageWidget):
-    """Follows one symbol. The kernel declares it, the browser takes its frames from the page's one socket."""
+    """Follows one symbol. The kernel declares it, the browser receives its frames over the page's one socket."""
 
     symbol = traitlets.Unicode("BTCUSDT").tag(sync=True)
     venue = VenueName().tag(sync=True)
-    """Whose market it is; empty for the first one of the source."""
+    """Venue of the market; empty for the first one of the source."""
 
     own_market = traitlets.Bool(False).tag(sync=True)
-    """Whether its frames come from a market of the kernel, whatever the page's server has."""
+    """Whether its frames come from a market of the kernel instead of the page's server."""
 
     height = ""
     """Default height of a panel."""
@@ -142,7 +142,7 @@ class LiveWidget(Displayed, PageWidget):
 
     @property
     def subject(self) -> str:
-        """Whose data it shows, as a still says it."""
+        """Name of what it shows, for the caption of a still."""
         return f"{self.venue}:{self.symbol}" if self.venue else self.symbol
 
     @property
@@ -151,7 +151,7 @@ class LiveWidget(Displayed, PageWidget):
         return self.venue
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        """Draw what the widget shows; ``size`` is width and height, its own when not given."""
+        """Draw the widget; ``size`` is width and height in pixels, by default its own."""
         raise NotImplementedError
 
     def still(self, sketch: Sketch) -> Still:
@@ -164,10 +164,10 @@ def with_fallback(bundle: Any, still: Still | None = None, *, draw: Callable[[],
     """Put the HTML fallback into a display's mime bundle: a sentence, under the last still if there is one.
 
     Args:
-        bundle: Of the widget.
-        still: What was drawn last.
-        draw: Draws one. It is used where a program runs the notebook: nothing of its output will ever be live, so the
-            page gets what is true now instead of a view that waits for a kernel.
+        bundle: Mime bundle of the widget.
+        still: The last still.
+        draw: Draws a still. It is used if a program such as nbconvert runs the notebook: its output will never be live,
+            so the page gets the current state instead of a view that waits for a kernel.
     """
     if draw is not None and runs_in_batch():
         try:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class Binding(NamedTuple):
-    """What a widget shows, once it is known whose.
+    """The market of a widget.
 
     Args:
         market: The market of the kernel; None: that of the page's server.
-        names: The widget's symbol and venue, where they are known.
-        traits: Its pump, where it has one of its own.
+        names: The widget's symbol and venue, if they are known.
+        traits: Its pump, if it has one of its own.
     """
 
     market: Market | None
@@ -36,14 +36,14 @@ class Binding(NamedTuple):
 
 
 def bind(market: object, names: Mapping[str, str]) -> Binding:
-    """Return what a widget shows that was given a market.
+    """Return the market of a widget from its arguments.
 
     Args:
         market: A market or one of its symbols, as ``connect()`` and ``rewind()`` return them; None for the page's own.
-        names: The symbol and venue that were given beside it.
+        names: The arguments ``symbol`` and ``venue``.
 
     Raises:
-        TraitError: No market, a closed one, or a symbol that it does not list.
+        TraitError: Not a market, a closed one, or a symbol that it does not list.
     """
     if market is None:
         return Binding(None, names, {})

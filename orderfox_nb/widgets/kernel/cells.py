@@ -23,7 +23,7 @@ from orderfox_nb.widgets.kernel.pump import Pump, page_pump
 
 
 def answered_request() -> Mapping[str, Any]:
-    """Return the header of the message that the kernel is answering, empty where there is no kernel."""
+    """Return the header of the message that the kernel is answering, empty if there is no kernel."""
     return (getattr(_shell(), "parent_header", None) or {}).get("header") or {}
 
 

@@ -1,6 +1,6 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false
-"""What widgets show, as DataFrames in the kernel: read through one market connection, opened with the first one."""
+"""Data of widgets as DataFrames in the kernel, read through one market connection that is opened on first use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def venue_market(venue: str = "", market: Market | None = None) -> Market:
 
     Args:
         venue: By its name.
-        market: Whose venues they are, those of the page's server by default.
+        market: Market of the venues, by default that of the page's server.
 
     Raises:
         BadValue: No such venue.

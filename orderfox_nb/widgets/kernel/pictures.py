@@ -19,7 +19,7 @@ NO_ANSWER = "No page answered: is the widget on the screen, and was its cell run
 
 
 class Picture(Future[bytes]):
-    """A picture on its way: ``await`` it for its bytes, or go on and find it in its file.
+    """A picture on its way: ``await`` it for its bytes, or continue and find it in its file.
 
     ``result()`` blocks, so use it only where the page's messages reach the kernel on another thread.
     """
@@ -36,7 +36,7 @@ class Pictures:
     """Asks the pages that show a widget for its picture; the first answer counts.
 
     Args:
-        widget: Whose page answers the message ``save_png`` (picture.js).
+        widget: Widget whose page answers the message ``save_png`` (picture.js).
     """
 
     def __init__(self, widget: Widget) -> None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Pump(Widget):
     """One a market: the page sends it what the server's socket would get, and it answers with batches of messages.
 
-    It does nothing until a page asks, so that it costs nothing where the server is there.
+    It does nothing until a page asks, so that it costs nothing if the server is there.
 
     Args:
-        engine: Whose market it carries, if not that of the page's server.
+        engine: Engine of the market, if it is not that of the page's server.
     """
 
     def __init__(self, engine: Engine | None = None, **kwargs: Any) -> None:

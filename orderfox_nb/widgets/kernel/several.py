@@ -1,6 +1,6 @@
 # ipywidgets has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What panels have in common that can show the markets of several venues as one."""
+"""Base of the panels that can show the markets of several venues as one."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class VenuesPanel(LiveWidget):
         return market.across(f"{market.venue}:{self.symbol}", currency=self.currency)
 
     def sketched(self, sketch: Sketch, stream: str, **parameters: object) -> dict[str, Any]:
-        """Return a frame of what is shown."""
+        """Return a frame of the markets that are shown."""
         if not self.is_joined:
             return sketch.frame(self.symbol, stream, venue=self.venue, **parameters)
         markets = ",".join(self.symbols) or f"{sketch.venue_name(self.venue)}:{self.symbol}"

@@ -1,1 +1,1 @@
-"""What all widgets of a page share: its link to the server, its theme, its view; and the dashboard."""
+"""Shared parts of all widgets of a page: its link to the server, its theme, its view; and the dashboard."""

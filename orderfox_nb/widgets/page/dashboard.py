@@ -79,17 +79,17 @@ class _Column:
 
     @property
     def all(self) -> list[Widget]:
-        """Everything of it, what contains before its parts."""
+        """All of its widgets, containers before their parts."""
         boxes = [box for box in (self._box, self._head) if box is not None]
         return [*boxes, self.picker, self.header, self.badge, self.chart, self.book, self.tape]
 
     @property
     def drawn(self) -> dict[str, Drawn]:
-        """What its still shows, by places."""
+        """The parts of its still, by place."""
         return {"header": self.header, "chart": self.chart.layer, "book": self.book, "tape": self.tape}
 
     def head(self, *more: Widget) -> Box:
-        """Return the line above the panels, with what else stands in it."""
+        """Return the line above the panels, with further widgets in it."""
         children = (self.picker, self.header, self.badge, *more)
         if self._head is None:
             self._head = Box()
@@ -99,7 +99,7 @@ class _Column:
         return self._head
 
     def box(self, *more: Widget) -> Box:
-        """Return the column as one box beside others: the same one each time, so that its views stay."""
+        """Return the column as a box: the same one each time, so that its views stay."""
         head = self.head(*more)
         if self._box is None:
             lower = Box(children=[self.book, self.tape])
@@ -113,36 +113,36 @@ class _Column:
 class Dashboard(View, First, Displayed, Box):
     """Header, candles, depth, order book, trades and liquidations of one market, linked to each other.
 
-    Everything keeps working while the kernel computes: the panels take their frames from the server, and choosing a
-    symbol or timeframe happens in the browser. ``/`` searches a symbol, digits choose timeframes, ``?`` shows the keys.
+    Everything keeps working while the kernel computes: the panels receive their frames from the server, and symbol and
+    timeframe are chosen in the browser. ``/`` searches a symbol, digits choose timeframes, ``?`` shows the keys.
 
     Args:
         symbol: Market to show.
         symbols: Several of them, side by side, instead of one.
-        venue: Whose market it is, where the source has several venues; with several symbols also one for each.
+        venue: Venue of the market, if the source has several; with several symbols also a list with one for each.
         all_venues: Whether book, trades and liquidations show the symbol over all venues that list it; chart, depth and
-            header stay with ``venue``. With several symbols also one for each.
+            header stay with ``venue``. With several symbols also a list.
         currency: Quote currency of what is shown over all venues: ``apart`` for that of ``venue``, ``joined`` for all
-            at par, or a name such as ``USDC``. With several symbols also one for each.
-        timeframe: Of the candles.
-        rounding: Height of the book's rows in price, or ``auto``; with several symbols also one for each.
-        rows: Rows a side of the book: 10, 20, 50, or ``fit`` for as many as there is room for.
+            at par, or a name such as ``USDC``. With several symbols also a list.
+        timeframe: Timeframe of the candles.
+        rounding: Height of the book's rows in price, or ``auto``; with several symbols also a list.
+        rows: Rows a side of the book: 10, 20, 50, or ``fit`` for as many as fit in the panel.
         overlays: Lines over the candles, as ``CandleChart`` takes them: ``["vwap", "ema20"]``.
-        depth_percent: How far the depth looks from the middle price, in percent: 0.1, 0.25, 0.5, 1, 2, 5 or 10.
-        minimum_notional: Base quantity below which the tape shows no trade; with several symbols also one for each.
-        whole_market: Whether liquidations are those of all symbols.
-        span: Time whose liquidations are summed up: ``1m``, ``15m`` or ``1h``.
-        show_volume: Whether the chart has the traded volume.
-        show_liquidations: Whether it has the histogram of liquidations.
-        show_liquidation_average: Whether their moving average is drawn with them.
-        show_lapses: Whether times in which the data could not be trusted are shaded.
+        depth_percent: Range of the depth chart around the middle price, in percent: 0.1, 0.25, 0.5, 1, 2, 5 or 10.
+        minimum_notional: Value in quote currency below which the tape hides a trade; with several symbols also a list.
+        whole_market: Whether to show the liquidations of all symbols.
+        span: Period whose liquidations are summed up: ``1m``, ``15m`` or ``1h``.
+        show_volume: Whether the chart shows the traded volume.
+        show_liquidations: Whether the chart shows the histogram of liquidations.
+        show_liquidation_average: Whether the chart shows the moving average of liquidations.
+        show_lapses: Whether to shade times in which the data could not be trusted.
         log_scale: Whether the chart's price scale is logarithmic.
-        fixed_scale: Whether it stays as it is, instead of being fitted to the bars on the screen.
+        fixed_scale: Whether the price scale stays fixed instead of adapting to the bars on the screen.
         layout: ``default``, ``chart``, ``book`` or ``bots``; also an ipywidgets ``Layout``.
-        name: Under which the page remembers the view; two dashboards of one page need two names.
+        name: Name under which the browser remembers the view; two dashboards of one page need two names.
 
     Raises:
-        TraitError: A value that is none of those above; names it.
+        TraitError: A value that a setting does not accept; names it.
 
     Example:
         >>> desk = Dashboard(symbol="BTCUSDT", timeframe="5m")
@@ -153,12 +153,12 @@ class Dashboard(View, First, Displayed, Box):
 
     symbol = traitlets.Unicode("BTCUSDT")
     symbols = traitlets.List(traitlets.Unicode(), ["BTCUSDT"])
-    """One a column, 1 to 6: another number adds columns or takes them away."""
+    """One symbol for each column, 1 to 6: another number adds or removes columns."""
     layout = _LayoutOrName(Layout).tag(sync=True, **widget_serialization)
 
     liquidations: Liquidations | None = None
     depth: DepthChart | None = None
-    """Those of one symbol alone: several side by side leave no room for them."""
+    """Only with a single symbol: several side by side leave no room for it."""
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class Dashboard(View, First, Displayed, Box):
         (self.add_class if count > 1 else self.remove_class)("of-side-by-side")
 
     def _renew_columns(self, before: Sequence[str]) -> None:
-        """Bring the screen to another number of symbols."""
+        """Adapt the screen to another number of symbols."""
         dropped = self._fit_columns(before)
         self.children = self._children()
         self._show_columns()
@@ -288,7 +288,7 @@ class Dashboard(View, First, Displayed, Box):
         if state.symbols != symbols:
             before = state.symbols
             kept = {one.trait: _kept(one, getattr(state, one.trait), before, symbols) for one in OWN}
-            # The page hears of all at once, and of the panels after that: a panel's symbol alone is a choice to it.
+            # The page gets all symbols first, then the panels: to it, a change of one panel's symbol is a choice.
             with self.hold_trait_notifications(), state.hold_sync():
                 state.symbols = symbols
                 for trait, values in kept.items():
@@ -306,9 +306,9 @@ class Dashboard(View, First, Displayed, Box):
             setattr(self, one.name, getattr(state, one.trait)[0])
 
     def _apply_settings(self, _: Any) -> None:
-        """Bring the panels to the state, so that their data is that of the market in force.
+        """Apply the state to the panels, so that they show the data of the current market.
 
-        What the page chose it brings to them itself: an answer from here might come after its next choice and undo it.
+        The page applies its own choices itself: an answer from here might come after its next choice and undo it.
         """
         state = self.page_state
         if state.updating or len(state.symbols) != len(self._columns):
@@ -334,7 +334,7 @@ class Dashboard(View, First, Displayed, Box):
         return self.chart.df
 
     def save_png(self, path: str | Path | None = None, *, timeout: float = 10.0) -> Picture:
-        """Ask a page that shows the dashboard for its picture, all of it: see ``LiveWidget.save_png``."""
+        """Request a picture of the whole dashboard from a page that shows it: see ``LiveWidget.save_png``."""
         return self.page_state.save_png(path, timeout=timeout)
 
     def still(self, sketch: Sketch) -> Still:
@@ -350,8 +350,8 @@ def _symbols_asked(symbol: str | None, symbols: Sequence[str] | None, venues: ob
     """Return the symbol of each column.
 
     Args:
-        symbol: Of one column.
-        symbols: Of several.
+        symbol: The symbol, for a single column.
+        symbols: The symbols, for several columns.
         venues: One for all columns or one for each, None for the first venue.
 
     Raises:
@@ -383,7 +383,7 @@ def _each(setting: Setting, given: object, count: int) -> list[Any]:
 
 
 def _kept(setting: Setting, values: list[Any], before: list[str], symbols: list[str]) -> list[Any]:
-    """Return what columns of other symbols have of a setting: a symbol takes along what is of no use to others."""
+    """Return a setting's values for columns with other symbols: a value that belongs to a symbol moves with it."""
     if setting.each == "column":
         return values[: len(symbols)] + [setting.default] * (len(symbols) - len(values))
     known = dict(zip(before, values, strict=False))

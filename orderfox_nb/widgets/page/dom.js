@@ -48,7 +48,7 @@ export function makeBalance() {
   return balance;
 }
 
-/** Draw the left part's share and give it; null, and an empty bar, where there is nothing to share. */
+/** Draw the left part's share and return it; null, and an empty bar, where there is nothing to share. */
 export function showBalance(balance, left, right) {
   const share = left + right > 0 ? left / (left + right) : null;
   balance.classList.toggle("of-nothing", share === null);

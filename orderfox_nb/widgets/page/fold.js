@@ -52,7 +52,7 @@ function foldBot(full, delta) {
   return { ...full, ...delta, fills: appended("fills"), log: lines.concat(delta.log ?? []).slice(-BOT_ROWS), equity };
 }
 
-/** The full frame after a delta, or null where this stream has no deltas that we know. */
+/** The full frame after a delta, or null if this stream has no deltas that we know. */
 export function foldFrame(stream, parameters, full, delta) {
   if (stream === "trades") return foldTrades(full, delta, Number(parameters.rows));
   if (stream === "candles") return foldCandles(full, delta, Number(parameters.bars));

@@ -4,7 +4,7 @@ import { followFrames, marketShown } from "./panel.js";
 import { askedOf, marketOf } from "./venues.js";
 
 /**
- * Call `show(last, link)` with the last price of the model's symbol at each change, null while it is not known. `place`
+ * Call `show(last, link)` with the last price of the model's symbol at each change, null while it is unknown. `place`
  * is an element of its own, as wide as anything: where it is not displayed no frames come.
  */
 export async function followLast({ model, place, show }) {

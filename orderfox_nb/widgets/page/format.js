@@ -46,7 +46,7 @@ export function sizeForms(digits) {
 
 export const SHORT_SIZES = ["999.99M", "999.9M"];
 
-/** The longest texts of the short forms of sizes up to so many units: beyond 999T they have more digits. */
+/** The longest texts of the short forms of sizes up to a number of units: beyond 999T they have more digits. */
 export function shortSizes(units, digits) {
   return SHORT_SIZES.map((usual, at) => {
     const own = compactText(units, digits, 2 - at);

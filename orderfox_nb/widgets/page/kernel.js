@@ -121,7 +121,7 @@ export class Sessions {
     this.known.delete(session.name);
   }
 
-  /** The pump of a kernel that still runs, null where there is none. */
+  /** The pump of a kernel that still runs, null if there is none. */
   get pump() {
     for (const { pump, state } of this.known.values()) {
       if (pump && state !== "dead" && !this.closed.has(pump)) return pump;

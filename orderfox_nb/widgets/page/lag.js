@@ -6,8 +6,8 @@ const BEAT_MS = 500;
 const RAISED_MS = 250;
 const HIGH_MS = 2_000;
 export const LAG_MEANING =
-  "Lag is measured from the server to the drawn picture: what frames are later than the quickest of the last minute, "
-  + "half a round trip, and drawing. Green below 250 ms, amber below 2 s, red above.";
+  "Lag is measured from the server to the drawn picture: the delay of frames relative to the fastest of the last "
+  + "minute, half a round trip, and drawing. Green below 250 ms, amber below 2 s, red above.";
 
 /** low (below 250 ms), raised (below 2 s) or high. */
 export function lagLevel(ms) {

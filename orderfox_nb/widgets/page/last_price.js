@@ -31,7 +31,7 @@ export class LastPrices {
     return this.known.get(market) ?? null;
   }
 
-  /** Call `show(last)` now and at each change; gives what ends it. */
+  /** Call `show(last)` now and at each change; returns a function that ends it. */
   listen(market, show) {
     const own = this.listeners.get(market) ?? new Set();
     this.listeners.set(market, own.add(show));

@@ -51,7 +51,7 @@ export class Link {
 
   // ---- lifetime -------------------------------------------------------------------------------------------------
 
-  /** Hold the link for a view; gives the session of its kernel, which `release` takes back. */
+  /** Hold the link for a view; returns the session of its kernel, which `release` takes back. */
   acquire(pump, manager) {
     const session = this.sessions.hold(pump, manager);
     if (this.views++ === 0) {
@@ -136,7 +136,7 @@ export class Link {
     if (this.state === "reload") return;
     const refused = code === TRY_LATER || this.refusals >= MAX_REFUSALS;
     if (this.refusals >= MAX_REFUSALS) this.setState("refused", socketRefused());
-    else if (refused) this.setState("refused", this.refusalText || reason || "The server takes no more viewers now");
+    else if (refused) this.setState("refused", this.refusalText || reason || "The server accepts no more viewers");
     else this.setState("reconnecting", "");
     this.requests.failAll("The connection was lost");
     // Full jitter over a doubling bound: many pages of one server do not come back at the same instant.
@@ -297,7 +297,7 @@ export class Link {
     const venues = this.playhead.receive(message);
     this.playheadChanged(venues);
     if (!message.moved) return;
-    // Frames of the new time may have come before this message: they are asked for again.
+    // Frames of the new time may have come before this message: they are requested again.
     this.subscriptions.resumeAll(venues);
   }
 

@@ -12,7 +12,7 @@ export class Pace {
     this.sent.length = 0;
   }
 
-  /** 0 where a message may go now, which counts it; else the ms to wait until the next try. */
+  /** 0 if a message may go now, which counts it; otherwise the ms to wait until the next try. */
   wait() {
     const now = performance.now();
     while (this.sent.length && this.sent[0] < now - 1_000) this.sent.shift();

@@ -142,7 +142,7 @@ class Columns {
     return { ...column, head: head.id, box: null, all: [...names.values(), ...head.all] };
   }
 
-  /** Copy widgets with their parts; gives the ids of the copies by those of what they are copies of. */
+  /** Copy widgets with their parts; returns the ids of the copies by those of what they are copies of. */
   async copy(ids) {
     const names = new Map(this.tree(ids).map((id) => [id, newId()]));
     await this.create([...names].map(([id, copy]) => {
@@ -253,7 +253,7 @@ class Columns {
   }
 }
 
-/** Let the page make the columns of its dashboard; gives what ends that, nothing where a kernel makes them. */
+/** Let the page make the columns of its dashboard; returns a function that ends it, or nothing if a kernel does. */
 export function makeColumns(model) {
   const kernel = pageKernel();
   if (!kernel) return () => {};

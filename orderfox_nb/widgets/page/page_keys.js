@@ -27,13 +27,13 @@ export const PANEL_KEYS = [
   ]],
 ];
 
-/** Listen for keys of the dashboard around `el`; gives what ends it. */
+/** Listen for keys of the dashboard around `el`; returns a function that ends it. */
 export function listenKeys({ el, menu, chooseTrait, playhead }) {
   const press = (event) => {
     const root = el.closest(".of-dashboard");
     if (!root || event.ctrlKey || event.metaKey || event.isComposing || isWriting(event.target)) return;
     const inside = event.target instanceof Node && root.contains(event.target);
-    // Of several dashboards on a page, the one with the focus, else the first.
+    // Of several dashboards on a page, the one with the focus, otherwise the first.
     const first = event.target === document.body && document.querySelector(".of-dashboard") === root;
     if (!inside && (inLab() || !first)) return;
     const goTo = () => root.querySelector(".of-rewind-time")?.focus();

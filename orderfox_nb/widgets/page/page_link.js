@@ -21,7 +21,7 @@ export function linkOf(model) {
   return linkNamed(ownName(model), () => new Link(null, { isOwn: true }));
 }
 
-/** Hold a widget's link as long as a view lives; gives it, the session of the view's kernel, and what lets go. */
+/** Hold a widget's link as long as a view lives; returns it, the session of the view's kernel, and what lets go. */
 export async function holdLink(model) {
   let pump = null;
   try {

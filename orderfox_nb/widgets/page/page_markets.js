@@ -10,7 +10,7 @@ const SHOWN_MATCHES = 8;
 
 /**
  * The button and the popup. `markets` has `shown()`, `add(market)` and `remove(column)`; `makePopup(title)` makes a
- * sheet of the menu, `changed(listener)` calls back when the markets changed and gives what ends it.
+ * sheet of the menu, `changed(listener)` calls back when the markets changed and returns a function that ends it.
  */
 export function makeMarkets({ markets, makePopup, changed }) {
   const button = make("button", "of-theme of-markets-button", "+");

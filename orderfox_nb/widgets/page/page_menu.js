@@ -76,7 +76,7 @@ export function makeMenu({ model, el, settings, view, chooseTrait, markets, chan
   const banner = make("div", "of of-dead");
   banner.popover = "manual";
   banner.setAttribute("role", "alert");
-  const notice = "The Python session behind this page has ended; prices go on from the server. Reload for a new one.";
+  const notice = "The Python session behind this page has ended; prices continue. Reload for a new one.";
   banner.append(make("span", "", notice), makeButton("Reload", () => location.reload()));
   const { button: marketsButton, popup: marketsPopup, end: endMarkets } = makeMarkets({ markets, makePopup, changed });
   box.append(kernel, marketsButton, button, popup, marketsPopup, keys, code, banner);
@@ -134,7 +134,7 @@ export function makeMenu({ model, el, settings, view, chooseTrait, markets, chan
     const values = { layout: model.get("arrangement"), ...chosen() };
     for (const [name, select] of Object.entries(selects)) select.show(select.words, values[name]);
   };
-  // The browser's own pairing: a press on the button of an open popup is no press beside it, which closes it first.
+  // The browser's own pairing: a press on the button of an open popup is not a press beside it, which closes it first.
   button.popoverTargetElement = popup;
   popup.addEventListener("beforetoggle", ({ newState }) => newState === "open" && showChoices());
   popup.addEventListener("toggle", ({ newState }) => {

@@ -44,7 +44,7 @@ function makeNotice(notices, notice) {
   return line;
 }
 
-/** Show notices in the page's top layer as long as a view lives; gives what ends it. */
+/** Show notices in the page's top layer as long as a view lives; returns a function that ends it. */
 export function showNotices(notices, host) {
   const box = make("div", "of of-notices");
   box.popover = "manual";

@@ -41,7 +41,7 @@ export function withVenues({ settings, link, stored, cell, given }) {
 
 /**
  * The view to open with. `settings` is the table, `link`, `stored` and `cell` are views, `given` the names that the
- * cell asked for; gives the lists of the columns and what they share, by the names of the view.
+ * cell asked for; returns the lists of the columns and what they share, by the names of the view.
  */
 export function openingView({ settings, link, stored, cell, given }) {
   const isGiven = (name) => given.has(MARKET.includes(name) ? "symbol" : name);
@@ -137,7 +137,7 @@ async function askVenue(link, venue, symbols) {
 
 /**
  * Ask the server which markets are meant, until it answers: gives the answer's promise, and what ends the asking.
- * A row has `asked` and `venue` as they were written, `symbol` (null where none is meant, with `message` and
+ * A row has `asked` and `venue` as they were written, `symbol` (null if none is meant, with `message` and
  * `suggestions`), `tick_size`, and `id`, by which the page knows the venue.
  */
 export function askMarkets(markets) {

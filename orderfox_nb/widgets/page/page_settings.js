@@ -10,7 +10,7 @@ const oneOf = (texts) => `expected ${texts.slice(0, -1).join(", ")} or ${texts.a
 const short = (text) => (text.length > MAX_SHOWN_TEXT ? `${text.slice(0, MAX_SHOWN_TEXT - 1)}…` : text);
 const minutesOf = (name) => Number.parseInt(name, 10) * UNIT_MINUTES[name.at(-1)];
 
-/** The timeframes next to what was asked for, the nearest first: 5m and 15m for 7m, 1h for 60m. */
+/** The timeframes next to what was requested, the nearest first: 5m and 15m for 7m, 1h for 60m. */
 export function nearTimeframes(text, timeframes) {
   const match = /^(\d{1,5})\s*(s|m|h|d|w|M|H|D|W|min|mon)$/.exec(text);
   if (!match) return [];
@@ -82,7 +82,7 @@ export class ViewSettings {
   }
 
   /**
-   * Values of the right form as a view; what each column has becomes one entry a column, null where there is none.
+   * Values of the right form as a view; what each column has becomes one entry a column, null if there is none.
    * `refused` names what is of another form: `{name, text, reason, options}`, an option being a text of the right one.
    */
   readView(values) {

@@ -1,6 +1,6 @@
 # ipywidgets has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What is on a dashboard's screen, as one model that links its panels in the browser."""
+"""The view of a dashboard, as one model that links its panels in the browser."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class PageState(View, Lists, PageWidget):
     """Under which local storage keeps it; two dashboards of one page need two names."""
     panels = traitlets.List(traitlets.Instance(Widget)).tag(sync=True, **widget_serialization)
     columns = traitlets.List(traitlets.Int()).tag(sync=True)
-    """In which column each panel stands."""
+    """The column of each panel."""
     spares = traitlets.List(traitlets.Instance(Widget)).tag(sync=True, **widget_serialization)
-    """What one column alone has beside it, where the dashboard has several and its page has no kernel to ask for it."""
+    """Panels that only a single column has, kept for a page without a kernel that starts with several columns."""
     given = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """What the cell asked for by name: stands above what was remembered, below the URL."""
+    """Names of the arguments of the cell: they override browser preferences, and the URL overrides them."""
     settings = traitlets.List(traitlets.Dict(), [one.row() for one in SETTINGS]).tag(sync=True)
     """The table of what can be chosen, which the page reads and never changes."""
 
     updating = False
-    """Whether what changes now is what the page says."""
+    """Whether the current change comes from the page."""
 
     @traitlets.default("keys")
     def _synchronised(self) -> list[str]:
@@ -47,6 +47,6 @@ class PageState(View, Lists, PageWidget):
             self.updating = False
 
     def of_column(self, column: int) -> dict[str, Any]:
-        """Return what the panels of a column show, by their own names."""
+        """Return the settings of a column's panels, by their names there."""
         shared = {one.panel: getattr(self, one.trait) for one in SHARED if one.panel}
         return shared | {one.panel: getattr(self, one.trait)[column] for one in EACH}

@@ -15,7 +15,7 @@ export const STATE_TEXT = {
 };
 const UNSEEN_MS = 3_000;
 
-/** What to do when the kernel has ended: frames may go on, what Python sets does not arrive any more. */
+/** What to do when the kernel has ended: frames may continue, what Python sets does not arrive any more. */
 export function kernelEnded() {
   return `kernel ended: ${inLab() ? "run the cell again" : "reload the page"}`;
 }
@@ -86,7 +86,7 @@ export async function followFrames({ model, parts, traits, keyOf, paint, channel
   const { link, session, release } = await holdLink(model);
   const { panel, note } = parts;
   let unsubscribe = null;
-  let followed = ""; // the text of what is subscribed, empty where nothing is
+  let followed = ""; // the text of what is subscribed, empty if nothing is
   let current = null;
   let painted = null;
   let ended = false;

@@ -1,5 +1,5 @@
-// What a widget shows as a PNG, at the screen's resolution: boxes, texts, canvases and SVGs are painted where they
-// stand on the page, below a line with the title, the time, and whether the data is simulated.
+// A widget as a PNG, at the screen's resolution: boxes, texts, canvases and SVGs are painted at their places on the
+// page, below a line with the title, the time, and whether the data is simulated.
 import { sendMessage } from "./kernel.js";
 import { linkOf } from "./page_link.js";
 import { tokens } from "./theme.js";
@@ -143,7 +143,7 @@ async function pngOf(root, { text, note }) {
   context.translate(-box.left, HEADLINE - box.top);
   paintElement(context, root, images);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  if (!blob) throw new Error("The browser made no picture");
+  if (!blob) throw new Error("The browser returned no picture");
   return blob.arrayBuffer();
 }
 

@@ -4,7 +4,7 @@ import { countdownText, DAY_MS, durationText } from "./format.js";
 export const SPEEDS = [0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, "max"];
 export const RENEWED_MS = 1_500; // after a move, what no frame has renewed is of another time
 const REFUSAL_SHOWN_MS = 15_000; // so long a refusal is shown
-const MAX_AHEAD_MS = 1_500; // a playing server reports once a second: beyond that the time is not known
+const MAX_AHEAD_MS = 1_500; // a playing server reports once a second: beyond that the time is unknown
 
 export function speedText(speed) {
   return speed === "max" ? "max" : `${speed}×`;
@@ -173,7 +173,7 @@ export class Playhead {
     if (this.isPast) this.send({ type: "step", by }, { moving: by < 0 });
   }
 
-  /** Move to the next large trade, liquidation or gap, or `back` to the one before. */
+  /** Move to the next large trade, liquidation or gap, or `back` to the previous one. */
   skip(to, back) {
     if (this.isPast) this.send({ type: "skip", to, back }, { moving: true });
   }

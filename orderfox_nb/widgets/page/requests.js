@@ -8,7 +8,7 @@ export class Requests {
     this.lastId = 0;
   }
 
-  /** Send a request by `post(message)`; gives the answer's data, or fails with the server's reason. */
+  /** Send a request by `post(message)`; returns the answer's data, or fails with the server's reason. */
   ask(what, parameters, post) {
     const id = ++this.lastId;
     return new Promise((done, fail) => {

@@ -1,4 +1,4 @@
-"""One row for each setting of a dashboard's view: its traits, its arguments, the page's address and memory follow."""
+"""The settings of a dashboard's view, one row each: traits, arguments, address and browser preferences follow."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ LAYOUTS: Final = ("default", "chart", "book", "bots")
 
 @dataclass(frozen=True)
 class Setting:
-    """What a reader can choose of a dashboard's view.
+    """A setting of a dashboard's view.
 
-    Type, default, choices and the panels' name of it are those of ``source``, a trait of the widget that shows it.
+    Type, default, choices and its name in panels are those of ``source``, a trait of the widget that shows it.
 
     Args:
         name: In a cell, in the page's address and in local storage.
         source: The trait; one that belongs to no widget is the dashboard's own.
-        each: Empty for what all columns share. ``column`` for a value that a column keeps whatever it shows, ``symbol``
-            for one that means nothing for another symbol, which starts with the default. ``market`` for what names it.
-        form: Regular expression of its text, where it is none of a few choices.
-        expected: What such a text is, in words.
-        always: Whether the address says it also where it is the default.
-        remembered: Whether a browser opens with it again.
+        each: Empty if all columns share the value. ``column`` if each column keeps its own for every symbol; ``symbol``
+            if another symbol starts with the default; ``market`` if the value identifies the market.
+        form: Regular expression of its text, if it has no choices.
+        expected: Description of a valid text.
+        always: Whether the address also contains the default.
+        remembered: Whether it is a browser preference.
         many: The state's name for the list of its values, if that is not the name with an s.
         aliases: Other names that an address may have for it.
-        formerly: Name of an address that meant something else, which the page explains.
+        formerly: Former name in an address, with another meaning; the page explains it.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Setting:
 
     @property
     def panel(self) -> str:
-        """The panels' name of it, empty where none has it."""
+        """The panels' name of it, empty if none has it."""
         return self.source.name or ""
 
     @property
@@ -74,7 +74,7 @@ class Setting:
         """Return a value in the form in which panels and pages have it; numbers are checked by the list they go into.
 
         Raises:
-            TraitError: It is none.
+            TraitError: It is not a value of the setting.
         """
         return self.source.validate(None, value) if self.kind == "text" else value
 
@@ -143,7 +143,7 @@ SETTINGS: Final = (
 SHARED: Final = tuple(one for one in SETTINGS if not one.each)
 EACH: Final = tuple(one for one in SETTINGS if one.each)
 OWN: Final = tuple(one for one in EACH if one.name != "symbol")
-"""What each column has of its own beside its symbol."""
+"""Settings that each column has for itself, except its symbol."""
 
 
 def _holder(name: str, traits: dict[str, Any]) -> Any:
@@ -151,8 +151,8 @@ def _holder(name: str, traits: dict[str, Any]) -> Any:
 
 
 View: Any = _holder("View", {one.trait: one.make_trait() for one in SHARED})
-"""What all columns of a dashboard show alike."""
+"""Settings that all columns of a dashboard share."""
 Lists: Any = _holder("Lists", {one.trait: one.make_list() for one in EACH})
-"""What each column has of its own."""
+"""Settings that each column has for itself, as lists."""
 First: Any = _holder("First", {one.name: one.make_trait() for one in OWN})
-"""The same of the first column, as a cell sets it."""
+"""The same settings of the first column, as a cell sets them."""

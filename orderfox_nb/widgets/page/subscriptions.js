@@ -6,7 +6,7 @@ import { subscriptionText } from "./subscription.js";
 const GONE_RETRY_MS = 5_000;
 
 export class Subscriptions {
-  /** `link` sends what is asked for; it counts the frames, and knows the page's venues and its playhead. */
+  /** `link` sends what is requested; it counts the frames, and knows the page's venues and its playhead. */
   constructor(link) {
     this.link = link;
     this.entries = new Map(); // subscription text → entry

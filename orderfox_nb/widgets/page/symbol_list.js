@@ -28,7 +28,7 @@ export function matchSymbols(symbols, search, labelOf = (venue) => venue) {
   const [begin, hold] = [[], []];
   for (let row = 0; row < symbols[0].length; row++) {
     if (named.length && !named.includes(symbols[COLUMNS.venue][row])) continue;
-    // A name that says how it is settled, BTC/USDT:USDT, is no spot market.
+    // A name that says how it is settled, BTC/USDT:USDT, is not a spot market.
     if (settled && symbols[COLUMNS.kind]?.[row] === "SPOT") continue;
     // The venue's own id, and the name that is the same on every venue.
     const ids = [symbols[0][row], symbols[COLUMNS.name]?.[row] ?? ""].map((text) => joined(text.toUpperCase()));
@@ -38,7 +38,7 @@ export function matchSymbols(symbols, search, labelOf = (venue) => venue) {
   return begin.concat(hold);
 }
 
-/** Matching rows in an order: favourites first, then by a column; what is not known comes last. */
+/** Matching rows in an order: favourites first, then by a column; what is unknown comes last. */
 export function listSymbols(symbols, options) {
   const { search = "", sort = "volume", descending = true, favourites = [], labelOf } = options;
   const column = symbols[COLUMNS[sort] ?? COLUMNS.volume];

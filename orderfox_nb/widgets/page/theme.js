@@ -69,7 +69,7 @@ export function toggleTheme() {
   choose("theme", document.documentElement.dataset.ofTheme === "dark" ? "light" : "dark");
 }
 
-/** Call back when colours or zone of the page changed; gives what ends it. */
+/** Call back when colours or zone of the page changed; returns a function that ends it. */
 export function onTheme(callback) {
   const observer = new MutationObserver(callback);
   const attributeFilter = ["data-of-theme", "data-of-palette", "data-of-zone"];

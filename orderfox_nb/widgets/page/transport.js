@@ -6,7 +6,7 @@ import { sendMessage } from "./kernel.js";
 const OURS = "X-OrderFox"; // every answer of our routes carries it, a refusal too
 const ANSWER_MS = 5_000; // a server that is half gone takes the question and never answers
 
-/** Where the Jupyter server answers, from the page itself; null where there is none (VS Code, Colab, a static page). */
+/** Where the Jupyter server answers, from the page itself; null if there is none (VS Code, Colab, a static page). */
 export function pageBase() {
   const element = document.getElementById("jupyter-config-data");
   if (!element) return null;
@@ -61,7 +61,7 @@ export async function askServer(base) {
   try {
     body = JSON.parse(body) ?? {};
   } catch {
-    body = {}; // a page for people: of a proxy, or of a server without our routes
+    body = {}; // a page to show: of a proxy, or of a server without our routes
   }
   if (body.service === "orderfox") return { who: "ours" };
   if (answer.headers.has(OURS)) return { who: "barred", detail: body.detail };

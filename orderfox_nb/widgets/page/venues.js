@@ -19,7 +19,7 @@ export function showsAll({ venues, playhead }) {
 }
 
 /**
- * The markets of a widget that shows several venues as one, `venue:symbol` each; empty where it shows one market. One
+ * The markets of a widget that shows several venues as one, `venue:symbol` each; empty if it shows one market. One
  * alone stands for all venues that list it. A page in the past shows the one market that was rewound.
  */
 export function severalOf(model, link) {
@@ -91,7 +91,7 @@ export class Venues {
     return id || this.first;
   }
 
-  /** What a reader sees of a venue: nothing where there is one alone. */
+  /** What a reader sees of a venue: nothing if there is one alone. */
   labelOf(id) {
     return this.areSeveral ? this.nameOf(id) : "";
   }

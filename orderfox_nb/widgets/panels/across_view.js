@@ -29,7 +29,7 @@ export function memberName({ venue, market }, members) {
   return members.filter((one) => one.venue === venue).length > 1 ? market : venue;
 }
 
-/** What a crossing means, in a sentence; empty where no bid is above another venue's ask. */
+/** What a crossing means, in a sentence; empty if no bid is above another venue's ask. */
 export function crossingText({ crossing, members, tick_digits: digits, base_asset: base }) {
   if (!crossing) return "";
   const [buy, sell] = [crossing.buy, crossing.sell].map((place) => memberName(members[place], members));

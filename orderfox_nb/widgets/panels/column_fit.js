@@ -30,7 +30,7 @@ export function makeMeasure(host) {
 }
 
 /**
- * Choose how columns are written. Each is null where it is not shown, or `{forms, drop}`: the widths of its longest
+ * Choose how columns are written. Each is null if it is not shown, or `{forms, drop}`: the widths of its longest
  * text in each of its forms, the full one first, and how soon it is left out (2 before anything is abbreviated, 1 after
  * that, 0 never). Gives the form of each, -1 for one that is left out, their widths, and the scale of the text.
  */
@@ -69,7 +69,7 @@ export class ColumnFit {
   }
 
   /**
-   * `columns` are `{texts, drop}`, the longest text in each form, or null for one that is not shown; gives the form of
+   * `columns` are `{texts, drop}`, the longest text in each form, or null for a hidden one; returns the form of
    * each, -1 for one left out.
    */
   fit(key, room, columns) {

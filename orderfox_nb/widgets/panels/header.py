@@ -1,6 +1,6 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false
-"""What stands above the panels: which market, where it is now, and how good the data is."""
+"""The widgets above the panels: symbol picker, market header and quality badge."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SymbolPicker(LiveWidget):
     """Column that orders the list."""
     descending = traitlets.Bool(True).tag(sync=True)
     favourites = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """Symbols that stand above the others; the browser remembers them and adds those that it knows."""
+    """Symbols that are listed first; the browser remembers them and adds its own."""
 
     all_venues = traitlets.Bool(False).tag(sync=True)
     """Whether "All venues" is chosen; linked panels then show the market over all venues that list it."""
@@ -85,9 +85,9 @@ class MarketHeader(_Headed):
 
     @property
     def df(self) -> pd.DataFrame:
-        """What it shows as one row: last, change, high, low, mark, index, funding, next_funding, open_interest, volume.
+        """Its figures as one row: last, change, high, low, mark, index, funding, next_funding, open_interest, volume.
 
-        What is not known is NaN; ``attrs["quality"]`` has state and coverage.
+        Unknown values are NaN; ``attrs["quality"]`` has state and coverage.
         """
         from orderfox_nb.widgets.kernel.data import kernel_ticker  # noqa: PLC0415 - as above
 
@@ -96,7 +96,7 @@ class MarketHeader(_Headed):
 
 @with_arguments
 class QualityBadge(_Headed):
-    """Source, state and lag of the data, said in words; under the pointer the lapses of the last hour.
+    """Source, state and lag of the data in words; the tooltip lists the lapses of the last hour.
 
     Example:
         >>> badge = QualityBadge(symbol="BTCUSDT")

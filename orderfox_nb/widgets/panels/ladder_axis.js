@@ -9,7 +9,7 @@ const ROW_PX = { min: 16, fit: 19, max: 24 };
 export function axisOf(frame) {
   const unit = Math.max(1, Math.round(Number(frame.rounding) * 10 ** frame.price_digits));
   const [bids, asks] = [frame.bids, frame.asks].map(([prices]) => prices.map((price) => Math.round(price / unit)));
-  // Whether a side may go on beyond its last row: the frame has as many as were asked for.
+  // Whether a side may continue beyond its last row: the frame has as many as were requested.
   const more = { bids: bids.length >= frame.rows, asks: asks.length >= frame.rows };
   const [bid, ask] = [bids[0], asks[0]];
   let boundary = null; // the highest row below the middle of the book
@@ -58,7 +58,7 @@ export function ownRows(orders, unit, digits) {
   return rows;
 }
 
-/** How many rows a side there are, and how high one is, in a room of so many pixels; `rows` is a number or "fit". */
+/** How many rows a side has, and how high one is, in a room of a height in pixels; `rows` is a number or "fit". */
 export function fitRows(rows, room) {
   const fitting = Math.max(MIN_HALF, Math.min(MAX_HALF, Math.floor(room / (2 * ROW_PX.fit))));
   const half = rows === "fit" ? fitting : rows;

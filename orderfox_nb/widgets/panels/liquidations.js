@@ -83,7 +83,7 @@ async function render({ model, el }) {
   const parts = makePanel(el, "liquidations", "Liquidations");
   const coverage = make("p", "of-coverage");
   coverage.tabIndex = 0;
-  const scope = makeSelect("Whose liquidations", (value) => setTrait(model, "whole_market", value === "market"));
+  const scope = makeSelect("Scope of the liquidations", (value) => setTrait(model, "whole_market", value === "market"));
   scope.classList.add("of-scope-select");
   parts.tools.append(scope);
   const totals = makeTotals((span) => setTrait(model, "span", span));

@@ -4,7 +4,7 @@ import { make, write } from "../page/dom.js";
 import { priceText, shortText, unitsText } from "../page/format.js";
 
 /**
- * Average price, slippage and sums down to a row of a side's levels; null where there is no such row. `price` is that
+ * Average price, slippage and sums down to a row of a side's levels; null if there is no such row. `price` is that
  * of the ladder's row, which may lie beyond the level.
  */
 export function fillAt(frame, side, index, price = frame[`${side}s`][0][index]) {
@@ -91,7 +91,7 @@ export function makeFillTip(panel, sides) {
     cells.slice(lines.length).flat().forEach((cell) => write(cell, ""));
     const place = found.row.element.getBoundingClientRect();
     const box = panel.getBoundingClientRect();
-    // On the far side of the row, so that what the order would take stays in sight; else beside it.
+    // On the far side of the row, so that what the order would take stays in sight; otherwise beside it.
     const [above, below] = [place.top - box.top - tip.offsetHeight - 4, place.bottom - box.top + 4];
     const fits = name === "ask" ? above > 36 : below + tip.offsetHeight < box.height - 4;
     tip.style.top = `${(name === "ask") === fits ? above : below}px`;

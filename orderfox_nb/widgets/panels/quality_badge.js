@@ -102,14 +102,14 @@ async function render({ model, el }) {
     if (state === "live" && !origin?.recorded && !isPast) {
       facts.push(["Lag", lag.text], ["of it in this browser", lagText(link.lag.browser)]);
       notes.push(LAG_MEANING);
-      if (!lag.keepsUp) notes.push("This browser cannot keep up: it draws later than frames come. Fewer panels help.");
+      if (!lag.keepsUp) notes.push("This browser cannot keep up with the frames. Show fewer panels.");
     }
-    if (origin?.simulated) notes.push("Every number here is invented by the embedded exchange.");
+    if (origin?.simulated) notes.push("All data here is simulated by the embedded exchange.");
     if (link.hello?.live_trading) notes.unshift("Bots of this server may send real orders.");
     const { shared, words } = link.playhead;
     if (isPast && shared) notes.push(`A notebook has rewound this market: ${words}.`);
     else if (isPast) notes.push(`This page is in the past, ${words}. L or Live returns.`);
-    else if (origin?.recorded) notes.push("A recording, played again.");
+    else if (origin?.recorded) notes.push("A replay of a recording.");
     if (unverifiedNote(origin)) notes.push(unverifiedNote(origin));
     if (origin?.demo_symbols) notes.push("The symbol list is the built-in one.");
     if (link.transport?.kind === "comm") notes.push("Frames come through the kernel.");

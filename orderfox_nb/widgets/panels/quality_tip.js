@@ -39,7 +39,7 @@ export function marketNote(entries, market) {
 
 const UNVERIFIED = { book: "the order book", trades: "trades" };
 
-/** What a venue's messages cannot show about itself, empty where there is nothing to say. */
+/** What a venue's messages cannot show about itself, empty if there is nothing to say. */
 export function unverifiedNote(origin) {
   const names = (origin?.unverified ?? []).map((channel) => UNVERIFIED[channel] ?? channel);
   return names.length ? `Not verifiable at this venue: ${names.join(" and ")}. A loss there may go unnoticed.` : "";

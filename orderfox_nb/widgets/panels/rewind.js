@@ -18,7 +18,7 @@ const SOON_MS = 5_000; // while nothing is known, or the recording is young
 const YOUNG_MS = 600_000;
 const TICK_MS = 250;
 
-/** Why the server's recorder has stopped, as it says itself; empty where it has not, or cannot be asked. */
+/** Why the server's recorder has stopped, as it says itself; empty if it has not, or cannot be asked. */
 async function recorderProblem(link) {
   if (link.base === null || link.byKernel) return "";
   try {
@@ -32,7 +32,7 @@ async function recorderProblem(link) {
 class RewindPanel {
   constructor({ model, root, link, session }) {
     Object.assign(this, { model, root, link, session, data: null, unknown: "", stopped: "", dragged: null });
-    this.healthAt = -Infinity; // when the recorder's state was asked for
+    this.healthAt = -Infinity; // when the recorder's state was requested
     this.colours = null;
     const { playhead } = link;
     const enter = () => playhead.enter(this.venue);
@@ -114,7 +114,7 @@ class RewindPanel {
 
   // ---- on the screen --------------------------------------------------------------------------------------------
 
-  /** Why there is no way into the past now, empty where there is one. */
+  /** Why there is no way into the past now, empty if there is one. */
   get obstacle() {
     const { link, stopped, unknown } = this;
     if (link.state === "closed") return link.detail || "This market is closed.";
@@ -130,7 +130,7 @@ class RewindPanel {
     if (trouble) return trouble;
     if (!playhead.isPast) return `${durationText(this.recordedMs)} recorded`;
     const { venues } = this.link;
-    if (venues.areSeveral && playhead.shared) return `In the past by one clock: ${venues.names.join(", ")}.`;
+    if (venues.areSeveral && playhead.shared) return `In the past, with one clock: ${venues.names.join(", ")}.`;
     // One venue has a playhead: what stands beside it without a badge is of now.
     return venues.areSeveral ? `Only ${venues.labelOf(this.venue)} is in the past: other venues stay live.` : "";
   }

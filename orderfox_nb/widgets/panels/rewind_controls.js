@@ -39,7 +39,7 @@ function makeTimeField(ask) {
   const field = make("input", "of-field of-rewind-time");
   field.type = "text";
   field.placeholder = "go to 14:05";
-  field.title = "Go to a time (G): 14:05, 14:05:30, or so long ago: -10m, -12:34";
+  field.title = "Go to a time (G): 14:05, 14:05:30, or a distance from now: -10m, -12:34";
   field.setAttribute("aria-label", "Go to a time, as 14:05, 14:05:30 or -10m");
   const submit = () => {
     if (!field.value.trim()) return;

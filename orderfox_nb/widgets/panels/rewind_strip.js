@@ -19,7 +19,7 @@ export const timeOfX = (x, [from, to], width) => from + (Math.min(width, Math.ma
 
 /**
  * Minutes folded into the pixels of a window. `columns` are the answer's, one row a minute; gives one value a pixel:
- * `low` and `high` (NaN where nothing was traded), the sums `volume`, `bought` and `sold` (liquidated shorts and longs
+ * `low` and `high` (NaN if nothing was traded), the sums `volume`, `bought` and `sold` (liquidated shorts and longs
  * in quote currency), and the greatest of them, `peaks`. A minute that is wider than a pixel fills all its pixels, its
  * liquidations the middle of them.
  */

@@ -218,7 +218,7 @@ async function render({ model, el }) {
       lists.follow(lists.frames.has(venue) ? [] : [venue]);
     }
   };
-  // The browser's own pairing: a press on the button of an open popup is no press beside it, which closes it first.
+  // The browser's own pairing: a press on the button of an open popup is not a press beside it, which closes it first.
   button.popoverTargetElement = popup;
   popup.addEventListener("beforetoggle", ({ newState }) => {
     if (newState !== "open") return;

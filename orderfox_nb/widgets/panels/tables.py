@@ -25,7 +25,7 @@ SPANS: Final = ("1m", "15m", "1h")
 
 @with_arguments
 class Tape(VenuesPanel):
-    """Trades as they happen, newest above, coloured by the aggressor; it stands still under the pointer.
+    """Trades as they happen, newest above, coloured by the aggressor; it pauses under the pointer.
 
     Example:
         >>> tape = Tape(symbol="BTCUSDT", minimum_notional=10_000)
@@ -43,7 +43,7 @@ class Tape(VenuesPanel):
     minimum_notional = traitlets.Float(0.0, min=0.0).tag(sync=True)
     """Trades worth less, price times size in quote currency, are not shown: one number for every symbol."""
     large_notional = traitlets.Float(0.0, min=0.0).tag(sync=True)
-    """Value in quote currency from which a trade stands out; 0: ten times the mean size of the last 200."""
+    """Value in quote currency from which a trade is highlighted; 0: ten times the mean size of the last 200."""
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
         frame = self.sketched(sketch, "trades", rows=50)
@@ -66,7 +66,8 @@ class Tape(VenuesPanel):
 class Liquidations(VenuesPanel):
     """Liquidated orders, newest above, with running totals and the coverage of the stream.
 
-    The venue publishes at most one order per symbol and second, so that totals are a lower bound; the panel says so.
+    Binance and OKX publish at most one order per symbol and second, so that totals are a lower bound there; the panel
+    says so.
 
     Example:
         >>> Liquidations(symbol="BTCUSDT", span="15m")
@@ -81,7 +82,7 @@ class Liquidations(VenuesPanel):
     length = Choice([20, 50, 100], 50).tag(sync=True)
     """Orders on the screen."""
     span = Choice(SPANS, "1h").tag(sync=True)
-    """Time whose totals stand out and whose balance is drawn."""
+    """Period whose totals are highlighted and whose balance is drawn."""
     whole_market = traitlets.Bool(False).tag(sync=True)
     """Whether to show all symbols; also with the symbol ``*``."""
 
@@ -109,7 +110,7 @@ class Liquidations(VenuesPanel):
 
     @property
     def df(self) -> pd.DataFrame:
-        """The newest 1,000 orders, oldest first; ``attrs`` says that the stream is sampled where it is."""
+        """The newest 1,000 orders, oldest first; ``attrs`` says whether the stream is complete or sampled."""
         from orderfox_nb.widgets.kernel.data import kernel_liquidations  # noqa: PLC0415 - as above
 
         if self.is_joined:

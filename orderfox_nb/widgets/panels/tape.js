@@ -1,4 +1,4 @@
-// Trades as they happen, newest above. Under the pointer the list stands still, so that it can be read.
+// Trades as they happen, newest above. Under the pointer the list pauses, so that it can be read.
 import { make, setClass, write } from "../page/dom.js";
 import { clockText, shortSizes, sizeForms, unitsText } from "../page/format.js";
 import { followFrames, makePanel, setTrait } from "../page/panel.js";
@@ -44,7 +44,7 @@ export class Kept {
    */
   apply(columns, minNotional, limit, { replayed = false } = {}) {
     const [ids, times, prices, sizes, sides] = columns;
-    if (ids.at(-1) < this.lastId) this.clear(); // the venue restarted, and what it had before is no part of it
+    if (ids.at(-1) < this.lastId) this.clear(); // the venue restarted, and earlier trades no longer count
     const beyond = this.lastId >= 0 && ids[0] > this.lastId + 1;
     if (beyond && replayed) this.clear();
     let from = ids.length;
@@ -81,7 +81,7 @@ export class KeptAcross extends Kept {
     const [ids, times, prices, sizes, sides, places] = columns;
     const names = ids.map((id, at) => `${places[at]} ${id}`);
     const fresh = names.map((name) => !this.known.has(name));
-    // So many came at once that the frame does not reach back to what is known: the list begins again.
+    // The frame does not reach back to what is known: the list begins again.
     if (this.known.size && !fresh.includes(false)) this.clear();
     for (let at = 0; at < ids.length; at++) {
       if (!fresh[at]) continue;

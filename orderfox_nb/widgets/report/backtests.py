@@ -1,4 +1,4 @@
-"""Backtests and sweeps as a notebook calls them: with results that can be shown."""
+"""Backtests and sweeps for notebooks: with results that can be shown."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def backtest(
 ) -> BacktestReport:
     """Run a strategy over a recording: ``backtest(Fade(ticks=3), open_recording(path)).plot()``.
 
-    The strategy itself is not touched: each queue model runs a new one with the same parameters. It gets one event
+    The strategy itself is not changed: each queue model runs a new one with the same parameters. It gets one event
     after the other and never the recording, so it cannot look ahead.
 
     Args:
-        strategy: With its parameters.
-        recording: Its data, such as ``rec["10:00":"10:30"]["BTCUSDT"]``, or the folder of a recording.
-        symbol: What to trade, where the recording has several.
+        strategy: The strategy with its parameters.
+        recording: The data, such as ``rec["10:00":"10:30"]["BTCUSDT"]``, or the folder of a recording.
+        symbol: Symbol to trade, if the recording has several.
         terms: Deposit, fees, margin, delays and limits.
-        models: Queue models, one at least; the results of all are the band.
+        models: Queue models, at least one; their results are the band.
         progress: Whether to show a progress bar, in a notebook or a terminal.
 
     Returns:
@@ -41,7 +41,7 @@ def backtest(
 
     Raises:
         BadValue: A symbol or channels that are not recorded, or no model.
-        RecordingError: No recording, or one that cannot be read.
+        RecordingError: A recording that does not exist or cannot be read.
     """
     return BacktestReport.of(
         run_backtest(strategy, recording, symbol=symbol, terms=terms, models=models, progress=progress)
@@ -63,23 +63,23 @@ def sweep(
     """Run a strategy with many parameters: ``sweep(Fade, {"ticks": range(1, 9)}, recording).df``.
 
     Args:
-        strategy: The class. One of a notebook needs no module: its code goes to the workers.
-        grid: Values by parameter, of which all combinations are run, or the combinations themselves, such as
+        strategy: The class; it may be defined in a notebook, since its code is sent to the workers.
+        grid: Values by parameter, to run all combinations, or a list of combinations, such as
             ``sampled(grid, 100)``.
-        recordings: One or several, or parts of them.
-        symbol: What to trade, where a recording has several.
+        recordings: One or several recordings, or parts of them.
+        symbol: Symbol to trade, if a recording has several.
         terms: Deposit, fees, margin, delays and limits.
         models: Queue models of each run; the default is the worst case.
         workers: Processes, by default one for each core; 1 runs all in this process.
-        client: A Dask client: its workers run all instead. They need this package, and the recordings at their paths.
+        client: A Dask client, whose workers do the runs. They need this package, and the recordings at the same paths.
         progress: Whether to show a progress bar, in a notebook or a terminal.
 
     Returns:
         The runs as a DataFrame, ``best()`` and ``heatmap(x, y)``.
 
     Raises:
-        BadValue: No such parameter or value, nothing to run, or more than 100,000 runs.
-        RecordingError: No recording, or one that cannot be read.
+        BadValue: An unknown parameter, an invalid value, nothing to run, or more than 100,000 runs.
+        RecordingError: A recording that does not exist or cannot be read.
     """
     return SweepReport.of(
         run_sweep(

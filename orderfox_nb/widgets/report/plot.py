@@ -29,7 +29,7 @@ def report_plot(result: BacktestResult, *, theme: str = AUTO) -> VBox:
 
     Args:
         result: The backtest.
-        theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
+        theme: ``auto`` follows the page that shows it, otherwise ``dark`` or ``light``.
 
     Raises:
         ValueError: There is no such theme.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BacktestReport(BacktestResult, kw_only=True):
-    """A backtest with its pictures; a notebook shows it as figures and charts, also where no kernel runs."""
+    """A backtest with charts; a notebook shows them also without a kernel."""
 
     @classmethod
     def of(cls, result: BacktestResult) -> Self:
@@ -27,12 +27,12 @@ class BacktestReport(BacktestResult, kw_only=True):
         """Return bqplot figures over one time: price with fills, equity band, drawdown, position.
 
         Args:
-            theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
+            theme: ``auto`` follows the page that shows it, otherwise ``dark`` or ``light``.
 
         Raises:
             ValueError: There is no such theme.
         """
-        # bqplot is loaded for who wants it: a sweep on a server does not.
+        # Load bqplot only on use: a sweep on a server does not need it.
         from orderfox_nb.widgets.report.plot import report_plot  # noqa: PLC0415
 
         return report_plot(self, theme=theme)
@@ -41,8 +41,8 @@ class BacktestReport(BacktestResult, kw_only=True):
         """Write the report as one file that needs no network, and return its path.
 
         Args:
-            path: Of the file; it is replaced.
-            theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
+            path: Path of the file; it is replaced.
+            theme: ``auto`` follows the page that shows it, otherwise ``dark`` or ``light``.
 
         Raises:
             OSError: The file cannot be written.

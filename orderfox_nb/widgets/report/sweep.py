@@ -17,7 +17,7 @@ from orderfox_nb.widgets.report.themes import figure_colours
 bqplot = import_bqplot()
 
 _MAX_LABELS: Final = 150
-"""Cells that show their figure as well."""
+"""Largest number of cells that are labelled with their figure."""
 
 
 class SweepReport(SweepResult, kw_only=True):
@@ -35,10 +35,10 @@ class SweepReport(SweepResult, kw_only=True):
             x: Parameter along the horizontal axis.
             y: Parameter along the vertical axis.
             metric: A column of ``df``.
-            theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
+            theme: ``auto`` follows the page that shows it, otherwise ``dark`` or ``light``.
 
         Raises:
-            BadValue: A parameter that was not varied, the same twice, or no such figure.
+            BadValue: A parameter that was not varied, the same one twice, or an unknown figure.
             ValueError: There is no such theme.
         """
         colours = figure_colours(theme)

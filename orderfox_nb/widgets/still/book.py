@@ -35,7 +35,7 @@ class LadderRow(NamedTuple):
 
     price: int
     size: int | None
-    """None where no level lies on the row."""
+    """None if no level lies on the row."""
     total: int | None
     """Sum up to the row; None before the first level of the side."""
 

@@ -36,7 +36,7 @@ _SCALE_GAP: Final = 16.0
 
 @dataclass(frozen=True)
 class Shown:
-    """What a chart shows beside its candles: ``CandleChart``'s traits."""
+    """Traits of ``CandleChart`` that decide what a still shows beside the candles."""
 
     overlays: Sequence[str] = ()
     volume: bool = True

@@ -19,7 +19,7 @@ Values = Sequence[float]
 
 @dataclass(frozen=True)
 class Overlay:
-    """Lines over the bars, NaN where there is none: one, or a middle with its two sides."""
+    """Lines over the bars, NaN if there is none: one, or a middle with its two sides."""
 
     title: str
     ink: str
@@ -57,8 +57,8 @@ def overlays_of(names: Sequence[str], bars: Sequence[Values], length_s: int, col
     Args:
         names: As ``CandleChart.overlays`` has them.
         bars: Columns: open time in seconds, open, high, low, close, volume.
-        length_s: Of a bar.
-        colours: Of the still.
+        length_s: Length of a bar.
+        colours: Colours of the still.
     """
     found: list[Overlay] = []
     averages = 0

@@ -25,7 +25,7 @@ _SETTLE_S: Final = 10.0
 _RETRY_S: Final = 0.1
 _EARLY: Final = ("syncing", "gap")
 _PAST_S: Final = 1.0
-"""How long past liquidations may be missing beside bars that are live."""
+"""How long past liquidations may be missing when bars are already live."""
 _MARK_S: Final = 2.5
 """How long the mark price, which comes once a second, may be missing; a recording may have none."""
 _GAP: Final = 8.0
@@ -35,7 +35,7 @@ _NARROW: Final = 560.0
 """A still below this width writes its caption in two lines."""
 
 _WIDTH: Final = 1400.0
-"""Of a dashboard's still; ``_TALL`` is the height of a market's panels below its header."""
+"""Width of a dashboard's still in pixels; ``_TALL`` is the height of a market's panels below its header."""
 _TALL: Final = 640.0
 _SIDE: Final = 300.0
 _BOOK: Final = 320.0
@@ -63,7 +63,7 @@ _PLACES_OF_SEVERAL: Final = {
 
 @dataclass(frozen=True)
 class Still:
-    """A self-contained SVG; shows itself in a notebook and in what is rendered from it."""
+    """A self-contained SVG; shows itself in a notebook and in pages that are rendered from it."""
 
     svg: str
     alt: str
@@ -76,7 +76,7 @@ class Still:
 
     @property
     def html(self) -> str:
-        """As an image element: whatever is in it, the page around it is safe."""
+        """An image element: scripts in the SVG could not affect the page."""
         data = base64.b64encode(self.svg.encode()).decode()
         return f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{data}" style="max-width:100%">'
 
@@ -97,15 +97,15 @@ def fetch_frame(
     """Return one full frame of what the live widgets show, from a venue of the kernel's server or source.
 
     Args:
-        symbol: Of the venue.
-        stream: Of docs/live.md.
-        venue: The first one for none.
-        engine: Whose venue it is, that of the kernel's server or source by default.
-        **parameters: Of the stream.
+        symbol: Symbol of the venue.
+        stream: One of the streams of docs/live.md.
+        venue: The venue, by default the first one.
+        engine: Engine of the venue, by default that of the kernel's server or source.
+        **parameters: Parameters of the stream.
 
     Raises:
-        OrderFoxError: It cannot be had.
-        TimeoutError: It did not come.
+        OrderFoxError: The frame cannot be fetched.
+        TimeoutError: No frame came in time.
     """
     from orderfox_nb.config import load_settings  # noqa: PLC0415 - a dashboard's kernel pays for feeds when it needs them
     from orderfox_nb.desk.across.markets import ACROSS  # noqa: PLC0415
@@ -137,9 +137,9 @@ def fetch_frame(
                     if _state(seen, "quality") not in _EARLY and not patient:
                         break
                     await asyncio.sleep(_RETRY_S)
-                    reader.resume()  # the next one shall be full too
+                    reader.resume()  # the next one must be full, too
         if frame is None:
-            raise TimeoutError(f"{key.text} sends nothing")
+            raise TimeoutError(f"no frame of {key.text}")
         return frame
 
     return engine.run(first(), timeout_s=2 * _SETTLE_S)
@@ -156,7 +156,7 @@ def origin_text(venue: str = "", engine: Engine | None = None) -> str:
 
 
 class Sketch:
-    """What a widget draws itself with: the colours of a theme, and the frames of its market."""
+    """Colours of a theme and frames of a market, with which a widget draws its still."""
 
     def __init__(
         self,
@@ -168,17 +168,17 @@ class Sketch:
     ) -> None:
         self.colours: Colours = colours_of(theme, palette)
         self.time_ms = 0.0
-        """Of the newest frame."""
+        """Time of the newest frame."""
         self._engine = engine
         self._is_given = fetch is not None
         self._fetch: Fetch = fetch or partial(fetch_frame, engine=engine)
 
     def frame(self, symbol: str, stream: str, *, venue: str = "", **parameters: object) -> dict[str, Any]:
-        """Return one full frame of a venue, of the first one for none.
+        """Return one full frame of a venue, by default of the first one.
 
         Raises:
-            OrderFoxError: It cannot be had.
-            TimeoutError: It did not come.
+            OrderFoxError: The frame cannot be fetched.
+            TimeoutError: No frame came in time.
         """
         named: dict[str, object] = {"venue": venue} if venue else {}
         frame = self._fetch(symbol, stream, **named, **parameters)
@@ -186,7 +186,7 @@ class Sketch:
         return frame
 
     def venue_name(self, venue: str = "") -> str:
-        """Return the name of a venue, that of the first one for none."""
+        """Return the name of a venue, by default of the first one."""
         if venue or self._is_given:
             return venue or "sim"
         from orderfox_nb.config import load_settings  # noqa: PLC0415 - as in fetch_frame
@@ -197,17 +197,17 @@ class Sketch:
     def origin(self, venue: str = "") -> str:
         """Return where a venue's data comes from, in words; known once a frame is there.
 
-        Another server's source is known once it has answered: what it invents must not be called remote.
+        The source of another server is known once it has answered; its data may be simulated.
         """
         return "SIMULATED" if self._is_given else origin_text(venue, self._engine)
 
 
 class Drawn(Protocol):
-    """What has a still: a widget that draws itself from its traits."""
+    """A widget that can draw a still from its traits."""
 
     @property
     def subject(self) -> str:
-        """Whose data it shows, for the caption."""
+        """Name of what it shows, for the caption."""
         ...
 
     @property
@@ -216,12 +216,12 @@ class Drawn(Protocol):
         ...
 
     def draw(self, sketch: Sketch, size: tuple[float, float] | None = None) -> Drawing:
-        """Draw the widget; ``size`` is width and height, its own when not given."""
+        """Draw the widget; ``size`` is width and height in pixels, by default its own."""
         ...
 
 
 def still_of(widget: Drawn, sketch: Sketch) -> Still:
-    """Return the still of one widget, with a line below that says what and of when it is."""
+    """Return the still of one widget, with a caption that gives its contents and time."""
     content, width, height = widget.draw(sketch)
     return _framed(content, width, height, sketch, subject=widget.subject, venues=[widget.origin_venue])
 

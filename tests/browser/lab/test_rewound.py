@@ -69,7 +69,7 @@ async def test_widgets_of_a_rewound_market_follow_its_clock_beside_a_live_one(op
         assert not await screen.link("link.playhead.isPast")
         # Both venues are moved by the strip; a market of the past has no way back to live.
         said = "document.querySelector('.of-rewind-info').textContent"
-        await settled(page, said, "In the past by one clock: sim, sim-spot.")
+        await settled(page, said, "In the past, with one clock: sim, sim-spot.")
         await settled(page, "document.querySelector('.of-rewind-live').checkVisibility()", False)
 
         # Python moves it, and the page follows.
