@@ -103,7 +103,7 @@ def columns_of(events: Sequence[Event]) -> np.ndarray[Any, Any]:
 
 
 def judged(program: str, module: str, market: Path) -> dict[str, Any] | None:
-    """Return what the grid of another engine says of itself, None where it is not installed."""
+    """Return what the grid of another engine says of itself, None if it is not installed."""
     folders = ["", *filter(None, os.environ.get("ORDERFOX_JUDGES", "").split(os.pathsep))]
     for folder in folders:
         environment = os.environ | {"PYTHONPATH": folder}

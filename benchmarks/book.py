@@ -68,7 +68,7 @@ def side_of(levels: int, draw: random.Random) -> list[int]:
 
 
 class Scene:
-    """A book of so many levels a side, and diffs that keep it about as large."""
+    """A book with a number of levels a side, and diffs that keep it about as large."""
 
     def __init__(self, levels: int, *, changes: int = CHANGES) -> None:
         self.changes = changes

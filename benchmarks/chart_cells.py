@@ -21,7 +21,7 @@ depth.layout.width = "480px"
 depth.layout.height = "520px"
 HBox([candles, depth])
 """
-# The same numbers for both rivals: a market that moves ten times a second. Their scales stand still, which spares them
+# The same numbers for both rivals: a market that moves ten times a second. Their scales are fixed, which spares them
 # the rescaling.
 MARKET = f"""
 import threading, time

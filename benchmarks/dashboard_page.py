@@ -59,7 +59,7 @@ class PaintedPage:
     """Frames a second that the server made for each widget: there is one whenever a tenth of a second has news."""
     painted: dict[str, float]
     delays: dict[str, list[float]]
-    """Ascending ms from the server's stamp to the paint; empty where the market's clock is faster than ours."""
+    """Ascending ms from the server's stamp to the paint; empty if the market's clock is faster than ours."""
     whole: dict[str, float]
 
 

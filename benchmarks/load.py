@@ -35,7 +35,7 @@ TITLE = "Readers who come, go and stall"
 SYMBOLS = 20
 TIMEFRAMES = ("1m", "5m", "1h", "4h", "1d")
 STALLED = 10
-"""One reader in so many."""
+"""One reader in this many stalls."""
 _STAMP = re.compile(r'"timestamp":(\d+)')
 _IDS = re.compile(r'"id":"(\d+)"')
 

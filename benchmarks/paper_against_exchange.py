@@ -43,7 +43,7 @@ class TouchOutcome(msgspec.Struct):
     filled: int = 0
     """Lots."""
     after_us: int = 0
-    """From its arrival to the fill that completed it, 0 where it was not completed."""
+    """From its arrival to the fill that completed it, 0 if it was not completed."""
 
 
 class LevelTap:

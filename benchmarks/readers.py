@@ -48,7 +48,7 @@ def parameter_sets(base: BenchServer) -> list[str]:
 
 
 async def read(base: BenchServer, readers: int, seconds: float, *, floor: int) -> None:
-    """Open so many readers, then count and time what comes for so long; print the figures."""
+    """Open a number of readers, then count and time what comes in a number of seconds; print the figures."""
     from picows.websockets import connect
 
     sets = [f"{base.ws_url}/{n}" for n in range(floor)] if floor else parameter_sets(base)

@@ -72,7 +72,7 @@ _PLACES = {
     "sweep": "widgets.report.backtests",
     "walk_forward": "market.backtest.walking",
 }
-"""Where names that are no widgets are; they are loaded on first use."""
+"""Modules of the names that are not widgets; they are loaded on first use."""
 
 
 def __dir__() -> list[str]:
@@ -94,7 +94,15 @@ def connect(source: str | None = None) -> Market:
     """Connect this kernel to market data: ``connect()["BTCUSDT"].trades.df``.
 
     Args:
-        source: As ORDERFOX_SOURCE; without one the server that started this kernel, if there is one.
+        source: As in ORDERFOX_SOURCE: ``sim``, ``binance``, ``http://<server>``. By default the server that started
+            this kernel or the one at BACKEND_URL; without either, the source of ORDERFOX_SOURCE.
+
+    Returns:
+        The market; nothing is subscribed until data is read from it.
+
+    Raises:
+        SettingError: A source that cannot be used.
+        VenueUnreachable: The server does not answer.
     """
     # Importing the package, for its version for example, must not import any feed.
     from orderfox_nb.market.connection import connect as connect_market  # noqa: PLC0415
@@ -106,7 +114,10 @@ def open_recording(path: str | Path) -> RecordedMarket:
     """Open a recording: ``open_recording(path)["BTCUSDT"].trades.df``.
 
     Args:
-        path: Its folder.
+        path: The folder of the recording.
+
+    Raises:
+        RecordingError: It cannot be read as a recording; names the file.
     """
     from orderfox_nb.market.recorded import open_recording as open_market  # noqa: PLC0415
 
@@ -119,13 +130,20 @@ def sql(
     *,
     parameters: object = None,
 ) -> duckdb.DuckDBPyRelation:
-    """Ask about recordings in SQL: ``sql("select * from trades where symbol = 'BTCUSDT'").df()``.
+    """Query recordings in SQL: ``sql("select * from trades where symbol = 'BTCUSDT'").df()``.
 
     Args:
         text: One statement over ``trades``, ``book_levels``, ``candles``, ``liquidations``, ``mark``, ``funding``,
             ``ticker``, ``open_interest`` and ``quality``.
         recordings: A recording, a part of one, the folder of one, or several; by default all in the data directory.
         parameters: Values of ``?`` (a list) or ``$name`` (a dict) in the text.
+
+    Returns:
+        DuckDB's relation: ``df()``, ``arrow()``, ``pl()``, ``fetchall()``, ``show()``.
+
+    Raises:
+        MissingExtra: DuckDB is not installed.
+        RecordingError: There is no recording, or one cannot be read.
     """
     from orderfox_nb.market.tables import sql as ask  # noqa: PLC0415
 
@@ -140,8 +158,14 @@ def import_recording(
     Args:
         files: Raw frames, csv of Tardis or Binance Vision, hftbacktest's npz, or cryptofeed's captures, of one venue.
         out: Folder to make the recording in.
-        instruments: The venue's answer to ``exchangeInfo``, for ticks and lots; else they follow from the numbers.
-        symbol: Of files that do not name theirs.
+        instruments: Answer of the venue to ``exchangeInfo``, for ticks and lots; by default from the numbers.
+        symbol: Symbol of files that do not name theirs.
+
+    Returns:
+        The recording; ``info().notes`` has what the files lack.
+
+    Raises:
+        RecordingError: A file that cannot be imported; names it.
     """
     from orderfox_nb.market.importing import import_recording as import_market  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 
 class Clock(Protocol):
-    """What time it is, and how to wait for it."""
+    """A clock: reads the time, and waits for it."""
 
     def now_us(self) -> int:
         """Return microseconds since the epoch."""
@@ -72,7 +72,7 @@ class ManualClock:
 
 
 async def in_time(clock: Clock, seconds: float, request: Coroutine[Any, Any, Answer]) -> Answer:
-    """Wait for something, at most so long by a clock.
+    """Wait for something, at most this long by a clock.
 
     Raises:
         TimeoutError: It took longer, and was cancelled.
@@ -88,7 +88,7 @@ async def in_time(clock: Clock, seconds: float, request: Coroutine[Any, Any, Ans
         sleeper.cancel()
         task.cancel()
         await asyncio.wait({task, sleeper})
-        # Retrieve the exception even after a cancellation, else the loop logs it as never retrieved.
+        # Retrieve the exception even after a cancellation, otherwise the loop logs it as never retrieved.
         if not task.cancelled():
             task.exception()
 

@@ -17,7 +17,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
-    """Everything that can be configured; command-line options override the environment."""
+    """All settings; command-line options override the environment."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, case_sensitive=True)
 
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     max_bots: int = Field(1000, alias="ORDERFOX_MAX_BOTS", ge=1, le=100_000)
     """Bots that can be stored."""
     max_orderbook_limit: int = Field(50, alias="MAX_ORDERBOOK_LIMIT", ge=1, le=1000)
-    """Rows a side of an order book that REST and public WebSockets send at most."""
+    """Largest number of rows a side that REST and public WebSockets send of an order book."""
     max_sockets: int = Field(2000, alias="ORDERFOX_MAX_SOCKETS", ge=1, le=1_000_000)
     """WebSockets of all clients together."""
     max_client_sockets: int = Field(200, alias="ORDERFOX_MAX_CLIENT_SOCKETS", ge=1, le=1_000_000)
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     max_client_weight: int = Field(300, alias="ORDERFOX_MAX_CLIENT_WEIGHT", ge=20, le=1_000_000)
     """Request weight a minute that one address may cause at the venue; this machine is not limited."""
     extensions: str = Field("", alias="ORDERFOX_EXTENSIONS")
-    """Lab extensions that the pages of ``orderfox serve`` may load beside the dashboard's own, separated by commas."""
+    """Lab extensions that pages of ``orderfox serve`` load in addition to the dashboard's own, separated by commas."""
     max_keys: int = Field(2000, alias="ORDERFOX_MAX_KEYS", ge=1, le=1_000_000)
     """Distinct frames that are computed at the same time."""
     max_client_keys: int = Field(128, alias="ORDERFOX_MAX_CLIENT_KEYS", ge=1, le=1_000_000)
@@ -104,19 +104,19 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field("", alias="ORDERFOX_TRUSTED_PROXIES")
     """Addresses and networks of trusted proxies, separated by commas."""
     hosts: str = Field("", alias="ORDERFOX_HOSTS")
-    """Names by which ``orderfox serve`` may be addressed, separated by commas, ``*`` for any."""
+    """Host names that ``orderfox serve`` accepts, separated by commas, ``*`` for any."""
     max_kernels: int = Field(40, alias="ORDERFOX_MAX_KERNELS", ge=1, le=1_000)
     """Kernels at once, including the preheated ones (``--kernel-per-viewer``)."""
     max_client_kernels: int = Field(10, alias="ORDERFOX_MAX_CLIENT_KERNELS", ge=1, le=1_000)
     """Kernels for the pages of one address; this machine is not limited."""
     kernel_memory_mb: int = Field(1024, alias="ORDERFOX_KERNEL_MEMORY_MB", ge=0, le=1_000_000)
-    """Memory of a viewer's kernel (``--kernel-per-viewer``, Linux), 0 for no bound."""
+    """Memory limit of a viewer's kernel in MB (``--kernel-per-viewer``, Linux), 0 for no limit."""
     recording: str = Field("4", alias="ORDERFOX_RECORDING")
-    """Gigabytes that the recordings of what is read may take, ``off`` for none."""
+    """Largest size of automatic recordings in gigabytes, ``off`` to record nothing."""
     recording_hours: float = Field(24, alias="ORDERFOX_RECORDING_HOURS", gt=0, le=100_000)
-    """After so many hours the oldest recordings are deleted."""
+    """Hours after which recordings are deleted."""
     history: str = Field("1", alias="ORDERFOX_HISTORY")
-    """Gigabytes that the past which was fetched may take on disk, ``off`` to keep none."""
+    """Largest size of the fetched past on disk in gigabytes, ``off`` to keep none."""
     debug: bool = Field(False, alias="DEBUG")
     """Log every request, and debugging messages."""
     cors_origins: str = Field("", alias="CORS_ORIGINS")
@@ -195,12 +195,12 @@ class Settings(BaseSettings):
 
     @property
     def recording_bytes(self) -> int:
-        """How much the recordings may take, 0 for none."""
+        """Largest size of the recordings in bytes, 0 for none."""
         return 0 if self.recording == "off" else round(float(self.recording) * 1e9)
 
     @property
     def history_bytes(self) -> int:
-        """How much the fetched past may take, 0 for none."""
+        """Largest size of the fetched past in bytes, 0 for none."""
         return 0 if self.history == "off" else round(float(self.history) * 1e9)
 
     @property

@@ -47,7 +47,7 @@ class Engine:
 
     @property
     def desk(self) -> Desk:
-        """The desk of the first venue, which notebooks mean where they name none."""
+        """The desk of the first venue, the default."""
         return self.desks.first
 
     @property

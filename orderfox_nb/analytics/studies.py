@@ -29,7 +29,7 @@ def _always(_: Any) -> bool:
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same for every topic of a study."""
+    """A kind of study: its inputs, its fold and its columns."""
 
     name: str
     """No channel's."""
@@ -104,6 +104,6 @@ def check_study(name: str, interval: str) -> Study:
 
 
 def input_topics(topic: Topic) -> Sequence[Topic]:
-    """Return the channels' topics that are open while a topic is: a study's inputs, else the topic itself."""
+    """Return the channels' topics that are open while a topic is: a study's inputs, otherwise the topic itself."""
     study = STUDIES.get(topic.channel)
     return (topic,) if study is None else study.topics(topic, study.inputs)

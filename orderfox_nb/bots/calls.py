@@ -13,7 +13,7 @@ class StrategyCalls:
     """The callbacks that a strategy has.
 
     Args:
-        strategy: Whose.
+        strategy: The strategy that is called.
         desk: What each of them gets.
         now_us: Returns the event clock.
         failed: Called once, when a callback has raised.

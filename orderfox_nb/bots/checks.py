@@ -10,7 +10,7 @@ from orderfox_nb.bots.ports import AccountPort, VenuePort
 
 
 class OrderChecks:
-    """What a session's orders must pass.
+    """Checks of a session's orders.
 
     Args:
         guard: Risk limits; None for none.
@@ -24,7 +24,7 @@ class OrderChecks:
         self._venue = venue
 
     def refuse(self, request: OrderRequest, desk: TradingDesk, gateway: OrderGateway) -> Rejection | None:
-        """Return why the risk limits keep an order back, None where they do not."""
+        """Return why the risk limits keep an order back, None if they do not."""
         if self.guard is None:
             return None
         buys, sells = gateway.open_lots()
@@ -38,13 +38,13 @@ class OrderChecks:
         )
 
     def afford(self, number: int, request: OrderRequest, desk: TradingDesk, gateway: OrderGateway) -> Rejection | None:
-        """Return why the account cannot carry an order that has reached the venue, None where it can."""
+        """Return why the account cannot carry an order that has reached the venue, None if it can."""
         # One that waited there for its trigger is among the open ones, and must not count twice.
         buys, sells = gateway.open_lots(at_venue=True, without=number)
         return self._account.affordable(request, self._reference_ticks(desk), open_buys=buys, open_sells=sells)
 
     def lost_too_much(self) -> str:
-        """Return why trading must end now, empty where it goes on."""
+        """Return why trading must end now, empty if it continues."""
         guard = self.guard
         if guard is None or guard.limits.loss is None:
             return ""

@@ -1,4 +1,4 @@
-"""What a strategy gets as ``desk``: the market up to now, its position and orders, and its commands."""
+"""The ``desk`` of a strategy: the market up to now, its position and orders, and its commands."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ MAX_LINE: Final = 1_000
 _MIN_PERIOD_US: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NEAR: Final = 0.01
-"""So far from a whole tick or lot a number is meant to be one: what floats lose is less."""
+"""A number this close to a whole tick or lot counts as one: floats lose less than that."""
 
 
 class PositionView:
-    """The position as far as the strategy knows: what the answers that have arrived add up to."""
+    """The position as the strategy knows it: the sum of the answers that have arrived."""
 
     def __init__(self, gateway: OrderGateway) -> None:
         self._gateway = gateway
@@ -51,7 +51,7 @@ class PositionView:
 
     @property
     def flat(self) -> bool:
-        """Whether there is none."""
+        """Whether there is no position."""
         return self._gateway.known_lots == 0
 
     @property
@@ -67,7 +67,7 @@ class TradingDesk:
     Args:
         instrument: What is traded.
         gateway: Where commands go.
-        timeframe: Of the candles; empty where the strategy reads none.
+        timeframe: Timeframe of the candles; empty if the strategy reads none.
         studies: Folds by name.
         send: Passes an order on, if the risk limits allow it.
     """
@@ -93,16 +93,16 @@ class TradingDesk:
         self.liquidations = LiquidationFlow(lambda: self.now_us)
         self.position = PositionView(gateway)
         self.mark_event: MarkPrice | None = None
-        """The newest mark price, with the coming funding."""
+        """The newest mark price, with the next funding."""
         self.history = CandleHistory(instrument, timeframe) if timeframe else None
         self.timers: dict[str, Timer] = {}
         self.timer_due_us = NEVER_US
         self.lines: deque[tuple[int, str]] = deque(maxlen=KEPT_LINES)
-        """What ``log`` was given, with the time."""
+        """Lines of ``log``, with their times."""
         self._gateway = gateway
         self._studies = studies
         self._send = send
-        # Most strategies send one size again and again: the last one and its lots.
+        # The last size and its lots: most strategies send the same size again and again.
         self._sized: tuple[Amount | None, int] = None, 0
 
     @property
@@ -120,7 +120,7 @@ class TradingDesk:
         """Candles of the strategy's timeframe.
 
         Raises:
-            BadValue: It reads none.
+            BadValue: The strategy reads no candles.
         """
         if self.history is None:
             raise BadValue("desk.candles", "", "a strategy with on_candle, a Timeframe parameter or candles in reads")
@@ -132,15 +132,15 @@ class TradingDesk:
         return list(self._gateway.handles.values())
 
     def study(self, name: str) -> Any:
-        """Return what a study shows now; the strategy names it in ``studies``.
+        """Return the current view of a study that the strategy names in ``studies``.
 
         Raises:
-            BadValue: It is not among them.
+            BadValue: The strategy does not name it.
         """
         try:
             return self._studies[name].view()
         except KeyError:
-            raise BadValue("study", name, "one that the strategy's studies name") from None
+            raise BadValue("study", name, "one that the strategy names in studies") from None
 
     def buy(self, size: Amount, **order: Any) -> OrderHandle:
         """Send a buy order: ``order`` as for ``order(...)``."""
@@ -165,23 +165,23 @@ class TradingDesk:
         trail: float | None = None,
         trigger: TriggerPrice = "last",
     ) -> OrderHandle:
-        """Send an order. It arrives after the entry latency, and its handle changes when answers have come back.
+        """Send an order. It arrives after the entry latency, and its handle changes when answers arrive.
 
         Args:
             side: Buy or sell.
             size: Base quantity, rounded down to whole lots.
             at: Limit price; a market order without one. Between two ticks a buy is rounded down and a sell up.
-            post_only: Reject it where it would trade at once.
+            post_only: Reject it if it would trade at once.
             time_in_force: GTC, IOC or FOK.
             reduce_only: Never open or enlarge a position.
-            expire: Cancel what is left after this time.
-            stop: Wait until the price is this bad: a stop order, a stop-limit order with ``at``.
-            take_profit: Wait until the price is this good.
+            expire: Cancel the rest after this time.
+            stop: Trigger price of a stop order; with ``at``, of a stop-limit order.
+            take_profit: Trigger price of a take-profit order; with ``at``, of a take-profit limit order.
             trail: Follow the best price at this distance in percent, 0.1 to 10; from ``take_profit`` on, if given.
-            trigger: What ``stop``, ``take_profit`` and ``trail`` look at: the last price or the mark price.
+            trigger: Price that ``stop``, ``take_profit`` and ``trail`` compare with: ``last`` or ``mark``.
 
         Raises:
-            BadValue: A size below one lot, or arguments that do not go together.
+            BadValue: A size below one lot, or arguments that cannot be combined.
         """
         if at is None:
             raise BadValue("at", at, "a price: that side of the book is empty (a market order leaves at= out)")
@@ -222,11 +222,11 @@ class TradingDesk:
         self._gateway.cancel_all(self.now_us)
 
     def every(self, period: Seconds, name: str = "") -> Timer:
-        """Ring ``on_timer`` at every whole multiple of a period; a second call with the same name replaces the first.
+        """Call ``on_timer`` at every whole multiple of a period; a second call with the same name replaces the first.
 
         Args:
-            period: At least 1 ms. Time passes with events: what is missed rings once.
-            name: By default the period as it was written.
+            period: At least 1 ms. Time passes with events: missed calls are made up for by one.
+            name: Name of the timer, by default the period as written.
 
         Raises:
             BadValue: A period that is too short, or more than 100 timers.
@@ -243,12 +243,12 @@ class TradingDesk:
         return timer
 
     def restore_timers(self, timers: Iterable[Timer]) -> None:
-        """Set all timers as they were."""
+        """Replace all timers."""
         self.timers = {timer.name: timer for timer in timers}
         self.timer_due_us = min((each.due_us for each in self.timers.values()), default=NEVER_US)
 
     def due_timers(self, now_us: int) -> list[Timer]:
-        """Return the timers that are due, by (time, name), and set when each rings next."""
+        """Return the timers that are due, by (time, name), and set when each is due next."""
         due: list[Timer] = []
         next_us = NEVER_US
         for timer in sorted(self.timers.values(), key=_due) if len(self.timers) > 1 else self.timers.values():
@@ -264,7 +264,7 @@ class TradingDesk:
         self.lines.append((self.now_us, str(text)[:MAX_LINE]))
 
     def drain_lines(self) -> list[tuple[int, str]]:
-        """Return the log's lines since the last call, and forget them."""
+        """Return the log's lines since the last call, and clear them."""
         lines = list(self.lines)
         self.lines.clear()
         return lines

@@ -25,7 +25,7 @@ def duration_us(duration: Seconds, name: str = "duration") -> int:
         name: What it is, for the error.
 
     Raises:
-        BadValue: No such text, not above zero, or longer than 365 days.
+        BadValue: A text that cannot be read, a duration not above zero, or one longer than 365 days.
     """
     if isinstance(duration, str):
         match = _TEXT.fullmatch(duration.strip())

@@ -13,7 +13,7 @@ _MAX_TEXT: Final = 20_000
 
 
 class StrategyFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """What a callback raised; the bot is stopped by it."""
+    """An error of a callback, which stops the bot."""
 
     callback: str
     time_us: int
@@ -22,7 +22,7 @@ class StrategyFailure(msgspec.Struct, frozen=True, kw_only=True):
     """Class and message."""
     file: str
     line: int
-    """Of the strategy's own code; 0 where none of it is known."""
+    """Line number in the strategy's own code; 0 if the error did not pass through it."""
     code: str
     """That line."""
     trace: str

@@ -1,4 +1,4 @@
-"""Whether all data that a bot reads are there: it does nothing while they are not."""
+"""Checks whether all data that a bot reads is complete; the bot pauses while it is not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_PAUSES: Final = 10_000
 
 
 class _Stream(msgspec.Struct, kw_only=True):
-    """What is known of one stream."""
+    """State of one stream."""
 
     connected: bool
     """A prelude is over."""
@@ -71,7 +71,7 @@ class DataGate:
         self.pauses.append(Pause(start_us=time_us, end_us=0, reason=self.reason))
 
     def resume(self, time_us: int) -> None:
-        """Record that it goes on."""
+        """Record that it continues."""
         if self.pauses and not self.pauses[-1].end_us:
             last = self.pauses[-1]
             self.pauses[-1] = msgspec.structs.replace(last, end_us=max(time_us, last.start_us))

@@ -102,7 +102,7 @@ class OrderGateway:
         self._tidy_at = _TIDY
         self._responses: list[tuple[int, int, OrderReport | Fill, int, Decimal | None]] = []
         self._requests: dict[int, OrderRequest] = {}
-        """Of the orders that are on their way or at the venue."""
+        """Requests of the orders that are on their way or at the venue, by order number."""
         self._arrivals: dict[int, int] = {}
         """When those that are on their way reach the venue."""
         self._answered: dict[int, tuple[int, int]] = {}
@@ -338,7 +338,7 @@ class OrderGateway:
         return blake2b(self._chain + "".join(self._records).encode(), digest_size=16).digest()
 
     def drain(self) -> tuple[list[SentOrder], list[OrderReport], list[Fill]]:
-        """Return orders, reports and fills since the last call, and forget them."""
+        """Return orders, reports and fills since the last call, and clear them."""
         drained = self.sent, self.reports, self.fills
         self.sent, self.reports, self.fills = [], [], []
         return drained

@@ -1,4 +1,4 @@
-"""What a strategy holds of its orders, fills and timers."""
+"""Orders, fills and timers as a strategy sees them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OrderHandle:
         self.filled_lots = 0
         self.rejection: Rejection | None = None
         self.reason = ""
-        """Why it was cancelled or expired, where nobody asked for that."""
+        """Why it was cancelled or expired, if the bot did not request it."""
         self._instrument = instrument
         self._cancel = cancel
 
@@ -41,7 +41,7 @@ class OrderHandle:
 
     @property
     def size(self) -> float:
-        """Base quantity that was asked for."""
+        """Base quantity of the order."""
         return self._instrument.size(self.request.lots)
 
     @property
@@ -75,7 +75,7 @@ class OrderHandle:
 
 
 class FillReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A fill as its strategy learns of it."""
+    """A fill as its strategy receives it."""
 
     order: OrderHandle | None
     """None for the venue's own order that closes a position for lack of margin."""
@@ -92,7 +92,7 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timer(msgspec.Struct, kw_only=True):
-    """Rings at whole multiples of its period by the event clock."""
+    """Is due at whole multiples of its period by the event clock."""
 
     name: str
     period_us: int
@@ -115,12 +115,12 @@ class SentOrder(msgspec.Struct, frozen=True, kw_only=True):
     time_us: int
     """By the event clock."""
     arrival_us: int
-    """When it reaches the venue, by the venue's clock; 0 where a risk limit kept it back."""
+    """When it reaches the venue, by the venue's clock; 0 if a risk limit refused it."""
     request: OrderRequest
 
 
 class SessionOutput(msgspec.Struct, frozen=True):
-    """What a session has put out since it was drained last."""
+    """Output of a session since the last drain."""
 
     orders: list[SentOrder]
     reports: list[OrderReport]

@@ -90,7 +90,7 @@ class StateEncoder:
         raise BadValue(
             f"attribute {self._owner}.{name}",
             kind.__name__,
-            "numbers, texts, lists, dicts, sets, deques, arrays, events or orders, which a snapshot can keep",
+            "a type that a snapshot can keep: numbers, texts, lists, dicts, sets, deques, arrays, events or orders",
         )
 
 

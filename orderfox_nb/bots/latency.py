@@ -1,4 +1,4 @@
-"""How long an order is under way to the venue, and an answer on its way back.
+"""Delays of orders on their way to the venue, and of answers on their way back.
 
 Each draw depends on the seed, the order's number and the kind of message only: one more order does not move the delays
 of the others, so runs with different parameters can be compared.
@@ -25,7 +25,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """Delays in microseconds by quantile: evenly spaced quantiles, ascending; a constant has one.
 
     Raises:
-        BadValue: No delay, a negative one, one above a minute, or delays that are not ascending.
+        BadValue: No delays, a negative one, one above a minute, or delays that are not ascending.
     """
 
     entry_us: tuple[int, ...] = (10_000,)
@@ -70,7 +70,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         return _draw(self.entry_us, seed, number, kind)
 
     def response(self, seed: int, number: int, count: int) -> int:
-        """Return the delay of the venue's answer to an order, of which there were so many before; microseconds."""
+        """Return the delay of the venue's answer number ``count`` to an order, from 0; microseconds."""
         table = self.response_us
         return table[0] if len(table) == 1 else _draw(table, seed, number, f"answer {count}")
 

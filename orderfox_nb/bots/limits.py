@@ -1,4 +1,4 @@
-"""Limits that a session keeps whatever its strategy asks for, and the switch that ends its trading."""
+"""Risk limits of a session, which apply to every order of its strategy, and the kill switch."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from orderfox_nb.errors import BadValue
 _MINUTE_US: Final = 60_000_000
 MAX_ORDERS_A_MINUTE: Final = 100_000
 OWN_LIMIT: Final = 0
-"""Code of a rejection that is the session's and not the venue's."""
+"""Code of a rejection by the session instead of the venue."""
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a session may do at most; None is no limit.
+    """Risk limits of a session; None means no limit.
 
     Raises:
-        BadValue: A limit that is no number above zero.
+        BadValue: A limit that is not a number above zero.
     """
 
     position: Money | None = None
-    """Base quantity of the position, with every open order of that side filled."""
+    """Largest position in base quantity, counting every open order of its side as filled."""
     notional: Money | None = None
-    """The same in quote currency, at the order's limit price, else at the price of the market."""
+    """The same in quote currency, at the order's limit price or, without one, at the market price."""
     loss: Money | None = None
-    """How far equity may fall below the deposit, quote currency: then the session is killed."""
+    """Loss at which the session is killed: deposit less equity, quote currency."""
     orders_a_minute: int | None = None
     """New orders in any 60 s of the venue's clock, at most 100,000."""
 
@@ -53,23 +53,23 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
 class RiskGuard:
     """Keeps the limits of one session.
 
-    A killed session opens nothing more: only reduce-only orders pass, which close what it holds.
+    A killed session may only send reduce-only orders, which close its position.
 
     Args:
-        limits: What it may do.
-        instrument: What it trades.
+        limits: The limits.
+        instrument: The instrument that it trades.
         deposit: Equity at the start, quote currency.
     """
 
     def __init__(self, limits: RiskLimits, instrument: Instrument, *, deposit: Decimal) -> None:
         self.limits = limits
         self.killed = ""
-        """Why trading ended; empty while it goes on."""
+        """Why trading ended; empty while it continues."""
         self._unit = instrument.tick_size * instrument.lot_size
         self._max_lots = None if limits.position is None else int(Decimal(limits.position) / instrument.lot_size)
         self._max_notional = None if limits.notional is None else Decimal(limits.notional)
         self._floor = None if limits.loss is None else deposit - Decimal(limits.loss)
-        # So many times are enough to know whether one more order is too many.
+        # One minute's worth of times is enough to decide whether one more order is too many.
         self._sent_us: deque[int] = deque(maxlen=limits.orders_a_minute or 1)
 
     def refuse(
@@ -82,7 +82,7 @@ class RiskGuard:
         open_sells: int,
         reference_ticks: int,
     ) -> Rejection | None:
-        """Check an order before it is sent, and count it where it passes.
+        """Check an order before it is sent, and count it if it passes.
 
         Args:
             request: The order.
@@ -90,10 +90,10 @@ class RiskGuard:
             position_lots: Negative for a short.
             open_buys: Unfilled lots of buys that are not reduce-only, also on their way.
             open_sells: The same of sells.
-            reference_ticks: Price that the market has now, zero where there is none.
+            reference_ticks: Current market price in ticks, zero if there is none.
 
         Returns:
-            A rejection with code 0 that names the limit, None where the order may be sent.
+            A rejection with code 0 that names the limit, None if the order may be sent.
         """
         reason = self._exceeded(request, position_lots, open_buys, open_sells, reference_ticks)
         limit = self.limits.orders_a_minute
@@ -119,17 +119,17 @@ class RiskGuard:
         return ""
 
     def observe(self, equity: Decimal) -> bool:
-        """Kill the session where its equity is at or below the limit of loss.
+        """Kill the session if its loss has reached the limit.
 
         Returns:
-            Whether this call killed it: then its orders are to be cancelled.
+            Whether this call killed it: the caller must then cancel its orders.
         """
         if self.killed or self._floor is None or equity > self._floor:
             return False
         return self.kill(f"a loss of {self.limits.loss} or more")
 
     def kill(self, reason: str = "stopped by hand") -> bool:
-        """End trading for good; return whether it went on until now."""
+        """End trading for good; return whether it was still active."""
         if self.killed:
             return False
         self.killed = reason

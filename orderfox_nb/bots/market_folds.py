@@ -20,7 +20,7 @@ class ClosedBars:
     """Adds candles to a strategy's history, and yields each once when it is closed.
 
     Args:
-        history: The strategy's; None where it reads no candles.
+        history: The strategy's; None if it reads no candles.
         from_trades: The events have no candles: they are made of trades.
     """
 

@@ -1,4 +1,4 @@
-"""What a strategy sees of the market: read-only views of what has happened up to the present event."""
+"""The market as a strategy sees it: read-only views of the events up to the current one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class RecentTrades:
         return self.kept[-1] if self.kept else None
 
     def newest(self, count: int) -> list[Trade]:
-        """Return at most that many of the newest trades, oldest first."""
+        """Return at most ``count`` of the newest trades, oldest first."""
         return list(islice(self.kept, max(0, len(self.kept) - count), None))
 
     def __len__(self) -> int:
@@ -96,7 +96,7 @@ class _Window:
         if order.side == self.side:
             self.orders.append((order.time_us, notional_micro(order)))
             self.sum_micro += self.orders[-1][1]
-            # Also where nobody reads the sum; what was forgotten for its number is not in it either.
+            # Also if nobody reads the sum; orders that were dropped beyond the limit are not in it either.
             self.at(order.time_us)
             while len(self.orders) > KEPT_LIQUIDATIONS:
                 self.sum_micro -= self.orders.popleft()[1]
@@ -124,11 +124,11 @@ class LiquidationFlow:
         """Return the liquidated notional of the last seconds, quote currency.
 
         Args:
-            side: Of the orders: ``sell`` closes longs, ``buy`` closes shorts.
+            side: Side of the orders: ``sell`` closes longs, ``buy`` closes shorts.
             window: Such as ``10s``, at most a day.
 
         Raises:
-            BadValue: Not a side, or no such duration.
+            BadValue: Not a side, or not a duration of at most a day.
         """
         found = self._windows.get((side, window))
         return (self._open(side, window) if found is None else found).at(self._now_us()) / MICRO
@@ -169,13 +169,13 @@ class CandleHistory:
         return self.fold.last
 
     def columns(self, count: int = KEPT_BARS) -> BarColumns:
-        """Return at most that many of the newest closed candles as columns, oldest first: copies."""
+        """Return copies of at most ``count`` of the newest closed candles as columns, oldest first."""
         columns = self.fold.columns(min(count + 1, KEPT_BARS))
         stop = len(columns) if len(columns) and columns.closed[-1] else max(0, len(columns) - 1)
         return _part(columns, max(0, stop - count), stop)
 
     def closes(self, count: int = KEPT_BARS) -> Sequence[float]:
-        """Return at most that many of the newest closing prices of closed candles, oldest first."""
+        """Return at most ``count`` of the newest closing prices of closed candles, oldest first."""
         return self.columns(count).close.tolist()
 
 

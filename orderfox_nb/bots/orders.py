@@ -1,4 +1,4 @@
-"""Orders and fills as integers: what a strategy asks for, what a venue answers, and what became of it."""
+"""Orders, answers and fills as integers: prices in ticks, sizes in lots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OrderKind: TypeAlias = Literal[
     "limit", "market", "stop", "stop_market", "take_profit", "take_profit_market", "trailing_stop_market"
 ]
 TimeInForce: TypeAlias = Literal["GTC", "IOC", "FOK", "GTX"]
-"""GTX is post-only: the order is rejected where it would cross."""
+"""GTX is post-only: the order is rejected if it would cross."""
 TriggerPrice: TypeAlias = Literal["mark", "last"]
 OrderState: TypeAlias = Literal["sent", "waiting", "open", "filled", "cancelled", "rejected", "expired"]
 """``sent``: on its way; ``waiting``: a trigger that is not reached; ``open``: it rests, also partly filled."""
@@ -22,7 +22,7 @@ DONE: frozenset[str] = frozenset({"filled", "cancelled", "rejected", "expired"})
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a strategy asks a venue for; prices in ticks, sizes in lots, times in microseconds of the venue's clock."""
+    """An order of a strategy; prices in ticks, sizes in lots, times in microseconds of the venue's clock."""
 
     symbol: str
     side: Side
@@ -38,7 +38,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     callback_permille: int = 0
     """Distance of a trailing stop from the best price since its start, in tenths of a percent."""
     expire_us: int | None = None
-    """When the session cancels what is left; None: never."""
+    """When the session cancels the rest of the order; None: never."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a venue says of one order at one time."""
+    """State of one order at one time, as the venue reports it."""
 
     number: int
     time_us: int
@@ -58,14 +58,14 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     """Sum of its fills so far."""
     rejection: Rejection | None = None
     reason: str = ""
-    """Why it was cancelled or expired, where nobody asked for that."""
+    """Why it was cancelled or expired, if the bot did not request it."""
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """A part of an order that was traded."""
 
     number: int
-    """The order's."""
+    """Number of the order."""
     time_us: int
     side: Side
     ticks: int

@@ -24,14 +24,14 @@ MAX_WHOLE: Final = 10**15
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What an annotation says of a parameter beside its type."""
+    """Bounds and unit of a parameter, in its annotation."""
 
     minimum: float | None = None
     above: float | None = None
     """A bound that the value must exceed."""
     maximum: float | None = None
     unit: str = ""
-    """For people: ticks, s, %, base, quote."""
+    """Unit to show: ticks, s, %, base, quote."""
     help: str = ""
     kind: ParameterKind | None = None
     """By default that of the type."""
@@ -54,7 +54,7 @@ class ParameterSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """Description of a valid value."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
         words = _WORDS[self.kind]
@@ -88,7 +88,7 @@ class ParameterSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _plain(value: object) -> object:
-    """Refuse what Python reads as a number although no person writes it so."""
+    """Refuse texts such as ``1_0`` that Python reads as numbers."""
     if isinstance(value, bool) or (isinstance(value, str) and (not value.isascii() or "_" in value)):
         raise TypeError
     return value
@@ -163,14 +163,14 @@ Notional = Annotated[float, Bounds(above=0, unit="quote")]
 Duration = Annotated[str, Bounds(kind="duration")]
 """A text such as ``500ms``, ``10s`` or ``1h``."""
 Timeframe = Annotated[str, Bounds(kind="choice", choices=tuple(TIMEFRAME_US))]
-"""A timeframe of candles: a strategy with such a parameter gets the candles of its value."""
+"""A timeframe of candles: a strategy with such a parameter gets candles of this timeframe."""
 
 
 def read_parameters(owner: type) -> tuple[ParameterSpec, ...]:
     """Return the parameters of a strategy's class, base classes first, in the order of their definition.
 
     Raises:
-        BadValue: An annotation that is no parameter's, or a default that does not fit it.
+        BadValue: An annotation that a parameter cannot have, or a default that does not fit it.
     """
     try:
         hints = get_type_hints(owner, include_extras=True)

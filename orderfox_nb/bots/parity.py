@@ -13,7 +13,7 @@ from orderfox_nb.bots.session import BotSession
 from orderfox_nb.core.events import Channel, Event
 
 Cause: TypeAlias = Literal["strategy", "latency", "venue rules", "fill", "follows"]
-"""Where the runs part.
+"""Cause of a difference.
 
 ``strategy``: another order was sent, or at another time; ``latency``: the same order arrived at another time;
 ``venue rules``: the same order was refused in one run only; ``fill``: it was traded or answered differently;
@@ -26,13 +26,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: Cause
     number: int
-    """The order's."""
+    """Number of the order."""
     time_us: int
-    """Of the earlier of both."""
+    """Time of the earlier of the two."""
     what: str
-    """In words."""
+    """Description of the difference."""
     first: str
-    """Of the first run, empty where it has no such thing."""
+    """Value in the first run; empty if it has none."""
     second: str
 
 
@@ -40,7 +40,7 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     """All differences, the earliest first; none where both runs are the same."""
 
     orders: int
-    """How many were compared."""
+    """Number of compared orders."""
     fills: int
     differences: list[Difference]
 
@@ -67,10 +67,10 @@ def parity(
     """Replay a tape through a new session, and compare what it does with what the live session did.
 
     Args:
-        live: All that the live session has put out.
-        events: What the live session applied, with the channel of each, in that order.
+        live: The whole output of the live session.
+        events: The events that the live session applied, with the channel of each, in that order.
         replayed: A new session with the arguments of the live one.
-        ended: What ended the live session, done to the new one at the end of the tape.
+        ended: Called with the new session at the end of the tape: repeats what ended the live one.
 
     Returns:
         Every difference in order, fill and report; with the same settings there is none.
@@ -82,7 +82,7 @@ def parity(
 
 
 def compare(first: SessionOutput, second: SessionOutput) -> ParityReport:
-    """Compare what two sessions have put out, order by order."""
+    """Compare the output of two sessions, order by order."""
     found = [
         *_orders(first.orders, second.orders),
         *_answers("fill", first.fills, second.fills),
@@ -97,7 +97,7 @@ def compare(first: SessionOutput, second: SessionOutput) -> ParityReport:
 
 
 def _causes(found: list[Difference]) -> list[Difference]:
-    """Keep the cause of the first difference of all; what comes later may follow from it."""
+    """Keep the cause of the first difference; later ones may follow from it."""
     if not found:
         return []
     start_us = found[0].time_us

@@ -1,4 +1,4 @@
-"""What a session asks of its venue and its account."""
+"""Protocols of the venue and the account of a session."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from orderfox_nb.core.events import Event, MarkPrice, Side
 Reducible: TypeAlias = Callable[[Side], int]
 """Lots by which an order of a side can reduce the position."""
 Affordable: TypeAlias = Callable[[int, OrderRequest], Rejection | None]
-"""From an order and its number to why the account cannot carry it, None where it can."""
+"""From an order and its number to why the account cannot carry it, None if it can."""
 PlainState: TypeAlias = Mapping[str, Any]
 """State as builtins that msgpack encodes: what a snapshot consists of."""
 
 
 class VenuePort(Protocol):
-    """Where orders go: a matching engine over the market data of one symbol.
+    """The venue of a session's orders: a matching engine over the market data of one symbol.
 
     It gets every event of the book, and trades and mark prices while they are complete. A ``Gap`` says that data are
     incomplete: no order is filled or activated until a ``Status`` of ``live``. A trade older than an order's arrival
@@ -37,7 +37,7 @@ class VenuePort(Protocol):
 
     @property
     def affordable(self) -> Affordable | None:
-        """Set by the session: why the account cannot carry an order, None where it can."""
+        """Set by the session: why the account cannot carry an order, None if it can."""
         ...
 
     @affordable.setter

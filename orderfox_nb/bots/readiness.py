@@ -1,4 +1,4 @@
-"""When a bot acts: from its start on, while all its data are complete. Until then its events are only folded."""
+"""Decides when a bot acts: from its start on, while all its data is complete. Other events are only folded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BotReadiness:
     """Applies events while a bot does not act and those about the data themselves, and begins and ends its acting.
 
     Args:
-        symbol: Of the events.
+        symbol: Symbol of the events.
         gate: Follows the quality of the data.
         steps: Apply an event while the bot acts.
         start_us: It does not act before.

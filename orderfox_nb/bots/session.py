@@ -11,7 +11,7 @@ The order of one step, for each event while all data are complete:
 7. commands that were given in 4 to 6 have got their arrival times: now + entry latency.
 
 Now is the venue's time: of an event that was received, ``received_us`` less the smallest difference of ``received_us``
-and ``time_us`` so far; else its ``time_us``. It never goes back.
+and ``time_us`` so far; otherwise its ``time_us``. It never goes back.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class BotSession:
         account: Its cash and position.
         guard: Risk limits; none by default.
         latency: Delays of orders and answers.
-        seed: Of the delays.
+        seed: Seed of the delays.
         start_us: Events from before are only folded: the strategy sees them, and does not act.
         channels: What the events contain: channels, or streams as ``candles@5m``; by default all that the strategy
             reads. The bot acts only while each of them is complete. Without the candles of its timeframe among them
@@ -179,8 +179,8 @@ class BotSession:
         """Apply the next event.
 
         Args:
-            event: Of the session's symbol.
-            stream: Of a ``Status`` or ``Gap``, which do not say it: a channel, or ``candles@5m``; empty: of all.
+            event: An event of the session's symbol.
+            stream: For a ``Status`` or ``Gap``, which do not name it: a channel, or ``candles@5m``. Empty for all.
 
         Raises:
             EventError: An event of another symbol.
@@ -252,7 +252,7 @@ class BotSession:
         self.gate.resume(now_us)
 
     def drain(self) -> SessionOutput:
-        """Return orders, reports, fills and log lines since the last call, and forget them."""
+        """Return orders, reports, fills and log lines since the last call, and clear them."""
         return SessionOutput(*self.gateway.drain(), self.desk.drain_lines())
 
     def digest(self) -> str:

@@ -36,7 +36,7 @@ class LiveSteps:
         studies: Its studies.
         channels: What the events contain.
         stop: Stops the bot for a reason.
-        book_lost: Called with the time where a change of the book does not follow the one before.
+        book_lost: Called with the time where a change of the book does not follow the previous one.
     """
 
     def __init__(

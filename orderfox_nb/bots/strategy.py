@@ -5,10 +5,10 @@
 
         def on_trade(self, trade, desk): ...
 
-Callbacks, each with what happened and the desk:
+Callbacks; each gets the event and the desk:
 
 ====================  ==========================================================================
-``on_start(desk)``    all data are there for the first time
+``on_start(desk)``    all data are complete for the first time
 ``on_trade``          a ``Trade``
 ``on_book``           the book has changed; it gets ``desk.book``
 ``on_candle``         a closed ``Candle``
@@ -58,14 +58,14 @@ class Strategy:
     State that a callback needs is set in ``on_start`` or as a class attribute without an annotation.
 
     Args:
-        parameters: By name; those left out have their default.
+        parameters: Values by name; omitted ones have their default.
 
     Raises:
-        BadValue: No such parameter, a value that does not fit, or one that is missing.
+        BadValue: An unknown parameter, an invalid value, or a missing one.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("book", "trades", "mark", "liquidations")
-    """Channels besides candles. The bot does nothing while one of them is incomplete; fewer of them run faster."""
+    """Channels to read besides candles. The bot does nothing while one of them is incomplete; fewer run faster."""
     studies: ClassVar[tuple[str, ...]] = ()
     """Studies that ``desk.study`` returns: ``name``, or ``name@timeframe``."""
 
@@ -96,7 +96,7 @@ class Strategy:
         """Return the parameters with type, default, bounds and unit, as a form shows them.
 
         Raises:
-            BadValue: An annotation or a default that is no parameter's.
+            BadValue: An annotation or a default that a parameter cannot have.
         """
         return read_parameters(cls)
 
@@ -107,7 +107,7 @@ class Strategy:
 
     @property
     def candle_timeframe(self) -> str:
-        """The timeframe of its candles: its first parameter of that type; empty where it reads none."""
+        """The timeframe of its candles: its first parameter of that type; empty if it reads none."""
         from_parameters = [
             str(getattr(self, spec.name))
             for spec in self.parameters()
@@ -118,10 +118,10 @@ class Strategy:
         return DEFAULT_TIMEFRAME if hasattr(self, "on_candle") or "candles" in self.reads else ""
 
     def topics(self, venue: str, symbol: str) -> list[Topic]:
-        """Return what must be read for it, each topic once.
+        """Return the topics that it reads, each once.
 
         Raises:
-            BadValue: ``reads`` or ``studies`` name what does not exist.
+            BadValue: ``reads`` or ``studies`` contain an unknown name.
         """
         timeframe = self.candle_timeframe
         wanted = [(name, "") for name in self.reads if not channel_spec(name).needs_interval]

@@ -1,4 +1,4 @@
-"""Under which terms a session trades on paper: deposit, fees, margin, delays and limits."""
+"""Terms of a paper session: deposit, fees, margin, delays and limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.core.instrument import Instrument
 
 BAND: Final = (QueueModel("risk_averse"), QueueModel("log"), QueueModel("power"))
-"""Queue models whose results together are the band in which a real one is expected: the first is the worst case."""
+"""Queue models whose results are the band in which the real result is expected; the first is the worst case."""
 
 
 class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
     Amounts and fees may be given as numbers or texts.
 
     Raises:
-        BadValue: One of them is no number.
+        BadValue: One of them is not a number.
     """
 
     cash: Money = Decimal(10_000)
@@ -42,13 +42,13 @@ class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
     leverage: int = 10
     mode: MarginMode = "cross"
     brackets: Brackets = FLAT
-    """Of maintenance margin."""
+    """Brackets of maintenance margin."""
     latency: Latency = Latency()
     seed: int = 0
-    """Of the delays."""
+    """Seed of the delays."""
     limits: RiskLimits = RiskLimits()
     rules: TradingRules | None = None
-    """What the venue accepts; by default bounds that follow from the instrument."""
+    """Rules of the venue for orders; by default bounds that follow from the instrument."""
 
     def __post_init__(self) -> None:
         for name in ("cash", "maker", "taker", "liquidation_fee"):
@@ -81,11 +81,11 @@ class PaperTerms(msgspec.Struct, frozen=True, kw_only=True):
         start_us: int = 0,
         opened: bool = False,
     ) -> BotSession:
-        """Return a new session of a strategy, which belongs to it alone.
+        """Return a new session of a strategy; the strategy must not be used elsewhere.
 
         Args:
-            strategy: With its parameters.
-            account: New, and of the symbol that it trades.
+            strategy: The strategy with its parameters.
+            account: A new account of the symbol to trade.
             queue: How queue positions are estimated.
             channels: See ``BotSession``.
             start_us: See ``BotSession``.

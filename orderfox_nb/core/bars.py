@@ -35,7 +35,7 @@ class BarColumns(msgspec.Struct, frozen=True, kw_only=True):
     taker_buy_volume: FloatColumn
     trades: IntColumn
     closed: NDArray[np.bool_]
-    """False where the venue's last kline of a bar has not come: it may still change, also when the next one moves."""
+    """False if the venue's last kline of a bar has not come: it may still change, also when the next one moves."""
 
     def __len__(self) -> int:
         return len(self.open_us)
@@ -59,7 +59,7 @@ class BarRing:
         self._newest_us = -1
 
     def put(self, candle: Candle) -> bool:
-        """Write a bar: append, replace or insert; False where it is older than all of a full ring."""
+        """Write a bar: append, replace or insert; False if it is older than all of a full ring."""
         if candle.open_us > self._newest_us:
             self._newest_us = candle.open_us
             self._unwritten.append(candle)

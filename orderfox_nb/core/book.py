@@ -23,10 +23,10 @@ _QUEUED_BYTES: Final = 256_000
 MAX_LEVELS: Final = 100_000
 """Levels that a side of a snapshot may have; a book keeps some 80,000 at most."""
 _MANY_BYTES: Final = 4 * MAX_LEVELS
-"""A side of fewer bytes cannot have so many: a level has at least five."""
+"""A side of fewer bytes cannot have more levels than allowed: a level has at least five bytes."""
 _PENDING: Final = 4_096
 _FEW_BYTES: Final = 8 * 30
-"""Of a column: so many levels of a side are set faster one by one than as arrays."""
+"""Largest column of a side whose levels are set faster one by one than as arrays."""
 
 _decode: Callable[[msgspec.Raw], list[Level]] = msgspec.json.Decoder(list[Level], strict=False).decode
 
@@ -37,7 +37,7 @@ class BookLevels(NamedTuple):
     bids: tuple[Integers, Integers]
     asks: tuple[Integers, Integers]
     instrument: Instrument
-    """Whose ticks and lots they are: a symbol's steps may change while it is read."""
+    """Its ticks and lots: a symbol's steps may change while it is read."""
 
 
 class Book:
@@ -66,7 +66,7 @@ class Book:
         self._pending_bids: dict[float, float] = {}
         self._pending_asks: dict[float, float] = {}
         self._bounds: tuple[float, float] | None = None
-        """No bid is above the first and no ask below the second; None where only the levels can say."""
+        """No bid is above the first and no ask below the second; None if only the levels can say."""
         self._removed_beyond = set[float]()
         """Waiting prices beyond the bounds that were removed: a later change may give them a size."""
         self._gap: Gap | None = None
@@ -76,7 +76,7 @@ class Book:
     def apply(self, event: Event) -> None:
         """Apply the next event of the book's topic.
 
-        A delta that is already in the book changes nothing; without a snapshot, or after a gap, deltas are passed over.
+        A delta that is already in the book changes nothing; without a snapshot, or after a gap, deltas are skipped.
 
         Raises:
             EventError: An event of another symbol or kind, levels that cannot be read, or a delta after a missing one:
@@ -115,7 +115,7 @@ class Book:
     def bounds(self) -> tuple[int, int]:
         """Ticks that no bid is above, and ticks that no ask is below.
 
-        They may be better than the best prices, and are cheaper to get while those are not known.
+        They may be better than the best prices, and are cheaper to get while those are unknown.
         """
         self._bring_up_to_date()
         return -self._bids.bound, self._asks.bound
@@ -146,7 +146,7 @@ class Book:
         return self._bids.count, self._asks.count
 
     def lots_at(self, side: BookSide, ticks: int) -> int:
-        """Return the size of one level in lots, 0 where there is none."""
+        """Return the size of one level in lots, 0 if there is none."""
         self._bring_up_to_date()
         return self._asks.lots_at(ticks) if side == "ask" else self._bids.lots_at(-ticks)
 

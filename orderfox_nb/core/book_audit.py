@@ -38,7 +38,7 @@ class BookAudit:
             self.invalid = True
 
     def snapshot(self, snapshot: BookSnapshot) -> bool:
-        """Apply a fresh snapshot; False where it is older than the first delta and another is needed."""
+        """Apply a fresh snapshot; False if it is older than the first delta and another is needed."""
         events = self._sync.snapshot(snapshot)
         for event in events or ():
             self._book.apply(event)

@@ -30,7 +30,7 @@ class BookSync:
 
     After a Gap it is not ``synced`` and buffers again, the delta that showed the gap being the first. ``reset()`` after
     a lost connection does the same without any delta. Ids that go back (``core/restart.py``) give a Gap with
-    ``restart``, also where it is not synced: the book would stand still, or wait for a snapshot that never comes.
+    ``restart``, also where it is not synced: the book would pause, or wait for a snapshot that never comes.
 
     A delta holds what happened after its previous id and up to its last.
     """
@@ -79,7 +79,7 @@ class BookSync:
         self.reset()
 
     def follows(self, delta: BookDelta) -> bool:
-        """Take a delta that follows the last one, to be emitted; False where only ``delta`` can say, nothing taken."""
+        """Take a delta that follows the last one, to be emitted; False if only ``delta`` can say, nothing taken."""
         last_id = delta.last_id
         if not self._joined or delta.previous_id != self._last_id or last_id <= self._highest_id:
             return False
@@ -111,7 +111,7 @@ class BookSync:
         return self._gap(delta, f"expected the update after {self._last_id}, got the one after {previous_id}")
 
     def snapshot(self, snapshot: BookSnapshot) -> list[BookSnapshot | BookDelta] | None:
-        """Handle a snapshot: the events to emit, or None where it is of no use and another must be fetched."""
+        """Handle a snapshot: the events to emit, or None if it is of no use and another must be fetched."""
         if snapshot.update_id >= self._abandoned_id > self._highest_id:
             return None
         if self._synced:

@@ -1,7 +1,7 @@
 """The bars of one symbol at one timeframe.
 
 The venue's kline is the authority for a bar and trades move it in between. A kline covers every fill up to its
-``last_fill_id``, or, where ids are not known, for everything up to its ``time_us``: trades after that are kept (a
+``last_fill_id``, or, where ids are unknown, for everything up to its ``time_us``: trades after that are kept (a
 bounded number) and put on top of each newer kline. A bar made of trades alone has its ``open_us`` as the time
 of the last kline.
 """
@@ -24,7 +24,7 @@ from orderfox_nb.errors import BadValue, EventError
 _PENDING: Final = 1024
 """Trades since the last kline that are kept one by one; klines come every 250 ms, in a rush about 400 trades apart."""
 _AHEAD_US: Final = 1_000_000
-"""A trade that came before a kline and is so much younger shows that the venue's clocks disagree, as after a jump."""
+"""A trade that came before a kline and is this much younger shows that the venue's clocks disagree, as after a jump."""
 _CHANGES: Final = 256
 """Bars whose last change is remembered, besides the newest."""
 
@@ -33,7 +33,7 @@ class CandleState:
     """Fold of klines and trades.
 
     Args:
-        instrument: Whose bars.
+        instrument: Instrument of the bars.
         interval: Timeframe, such as ``1m``.
         keep: How many of the newest bars are kept.
 
@@ -254,7 +254,7 @@ class CandleState:
         return self._ring.columns(last)
 
     def bar(self, open_us: int) -> Candle | None:
-        """Return one bar, None where it is not kept."""
+        """Return one bar, None if it is not kept."""
         self._flush()
         return self._ring.candle(open_us, self.instrument.symbol, self.interval)
 

@@ -38,7 +38,7 @@ def _always(_: Any) -> bool:
 
 
 class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same for every topic of a channel."""
+    """A channel: its fold, its kinds of events and its rules of quality."""
 
     name: Channel
     title: str
@@ -46,14 +46,14 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     fold: Callable[[Instrument, str], Fold[Any]]
     """Makes the empty fold of an instrument and an interval."""
     market_fold: Callable[[], Fold[Any]] | None = None
-    """Makes the fold of the whole market; None where the channel is about one symbol only."""
+    """Makes the fold of the whole market; None if the channel is about one symbol only."""
     kinds: tuple[type[Event], ...]
-    """Of its live events."""
+    """Kinds of its live events."""
     needs_interval: bool = False
     summed: bool = False
     """The past is also known as sums by interval, which the fold accepts beside the events."""
     is_past: bool = False
-    """Its events, one after the other, are its past; else they are states, of which the next replaces the last."""
+    """Its events, one after the other, are its past; otherwise they are states, of which the next replaces the last."""
     by_period: bool = False
     """The past is also known at the start of each interval."""
     coverage: Coverage = "complete"
@@ -69,7 +69,7 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     polled: bool = False
     """Asked for, not pushed: an answer says as much as a live event."""
     silence_s: float | None = None
-    """How long it may be silent before its data is called stale; None: for ever."""
+    """How long it may be silent before its data is called stale; None: forever."""
     renew_s: float | None = None
     """After how long a silence the venue has forgotten the stream, so that it is subscribed to again; None: never."""
     neighbour_checks: int | None = None
@@ -188,7 +188,7 @@ def fold_for(topic: Topic, instrument: Instrument | None) -> Fold[Any]:
         instrument: The topic's instrument; None only for a whole market.
 
     Raises:
-        BadValue: No such channel, or an interval that is no timeframe.
+        BadValue: No such channel, or an interval that is not a timeframe.
         EventError: No fold exists for such a topic, or it needs an instrument.
     """
     spec = channel_spec(topic.channel)

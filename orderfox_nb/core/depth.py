@@ -1,4 +1,4 @@
-"""How much a market holds up to a price: cumulative depth around the middle, and average prices of a ladder's rows."""
+"""Cumulative depth around the middle price, and average fill prices of a ladder's rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POINTS: Final = 200
 
 
 class DepthSide(NamedTuple):
-    """One side, best first. Every point stands on a level that is in the book, with the exact sum up to it."""
+    """One side, best first. Every point is at a level of the book, with the exact sum up to it."""
 
     ticks: Integers
     lots: Integers
@@ -25,8 +25,8 @@ class DepthSide(NamedTuple):
     notional: NDArray[np.float64]
     """What these lots cost, in quote currency."""
     known: int | None
-    """Ticks down to which every level is known, also outside the range: of those beyond the last snapshot only the ones
-    that have changed since are in the book."""
+    """Price in ticks up to which every level is known, also outside the range: beyond the last snapshot, the book has
+    only the levels that have changed since."""
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +35,11 @@ class Depth(msgspec.Struct, frozen=True, kw_only=True):
     bids: DepthSide
     asks: DepthSide
     middle_ticks: float | None
-    """Between the best prices, None where a side is empty."""
+    """Middle between the best prices, in ticks; None if a side is empty."""
 
 
 def build_depth(book: Book, *, percent: Decimal) -> Depth:
-    """Sum a book from its best prices outward, to so many percent of the middle price.
+    """Sum a book from its best prices outward, as far as a percentage of the middle price.
 
     Args:
         book: Read at its present state.
@@ -57,11 +57,11 @@ def build_depth(book: Book, *, percent: Decimal) -> Depth:
 
 
 def average_prices(book: Book, side: BookSide, cumulative: list[int]) -> list[float]:
-    """Return what a market order pays on average that takes so many lots of one side.
+    """Return the average fill price of a market order for each size in ``cumulative``.
 
     Args:
         book: Read at the state that the sums are of.
-        side: Whose levels are taken.
+        side: The side that is taken.
         cumulative: Sums of whole levels, as those of a ladder's rows.
     """
     if not cumulative:
@@ -81,7 +81,7 @@ def _side(book: Book, side: BookSide, middle: float, reach: float) -> DepthSide:
     known = int(ticks[-1])
     if book.reach is not None:
         end = book.reach[0] if side == "bid" else book.reach[1]
-        # A best price that has left the snapshot's range says that its end is of no use any more.
+        # Once the best price has left the snapshot's range, the end of that range is meaningless.
         if distance[0] < abs(end - middle) < distance[-1] and (end < middle) == (side == "bid"):
             known = end
     inside = int(np.searchsorted(distance, reach, side="right"))
@@ -91,7 +91,7 @@ def _side(book: Book, side: BookSide, middle: float, reach: float) -> DepthSide:
     unit = instrument.tick_units / instrument.price_scale * (instrument.lot_units / instrument.size_scale)
     paid = np.cumsum(ticks.astype(np.float64) * lots) * unit
     if inside > POINTS:
-        # The last level of each of so many equal steps, and always the best and the last one.
+        # The last level of each of ``POINTS`` equal steps, and always the best and the last one.
         step = np.ceil(distance * (POINTS / reach))
         last = np.empty(inside, np.bool_)
         np.not_equal(step[1:], step[:-1], out=last[:-1])

@@ -1,7 +1,7 @@
 """Immutable facts from a venue.
 
 Prices and sizes are float64 as the venue sent them, times are whole microseconds since the epoch: ``time_us`` by the
-exchange's clock, ``received_us`` by ours (0 where the event was not received, such as a prelude's).
+exchange's clock, ``received_us`` by ours (0 if the event was not received, such as a prelude's).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ WHOLE_MARKET = "*"
 
 
 class Topic(msgspec.Struct, frozen=True, order=True):
-    """What a stream is about: one channel of one symbol of one venue."""
+    """The subject of a stream: one channel of one symbol of one venue."""
 
     venue: str
     symbol: str
     channel: Channel
     interval: str = ""
-    """Timeframe of a candles topic (``1m``), else empty."""
+    """Timeframe of a candles topic (``1m``), otherwise empty."""
 
     def __str__(self) -> str:
         return f"{self.venue}/{self.symbol}/{self.channel}" + (f"@{self.interval}" if self.interval else "")
@@ -54,12 +54,12 @@ class Trade(_Fact, frozen=True):
     aggressor: Side
     """The taker's side."""
     sequence: Number | None = None
-    """Its place among the symbol's trades, ascending; None where the venue gives no order.
+    """Its place among the symbol's trades, ascending; None if the venue gives no order.
 
     Whether a hole in it is a loss is a promise of the venue's dialect (``Origin.unbroken_trades``).
     """
     last_fill_id: Number = -1
-    """The venue's id of the last fill in it, -1 where it is not known: bars say up to which one they count."""
+    """The venue's id of the last fill in it, -1 if it is unknown: bars say up to which one they count."""
 
 
 _decode_levels = msgspec.json.Decoder(list[Level], strict=False).decode
@@ -118,7 +118,7 @@ class LevelColumns(msgspec.Struct, frozen=True):
 
 
 NO_TEXT: Final = msgspec.Raw(b"null")
-"""Of a delta that has its levels as columns only."""
+"""Raw text of a delta that has its levels as columns only."""
 
 
 class BookDelta(_BookFact, frozen=True):
@@ -170,7 +170,7 @@ class Candle(_Fact, frozen=True):
     taker_buy_volume: Amount = 0.0
     closed: bool = False
     last_fill_id: Number = -1
-    """The venue's id of the last fill that is counted, -1 where it is not known."""
+    """The venue's id of the last fill that is counted, -1 if it is unknown."""
 
 
 class Liquidation(_Fact, frozen=True):
@@ -217,13 +217,13 @@ class LiquidationVolume(_Fact, frozen=True):
 
 
 class MarkPrice(_Fact, frozen=True):
-    """Mark and index price with the coming funding."""
+    """Mark and index price with the next funding."""
 
     mark_price: Price
     index_price: Price
-    """0 where it is not known."""
+    """0 if it is unknown."""
     funding_rate: Rate | None
-    """Fraction of the position's notional (0.0001 is 1 bp); None where the contract has no funding."""
+    """Fraction of the position's notional (0.0001 is 1 bp); None if the contract has no funding."""
     next_funding_us: TimeUs
 
 
@@ -252,7 +252,7 @@ MarketState: TypeAlias = Literal["", "closed", "halted"]
 
 
 class Status(_Fact, frozen=True):
-    """A change of the connection behind a topic; the stream goes on.
+    """A change of the connection behind a topic; the stream continues.
 
     ``live``: the prelude is over, what follows is live.
     ``gap``: events are missing and are being fetched, what follows waits for them; a ``Gap`` says that they are lost.
@@ -262,7 +262,7 @@ class Status(_Fact, frozen=True):
     state: StreamState
     reason: str = ""
     lost: Number = -1
-    """Of a ``gap``: how many events are missing, -1 where it cannot be known."""
+    """For a ``gap``: number of missing events, -1 if unknown."""
     coverage: Coverage = "complete"
     history: Literal["none", "complete", "missing"] = "none"
     """Whether the venue's past is in the data: ``missing`` where its source failed."""
@@ -271,7 +271,7 @@ class Status(_Fact, frozen=True):
     silence_s: float | None = None
     """How long silence is normal at this venue; None: as for the channel elsewhere."""
     whole: bool = False
-    """Of a state other than ``live``: a whole prelude came before it, as where a connection broke after it was read."""
+    """For a state other than ``live``: a whole prelude came before it. The connection may have broken just then."""
 
     @property
     def ends_prelude(self) -> bool:
@@ -280,7 +280,7 @@ class Status(_Fact, frozen=True):
 
 
 class Gap(_Fact, frozen=True):
-    """Events were lost between the one before and the one after."""
+    """Events were lost between the previous one and the one after."""
 
     reason: str
     lost: Number = -1
@@ -288,7 +288,7 @@ class Gap(_Fact, frozen=True):
     restart: bool = False
     """Whether the venue restarted: earlier state does not continue and is discarded."""
     relisted: bool = False
-    """Of a restart: the venue is the same, but the symbol's tick or lot size is another one; load its record again."""
+    """For a restart: the venue is the same, but the symbol's tick or lot size has changed; load its record again."""
 
 
 Event: TypeAlias = (

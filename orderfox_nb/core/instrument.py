@@ -11,7 +11,7 @@ import msgspec
 from orderfox_nb.errors import OffStep
 
 MAX_DIGITS: Final = 18
-"""After the point, of a step: no venue has more, and what has is no step."""
+"""After the point, of a step: no venue has more, and what has is not a step."""
 
 
 def decimal_digits(step: Decimal) -> int:
@@ -21,9 +21,9 @@ def decimal_digits(step: Decimal) -> int:
 
 
 OFF_STEP: Final = 0.01
-"""So far from a whole tick or lot a number is none: what floats lose is less."""
+"""A number further than this from a whole tick or lot is not a multiple: floats lose less than that."""
 REFINED_DIGITS: Final = 12
-"""Significant digits of a price or size that are read where its step is not known."""
+"""Significant digits of a price or size that are read where its step is unknown."""
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.base}/{self.quote}"
 
     def ticks(self, price: float) -> int:
-        """Convert a price to whole ticks, the nearest where it is no multiple.
+        """Convert a price to whole ticks, the nearest where it is not a multiple.
 
         Raises:
             ValueError: Not a finite price.
@@ -96,7 +96,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return ticks * self.tick_units / self.price_scale
 
     def lots(self, size: float) -> int:
-        """Convert a base quantity to whole lots, the nearest where it is no multiple.
+        """Convert a base quantity to whole lots, the nearest where it is not a multiple.
 
         Raises:
             ValueError: Not a finite size.
@@ -146,7 +146,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def off_step(value: float, scale: float, units: int) -> bool:
-    """Return whether a number is no multiple of a step, beyond what a float of its size can show."""
+    """Return whether a number is not a multiple of a step, beyond what a float of its size can show."""
     count = value * scale / units
     return abs(count - round(count)) > OFF_STEP + count * 1e-15
 

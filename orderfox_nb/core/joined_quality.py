@@ -1,4 +1,4 @@
-"""How far something can be trusted that is made of several topics: as far as the worst of them."""
+"""Quality of data that is made of several topics: that of the worst one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rounding: Decimal
-    """Height of a row in force: what was asked for, raised to the tick."""
+    """Height of a row in force: what was requested, raised to the tick."""
     price_digits: int
     """Digits after the point that a row's price can have."""
     bid_keys: list[int]
@@ -41,9 +41,9 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     """Levels in the book, not only those in the rows."""
     raw_asks: int
     requested: int
-    """How many rows a side were asked for."""
+    """How many rows a side were requested."""
     depth_limited: bool
-    """Whether a side has fewer rows than were asked for."""
+    """Whether a side has fewer rows than were requested."""
 
 
 def parse_rounding(text: str) -> Decimal:
@@ -104,8 +104,8 @@ def first_rows(ladder: Ladder, limit: int) -> Ladder:
     """Return the ladder that ``build_ladder`` makes of the same book for no more rows.
 
     Args:
-        ladder: Of a book.
-        limit: Rows a side, at most as many as the ladder was asked for.
+        ladder: Ladder of a book.
+        limit: Rows a side, at most as many as the ladder was built for.
     """
     if limit == ladder.requested:
         return ladder

@@ -19,7 +19,7 @@ class Lapse(msgspec.Struct, frozen=True):
 
     state: str
     start_us: int
-    """When the last good data came, where that is known, else when the trouble was noticed."""
+    """When the last good data came, where that is known, otherwise when the trouble was noticed."""
     end_us: int
     """0 while it lasts."""
     reason: str

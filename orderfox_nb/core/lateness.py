@@ -1,4 +1,4 @@
-"""How late the events of a stream arrive by the venue's clock, beside how late they usually do."""
+"""How late the events of a stream arrive by the venue's clock, compared with their usual delay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ The venue's clock is known to within half of a request that may take ten seconds
 without a report.
 """
 _CHECKS: Final = 4
-"""So many checks in a row must find new events late: a process that was paused finds them late once."""
+"""Number of checks in a row that must find new events late: a process that was paused finds them late once."""
 
 
 class Lateness:
@@ -42,7 +42,7 @@ class Lateness:
         self._least_us = self._marks = self._rate = None
 
     def check(self, now_us: int, local_us: int) -> int | None:
-        """Return how late events arrive, in microseconds of the venue; 0 where they are in time, None if not known.
+        """Return how late events arrive, in microseconds of the venue; 0 if they are in time, None if not known.
 
         Args:
             now_us: The venue's time.

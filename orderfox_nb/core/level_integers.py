@@ -28,7 +28,7 @@ def level_integers(
 
     Raises:
         ValueError: A number that is negative, not finite or too large to be exact.
-        OffStep: A price or size that is no multiple of the tick or lot.
+        OffStep: A price or size that is not a multiple of the tick or lot.
     """
     # Both sides at once: with some tens of changes the number of calls costs, not the length of the arrays.
     split, count = len(bids), len(bids) + len(asks)
@@ -81,7 +81,7 @@ def column_integers(side: SideColumns, columns: LevelColumns, instrument: Instru
 
     Raises:
         ValueError: A number that is negative or too large to be exact, or columns of different lengths.
-        OffStep: A price or size that is no multiple of the tick or lot.
+        OffStep: A price or size that is not a multiple of the tick or lot.
     """
     if len(side.prices) != len(side.sizes):
         raise ValueError("columns of different lengths")
@@ -106,6 +106,6 @@ def column_integers(side: SideColumns, columns: LevelColumns, instrument: Instru
 
 @lru_cache(maxsize=1_024)
 def _ratio(digits: int, step: str) -> tuple[int, int]:
-    """Return by what to multiply and to divide what has so many digits to count it in steps."""
+    """Return the factor and the divisor that convert a number of these digits to steps."""
     ratio = Fraction(1, 10**digits) / Fraction(step)
     return ratio.numerator, ratio.denominator

@@ -51,7 +51,7 @@ class LiquidationBuckets:
         return tuple(interval for interval, rest in self._rest.items() if rest.until_us)
 
     def until_us(self, interval: str) -> int:
-        """Return the time before which the sums at a timeframe come from history, 0 where they do not."""
+        """Return the time before which the sums at a timeframe come from history, 0 if they do not."""
         return self._rest[self._source(interval)].until_us
 
     def clear(self) -> None:
@@ -68,7 +68,7 @@ class LiquidationBuckets:
             known: The orders that are kept one by one.
 
         Raises:
-            EventError: A timeframe that is none.
+            EventError: It is not a timeframe.
         """
         if event.interval not in TIMEFRAME_US:
             raise EventError(f"liquidation volume at timeframe {event.interval!r}")
@@ -212,7 +212,7 @@ class LiquidationState:
     """Fold of a liquidations topic: the newest orders and the bucket sums.
 
     Args:
-        instrument: Whose liquidations, None for a whole market's.
+        instrument: Instrument of the liquidations, None for a whole market.
         keep: How many orders are kept one by one.
     """
 

@@ -37,7 +37,7 @@ def notional_micro(order: Liquidation) -> int:
 def order_key(order: Liquidation) -> OrderKey:
     """Return what every source says alike of one order: symbol, time, side, size and limit price.
 
-    Where the limit price is not known the average price stands for it. Numbers are rounded, since a history's are
+    Where the limit price is unknown the average price stands for it. Numbers are rounded, since a history's are
     computed floats.
     """
     return (order.symbol, order.time_us, order.side, round(order.size, 8), round(order.limit_price or order.price, 8))
@@ -47,7 +47,7 @@ class LiquidationOrders:
     """Fold of liquidation orders, in the order of their time.
 
     Args:
-        instrument: Whose orders, None for a whole market's.
+        instrument: Instrument of the orders, None for a whole market.
         keep: How many of the newest are kept. While that many are, an order as old as the oldest or older is refused,
             since it could be one that has left.
     """

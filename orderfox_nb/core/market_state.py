@@ -1,4 +1,4 @@
-"""What is known of a symbol by its latest event alone: mark price, ticker, open interest."""
+"""Folds that keep the latest event of a symbol: mark price, ticker, open interest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Latest(Generic[LatestT]):
     """Fold of one kind of event, of which only the newest counts.
 
     Args:
-        instrument: Whose events.
+        instrument: Instrument of the events.
         kind: The event's class.
     """
 
@@ -32,7 +32,7 @@ class Latest(Generic[LatestT]):
         """Apply an event; one that is older than the last changes nothing, unless the venue restarted in between.
 
         Two in a row that came live and are older mean that the venue's clock has gone back: it is followed. Open
-        interest is asked for, one answer after the other, so that the first one says it.
+        interest is requested, one answer after the other, so that the first one says it.
 
         Raises:
             EventError: An event of another symbol.

@@ -77,7 +77,7 @@ def _tails(digits: int) -> list[str]:
 
 @lru_cache(maxsize=_MAX_TABLE_DIGITS)
 def _rounded_tails(digits: int) -> list[str]:
-    """Return the same with two digits, empty where it is halfway between two texts or rounds up to the next whole."""
+    """Return the same with two digits, empty if it is halfway between two texts or rounds up to the next whole."""
     texts: list[str] = []
     for part in range(10**digits):
         thousandths = part * 10 ** (_MAX_TABLE_DIGITS - digits)

@@ -24,7 +24,7 @@ Amount: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
 """A size, or a sum of quote currency."""
 Rate: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Number: TypeAlias = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
-"""An id or a count; -1 stands for one that is not known."""
+"""An id or a count; -1 stands for one that is unknown."""
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,30}")
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,6})?")
@@ -32,10 +32,10 @@ _MAX_CHARACTERS: Final = 40
 
 
 def whole_number(text: str) -> int | None:
-    """Return the whole number that a text is, None where it is none: ASCII digits, at most 30 of them."""
+    """Return a text as a whole number, None if it is not one: ASCII digits, at most 30 of them."""
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def decimal_number(text: str) -> Decimal | None:
-    """Return the finite number that a text is, None where it is none: ASCII digits, at most 40 characters."""
+    """Return a text as a finite number, None if it is not one: ASCII digits, at most 40 characters."""
     return Decimal(text) if len(text) <= _MAX_CHARACTERS and _DECIMAL.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""Where a feed's data comes from."""
+"""The origin of a feed's data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a feed's data comes from, for the badge on every screen."""
+    """Origin of a feed's data, for the badge on every screen."""
 
     source: str
     """As given in the settings, such as ``sim`` or ``binance``."""
@@ -28,5 +28,5 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str = ""
     """Names the run of a venue whose past ends with it: under another name ids and times start again.
 
-    Empty where a venue has no runs, as the real one, and where the run is not known yet.
+    Empty if a venue has no runs, as the real one, and where the run is not known yet.
     """

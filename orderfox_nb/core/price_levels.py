@@ -14,7 +14,7 @@ _MAX_WINDOW: Final = 65_536
 _INT64_ROOM: Final = 2**62
 _FAR_KEPT: Final = 256
 _MAX_FAR: Final = 16_384
-"""A book grows by levels far outside its snapshot: beyond so many the farther half is dropped."""
+"""A book grows by levels far outside its snapshot: beyond this number the farther half is dropped."""
 
 
 def _frozen(array: Integers) -> Integers:
@@ -72,7 +72,7 @@ class PriceLevels:
         Faster than ``update`` for some tens of levels, as no arrays are made.
 
         Returns:
-            Whether all were set: False where one is negative, too large or before the window: ``update`` is needed.
+            Whether all were set: False if one is negative, too large or before the window: ``update`` is needed.
         """
         window, live, start, bound = self._window_view, self._live_view, self._start, self._bound
         far = self._far
@@ -108,7 +108,7 @@ class PriceLevels:
         Faster from some thirty levels on.
 
         Returns:
-            Whether all were set: False where one is negative, too large or before the window: ``update`` is needed.
+            Whether all were set: False if one is negative, too large or before the window: ``update`` is needed.
         """
         start, end = self._start, len(self._window)
         keys, lots = np.frombuffer(prices, np.int64), np.frombuffer(sizes, np.int64)
@@ -145,7 +145,7 @@ class PriceLevels:
 
     @property
     def best(self) -> int | None:
-        """Key of the best level, None where there is no level."""
+        """Key of the best level, None if there is no level."""
         at = self._bound
         if at <= len(self._live_view) // 2 and self._live_view[at]:
             return self._start + at
@@ -158,7 +158,7 @@ class PriceLevels:
         return self._start + self._bound
 
     def lots_at(self, key: int) -> int:
-        """Return the size of one level, 0 where there is none."""
+        """Return the size of one level, 0 if there is none."""
         at = key - self._start
         if 0 <= at < len(self._window_view):
             return self._window_view[at]

@@ -1,4 +1,4 @@
-"""How far the data of a topic can be trusted, and when it could not."""
+"""Quality of a topic's data: its state now, and the intervals in which it could not be trusted."""
 
 from __future__ import annotations
 
@@ -44,34 +44,34 @@ StateName: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [s
 
 
 class QualityView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far the data of a message can be trusted."""
+    """Quality of the data of a message."""
 
     state: StateName
     coverage: Coverage
     since: int
     """When the state began, milliseconds."""
     session: Literal["", "closed"] = ""
-    """``closed``: the session of its market is closed, so no events are expected; left out else."""
+    """``closed``: the session of its market is closed, so no events are expected; otherwise left out."""
     status: str = ""
-    """Why a symbol is not traded, as a text for people: halted or delisted; left out else."""
+    """Why a symbol is not traded, as a sentence: halted or delisted; otherwise left out."""
 
 
 class QualityTracker:
     """State machine of one topic, driven by its events and by its silence.
 
     ``SKEWED`` is a jump of the venue's clock against the one in force: an event from the future, or one well before
-    its predecessor. A constant offset is none.
+    its predecessor. A constant offset is not a jump.
 
     A topic whose events arrive late is ``STALE`` too: later, by the venue's clock, than the earliest of them did. A
-    constant delay cannot be distinguished from a constant offset of two clocks, and is none.
+    constant delay cannot be distinguished from a constant offset of two clocks, and does not count.
 
     Only a ``Status`` of ``live``, which comes after the prelude, makes a topic live for the first time, and again after
     its connection was lost or its venue restarted: until then data is part of a prelude that may not be whole.
 
     Args:
         channel: Its row says how long silence is normal.
-        lapses: Where lapses are kept; those of an earlier time of the same topic go on.
-        recorded: Silence means nothing: a recording has its pauses, and not every channel.
+        lapses: Log of lapses; that of an earlier time of the same topic is continued.
+        recorded: Ignore silence: a recording has pauses, and may lack channels.
         opened_us: When the topic was opened: since when it is syncing for the first time.
     """
 
@@ -109,7 +109,7 @@ class QualityTracker:
 
     @property
     def silence_s(self) -> float | None:
-        """How long its silence is normal at its venue; None: for ever."""
+        """How long its silence is normal at its venue; None: forever."""
         return self._silent_s
 
     def apply(self, event: Event) -> None:
@@ -126,12 +126,12 @@ class QualityTracker:
 
         Args:
             events: In order.
-            times_us: Of each, by the exchange.
+            times_us: Time of each event, by the exchange.
         """
         if len(events) > 2 and self.state is QualityState.LIVE and self._lateness is None:
             newest_us = np.maximum(np.maximum.accumulate(times_us), self._newest_us)
             newest = events[int(times_us.argmax())]
-            # Where no time jumps back the newest one is all that remains of them.
+            # If no time jumps back, only the newest one has an effect.
             if newest.received_us and bool((times_us >= newest_us - _SKEW_US).all()):
                 events = [newest]
         for event in events:
@@ -186,7 +186,7 @@ class QualityTracker:
         if not self._spec.sparse or gap.restart:
             self._record_gap(gap.time_us, gap.reason, gap.lost)
             return
-        # Rare events: the next one may be hours away, and the stream is as good as before by now.
+        # Rare events: the next one may be hours away, and the stream works again.
         start_us = gap.time_us
         for lapse in reversed(list(self.lapses)):
             if lapse.end_us >= start_us - SECOND_US:
@@ -203,11 +203,11 @@ class QualityTracker:
         self.lost = lost
 
     def _good_us(self, time_us: int) -> int:
-        """Return when the last good data came before a time: what came after it is missing or old."""
+        """Return the time of the last good data before a time: everything after it is missing or old."""
         return min(time_us, max(self._newest_us, self.since_us)) if self._newest_us else time_us
 
     def _data(self, event: Event) -> None:
-        # What a venue is asked for carries no receipt: a past trade says nothing of the stream, these two do.
+        # Requested data has no receipt time: a past trade says nothing about the stream, but these two do.
         is_snapshot = type(event) is self._spec.snapshot
         live = event.received_us > 0 or is_snapshot or self._spec.polled
         if self.market == "halted" or (not live and self.state is not QualityState.SYNCING):
@@ -215,7 +215,7 @@ class QualityTracker:
         if self._spec.sparse:
             pass
         elif self.state is QualityState.SKEWED:
-            # Both times are under way for a while.
+            # Both times are in progress for a while.
             self._newest_us = event.time_us
         elif self._connected and event.received_us and event.time_us < self._newest_us - _SKEW_US:
             self._newest_us, self._lead_us = event.time_us, None
@@ -235,14 +235,14 @@ class QualityTracker:
             self._enter(QualityState.LIVE, event.time_us, "")
 
     def advance(self, now_us: int, local_us: int | None = None) -> None:
-        """Let time pass.
+        """Advance to a time.
 
-        Silence counts when it is long on both clocks: a venue's clock that jumps, a tape that is played fast and a
-        tape that holds still are not silent.
+        Silence counts only if it is long on both clocks: a jump of the venue's clock, a fast replay and a paused replay
+        are not silence.
 
         Args:
-            now_us: Up to now by the venue's clock.
-            local_us: By a clock of ours that stands while this process does not run; the same when not given.
+            now_us: Current time of the venue's clock.
+            local_us: Current time of our clock, which stops while this process is suspended; ``now_us`` if omitted.
         """
         local_us = now_us if local_us is None else local_us
         if self._heard or not self._heard_us or now_us < self._heard_us:
@@ -252,7 +252,7 @@ class QualityTracker:
         if self._clock_jumped(now_us):
             self._enter(QualityState.SKEWED, now_us, "the venue's clock jumped ahead")
         elif self.state is QualityState.SKEWED:
-            # By our own clock: the venue's is what cannot be trusted.
+            # By our own clock, since the venue's is in doubt.
             self._skewed_local_us = self._skewed_local_us or local_us
             if local_us - self._skewed_local_us > _SKEW_US:
                 self._enter(QualityState.LIVE if self._connected else QualityState.SYNCING, now_us, "")
@@ -281,7 +281,7 @@ class QualityTracker:
             self._enter(QualityState.LIVE, now_us, "")
 
     def _clock_jumped(self, now_us: int) -> bool:
-        """Return whether the newest event is further ahead of now than such events were: a constant lead is none."""
+        """Return whether the newest event is further ahead of now than usual: a constant lead does not count."""
         if not self._newest_us:
             return False
         lead_us = self._newest_us - now_us
@@ -290,7 +290,7 @@ class QualityTracker:
         return usual_us is not None and lead_us > max(usual_us, 0) + _SKEW_US
 
     def _lapsed(self) -> bool:
-        # The time before the first data is no lapse unless something went wrong.
+        # The time before the first data is not a lapse unless something went wrong.
         return (
             self.since_us > 0
             and self.state is not QualityState.LIVE
@@ -314,7 +314,7 @@ class QualityTracker:
         self.lost = -1
 
     def wire(self) -> QualityView:
-        """Return the quality as messages carry it."""
+        """Return the quality in the form of messages."""
         return QualityView(
             self.state.value,
             self.coverage,

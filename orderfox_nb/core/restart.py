@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 _APART_US: Final = 1_000_000
-"""By so much an old id's time must be newer than all times before: those of one venue's servers differ by less."""
+"""An old id's time must be this much newer than all times before: those of one venue's servers differ by less."""
 
 LATE_IN_A_ROW: Final = 64
-"""So many old ids in a row prove it whatever their times are: a venue's clock may have been put back as well."""
+"""This many old ids in a row are enough, whatever their times: a venue's clock may have been set back as well."""
 
 
 def proves_restart(time_us: int, newest_us: int) -> bool:

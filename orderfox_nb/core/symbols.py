@@ -1,4 +1,4 @@
-"""Names of symbols: what was meant, what comes close, and the row heights that fit."""
+"""Symbol names as users write them, suggestions for unknown ones, and row heights that fit a price."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def resolve_symbol(text: str, symbols: Sequence[str], names: Sequence[str] = ())
 
     The first rule that matches decides: the exact id, the unified name, the id in any case, base and quote with or
     without a separator between them, the base asset alone. Of several symbols with one base the one quoted in USDT is
-    meant, else the largest. A name that says how it is settled, after a colon, means that contract alone.
+    meant, otherwise the largest. A name that says how it is settled, after a colon, means that contract alone.
 
     Args:
         text: As it was typed or stands in a link.
@@ -170,8 +170,8 @@ def rounding_options(tick_size: Decimal, price: float | Decimal | None) -> list[
     """Return the row heights to choose from, ascending: tick size times powers of ten.
 
     Args:
-        tick_size: Of the instrument, always the first option.
-        price: The last one; the options go up to a tenth of it, to 1,000 where it is not known.
+        tick_size: Tick size of the instrument, always the first option.
+        price: The last one; the options go up to a tenth of it, to 1,000 if it is unknown.
     """
     known = price is not None and price > 0
     largest = Decimal(str(price)) / 10 if known else _MAX_OPTION
@@ -188,8 +188,8 @@ def ladder_heights(tick_size: Decimal, price: float | Decimal | None) -> list[De
     """Return the row heights of a ladder on a screen, ascending: tick size times 1, 2 and 5 times powers of ten.
 
     Args:
-        tick_size: Of the instrument, always the first one.
-        price: The last one; the heights go up to a tenth of it. Where it is not known they are ``rounding_options``.
+        tick_size: Tick size of the instrument, always the first one.
+        price: The last one; the heights go up to a tenth of it. Where it is unknown they are ``rounding_options``.
     """
     if price is None or price <= 0:
         return rounding_options(tick_size, price)
@@ -215,7 +215,7 @@ def ladder_height(tick_size: Decimal, price: float | Decimal | None) -> Decimal:
 
 
 def _distance(wanted: str, symbol: str) -> float | None:
-    """Return how far a symbol is from what was asked, in typing errors; None where it is too far."""
+    """Return how far a symbol is from what was asked, in typing errors; None if it is too far."""
     if symbol.startswith(wanted):
         return 0.0
     base = next((symbol.removesuffix(quote) for quote in _QUOTES if symbol.endswith(quote)), symbol)

@@ -24,7 +24,7 @@ class TapeState:
     the order of arrival: every trade of a view has a ``sequence``.
 
     Args:
-        instrument: Whose trades.
+        instrument: Instrument of the trades.
         keep: How many of the newest are kept.
     """
 

@@ -42,9 +42,9 @@ _UNIT_NAMES: Final = {"min": "m", "mon": "M", "M": "M"}
 
 
 def near_timeframes(text: str) -> tuple[str, ...]:
-    """Return the timeframes next to what was asked for, the nearest first: 1h for 60m, 5m and 15m for 7m.
+    """Return the timeframes next to what was requested, the nearest first: 1h for 60m, 5m and 15m for 7m.
 
-    One where it is the same time in another form, else two; none where the text is no time.
+    One where it is the same time in another form, otherwise two; none where the text is not a time.
     """
     match = _ASKED.fullmatch(text.strip())
     if match is None or not int(match[1]):

@@ -1,4 +1,4 @@
-"""Which trades are new: by the venue's own order where it gives one, else by their ids."""
+"""Finds which trades are new: by the venue's own order if it gives one, otherwise by their ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TradeOrder:
 
     def __init__(self) -> None:
         self.last: int = -1
-        """The newest place in the venue's order, -1 before the first and where there is none."""
+        """The newest place in the venue's order, -1 before the first and if there is none."""
         self._ids: dict[str, None] = {}
 
     def is_new(self, trade: Trade) -> bool:

@@ -45,7 +45,7 @@ class VolumeColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def average(self) -> NDArray[np.float64]:
-        """Moving average of the absolute delta in quote currency, NaN where it is unknown."""
+        """Moving average of the absolute delta in quote currency, NaN if it is unknown."""
         return np.where(self.average_micro == UNKNOWN_AVERAGE, np.nan, self.average_micro / MICRO)
 
 

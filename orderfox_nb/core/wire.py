@@ -30,14 +30,14 @@ MAX_NAMES: Final = 20
 """Symbols that a page may ask about at once."""
 
 MAX_SPEED: Final = 300.0
-"""Of a playhead, times real time."""
+"""Largest speed of a playhead, times real time."""
 MAX_STEP: Final = 1000
 """Events that a playhead steps at once."""
 
 _Id: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 _TimeMs: TypeAlias = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
 Speed: TypeAlias = Annotated[float, Meta(gt=0, le=MAX_SPEED)] | Literal["max"]
-"""Of a playhead, times real time; ``max`` plays as fast as the recording is read."""
+"""Speed of a playhead, times real time; ``max`` plays as fast as the recording is read."""
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -109,11 +109,11 @@ class SymbolsRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NamedSymbol(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text means, in the answer to the request ``symbols``."""
+    """The symbol of a text, in the answer to the request ``symbols``."""
 
     asked: str
     symbol: str | None
-    """None where no symbol is meant; ``message`` says why."""
+    """None if no symbol is meant; ``message`` says why."""
     name: str | UnsetType = UNSET
     tick_size: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
@@ -166,9 +166,9 @@ class HelloMessage(_Message, frozen=True, tag="hello"):
     venue: str
     """The one that is meant where none is named."""
     origin: Origin
-    """Of that venue."""
+    """Origin of that venue."""
     origins: dict[str, Origin]
-    """Of every venue by its name in keys."""
+    """Origins of every venue by its name in keys."""
     time: int
     """That venue's time in milliseconds."""
     times: dict[str, int]
@@ -204,7 +204,7 @@ class ResponseMessage(_Message, frozen=True, tag="response"):
 
 
 class ErrorMessage(_Message, frozen=True, tag="error"):
-    """Why a message of the page was refused; the session goes on."""
+    """Why a message of the page was refused; the session continues."""
 
     message: str
     key: str | UnsetType = UNSET
@@ -228,7 +228,7 @@ class StatusMessage(_Message, frozen=True, tag="status"):
 
 
 class PlayheadMessage(_Message, frozen=True, tag="playhead"):
-    """Where the page is in time: after each message about its playhead, and once a second while it has one.
+    """Time of the page: after each message about its playhead, and once a second while it has one.
 
     Times are milliseconds of the venue's clock.
     """

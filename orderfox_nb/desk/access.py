@@ -1,4 +1,4 @@
-"""What one reader may use of a desk: everything, or what the limits of a server leave it."""
+"""Access of one reader to a desk: everything, or what the limits of a server allow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orderfox_nb.desk.reader import EventReader
 
 
 class Access(Protocol):
-    """What one reader may use of a desk; implements the limits of a server."""
+    """Access of one reader to a desk; implements the limits of a server."""
 
     def frames(self, desk: Desk, key: FrameKey) -> AbstractAsyncContextManager[FrameReader]:
         """Read the frames of a key on this reader's account."""

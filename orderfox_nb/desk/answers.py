@@ -156,7 +156,7 @@ class Answers:
     async def _past(
         self, instrument: Instrument, channel: str, kind: type[Fact], span: Span, interval: str = ""
     ) -> list[Fact]:
-        """Return what the venue has of a span; nothing where it keeps no such past."""
+        """Return what the venue has of a span; nothing if it keeps no such past."""
         try:
             topic = Topic(self._hub.venue, instrument.symbol, channel, interval)
             events, _ = await read_past(self._hub.past, topic, kind, span)
@@ -214,7 +214,7 @@ class Answers:
 
 
 def _range(interval: str, start_ms: int | None, end_ms: int | None, now_us: int) -> tuple[int, int]:
-    """Return the range of buckets that was asked for, in microseconds."""
+    """Return the range of buckets that was requested, in microseconds."""
     max_range_us = MAX_VOLUME_DAYS[interval] * DAY_US
     end_us = next_bar_us(bar_open_us(now_us, interval), interval) if end_ms is None else end_ms * 1000
     if start_ms is None:

@@ -70,7 +70,7 @@ class Catalogue(Watchers):
         self._load: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._figured = False
-        """Whether the list came with all figures that the venue has; one that lacks some is asked for again soon."""
+        """Whether the list came with all figures that the venue has; one that lacks some is requested again soon."""
         self._lists_without = 0
         """How many in a row lacked some."""
         self._cut = False
@@ -95,7 +95,7 @@ class Catalogue(Watchers):
 
     @property
     def calls(self) -> int:
-        """How many times the list was asked for."""
+        """How many times the list was requested."""
         return self._calls
 
     @property
@@ -157,7 +157,7 @@ class Catalogue(Watchers):
     def _named(self, text: str) -> Listing | None:
         """Return the listing of a symbol in its usual forms."""
         found = self.listing(text) or self._by_name.get(text.upper())
-        # A name that says how it is settled is no other contract.
+        # A name that says how it is settled is not another contract.
         return found if found is not None or ":" in text else self.listing(canonical(text))
 
     def _why_unlisted(self, symbol: str) -> str:
@@ -200,7 +200,7 @@ class Catalogue(Watchers):
         return rounding_options(instrument.tick_size, self.last_price(instrument.symbol))
 
     def last_price(self, symbol: str) -> float | None:
-        """Return the last price of a symbol, None where it is not known."""
+        """Return the last price of a symbol, None if it is unknown."""
         listing = self._by_symbol.get(symbol) or self._gone.get(symbol)
         return None if listing is None or listing.ticker is None else listing.ticker.last
 

@@ -175,7 +175,7 @@ class Desk:
 
     @property
     def played(self) -> Recording | None:
-        """The recording that this desk plays; None where the data are live, or played by another server."""
+        """The recording that this desk plays; None if the data are live, or played by another server."""
         return self._feed.recording if isinstance(self._feed, RecordedFeed) else None
 
     def now_us(self) -> int:
@@ -206,7 +206,7 @@ class Desk:
         """Return the key under which frames are computed: one market has one stream, however its symbol was written.
 
         Args:
-            key: As it was asked for.
+            key: As it was requested.
             offered: Whether a ladder's row height becomes the nearest one that a panel offers, so that strangers
                 share frames.
 
@@ -239,7 +239,7 @@ class Desk:
         """Read a topic's numbered events: prelude first, then live through an inbox of ``bound`` events.
 
         Args:
-            topic: Of this venue, with a canonical symbol.
+            topic: A topic of this venue, with a canonical symbol.
             bound: How many events may wait.
             overflow: ``gap``: a slow reader gets a gap and a fresh prelude; ``close``: it gets a ``SlowReader``.
 

@@ -48,7 +48,7 @@ class Desks:
     ) -> None:
         venues = [feed.venue for feed in feeds if not isinstance(feed, SeveralVenues)]
         if twice := [venue for venue, count in Counter(venues).items() if count > 1]:
-            raise SettingError("ORDERFOX_SOURCE", settings.source, f"each venue once ({twice[0]} is there twice)")
+            raise SettingError("ORDERFOX_SOURCE", settings.source, f"each venue once ({twice[0]} is given twice)")
         self._make = partial(Desk, settings=settings, clock=clock, linger_s=linger_s)
         self.all: Sequence[Desk] = [self._make(feed) for feed in feeds]
         self._unnamed = {

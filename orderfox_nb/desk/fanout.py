@@ -10,7 +10,7 @@ from orderfox_nb.desk.frame_reader import Frame, FrameReader
 
 _READERS: Final = 200
 _KEYS: Final = 16
-"""So many are passed on at once: with more of them the first frames would wait longer than writing costs."""
+"""Keys that are passed on at once: with more, the first frames would wait longer than writing costs."""
 
 
 class Fanout:

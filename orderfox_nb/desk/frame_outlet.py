@@ -1,4 +1,4 @@
-"""How the frames of one key of a page leave this process."""
+"""Sends the frames of one key of a page."""
 
 from __future__ import annotations
 

@@ -33,21 +33,21 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FrameSource(Protocol):
-    """What a reader reads."""
+    """Source of a reader's frames."""
 
     key: FrameKey
     error: BaseException | None
     closed: bool
 
     def newest(self, held: int | None) -> Frame | None:
-        """Return the newest frame for a reader that holds a sequence, None where it holds the newest one."""
+        """Return the newest frame for a reader that holds a sequence, None if it holds the newest one."""
         ...
 
 
 class FrameReader:
     """A latest-wins reader of one key: iterate it, call ``next_frame``, or let ``deliver`` pass the frames on.
 
-    The first frame is full; a delta follows only the frame that this reader got last, else it gets the full one.
+    The first frame is full; a delta follows only the frame that this reader got last, otherwise it gets the full one.
     """
 
     __slots__ = ("_failure", "_handle", "_held", "_source", "_wake", "delivered")
@@ -175,6 +175,6 @@ class FrameReader:
         self._stop()
 
     def _stop(self) -> None:
-        """Let ``deliver`` go on by itself: no further frame is passed to it until it waits again."""
+        """Let ``deliver`` continue by itself: no further frame is passed to it until it waits again."""
         self._handle = None
         self._wake.set()

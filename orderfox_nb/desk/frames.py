@@ -40,7 +40,7 @@ MOVE_S: Final = 5.0
 
 
 class TopicSource(Protocol):
-    """What frames need of a hub."""
+    """The part of a hub that frames need."""
 
     @property
     def moves(self) -> int:
@@ -49,7 +49,7 @@ class TopicSource(Protocol):
 
     @property
     def moving(self) -> bool:
-        """Whether a replay was moved to another time and some folds are still of the one before."""
+        """Whether a replay was moved to another time and some folds are still of the previous one."""
         ...
 
     async def pause(self, seconds: float) -> None:
@@ -66,7 +66,7 @@ class TopicSource(Protocol):
 
 
 class Recipe(Protocol):
-    """How the frames of one key are made from the folds of its topics."""
+    """Makes the frames of one key from the folds of its topics."""
 
     follows: Sequence[Topic | Watchable]
     """What to follow: topics of channels and studies, which are held open, and whatever else can be watched.
@@ -75,7 +75,7 @@ class Recipe(Protocol):
     """
 
     async def prepare(self, states: Sequence[State | None]) -> None:
-        """Receive the states of the topics, None where one failed; called before the first frame."""
+        """Receive the states of the topics, None if one failed; called before the first frame."""
         ...
 
     def request(self) -> None:
@@ -116,7 +116,7 @@ class _ComputedFrame:
         self.sequence = stream.sequence
         self.view = view
         self.moves = stream.moves
-        """Of a replay, as it was computed."""
+        """The replay's count of moves when this was computed."""
         self._stream = stream
         self._recipe = recipe
         self._stamp = stamp
@@ -188,7 +188,7 @@ class FrameStream:
         return reader
 
     def newest(self, held: int | None) -> Frame | None:
-        """Return the newest frame for a reader that holds a sequence, None where it holds the newest one."""
+        """Return the newest frame for a reader that holds a sequence, None if it holds the newest one."""
         computed_frame = self.computed_frame
         if computed_frame is None or computed_frame.sequence == held:
             return None

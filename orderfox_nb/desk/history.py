@@ -36,7 +36,7 @@ class _HistoryRequest(msgspec.Struct):
     start_us: int
     """From when on the history is known, if it is."""
     restarts: int
-    """Of the topic: a venue that restarted has another past."""
+    """The topic's count of restarts: a venue that restarted has another past."""
     known: bool = False
     failed_us: int = -1
     """When it could not be had last."""
@@ -53,7 +53,7 @@ class PastVolume(NamedTuple):
 class VolumeHistory:
     """Brings past volume into the liquidations topics of one feed.
 
-    A topic's whole reach is asked for at once, whatever part of it is wanted: a moving average looks back, and must not
+    A topic's whole reach is requested at once, whatever part of it is wanted: a moving average looks back, and must not
     depend on who has asked before.
 
     Args:
@@ -180,6 +180,6 @@ class VolumeHistory:
 
 
 def _listed_us(state: TopicState, interval: str) -> int:
-    """Return the start of the bucket in which the topic's symbol was listed, 0 where that is not known."""
+    """Return the start of the bucket in which the topic's symbol was listed, 0 if that is unknown."""
     listed_us = state.instrument.onboard_us
     return bar_open_us(listed_us, interval) if listed_us > 0 else 0

@@ -115,7 +115,7 @@ class Hub:
 
     @property
     def moving(self) -> bool:
-        """Whether a replay was moved to another time and some folds are still of the one before."""
+        """Whether a replay was moved to another time and some folds are still of the previous one."""
         return self._movable is not None and self._movable.moving
 
     async def pause(self, seconds: float) -> None:

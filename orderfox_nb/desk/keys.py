@@ -8,7 +8,7 @@ import msgspec
 
 
 class FrameKey(msgspec.Struct, frozen=True):
-    """What a frame shows. Equal keys share one computation, one encoding and one sequence."""
+    """Identity of a frame. Equal keys share one computation, one encoding and one sequence."""
 
     venue: str
     symbol: str

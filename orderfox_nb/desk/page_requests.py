@@ -1,4 +1,4 @@
-"""What a page may ask for once: a command of the page is one row here."""
+"""One-time requests of a page; a command of the page is one row here."""
 
 from __future__ import annotations
 

@@ -39,17 +39,17 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     choices: Sequence[str] = ()
     example: Any = None
     word: str = ""
-    """A text that stands in keys for a value of the stream's own choice."""
+    """A text in keys for a value that the stream chooses."""
     label: str = ""
-    """What an error calls it, where people know it by another name."""
+    """Name of the parameter in errors, if users know it by another name."""
     check: Callable[[str, str], Any] | None = None
     """Reads name and text where kind and bounds do not say all; raises ``BadValue``."""
 
     def read(self, text: str | None) -> Any:
-        """Check the text of a parameter and return its value, the default where there is none.
+        """Check the text of a parameter and return its value, the default if there is none.
 
         Raises:
-            BadValue: Outside what the parameter may be.
+            BadValue: A value that the parameter does not accept.
         """
         if text is None:
             return self.default
@@ -72,7 +72,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         """Check the value of a parameter in a JSON message, as the same text in a query would be.
 
         Raises:
-            BadValue: Outside what the parameter may be.
+            BadValue: A value that the parameter does not accept.
         """
         numbers = self.kind in ("integer", "number")
         expected = (int, float, Decimal, str) if numbers else (str,)
@@ -84,7 +84,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         """Return the one text by which a key holds a value, given as text or as ``read`` returns it.
 
         Raises:
-            BadValue: Outside what the parameter may be.
+            BadValue: A value that the parameter does not accept.
         """
         text = str(value)
         if self.word and text == self.word:

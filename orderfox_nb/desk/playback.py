@@ -63,7 +63,7 @@ class Playback(PlayedDesk):
         files: The recording; the live desk's recordings must be open.
         time_us: Where it begins.
         speed: Times real time, at most 300, or infinity.
-        playing: Whether it plays or stands still.
+        playing: Whether it plays; False while it is paused.
         beside: The playback of another venue, by whose playhead it plays: ``time_us``, ``speed`` and ``playing`` are
             then that one's, and what moves the playhead moves both.
     """
@@ -104,7 +104,7 @@ class Playback(PlayedDesk):
 
     @property
     def span_us(self) -> tuple[int, int] | None:
-        """From when on and up to when the venues are recorded; None where nothing is known."""
+        """From when on and up to when the venues are recorded; None if nothing is known."""
         spans = [span for playback in self._all if (span := playback.live.recordings.span_us) is not None]
         return (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None
 

@@ -1,4 +1,4 @@
-"""What a recorded time of a venue has, played by this process or by the server that it reads from."""
+"""A desk over a recorded time of a venue, played by this process or by the server that it reads from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orderfox_nb.desk.desk import Desk
 
 
 class PlayheadState(Protocol):
-    """Where a playhead is, and how it plays."""
+    """A playhead: its time, its range and its speed."""
 
     @property
     def playing(self) -> bool: ...
@@ -28,7 +28,7 @@ class PlayedDesk:
     Args:
         live: The desk of the venue.
         desk: That of a recorded time.
-        playhead: Of its feed.
+        playhead: Playhead of its feed.
     """
 
     def __init__(self, live: Desk, desk: Desk, playhead: PlayheadState) -> None:

@@ -29,7 +29,7 @@ from orderfox_nb.views.trades import public_trade
 Fact = TypeVar("Fact", bound=Event)
 
 _PAGES: Final = 20
-"""Of one answer: what they do not reach is the next one's."""
+"""Largest number of pages read for one answer; the next answer continues from there."""
 _FUNDING_US: Final = 8 * HOUR_US
 """The longest time between two payments of funding."""
 _SYNC_S: Final = 5.0
@@ -45,7 +45,7 @@ class RangeRows(NamedTuple):
 
 
 class RangeAsked(NamedTuple):
-    """What a request asks for."""
+    """The range of a request."""
 
     start_ms: int | None
     end_ms: int | None

@@ -24,7 +24,7 @@ from orderfox_nb.recording.complete import CompletePart
 from orderfox_nb.recording.past_files import PastFiles, StoredPart
 
 MAX_EVENTS: Final = 10_000
-"""Of one page; more only where they are of one moment."""
+"""Largest number of events in one page; more only if they have the same time."""
 PAGE_WEIGHT: Final = 2
 """Charged to a client for a page, beside what the venue's answers cost."""
 _CHUNK: Final = 1_440
@@ -44,18 +44,18 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The venue's time."""
     listed_us: int
     run: str
-    """Of the venue, empty where nothing may be kept."""
+    """Run of the venue, empty if nothing may be kept."""
 
 
 class Ranges:
     """Answers ranges of one venue's past, page by page.
 
     Args:
-        feed: Where the venue's past is asked for.
+        feed: Where the venue's past is requested.
         catalogue: When symbols were listed.
         recorded: What is recorded here.
         kept: What was fetched before.
-        run: Names the venue's run in ``kept``, empty where nothing may be kept.
+        run: Names the venue's run in ``kept``, empty if nothing may be kept.
     """
 
     def __init__(

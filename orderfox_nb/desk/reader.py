@@ -21,7 +21,7 @@ class Numbered(NamedTuple):
 
 
 class Repeat(Numbered):
-    """What the topic's readers have been sent already: it counts for folds, not for readers.
+    """An event that the topic's readers have already been sent: it counts for folds, not for readers.
 
     An order of liquidations that the fold knows, and all that a fold begins again with under another tick size.
     """
@@ -93,7 +93,7 @@ class EventReader:
 
         Raises:
             SlowReader: The inbox overflowed and the reader asked for that.
-            FeedError: The stream cannot go on.
+            FeedError: The stream cannot continue.
         """
         while True:
             if self._lost:

@@ -39,12 +39,12 @@ class RecordedPast:
         self._parts: dict[tuple[Path, Topic, int, int], CompletePart | None] = {}
 
     def next_part(self, venue: str, epoch: str, topic: Topic, start_us: int, end_us: int) -> CompletePart | None:
-        """Return the first complete part of a topic in a range, None where there is none; reads files.
+        """Return the first complete part of a topic in a range, None if there is none; reads files.
 
         Args:
             venue: As recordings name it.
-            epoch: Of the venue's run; empty for one that has no runs.
-            topic: Whose events.
+            epoch: Epoch of the venue's run; empty for one that has no runs.
+            topic: Topic of the events.
             start_us: Beginning of the range.
             end_us: End of the range.
         """

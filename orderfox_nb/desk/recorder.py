@@ -29,7 +29,7 @@ from orderfox_nb.views.contract import RecordingHealth
 _log = logging.getLogger(__name__)
 
 FLUSH_S: Final = 1.0
-"""At most so much is lost where the process is killed."""
+"""A killed process loses at most this much."""
 SNAPSHOT_KEY_S: Final = 60.0
 """Between two keyframes of a channel whose state is large and changes as a whole: the book."""
 KEY_S: Final = 300.0
@@ -57,7 +57,7 @@ class Recorder:
         clock: Measures the pauses.
         now_us: The venue's time, which the lines are stamped with.
         origin: Where the data comes from.
-        max_bytes: Of all recordings together; 0 records nothing.
+        max_bytes: Largest size of all recordings together; 0 records nothing.
         max_age_s: Older files are deleted.
         software: Name and version of what writes.
     """
@@ -82,7 +82,7 @@ class Recorder:
         self._max_age_s = max_age_s
         self._software = software
         self.minutes = MinuteBars()
-        """Of what was recorded by this process."""
+        """Summary by minute of what this process has recorded."""
         self.written: set[Path] = set()
         """Folders of the recordings of this process."""
         self._keys: dict[Topic, _Recorded] = {}
@@ -185,7 +185,7 @@ class Recorder:
             try:
                 await self.flush()
             except Exception:  # noqa: BLE001
-                # A fault of the recorder is not one of the data, which goes on.
+                # A fault of the recorder is not one of the data, which continues.
                 _log.exception("the recorder failed")
                 self._stop("the recorder failed: see the log of the server")
 

@@ -38,7 +38,7 @@ async def record_all(
     Args:
         feeds: One a venue; a server stands for all of its venues.
         folder: Where the recordings' folders are made.
-        symbols: Of every venue, or of one: ``binance-spot:BTCUSDT``.
+        symbols: Symbols of every venue, or of one: ``binance-spot:BTCUSDT``.
         channels: As for ``record``.
         interval: As for ``record``.
         duration_s: As for ``record``.
@@ -99,7 +99,7 @@ async def record(
         folder: Where the recording's folder is made.
         symbols: As the venue writes them.
         channels: Names of channels; those that the venue's market lacks are left out.
-        interval: Of the candles.
+        interval: Interval of the candles.
         duration_s: When to stop; None for never.
         report: Called once a second with the recorder's status and the seconds since the start.
 

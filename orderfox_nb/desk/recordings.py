@@ -1,4 +1,4 @@
-"""What of a venue can be played again: the recordings of its source, indexed once and shared by every playhead."""
+"""The recordings of a venue's source that can be played, indexed once and shared by every playhead."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Recordings:
 
     @property
     def span_us(self) -> tuple[int, int] | None:
-        """From when on and up to when something is recorded; None where nothing is known."""
+        """From when on and up to when something is recorded; None if nothing is known."""
         if not self._sorted:
             return None
         return min(files.start_us for files in self._sorted), max(files.end_us for files in self._sorted)

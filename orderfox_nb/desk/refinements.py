@@ -16,7 +16,7 @@ MAX_HOLD_S: Final = 3600.0
 class Refinements:
     """The finer records of symbols whose data lie between two listed ticks or lots.
 
-    Messages that were under way when a tick became coarser need a finer step for a moment; orders that were placed
+    Messages that were in progress when a tick became coarser need a finer step for a moment; orders that were placed
     before need it as long as they stand in the book. So a finer record is dropped once no level of an open book needs
     it. Each time it is needed again it is kept twice as long, at most ``MAX_HOLD_S``.
     """

@@ -135,7 +135,7 @@ class Relisting:
         return self._refinements.in_force(await self._instruments.instrument(symbol))
 
     async def run(self) -> None:
-        """Compare the records of open topics with the list, for ever."""
+        """Compare the records of open topics with the list, forever."""
         since_s = 0.0
         while True:
             await self._clock.sleep(COMPARE_S)
@@ -161,8 +161,8 @@ class Relisting:
         """Reload the record of a symbol and rebuild its topics where the steps are others; never raises.
 
         Args:
-            symbol: Whose.
-            found: What is no multiple of the known step, where that is why: a record that does not explain it is made
+            symbol: The symbol to reload.
+            found: What is not a multiple of the known step, if that is why: a record that does not explain it is made
                 finer.
         """
         task = self._reloads.get(symbol)
@@ -207,7 +207,7 @@ class Relisting:
             self._following.discard(state)
 
     def _changed(self, state: TopicState) -> Instrument | None:
-        """Return the record that is in force, None where the topic is counted by it, or none is known."""
+        """Return the record that is in force, None if the topic is counted by it, or none is known."""
         listed = self._instruments.record(state.topic.symbol)
         instrument = None if listed is None else self._refinements.in_force(listed)
         return None if instrument is None or state.instrument.same_steps(instrument) else instrument
@@ -255,8 +255,8 @@ class Relisting:
             return
         before = outdated[0].instrument
         reason = (
-            f"{instrument.symbol} is counted in ticks of {decimal_text(instrument.tick_size)} and lots of "
-            f"{decimal_text(instrument.lot_size)}, no longer of {decimal_text(before.tick_size)} and "
+            f"{instrument.symbol} now has ticks of {decimal_text(instrument.tick_size)} and lots of "
+            f"{decimal_text(instrument.lot_size)}, before {decimal_text(before.tick_size)} and "
             f"{decimal_text(before.lot_size)}"
         )
         _log.warning("%s", reason)

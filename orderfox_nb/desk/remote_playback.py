@@ -18,7 +18,7 @@ class RemotePlayback(PlayedDesk):
         remote: Its feed.
         time_us: Where it begins, bounded by the server.
         speed: Times real time, at most 300, or infinity.
-        playing: Whether it plays or stands still.
+        playing: Whether it plays; False while it is paused.
 
     Raises:
         BadValue: No such speed.

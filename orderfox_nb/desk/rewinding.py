@@ -28,7 +28,7 @@ from orderfox_nb.recording.files import RecordingFiles
 BACK_US: Final = 600_000_000
 """How far a page goes back that names no time."""
 IDLE_US: Final = 600_000_000
-"""A playhead that stands still and gets no message for so long ends."""
+"""A playhead that is paused and gets no message for this long ends."""
 
 
 class Rewinding:
@@ -68,7 +68,7 @@ class Rewinding:
 
     @asynccontextmanager
     async def holding(self, live: Desk, topics: Iterable[Topic]) -> AsyncGenerator[None]:
-        """Keep live topics open that a page in the past would read now: what is recorded goes on."""
+        """Keep live topics open that a page in the past would read now: what is recorded continues."""
         async with AsyncExitStack() as held:
             if self.desk(live) is not live:
                 for topic in topics:

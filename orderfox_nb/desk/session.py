@@ -95,7 +95,7 @@ class LiveSession:
         self._requests: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(MAX_REQUESTS)
         self._origins: dict[str, Origin] = {}
-        """Of each venue, as the page knows it; empty before the ``hello``."""
+        """Origins of each venue, as the page knows it; empty before the ``hello``."""
         self._past: PagePlayhead = (
             playhead(self._send_message)
             if playhead is not None
@@ -206,7 +206,7 @@ class LiveSession:
             await self._subscribe(key)
 
     async def _read_again(self) -> None:
-        """Read every key from the desk that is the right one now, and end what is asked of the one before."""
+        """Read every key from the desk that is the right one now, and end what is asked of the previous one."""
         names = tuple(self._keys)
         await _cancelled(*self._keys.values())
         await self._report_origin()
@@ -241,7 +241,7 @@ class LiveSession:
                 await self._deliver(asked, reader)
             return
         if STREAMS[key.stream].public:
-            raise BadValue("stream", key.stream, "one of docs/live.md")
+            raise BadValue("stream", key.stream, "a stream of docs/live.md")
         live = self._desks.of(key.venue)
         desk = self._past.desk(live)
         topics = () if desk is live else live.topics(await live.resolved(key))

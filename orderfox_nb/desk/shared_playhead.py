@@ -26,7 +26,7 @@ SendMessage = Callable[[PlayheadMessage | ErrorMessage], Awaitable[None]]
 
 
 class PagePlayhead(Protocol):
-    """Where in time a page is, as its session needs it."""
+    """The playhead of a page, as its session needs it."""
 
     def desk(self, live: Desk) -> Desk:
         """Return the desk that the page reads where it asks for a venue."""
@@ -57,7 +57,7 @@ class SharedPlayhead:
     """One page's side of a playback that others move too, and that does not end with the page.
 
     Args:
-        playback: Whose desk the page reads.
+        playback: Its desk is the one that the page reads.
         send: Writes to the page.
     """
 
@@ -102,7 +102,7 @@ class SharedPlayhead:
         await self._report()
 
     async def close(self) -> None:
-        """The playback goes on: it is the notebook's."""
+        """The playback continues: it is the notebook's."""
 
     async def _go(self, asked: RewindRequest) -> None:
         playback = self._playback

@@ -1,4 +1,4 @@
-"""What frames show of bots; ``bot_runs/board.py`` implements it for a server."""
+"""Interface to the bots for frames; ``bot_runs/board.py`` implements it for a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NoBots(OrderFoxError):
-    """Bots are asked for where none are run."""
+    """This desk runs no bots."""
 
     def __str__(self) -> str:
         return "Bots run on a server: open this page in JupyterLab with the extension, or with orderfox serve"
@@ -59,7 +59,7 @@ class ShownBots(Watchable, Protocol):
         ...
 
     def find(self, bot_id: str) -> BotRecord | None:
-        """Return a bot, None where there is none of this id."""
+        """Return a bot, None if there is none of this id."""
         ...
 
     async def activity(self, bot_id: str) -> BotActivity:
@@ -72,5 +72,5 @@ class ShownBots(Watchable, Protocol):
         ...
 
     def latest(self, bot_id: str, shown: BotActivity) -> BotActivity:
-        """Return the activity of a bot's run, else the one that is shown already."""
+        """Return the activity of a bot's run, otherwise the one that is shown already."""
         ...

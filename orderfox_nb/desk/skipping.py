@@ -24,12 +24,12 @@ def find(
     *,
     back: bool,
 ) -> int | None:
-    """Return when the next or previous one is, None where none is known.
+    """Return when the next or previous one is, None if none is known.
 
     Args:
         at: Returns the recording of a time.
         bars: Minutes of what is recorded.
-        symbols: Whose.
+        symbols: Symbols whose events count.
         to: What is looked for. A trade is large that is as large as the largest one of nine out of ten minutes.
         now_us: Where the search begins.
         back: Whether to look for the previous one.

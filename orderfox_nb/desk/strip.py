@@ -21,7 +21,7 @@ class Strip:
 
     Args:
         recorder: Folds what it records.
-        recordings: Of earlier runs, or the one that is the source.
+        recordings: Recordings of earlier runs, or the one that is the source.
     """
 
     def __init__(self, recorder: Recorder, recordings: Recordings) -> None:

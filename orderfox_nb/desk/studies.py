@@ -26,7 +26,7 @@ class StudyState(Watched[JoinedQuality]):
     """A study's fold over the events of its inputs, each folded as soon as its topic has it.
 
     Args:
-        topic: Of the study.
+        topic: Topic of the study.
         study: Its row.
         inputs: Its open topics.
     """
@@ -66,7 +66,7 @@ class StudyState(Watched[JoinedQuality]):
 
     @property
     def last_us(self) -> int:
-        """Exchange time of the last event of its inputs that was no status."""
+        """Exchange time of the last event of its inputs that was not a status."""
         return max(state.last_us for state in self.inputs)
 
     @property

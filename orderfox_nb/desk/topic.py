@@ -32,10 +32,10 @@ class TopicState(Watched[QualityTracker]):
     """A topic's fold, quality and readers; written on one loop, by the hub's pump and by what history brings.
 
     Args:
-        topic: What it is about.
+        topic: The topic.
         instrument: The record of its symbol.
         now_us: The venue's clock.
-        lapses: Those of an earlier time of the topic, which go on.
+        lapses: Those of an earlier time of the topic, which continue.
         recorded: Whether it is played back, so that silence means nothing.
         report_wrong: Called with the reason when the state cannot be right.
     """
@@ -59,7 +59,7 @@ class TopicState(Watched[QualityTracker]):
         self.status: Status | None = None
         """Last status of the connection; the state of the data is in the quality."""
         self.last_us = 0
-        """Exchange time of the last event that was no status."""
+        """Exchange time of the last event that was not a status."""
         self.lag_us = 0
         """How old an event was when it came, by the venue's clock: the first one since the last ``advance``."""
         self._lag_known = False
@@ -82,7 +82,7 @@ class TopicState(Watched[QualityTracker]):
 
         Raises:
             EventError: The fold cannot apply it; no reader got it.
-            OffStep: A price or size that is no multiple of the instrument's step; no reader got it.
+            OffStep: A price or size that is not a multiple of the instrument's step; no reader got it.
         """
         # What was before may have had other steps, also where the source sends it again behind its gap.
         if event.received_us and not self._sent_again:

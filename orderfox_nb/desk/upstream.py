@@ -59,7 +59,7 @@ class Upstreams:
         return None
 
     async def _read(self, state: TopicState) -> bool:
-        """Read one stream; return whether it ended, False where it must be opened again."""
+        """Read one stream; return whether it ended, False if it must be opened again."""
         self._reopen.discard(state.topic)
         try:
             await deliver(self._feed, state.topic, partial(self._apply, state))

@@ -1,4 +1,4 @@
-"""What frames and DataFrames follow: state that reports its changes."""
+"""State that reports its changes, for frames and DataFrames that follow it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Watchable(Protocol):
     """Anything that frames can follow."""
 
     error: BaseException | None
-    """Why it has ended, None while it goes on."""
+    """Why it has ended, None while it continues."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call a function after every change; it must not do work or raise."""
@@ -58,7 +58,7 @@ class Watched(Watchers, Generic[QualityT]):
     """The state that a topic and a study have in common: a fold with its quality.
 
     Args:
-        topic: What it is about.
+        topic: The topic.
         instrument: The record of its symbol.
         fold: Empty.
         quality: How far the fold can be trusted.

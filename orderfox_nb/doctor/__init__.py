@@ -1,1 +1,1 @@
-"""What ``orderfox doctor`` checks: the installation, and every venue of the source."""
+"""The checks of ``orderfox doctor``: the installation, and every venue of the source."""

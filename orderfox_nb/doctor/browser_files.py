@@ -50,7 +50,7 @@ def check_browser_files() -> Check:
 
 
 def _lab_version(name: str) -> str | None:
-    """Return the version of an extension of JupyterLab, None where it is not installed."""
+    """Return the version of an extension of JupyterLab, None if it is not installed."""
     for folder in jupyter_path("labextensions"):
         try:
             text = (Path(folder) / name / "package.json").read_bytes()

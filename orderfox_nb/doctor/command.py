@@ -31,7 +31,7 @@ def diagnose(settings: Settings, *, timeout_s: float, done: Callable[[VenueCheck
     """Check installation and venues; the venues are asked at the same time.
 
     Args:
-        settings: Whose source is checked.
+        settings: Settings with the source to check.
         timeout_s: For each venue.
         done: Called with each venue that has answered.
 

@@ -1,4 +1,4 @@
-"""What a check found, as plain values for a terminal and for JSON."""
+"""Results of checks, as plain values for a terminal and for JSON."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Check(msgspec.Struct, kw_only=True):
     state: State
     found: str
     advice: str = ""
-    """What to do; empty where nothing needs to be done."""
+    """What to do; empty if nothing needs to be done."""
 
 
 class VenueCheck(msgspec.Struct, kw_only=True):
-    """One venue of the source. Figures are None where they could not be measured."""
+    """One venue of the source. Figures are None if they could not be measured."""
 
     venue: str
     source: str
@@ -31,7 +31,7 @@ class VenueCheck(msgspec.Struct, kw_only=True):
     blocked: bool = False
     """The venue refuses this country, region or address."""
     latency_ms: float | None = None
-    """Of one small request over an open connection."""
+    """Latency of one small request over an open connection."""
     clock_offset_ms: float | None = None
     """The venue's clock minus this machine's; None for a recording, whose time is its own."""
     symbols: int | None = None
@@ -48,7 +48,7 @@ class VenueCheck(msgspec.Struct, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, kw_only=True):
-    """Everything that ``orderfox doctor`` found."""
+    """All results of ``orderfox doctor``."""
 
     version: str
     source: str

@@ -31,7 +31,7 @@ async def check_venue(feed: Feed, *, clock: Clock | None = None, timeout_s: floa
     """Ask a venue; whatever goes wrong is part of the answer.
 
     Args:
-        feed: Of the venue; it is entered and left.
+        feed: Feed of the venue; it is entered and left.
         clock: This machine's.
         timeout_s: For all answers together.
     """

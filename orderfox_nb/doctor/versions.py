@@ -11,14 +11,14 @@ from orderfox_nb.doctor.report import Check
 
 _NAME: Final = "libraries"
 _SHOWN: Final = ("jupyterlab", "jupyter-server", "ipywidgets", "anywidget", "bqplot", "voila")
-"""What a reader is asked for when something is not shown."""
+"""Packages whose versions are listed: a bug report needs them."""
 
 
 def check_versions(package: str = "orderfox_nb") -> Check:
     """Return the versions of the main libraries, and those that are too old or absent.
 
     Args:
-        package: Whose requirements are compared with what is installed; those of its extras are not.
+        package: Its requirements are compared with what is installed; those of its extras are not.
     """
     try:
         wanted = [Requirement(text) for text in requires(package) or ()]

@@ -56,7 +56,7 @@ class Feed(Protocol):
         """Stream a topic: its prelude, then live events.
 
         Raises:
-            FeedError: The stream cannot go on.
+            FeedError: The stream cannot continue.
             UnknownSymbol: The venue does not list the symbol.
         """
         ...
@@ -96,7 +96,7 @@ async def deliver(feed: Feed, topic: Topic, sink: Sink) -> None:
     """Pass the events of a topic to a sink until the stream ends: how a fold is fed, by every feed alike.
 
     Raises:
-        FeedError: The stream cannot go on.
+        FeedError: The stream cannot continue.
         UnknownSymbol: The venue does not list the symbol.
         Exception: What the sink has raised; the stream is closed by then.
     """
@@ -131,7 +131,7 @@ class Auditable(Protocol):
     """A feed whose books can be compared with the venue's current book."""
 
     async def book(self, symbol: str) -> BookSnapshot | None:
-        """Return a fresh snapshot, None where the request budget is needed for other things.
+        """Return a fresh snapshot, None if the request budget is needed for other things.
 
         Raises:
             FeedError: The venue cannot be asked.
@@ -224,5 +224,5 @@ class ExplainsUnlisted(Protocol):
     """A feed that can explain why a symbol is not listed."""
 
     def why_unlisted(self, symbol: str) -> str:
-        """Return why a symbol is not listed, as a text for people; empty where nothing is known."""
+        """Return why a symbol is not listed, as a text to show; empty if nothing is known."""
         ...

@@ -40,7 +40,7 @@ class EmbeddedFeed:
         origin: Describes the origin of the data.
         liquidation_url: Another history API than the process's own.
         linger_s: How long the process outlives its last use.
-        clock_every_s: How often its time is asked for: it may run at another rate than ours, and hold still.
+        clock_every_s: How often its time is requested: it may run at another rate than ours, and hold still.
         speed: Seconds of its time in one of ours.
         epoch: Names the one run of which every process is a continuation, as what happens follows from the time.
             Without it each process is a run of its own.
@@ -77,7 +77,7 @@ class EmbeddedFeed:
         self._starts = 0
         self._one_epoch = epoch
         self._epoch = epoch or _new_epoch()
-        """Epoch of the running process, else of the next one, so that it is correct before the process starts."""
+        """Epoch of the running process, otherwise of the next one, so that it is correct before the process starts."""
         self._ahead_us = 0
         """The venue's time minus ours when the last process ended; used until the next process starts."""
         self._before: Counter[str] = Counter()
@@ -216,7 +216,7 @@ class EmbeddedFeed:
             await self._clock.sleep(delay_s)
 
     def _start_option(self) -> list[str]:
-        """Return where a process goes on that continues another one whose time did not run with ours."""
+        """Return where a process continues that continues another one whose time did not run with ours."""
         if not self._one_epoch or not self._starts or self._speed == 1.0:
             return []
         # What was shown may be ahead of the estimate by some of our milliseconds; time never goes back.

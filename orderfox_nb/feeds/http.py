@@ -19,7 +19,7 @@ from orderfox_nb.feeds.transport import ConnectionLost
 Answer = TypeVar("Answer")
 
 MAX_ERROR_BYTES: Final = 64_000
-"""Of the body of an answer that is an error."""
+"""Largest body of an error."""
 MAX_VALUES: Final = 1_000_000
 """Values in one JSON text: what it takes in memory follows from them, not from its bytes."""
 MAX_TEXT: Final = 200
@@ -48,7 +48,7 @@ def new_session(*, connections: int, headers: Mapping[str, str] | None = None) -
         # The callers' own clock measures it.
         timeout=aiohttp.ClientTimeout(total=None),
         headers={"Accept-Encoding": "gzip", **(headers or {})},
-        # Cookies of a server would be kept for ever, and none is needed.
+        # Cookies of a server would be kept forever, and none is needed.
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
     )
@@ -69,8 +69,8 @@ async def fetch(
         session: One of ``new_session``.
         url: Without the query.
         parameters: The query.
-        max_bytes: Of the answer's body, once it is decompressed; one that is an error has its own limit.
-        method: Of the request.
+        max_bytes: Largest body of the answer, decompressed; an error has a limit of its own.
+        method: Method of the request.
         body: What is sent with it, JSON.
 
     Raises:
@@ -144,18 +144,18 @@ def decode_json(text: bytes | str, kind: type[Answer] | Any) -> Answer:
     """Decode JSON of an upstream.
 
     Raises:
-        msgspec.MsgspecError: It is none of the kind, has too many values, or is nested too deep.
-        UnicodeDecodeError: It is no text.
+        msgspec.MsgspecError: It has another structure, too many values, or is nested too deep.
+        UnicodeDecodeError: It is not text.
     """
     return checked(msgspec.json.Decoder(kind, strict=False), text)
 
 
 def checked(decoder: msgspec.json.Decoder[Answer], text: bytes | str) -> Answer:
-    """Decode JSON of an upstream with a decoder at hand.
+    """Decode JSON of an upstream with an existing decoder.
 
     Raises:
-        msgspec.MsgspecError: It is none of the kind, has too many values, or is nested too deep.
-        UnicodeDecodeError: It is no text.
+        msgspec.MsgspecError: It has another structure, too many values, or is nested too deep.
+        UnicodeDecodeError: It is not text.
     """
     if len(text) > MAX_VALUES and (text.count(b",") if isinstance(text, bytes) else text.count(",")) > MAX_VALUES:
         raise msgspec.DecodeError(f"more than {MAX_VALUES:,} values")

@@ -19,7 +19,7 @@ class Inbox(Generic[Item]):
 
     When it is full, all waiting items are dropped and the reader gets one item that reports this; no more items are
     accepted until it has read that one. Connection notices are kept: of each kind (class) of notice the newest stays,
-    in order, since a reader that never receives its subscription notice would wait for ever. An older one of the same
+    in order, since a reader that never receives its subscription notice would wait forever. An older one of the same
     kind says nothing that the newest does not, and one kind never pushes out another, so that the bound of notices is
     the number of their classes. A writer that can wait (a socket's reader) may first ask for ``room()``.
 
@@ -40,7 +40,7 @@ class Inbox(Generic[Item]):
         self._reader: asyncio.Future[None] | None = None
         self._writers: list[asyncio.Future[None]] = []
         self.direct: Callable[[Item], bool] | None = None
-        """Called with an item that is put while nothing waits; returns False where the item must wait for ``get``.
+        """Called with an item that is put while nothing waits; returns False if the item must wait for ``get``.
         An exception of it closes the inbox, so that ``get`` raises it."""
         self.dropped = 0
         """Items lost so far."""

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 _NAME: Final = "liquidation history"
 MAX_BYTES: Final = 8_000_000
-"""Of an answer: 1,000 orders have 300 kB, a week of minutes 2 MB."""
+"""Largest answer: 1,000 orders have 300 kB, a week of minutes 2 MB."""
 _MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 1_000
 _PROOF_DAYS: Final = 30
@@ -42,7 +42,7 @@ _ASKED: Final[Mapping[str, str]] = {
     "1w": "1d",
     "1M": "1d",
 }
-"""What is asked for where the API does not have the timeframe; buckets of it are summed."""
+"""What is requested where the API does not have the timeframe; buckets of it are summed."""
 
 
 class _Volume(Struct, frozen=True):
@@ -246,7 +246,7 @@ class LiquidationHistory:
             reason = network_reason(error)
             raise VenueUnreachable(_NAME, f"{self.url} cannot be reached ({reason})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._malformed(path, f"it answered with something else ({error})") from error
+            raise self._malformed(path, f"its answer has another structure ({error})") from error
         except (VenueUnreachable, VenueRefused):
             self.failures += 1
             raise

@@ -22,7 +22,7 @@ class Option(NamedTuple):
         expected: Which values it may have, for a person.
         read: Returns the value of a text.
 
-    ``read`` raises a ValueError for a text that is no such value.
+    ``read`` raises a ValueError for a text that is not such a value.
     """
 
     name: str

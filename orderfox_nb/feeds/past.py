@@ -3,7 +3,7 @@
 The contract, which ``tests/feeds/test_past.py`` holds every feed to:
 
 1. the events of a page are in order, oldest first, and inside the span; ``next`` is the span of the page that follows
-   without a hole and without an event twice, None where the span is done;
+   without a hole and without an event twice, None if the span is done;
 2. a span with a start (``start_us`` or ``from_id``) is read forwards; every other one backwards, newest page first;
 3. a page has at most ``limit`` events, fewer where the source answers fewer at once. Only where events have no ids and
    more than ``limit`` are of one moment, a page has all of that moment;
@@ -40,7 +40,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a topic's past; what is None is not bounded."""
 
     start_us: int | None = None
-    """Of the first event: a bar's open time, else the event's time."""
+    """No event is before it; a bar counts by its open time."""
     end_us: int | None = None
     """All events are before it."""
     from_id: str | None = None
@@ -78,7 +78,7 @@ class PastPage(msgspec.Struct, frozen=True):
 
 
 class Past(Protocol):
-    """What a source knows of topics from before."""
+    """The past of a source's topics."""
 
     async def page(self, topic: Topic, span: Span) -> PastPage:
         """Return one page of a topic's past.
@@ -100,7 +100,7 @@ class RangePage(msgspec.Struct, frozen=True):
     events: Sequence[Event] = ()
     """Oldest first; of bars that are still open the last one."""
     source: Literal["venue", "recording", ""] = "venue"
-    """Where the events were read; empty where the part is missing."""
+    """Where the events were read; empty if the part is missing."""
     reason: str = ""
     """Why it is missing."""
 
@@ -219,7 +219,7 @@ def id_number(text: str) -> int:
     """Return an id as a place in the venue's order.
 
     Raises:
-        BadValue: It is no number.
+        BadValue: It is not a number.
     """
     number = whole_number(text)
     if number is None or number < 0:

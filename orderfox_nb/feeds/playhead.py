@@ -1,4 +1,4 @@
-"""Where a replay is: a time that runs at a speed, stands still, or jumps; of one feed or of several."""
+"""The time of a replay: it runs at a speed, pauses or jumps; for one feed or several."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Playhead:
     def extend(self, end_us: int) -> None:
         """Play on to a later end: the recording has grown."""
         if end_us > self.end_us:
-            # What stood at the old end goes on from there, not from where it would be without it.
+            # What stood at the old end continues from there, not from where it would be without it.
             self._set(self.now_us, playing=self._playing)
             self.end_us = end_us
 
@@ -134,7 +134,7 @@ class Playhead:
             self._from_us, self._seqs, self._stepped_into = time_us, {}, bool(self._steps)
 
     async def step(self, events: int, timeout_s: float) -> None:
-        """Stand still, but for so many events that are played at once.
+        """Pause, then play the next events at once.
 
         Args:
             events: How many.
@@ -170,7 +170,7 @@ class Playhead:
         """Wait until a time is reached; return whether it is, or False once something else is to be done.
 
         Args:
-            time_us: Of the recording; None waits for the other thing alone.
+            time_us: Time of the recording to wait for; None waits only for the other condition.
             given_up: Whether to wait no longer; checked after each move, change of speed and second.
             player: The feed that waits.
         """

@@ -38,11 +38,11 @@ _STEP_S: Final = 2.0
 
 
 class _TimeState(NamedTuple):
-    """What a stream has at a time."""
+    """The state of a stream at a time."""
 
     events: Sequence[Event]
     moves: int
-    """Of the playhead, as it was there."""
+    """The playhead's count of moves at that time."""
 
 
 class _ReplayStream:
@@ -52,12 +52,12 @@ class _ReplayStream:
         self.topic = topic
         self.queue: asyncio.Queue[Event | _TimeState | Exception] = asyncio.Queue(_QUEUED)
         self.started = False
-        """Whether it has the state of the present run."""
+        """Whether it has the state of the current run."""
         self.read = False
-        """Whether it had the state of any."""
+        """Whether it has had the state of any run."""
         self.left = False
         self.moves = -1
-        """Of the playhead, when the state was there whose last event was read."""
+        """The playhead's count of moves for the last state that was read whole; -1 before the first."""
 
     def discard(self) -> None:
         """Take back what was not read yet, and begin again."""
@@ -91,8 +91,8 @@ class RecordedFeed:
         follow: Looks for what was recorded since, where the recording is still written; it then has no end.
         listed: Symbols that the venue lists: those that were not recorded are known, and have no data.
         gentle: Leave half of the loop's time to others while it plays as fast as it can.
-        playhead: Of the feed of another venue, by which this one plays too; ``speed``, ``start_us`` and ``clock`` are
-            then its.
+        playhead: Playhead of another venue's feed, to play both by one clock. It replaces ``speed``, ``start_us``
+            and ``clock``.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class RecordedFeed:
             self._streams.remove(stream)
             self._check_settled()
             stream.left = True
-            # A replay that waits for this reader goes on.
+            # A replay that waits for this reader continues.
             stream.discard()
             if not self._streams:
                 await self._stop()

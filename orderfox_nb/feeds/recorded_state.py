@@ -1,4 +1,4 @@
-"""What a stream of a replay begins with at a time, and how it ends."""
+"""The state with which a stream of a replay begins, and its end."""
 
 from __future__ import annotations
 

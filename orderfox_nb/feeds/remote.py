@@ -43,9 +43,9 @@ _INBOX_BOUND: Final = 4_096
 _CONNECTIONS: Final = 100
 _MAX_RETRY_AFTER_S: Final = 86_400.0
 MAX_SYMBOLS_BYTES: Final = 16_000_000
-"""Of the symbol list: 600 symbols have 0.5 MB."""
+"""Largest symbol list: 600 symbols have 0.5 MB."""
 MAX_BYTES: Final = 8_000_000
-"""Of any other answer."""
+"""Largest size of any other answer."""
 
 
 class RemoteFeed:
@@ -54,8 +54,8 @@ class RemoteFeed:
     Args:
         url: Base URL of the server.
         token: For a server that asks for one.
-        venue: Of the server's venues; its first one, whatever that is, if empty.
-        name: The venue's name here; ``remote`` where the server's is not known.
+        venue: Name of one of the server's venues; its first one if empty.
+        name: The venue's name here; ``remote`` where the server's is unknown.
         reported: What the server reports about the venue's source.
     """
 
@@ -84,7 +84,7 @@ class RemoteFeed:
         """Minutes of what the server has recorded."""
         self._reported = reported or {}
         self._reported_origin = _read_origin(self._reported)
-        """Of the answer with the symbols: what is known before a socket is open."""
+        """Origin from the answer with the symbols: known before a socket is open."""
         self.lacks_figures = False
         """Whether the last symbol list came without any funding rate: the server could not have them then."""
         self._calls = 0
@@ -206,7 +206,7 @@ class RemoteFeed:
         return next((link for link in self._links if link.topics), self._links[0])
 
     def _link_for(self, topic: Topic) -> RemoteLink:
-        """Choose the link that carries a topic, else one with room; a link without topics has no socket."""
+        """Choose the link that carries a topic, otherwise one with room; a link without topics has no socket."""
         for link in self._links:
             if topic in link.topics:
                 return link
@@ -246,7 +246,7 @@ class RemoteFeed:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VenueUnreachable(self.venue, f"{self._url} cannot be reached ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._malformed(name, f"it answered with something else ({error})") from error
+            raise self._malformed(name, f"its answer has another structure ({error})") from error
         if status == 404:
             raise UnknownSymbol(path.split("/")[1] if "/" in path else path)
         detail = short(refused.detail)
@@ -320,7 +320,7 @@ def _state(quality: str) -> str:
 
 
 def _listing(text: msgspec.Raw, venue: str) -> Listing | None:
-    """Convert a row: None where it cannot be read, or its steps are none: one such row does not cost the list."""
+    """Convert a row: None if it cannot be read, or its steps are none: one such row does not cost the list."""
     try:
         row: _SymbolRow = decode_json(bytes(text), _SymbolRow)
         if not all(map(is_symbol_name, (row.id, row.base_asset, row.quote_asset))):

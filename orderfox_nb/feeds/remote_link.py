@@ -38,13 +38,13 @@ from orderfox_nb.feeds.transport import SOCKET_ERRORS, ConnectionLost, Socket, n
 _log = logging.getLogger(__name__)
 
 MAX_TOPICS: Final = MAX_KEYS - 1
-"""Of the keys that a server takes on one socket one is left for a topic that is being resubscribed."""
+"""Topics of one socket. A server accepts one key more: room for a topic that is being resubscribed."""
 MAX_MESSAGE_BYTES: Final = 8_000_000
-"""Of a message: a book of 160,000 levels has 3 MB."""
+"""Largest message: a book of 160,000 levels has 3 MB."""
 HELLO_S: Final = 10.0
 """How long a server may take to say hello on an open socket."""
 MAX_VENUES: Final = 16
-"""Of a server."""
+"""Largest number of venues of a server."""
 _QUIET_S: Final = 45.0
 """The server sends a heartbeat each 15 s: a socket that is silent for longer is dead."""
 
@@ -67,7 +67,7 @@ class Gone(Struct, frozen=True):
 
 
 class Serving(Struct, frozen=True):
-    """Which run of its venue (``Origin.epoch``) the server is serving."""
+    """The run of its venue (``Origin.epoch``) that the server is serving."""
 
     epoch: str
     prelude: bool
@@ -113,10 +113,10 @@ async def ask_origins(url: str, *, headers: dict[str, str], clock: Clock) -> Map
 
     hello = await in_time(clock, HELLO_S, first())
     if hello.wire != WIRE:
-        raise ConnectionLost(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
+        raise ConnectionLost(f"it uses protocol version {hello.wire}, this process {WIRE}: update the older one")
     names = [hello.venue, *(name for name in hello.origins if name != hello.venue)][:MAX_VENUES]
     if not all(map(is_venue_name, names)):
-        raise ConnectionLost("its hello has no name of a venue")
+        raise ConnectionLost("its hello names no venue")
     reported = {name: hello.origins.get(name, hello.origin) for name in names}
     return {
         name: {field: _bounded(origin[field]) for field in _ORIGIN & origin.keys()} for name, origin in reported.items()
@@ -136,7 +136,7 @@ class RemoteLink:
 
     Args:
         url: Base URL of the server.
-        venue: Of the server's venues; its first one if empty.
+        venue: Name of one of the server's venues; its first one if empty.
         headers: Sent with the handshake.
         clock: What delays are measured by.
     """
@@ -156,7 +156,7 @@ class RemoteLink:
         """Subscriptions on this socket; messages under any other key are left over from an earlier subscription."""
         self._subscriptions = 0
         self._served = ""
-        """The venue that the server was asked for in its hello."""
+        """The venue that was requested from the server."""
         self._venue = ""
         """The same, once topics can be subscribed."""
         self._commands: asyncio.Queue[Mapping[str, object]] = asyncio.Queue()
@@ -269,7 +269,7 @@ class RemoteLink:
                         limit.reschedule(loop.time() + _QUIET_S)
         except TimeoutError:
             raise ConnectionLost(
-                f"it said nothing for {_QUIET_S:g} s" if self._venue else f"it said no hello within {HELLO_S:g} s"
+                f"no message for {_QUIET_S:g} s" if self._venue else f"no hello within {HELLO_S:g} s"
             ) from None
         finally:
             sender.cancel()
@@ -311,9 +311,9 @@ class RemoteLink:
 
     def _handle_hello(self, hello: RemoteHello) -> None:
         if hello.wire != WIRE:
-            raise ConnectionLost(f"the server speaks wire {hello.wire}, this is wire {WIRE}")
+            raise ConnectionLost(f"it uses protocol version {hello.wire}, this process {WIRE}: update the older one")
         if not is_venue_name(hello.venue):
-            raise ConnectionLost("its hello has no name of a venue")
+            raise ConnectionLost("its hello names no venue")
         venue = self._asked or hello.venue
         if venue != hello.venue and venue not in hello.origins:
             raise ConnectionLost(f"it serves no venue {venue} now")
@@ -334,7 +334,7 @@ class RemoteLink:
         """Hear of a playhead; a link without one does not."""
 
     def _refused(self, reason: str) -> None:
-        """Hear that a message was refused that is about no topic."""
+        """Handle a refusal that belongs to no topic."""
 
     def _answered(self) -> None:
         """Hear that every message before a ping was acted on."""

@@ -12,7 +12,7 @@ from orderfox_nb.core.numerals import TimeMs
 
 
 class RemoteHello(Struct, frozen=True, tag_field="type", tag="hello"):
-    """Which venues the server has; the first message."""
+    """The venues of the server; the first message."""
 
     wire: int
     venue: str
@@ -51,7 +51,7 @@ class RemoteStatus(Struct, frozen=True, tag_field="type", tag="status"):
 
 
 class PlayheadReport(Struct, frozen=True, tag_field="type", tag="playhead"):
-    """Where the playhead of this socket is, in milliseconds."""
+    """Position of this socket's playhead, in milliseconds."""
 
     time: TimeMs | None
     start: TimeMs
@@ -61,7 +61,7 @@ class PlayheadReport(Struct, frozen=True, tag_field="type", tag="playhead"):
 
 
 class RemotePong(Struct, frozen=True, tag_field="type", tag="pong"):
-    """Everything before the ping was acted on."""
+    """Everything sent before the ping was handled."""
 
 
 RemoteMessage: TypeAlias = (
@@ -71,7 +71,7 @@ message_decoder = msgspec.json.Decoder(RemoteMessage)
 
 
 class RemoteKind(Struct, frozen=True):
-    """What of a message says which one it is."""
+    """The part of a message that identifies its type."""
 
     type: str
 

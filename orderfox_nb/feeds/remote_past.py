@@ -1,4 +1,4 @@
-"""What another server's REST knows from before."""
+"""The past of another server, over its REST routes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RemotePast:
     The server's public rows of orders omit the limit price, so a fold could not distinguish them from other orders.
 
     Args:
-        venue: Of topics.
+        venue: Venue of the topics.
         get: Sends a request.
         now_us: The server's time.
     """
@@ -58,7 +58,7 @@ class RemotePast:
         if channel_spec(topic.channel).summed and topic.interval:
             return await self._sums(topic, span)
         if (pager := self._pagers.get(topic.channel)) is None:
-            raise NoPast(self._venue, f"another server answers no past {topic.channel}")
+            raise NoPast(self._venue, f"another server has no past {topic.channel}")
         return await pager(topic, span)
 
     async def range_page(self, topic: Topic, start_us: int, end_us: int) -> RangePage:
@@ -112,7 +112,7 @@ class RemotePast:
 
     async def _trades(self, topic: Topic, span: Span) -> PastPage:
         if span.forward or span.end_us is not None or span.before_id is not None:
-            raise NoPast(self._venue, f"another server answers only its newest {_MAX_TRADES:,} trades")
+            raise NoPast(self._venue, f"another server has only its newest {_MAX_TRADES:,} trades")
         charge(_TRADES_WEIGHT)
         limit = min(span.limit or _MAX_TRADES, _MAX_TRADES)
         rows = (await self._get(f"trades/{topic.symbol}", {"limit": str(limit)}, list[_TradeRow]))[:limit]
@@ -143,7 +143,7 @@ class RemotePast:
             _VolumeAnswer,
         )
         if answer.history != "complete":
-            raise NoPast(self._venue, f"the server does not know the sums of {topic.symbol} of that time")
+            raise NoPast(self._venue, f"the server has no sums of {topic.symbol} for that time")
         rows = [
             (row.timestamp_ms * 1_000, row.buy_volume, row.sell_volume, row.count)
             for row in answer.data

@@ -32,7 +32,7 @@ class PlayheadLink(RemoteLink):
     Args:
         time_us: Where it begins; the server bounds it to what is recorded.
         speed: Times real time, infinity for as fast as it is read.
-        playing: Whether it plays or stands still.
+        playing: Whether it plays; False while it is paused.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class PlayheadLink(RemoteLink):
         """
         async with self._order:
             if not self._venue:
-                raise VenueUnreachable(self._asked, self.problem or "the server does not play now")
+                raise VenueUnreachable(self._asked, self.problem or "the server is not playing")
             self._refusal = ""
             answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._answers.append(answer)
@@ -175,7 +175,7 @@ class PlayheadLink(RemoteLink):
 
 
 class _Shown:
-    """Of which move the state is that a stream has brought."""
+    """Marks the state of a stream with the move that it belongs to."""
 
     def __init__(self, moves: int) -> None:
         self.moves = moves
@@ -190,12 +190,12 @@ class RewoundFeed(RemoteFeed):
         url: Base URL of the server.
         token: For a server that asks for one.
         clock: As for ``RemoteFeed``.
-        venue: Of the server's venues, its first one if empty.
+        venue: Name of one of the server's venues; its first one if empty.
         name: The venue's name here.
         reported: What the server reports about the venue's source.
         time_us: Where it begins.
         speed: Times real time.
-        playing: Whether it plays or stands still.
+        playing: Whether it plays; False while it is paused.
         listed: What the venue lists, where that is known; the server is asked else.
     """
 
@@ -217,7 +217,7 @@ class RewoundFeed(RemoteFeed):
         self._begins = {"time_us": time_us, "speed": speed, "playing": playing}
         self._listed = listed
         self._shown: list[_Shown] = []
-        """Of each stream."""
+        """State of each stream."""
         self._settled = asyncio.Event()
         super().__init__(url, token=token, clock=clock, random=random, venue=venue, name=name, reported=reported)
         (link,) = self._links

@@ -33,7 +33,7 @@ class RemoteReading:
         self._unbroken = unbroken
         self._order = TradeOrder()
         self._epoch: str | None = None
-        """The run of the venue that is read: None before the first, empty where it has no name that is known."""
+        """The run of the venue that is read: None before the first, empty if it has no name that is known."""
 
     def handle(self, item: RemoteItem) -> Iterator[Event]:
         """Handle the next item and yield the events that follow from it.

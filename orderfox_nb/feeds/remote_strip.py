@@ -35,7 +35,7 @@ class RemoteStrip:
 
     Args:
         url: Base URL of the server.
-        venue: Of the server's venues, its first one if empty.
+        venue: Name of one of the server's venues; its first one if empty.
         name: The venue's name here.
         headers: Sent with the handshake.
         clock: Measures how long an answer is kept.

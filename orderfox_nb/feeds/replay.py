@@ -19,13 +19,13 @@ from orderfox_nb.feeds.past import Past, PastPage, Span, buckets_of, check_past,
 
 _EVENTS_PER_TURN: Final = 100
 _BUCKETS: Final = 1_500
-"""Of one page of sums."""
+"""Largest number of sums in one page."""
 
 
 class ReplayFeed:
     """Plays the events of each topic in the order given, as fast as they are read; a topic's stream ends with them.
 
-    A list without a ``Status`` that ends its prelude gets one: behind the events at its beginning that were asked for
+    A list without a ``Status`` that ends its prelude gets one: behind the events at its beginning that were requested
     and not received.
 
     Args:

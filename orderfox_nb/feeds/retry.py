@@ -1,4 +1,4 @@
-"""Whether to try again, and when: a pure function and a generator."""
+"""Retry policy: a pure function that decides whether to try again, and a generator of delays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def backoff(
     *, first_s: float = 0.5, max_s: float = 30.0, factor: float = 2.0, random: Random | None = None
 ) -> Iterator[float]:
     """Yield growing delays without end, each drawn from its upper half so that many clients do not return at once."""
-    draw = random or Random()  # noqa: S311  (jitter is no secret)
+    draw = random or Random()  # noqa: S311  (jitter is not a secret)
     delay_s = first_s
     while True:
         yield delay_s * draw.uniform(0.5, 1.0)

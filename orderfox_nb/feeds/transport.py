@@ -1,4 +1,4 @@
-"""The one place that chooses the WebSocket client: ``picows.websockets`` where installed, else ``websockets``.
+"""The one place that chooses the WebSocket client: ``picows.websockets`` where installed, otherwise ``websockets``.
 
 Both have the same interface; picows costs less in a flood. Compression is off: it costs more than it saves here.
 """
@@ -94,7 +94,7 @@ async def open_socket(url: str, *, max_bytes: int, headers: dict[str, str] | Non
 
     Args:
         url: Where to; a redirect is not followed.
-        max_bytes: Of a message; the socket ends with the first one beyond.
+        max_bytes: Largest message; a larger one ends the socket.
         headers: Sent with the handshake.
 
     Raises:
@@ -126,7 +126,7 @@ async def open_socket(url: str, *, max_bytes: int, headers: dict[str, str] | Non
 
 
 def http_status(error: BaseException) -> int:
-    """Return the HTTP status with which a handshake was refused, 0 where it is no such error."""
+    """Return the HTTP status with which a handshake was refused, 0 for another error."""
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", 0)
     return status if isinstance(status, int) else 0

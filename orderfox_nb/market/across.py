@@ -91,13 +91,13 @@ async def across_threads(engine: Engine, topic: Topic, *, live_only: bool) -> As
     """Yield a topic's events on the caller's loop.
 
     Args:
-        engine: Whose desk reads the topic.
-        topic: What to read.
-        live_only: Leave out what happened before the call.
+        engine: Engine with the desk that reads the topic.
+        topic: Topic to read.
+        live_only: Leave out events from before the call.
 
     Raises:
         UnknownSymbol: The venue does not list the symbol.
-        FeedError: The stream cannot go on.
+        FeedError: The stream has failed for good.
     """
     crossing = _Crossing(topic)
     future = engine.submit(_forward(engine, topic, crossing, live_only))

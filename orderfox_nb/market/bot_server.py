@@ -13,9 +13,9 @@ from orderfox_nb.errors import VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.http import AnswerRefused, decode_json, fetch, new_session, short
 
 ANSWER_S: Final = 30.0
-"""How long the server has for one answer, unless another time is asked for."""
+"""Default time limit of one answer."""
 _MAX_BYTES: Final = 4_000_000
-"""Of a page of 100 bots, whose texts and parameters are bounded."""
+"""Largest answer: a page of 100 bots, whose texts and parameters are bounded."""
 _PAGE: Final = 100
 _MAX_PAGES: Final = 10
 """A server stores 1,000 bots."""
@@ -31,8 +31,8 @@ class BotServer:
 
     Args:
         url: Its address, with its prefix.
-        token: Sent with every request; empty for none.
-        answer_s: How long it has for one answer, seconds; by default ``ANSWER_S``.
+        token: Token that is sent with every request; empty for none.
+        answer_s: Time limit of one answer, seconds; by default ``ANSWER_S``.
     """
 
     def __init__(self, url: str, token: str = "", *, answer_s: float | None = None) -> None:
@@ -57,12 +57,12 @@ class BotServer:
     async def ask(
         self, path: str = "", *, method: str = "GET", query: Mapping[str, str] | None = None, body: Any = None
     ) -> Any:
-        """Send one request below ``/api/v1/bots`` and return its answer, None where it has none.
+        """Send one request below ``/api/v1/bots`` and return its answer, None if it has none.
 
         Args:
             path: Below that route: empty, or with its slash.
-            method: Of the request.
-            query: What stands behind the ``?``.
+            method: Method of the request.
+            query: Query of the URL.
             body: Sent as JSON; None for no body.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Calls a function of the user's with each event: on the loop that runs now, or in a thread."""
+"""Calls a function of the user with each event: on the running loop, or in a thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 _log = logging.getLogger(__name__)
 
 Callback: TypeAlias = Callable[[Any], object]
-"""Takes an event; what a coroutine function returns is awaited."""
+"""Called with an event; the result of a coroutine function is awaited."""
 
 Item = TypeVar("Item")
 
@@ -26,8 +26,8 @@ class Subscription(Generic[Item]):
     Args:
         callback: The function.
         events: Makes the iterator of the events.
-        open_ones: Where the subscription is listed while it is open.
-        name: Of what it reads, for messages.
+        open_ones: Set that contains the subscription while it is open.
+        name: Name of what it reads, for messages.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Subscription(Generic[Item]):
         self._open_ones = open_ones
         self._name = name
         self.calls = 0
-        """How often the function was called."""
+        """Number of calls."""
         self.errors = 0
-        """How many of the calls raised."""
+        """Number of calls that raised an exception."""
         self.error: Exception | None = None
-        """What ended it, or else what was raised last."""
+        """The exception that ended it, otherwise the last one of the function."""
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
         open_ones.add(self)
@@ -63,13 +63,13 @@ class Subscription(Generic[Item]):
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more is called."""
+        """Whether the function is no longer called."""
         return self not in self._open_ones
 
     def close(self) -> None:
-        """Call nothing more; waits up to 5 s for a call that runs in the thread.
+        """Stop calling the function; waits up to 5 s for a call that is running in the thread.
 
-        It may be called twice, and in the callback.
+        May be called twice, and within the callback.
         """
         self._open_ones.discard(self)
         if not self._loop.is_closed() and self._task is not None:

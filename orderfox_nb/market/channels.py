@@ -56,7 +56,7 @@ class EngineRanges:
         return moment_us(moment, now_us=self.now_us(), name=name)
 
     def page(self, topic: Topic, start_us: int, end_us: int) -> RangePage:
-        # A page waits for the venue's request budget, and is sent again where it is used up.
+        # A page waits for the venue's request budget, and is requested again if that is used up.
         return self._engine.run(self._desk.ranges.range_page(topic, start_us, end_us), timeout_s=_PAGE_S)
 
     def attributes(self, topic: Topic) -> dict[str, Any]:
@@ -64,13 +64,13 @@ class EngineRanges:
 
 
 class SymbolChannel(Generic[Item]):
-    """One topic: what is known now as a DataFrame, what comes as an asynchronous iterator.
+    """One topic: its current data as a DataFrame, new events as an asynchronous iterator.
 
     The topic stays subscribed from the first use until ``Market.close()`` or the end of the process.
     """
 
     name: ClassVar[str]
-    """Its row of ``core/channels.py``."""
+    """Name of its row in ``core/channels.py``."""
     viewed: ClassVar[str] = ""
     """The study whose view ``df`` shows; empty for the channel's own."""
     kind: type[Item]
@@ -104,7 +104,10 @@ class SymbolChannel(Generic[Item]):
         return self._view()[1]["quality"]
 
     async def __aiter__(self) -> AsyncGenerator[Item, None]:
-        """Yield new events on the caller's loop, which may be the kernel's."""
+        """Yield new events in order, on the caller's loop, which may be the kernel's.
+
+        Gaps and states are left out: ``events()`` yields them too, and ``quality`` lists the lapses.
+        """
         async for event in across_threads(self._engine, self.topic, live_only=True):
             if isinstance(event, self.kind):
                 yield event
@@ -112,12 +115,12 @@ class SymbolChannel(Generic[Item]):
     def on(self, callback: Callback) -> Subscription[Any]:
         """Call a function with each new event, in order, one after the other, until the subscription is closed.
 
-        In a notebook it is called between cells, on the loop that is running now; without a running loop in a thread of
-        its own. A coroutine function is awaited. What it raises is logged and counted in ``errors``, and the next event
-        follows. Where it does not keep up, at most 50,000 events wait and the loss is logged.
+        In a notebook it is called between cells, on the running loop; without a running loop, in a thread of its own.
+        A coroutine function is awaited. What it raises is logged and counted in ``errors``, and the next event follows.
+        At most 50,000 events wait for it; beyond that, events are lost, which is logged.
 
         Returns:
-            What ends it: ``close()``, or a ``with`` block. ``Market.close()`` ends it too.
+            The subscription: ``close()`` or leaving a ``with`` block ends it, and so does ``Market.close()``.
         """
         return Subscription(callback, self.__aiter__, self._held.subscriptions, name=str(self.topic))
 
@@ -131,21 +134,21 @@ class RangedChannel(SymbolChannel[Item]):
     """A channel whose past can be read by range."""
 
     def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return what happened in a range.
+        """Return the events of a range.
 
-        A bar belongs to the range by its open time, and the open bar is the last one. Liquidations are those that were
-        recorded, where the venue has no history of them.
+        A bar belongs to the range by its open time, and the open bar is the last one. Liquidations are the recorded
+        ones if the venue has no history of them.
 
         Args:
             start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
             end: The same; everything is before it. Now by default.
 
         Returns:
-            The DataFrame with the columns of ``df``; ``attrs["coverage"]`` says what of the range is complete, where it
-            was read, and what is missing for which reason.
+            The DataFrame with the columns of ``df``. ``attrs["coverage"]`` has the complete parts of the range, where
+            each was read, and what is missing for which reason.
 
         Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start.
+            BadValue: A time that cannot be read, a start in the future, or an end that is not after the start.
             FeedError: The venue cannot be asked.
         """
         return HISTORIES[self.kind](self._ranges, self.topic, start, end)
@@ -160,13 +163,13 @@ class TradesChannel(RangedChannel[Trade]):
     def keep(self, count: int) -> Self:
         """Keep more of the newest trades from now on: ``btc.trades.keep(100_000).df``.
 
-        It begins with the 1,000 that are known; ``Market.close()`` ends it.
+        It begins with the newest 1,000, and ends with ``Market.close()``.
 
         Args:
-            count: How many trades ``df`` has at most, 1 to 1,000,000.
+            count: Largest number of trades in ``df``, 1 to 1,000,000.
 
         Raises:
-            BadValue: Another count.
+            BadValue: A count outside this range.
         """
         if not 1 <= count <= MAX_KEPT:
             raise BadValue("count", count, f"1 to {MAX_KEPT:,}")
@@ -193,7 +196,7 @@ class CandlesChannel(RangedChannel[Candle]):
 
 
 class LiquidationsChannel(RangedChannel[Liquidation]):
-    """Liquidated orders: ``df`` has the newest 1,000; ``df.attrs`` says that the stream is sampled where it is."""
+    """Liquidated orders: ``df`` has the newest 1,000; ``df.attrs`` says whether the stream is complete or sampled."""
 
     name = "liquidations"
     kind = Liquidation
@@ -205,12 +208,12 @@ class LiquidationsChannel(RangedChannel[Liquidation]):
 
 
 class BookChannel(SymbolChannel[Any]):
-    """The order book: ``df`` is the whole of it now, ``async for event in …`` yields a snapshot and what changes it."""
+    """The order book: ``df`` has all of its levels, ``async for event in …`` yields a snapshot, deltas and gaps."""
 
     name = "book"
 
     def __aiter__(self) -> AsyncGenerator[Event, None]:
-        """Yield the same as ``events``: deltas are useless without their snapshot or across an unreported gap."""
+        """Yield the same as ``events``: deltas are useless without their snapshot and without the gaps."""
         return self.events()
 
     @property
@@ -220,7 +223,7 @@ class BookChannel(SymbolChannel[Any]):
 
 
 class TickerChannel(SymbolChannel[Ticker]):
-    """The market of the last 24 h: ``df`` is one row, ``async for ticker in …`` yields each that the venue sends."""
+    """The market of the last 24 h: ``df`` is one row, ``async for ticker in …`` yields each update."""
 
     name = "ticker"
     kind = Ticker
@@ -232,7 +235,7 @@ class TickerChannel(SymbolChannel[Ticker]):
 
 
 class MarkChannel(SymbolChannel[MarkPrice]):
-    """Mark price, index price and the coming funding: ``df`` is one row, ``async for mark in …`` yields each."""
+    """Mark price, index price and the next funding: ``df`` is one row, ``async for mark in …`` yields each update."""
 
     name = "mark"
     kind = MarkPrice
@@ -251,11 +254,11 @@ class MarkChannel(SymbolChannel[MarkPrice]):
             period: A timeframe such as ``1m``.
 
         Returns:
-            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            The DataFrame. ``attrs["coverage"]`` has the complete parts of the range, where each was read, and what is
             missing for which reason.
 
         Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start, or no timeframe.
+            BadValue: A time or period that cannot be read, a start in the future, or an end not after the start.
             FeedError: The venue cannot be asked.
         """
         return mark_history(self._ranges, self._by_period(period), start, end)
@@ -269,7 +272,7 @@ class FundingChannel(SymbolChannel[MarkPrice]):
 
     @property
     def df(self) -> pd.DataFrame:
-        """One row by time: funding (fraction), next_funding; none where the contract has no funding."""
+        """One row by time: funding (fraction), next_funding; no row if the contract has no funding."""
         return funding_frame(*self._view())
 
     def history(self, start: Moment = "-30d", end: Moment | None = None) -> pd.DataFrame:
@@ -280,11 +283,11 @@ class FundingChannel(SymbolChannel[MarkPrice]):
             end: The same; everything is before it. Now by default.
 
         Returns:
-            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            The DataFrame. ``attrs["coverage"]`` has the complete parts of the range, where each was read, and what is
             missing for which reason.
 
         Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start.
+            BadValue: A time that cannot be read, a start in the future, or an end that is not after the start.
             FeedError: The venue cannot be asked.
         """
         return funding_history(self._ranges, self.topic, start, end)
@@ -315,14 +318,14 @@ class InterestChannel(SymbolChannel[OpenInterest]):
         Args:
             start: As ``"2026-10-01"``, ISO 8601, a datetime with a zone, ``"-30d"`` before now, or microseconds.
             end: The same; everything is before it. Now by default.
-            period: A timeframe such as ``1h``; venues have some of them.
+            period: A timeframe such as ``1h``; which ones there are depends on the venue.
 
         Returns:
-            The DataFrame; ``attrs["coverage"]`` says what of the range is complete, where it was read, and what is
+            The DataFrame. ``attrs["coverage"]`` has the complete parts of the range, where each was read, and what is
             missing for which reason.
 
         Raises:
-            BadValue: No time, a start in the future, or an end that is not after the start, or no timeframe.
+            BadValue: A time or period that cannot be read, a start in the future, or an end not after the start.
             FeedError: The venue cannot be asked.
         """
         return open_interest_history(self._ranges, self._by_period(period), start, end)
@@ -339,7 +342,7 @@ def check_timeframe(text: str, name: str = "timeframe") -> None:
 
 
 class StudyView:
-    """One study of a symbol: ``df`` is what it shows now.
+    """One study of a symbol: ``df`` has its current columns.
 
     Its topics stay subscribed from the first use until ``Market.close()`` or the end of the process.
     """

@@ -50,16 +50,16 @@ def connect(source: str | None = None) -> Market:
     """Connect this kernel to market data.
 
     Args:
-        source: As ORDERFOX_SOURCE: ``sim``, ``binance``, ``tape:<file>``, ``http://<server>``; several venues separated
-            by commas, ``sim,sim?market=spot``. Without one it is the server that started this kernel or the one at
-            BACKEND_URL, if there is one, else the source of the settings, in a thread of its own.
+        source: As in ORDERFOX_SOURCE: ``sim``, ``binance``, ``tape:<file>``, ``http://<server>``, or several venues
+            separated by commas. By default the server that started this kernel or the one at BACKEND_URL; without
+            either, the source of the settings, read by a thread of this process.
 
     Returns:
-        The market; nothing is subscribed before something is asked of it.
+        The market. Nothing is subscribed until data is read from it.
 
     Raises:
         SettingError: A source that cannot be used.
-        VenueUnreachable: A server that is not there.
+        VenueUnreachable: The server does not answer.
     """
     if source is None:
         settings = load_settings()
@@ -73,10 +73,10 @@ def connect(source: str | None = None) -> Market:
 
 
 class Market:
-    """Every symbol of one venue, by its name; those of another venue by ``venue:symbol``.
+    """Every symbol of one venue, by name; those of another venue as ``venue:symbol``.
 
     Args:
-        engine: Whose desks are read.
+        engine: Engine with the desks.
         venue: The venue, the first one of the source if empty.
     """
 
@@ -92,7 +92,7 @@ class Market:
 
     @property
     def venue(self) -> str:
-        """The venue by its name."""
+        """The venue's name."""
         return self._desk.venue
 
     @property
@@ -101,7 +101,7 @@ class Market:
 
     @property
     def venues(self) -> Mapping[str, Market]:
-        """The market of each venue of the source by the venue's name, the first one first."""
+        """The market of each venue of the source by the venue's name, in the order of the source."""
         names = [desk.venue for desk in self._engine.desks.all]
         return MappingProxyType({name: Market(self._engine, name, self._held) for name in names})
 
@@ -111,7 +111,7 @@ class Market:
         Unified names are the same on every venue, whatever the venue's own ids: ``okx:BTC/USDT:USDT``.
 
         Raises:
-            BadValue: No text, or an empty one.
+            BadValue: Not a text, or an empty one.
             UnknownSymbol: The venue does not list it, or there is no such venue; carries suggestions.
             FeedError: The venue cannot be asked.
         """
@@ -128,11 +128,12 @@ class Market:
         """Return one view over several venues: ``market.across("BTC/USDT:USDT").book.df``.
 
         Args:
-            symbols: A unified name or one ``binance:BTCUSDT``, for all venues; or two to eight of the latter, for them.
-            currency: ``apart`` keeps quote currencies apart, ``joined`` counts all at par; or the one to show.
+            symbols: A unified name, or one market such as ``binance:BTCUSDT``, for all venues that list it; or two to
+                eight markets, for exactly these.
+            currency: ``apart`` keeps quote currencies apart, ``joined`` counts all at par; or the name of one to show.
 
         Raises:
-            BadValue: No such venue or currency, a name that one venue alone lists, or markets of different base assets.
+            BadValue: No such venue or currency, a name that only one venue lists, or markets of different base assets.
             UnknownSymbol: No venue lists the name.
         """
         return consolidated(self._engine, self._held, symbols, currency)
@@ -172,7 +173,7 @@ class Market:
         Returns:
             A row for each instrument, the largest volume first, by ``venue`` and ``symbol``: ``name`` (unified),
             ``multiple``, ``last``, ``volume_quote``. Contracts of a multiple such as 1000PEPE have ``multiple`` 1000
-            and a price of so many units. ``attrs["problems"]`` has the venues that could not be asked.
+            and a price of that many units. ``attrs["problems"]`` has the venues that could not be asked.
         """
         found: list[Listing] = []
         problems: dict[str, str] = {}
@@ -200,28 +201,28 @@ class Market:
     def freeze(self) -> Generator[datetime]:
         """Read several DataFrames as they are at one moment: no event lies between them.
 
-        ``with market.freeze() as moment:`` shows everything of this market that was read before as it is when the
-        block begins; live data goes on and is shown again behind it.
+        Within ``with market.freeze() as moment:`` everything that was read of this market before shows its state at the
+        start of the block. Live data continues meanwhile, and is shown again after the block.
 
         Raises:
-            FeedError: Nothing was read before; within the block, also for what was not.
+            FeedError: Nothing was read before; within the block, data that was not read before.
         """
         with self._held.freeze() as now_us:
             yield datetime.fromtimestamp(now_us / 1e6, UTC)
 
     def rewind(self, to: Moment = "-10m", *, speed: float = 1.0) -> RewoundMarket:
-        """Return the market of a recorded time, which plays from then on by a clock of its own; this one goes on.
+        """Return the market of a recorded time, which plays from then on with its own clock; this market stays live.
 
         ``with market.rewind("-10m", speed=5) as past: past["BTCUSDT"].book.df``; all venues play by the same clock.
 
         Args:
             to: How long ago (``"-10m"``), a date, ISO 8601, a datetime with its zone, or microseconds since the epoch;
-                the next recorded time where nothing is recorded then.
+                if nothing is recorded then, the next recorded time.
             speed: Times real time, at most 300, or ``float("inf")`` for as fast as it can be read.
 
         Raises:
             NoPast: Nothing is recorded, here or on the server that this kernel reads from.
-            VenueUnreachable: That server does not answer.
+            VenueUnreachable: The server does not answer.
             BadValue: No such time or speed.
         """
         live = self._desk
@@ -265,11 +266,11 @@ class RewoundMarket(Market):
 
     @property
     def playing(self) -> bool:
-        """Whether it plays or stands still."""
+        """Whether it plays; False while it is paused."""
         return self._past.playback.playing
 
     def play(self, speed: float | None = None) -> None:
-        """Go on, at a speed if one is given.
+        """Play, at another speed if one is given.
 
         Raises:
             BadValue: No such speed.
@@ -277,7 +278,7 @@ class RewoundMarket(Market):
         self._past.drive(speed=speed, playing=True)
 
     def pause(self) -> None:
-        """Stand still."""
+        """Pause at the current time."""
         self._past.drive(playing=False)
 
     def seek(self, to: Moment) -> None:
@@ -289,7 +290,7 @@ class RewoundMarket(Market):
         self._past.seek(moment_us(to, now_us=self._past.playback.now_us))
 
     def step(self, by: int = 1) -> None:
-        """Stand still and move by events of what was read of this market; a negative number moves back."""
+        """Pause and move by a number of events of the topics that were read; a negative number moves back."""
         if by:
             self._past.step(by)
 
@@ -331,7 +332,7 @@ class Symbol:
 
     @property
     def market(self) -> Market:
-        """The market that it is a symbol of."""
+        """The market of this symbol's venue."""
         return Market(self._engine, self._desk.venue, self._held)
 
     @overload
@@ -341,15 +342,15 @@ class Symbol:
     def candles(
         self, timeframe: str = "1m", *, start: Moment | None = None, end: Moment | None = None
     ) -> CandlesChannel | pd.DataFrame:
-        """Return the bars of a timeframe: as they are now, or with a start those of a range.
+        """Return the bars of a timeframe: the current ones, or with a start those of a range.
 
         Args:
             timeframe: Such as ``1m``.
-            start: Of a range, see ``CandlesChannel.history``: its DataFrame is returned.
-            end: Of the range, now by default.
+            start: Start of a range, see ``CandlesChannel.history``: its DataFrame is returned.
+            end: End of the range, now by default.
 
         Raises:
-            BadValue: Not one of the timeframes, or no range.
+            BadValue: Not one of the timeframes, or not a range.
             FeedError: The venue cannot be asked.
         """
         check_timeframe(timeframe)
@@ -361,7 +362,7 @@ class Symbol:
         return channel
 
     def study(self, name: str, timeframe: str = "") -> StudyView:
-        """Return a study, for those that need one at a timeframe.
+        """Return a study, with a timeframe if it needs one.
 
         Raises:
             BadValue: No such study, or a timeframe that does not fit it.
@@ -377,17 +378,17 @@ class Symbol:
         a rewound market's playhead. It begins at the next whole second, once all data that it reads are complete.
 
         Args:
-            strategy: With its parameters; each queue model runs a new one with them.
+            strategy: The strategy with its parameters; each queue model runs a new one with the same parameters.
             terms: Deposit, fees, margin, delays and limits.
-            models: Queue models that run side by side, three by default; what they earn is the band.
+            models: Queue models that run side by side, three by default; their profits are the band.
 
         Returns:
-            Its handle: ``orders``, ``fills``, ``equity``, ``position``, ``log``, ``stop()``, ``parity()``.
+            The run: ``orders``, ``fills``, ``equity``, ``position``, ``log``, ``stop()``, ``parity()``.
 
         Raises:
-            BadValue: No strategy's instance, no model, or 20 runs at once.
+            BadValue: Not an instance of a strategy, no model, or more than 20 runs at once.
         """
-        # Paid for by the first run.
+        # Only the first run pays for these imports.
         from orderfox_nb.market.backtest.running import check_strategy  # noqa: PLC0415
         from orderfox_nb.market.paper.inlet import DeskInlet  # noqa: PLC0415
         from orderfox_nb.market.paper.run import PaperRun  # noqa: PLC0415

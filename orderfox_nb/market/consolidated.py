@@ -38,9 +38,9 @@ class ConsolidatedMarket:
     Topics stay subscribed from the first use until ``Market.close()`` or the end of the process.
 
     Args:
-        engine: Whose desks are read.
+        engine: Engine with the desks.
         held: Keeps the topics open.
-        markets: Resolved, as in a key.
+        markets: Resolved markets, as in a key.
         currency: ``apart``, ``joined`` or a quote currency.
     """
 
@@ -58,7 +58,7 @@ class ConsolidatedMarket:
 
     @property
     def currency(self) -> str:
-        """``apart``: each quote currency by itself; ``joined``: all at par; or the one that is shown."""
+        """``apart``: each quote currency separately; ``joined``: all at par; or the currency that is shown."""
         return self._currency
 
     def __repr__(self) -> str:
@@ -75,19 +75,19 @@ class _ConsolidatedChannel:
         self._currency = currency
 
     def _read(self, channel: str, read: Callable[[MemberTopics], Answer]) -> tuple[Answer, dict[str, Any]]:
-        """Return what is read of the topics, and ``df.attrs``."""
+        """Return the result of ``read`` on the topics, and ``df.attrs``."""
         return self._held.across(self._markets, channel, read)
 
 
 class ConsolidatedBookChannel(_ConsolidatedChannel):
-    """The books of all markets that are live, whole and not silent, as one."""
+    """The books of all markets that are live, complete and not silent, as one."""
 
     @property
     def df(self) -> pd.DataFrame:
-        """Levels of every market, asks from the worst to the best, then bids from the best; each currency by itself.
+        """Levels of every market, asks from the worst to the best, then bids from the best, by currency.
 
         Columns: quote, side, price, size, cumulative, venue, symbol. ``attrs`` has ``members`` with the quality of
-        each market, ``dropped`` with what is not in the book and why, and by currency ``best`` and ``crossing``.
+        each market, ``dropped`` with the markets that are left out and why, and ``best`` and ``crossing`` by currency.
         """
         book, attributes = self._read("book", consolidated_book)
         shown = currencies(book.members) if self._currency == APART else [self._currency]
@@ -108,14 +108,14 @@ class ConsolidatedTradesChannel(_ConsolidatedChannel):
 
 
 class ConsolidatedLiquidationsChannel(_ConsolidatedChannel):
-    """The newest 1,000 liquidated orders of each market, on one sign convention."""
+    """The newest 1,000 liquidated orders of each market, with one sign convention."""
 
     @property
     def df(self) -> pd.DataFrame:
         """Orders by time, oldest first: venue, symbol, quote, liquidated (long or short), side, price, size, notional.
 
         ``side`` is that of the order at every venue: ``sell`` closes a long. ``attrs`` has ``sums`` by time and market
-        with the coverage of each: a sum is a lower bound where a market is sampled or reports none.
+        with the coverage of each: a sum is a lower bound if a market is sampled or reports no liquidations.
         """
         found, attributes = self._read("liquidations", lambda members: consolidated_liquidations(members, _KEPT))
         currency = JOINED if self._currency == APART else self._currency
@@ -123,10 +123,10 @@ class ConsolidatedLiquidationsChannel(_ConsolidatedChannel):
 
 
 def consolidated(engine: Engine, held: HeldTopics, names: Sequence[str], currency: Currency) -> ConsolidatedMarket:
-    """Return the view over the markets that are meant: ``venue:symbol`` each, or one name for all venues that list it.
+    """Return the view over several markets: ``venue:symbol`` each, or one name for all venues that list it.
 
     Raises:
-        BadValue: No such venue or currency, a name that one venue alone lists, or markets of different base assets.
+        BadValue: No such venue or currency, a name that only one venue lists, or markets of different base assets.
         UnknownSymbol: No venue lists the name.
     """
     desks, text = engine.desks, ",".join(names)

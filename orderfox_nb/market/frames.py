@@ -51,7 +51,7 @@ def trades_frame(trades: Sequence[Trade] | TradeColumns, attributes: dict[str, A
         "aggressor": pd.Categorical.from_codes(found.sell.view(np.int8), dtype=_sides(), validate=False),
         "notional": found.price * found.size,
     }
-    # The columns are nobody else's: pandas takes them as they are, and does not gather the floats in one block.
+    # Nothing else uses the columns: pandas takes them without a copy, and does not gather the floats in one block.
     frame = pd.DataFrame(columns, index=times_index(found.time_us, copy=False), copy=False)
     _describe(frame, attributes)
     return frame
@@ -136,7 +136,7 @@ def found_frame(listings: Sequence[Listing], problems: Mapping[str, str]) -> pd.
 
 
 def day_frame(ticker: Ticker | Sequence[Ticker] | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return the market of the last 24 h as a row by its time, none where it is not known."""
+    """Return the market of the last 24 h as a row by its time, no row if it is unknown."""
     known = _known(ticker)
     columns = {
         "last": [event.last for event in known],
@@ -153,7 +153,7 @@ def day_frame(ticker: Ticker | Sequence[Ticker] | None, attributes: dict[str, An
 def mark_frame(
     mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any], *, with_funding: bool = True
 ) -> pd.DataFrame:
-    """Return mark and index price as a row by its time, with the coming funding; NaN for an index that is not known."""
+    """Return mark and index price as a row by its time, with the next funding; NaN for an unknown index."""
     known = _known(mark)
     index = [event.index_price or float("nan") for event in known]
     columns = {"mark": [event.mark_price for event in known], "index": index}
@@ -162,7 +162,7 @@ def mark_frame(
 
 
 def funding_frame(mark: MarkPrice | Sequence[MarkPrice] | None, attributes: dict[str, Any]) -> pd.DataFrame:
-    """Return the funding in force as a row by its time, none where the contract has no funding."""
+    """Return the current funding as a row by its time, no row if the contract has no funding."""
     known = [event for event in _known(mark) if event.funding_rate is not None]
     return _with_funding(_latest({}, known, attributes), known)
 
@@ -176,7 +176,7 @@ def open_interest_frame(
 
 
 def _known(event: Item | Sequence[Item] | None) -> Sequence[Item]:
-    """Return a latest event, where there is one, as the list that a recording has of them."""
+    """Return the latest event, if there is one, as a list; the list of a recording as it is."""
     if event is None:
         return ()
     return (event,) if isinstance(event, msgspec.Struct) else event
@@ -198,7 +198,7 @@ def _with_funding(frame: pd.DataFrame, known: Sequence[MarkPrice]) -> pd.DataFra
 
 
 def ticker_frame(frame: Mapping[str, Any], origin: Origin) -> pd.DataFrame:
-    """Return a ``ticker`` frame of docs/live.md as one row by its symbol; NaN and NaT where nothing is known."""
+    """Return a ``ticker`` frame of docs/live.md as one row by its symbol; NaN and NaT for unknown values."""
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
     names = ["last", "change", "high", "low", "mark", "index", "funding", "open_interest", "volume_quote"]
@@ -229,7 +229,7 @@ def quality_frame(topics: Mapping[Topic, Mapping[str, Any]], symbol: str) -> pd.
 
     Args:
         topics: Their quality, as ``df.attrs`` has it.
-        symbol: Whose topics they are.
+        symbol: Symbol of the topics.
     """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 
@@ -286,9 +286,9 @@ def times_index(times_us: Any, *, copy: bool = True) -> Any:
 
 
 class Moments(dict[str, Any]):
-    """The times of ``df.attrs`` as pandas Timestamps, NaT where one is not known.
+    """The times of ``df.attrs`` as pandas Timestamps, NaT for unknown ones.
 
-    JSON, and with it the metadata of a Parquet file, takes none of them: the whole numbers beside say the same.
+    JSON, and so the metadata of a Parquet file, cannot hold them; the same times are whole numbers in ``attrs``.
     """
 
     def items(self) -> Any:

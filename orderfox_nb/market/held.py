@@ -66,14 +66,14 @@ class HeldTopics:
                     topic.venue, f"{topic} was not open when the market was frozen: read it once before freeze()"
                 )
             view, attributes = self._frozen[topic]
-            # A DataFrame takes the columns as its own.
+            # A DataFrame takes ownership of the columns.
             return view.copies() if isinstance(view, TradeColumns) else view, deepcopy(attributes)
         return self._engine.run(self._view(topic), timeout_s=READY_S * 2)
 
     def across(
         self, markets: str, channel: str, read: Callable[[MemberTopics], Answer]
     ) -> tuple[Answer, dict[str, Any]]:
-        """Return what is read of a channel of several markets and its attributes, waiting for their first data.
+        """Return the result of ``read`` on a channel of several markets and its attributes, waiting for first data.
 
         Args:
             markets: As in a resolved key.
@@ -81,14 +81,14 @@ class HeldTopics:
             read: Called on the engine's loop.
 
         Raises:
-            FeedError: The market is frozen, which several venues cannot be at one moment.
+            FeedError: The market is frozen; several venues cannot be frozen at one moment.
         """
         if self._frozen is not None:
             raise FeedError("*", "a view over venues cannot be frozen: read it outside of freeze()")
         return self._engine.run(self._read_across(markets, channel, read), timeout_s=READY_S * 2)
 
     def keep(self, topic: Topic, count: int) -> None:
-        """Keep so many of the newest trades of a topic.
+        """Keep a number of the newest trades of a topic.
 
         Raises:
             UnknownSymbol: The venue does not list the symbol.
@@ -184,7 +184,7 @@ class HeldTopics:
     async def hold(self, topic: Topic) -> State:
         """Subscribe to a topic, or stay subscribed, and wait until it is whole.
 
-        One that does not become whole in time is returned where it has something to show: its quality says what it is.
+        A topic that does not become whole in time is returned if it has data: its quality describes them.
         """
         desk = self._engine.desks.of(topic.venue)
         service = self._held.get(topic)
@@ -203,7 +203,7 @@ class HeldTopics:
             raise state.error
         if not whole and not state.ended and not state.last_us:
             reason = state.quality.reason or "no data yet"
-            raise FeedError(topic.venue, f"{topic} has nothing to show: {reason}")
+            raise FeedError(topic.venue, f"{topic} has no data: {reason}")
         return state
 
     async def _close(self) -> None:
@@ -234,7 +234,7 @@ _Logs = dict[Topic, tuple[TopicState, TradeLog]]
 
 
 def _release(engine: Engine, held: _Held, across: _Across, logs: _Logs) -> None:
-    """Release what a market held that was dropped without being closed, on whichever thread frees it."""
+    """Release the topics of a market that was dropped without being closed, on any thread."""
     if (held or across) and engine.running:
         engine.submit(_stop(held, across, logs))
 

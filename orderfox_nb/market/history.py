@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 Fact = TypeVar("Fact", bound=Event)
 
 _SHOW_S: Final = 0.5
-"""What takes less has no progress bar."""
+"""Shorter work has no progress bar."""
 _MAX_WAIT_S: Final = 60.0
-"""Before a venue whose budget is used up is asked again."""
+"""Longest wait before a venue whose budget is used up is asked again."""
 
 
 class RangeReader(Protocol):
-    """Where a range is read, and what ``attrs`` say of it."""
+    """Reads a range page by page, and gives its ``attrs``."""
 
     def now_us(self) -> int: ...
 
@@ -49,7 +49,7 @@ class RangeReader(Protocol):
 
 
 def candles_history(reader: RangeReader, topic: Topic, start: Moment, end: Moment | None) -> pd.DataFrame:
-    """Return the bars that open in a range, the one that is open among them."""
+    """Return the bars that open in a range, including the one that is open."""
     return candles_frame(*_read(reader, topic, start, end, _bar_columns))
 
 
@@ -93,7 +93,7 @@ def _read(
 ) -> tuple[Rows, dict[str, Any]]:
     """Read a range to its end.
 
-    An interrupt leaves nothing behind but the pages that are kept: the same call goes on from there.
+    After an interrupt, the same call continues from the pages that were kept.
     """
     now_us = reader.now_us()
     start_us = reader.moment_us(start, "start")

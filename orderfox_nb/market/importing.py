@@ -1,4 +1,4 @@
-"""Other people's recordings as ours, with a progress bar: ``import_recording("btcusdt.gz", out="recordings")``."""
+"""Import files of other recorders, with a progress bar: ``import_recording("btcusdt.gz", out="recordings")``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def import_recording(
     """Write one recording from files of other recorders and open it.
 
     Args:
-        files: Of one venue, in any order; each may be of another format.
+        files: Files of one venue, in any order; each may be of another format.
         out: Folder to make the recording in.
-        instruments: The venue's answer to ``exchangeInfo``, for ticks and lots; else they follow from the numbers.
-        symbol: Of files that do not name theirs.
+        instruments: Answer of the venue to ``exchangeInfo``, for ticks and lots; by default from the numbers.
+        symbol: Symbol of files that do not name theirs.
 
     Raises:
-        BadValue: No file at all.
-        RecordingError: A file that cannot be imported, or a recording of the same files is there already.
+        BadValue: No file.
+        RecordingError: A file that cannot be imported, or the same files were imported before.
         OSError: The recording cannot be written.
     """
     if not files:
-        raise BadValue("files", "", "one at least")
+        raise BadValue("files", "", "at least one file")
     beside = None if instruments is None else Path(instruments).expanduser()
     paths = [Path(file).expanduser() for file in files]
     return open_recording(import_shown(paths, Path(out).expanduser(), instruments=beside, symbol=symbol).folder)

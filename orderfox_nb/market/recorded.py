@@ -61,10 +61,10 @@ def open_recording(path: str | Path) -> RecordedMarket:
     """Open a recording.
 
     Args:
-        path: Its folder, such as one below ``recordings`` in the data directory, or what ``orderfox record`` wrote.
+        path: Folder of a recording: one below ``recordings`` in the data directory, or one of ``orderfox record``.
 
     Raises:
-        RecordingError: No recording, or one that cannot be read.
+        RecordingError: It cannot be read as a recording.
     """
     return RecordedMarket(open_files(path))
 
@@ -90,12 +90,12 @@ class RecordedMarket:
 
     @property
     def symbols(self) -> Sequence[str]:
-        """What is recorded, by name."""
+        """The recorded symbols, by name."""
         return sorted({topic.symbol for topic in self.recording.topics} - {WHOLE_MARKET})
 
     @property
     def liquidations(self) -> RecordedChannel[Liquidation]:
-        """The liquidations of all symbols together, where they were recorded as one stream."""
+        """The liquidations of all symbols together, if they were recorded as one stream."""
         return RecordedSymbol(self.recording.select(symbols=[WHOLE_MARKET]), WHOLE_MARKET).liquidations
 
     @property
@@ -115,7 +115,7 @@ class RecordedMarket:
         """Return the part of some symbols or channels.
 
         Raises:
-            BadValue: One that is not recorded.
+            BadValue: A symbol or channel that is not recorded.
         """
         return RecordedMarket(self.recording.select(symbols=symbols, channels=channels))
 
@@ -124,10 +124,10 @@ class RecordedMarket:
         return self.recording.events()
 
     def seek(self, time: Moment) -> Iterator[RecordedEvent]:
-        """Return the events from a moment on, behind the state of that moment; see ``Recording.seek``.
+        """Return the state of a moment as events, then the events from there on; see ``Recording.seek``.
 
         Raises:
-            BadValue: No time, or one that is not recorded.
+            BadValue: A time that cannot be read, or that is not recorded.
         """
         return self.recording.seek(time)
 
@@ -168,7 +168,7 @@ class RecordedMarket:
         """Write the part as a recording of its own and open it.
 
         Raises:
-            RecordingError: The folder holds a recording already.
+            RecordingError: The folder already holds a recording.
         """
         with tqdm(total=100, unit="%", desc="Saving", leave=False) as bar:
 
@@ -211,7 +211,7 @@ class RecordedSymbol:
         """Return the bars of a timeframe, with a start those of a range.
 
         Raises:
-            BadValue: A timeframe that was not recorded, or no range.
+            BadValue: A timeframe that was not recorded, or not a range.
         """
         mine = [topic for topic in self.recording.topics if topic.symbol == self.symbol]
         known = [topic.interval for topic in mine if topic.channel == "candles"]
@@ -265,7 +265,7 @@ class RecordedChannel(Generic[Item]):
         for event in self.events():
             quality.apply(event)
             if isinstance(event, self._kind) and (whole or _moment_us(event) >= start_us):
-                # A prelude brings again what is there already.
+                # A prelude repeats earlier events.
                 found[event] = event  # type: ignore[assignment]
         return list(found.values()), self._attributes(quality)
 
@@ -293,12 +293,12 @@ class RecordedRanged(RecordedChannel[Item]):
     """A channel that can be read by range."""
 
     def history(self, start: Moment, end: Moment | None = None) -> pd.DataFrame:
-        """Return what was recorded in a range, of its complete parts alone; bars are the closed ones.
+        """Return the recorded events of a range, only from its complete parts; bars are the closed ones.
 
-        ``attrs["coverage"]`` says what of the range is complete; see the live channel's ``history``.
+        ``attrs["coverage"]`` has the complete parts of the range; see the live channel's ``history``.
 
         Raises:
-            BadValue: No time, or an end that is not after the start.
+            BadValue: A time that cannot be read, or an end that is not after the start.
         """
         return HISTORIES[self._kind](RecordingRanges(self._recording), self.topic, start, end)
 
@@ -308,14 +308,14 @@ class RecordedTrades(RecordedRanged[Trade]):
 
     @property
     def df(self) -> pd.DataFrame:
-        """Every trade of the part by time; of a whole recording also those that the venue sent for a start."""
+        """Every trade of the part by time; for a whole recording also the earlier ones of its first prelude."""
         self._check_recorded()
         trades, quality = recorded_trades(self._recording, self.topic)
         return trades_frame(trades, self._attributes(quality))
 
 
 class RecordedCandles(RecordedRanged[Candle]):
-    """Bars of one timeframe, as the venue's klines had them last."""
+    """Bars of one timeframe, in the last state that the venue sent."""
 
     @property
     def df(self) -> pd.DataFrame:
@@ -342,7 +342,11 @@ class RecordedBook(RecordedChannel[Event]):
 
     @property
     def df(self) -> pd.DataFrame:
-        """The ladder as it was at the end of the part, empty where it was not known then."""
+        """Levels at the end of the part, as in the live channel's ``df``.
+
+        Raises:
+            BadValue: The book is not recorded at that time.
+        """
         quality = QualityTracker(self.topic.channel, recorded=True, opened_us=self._recording.start_us)
         for event in self.events():
             quality.apply(event)
@@ -371,7 +375,7 @@ class RecordedMark(RecordedChannel[MarkPrice]):
 
 
 class RecordedFunding(RecordedChannel[MarkPrice]):
-    """The funding in force."""
+    """The funding rate that applies."""
 
     @property
     def df(self) -> pd.DataFrame:

@@ -15,8 +15,8 @@ def recorded_trades(recording: Recording, topic: Topic) -> tuple[TradeColumns, Q
     """Return the trades of a recording by time, each id once, and how far they can be trusted.
 
     Args:
-        recording: Of a part that begins later than its files, what is older than the part is left out.
-        topic: Of trades.
+        recording: A recording or a part of one; trades before the start of a part are left out.
+        topic: A topic of trades.
     """
     start_us = recording.start_us
     whole = start_us <= recording.files.head.created_us

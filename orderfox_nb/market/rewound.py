@@ -18,23 +18,23 @@ from orderfox_nb.errors import NoPast
 Answer = TypeVar("Answer")
 
 MOVE_S: Final = 10.0
-"""How long a move waits for what is read to be of the new time."""
+"""How long a move waits until all open topics have data of the new time."""
 
 
 class PastEngine(Engine):
-    """Runs on the thread of a live engine, which goes on beside it.
+    """Runs on the thread of a live engine, which continues.
 
     Args:
-        engine: The live one.
-        live: The desk whose recordings are played. Those of the engine's other venues play beside it, by the same
-            playhead, where something of them is recorded.
-        time_us: Where it begins, bounded to what is recorded.
+        engine: The live engine.
+        live: The desk whose recordings are played. Recordings of the engine's other venues, if there are any, are
+            played by the same playhead.
+        time_us: Start, limited to the recorded range.
         speed: Times real time, at most 300, or infinity.
 
     Raises:
         NoPast: Nothing is recorded, here or by the server that the live desk reads from.
         VenueUnreachable: That server does not answer.
-        BadValue: No such speed.
+        BadValue: A speed out of range.
     """
 
     def __init__(self, engine: Engine, live: Desk, *, time_us: int, speed: float) -> None:
@@ -42,7 +42,7 @@ class PastEngine(Engine):
         self._stack = AsyncExitStack()
         self.closed = False
         self.closing: list[Callable[[], None]] = []
-        """What is called when it closes: ends what shows its market."""
+        """Functions that are called when it closes, which close the widgets of its market."""
         self.settings = engine.settings
         self.source = engine.source
         self.desks = Desks([], engine.settings)
@@ -66,7 +66,7 @@ class PastEngine(Engine):
         return self._live.run(work, timeout_s=timeout_s)
 
     def stop(self) -> None:
-        """Close the playback; the live engine goes on."""
+        """Close the playback; the live engine continues."""
         self.closed = True
         closing, self.closing = self.closing, []
         for end in closing:
@@ -79,11 +79,11 @@ class PastEngine(Engine):
         self.run(self._seek(time_us))
 
     def drive(self, *, speed: float | None = None, playing: bool | None = None) -> None:
-        """Change how it plays."""
+        """Play, pause or change the speed."""
         self.run(self.playback.drive(speed=speed, playing=playing))
 
     def step(self, by: int) -> None:
-        """Stand still and move by events of what is read."""
+        """Pause and move by a number of events of the open topics."""
         self.run(self._move(self.playback.step(by)) if by < 0 else self.playback.step(by))
 
     async def _open(self, live: Desk, time_us: int, speed: float) -> AnyPlayback:
@@ -124,15 +124,15 @@ class PastEngine(Engine):
         await self._move(self.playback.seek(time_us))
 
     async def _move(self, move: Awaitable[None]) -> None:
-        """Move the playhead, and wait until what is read restarts there: no DataFrame is later than its market."""
+        """Move the playhead, and wait until all open topics restart there: no DataFrame is later than its market."""
         before = {state: state.restarts for state in self.desks.topics if state.sequence}
         await move
         await asyncio.gather(*(state.until_restart(known, MOVE_S) for state, known in before.items()))
 
 
 def _alone(live: Desk) -> str:
-    """Return why a venue is missing from a past that a server plays, and how to go back on that venue."""
+    """Return why a venue is missing in a past that a server plays, and how to rewind that venue."""
     return (
-        "what is read from a server goes back one venue at a time, each by its own clock: "
+        "a market that reads from a server is rewound one venue at a time, each with its own clock: "
         f'market.venues["{live.venue}"].rewind(...) goes back on this one'
     )

@@ -28,20 +28,20 @@ Recordings = RecordedMarket | str | Path
 def sql(
     text: str, recordings: Recordings | Sequence[Recordings] | None = None, *, parameters: object = None
 ) -> duckdb.DuckDBPyRelation:
-    """Ask about recordings in SQL.
+    """Query recordings in SQL.
 
     Args:
         text: One statement of DuckDB's SQL over the views ``trades``, ``book_levels``, ``candles``, ``liquidations``,
             ``mark``, ``funding``, ``ticker``, ``open_interest`` and ``quality``.
-        recordings: What it is about: a recording or a part of one, the folder of one, or several of these. By default
-            all in the data directory, with what was written there until a second ago.
+        recordings: A recording or a part of one, the folder of one, or several of these. By default all in the data
+            directory, with what was written there until a second ago.
         parameters: Values of ``?`` (a list) or ``$name`` (a dict) in the text.
 
     Returns:
-        DuckDB's relation, read when it is asked: ``.df()``, ``.arrow()``, ``.pl()``, ``.fetchall()``, ``.show()``.
+        DuckDB's relation, which reads on request: ``.df()``, ``.arrow()``, ``.pl()``, ``.fetchall()``, ``.show()``.
 
     Raises:
-        RecordingError: No recording, or one that cannot be read.
+        RecordingError: There is no recording, or one cannot be read.
         MissingExtra: The extra ``recording`` is not installed.
         duckdb.Error: A statement that DuckDB refuses.
     """
@@ -66,7 +66,7 @@ def _can_be_read(folder: Path) -> bool:
     # One damaged recording must not hide the others.
     found = read_head(sorted(folder.glob(f"*{SUFFIX}"))) is not None
     if not found:
-        _log.warning("%s cannot be read and is passed over", folder)
+        _log.warning("%s cannot be read and is left out", folder)
     return found
 
 

@@ -15,7 +15,7 @@ from orderfox_nb.core.events import Event, Trade, is_restart
 Array: TypeAlias = NDArray[Any]
 
 MAX_KEPT: Final = 1_000_000
-"""100 MB, most of it ids."""
+"""Largest number of trades that are kept: 100 MB, most of it ids."""
 _UNORDERED: Final = -1
 
 
@@ -45,7 +45,7 @@ def trade_columns(trades: Iterable[Trade]) -> TradeColumns:
 
 
 def joined(parts: Sequence[TradeColumns]) -> TradeColumns:
-    """Return trades as they came as columns by time, each id once: where it came first, and as it came last."""
+    """Return trades in order of receipt as columns by time, each id once: at its first place, with its last values."""
     found = TradeColumns(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     ids = found.id.tolist()
     last = dict(zip(ids, range(len(ids)), strict=True))
@@ -85,7 +85,7 @@ class TradeLog:
     """Keeps the newest trades of a symbol, each once and in the venue's order.
 
     Args:
-        keep: How many, 1 to ``MAX_KEPT``.
+        keep: Number of trades to keep, 1 to ``MAX_KEPT``.
     """
 
     def __init__(self, keep: int) -> None:
@@ -97,13 +97,13 @@ class TradeLog:
         self._texts: Any = None
         """The ids as an array of pandas, over the same memory."""
         self._places = np.zeros(2 * keep, np.int64)
-        """Of each trade in the venue's order."""
+        """Place of each trade in the venue's order."""
         self._end = 0
         self._last_decrease = 0
         """Index of the last trade that is earlier than the one before it, so that no DataFrame has to search for it."""
         self._last = _UNORDERED
         self._ids: set[str] = set()
-        """Of the trades that are kept, where the venue gives no order."""
+        """Ids of the trades that are kept, if the venue gives no order."""
 
     def __len__(self) -> int:
         return min(self._end, self.keep)
@@ -134,7 +134,7 @@ class TradeLog:
             self._trim()
 
     def extend(self, other: TradeLog) -> None:
-        """Begin with what another log has of the same symbol; this one is empty."""
+        """Begin with the trades of another log of the same symbol; this one is empty."""
         window = slice(other._end - min(len(other), self.keep), other._end)
         self._end = window.stop - window.start
         for column, source in zip((*self._columns, self._places), (*other._columns, other._places), strict=True):
@@ -144,7 +144,7 @@ class TradeLog:
         self._ids = set(self._columns.id[: self._end].tolist()) if other._ids else set()
 
     def columns(self) -> TradeColumns:
-        """Return copies of what is kept, by time."""
+        """Return copies of the kept trades, by time."""
         if self._texts is None:
             self._texts = text_array(self._columns.id)
         window = slice(max(0, self._end - self.keep), self._end)

@@ -1,4 +1,4 @@
-"""Writes a recording from events that are at hand: in blocks, with the keyframes that seeking needs."""
+"""Writes a recording from given events: in blocks, with the keyframes that seeking needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderfox_nb.recording.writer import Writer
 _CHECK_US: Final = 1_000_000
 _KEY_US: Final = 60_000_000
 _MIN_LINES: Final = 200
-"""Of a block: events of days may be minutes apart."""
+"""Smallest number of lines in a block: events of days may be minutes apart."""
 _MAX_BLOCK_US: Final = 3_600_000_000
 _MAX_FILE_US: Final = 86_400_000_000
 
@@ -34,7 +34,7 @@ class Builder:
     """A new recording. Stamps may not fall by more than a moment: one that does is written as the last one.
 
     Args:
-        folder: Of the recording; it exists and holds none.
+        folder: Folder of the recording; it exists and is empty.
         head: What each file says of it.
     """
 

@@ -12,9 +12,9 @@ from orderfox_nb.core.timeframes import HOUR_US, SECOND_US, TIMEFRAME_US, bar_op
 from orderfox_nb.recording.recording import Recording
 
 WINDOW_US: Final = HOUR_US
-"""As much is read at once."""
+"""Range that is read at once."""
 LATE_US: Final = 5 * SECOND_US
-"""Events may be recorded so much after their time."""
+"""Events may be recorded this much after their time."""
 
 
 class CompletePart(NamedTuple):
@@ -27,11 +27,11 @@ class CompletePart(NamedTuple):
 
 
 def complete_part(recording: Recording, topic: Topic, start_us: int, end_us: int) -> CompletePart | None:
-    """Return the first complete part of a topic in the hour from a time on, None where there is none.
+    """Return the first complete part of a topic in the hour from a time on, None if there is none.
 
     Args:
         recording: What was recorded.
-        topic: Of a channel whose events are its past.
+        topic: A topic of a channel whose past is its events.
         start_us: The part begins then or later.
         end_us: It ends then or earlier.
     """
@@ -58,7 +58,7 @@ def complete_part(recording: Recording, topic: Topic, start_us: int, end_us: int
                 parts.append((since_us, newest_us))
                 since_us = None
             if (type(event) is Status and event.state == "live") or (type(event) is Gap and not is_restart(event)):
-                # What comes after a gap is whole again, what comes after a restart once its prelude is over.
+                # Events after a gap are complete again; events after a restart only once its prelude is over.
                 since_us = stamp_us if since_us is None else since_us
                 newest_us = max(newest_us, stamp_us)
         else:
@@ -79,7 +79,7 @@ def _part(topic: Topic, found: Sequence[Event], start_us: int, end_us: int, unbr
     if end_us <= start_us:
         return None
     if topic.channel == "liquidations":
-        # Of a reconnect the venue's past brings an order again.
+        # After a reconnect, the venue's past repeats orders.
         orders = {
             (event.time_us, event.side, event.size, event.price): event
             for event in found

@@ -16,7 +16,7 @@ from orderfox_nb.recording.journal import TopicRow
 Kind = Literal["event", "opened", "closed", "keyframe", "state", "lost"]
 _KINDS: Final[dict[bytes, Kind]] = {b"O": "opened", b"X": "closed", b"K": "keyframe"}
 _OTHERS: Final = tuple(code.encode() for code in "AHKOPTX")
-"""The kinds of lines that are no events."""
+"""The kinds of lines that are not events."""
 _index: Final[Callable[[tuple[int, int, int, Event]], int]] = itemgetter(0)
 new_tuple: Final[Any] = cast("Any", tuple).__new__
 """Makes a named tuple in a third of the time."""
@@ -24,7 +24,7 @@ _decode_events = msgspec.json.Decoder(list[tuple[int, int, int, Event]]).decode
 
 
 class JournalRecord(NamedTuple):
-    """One thing that a recording says of a topic.
+    """One record of a topic.
 
     ``event`` was folded then; ``opened`` and ``closed`` are about the topic; ``keyframe`` begins a state whose events
     (``state``) follow it; ``lost`` says that events are missing here, with a ``Gap``.
@@ -38,7 +38,7 @@ class JournalRecord(NamedTuple):
 
 
 class Alive(NamedTuple):
-    """The end of a block: the recorder was at work up to the stamp."""
+    """The end of a block: the recorder was running up to the stamp."""
 
     block: int
     seq: int
@@ -46,7 +46,7 @@ class Alive(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Events of a block that follow each other, with nothing else among them."""
+    """Consecutive events of a block, without other records among them."""
 
     rows: Mapping[int, TopicRow]
     """By index, as they are now."""
@@ -80,9 +80,9 @@ def entries(
 ) -> Iterator[JournalRecord | Alive]:
     """Read blocks in order as ``records`` does, with the end of each.
 
-    ``indexes`` may change while the entries are read: each line is looked up when its turn comes. So may the recording
-    grow: a block that was found before the end of the one before it is read too. ``begins`` has for some indexes the
-    block before which nothing of them is read; ``indexes`` is then a frozenset of them.
+    ``indexes`` may change while the entries are read: each line is looked up when it is read. The recording may grow
+    meanwhile: a block that is found before the end of the previous one is read, too. ``begins`` maps indexes to the
+    first block of which they are read; ``indexes`` is then a frozenset of them.
     """
     for found in batches(files, first, last, indexes=indexes, begins=begins):
         if not isinstance(found, Events):
@@ -102,10 +102,10 @@ def batches(
     indexes: Container[int] | None = None,
     begins: Mapping[int, int] | None = None,
 ) -> Iterator[Events | JournalRecord | Alive]:
-    """Read blocks as ``entries`` does, with the events of a block together where it is known which of them are read.
+    """Read blocks as ``entries`` does, with the events of a block together if the topics to read are fixed.
 
-    That is so for all topics, and for a frozenset of ``indexes``, which cannot change. Blocks that have something else
-    beside events are read line by line, which takes several times as long.
+    They are fixed for all topics, and for a frozenset of ``indexes``. Blocks with other records than events are read
+    line by line, which takes several times as long.
     """
     reading = _BlockReader(files, indexes, begins)
     for number in count(first):
@@ -115,21 +115,21 @@ def batches(
 
 
 class _BlockReader:
-    """What is known of the topics while blocks are read one after the other."""
+    """State of the topics while blocks are read one after the other."""
 
     def __init__(self, files: RecordingFiles, indexes: Container[int] | None, begins: Mapping[int, int] | None) -> None:
         self._files = files
         self._indexes = indexes
         self._begins = begins or {}
         self._prefixes: tuple[int, tuple[bytes, ...]] = (-1, ())
-        """How many of ``indexes`` are read by now, and what lines begin with that must not be passed over."""
+        """How many of ``indexes`` are read by now, and what lines begin with that must not be skipped."""
         self._rows = {index: declared.row for index, declared in files.declared.items()}
         self._open: set[int] = set()
         self._seq = self._stamp_us = 0
         self._expected: int | None = None
 
     def block(self, number: int) -> Iterator[Events | JournalRecord | Alive]:
-        """Yield what is in a block, behind the loss of what should have been before it or in it."""
+        """Yield the records of a block, after a loss if something is missing before it or in it."""
         head = self._files.blocks[number].head
         problem = "" if self._expected in {None, head.number} else "a part of the recording is missing"
         self._expected = head.number + 1
@@ -170,7 +170,7 @@ class _BlockReader:
         return True, [line for line in lines if line.startswith(prefixes)]
 
     def _together(self, lines: Sequence[bytes]) -> Events | None:
-        """Return the events of lines, None where these have something else: then they are read one by one."""
+        """Return the events of lines, None if there are other records among them, which are read one by one."""
         events = _events_of(lines)
         if events is None or not (found := set(map(_index, events))) <= self._rows.keys():
             return None
@@ -192,7 +192,7 @@ class _BlockReader:
         return None
 
     def _record(self, code: bytes, line: bytes, number: int) -> JournalRecord | None:
-        """Return what a line says of its topic, None where that is not read."""
+        """Return the record of a line, None if its topic is not read."""
         index = int(line[1 : line.index(b" ")])
         row = self._rows.get(index)
         if row is None or (self._indexes is not None and index not in self._indexes):
@@ -227,9 +227,9 @@ def _events_of(lines: Sequence[bytes]) -> Sequence[tuple[int, int, int, Event]] 
     """Return events as index, ``seq``, stamp and event, decoded at once.
 
     Returns:
-        None where one of the lines is of another kind, or cannot be decoded.
+        None if one of the lines is of another kind, or cannot be decoded.
     """
-    # The other kinds have fewer fields: they are no event here either.
+    # The other kinds have fewer fields: they are not an event here either.
     text = b"],[".join([line[1:].replace(b" ", b",", 3) for line in lines])
     try:
         return _decode_events(b"[[" + text + b"]]") if lines else ()

@@ -42,7 +42,7 @@ class JournalBlock(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """What an index means, and the block that declared it first."""
+    """The topic of an index, and the block that declared it first."""
 
     row: TopicRow
     block: int
@@ -54,7 +54,7 @@ class RecordingFiles:
     Threads may share it: what is found is only added to, and one thread at a time refreshes.
 
     Args:
-        folder: Of the recording.
+        folder: Folder of the recording.
 
     Raises:
         RecordingError: No recording, or one of a format that this version does not read.
@@ -121,7 +121,7 @@ class RecordingFiles:
         return min(bisect_left(self._stamps, stamp_us), len(self.blocks) - 1)
 
     def keyframe(self, index: int, block: int) -> int:
-        """Return the last block before one that has a keyframe of an index, else the one that declares it."""
+        """Return the last block before one that has a keyframe of an index, otherwise the one that declares it."""
         first = self.declared[index].block
         found = self._keyframes.get(index, ())
         at = bisect_left(found, block)
@@ -224,18 +224,18 @@ class RecordingFiles:
 
 
 def first_block(path: Path) -> BlockHead | None:
-    """Return the first block of a journal that can be found, None where there is none."""
+    """Return the first block of a journal that can be found, None if there is none."""
     return next(_blocks(path), None)
 
 
 def last_block(path: Path) -> BlockHead | None:
-    """Return the last block of a journal that can be found, None where there is none."""
+    """Return the last block of a journal that can be found, None if there is none."""
     found = deque(_blocks(path), maxlen=1)
     return found[0] if found else None
 
 
 def read_head(paths: Sequence[Path]) -> FileHead | None:
-    """Return what the first journal that can be read says of its recording, None where none can."""
+    """Return what the first journal that can be read says of its recording, None if none can."""
     for path in paths:
         block = first_block(path)
         if block is None:

@@ -26,7 +26,7 @@ A line begins with its kind:
 ``P<index> <event>``                      an event of that keyframe
 ``O<index> <seq> <stamp>``                the topic was opened: its prelude follows as events
 ``X<index> <seq> <stamp>``                the topic was closed: nothing of it is recorded any more
-``A<seq> <stamp>``                        alive: silence up to the stamp is no gap
+``A<seq> <stamp>``                        alive: silence up to the stamp is not a gap
 ========================================  =====================================================
 
 ``seq`` counts the events of all topics together in the order in which they were folded; it alone is the order of a
@@ -57,19 +57,19 @@ _INNER: Final = struct.Struct("<IIIq")
 _MARK: Final = struct.pack("<I", _SKIPPABLE)
 _DECLARES: Final = 1
 MAX_FRAME_BYTES: Final = 256 << 20
-"""Of the lines of one block; a head that says more is damaged."""
+"""Largest size of the lines of one block; a head with a larger one is damaged."""
 _MAX_KEYS: Final = 100_000
 _LEVEL: Final = 3
 
 
 class FileHead(msgspec.Struct, frozen=True, kw_only=True):
-    """What the first line of each file says of the recording."""
+    """Header of a recording, the first line of each file."""
 
     version: int
     recording: str
     """Id of the recording."""
     number: int
-    """Of the file, from 0."""
+    """Number of the file, from 0."""
     venue: str
     source: str
     simulated: bool
@@ -79,11 +79,11 @@ class FileHead(msgspec.Struct, frozen=True, kw_only=True):
     created_us: int
     software: str
     notes: tuple[str, ...] = ()
-    """Of an imported recording: what its files lack, and what of them could not be read."""
+    """For an imported recording: what its files lack, and what could not be read in them."""
 
 
 class TopicRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Which topic an index of a file means, with the instrument that its events are counted by."""
+    """The topic of an index of a file, with the instrument that its events are counted by."""
 
     index: int
     topic: Topic
@@ -151,7 +151,7 @@ def decode_lines(data: bytes, head: BlockHead) -> list[bytes]:
 
     Args:
         data: The block, from its head on.
-        head: Of the block.
+        head: Head of the block.
 
     Raises:
         ValueError: The block is damaged: its checksum is another one.

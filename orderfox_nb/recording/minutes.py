@@ -14,14 +14,14 @@ from orderfox_nb.recording.files import RecordingFiles
 
 MINUTE_US: Final = 60_000_000
 MAX_MINUTES: Final = 1_440
-"""Of a symbol: a day."""
+"""Largest number of minutes kept of a symbol: a day."""
 MAX_SYMBOLS: Final = 200
 MAX_INTERVALS: Final = 2_000
 CHANNELS: Final = frozenset({"trades", "liquidations"})
 
 
 class MinuteBar(msgspec.Struct):
-    """What was recorded of a symbol in one minute; prices are infinite where nothing was traded."""
+    """Summary of a symbol's minute; prices are infinite if nothing was traded."""
 
     low: float = float("inf")
     high: float = float("-inf")
@@ -45,7 +45,7 @@ class StripColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     time: list[int]
     low: list[float | None]
-    """None where nothing was traded."""
+    """None if nothing was traded."""
     high: list[float | None]
     volume: list[float]
     """Base quantity."""

@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 VERSION: Final = 1
 SUFFIX: Final = ".ofp"
 MAX_EVENTS: Final = 5_000
-"""Of one file: neighbours are joined up to it."""
+"""Largest number of events in one file: neighbours are joined up to it."""
 _MAX_BYTES: Final = 64_000_000
-"""Of a file's events, before compression."""
+"""Largest size of a file's events, before compression."""
 _LEVEL: Final = 3
 _NAME: Final = re.compile(r"([0-9]{1,17})-([0-9]{1,17})" + re.escape(SUFFIX))
 _TEMPORARY_S: Final = 3_600.0
@@ -66,21 +66,21 @@ class PastFiles:
 
     Args:
         root: Folder of all of it.
-        max_bytes: Of all files together; 0 keeps nothing.
+        max_bytes: Largest size of all files together; 0 keeps nothing.
     """
 
     def __init__(self, root: Path, *, max_bytes: int) -> None:
         self._root = root
         self._max_bytes = max_bytes
         self._unchecked = max_bytes
-        """Bytes that were written since sizes were added up; at first that is not known."""
+        """Bytes that were written since sizes were added up; at first that is unknown."""
 
     def find(self, run: str, topic: Topic, start_us: int) -> StoredPart | int | None:
-        """Return the part that holds a time, else when the next one begins, None where none does.
+        """Return the part that holds a time, otherwise when the next one begins, None if none does.
 
         Args:
-            run: Names the run of a venue: its past is no other one's.
-            topic: Whose past.
+            run: Name of the venue's run: each run has a past of its own.
+            topic: Topic of the past.
             start_us: The time.
         """
         found = self._parts(run, topic)
@@ -161,7 +161,7 @@ class PastFiles:
             line, _, body = data.partition(b"\n")
             head = _decode_head(line)
             if (head.version, head.topic, head.start_us, head.end_us) != (VERSION, topic, start_us, end_us):
-                raise ValueError("a file of something else")
+                raise ValueError("a file of another topic or version")
             if not 0 <= zstandard.frame_content_size(body) <= _MAX_BYTES:
                 raise ValueError("more than a file has")
             events = _decode_events(zstandard.ZstdDecompressor().decompress(body))

@@ -71,7 +71,7 @@ class Continuity:
     """Turns records into events that a fold can follow, with every loss among them.
 
     Args:
-        unknown: Indexes of topics whose state is not known at the first record: they begin with a keyframe.
+        unknown: Indexes of topics whose state is unknown at the first record: they begin with a keyframe.
     """
 
     def __init__(self, unknown: Iterable[int] = ()) -> None:
@@ -116,11 +116,11 @@ class Continuity:
 
 
 def state_at(files: RecordingFiles, topic: Topic, stamp_us: int, seq: int | None = None) -> StateAt | None:
-    """Return a topic as it was at a moment, None where nothing of it is recorded up to then.
+    """Return a topic as it was at a moment, None if nothing of it is recorded up to then.
 
     Args:
         files: The recording.
-        topic: Whose state.
+        topic: Topic of the state.
         stamp_us: The moment.
         seq: The last event that belongs to it; all up to the moment by default.
     """
@@ -176,7 +176,7 @@ def states_at(
 
 
 def _apply_events(states: Mapping[int, StateAt], found: Events, stamp_us: int, seq: int | None) -> bool:
-    """Apply the events of a block; return False where the moment lies among them."""
+    """Apply the events of a block; return False if the moment lies among them."""
     for index, at, event_us, event in found.events:
         if event_us > stamp_us or (seq is not None and at > seq):
             return False

@@ -39,7 +39,7 @@ class RecordedEvent(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a part of a recording has, for those who read its files themselves."""
+    """A part of a recording, for modules that read its files themselves."""
 
     folder: Path
     start_us: int | None = None
@@ -53,7 +53,7 @@ class Part(NamedTuple):
 
 
 class RecordingInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in a recording, or in a part of one."""
+    """Contents of a recording, or of a part of one."""
 
     name: str
     venue: str
@@ -65,14 +65,14 @@ class RecordingInfo(msgspec.Struct, frozen=True, kw_only=True):
     """By channel."""
     symbols: Sequence[str]
     gaps: int
-    """Of all topics: those that the venue or the connection made, and those of the recording itself."""
+    """Number of gaps in all topics: those of the venue or the connection, and those of the recording itself."""
     damaged_bytes: int
     bytes: int
-    """Of its files on disk."""
+    """Size of its files on disk."""
     digest: str
     """Names the data: equal events have an equal one."""
     notes: Sequence[str] = ()
-    """Of an imported recording: what its files lack, and what of them could not be read."""
+    """For an imported recording: what its files lack, and what could not be read in them."""
 
 
 class Recording:
@@ -84,8 +84,8 @@ class Recording:
         files: Its blocks.
         start_us: Beginning of the part.
         end_us: End of the part; what came then is not in it.
-        symbols: Of the part; empty for all.
-        channels: Of the part; empty for all.
+        symbols: Symbols of the part; empty for all.
+        channels: Channels of the part; empty for all.
     """
 
     def __init__(
@@ -316,7 +316,7 @@ class Recording:
         """Return a topic's fold as it was at a moment, by default at the end of the part.
 
         Returns:
-            None where nothing of the topic is recorded up to then.
+            None if nothing of the topic is recorded up to then.
         """
         stamp_us = self.end_us - 1 if at is None else self.moment_us(at)
         return state_at(self.files, topic, stamp_us)

@@ -20,23 +20,23 @@ _LOCK: Final = "writing.lock"
 
 
 class Pruned(NamedTuple):
-    """What a pruning did."""
+    """Result of a pruning."""
 
     bytes_kept: int
     files_deleted: int
 
 
 def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: Path | None = None) -> Pruned:
-    """Delete the oldest journal files with their tables beyond a size or an age, and folders that are empty then.
+    """Delete the oldest journal files with their tables beyond a size or an age, and folders that become empty.
 
-    The newest file of a folder that a process writes is kept. Another process may prune at the same time: what is gone
-    already is passed over.
+    The newest file of a folder that is being written is kept. Another process may prune at the same time: files that
+    are already deleted are skipped.
 
     Args:
         root: Folder of recordings.
-        max_bytes: Of all files together.
-        max_age_s: Since a file was written last.
-        now_s: Time of the system, as files have it.
+        max_bytes: Largest size of all files together.
+        max_age_s: Largest age, in seconds since a file was last written.
+        now_s: System time, as in file timestamps.
         spare: Folder of the recording that the caller writes.
     """
     found: list[tuple[float, int, Path]] = []
@@ -61,7 +61,7 @@ def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: 
         if changed_s == float("inf") or (total <= max_bytes and now_s - changed_s <= max_age_s):
             continue
         try:
-            # A table that is left behind when this ends here is deleted with the next pruning.
+            # A table that is left behind by a crash here is deleted by the next pruning.
             path.unlink(missing_ok=True)
             _delete_tables(path)
             deleted += 1
@@ -75,7 +75,7 @@ def prune(root: Path, *, max_bytes: int, max_age_s: float, now_s: float, spare: 
 
 @contextmanager
 def writing(folder: Path) -> Generator[None]:
-    """Mark a folder as written by this process, for as long as it lives.
+    """Mark a folder as written by this process, until the context or the process ends.
 
     Raises:
         OSError: The folder cannot be written.

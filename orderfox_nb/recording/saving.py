@@ -19,7 +19,7 @@ def save(part: Recording, folder: Path, *, progress: Callable[[float], None] = l
 
     Args:
         part: What is written.
-        folder: Of the new recording; it must be empty or not exist.
+        folder: Folder of the new recording; it must be empty or not exist.
         progress: Called with the share that is done, 0 to 1.
 
     Raises:

@@ -26,7 +26,7 @@ def events_before(
 
     Args:
         files: The recording.
-        indexes: Of the topics whose events count.
+        indexes: Indexes of the topics whose events count.
         stamp_us: The place's time.
         seq: The last event before the place; all events of its time by default.
         count: How many.

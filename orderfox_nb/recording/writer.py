@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one write brings to disk."""
+    """Data of one write to disk."""
 
     path: Path
     lines: list[bytes]
@@ -64,7 +64,7 @@ class Writer:
     """Gathers what happens to topics and cuts it into batches.
 
     Args:
-        folder: Of the recording; it exists.
+        folder: Folder of the recording; it exists.
         head: What each file says of the recording; its number counts on.
         max_file_us: After which a new file begins; ten minutes by default.
     """

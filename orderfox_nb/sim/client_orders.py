@@ -87,7 +87,7 @@ class ClientOrders:
         return order_id
 
     def cancel(self, order_id: int) -> bool:
-        """Withdraw an order; False where it is no longer there."""
+        """Withdraw an order; False if it is no longer there."""
         self.owners.pop(order_id, None)
         return self._book.cancel(order_id)
 

@@ -12,12 +12,12 @@ class Exchange:
     """A sans-I/O exchange of USDT perpetuals, whose trades follow from its seed and the time.
 
     Args:
-        seed: Of every random draw.
+        seed: Seed of every random draw.
         symbols: How many to list, the largest by volume.
         start_us: Start of trading. The past before it exists too, and does not depend on it.
         liquidation_rate: Factor on the frequency of liquidations of an ordinary day.
         spread_bp: Basis points by which its prices are above those of the same seed, to the tick.
-        lag_us: How late it publishes what happens. Its clock is right; trading opens so much before ``start_us``.
+        lag_us: How late it publishes what happens. Its clock is right; trading opens this much before ``start_us``.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ class TradeFact(msgspec.Struct, frozen=True, gc=False):
     price: int
     lots: int
     buyer_is_maker: bool
-    """True where the taker sold."""
+    """True if the taker sold."""
     fills: tuple[int, ...]
     """Lots of each single trade, first to last."""
 
@@ -71,7 +71,7 @@ Fact: TypeAlias = TradeFact | LevelFact | LiquidationFact | MarkFact
 
 
 class BarFigures(msgspec.Struct, frozen=True, gc=False):
-    """What is traded in a bar; prices in ticks, volumes in lots, quote volumes in ticks times lots."""
+    """Figures of a bar; prices in ticks, volumes in lots, quote volumes in ticks times lots."""
 
     open_us: int
     open: int

@@ -63,7 +63,7 @@ class Flow:
 
     Args:
         listing: What is traded.
-        seed: Of the draws, with the start.
+        seed: Seed of the draws, with the start.
         start_s: Start in seconds; part of the seed, so that each start has its own opening.
         price_ticks: Price at the start.
     """

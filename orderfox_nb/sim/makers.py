@@ -22,7 +22,7 @@ class Makers:
     Args:
         book: Where they rest.
         flow: Draws their orders.
-        price: Of the last trade, in ticks.
+        price: Price of the last trade, in ticks.
         clients: Ids of the orders that are not theirs.
     """
 

@@ -18,7 +18,7 @@ NO_ASK: Final = 1 << 60
 """Best ask of an empty side: above every price."""
 
 _SPARSE: Final = 3
-"""Within so many ticks for each level that is asked for there are nearly always enough of them."""
+"""Ticks to look at for each level that is requested: nearly always enough levels are within them."""
 
 Fills = list[tuple[int, list[int]]]
 """Price level and the lots of each fill there, best price first."""
@@ -71,7 +71,7 @@ class MatchingBook:
         """Trade what a limit order can and rest the remainder.
 
         Returns:
-            The fills, and the id of the resting order (0 where nothing was left).
+            The fills, and the id of the resting order (0 if nothing was left).
         """
         fills = self.match(side, lots, ticks)
         left = lots - sum(sum(level) for _, level in fills)
@@ -121,7 +121,7 @@ class MatchingBook:
         return fills
 
     def lots_of(self, order_id: int) -> int:
-        """Return what rests of an order; 0 where it is no longer there."""
+        """Return what rests of an order; 0 if it is no longer there."""
         key = self._orders.get(order_id, -1)
         return self._queues[key & 1][key >> 1][order_id] if key >= 0 else 0
 
@@ -156,7 +156,7 @@ class MatchingBook:
         return min(found, lots)
 
     def cancel(self, order_id: int) -> bool:
-        """Withdraw an order; False where it is no longer there."""
+        """Withdraw an order; False if it is no longer there."""
         key = self._orders.pop(order_id, -1)
         if key < 0:
             return False

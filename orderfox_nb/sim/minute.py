@@ -12,7 +12,7 @@ from orderfox_nb.sim.flow import LAST_MOMENT_US, STEP_US
 MIN_AGGREGATES: Final = 12
 """Aggregate trades of a minute at least: open, high, low, close, and enough of each side to make the sums exact."""
 ORDINARY: Final = 10
-"""At least so many of them are not liquidations."""
+"""Smallest number of them that are not liquidations."""
 
 Lots = TypeVar("Lots", int, np.ndarray)
 
@@ -36,8 +36,8 @@ def pin_lots(lots: Lots, side_lots: Lots) -> tuple[Lots, Lots, Lots]:
     """Return the sizes of the trades that make a bar's open, its high or low, and its close.
 
     Args:
-        lots: Of the bar.
-        side_lots: Of the side that makes the high (buyers) or the low (sellers).
+        lots: Lots of the bar.
+        side_lots: Lots of the side that makes the high (buyers) or the low (sellers).
     """
     return 1 + (lots >> 11), 1 + (side_lots >> 9), 1 + (lots >> 10)
 

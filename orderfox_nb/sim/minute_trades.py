@@ -31,7 +31,7 @@ def minute_trades(minute: Minute, liquidations: np.ndarray, random: np.random.Ge
     Args:
         minute: What they sum up to.
         liquidations: Orders that are among them, a row each: offset in us, sold, lots, lots of the last fill, price.
-        random: Of this minute alone.
+        random: Random generator of this minute alone.
     """
     count, forced = minute.aggregates, len(liquidations)
     times, is_forced = _times(count - forced, liquidations[:, 0], random)

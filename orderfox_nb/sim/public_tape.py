@@ -25,7 +25,7 @@ class TapeChange(msgspec.Struct, frozen=True):
     """Trades in the place of one of the history, or in front of one."""
 
     base_agg_id: int
-    """Of the history's trade."""
+    """Aggregate id of the history's trade."""
     base_trade_id: int
     replaces: bool
     facts: tuple[TradeFact, ...]
@@ -53,9 +53,9 @@ class PublicTape:
         self._history = history
         self._changes: list[TapeChange] = []
         self.agg_id = latest.agg_id if latest is not None else 0
-        """Of the last trade."""
+        """Aggregate id of the last trade."""
         self.trade_id = latest.last_trade_id if latest is not None else 0
-        """Of the last single trade."""
+        """Id of the last single trade."""
         self._agg_shift = 0
         self._trade_shift = 0
 

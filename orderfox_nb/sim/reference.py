@@ -55,7 +55,7 @@ class Reference:
         self._volatility = listing.volatility
 
     def mark(self, now_us: int, price: float) -> MarkFact:
-        """Return mark price, index and the coming funding."""
+        """Return mark price, index and the next funding."""
         basis, premium = self.basis(now_us), self.premium(now_us)
         index = price * (1 - basis - premium)
         mark = index * (1 + basis)
@@ -105,7 +105,7 @@ class Reference:
     def settled(
         self, bars: Bars, *, now_us: int, start_us: int | None, end_us: int | None, limit: int
     ) -> list[FundingRow]:
-        """Return past fundings, oldest first; with ``start_us`` the first from there on, else the latest."""
+        """Return past fundings, oldest first; with ``start_us`` the first from there on, otherwise the latest."""
         last = min(now_us, now_us if end_us is None else end_us) // FUNDING_US
         oldest = -(-bars.first_us // FUNDING_US)
         if start_us is None:

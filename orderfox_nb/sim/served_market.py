@@ -79,7 +79,7 @@ class ServedMarket(Protocol):
     ) -> list[BarRow]:
         """Return bars that open within the bounds, oldest first, the one in progress last.
 
-        With ``start_us`` the first from there on, else the latest.
+        With ``start_us`` the first from there on, otherwise the latest.
         """
         ...
 

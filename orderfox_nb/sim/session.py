@@ -33,7 +33,7 @@ from orderfox_nb.sim.reference import Reference
 _MAX_WAITING: Final = 1_000_000
 _ID_STEP: Final = 3
 _IDS_A_STEP: Final = 900
-"""Update ids follow from the time; a step that changes more levels than that runs ahead a little."""
+"""Update ids reserved for a step, since ids follow from the time; a step that changes more levels runs ahead."""
 _IDS_OF_SEEDS: Final = 4e12
 _time = attrgetter("time_us")
 
@@ -43,7 +43,7 @@ class BookSession:
 
     Args:
         listing: What is traded.
-        seed: Of the trades and of the book around them.
+        seed: Seed of the trades and of the book around them.
         start_us: Start, a whole second.
         history: Source of the trades.
         bars: Receive every trade.
@@ -54,7 +54,7 @@ class BookSession:
         self.reference = Reference(listing, seed=seed)
         latest = history.last_trade(start_us)
         self.last_price = latest.price if latest is not None else listing.price_ticks
-        """Of the last trade, in ticks."""
+        """Price of the last trade, in ticks."""
         self.last_lots = latest.fills[-1] if latest is not None else 1
         self.tape = PublicTape(history, latest)
         self.clients = ClientOrders(self.book)
@@ -71,7 +71,7 @@ class BookSession:
         self._stepping = False
         self._facts: deque[Fact] = deque(maxlen=_MAX_WAITING)
         self._trades: list[TradeFact] = []
-        """Of the second."""
+        """Trades of the present second."""
         self._next = 0
         self._forced: deque[LiquidationFact] = deque()
         """Liquidations that traded and are not reported yet."""
@@ -83,7 +83,7 @@ class BookSession:
 
     @property
     def client_us(self) -> int:
-        """Time of what clients do now: the last moment of the step that is over, in the minute in progress."""
+        """Time of clients' actions: the last moment of the last finished step, in the current minute."""
         return max(self.now_us - 1, self.now_us - self.now_us % MINUTE_US)
 
     def run(self, now_us: int) -> None:
@@ -113,7 +113,7 @@ class BookSession:
             side: Side of the taker.
             lots: Size of the order.
             limit: Worst price in ticks.
-            owner: Whose order it is.
+            owner: Owner of the order.
 
         Returns:
             What traded, best price first; its trades are the last ones of the tape.

@@ -28,13 +28,13 @@ class NewBot(msgspec.Struct, kw_only=True, rename="camel"):
     strategy: StrategyName | None = None
     """Name of an installed strategy; without one the bot only watches its symbol."""
     params: Params = {}
-    """Parameters of the strategy; those left out have their defaults."""
+    """Parameters of the strategy; omitted ones have their defaults."""
     venue: str | None = None
-    """One of the server's venues, the first where it is not given."""
+    """One of the server's venues, by default the first."""
 
 
 class BotChanges(msgspec.Struct, kw_only=True, rename="camel"):
-    """What is to change of a bot."""
+    """Changes of a bot."""
 
     name: BotName | UnsetType = UNSET
     symbol: SymbolText | UnsetType = UNSET
@@ -63,12 +63,12 @@ class ProfitBand(msgspec.Struct, kw_only=True, rename="camel"):
 class BotAccount(msgspec.Struct, kw_only=True, rename="camel"):
     """A bot's paper account, as decimal strings in quote currency.
 
-    Of a bot that does not run it is the last one that was stored, whose other figures are null.
+    If the bot is not running, it is the last stored one, and its other figures are null.
     """
 
     deposit: str
     equity: str
-    """With the queue model of the worst case, as everything below but the band."""
+    """Equity by the worst-case queue model, as all figures below except the band."""
     pnl: ProfitBand
     cash: str
     position: str
@@ -119,7 +119,7 @@ class BotPage(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class BotsKilled(msgspec.Struct, kw_only=True, rename="camel"):
-    """Which bots the kill switch has stopped."""
+    """The bots that the kill switch has stopped."""
 
     status: Literal["success"] = "success"
     stopped: list[str]
@@ -128,7 +128,7 @@ class BotsKilled(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class BotCounts(msgspec.Struct, kw_only=True, rename="camel"):
-    """How many bots a symbol has."""
+    """Number of bots of a symbol."""
 
     symbol: str
     total_count: int
@@ -169,12 +169,12 @@ class BotOrder(msgspec.Struct, kw_only=True, rename="camel"):
     reduce_only: bool
     state: str
     code: int | None
-    """The venue's, where it rejected the order."""
+    """Code of the venue, if it rejected the order."""
     reason: str
 
 
 class BotFill(msgspec.Struct, kw_only=True, rename="camel"):
-    """A part of an order that was traded; numbers of money are decimal strings."""
+    """A part of an order that was traded; prices, sizes and amounts are decimal strings."""
 
     number: int
     order: int
@@ -188,11 +188,11 @@ class BotFill(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class BotEquity(msgspec.Struct, kw_only=True, rename="camel"):
-    """What a bot's account was worth at a moment, as decimal strings."""
+    """Equity of a bot's account at a moment, as decimal strings."""
 
     timestamp: int
     equity: str
-    """With the queue model of the worst case."""
+    """Equity by the worst-case queue model."""
     cash: str
     position: str
     low: str
@@ -201,18 +201,18 @@ class BotEquity(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class RunDifference(msgspec.Struct, kw_only=True):
-    """One thing that a replay of a run did differently."""
+    """A difference between a run and its replay."""
 
     cause: Literal["strategy", "latency", "venue rules", "fill", "follows"]
     """``follows``: it came after an earlier difference, which may be its cause."""
     number: int
-    """The order's; 0 for one of the venue."""
+    """Number of the order; 0 for an order of the venue."""
     time: int
     what: str
     first: str
-    """Of the run, empty where it has no such thing."""
+    """Value in the run; empty if it has none."""
     second: str
-    """Of the replay."""
+    """Value in the replay; empty if it has none."""
 
 
 class BotParity(msgspec.Struct, kw_only=True):
@@ -220,14 +220,14 @@ class BotParity(msgspec.Struct, kw_only=True):
 
     same: bool
     orders: int
-    """How many were compared."""
+    """Number of compared orders."""
     fills: int
     start: int
     end: int
     differences: list[RunDifference]
     """The earliest first, at most 200."""
     more: int
-    """How many others there are."""
+    """Number of further differences."""
     notes: list[str]
 
 
@@ -241,7 +241,7 @@ class BotRoundTrip(msgspec.Struct, kw_only=True):
     amount: str
     entry: float
     exit: float | None
-    """None where nothing was closed."""
+    """None if nothing was closed."""
     fees: str
     funding: str
     profit: str
@@ -249,7 +249,7 @@ class BotRoundTrip(msgspec.Struct, kw_only=True):
 
 
 class BotReport(msgspec.Struct, kw_only=True):
-    """The figures of what a bot did since its account was opened."""
+    """Figures of a bot since its account was opened."""
 
     bot: str
     strategy: str
@@ -261,7 +261,7 @@ class BotReport(msgspec.Struct, kw_only=True):
     """Lowest profit of the queue models, quote currency."""
     high: float
     metrics: dict[str, float | None]
-    """By name, of the worst-case queue model; null where a figure is not defined."""
+    """By name, of the worst-case queue model; null if a figure is not defined."""
     trades: list[BotRoundTrip]
     """The newest 500, oldest first."""
     notes: list[str]
@@ -271,7 +271,7 @@ Quantity: TypeAlias = Annotated[float, Meta(gt=0, le=1e12)]
 
 
 class NewTrade(msgspec.Struct, kw_only=True, rename="camel"):
-    """An order to give by hand."""
+    """An order by hand."""
 
     symbol: SymbolText
     side: Literal["buy", "sell", "long", "short", "close"]
@@ -280,7 +280,7 @@ class NewTrade(msgspec.Struct, kw_only=True, rename="camel"):
     """Base quantity; only ``close`` needs none."""
     type: Literal["market", "limit"] = "market"
     price: Quantity | None = None
-    """Of a limit order."""
+    """Price of a limit order."""
     venue: str | None = None
 
 
@@ -301,7 +301,7 @@ class PositionAnswer(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class TradeAnswer(msgspec.Struct, kw_only=True, rename="camel"):
-    """What became of an order that was given by hand."""
+    """Result of an order by hand."""
 
     status: Literal["success"] = "success"
     message: str
@@ -314,13 +314,13 @@ class TradeAnswer(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class TradingMode(msgspec.Struct, kw_only=True):
-    """Which account orders go to."""
+    """The account that orders by hand go to."""
 
     mode: Annotated[str, Meta(max_length=20)]
 
 
 class TradingModeSet(msgspec.Struct, kw_only=True):
-    """The trading mode in force."""
+    """The current trading mode."""
 
     mode: Literal["paper", "live"]
     message: str
@@ -328,33 +328,33 @@ class TradingModeSet(msgspec.Struct, kw_only=True):
 
 
 class StrategyParameter(msgspec.Struct, kw_only=True, rename="camel"):
-    """A parameter of a strategy, as a form shows it."""
+    """A parameter of a strategy, with all that a form needs."""
 
     name: str
     kind: Literal["int", "float", "decimal", "bool", "text", "choice", "duration"]
     default: int | float | str | bool | None
-    """A decimal is text; null where a value must be given."""
+    """A decimal is text; null if a value must be given."""
     required: bool
     minimum: float | None
     above: float | None
     """A bound that the value must exceed."""
     maximum: float | None
     unit: str
-    """For people: ticks, s, %, base, quote."""
+    """Unit to show: ticks, s, %, base, quote."""
     choices: list[str]
     help: str
     expected: str
-    """What a value must be, in words."""
+    """Description of a valid value."""
 
 
 class StrategyAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     """An installed strategy."""
 
     name: str
-    """By which a bot names it."""
+    """Name by which a bot refers to it."""
     doc: str
     problem: str
-    """Why it cannot be used, empty where it can: then it has no parameters."""
+    """Why it cannot be used; it then has no parameters. Empty if it can be used."""
     parameters: list[StrategyParameter]
 
 

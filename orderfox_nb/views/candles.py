@@ -25,11 +25,11 @@ _PRICES = ("open", "high", "low", "close", "volume")
 
 
 class CandleView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of candles shows."""
+    """Contents of a frame of candles."""
 
     bars: BarColumns
     volume: VolumeColumns | None = None
-    """Liquidated volume, one bucket a bar; None where a frame does not show it."""
+    """Liquidated volume, one bucket a bar; None if a frame does not show it."""
     liquidation_quality: QualityView | None = None
     liquidation_history: History = "none"
     """Whether what was liquidated before this process looked is among the volume."""
@@ -52,7 +52,7 @@ def aligned(volume: VolumeColumns, bars: BarColumns) -> VolumeColumns:
 
 
 def changed_rows(before: CandleView, view: CandleView) -> NDArray[np.intp] | None:
-    """Return which bars differ from an earlier view; None where a bar came in between the earlier ones."""
+    """Return which bars differ from an earlier view; None if a bar came in between the earlier ones."""
     old, new = before.bars, view.bars
     if not len(old) or (before.volume is None) != (view.volume is None):
         return None

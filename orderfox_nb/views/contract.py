@@ -46,7 +46,7 @@ class LapseRow(msgspec.Struct):
     """None while it lasts."""
     reason: str
     lost: int | None
-    """Events that were missed, also where they were fetched since; None where it cannot be known."""
+    """Events that were missed, including those that were fetched since; None if unknown."""
 
 
 class TopicQuality(msgspec.Struct):
@@ -61,13 +61,13 @@ class TopicQuality(msgspec.Struct):
     since: int | None
     reason: str
     lapses: list[LapseRow]
-    """Of the last 24 h, oldest first."""
+    """Lapses of the last 24 h, oldest first."""
     lapses_total: int
     lost_total: int
 
 
 class QualityAnswer(msgspec.Struct):
-    """How far a symbol's data can be trusted, and when it could not."""
+    """Quality of a symbol's data, now and in the past."""
 
     symbol: str
     time: int
@@ -75,7 +75,7 @@ class QualityAnswer(msgspec.Struct):
 
 
 class RecordingHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How the recorder is."""
+    """State of the recorder."""
 
     state: Literal["off", "idle", "recording", "stopped"] = "off"
     """``idle``: nobody reads anything. ``stopped``: it cannot write, and tries again."""
@@ -84,10 +84,10 @@ class RecordingHealth(msgspec.Struct, frozen=True, kw_only=True):
     recording: str = ""
     """Id of the recording that is being written."""
     bytes: int = 0
-    """Of all recordings in the data directory, as counted last."""
+    """Size of all recordings in the data directory at the last count."""
     topics: int = 0
     events: int = 0
-    """Recorded since the process started."""
+    """Events recorded since the process started."""
 
 
 class VenueHealth(msgspec.Struct):
@@ -100,7 +100,7 @@ class VenueHealth(msgspec.Struct):
 
 
 class HealthAnswer(msgspec.Struct, kw_only=True):
-    """Whether the data is there."""
+    """Whether data is available."""
 
     status: Literal["healthy", "degraded"]
     timestamp: int
@@ -108,25 +108,25 @@ class HealthAnswer(msgspec.Struct, kw_only=True):
     version: str
     source: str
     venues: Sequence[VenueHealth]
-    """The venues of the source, the one that is meant where none is named first; none before the first request."""
+    """The venues of the source, the default one first; empty before the first request."""
     topics: Sequence[TopicHealth]
     database: Literal["none", "healthy", "unavailable"] = "none"
-    """Where bots are stored; ``none`` before the first question. Market data does not need it."""
+    """State of the database of bots; ``none`` before the first query. Market data does not need it."""
     database_problem: str = ""
     live_trading: bool = False
     """Whether bots of this server may send real orders."""
     live_trading_problem: str = ""
-    """Why they may not although live trading is switched on."""
+    """Why they may not, although live trading is switched on."""
     exchange_calls: int
     recording: RecordingHealth = RecordingHealth()
     problem: str
     detail: str | UnsetType = UNSET
-    """Beside status 503: why nothing works."""
+    """With status 503: why nothing works."""
     status_code: int | UnsetType = UNSET
 
 
 class PriceFormat(msgspec.Struct, rename="camel"):
-    """How a chart shows prices."""
+    """Format of prices in a chart."""
 
     precision: int
     min_move: float
@@ -137,7 +137,7 @@ class DayTicker(msgspec.Struct, rename="camel"):
     """The market of the last 24 h."""
 
     timestamp: int
-    """The venue's time of it, milliseconds."""
+    """Time of the data at the venue, milliseconds."""
     last: float
     open: float
     high: float
@@ -166,9 +166,9 @@ class SymbolRow(msgspec.Struct, rename="camel"):
     rounding_options: list[float]
     default_rounding: float
     ticker: DayTicker | None
-    """None where the venue did not say."""
+    """None if the venue has sent none."""
     funding_rate: float | None
-    """A fraction (0.0001 is 1 bp); None where it is not known or there is no funding."""
+    """A fraction (0.0001 is 1 bp); None if it is unknown or there is no funding."""
     onboard_time: int
     """When it was listed, milliseconds, 0 if not known."""
 
@@ -206,7 +206,7 @@ class BookRow(msgspec.Struct):
 
 
 class DepthInfo(msgspec.Struct):
-    """How much stands behind the rows."""
+    """Numbers of rows and levels of the book."""
 
     actual_levels: int
     requested_levels: int
@@ -285,7 +285,7 @@ class TimeRange(msgspec.Struct):
 
 
 class SymbolData(msgspec.Struct, rename="camel"):
-    """What a chart needs of a symbol."""
+    """Figures of a symbol that a chart needs."""
 
     price_format: PriceFormat
 
@@ -330,7 +330,7 @@ class LiquidationRow(msgspec.Struct, rename="camel"):
 
 
 class LiquidationOrder(msgspec.Struct, kw_only=True, tag_field="type", tag="liquidation_order"):
-    """One order, or in a reader's first message those so far, newest first."""
+    """One order, or in a reader's first message the past ones, newest first."""
 
     symbol: str
     data: LiquidationRow | list[LiquidationRow]
@@ -355,7 +355,7 @@ class VolumeBucket(msgspec.Struct):
     delta_volume_formatted: str
     count: int
     ma_value: str | None
-    """Mean of the absolute delta over the newest 50 non-empty buckets; None where no bucket is known yet."""
+    """Mean of the absolute delta over the newest 50 non-empty buckets; None if no bucket is known yet."""
     ma_value_formatted: str | None
 
 
@@ -369,7 +369,7 @@ class LiquidationVolumeAnswer(msgspec.Struct):
     end_time: int
     quality: QualityView
     history: History
-    """Whether the past is among the sums: without it only what was seen live is counted."""
+    """Whether the sums include the past; without it they count only live events."""
 
 
 class LiquidationVolumeUpdate(msgspec.Struct, kw_only=True, tag_field="type", tag="liquidation_volume"):

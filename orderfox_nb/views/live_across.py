@@ -21,12 +21,12 @@ COVERAGE: Final[Mapping[str, str]] = {
     "sampled": "sampled: at most one order per contract and second",
     "none": "none reported",
 }
-"""What the coverage of a market's liquidations means, for people."""
+"""What the coverage of a market's liquidations means, to show."""
 _BEST_FIRST: Final = ("live", "stale", "skewed", "syncing", "gap", "down")
 
 
 class AcrossBookView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of a consolidated book shows."""
+    """Contents of a frame of a consolidated book."""
 
     book: ConsolidatedView
     ladder: ConsolidatedLadder
@@ -34,7 +34,7 @@ class AcrossBookView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcrossTradesView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of a consolidated tape shows."""
+    """Contents of a frame of a consolidated tape."""
 
     members: Sequence[Member]
     left_out: Sequence[str]
@@ -45,7 +45,7 @@ class AcrossTradesView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcrossLiquidationsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of consolidated liquidations shows."""
+    """Contents of a frame of consolidated liquidations."""
 
     members: Sequence[Member]
     left_out: Sequence[str]

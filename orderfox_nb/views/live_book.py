@@ -16,7 +16,7 @@ from orderfox_nb.core.ladder import Ladder, row_price_units
 
 
 class LadderView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of a book shows."""
+    """Contents of a frame of a book."""
 
     ladder: Ladder
     best_bid: int | None

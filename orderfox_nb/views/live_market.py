@@ -12,18 +12,18 @@ from orderfox_nb.core.instrument import Instrument
 
 
 class LiquidationsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of liquidations shows."""
+    """Contents of a frame of liquidations."""
 
     orders: Sequence[Liquidation]
     """Newest first."""
     sums: Mapping[str, tuple[float, float]]
     """Shorts and longs in quote currency by how far back."""
     since_us: int = 0
-    """From when on orders are known, 0 where the history before is known too."""
+    """From when on orders are known, 0 if the history before is known too."""
 
 
 class TickerView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of the ticker shows; None where nothing is known."""
+    """Contents of a frame of the ticker; None for unknown values."""
 
     ticker: Ticker | None
     mark: MarkPrice | None
@@ -56,7 +56,7 @@ def market_liquidation_columns(view: LiquidationsView, digits: Callable[[str], i
 
     Args:
         view: What to show.
-        digits: Returns the digits of a symbol's prices, None where they are not known.
+        digits: Returns the digits of a symbol's prices, None if they are unknown.
     """
     orders = view.orders
     return {

@@ -34,8 +34,8 @@ def orderbook_update(
         instrument: Gives the digits of sizes.
         options: Roundings to choose from.
         time_us: The venue's time of the book's last change.
-        zone: Of the formatted time.
-        texts: Of a ladder of the same book that begins with these rows; made here if omitted.
+        zone: Time zone of the formatted time.
+        texts: Texts of a ladder of the same book that begins with these rows; made here if omitted.
     """
     head = encode(
         OrderBookHead(

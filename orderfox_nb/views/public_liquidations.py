@@ -118,7 +118,7 @@ def liquidation_volume(
     Args:
         volume: The whole range.
         stamp: Number, time and quality.
-        symbol: Whose.
+        symbol: Symbol of the liquidations.
         interval: Timeframe of the buckets.
         history: Whether the past is among the sums; where it is not, zeros mean nothing.
         rows: The buckets that changed; the message is then an update.
@@ -140,7 +140,7 @@ def liquidation_volume(
 def changed_buckets(before: VolumeColumns, volume: VolumeColumns) -> NDArray[np.intp] | None:
     """Return which buckets differ from those of an earlier range, the newest where only the quality changed.
 
-    None where one of the ranges is empty.
+    None if one of the ranges is empty.
     """
     if not len(before.start_us) or not len(volume.start_us):
         return None

@@ -27,7 +27,7 @@ def status_text(quality: QualityTracker, *, symbol: str, ended: bool = False) ->
 
     Args:
         quality: The topic's.
-        symbol: Whose.
+        symbol: Symbol of the topic.
         ended: Whether the stream has ended for good.
     """
     state = "ended" if ended else _STATES[quality.state]

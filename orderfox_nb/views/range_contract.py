@@ -15,7 +15,7 @@ class FundingRate(msgspec.Struct):
     timestamp: int
     rate: float
     paid: bool
-    """False for the one in force."""
+    """False for the current rate."""
 
 
 class MarkValue(msgspec.Struct):
@@ -38,9 +38,9 @@ class RangeAnswer(msgspec.Struct):
 
     start_us: int
     end_us: int
-    """Up to where the range is answered: the next part begins there."""
+    """End of this part: the next part begins there."""
     source: Literal["venue", "recording", ""]
-    """Where it was read; empty where it is missing."""
+    """Where it was read; empty if it is missing."""
     reason: str
     """Why it is missing."""
     events: list[Trade | Candle | Liquidation | MarkPrice | OpenInterest]

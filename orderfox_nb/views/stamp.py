@@ -1,4 +1,4 @@
-"""What every frame carries beside its data, and the encoding of frames."""
+"""The common fields of every frame, and the encoding of frames."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from orderfox_nb.views.contract import TradeRow, TradesUpdate
 from orderfox_nb.views.stamp import Stamp, encode
 
 PUBLIC_TRADES = 100
-"""Each public message carries so many of the newest trades."""
+"""Number of newest trades in each public message."""
 
 
 class TapeView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame of trades shows."""
+    """Contents of a frame of trades."""
 
     trades: Sequence[Trade]
     """Oldest first."""
@@ -27,13 +27,13 @@ class TapeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_trades(before: TapeView, view: TapeView) -> Sequence[Trade] | None:
-    """Return the trades after those of an earlier view; None where a late one came between them."""
+    """Return the trades after those of an earlier view; None if a late one came between them."""
     if not before.trades:
         return view.trades
     newest = before.trades[-1]
     known = next((at for at in range(len(view.trades), 0, -1) if view.trades[at - 1] == newest), 0)
     if known == 0:
-        # So many came that none of the earlier is left: what is shown is all of it.
+        # None of the earlier trades is left: what is shown is all of it.
         return None
     if known > len(before.trades) or list(view.trades[:known]) != list(before.trades[-known:]):
         return None

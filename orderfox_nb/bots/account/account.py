@@ -1,4 +1,4 @@
-"""What a session owns: cash, one position, and the margin behind it."""
+"""The account of a session: cash, one position, and its margin."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ ABOVE_MAX_POSITION: Final = Rejection(-2027, "Exceeded the maximum allowable pos
 
 
 class LiquidationPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How the venue closes a position whose margin is used up.
+    """The order with which the venue closes a position whose margin is used up.
 
     It cancels every order, sends one IOC of all lots with the price as its limit, and takes over what is left at that
     price. All of these fills are marked as ``liquidation``.
     """
 
     side: Side
-    """Of the closing order."""
+    """Side of the closing order."""
     lots: int
     ticks: int
     """The bankruptcy price, rounded to the tick that leaves nothing negative."""
 
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``Account.restore`` continues from."""
+    """State that ``Account.restore`` continues from."""
 
     ledger: Ledger
     position: Position
@@ -58,14 +58,14 @@ class Account:
     Prices are whole ticks and sizes whole lots outside; inside, money is exact. Nothing here reads a clock.
 
     Args:
-        instrument: The contract's.
+        instrument: Record of the contract.
         cash: Deposit, quote currency, above zero.
         maker: Fee of a fill whose order rested, as a fraction of its notional; negative for a rebate.
         taker: Fee of every other fill.
         liquidation_fee: Fee of a liquidated notional, in place of the others (``exchangeInfo.liquidationFee``).
         leverage: Notional by initial margin.
-        mode: ``cross``: all cash is behind the position. ``isolated``: only the margin that its fills set aside.
-        brackets: Of maintenance margin.
+        mode: ``cross``: all cash is margin of the position. ``isolated``: only the margin that its fills set aside.
+        brackets: Brackets of maintenance margin.
 
     Raises:
         BadValue: A deposit that is not positive, a fee of 10 % or more, or a leverage that the brackets do not allow.
@@ -103,14 +103,14 @@ class Account:
         """Margin that is set aside for the position; zero in cross mode."""
         self._mark: Decimal | None = None
         self._last_ticks: int | None = None
-        """Of ``apply_last``, until the mark is read."""
+        """Price of the last ``apply_last`` in ticks, until the mark is read."""
         self.bookings: list[Booking] = []
         """Changes of cash since the last ``drain``, oldest first."""
         self.marked = False
         self._funding_us = 0
         self._funding_rate: Decimal | None = None
         self._funded_us = 0
-        # Both follow from the position, and are computed when they are read first.
+        # Both follow from the position, and are computed on first use.
         self._liquidation: Decimal | None = None
         self._liquidation_known = True
         self._entry: Decimal | None = None
@@ -119,7 +119,7 @@ class Account:
 
     @property
     def mark(self) -> Decimal | None:
-        """The last mark price; where there was none, the last price that ``apply_last`` was given."""
+        """The last mark price; before the first one, the last price of ``apply_last``."""
         if self._last_ticks is not None:
             self._mark, self._last_ticks = self.instrument.exact_price(self._last_ticks), None
         return self._mark
@@ -148,7 +148,7 @@ class Account:
 
     @property
     def liquidation_price(self) -> Decimal | None:
-        """The mark price that liquidates the position, None where none does."""
+        """The mark price that liquidates the position, None if no price does."""
         if not self._liquidation_known:
             self._liquidation, self._liquidation_known = self._compute_liquidation(), True
         return self._liquidation
@@ -210,11 +210,11 @@ class Account:
         self._bound_isolated()
 
     def _bound_isolated(self) -> None:
-        """Set aside no more than there is: a fee may have been paid from what a margin was counted on."""
+        """Limit the margin to the cash: a fee may have been paid from cash that was set aside."""
         self.isolated = min(self.isolated, max(ZERO, self.ledger.cash))
 
     def _settle_liquidation(self, change: Decimal) -> Decimal:
-        """Take a liquidation's loss from the margin, and let the insurance fund cover what is beyond it."""
+        """Subtract a liquidation's loss from the margin; the insurance fund covers the rest."""
         if self.mode == "isolated":
             self.isolated += change
         if self.position.lots:
@@ -225,7 +225,7 @@ class Account:
         return shortfall
 
     def apply_mark(self, event: MarkPrice) -> Booking | None:
-        """Take a mark price, and pay or receive the funding that was due since the one before.
+        """Apply a mark price, and pay or receive the funding that was due since the previous one.
 
         Funding is due at the time that the venue announced, at the rate it announced last before then, on the first
         mark price at or after it. A position that is held then pays or receives, whatever the length of the period.
@@ -259,17 +259,17 @@ class Account:
         return booking
 
     def apply_last(self, ticks: int) -> None:
-        """Take a traded price as the mark, where no mark price has come yet."""
+        """Use a traded price as the mark price until the first mark price comes."""
         if not self.marked:
             self._last_ticks = ticks
 
     def affordable(
         self, request: OrderRequest, reference_ticks: int, *, open_buys: int, open_sells: int
     ) -> Rejection | None:
-        """Check that the margin covers an order beside the position and what is open already.
+        """Check that the margin covers an order in addition to the position and the open orders.
 
-        Of the two sides the larger counts, as in the venue's one-way mode: an order that does not make it larger needs
-        no margin.
+        The larger of the two sides counts, as in the venue's one-way mode: an order that does not increase it needs no
+        margin.
 
         Args:
             request: The order.
@@ -278,7 +278,7 @@ class Account:
             open_sells: Unfilled lots of resting sells that are not reduce-only.
 
         Returns:
-            The venue's rejection, None where the order may be placed.
+            The venue's rejection, None if the order may be placed.
         """
         if request.reduce_only:
             return None
@@ -306,7 +306,7 @@ class Account:
         return None
 
     def must_liquidate(self) -> LiquidationPlan | None:
-        """Return how the position is to be closed where its margin is at or below maintenance, else None."""
+        """Return the order that closes the position if its margin is at or below maintenance, otherwise None."""
         lots, mark = self.position.lots, self.mark
         if not lots or mark is None:
             return None
@@ -321,7 +321,7 @@ class Account:
         return LiquidationPlan(side="sell" if lots > 0 else "buy", lots=abs(lots), ticks=max(1, int(ticks)))
 
     def drain(self) -> list[Booking]:
-        """Return the bookings since the last call, oldest first, and forget them."""
+        """Return the bookings since the last call, oldest first, and clear them."""
         found, self.bookings = self.bookings, []
         return found
 
@@ -347,7 +347,7 @@ class Account:
         """Continue from what ``snapshot`` returned.
 
         Raises:
-            msgspec.ValidationError: Another thing than that.
+            msgspec.ValidationError: It is not the state of an account.
         """
         state = msgspec.convert(plain, _State)
         self.ledger, self.position = state.ledger, state.position
@@ -359,7 +359,7 @@ class Account:
         self._changed()
 
     def _changed(self) -> None:
-        """Forget what was computed from the position before."""
+        """Discard values that were computed from the previous position."""
         self._entry, self._liquidation_known = None, False
 
     def _compute_liquidation(self) -> Decimal | None:

@@ -19,7 +19,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     floor: Decimal
     """Lowest notional, quote currency; this one itself belongs to the bracket below, but for zero."""
     cap: Decimal | None
-    """Highest notional, which belongs to it; None where there is no limit."""
+    """Highest notional, which belongs to it; None if there is no limit."""
     rate: Decimal
     """Maintenance margin as a fraction of the notional (Binance ``maintMarginRatio``)."""
     deduction: Decimal = ZERO
@@ -78,7 +78,7 @@ class Brackets:
 
     @classmethod
     def flat(cls, rate: Decimal | str = "0.005", *, max_leverage: int = 100) -> Brackets:
-        """Return one bracket for every notional, for where the venue's table is not known.
+        """Return one bracket for every notional, for where the venue's table is unknown.
 
         Raises:
             BadValue: A rate that is not above 0 and below 1.
@@ -99,7 +99,7 @@ class Brackets:
             return notional * row.rate - row.deduction
 
     def max_notional(self, leverage: int) -> Decimal | None:
-        """Return the largest position that a leverage allows, None where there is no limit.
+        """Return the largest position that a leverage allows, None if there is no limit.
 
         Raises:
             BadValue: A leverage that no bracket allows.

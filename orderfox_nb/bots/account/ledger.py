@@ -19,7 +19,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     kind: BookingKind
     time_us: int
     side: Side | None = None
-    """Of the fill."""
+    """Side of the fill."""
     ticks: int = 0
     """Price of the fill."""
     lots: int = 0

@@ -21,7 +21,7 @@ def liquidation_price(size: Decimal, entry: Decimal, wallet: Decimal, brackets: 
         brackets: The contract's.
 
     Returns:
-        None where no price liquidates the position; zero for a short whose margin no price restores.
+        None if no price liquidates the position; zero for a short whose margin no price restores.
     """
     if not size:
         return None

@@ -1,4 +1,4 @@
-"""What is open: whole lots, and what they cost."""
+"""The open position: whole lots, and their cost."""
 
 from __future__ import annotations
 

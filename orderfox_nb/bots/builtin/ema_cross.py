@@ -12,7 +12,7 @@ from orderfox_nb.core.bars import BarColumns
 from orderfox_nb.core.events import Candle
 
 _BARS_IN_EMA = 5
-"""So many spans of bars decide an exponential average to within 1 %."""
+"""Number of spans of bars that decide an exponential average to within 1 %."""
 
 
 class EmaCross(Strategy):

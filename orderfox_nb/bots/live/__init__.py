@@ -1,4 +1,4 @@
-"""What a session trades at where its orders are real: ``venue`` holds the orders, ``orders`` what is said of them.
+"""The venue of a session whose orders are real: ``venue`` holds the orders, ``orders`` their reports.
 
-Nothing here sends anything: a broker (``desk/brokers``) takes what is to be sent, and returns what the venue answered.
+Nothing here sends anything: a broker (``desk/brokers``) sends the commands, and returns the venue's answers.
 """

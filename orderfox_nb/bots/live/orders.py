@@ -9,7 +9,7 @@ import msgspec
 from orderfox_nb.bots.orders import OrderRequest, OrderState
 
 OrderStage: TypeAlias = Literal["waiting", "sent", "known"]
-"""``waiting``: not sent yet; ``sent``: whether it reached the venue is not known; ``known``: the venue has answered."""
+"""``waiting``: not sent yet; ``sent``: whether it reached the venue is unknown; ``known``: the venue has answered."""
 
 
 class LiveOrder(msgspec.Struct, kw_only=True):
@@ -33,11 +33,11 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     time_us: int = 0
     """When the venue last changed it."""
     cancelling: bool = False
-    """A cancel was asked for."""
+    """A cancel was requested."""
 
 
 class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a venue says of one order."""
+    """State of one order, as the venue reports it."""
 
     client_id: str
     venue_id: str

@@ -131,7 +131,7 @@ class LiveVenue:
 
     @property
     def unsure(self) -> bool:
-        """Whether something may have been traded that is not known."""
+        """Whether something may have been traded that is unknown."""
         return any(order.stage == "sent" or order.traded < order.claimed for order in self.orders.values())
 
     def by_venue_id(self, venue_id: str) -> LiveOrder | None:

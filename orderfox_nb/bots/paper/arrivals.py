@@ -1,4 +1,4 @@
-"""What becomes of an order when it reaches the venue: refused, waiting for a trigger, filled, resting or expired."""
+"""Orders that reach the venue: each is refused, waits for a trigger, is filled, rests or expires."""
 
 from __future__ import annotations
 

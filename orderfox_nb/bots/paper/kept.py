@@ -1,4 +1,4 @@
-"""The orders of a paper venue as builtins and back, so that a bot goes on after a restart."""
+"""The orders of a paper venue as builtins and back, so that a bot continues after a restart."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _KeptState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptVenue(NamedTuple):
-    """What the venue itself holds of a snapshot."""
+    """State of the venue itself in a snapshot."""
 
     held: list[tuple[PaperOrder, bool]]
     lapses: int

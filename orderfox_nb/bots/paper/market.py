@@ -58,7 +58,7 @@ class PaperBook:
         self.book.apply(event)
 
     def apply_watched(self, delta: BookDelta) -> Changed | None:
-        """Apply a delta and return the ticks of its levels, None where it is not news.
+        """Apply a delta and return the ticks of its levels, None if it is not news.
 
         Raises:
             EventError: As ``Book.apply``.
@@ -88,7 +88,7 @@ class PaperBook:
         return changed
 
     def best(self, side: BookSide) -> int | None:
-        """Return ticks of the best level of which something is left, None where there is none."""
+        """Return ticks of the best level of which something is left, None if there is none."""
         if side in self._best:
             return self._best[side]
         best = self.book.best_ask if side == "ask" else self.book.best_bid

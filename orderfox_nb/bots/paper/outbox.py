@@ -13,7 +13,7 @@ def _no_position(_side: Side) -> int:
 
 
 class Outbox:
-    """What the session has not read yet, and what its fills do to the position."""
+    """Answers that the session has not read yet, and the position change of their fills."""
 
     def __init__(self, reducible: Reducible | None) -> None:
         self.reducible = reducible or _no_position

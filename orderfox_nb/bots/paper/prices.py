@@ -10,7 +10,7 @@ from orderfox_nb.core.instrument import Instrument
 
 
 class VenuePrices:
-    """What triggers and the price band look at."""
+    """Prices that triggers and the price band compare with."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument

@@ -1,8 +1,8 @@
-"""How much of a price level is ahead of an own order, estimated from trades and changes of the level's size.
+"""Queue models: the part of a price level ahead of an own order, estimated from trades and size changes.
 
-A venue publishes sizes by price, not who is behind whom. Every model takes traded volume from the front. They differ
-in where the rest of a decrease was cancelled: behind the order (risk-averse), or on both sides in proportions that
-depend on where the order stands. The definitions are those of hftbacktest, so that results can be compared.
+A venue publishes sizes by price, not the order of the queue. Every model takes traded volume from the front. They
+differ in where the rest of a decrease was cancelled: behind the order (risk-averse), or on both sides in proportions
+that depend on the position of the order. The definitions are those of hftbacktest, so that results can be compared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
 
 
 class QueueModel(msgspec.Struct, frozen=True):
-    """Which model estimates queue positions, and how an order at the front is filled.
+    """Model that estimates queue positions, and how an order at the front is filled.
 
     Raises:
         BadValue: An unknown model, or a power that is not positive.
@@ -35,11 +35,11 @@ class QueueModel(msgspec.Struct, frozen=True):
     power: float = 3.0
     """Exponent of the power models; the others have none."""
     partial: bool = True
-    """Whether a trade fills only what it leaves after the queue; False fills the whole order, as hftbacktest's
-    ``no_partial_fill_exchange`` does."""
+    """Whether a trade fills an order only as far as it exceeds the queue; False fills the whole order, as
+    ``no_partial_fill_exchange`` of hftbacktest does."""
     monotone: bool = True
     """Whether an order never moves back. Within a lot of the front the formulas of hftbacktest may move it back, most
-    often ``power2``; False follows them to the letter."""
+    often ``power2``; False follows them exactly."""
 
     def __post_init__(self) -> None:
         if self.name not in QUEUE_NAMES:

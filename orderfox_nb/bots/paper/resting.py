@@ -66,7 +66,7 @@ class OwnSide:
 
     @property
     def best(self) -> float:
-        """Ticks of the best own price, as a number beyond every price where there is none."""
+        """Ticks of the best own price, as a number beyond every price if there is none."""
         return self.sign * self.best_key if self.levels else self.sign * inf
 
     @property

@@ -1,4 +1,4 @@
-"""What a venue accepts: steps, bounds and the price band of a contract, and the codes with which it refuses."""
+"""Rules of a venue for orders: steps, bounds and price band of a contract, and the codes of rejections."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TradingRules(msgspec.Struct, frozen=True, kw_only=True):
     min_lots: int = 1
     max_lots: int | None = None
     max_market_lots: int | None = None
-    """Of orders that walk the book at once."""
+    """Largest order that walks the book at once."""
     min_ticks: int = 1
     max_ticks: int | None = None
     min_notional: Decimal = Decimal(5)
@@ -81,10 +81,10 @@ class TradingRules(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_contract(cls, instrument: Instrument, contract: Mapping[str, Any]) -> TradingRules:
-        """Read the rules from a contract's row of Binance's ``exchangeInfo``; what it leaves out keeps its default.
+        """Read the rules from a contract's row of Binance's ``exchangeInfo``; missing ones keep their default.
 
         Raises:
-            ValueError: A bound that is no number.
+            ValueError: A bound that is not a number.
         """
         filters: dict[str, Mapping[str, Any]] = {row["filterType"]: row for row in contract.get("filters", ())}
         found: dict[str, Any] = {}
@@ -111,20 +111,20 @@ class TradingRules(msgspec.Struct, frozen=True, kw_only=True):
         return cls(instrument=instrument, **found)
 
     def ticks(self, price: Number) -> int | Rejection:
-        """Convert a price to ticks, or return how the venue refuses it."""
+        """Convert a price to ticks, or return the venue's rejection."""
         return _steps(price, self.instrument.tick_size, _OFF_TICK, _NOT_POSITIVE_PRICE)
 
     def lots(self, size: Number) -> int | Rejection:
-        """Convert a size to lots, or return how the venue refuses it."""
+        """Convert a size to lots, or return the venue's rejection."""
         return _steps(size, self.instrument.lot_size, _OFF_STEP, _NOT_POSITIVE_LOTS)
 
     def check(self, request: OrderRequest, band: Band | None, reference: int | None) -> Rejection | None:
-        """Return why an order is refused whatever the account has, None where it is not.
+        """Return the rejection of an order that the account does not matter for, None if it is accepted.
 
         Args:
             request: The order.
-            band: What ``band`` returned for the present mark price, None where it is not known.
-            reference: Ticks at which an order without a limit price is valued, None where there is no price yet.
+            band: Result of ``band`` for the current mark price, None if that is unknown.
+            reference: Price in ticks at which an order without a limit is valued, None before the first price.
         """
         return self._check_form(request) or self._check_price(request, band) or self._check_size(request, reference)
 

@@ -30,7 +30,7 @@ class PaperTrigger:
     def __init__(self, order: PaperOrder) -> None:
         self.order = order
         self.extreme: int | None = None
-        """Of a trailing stop: the best price in ticks since its start, None before."""
+        """Best price in ticks since a trailing stop began, None before."""
         # Whether the price has to rise to the trigger: a buy stop and a sell take-profit.
         self._rising = (order.side == "buy") == (order.request.kind in _STOPS)
 

@@ -28,15 +28,15 @@ class PaperVenue:
     does no I/O, so equal events and commands give equal fills.
 
     Nothing is filled or activated while data are missing: before the first snapshot of the book, from a ``Gap`` or a
-    ``Status`` other than ``live`` to the next ``live``, and from a delta that does not follow the one before to the
+    ``Status`` other than ``live`` to the next ``live``, and from a delta that does not follow the previous one to the
     next snapshot. Orders that arrive meanwhile wait. Afterwards every resting order is at the back of its queue.
 
     Args:
-        instrument: What is traded.
-        rules: What the venue accepts.
-        queue: How queue positions are estimated.
-        reducible: Lots by which an order of a side can reduce the position.
-        affordable: Why the account cannot carry an order, None where it can.
+        instrument: The instrument to trade.
+        rules: Rules of the venue for orders.
+        queue: Model that estimates queue positions.
+        reducible: Returns the lots by which an order of a side can reduce the position.
+        affordable: Returns why the account cannot carry an order, None if it can.
     """
 
     def __init__(
@@ -58,24 +58,24 @@ class PaperVenue:
         """How many resting orders were put to the back of their queue because of that."""
         self._outbox = Outbox(reducible)
         self.answers: Sequence[OrderReport | Fill] = self._outbox.items
-        """What ``drain`` would return."""
+        """Answers that ``drain`` would return."""
         self._prices = VenuePrices(instrument)
         self._matching = Matching(instrument, queue, self._outbox)
         self._market = self._matching.market
         self._arrivals = Arrivals(rules, self._matching, self._prices, self._outbox)
         self._arrivals.affordable = affordable
         self._held: dict[int, tuple[PaperOrder, bool]] = {}
-        """Orders that arrived, or whose trigger was reached, while data were missing; whether it is the latter."""
+        """Orders that arrived, or whose trigger was reached (True), while data were missing."""
         self._interrupted = False
         self._live = False
         self._lost = False
-        """Whether something is missing since the queues were right."""
+        """Whether data have been missing since the queues were last correct."""
         self._kept: KeptVenue | None = None
         """Restored state that continues if the next snapshot of the book has the same update id."""
 
     @property
     def reducible(self) -> Reducible:
-        """Lots by which an order of a side can reduce the position, without fills that were not drained yet."""
+        """Lots by which an order of a side can reduce the position, before fills that were not drained yet."""
         return self._outbox.reducible
 
     @reducible.setter
@@ -98,12 +98,12 @@ class PaperVenue:
 
     @property
     def best_bid(self) -> int | None:
-        """Ticks of the best bid of which own orders have left something."""
+        """Best bid in ticks that own orders have not used up."""
         return self._market.best("bid")
 
     @property
     def best_ask(self) -> int | None:
-        """Ticks of the best ask of which own orders have left something."""
+        """Best ask in ticks that own orders have not used up."""
         return self._market.best("ask")
 
     @property
@@ -131,7 +131,7 @@ class PaperVenue:
         """Accept or refuse an order that arrives now.
 
         Args:
-            number: Names the order in reports; each is used once.
+            number: Identifies the order in reports; each number is used once.
             request: The order.
             now_us: Time of arrival.
 
@@ -149,7 +149,7 @@ class PaperVenue:
             self._held[number] = order, False
 
     def cancel(self, number: int, now_us: int, *, reason: str = "") -> Rejection | None:
-        """Cancel what is left of an order; return how the venue refuses where there is none, as when it was filled."""
+        """Cancel the rest of an order; return the venue's rejection if there is none, for example if it was filled."""
         order = self._matching.orders.get(number)
         if order is not None:
             self._matching.remove(order)
@@ -168,7 +168,7 @@ class PaperVenue:
             self.cancel(order.number, now_us, reason=reason)
 
     def apply(self, event: Event) -> None:
-        """Apply the next event of the symbol; channels that do not matter for matching are passed over.
+        """Apply the next event of the symbol; channels that do not matter for matching are ignored.
 
         Raises:
             EventError: An event of another symbol.
@@ -198,7 +198,7 @@ class PaperVenue:
         return self._market.book.prelude()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the orders and what they depend on, as builtins; the book is not part of it."""
+        """Return the orders and their state as builtins, without the book."""
         held = [(order, triggered) for order, triggered in self._held.values()]
         counts = self.lapses, self.requeued, self._interrupted, self._lost
         return keep(self._matching, self._arrivals, self._prices, held, counts)
@@ -206,11 +206,11 @@ class PaperVenue:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot, in a venue without orders.
 
-        The next snapshot of the book decides about the queues: with the same update id as at the time of this
-        snapshot they continue, with another one all resting orders are at the back.
+        The next snapshot of the book decides about the queues: if it has the same update id as the book had then, they
+        continue; otherwise all resting orders are at the back.
 
         Raises:
-            BadValue: Not the state of a venue.
+            BadValue: It is not the state of a venue.
         """
         kept: KeptVenue = restore(state, self._matching, self._arrivals, self._prices)
         self._held = {order.number: (order, triggered) for order, triggered in kept.held}
@@ -253,7 +253,7 @@ class PaperVenue:
             self._lost = kept is not None and kept.lost
             self._matching.read_levels()
         else:
-            # Also without a gap before it, a snapshot of another moment says that something is missing.
+            # A snapshot of another moment means that something is missing, even without a gap before it.
             self._lost = True
             if self._live:
                 self._live = False

@@ -23,7 +23,7 @@ class CurveColumns(msgspec.Struct, frozen=True):
     lots: NDArray[np.int64]
     """Position, negative for a short."""
     price: NDArray[np.float64]
-    """Of the market; equity is at the mark price where there is one."""
+    """Price of the market; equity is at the mark price where there is one."""
 
 
 class EquityCurve:
@@ -66,7 +66,7 @@ class EquityCurve:
             time_us: Not before the last one's.
             equity: Quote currency.
             lots: Position.
-            price: Of the market.
+            price: Price of the market.
             exposure: Absolute notional of the position, quote currency.
         """
         self.peak = max(self.peak, equity)

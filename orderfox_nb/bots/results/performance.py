@@ -19,22 +19,22 @@ YEAR_US: Final = 365 * 86_400 * 1_000_000
 _DAY_US: Final = 86_400 * 1_000_000
 _PERIODS_US: Final = (_DAY_US, 3_600 * 1_000_000, 60 * 1_000_000)
 _MIN_PERIODS: Final = 60
-"""So many returns at least are wanted of a period before a shorter one is taken."""
+"""Smallest number of returns of a period; with fewer, a shorter period is taken."""
 MIN_RATIO_US: Final = _MIN_PERIODS * _PERIODS_US[-1]
 """Shorter data have no Sharpe and no Sortino: annualised returns of seconds give figures in the hundreds."""
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one session. Amounts are quote currency; NaN where a figure is not defined."""
+    """Figures of one session. Amounts are quote currency; NaN if a figure is not defined."""
 
     profit: float
-    """Of cash and of the open position, after fees and funding."""
+    """Profit in cash and in the open position, after fees and funding."""
     profit_share: float
     """As a fraction of the deposit."""
     realised: float
-    """Of what was closed, before fees."""
+    """Profit of closed positions, before fees."""
     unrealised: float
-    """Of what is still open at the end, before fees."""
+    """Profit of the position that is open at the end, before fees."""
     fees: float
     """Paid; negative where rebates were larger."""
     funding: float
@@ -49,7 +49,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     sortino: float
     """The same by the deviation of negative returns only."""
     period_s: float
-    """Of the returns: a day, an hour or a minute, by the length of the data."""
+    """Length of a return: a day, an hour or a minute, chosen by the length of the data."""
     exposure: float
     """Mean of the position's notional as a fraction of equity, by time."""
     time_in_market: float
@@ -58,7 +58,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """Notional of all fills."""
     fills: int
     maker_share: float
-    """Of the notional of fills."""
+    """Share of the fills' notional that was traded as maker."""
     orders: int
     rejected: int
     liquidations: int
@@ -85,7 +85,7 @@ def returns_of(curve: CurveColumns, period_us: int) -> NDArray[np.float64]:
     ends = np.append(np.flatnonzero(np.diff(slots)), len(slots) - 1)
     whole = np.full(int(slots[-1] - slots[0]) + 1, nan)
     whole[slots[ends] - slots[0]] = curve.equity[ends]
-    # Periods without a sample keep the value of the one before.
+    # Periods without a sample keep the value of the previous one.
     known = np.maximum.accumulate(np.where(np.isnan(whole), 0, np.arange(len(whole))))
     equity = np.append(curve.equity[:1], whole[known])
     before = equity[:-1]
@@ -99,7 +99,7 @@ def period_of(span_us: int) -> int:
 
 
 def sharpe_and_sortino(returns: NDArray[np.float64], period_us: int) -> tuple[float, float]:
-    """Return both ratios for a year, NaN where nothing deviates."""
+    """Return both ratios for a year, NaN if nothing deviates."""
     if len(returns) < 2:
         return nan, nan
     scale = sqrt(YEAR_US / period_us)

@@ -21,7 +21,7 @@ class RoundTrip(msgspec.Struct, kw_only=True):
     closed_us: int = 0
     """0 while it is open."""
     lots: int = 0
-    """The largest it was."""
+    """Largest size of the position."""
     opened_lots: int = 0
     """Sum of all fills that added to it."""
     closed_lots: int = 0
@@ -38,16 +38,16 @@ class RoundTrip(msgspec.Struct, kw_only=True):
 
     @property
     def profit(self) -> Decimal:
-        """What it changed of cash so far."""
+        """Change of cash by this position so far."""
         with localcontext(MONEY):
             return self.realised - self.fees + self.funding + self.insurance
 
     def entry(self, instrument: Instrument) -> float:
-        """Return the average price of what was opened."""
+        """Return the average entry price."""
         return float(self.entry_notional / instrument.exact_size(self.opened_lots))
 
     def exit(self, instrument: Instrument) -> float | None:
-        """Return the average price of what was closed, None where nothing was."""
+        """Return the average exit price, None if nothing was closed."""
         return float(self.exit_notional / instrument.exact_size(self.closed_lots)) if self.closed_lots else None
 
 
@@ -57,8 +57,8 @@ def round_trips(bookings: Iterable[Booking], instrument: Instrument) -> list[Rou
     A fill that turns a position closes one trade and opens the next; its fee is shared by size.
 
     Args:
-        bookings: Of an account that began flat, oldest first.
-        instrument: The contract's.
+        bookings: Bookings of an account that began flat, oldest first.
+        instrument: Record of the contract.
     """
     trips: list[RoundTrip] = []
     held = 0

@@ -20,7 +20,7 @@ from orderfox_nb.core.instrument import Instrument
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one session did under one queue model."""
+    """Result of one session under one queue model."""
 
     model: str
     metrics: Performance
@@ -40,7 +40,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     marked: bool
     """Whether mark prices came; without them there is no funding and no liquidation."""
     digest: str
-    """Of every order, report and fill: equal for equal events, parameters and terms."""
+    """Digest of every order, report and fill: equal for equal events, parameters and terms."""
 
 
 def model_name(queue: QueueModel) -> str:
@@ -60,7 +60,7 @@ class MeasuredRun:
     Args:
         strategy: Belongs to this run alone.
         instrument: What it trades.
-        terms: Of its account and its venue.
+        terms: Terms of its account and its venue.
         queue: How queue positions are estimated.
         channels: What the events contain; see ``BotSession``.
         start_us: Events from before are only folded.
@@ -89,7 +89,7 @@ class MeasuredRun:
         """Add a point to the curve.
 
         Equity is that at the mark price; without mark prices at the last trade, and before it at the middle of the
-        book. The point's price is the middle of the book, else the last trade, else the mark price.
+        book. The point's price is the middle of the book, otherwise the last trade, otherwise the mark price.
         """
         session = self.session
         price = self._price()
@@ -116,7 +116,7 @@ class MeasuredRun:
         """End the session and return what it did.
 
         Args:
-            time_us: Of the last event.
+            time_us: Time of the last event.
         """
         session, account = self.session, self.account
         session.finish()

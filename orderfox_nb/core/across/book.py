@@ -46,11 +46,11 @@ class ConsolidatedView(msgspec.Struct, frozen=True, kw_only=True):
     members: Sequence[Member]
     """All markets, in their order; the lists below are aligned with it."""
     left_out: Sequence[str]
-    """Why a market does not count; empty where it does."""
+    """Why a market does not count; empty if it does."""
     levels: Sequence[MemberLevels | None]
     """None of a market that does not count."""
     currency: str
-    """Of the prices: its name, or ``joined``."""
+    """Currency of the prices: its name, or ``joined``."""
     price_unit: Decimal
     """Largest step of which every tick is a multiple."""
     size_unit: Decimal
@@ -100,8 +100,8 @@ class ConsolidatedBook:
 
         Args:
             market: One of the markets.
-            levels: Of its book, None where nothing is known.
-            quality: Of its book.
+            levels: Levels of its book, None if nothing is known.
+            quality: Quality of its book.
         """
         known = self._members[market].instrument if levels is None else levels.instrument
         self._members[market] = Member(market=market, instrument=known, quality=quality)
@@ -179,7 +179,7 @@ def _common_step(steps: Sequence[Decimal]) -> Decimal:
 
 
 def _on_grid(levels: BookLevels | None, price_unit: Decimal, size_unit: Decimal) -> MemberLevels | None:
-    """Return levels in units; None where there are none, or numbers of 64 bits do not hold them."""
+    """Return levels in units; None if there are none, or numbers of 64 bits do not hold them."""
     if levels is None:
         return None
     tick, lot = int(levels.instrument.tick_size / price_unit), int(levels.instrument.lot_size / size_unit)

@@ -11,13 +11,13 @@ from orderfox_nb.core.across.members import Member
 from orderfox_nb.core.price_levels import Integers
 
 FRESH_US: Final = 2_000_000
-"""Of both sides of an opportunity: a venue changes its book ten times a second while anything happens."""
+"""Largest age of both sides of an opportunity: an active venue changes its book ten times a second."""
 _MATCHED: Final = 500
-"""Levels of a side that are matched; what is behind them is no part of the size."""
+"""Levels of a side that are matched; levels behind them do not count."""
 
 
 class Quotes(NamedTuple):
-    """What a crossing needs of one market: prices and sizes in common units, best first."""
+    """Best levels of one market for a crossing: prices and sizes in common units, best first."""
 
     member: Member
     bids: tuple[Integers, Integers]
@@ -25,7 +25,7 @@ class Quotes(NamedTuple):
 
 
 class Crossing(msgspec.Struct, frozen=True, kw_only=True):
-    """What it would take to buy at one market and sell at another, before fees."""
+    """A bid of one market above the ask of another, with its sizes before fees."""
 
     buy: int
     """Place of the market whose ask is lowest."""
@@ -41,7 +41,7 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["arbitrage", "basis", "currency"]
     """``basis``: of two kinds of contract, ``currency``: quoted in two currencies. Neither is without risk."""
     unconfirmed: str
-    """Why it is no opportunity: which side is too old, not traded or not verified. Empty where it is one."""
+    """Why it is not an opportunity: which side is too old, not traded or not verified. Empty if it is one."""
 
     @property
     def is_opportunity(self) -> bool:
@@ -50,10 +50,10 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_crossing(quotes: Sequence[Quotes | None], *, fresh_us: int) -> Crossing | None:
-    """Return the widest crossing of two markets, the widest that is confirmed where there is one; None where none is.
+    """Return the widest crossing of two markets, if possible a confirmed one; None if there is no crossing.
 
     Args:
-        quotes: Of each market in its place, None of those that do not count.
+        quotes: Quotes of each market in its place, None for those that do not count.
         fresh_us: How old both sides may be.
     """
     pairs = sorted(_crossed_pairs(quotes), key=lambda pair: -pair[0])
@@ -95,7 +95,7 @@ def _caveats(bought: Quotes | None, sold: Quotes | None, fresh_us: int) -> str:
 
 
 def _caveat(member: Member, fresh_us: int) -> str:
-    """Return why a side confirms nothing, empty where it does."""
+    """Return why a side confirms nothing, empty if it does."""
     quality = member.quality
     if quality.dropped or quality.closed:
         return f"{member.market} {quality.dropped or 'is closed'}"

@@ -35,7 +35,7 @@ class ConsolidatedLadder(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of both sides."""
 
     rounding: Decimal
-    """Height of a row in force: what was asked for, raised to the common step of the ticks."""
+    """Height of a row in force: what was requested, raised to the common step of the ticks."""
     bids: ConsolidatedSide
     asks: ConsolidatedSide
     requested: int

@@ -29,7 +29,7 @@ _WORDS: Final[Mapping[str, str]] = {
 
 
 class MemberQuality(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one market's data can be trusted at a moment of its venue's clock."""
+    """Quality of one market's data at a moment of its venue's clock."""
 
     state: StateName = "syncing"
     reason: str = ""
@@ -48,7 +48,7 @@ class MemberQuality(msgspec.Struct, frozen=True, kw_only=True):
     unverified: bool = False
     """Whether a lost event may go unnoticed (``Origin.unverified``): it is shown, and confirms no opportunity."""
     silence_us: int | None = None
-    """How long it may be silent before it is dropped; None for ever, as in a recording."""
+    """How long it may be silent before it is dropped; None forever, as in a recording."""
     clock_offset_us: int = 0
     """The venue's clock minus ours."""
 
@@ -59,7 +59,7 @@ class MemberQuality(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dropped(self) -> str:
-        """Why its data does not count, as a text for people; empty where it counts."""
+        """Why its data does not count, as a text to show; empty if it counts."""
         if self.coverage == "none":
             return self.reason or "its venue has no such data"
         if self.state != "live" or not self.whole:
@@ -124,7 +124,7 @@ def currency_in_force(members: Sequence[Member], asked: Currency) -> Currency:
 
 
 def left_out(members: Sequence[Member], currency: Currency) -> list[str]:
-    """Return why each market does not count in a view of one currency; empty where it does.
+    """Return why each market does not count in a view of one currency; empty if it does.
 
     Args:
         members: All markets, in their order; the first one that is listed gives the base.

@@ -59,7 +59,7 @@ class ConsolidatedTape:
             market: One of the markets.
             instrument: Its record, None before it is listed.
             trades: Its newest, in its own order, each once.
-            quality: Of its trades.
+            quality: Quality of its trades.
         """
         self._members[market] = Member(market=market, instrument=instrument, quality=quality)
         self._trades[market] = trades
@@ -69,7 +69,7 @@ class ConsolidatedTape:
         return tuple(self._members.values())
 
     def left_out(self, currency: Currency = APART) -> Sequence[str]:
-        """Return why each market's new trades do not come; empty where they do."""
+        """Return why each market's new trades do not come; empty if they do."""
         return left_out(self.members, currency_in_force(self.members, currency))
 
     def view(self, currency: Currency = APART) -> list[MemberTrade]:
@@ -92,7 +92,7 @@ class ConsolidatedTape:
 
 
 class ConsolidatedSums(msgspec.Struct, frozen=True, kw_only=True):
-    """What was liquidated within a time, in quote currency."""
+    """Liquidated amounts within a period, in quote currency."""
 
     by_member: Sequence[tuple[float, float]]
     """Shorts (BUY orders) and longs (SELL orders) of each market; zero of one that does not report any."""
@@ -128,7 +128,7 @@ class ConsolidatedLiquidations:
             instrument: Its record, None before it is listed.
             orders: Its newest, newest first.
             sums: Shorts and longs in quote currency by how far back.
-            quality: Of its liquidations.
+            quality: Quality of its liquidations.
         """
         self._members[market] = Member(market=market, instrument=instrument, quality=quality)
         self._orders[market], self._sums[market] = orders, sums
@@ -138,7 +138,7 @@ class ConsolidatedLiquidations:
         return tuple(self._members.values())
 
     def left_out(self, currency: Currency = APART) -> Sequence[str]:
-        """Return why each market's new orders do not come; empty where they do."""
+        """Return why each market's new orders do not come; empty if they do."""
         return left_out(self.members, currency_in_force(self.members, currency))
 
     def view(self, currency: Currency = APART) -> list[MemberOrder]:

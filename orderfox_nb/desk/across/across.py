@@ -63,7 +63,7 @@ class Across:
         A single market stands for itself and the same market of every other venue that lists it.
 
         Args:
-            key: As it was asked for.
+            key: As it was requested.
             offered: As for ``Desk.resolved``.
 
         Raises:

@@ -22,9 +22,9 @@ class FoundMarket(NamedTuple):
 
     venue: str
     symbol: str
-    """The venue's own, or a name where its list is not at hand."""
+    """The venue's own, or a name if its list is not available."""
     instrument: Instrument | None
-    """None where its list is not at hand."""
+    """None if its list is not available."""
 
 
 async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[FoundMarket]:
@@ -34,8 +34,8 @@ async def same_markets(desks: Sequence[Desk], desk: Desk, symbol: str) -> list[F
     is left out.
 
     Args:
-        desks: Of all venues.
-        desk: Of the market's venue.
+        desks: Desks of all venues.
+        desk: Desk of the market's venue.
         symbol: There, in any form.
 
     Raises:
@@ -69,7 +69,7 @@ def usual_name(symbol: str) -> str:
 
 
 async def _same_at(desk: Desk, name: str) -> FoundMarket | None:
-    """Return the market of another venue, None where there is none."""
+    """Return the market of another venue, None if there is none."""
     if not is_unified(name):
         try:
             return _found(desk, name, await listed_now(desk, name, LISTED_S))

@@ -30,7 +30,7 @@ READY_S: Final = 10.0
 
 
 class VenueDesk(Protocol):
-    """What a view needs of a venue's desk."""
+    """The part of a venue's desk that a view needs."""
 
     hub: Hub
     catalogue: Catalogue
@@ -49,8 +49,8 @@ class MemberTopic:
     """One market's topic, as long as it is open.
 
     Args:
-        desk: Of its venue.
-        topic: Whose symbol is the venue's own, or as it was written where the venue could not be asked.
+        desk: Desk of its venue.
+        topic: Its symbol is the venue's own, or as it was written if the venue could not be asked.
     """
 
     def __init__(self, desk: VenueDesk, topic: Topic) -> None:
@@ -152,7 +152,7 @@ class MemberTopics(Watchers):
             await asyncio.wait(tasks)
 
     async def until_ready(self, timeout_s: float = READY_S) -> None:
-        """Wait until every market has its first data or is known to fail, at most so long.
+        """Wait until every market has its first data or is known to fail, at most this long.
 
         One that loses its data later is not waited for: what is read meanwhile says so.
         """

@@ -55,13 +55,13 @@ class AcrossStream(NamedTuple):
     """A kind of frames over several markets."""
 
     name: str
-    """That of its channel."""
+    """Name of its channel."""
     parameters: Sequence[Parameter]
     recipe: Callable[[FrameKey, MemberTopics], Recipe]
 
 
 class _OverMembers:
-    """What the recipes share: they follow the topics of all markets and put their states into a fold."""
+    """Base of the recipes: follows the topics of all markets and puts their states into a fold."""
 
     def __init__(self, key: FrameKey, members: MemberTopics) -> None:
         self.key = key
@@ -81,13 +81,13 @@ class _OverMembers:
         return True
 
     def delta(self, before: Any, view: Any, stamp: Stamp) -> tuple[bytes, ...] | None:
-        """Every frame is full: states and ages of the markets change with each."""
+        """Return no delta: every frame is full, since states and ages of the markets change with each."""
 
     def version(self) -> object:
         found: list[object] = []
         for member, quality in self._qualities():
             revision = 0 if member.state is None else member.state.revision
-            # An age changes what is shown at its bounds alone.
+            # An age only matters when it crosses a bound.
             found.append((revision, quality.state, quality.reason, quality.dropped, quality.is_fresh(FRESH_US)))
         return tuple(found)
 

@@ -1,4 +1,4 @@
-"""What one bot does, as a screen shows it: open orders, newest fills, equity by the minute and a log, all bounded."""
+"""Recent activity of one bot for screens: open orders, fills, equity by the minute and a log, all bounded."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class BotActivity:
-    """What a bot has done lately, of a run or as it is stored.
+    """Recent activity of a bot, of a run or as stored.
 
     Args:
-        log: Of the bot; outlives its runs.
-        instrument: What it trades; None where the venue does not say.
+        log: Log of the bot; outlives its runs.
+        instrument: What it trades; None if the venue does not say.
     """
 
     def __init__(self, log: BotLog, instrument: Instrument | None = None) -> None:

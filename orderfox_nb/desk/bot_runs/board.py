@@ -123,7 +123,7 @@ class BotBoard(Watchers):
         return described(record, self._runner, self._saved)
 
     def find(self, bot_id: str) -> BotRecord | None:
-        """Return a bot, None where there is none of this id."""
+        """Return a bot, None if there is none of this id."""
         return self._runner.known.records.get(bot_id)
 
     async def activity(self, bot_id: str) -> BotActivity:
@@ -152,7 +152,7 @@ class BotBoard(Watchers):
         return activity
 
     def latest(self, bot_id: str, shown: BotActivity) -> BotActivity:
-        """Return the activity of a bot's run, else the one that is shown already."""
+        """Return the activity of a bot's run, otherwise the one that is shown already."""
         run = self._runner.shown_run(bot_id)
         return shown if run is None else run.activity
 

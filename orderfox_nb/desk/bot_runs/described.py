@@ -24,7 +24,7 @@ def described(record: BotRecord, runner: BotRunner, saved: Mapping[int, EquityRe
 
     Args:
         record: As it is stored.
-        runner: Of this server.
+        runner: Runner of this server.
         saved: The last stored equity of bots, by their number.
     """
     run = runner.shown_run(record.id)

@@ -23,12 +23,12 @@ async def arriving(desk: Desk, topics: Sequence[Topic]) -> AsyncGenerator[list[t
     Within a topic the order is the venue's; between topics it is that in which they were folded, as in a recording.
 
     Args:
-        desk: Whose topics they are.
+        desk: Desk of the topics.
         topics: Each once.
 
     Raises:
         UnknownSymbol: The venue does not list the symbol.
-        FeedError: A stream cannot go on.
+        FeedError: A stream cannot continue.
     """
     wake = asyncio.Event()
     async with AsyncExitStack() as opened:

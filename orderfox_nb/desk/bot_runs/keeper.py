@@ -50,8 +50,8 @@ class BotKeeper:
         open_desk: Returns the desk of a venue.
         open_broker: Returns where a run's orders go.
         clock: Measures saves and pauses.
-        epoch: Of the lease under which it runs.
-        log: Of the bot.
+        epoch: Epoch of the lease under which it runs.
+        log: Log of the bot.
         changed: Called when there is something new to show.
         saved: Called with the record that was stored when the bot ended by itself.
         ended: Called with a run that has ended and is saved.
@@ -122,7 +122,7 @@ class BotKeeper:
         self._changed.set()
 
     async def ended(self, seconds: float) -> None:
-        """Wait until the task has ended, at most so long."""
+        """Wait until the task has ended, at most this long."""
         await asyncio.wait({self.task}, timeout=seconds)
 
     async def _keep(self) -> None:
@@ -171,7 +171,7 @@ class BotKeeper:
             self._note("It ended by a fault of the server, whose log has more", "error")
 
     async def _attempt(self) -> None:
-        """Run the bot until it ends by itself, or cannot go on."""
+        """Run the bot until it ends by itself, or cannot continue."""
         try:
             await self._run()
         except UnknownBot:

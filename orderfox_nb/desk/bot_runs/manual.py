@@ -56,11 +56,11 @@ class ManualTrader:
         """Send an order and wait for the venue's first answer.
 
         Args:
-            desk: Of the venue.
+            desk: Desk of the venue.
             symbol: Its canonical id.
             side: ``long`` buys and ``short`` sells; ``close`` closes the position and needs no amount.
             amount: Base quantity.
-            price: Of a limit order, None for a market order.
+            price: Price of a limit order, None for a market order.
             paper: Whether the order stays on paper.
 
         Raises:

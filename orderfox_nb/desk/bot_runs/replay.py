@@ -38,7 +38,7 @@ class SavedRun(msgspec.Struct, frozen=True, kw_only=True):
     venue: str
     span: RunSpan
     ended: str
-    """Why it was stopped; empty where it was not."""
+    """Why it was stopped; empty if it was not."""
     rows: SessionRows
 
 
@@ -95,8 +95,8 @@ def replay_run(run: SavedRun, folder: Path, in_time: Callable[[], bool]) -> Pari
 
     Args:
         run: As it is stored.
-        folder: Of all recordings.
-        in_time: Whether it may go on; asked every few hundred events.
+        folder: Folder of all recordings.
+        in_time: Whether it may continue; asked every few hundred events.
 
     Raises:
         RunUnavailable: The recording does not have the whole run, or there is no more time.

@@ -1,4 +1,4 @@
-"""What a session puts out, as rows that wait to be saved."""
+"""Output of a session as rows that wait to be saved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_WAITING: Final = 20_000
 
 
 class _Kept(msgspec.Struct, kw_only=True):
-    """What the log continues from."""
+    """Numbers with which the log continues."""
 
     orders: int = 0
     """Numbers that earlier sessions of the bot have used."""
@@ -108,7 +108,7 @@ class RowLog:
         return self._kept.orders + number
 
     def rows(self, snapshot: bytes) -> SessionRows:
-        """Return what waits and forget it; ``put_back`` returns what could not be saved."""
+        """Return what waits and clear it; ``put_back`` returns what could not be saved."""
         found = SessionRows(
             orders=list(self._orders.values()), fills=self._fills, equity=self._equity, snapshot=snapshot
         )

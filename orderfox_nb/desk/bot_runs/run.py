@@ -50,11 +50,11 @@ class BotRun(Watchers):
         record: The bot.
         make: Makes a strategy with the bot's parameters.
         activity: Shows what the bot does.
-        desk: Whose events it reads.
+        desk: Desk whose events it reads.
         broker: Where its orders go.
         history: Where it is saved.
         clock: Measures when it is saved.
-        epoch: Of the lease under which it runs; None without one.
+        epoch: Epoch of the lease under which it runs; None without one.
     """
 
     def __init__(
@@ -103,14 +103,14 @@ class BotRun(Watchers):
         return span_from_now(self.record, self._instrument, self.account, self._rows.last_numbers, self._desk)
 
     def _begin_session(self, reason: str, earlier: RunSpan | None = None) -> None:
-        """Number on behind an earlier session, whose account goes on where its span is given."""
+        """Number on behind an earlier session, whose account continues where its span is given."""
         self._rows.next_session(self._desk.now_us(), reason)
         self._span = self._new_span()
         self._span.opened = self._span.start if earlier is None else earlier.opened
 
     @property
     def note(self) -> str:
-        """Why it does not trade at present; empty where it does."""
+        """Why it does not trade at present; empty if it does."""
         session = self.session
         if session.error is not None:
             return str(session.error)
@@ -165,7 +165,7 @@ class BotRun(Watchers):
         return given
 
     def restore(self, saved: bytes) -> None:
-        """Continue the session that was saved; where it cannot go on, one with its account and its numbers."""
+        """Continue the session that was saved; where it cannot continue, one with its account and its numbers."""
         state: Any = msgspec.msgpack.decode(saved)
         beside: Sequence[Any] = state.get("beside", ())
         self._rows.restore(state["log"])
@@ -195,7 +195,7 @@ class BotRun(Watchers):
             return
         self._span = earlier
         self._span.broken = "the server was restarted during its run"
-        # What happened meanwhile is not known: it waits for whole data, and its orders are at the back of their queues.
+        # What happened meanwhile is unknown: it waits for whole data, and its orders are at the back of their queues.
         self._lose("the server was restarted")
 
     async def run(self) -> None:
@@ -204,7 +204,7 @@ class BotRun(Watchers):
         Raises:
             UnknownBot: The bot was deleted.
             LeaseLost: Another server runs the bots by now.
-            OrderFoxError: It cannot go on.
+            OrderFoxError: It cannot continue.
         """
         try:
             await self._broker.begin(self)
@@ -277,7 +277,7 @@ class BotRun(Watchers):
         await self._broker.finish()
 
     async def until_saved(self) -> None:
-        """Wait until no save is under way."""
+        """Wait until no save is in progress."""
         if self._saving is not None:
             await asyncio.wait({self._saving})
 

@@ -77,7 +77,7 @@ class BotRunner(Watchers):
         self._keepers: dict[str, BotKeeper] = {}
         self._logs: dict[str, BotLog] = {}
         self.last_equity: dict[int, EquityRecord] = {}
-        """Of bots that have run here and do not run any more, by their number."""
+        """Last equity of bots that have run here and no longer run, by their number."""
 
     @property
     def leads(self) -> bool:
@@ -133,7 +133,7 @@ class BotRunner(Watchers):
         return "problem" if self._problem(record) else "starting"
 
     def note(self, record: BotRecord) -> str:
-        """Return why a bot does not trade, or why it was stopped; empty where it trades."""
+        """Return why a bot does not trade, or why it was stopped; empty if it trades."""
         if not record.is_active:
             return record.note
         if record.strategy is None:
@@ -227,7 +227,7 @@ class BotRunner(Watchers):
                     await lease.check()
                     await self.known.refresh()
                 except DatabaseUnavailable as error:
-                    # No other server can run the bots meanwhile: they go on, and what they do waits to be saved.
+                    # No other server can run the bots meanwhile: they continue, and what they do waits to be saved.
                     _log.warning("bots=unwatched %s", error)
         finally:
             self._lease = None

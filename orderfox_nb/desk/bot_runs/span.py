@@ -1,4 +1,4 @@
-"""Which events a bot's session has acted on, so that a recording of them can be replayed."""
+"""The events that a bot's session has acted on, so that a recording of them can be replayed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderfox_nb.desk.store.records import BotRecord
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Where a session begins, among the bot's rows and in time."""
+    """Start of a session, among the bot's rows and in time."""
 
     orders: int = 0
     """Number of the bot's last order before it."""
@@ -36,9 +36,9 @@ class RunSpan(msgspec.Struct, kw_only=True):
     account: dict[str, Any]
     """As it was at the beginning."""
     opened: Start = Start()
-    """Of the account's first session: another symbol or trading mode has another account."""
+    """Start of the account's first session: another symbol or trading mode has another account."""
     recording: str = ""
-    """Name of the recording that was written when the strategy began; empty where there was none."""
+    """Name of the recording that was written when the strategy began; empty if there was none."""
     first: str = ""
     """Names the first event that the strategy acted on; see ``event_name``."""
     first_us: int = 0
@@ -51,9 +51,9 @@ class RunSpan(msgspec.Struct, kw_only=True):
         """Add an event that the strategy has acted on.
 
         Args:
-            stream: Of the event.
+            stream: Stream of the event.
             event: The next one.
-            folder: Of the recording that is being written.
+            folder: Folder of the recording that is being written.
         """
         if not self.acted:
             self.first, self.first_us = event_name(stream, event), event.time_us
@@ -70,8 +70,8 @@ def span_from_now(
         record: The bot.
         instrument: What it trades.
         account: As the session begins with it.
-        numbers: Of the bot's last order and of its last fill.
-        desk: Whose events it reads.
+        numbers: Numbers of the bot's last order and of its last fill.
+        desk: Desk whose events it reads.
     """
     return RunSpan(
         strategy=record.strategy or "",

@@ -1,4 +1,4 @@
-"""What a bot's run needs of the place where its orders go."""
+"""Interface between a bot's run and the broker of its orders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OrderOwner(Protocol):
 
 
 class Broker(Protocol):
-    """Where the orders of one bot go. A session trades at its ``venue``, whether they are real or not."""
+    """Broker of the orders of one bot. A session trades at its ``venue``, whether they are real or not."""
 
     @property
     def live(self) -> bool:
@@ -58,7 +58,7 @@ class Broker(Protocol):
 
     @property
     def problem(self) -> str:
-        """What is wrong at present; empty where nothing is."""
+        """What is wrong at present; empty if nothing is."""
         ...
 
     async def begin(self, owner: OrderOwner) -> None:

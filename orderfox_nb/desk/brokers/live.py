@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 Report = TypeVar("Report")
 
 ATTEMPTS: Final = 3
-"""Most requests for one order; the next one is sent only once the venue certainly has not got the one before."""
+"""Most requests for one order; the next one is sent only once the venue certainly has not got the previous one."""
 PAUSE_S: Final = 0.5
 """Between two questions about an order whose state is unknown."""
 STREAM_PAUSE_S: Final = 1.0
@@ -52,7 +52,7 @@ class LiveBroker:
 
     Args:
         client: Talks to the venue.
-        account: Of the session.
+        account: Account of the session.
         guard: Risk limits of the session.
         clock: Measures pauses.
         released: Called when everything is closed.
@@ -77,10 +77,10 @@ class LiveBroker:
         self._clock = clock
         self._owner: OrderOwner | None = None
         self._numbers: dict[str, int] = {}
-        """Of orders, by client id; those that are done are forgotten now and then."""
+        """Numbers of orders by client id; those of finished orders are removed from time to time."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        """Of the orders that are being placed or cancelled."""
+        """Locks of the orders that are being placed or cancelled."""
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._changed = asyncio.Event()
         self._finishing = False
@@ -165,7 +165,7 @@ class LiveBroker:
         self._numbers[self.owner.order_name(order.number)] = order.number
 
     def order_of(self, client_id: str, venue_id: str) -> LiveOrder | None:
-        """Return an order of the session, None where it is another's or done."""
+        """Return an order of the session, None if it is another's or done."""
         number = self._numbers.get(client_id)
         return self.venue.orders.get(number) if number is not None else self.venue.by_venue_id(venue_id)
 

@@ -40,7 +40,7 @@ class TradingLock:
 
     @property
     def reason(self) -> str:
-        """Why they may not; empty where they may."""
+        """Why they may not; empty if they may."""
         settings = self.settings
         if not settings.live_trading:
             return f"live trading is off: set {SWITCH}=1, BINANCE_API_KEY and BINANCE_SECRET_KEY, and restart"

@@ -11,7 +11,7 @@ from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.desk.brokers.base import OrderOwner
 
 TERMS: Final = PaperTerms()
-"""Of every bot on a server."""
+"""Terms of every bot on a server."""
 
 
 class PaperBroker:

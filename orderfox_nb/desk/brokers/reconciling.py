@@ -23,7 +23,7 @@ MAX_DIFFERING: Final = 3
 
 
 class OrderKeeper(Protocol):
-    """What gets the answers."""
+    """Receiver of the venue's answers."""
 
     venue: LiveVenue
     problem: str

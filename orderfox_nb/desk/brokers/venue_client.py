@@ -60,7 +60,7 @@ class OutcomeUnknown(Exception):
 
 
 class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the venue says of an account and one symbol."""
+    """Account and one symbol, as the venue reports them."""
 
     cash: Decimal
     """Wallet balance in the quote currency."""
@@ -260,7 +260,7 @@ class VenueClient:
 
 
 def _rejection(error: Exception) -> Rejection:
-    """Return code and text of the venue, code 0 where there is none."""
+    """Return code and text of the venue, code 0 if there is none."""
     text = str(error)
     code, message = _CODE.search(text), _TEXT.search(text)
     return Rejection(

@@ -26,7 +26,7 @@ def bot_answer(
         record: As it is stored.
         state: What it does at present.
         note: Why an active bot does not trade.
-        account: Its account, None where it never ran.
+        account: Its account, None if it never ran.
         live: Whether its orders are real.
     """
     return BotAnswer(

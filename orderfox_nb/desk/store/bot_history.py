@@ -1,4 +1,4 @@
-"""What bots did: their orders, fills, equity and the state of their sessions."""
+"""The history of bots: their orders, fills, equity and the state of their sessions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BotHistory:
         Args:
             bot: Its ``number``.
             rows: Fills and equity that are stored already stay as they are.
-            epoch: Of the lease under which the bot runs; None to save without one.
+            epoch: Epoch of the lease under which the bot runs; None to save without one.
 
         Raises:
             UnknownBot: It was deleted.
@@ -71,7 +71,7 @@ class BotHistory:
         """Return the last stored moment of each bot that has one, by the bot's number.
 
         Args:
-            numbers: Of the bots; None for all.
+            numbers: Numbers of the bots; None for all.
         """
         rows = equity.alias()
         last = select(func.max(rows.c.time_us)).where(rows.c.bot == bots.c.number).correlate(bots).scalar_subquery()
@@ -87,7 +87,7 @@ class BotHistory:
         return await self._database.read(work)
 
     async def snapshot(self, bot: int) -> bytes | None:
-        """Return the state of a bot's session at its last save, None where it never ran."""
+        """Return the state of a bot's session at its last save, None if it never ran."""
 
         async def work(connection: AsyncConnection) -> bytes | None:
             query = select(sessions.c.snapshot).where(sessions.c.bot == bot)
@@ -102,7 +102,7 @@ class BotHistory:
             bot: Its ``number``.
             after_order: Number of an order.
             after_fill: Number of a fill.
-            limit: Of orders, and of fills; both are given oldest first.
+            limit: Largest number of orders, and of fills; both are returned oldest first.
         """
 
         async def rows_of(connection: AsyncConnection, table: Table, after: int, kind: type[Record]) -> list[Record]:

@@ -53,7 +53,7 @@ def database_url(settings: Settings) -> URL:
 
 
 def sqlite_file(settings: Settings) -> Path | None:
-    """Return the file of the database, None where it has none."""
+    """Return the file of the database, None if it has none."""
     url = database_url(settings)
     named = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     return Path(url.database or "") if named else None
@@ -71,7 +71,7 @@ class Database:
         self._engine = engine
         self._writer = writer
         self.report: Callable[[DatabaseUnavailable | None], None] = lambda _: None
-        """Called with the failure of each question, None where there was none."""
+        """Called with the failure of each question, None if there was none."""
 
     async def read(self, work: Work[Answer]) -> Answer:
         """Return what a piece of work reads, in one transaction.
@@ -150,7 +150,7 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
 
 
 async def revision_of(settings: Settings) -> str | None:
-    """Connect to a database that is there and return its schema, None where it has none; changes nothing.
+    """Connect to a database that is there and return its schema, None if it has none; changes nothing.
 
     Raises:
         DatabaseUnavailable: It does not answer, or was made by a newer version.
@@ -170,7 +170,7 @@ async def migrate(engine: AsyncEngine, revision: str = REVISIONS[-1]) -> None:
     """Bring the schema to a revision; of several processes that start together one does so.
 
     Args:
-        engine: Whose connections begin with the right to write.
+        engine: Engine whose connections begin with the right to write.
         revision: One of ``REVISIONS``.
     """
     migrating: Any = await asyncio.to_thread(import_extra, "orderfox_nb.desk.store.migrating")
@@ -184,7 +184,7 @@ async def migrate(engine: AsyncEngine, revision: str = REVISIONS[-1]) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    """Return the schema of a database, None where it has none.
+    """Return the schema of a database, None if it has none.
 
     Raises:
         DatabaseUnavailable: It is one of a newer version.

@@ -1,4 +1,4 @@
-"""What goes wrong with a database: one error for all that its drivers raise."""
+"""Failures of a database: one error for all errors of its drivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store holds, as plain structs: times in microseconds, prices and sizes as exact decimals."""
+"""Rows of the store as plain structs: times in microseconds, prices and sizes as exact decimals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BotRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SymbolCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many bots a symbol has."""
+    """Number of bots of a symbol."""
 
     symbol: str
     total: int
@@ -82,7 +82,7 @@ class FillRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EquityRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bot's account was worth at a moment."""
+    """Equity of a bot's account at a moment."""
 
     time_us: int
     equity: Decimal
@@ -90,12 +90,12 @@ class EquityRecord(msgspec.Struct, frozen=True, kw_only=True):
     position: Decimal
     """Base quantity, negative when short."""
     low: Decimal | None = None
-    """Lowest and highest equity of the queue models; None where one was run only."""
+    """Lowest and highest equity of the queue models; None if one was run only."""
     high: Decimal | None = None
 
 
 class SessionRows(msgspec.Struct, frozen=True, kw_only=True):
-    """What a session did since its last save; it is stored whole or not at all.
+    """Output of a session since its last save; it is stored whole or not at all.
 
     Saving the same rows twice changes nothing, so a save whose answer was lost can be repeated.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 RETRY_S: Final = 5.0
-"""A database that could not be opened is left alone for so long: every question would wait for it."""
+"""A database that could not be opened is tried again after this time: a query would wait for it."""
 StoreState: TypeAlias = Literal["none", "healthy", "unavailable"]
 
 
@@ -57,7 +57,7 @@ class Store:
 
     @property
     def problem(self) -> str:
-        """Why it is not available, as a sentence; empty where it is."""
+        """Why it is not available, as a sentence; empty if it is."""
         return "" if self._problem is None else str(self._problem)
 
     async def bots(self) -> BotTable:

@@ -20,7 +20,7 @@ MAX_BATCH: Final = 200
 BATCH_S: Final = 20.0
 """A transaction that takes longer has failed."""
 CLOSE_S: Final = 0.7
-"""What waits at the end is written for so long."""
+"""Longest time to write what is left when the store closes."""
 
 
 class _Job(msgspec.Struct):
@@ -32,7 +32,7 @@ class DatabaseWriter:
     """Runs pieces of work one after the other, as many as wait in one transaction, each in a savepoint of its own.
 
     Args:
-        engine: Whose connections begin with the right to write.
+        engine: Engine whose connections begin with the right to write.
         max_waiting: How much work may wait.
     """
 
@@ -61,7 +61,7 @@ class DatabaseWriter:
             await asyncio.wait({self._task})
         while not self._queue.empty():
             if (job := self._queue.get_nowait()) is not None and not job.done.done():
-                job.done.set_exception(DatabaseUnavailable("the server stops"))
+                job.done.set_exception(DatabaseUnavailable("the server is shutting down"))
 
     def submit(self, work: Work[Answer]) -> asyncio.Future[Answer]:
         """Have work done; the result is there once it is committed.
@@ -70,9 +70,9 @@ class DatabaseWriter:
             DatabaseUnavailable: Too much waits, or the server stops.
         """
         if self._closing:
-            raise DatabaseUnavailable("the server stops")
+            raise DatabaseUnavailable("the server is shutting down")
         if self._queue.qsize() >= self._max_waiting:
-            raise DatabaseUnavailable("it does not keep up with what is written, try again")
+            raise DatabaseUnavailable("too many writes are waiting, try again")
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Job(work, done))
         return done
@@ -99,7 +99,7 @@ class DatabaseWriter:
             for job in jobs:
                 if not job.done.done():
                     cancelled = isinstance(error, asyncio.CancelledError)
-                    job.done.set_exception(DatabaseUnavailable("the server stops") if cancelled else error)
+                    job.done.set_exception(DatabaseUnavailable("the server is shutting down") if cancelled else error)
                     # A caller that has left does not read it.
                     job.done.exception()
             if not isinstance(error, Exception):
@@ -117,7 +117,7 @@ class DatabaseWriter:
 
     @staticmethod
     async def _done(job: _Job, connection: AsyncConnection) -> Any:
-        """Return what a piece of work gave or raised: its savepoint is rolled back, and the others go on."""
+        """Return what a piece of work gave or raised: its savepoint is rolled back, and the others continue."""
         try:
             async with connection.begin_nested():
                 return await job.work(connection)

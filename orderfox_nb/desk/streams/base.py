@@ -1,4 +1,4 @@
-"""What a stream is, and what the recipes of streams share."""
+"""Streams of frames, and the base classes of their recipes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Range = tuple[int, int]
 
 
 class Sources(NamedTuple):
-    """What recipes are made from, beside the folds of their topics."""
+    """Data of a desk that recipes use, in addition to the folds of their topics."""
 
     catalogue: Catalogue
     history: VolumeHistory
@@ -41,7 +41,7 @@ class Sources(NamedTuple):
     served: Callable[[], Iterable[Recipe]]
     """Recipes whose frames have readers now."""
     bots: Callable[[], ShownBots | None]
-    """The bots of the server, None where there is none behind this desk."""
+    """The bots of the server, None if there is none behind this desk."""
     book_rows: SharedBookRows
     """Rows of the books that are shown."""
 
@@ -52,11 +52,11 @@ class Stream(NamedTuple):
     name: str
     parameters: Sequence[Parameter]
     recipe: Callable[[FrameKey, Sources], Recipe]
-    """Makes what turns the folds of a key's topics into its frames."""
+    """Makes the recipe that turns the folds of a key's topics into its frames."""
     messages: Sequence[str] = ()
     """Types of a public stream's messages."""
     per_symbol: bool = True
-    """Whether it is about a symbol, else about all of the server."""
+    """Whether it is about a symbol, otherwise about all of the server."""
 
     @property
     def public(self) -> bool:
@@ -68,13 +68,13 @@ class Stream(NamedTuple):
 
 
 class OneTopic(Generic[FoldT]):
-    """What the recipes share whose first topic has the data.
+    """Base of recipes whose data is that of their first topic.
 
     Args:
-        key: What the frame shows.
-        sources: What recipes are made from.
+        key: Key of the frame.
+        sources: Data of the desk.
         kind: The class of the first topic's fold.
-        topics: Whose folds it shows, of channels or studies.
+        topics: Topics whose folds it shows, of channels or studies.
     """
 
     def __init__(self, key: FrameKey, sources: Sources, kind: type[FoldT], *topics: Topic) -> None:
@@ -105,7 +105,7 @@ class OneTopic(Generic[FoldT]):
         self._state = states[0]
 
     def request(self) -> None:
-        """Nothing is lacking where all comes with the topics."""
+        """Request nothing: all data comes with the topics."""
 
     def version(self) -> object:
         return self.state.revision, self.state.quality.wire()
@@ -122,19 +122,19 @@ class OneTopic(Generic[FoldT]):
 
 
 class PublicTopic(OneTopic[FoldT]):
-    """What the recipes of the public contract share: a client's first message has data, or says why there is none."""
+    """Base of recipes of the public contract: a client's first message has data, or says why there is none."""
 
     def ready(self) -> bool:
         return self.state.whole or self.state.quality.state is not QualityState.SYNCING
 
 
 class BarsRecipe(OneTopic[CandleState]):
-    """What the recipes of bars share: a window of the newest ones.
+    """Base of recipes of bars: a window of the newest ones.
 
     Args:
-        key: With the parameter ``interval``.
-        sources: What recipes are made from.
-        bars: How many.
+        key: Key with the parameter ``interval``.
+        sources: Data of the desk.
+        bars: Number of bars.
         beside: Topics beside the candles.
     """
 

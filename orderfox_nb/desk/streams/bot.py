@@ -30,10 +30,10 @@ _MINUTE_US: Final = 60_000_000
 
 
 class BotView(NamedTuple):
-    """What a frame shows."""
+    """Contents of a frame."""
 
     activity: BotActivity
-    """Whose: those of two runs do not follow one another."""
+    """What is shown; frames of the activity of two runs do not follow one another."""
     bot: bytes
     orders: bytes
     fills: Sequence[FillRecord]
@@ -132,7 +132,7 @@ class BotRecipe:
 
 
 def _newer(before: Sequence[Any], now: Sequence[Any]) -> Sequence[Any] | None:
-    """Return what has come since, by its numbers; None where some of it is no longer kept."""
+    """Return what has come since, by its numbers; None if some of it is no longer kept."""
     last = before[-1].number if before else 0
     new = [one for one in now if one.number > last]
     return None if new and before and new[0].number != last + 1 else new

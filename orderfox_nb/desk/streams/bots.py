@@ -20,7 +20,7 @@ from orderfox_nb.views.stamp import Stamp, live_frame
 
 
 class BotsView(NamedTuple):
-    """What a frame shows."""
+    """Contents of a frame."""
 
     rows: Mapping[str, bytes]
     """Encoded, by id."""

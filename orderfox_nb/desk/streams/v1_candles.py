@@ -35,7 +35,7 @@ class PublicCandlesRecipe(BarsRecipe):
 
 
 def bar_count(container_width: float) -> int:
-    """Return how many candles fill a container of so many pixels."""
+    """Return how many candles fill a container of a width in pixels."""
     return int(min(max(container_width / 6 * 3, 200), 1000))
 
 

@@ -58,7 +58,7 @@ class VolumeRecipe(PublicTopic[LiquidationState]):
         return self.sources.history.completeness(self._liquidations, self._interval, self._bounds()[0])
 
     def _window(self) -> Range | None:
-        """Return the range of the widest window of these candles that is being served, None where there is none."""
+        """Return the range of the widest window of these candles that is being served, None if there is none."""
         windows = [
             window
             for recipe in self.sources.served()

@@ -21,7 +21,7 @@ from orderfox_nb.views.stamp import Stamp
 
 
 class BookNow(NamedTuple):
-    """What a message shows."""
+    """Contents of a message."""
 
     ladder: Ladder
     texts: RowTexts

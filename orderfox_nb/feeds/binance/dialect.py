@@ -14,7 +14,7 @@ from orderfox_nb.feeds.http import short
 from orderfox_nb.feeds.venue.dialect import DecodedFrame, Method, SilenceLimits, SocketLimits
 
 MAX_FRAME_BYTES: Final = 1_000_000
-"""Of a frame: a diff of 1,000 levels has 30 kB."""
+"""Largest frame: a diff of 1,000 levels has 30 kB."""
 
 METHODS: Final[Mapping[Method, str]] = {
     "subscribe": "SUBSCRIBE",
@@ -94,7 +94,7 @@ def answer_of(frame: StreamFrame) -> DecodedFrame:
     """Read the answer to a command.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not the answer to a command.
     """
     if frame.code or frame.error is not None:
         reason = frame.msg or (frame.error.msg if frame.error is not None else "")

@@ -1,4 +1,4 @@
-"""Whether a symbol is traded, by Binance's list and the sessions of traditional markets."""
+"""Finds whether a symbol is traded, by Binance's list and the sessions of traditional markets."""
 
 from __future__ import annotations
 

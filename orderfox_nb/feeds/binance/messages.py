@@ -1,4 +1,4 @@
-"""What Binance sends, as typed structs: unknown fields are ignored, numbers in strings become numbers.
+"""Binance's messages as typed structs: unknown fields are ignored, numbers in strings become numbers.
 
 Names are ours, ``rename`` holds the venue's letters. Times are milliseconds. The two sides of a book stay raw JSON text
 until the book is read.
@@ -18,7 +18,7 @@ from orderfox_nb.feeds.http import checked
 PerhapsPrice: TypeAlias = Price | Literal[""]
 PerhapsAmount: TypeAlias = Amount | Literal[""]
 PerhapsRate: TypeAlias = Rate | Literal[""]
-"""A number, or nothing where the venue has none."""
+"""A number, or nothing if the venue has none."""
 
 
 class AggTrade(
@@ -134,7 +134,7 @@ class MarkPriceUpdate(
         "next_funding_time": "T",
     },
 ):
-    """Mark and index price; the funding rate is an empty text where there is none."""
+    """Mark and index price; the funding rate is an empty text if there is none."""
 
     symbol: str
     event_time: TimeMs
@@ -322,7 +322,7 @@ class PremiumRow(Struct, frozen=True, rename="camel"):
 
 
 class OpenInterestBody(Struct, frozen=True, rename="camel"):
-    """``/fapi/v1/openInterest``; empty where it is not known."""
+    """``/fapi/v1/openInterest``; empty if it is unknown."""
 
     symbol: str
     open_interest: PerhapsAmount

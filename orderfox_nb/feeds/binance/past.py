@@ -1,4 +1,4 @@
-"""What REST knows, as events: Binance's ``VenueRest``."""
+"""Binance's REST answers as events: its ``VenueRest``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEPT_US: Final[dict[Channel, int]] = {"trades": 2 * DAY_US, "open_interest": 30 
 """For how long the venue keeps what it has; it refuses older ranges."""
 MAX_RATES: Final = 1_000
 MAX_INTERESTS: Final = 500
-"""Of one answer."""
+"""Largest number of values in one answer."""
 INTEREST_PERIODS: Final = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 
 
@@ -98,7 +98,7 @@ class BinanceVenueRest(SharedRest):
             raise NoPast(self._venue, reason, since_us=now_us - kept_us + MINUTE_US) from error
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
-        """Return mark price and funding, nothing where they are not known."""
+        """Return mark price and funding, nothing if they are unknown."""
         mark = mark_from(await self.requests.premium(symbol))
         return () if mark is None else (mark,)
 
@@ -107,7 +107,7 @@ class BinanceVenueRest(SharedRest):
         return (ticker_from(await self.requests.ticker(symbol)),)
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
-        """Return the open contracts, nothing where they are not known."""
+        """Return the open contracts, nothing if they are unknown."""
         interest = open_interest_from(await self.requests.open_interest(symbol), now_us=self.now_us())
         return () if interest is None else (interest,)
 

@@ -1,4 +1,4 @@
-"""What the wire means: stream names, roots, request weights, and messages as events. Pure functions."""
+"""Binance's protocol: stream names, roots, request weights, and messages as events. Pure functions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from orderfox_nb.feeds.binance.symbol_list import ExchangeInfoRow
 Root: TypeAlias = Literal["public", "market"]
 
 MAX_SIDE_BYTES: Final = 128_000
-"""Of a side of a book update, which has room for 5,000 levels: the venue sends some hundred."""
+"""Largest side of a book update, room for 5,000 levels: the venue sends some hundred."""
 
 COIN_MARGINED: Final = 2
 """``st`` of a COIN-M event on a stream of all markets: its quantities are in contracts."""
@@ -64,7 +64,7 @@ _PUBLIC: Final = ("depth", "rpiDepth", "bookTicker", "trade")
 
 
 def stream_of(topic: Topic) -> str:
-    """Return the stream that carries a topic, empty where it must be asked for over REST.
+    """Return the stream that carries a topic, empty if it must be asked for over REST.
 
     Raises:
         BadValue: A channel or timeframe that the venue does not have.
@@ -86,7 +86,7 @@ def root_of(stream: str) -> Root:
 
 
 class Api(Struct, frozen=True, kw_only=True):
-    """Where one of Binance's hosts answers, and what that costs.
+    """Paths and request weights of one of Binance's hosts.
 
     Steps are ``(up to this limit, weight)``, ascending.
     """
@@ -97,14 +97,14 @@ class Api(Struct, frozen=True, kw_only=True):
     depth: Sequence[tuple[int, int]]
     klines: Sequence[tuple[int, int]]
     max_candles: int
-    """Of one request."""
+    """Largest number of candles in one answer."""
     weight_limit: int
     """Per minute, until the venue reports its own limit."""
     row: type[ExchangeInfoRow] = ExchangeInfoRow
     """A symbol of its list."""
 
     def step(self, path: Literal["depth", "klines"], limit: int) -> int:
-        """Return the cost of so many rows."""
+        """Return the cost of a number of rows."""
         steps = self.depth if path == "depth" else self.klines
         return next((weight for up_to, weight in steps if limit <= up_to), steps[-1][1])
 
@@ -145,7 +145,7 @@ def to_events(payload: Payload | list[ForceOrder], received_us: int) -> list[Eve
     """Convert the events of a frame, leaving COIN-M ones out, and orders of liquidations that nothing was filled of.
 
     Raises:
-        ValueError: A price or size that is no finite number.
+        ValueError: A price or size that is not a finite number.
     """
     if type(payload) is DepthUpdate:
         # Thousands of these come in a second.
@@ -310,7 +310,7 @@ def ticker_from(row: TickerRow) -> Ticker:
 
 
 def mark_from(row: PremiumRow) -> MarkPrice | None:
-    """Convert a row of mark prices: None where they are not known."""
+    """Convert a row of mark prices: None if they are unknown."""
     mark_price, index_price = _known(row.mark_price), _known(row.index_price)
     if mark_price is None or index_price is None:
         return None
@@ -325,7 +325,7 @@ def mark_from(row: PremiumRow) -> MarkPrice | None:
 
 
 def open_interest_from(body: OpenInterestBody, *, now_us: int) -> OpenInterest | None:
-    """Convert an open-interest answer: None where it is not known."""
+    """Convert an open-interest answer: None if it is unknown."""
     contracts = _known(body.open_interest)
     if contracts is None:
         return None

@@ -43,7 +43,7 @@ Answer = TypeVar("Answer")
 SYMBOL_CLOSED: Final = -4141
 """The code of an answer about a symbol that is closed."""
 INVALID_SYMBOL: Final = -1121
-"""And about one that is not listed: where it was listed before, it may be again."""
+"""The code of an answer about a symbol that is not listed; one that was listed before may return."""
 
 OPEN_INTEREST: Final = "/futures/data/openInterestHist"
 MAX_BYTES: Final[Mapping[str, int]] = {
@@ -59,7 +59,7 @@ MAX_BYTES: Final[Mapping[str, int]] = {
     "aggTrades": 2_000_000,
     "depth": 1_000_000,
 }
-"""Of the answers that are lists, several times what the venue sends: 1,000 levels a side have 60 kB."""
+"""Largest size of answers that are lists, several times what the venue sends: 1,000 levels a side have 60 kB."""
 _ONE_OR_ALL: Final = ("ticker/24hr", "premiumIndex")
 
 MAX_TRADES: Final = 1_000
@@ -70,7 +70,7 @@ class BinanceRest:
 
     Args:
         url: Root of the REST host, without the path.
-        api: Which of Binance's hosts it is.
+        api: Paths and weights of this host of Binance.
         venue: Name for errors.
         clock: What waiting is measured by.
         timeout_s: For one request, once it may be sent.
@@ -156,7 +156,7 @@ class BinanceRest:
         return (await self.get("time", ServerTime, priority=BACKGROUND)).server_time
 
     async def depth(self, symbol: str, *, limit: int = 1_000) -> DepthBody:
-        """Return the book; waits for its weight without a bound, since a stream cannot go on without it."""
+        """Return the book; waits for its weight without a limit, since a stream cannot continue without it."""
         parameters = {"symbol": symbol, "limit": str(limit)}
         return await self.get(
             "depth", DepthBody, parameters, weight=self.api.step("depth", limit), priority=URGENT, patient=True

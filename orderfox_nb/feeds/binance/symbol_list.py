@@ -91,7 +91,7 @@ class _Named(Struct, frozen=True):
 
 
 def odd_names(raw: Sequence[Raw], rows: Sequence[ExchangeInfoRow]) -> frozenset[str] | None:
-    """Return the names of the symbols whose rows cannot be read, None where one has not even a name."""
+    """Return the names of the symbols whose rows cannot be read, None if one has not even a name."""
     if len(rows) == len(raw):
         return frozenset()
     read = {row.symbol for row in rows}
@@ -103,7 +103,7 @@ def odd_names(raw: Sequence[Raw], rows: Sequence[ExchangeInfoRow]) -> frozenset[
 
 
 def rate_limits(raw: Raw, rows: Rows) -> list[RateLimitRow]:
-    """Return the limits that can be read, none where they are no list."""
+    """Return the limits that can be read, none if they are not a list."""
     try:
         limits: list[Raw] = decode_json(bytes(raw), list[Raw])
     except msgspec.MsgspecError:
@@ -112,17 +112,17 @@ def rate_limits(raw: Raw, rows: Rows) -> list[RateLimitRow]:
 
 
 def instrument_from(row: ExchangeInfoRow, *, venue: str) -> Instrument | None:
-    """Convert a symbol: ``None`` where it is no perpetual or spot market in trading.
+    """Convert a symbol: ``None`` where it is not a perpetual or spot market in trading.
 
     Raises:
-        ValueError: One in trading that has no name or no steps, or such as are none.
+        ValueError: A symbol in trading without a valid name or valid steps.
     """
     if row.status != "TRADING" or row.contract_type not in SHOWN:
         return None
     if not (row.symbol and row.base_asset and row.quote_asset):
         raise ValueError("a symbol without a name")
     if not all(map(is_symbol_name, (row.symbol, row.base_asset, row.quote_asset))):
-        raise ValueError("a name that is none of a symbol")
+        raise ValueError("a name that is not that of a symbol")
     settle = row.margin_asset if isinstance(row.margin_asset, str) and row.margin_asset else row.quote_asset
     listed_ms = row.onboard_date if isinstance(row.onboard_date, int) and 0 < row.onboard_date <= MAX_TIME_MS else 0
     return Instrument(

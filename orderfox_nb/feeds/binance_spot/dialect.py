@@ -1,4 +1,4 @@
-"""How Binance spot speaks on its sockets: as its futures do, under one root, with ids of the book without holes."""
+"""The dialect of Binance spot: that of its futures under one root, with book ids without holes."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ _OPERATIONS: Final[Mapping[Method, str]] = {"subscribe": "subscribe", "unsubscri
 _CUT_OFF: Final = re.compile(rb'\s*\{\s*"topic"\s*:\s*"([^"\\]{1,100})"')
 
 MAX_SIDE_BYTES: Final = 128_000
-"""Of a side of a book message: 200 levels have 6 kB."""
+"""Largest side of a book message: 200 levels have 6 kB."""
 
 _frame = msgspec.json.Decoder(BybitFrame, strict=False)
 _name = msgspec.json.Decoder(BybitTopic)

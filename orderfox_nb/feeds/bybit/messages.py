@@ -1,4 +1,4 @@
-"""What Bybit sends, as typed structs: unknown fields are ignored, numbers in strings become numbers.
+"""Bybit's messages as typed structs: unknown fields are ignored, numbers in strings become numbers.
 
 Names are ours, ``rename`` holds the venue's. Times are milliseconds. The two sides of a book stay raw JSON text until
 the book is read.
@@ -20,7 +20,7 @@ PerhapsPrice: TypeAlias = Price | Literal[""]
 PerhapsAmount: TypeAlias = Amount | Literal[""]
 PerhapsRate: TypeAlias = Rate | Literal[""]
 PerhapsTime: TypeAlias = TimeMs | Literal[""]
-"""A number, or nothing where the venue has none."""
+"""A number, or nothing if the venue has none."""
 
 
 class BybitFrame(
@@ -161,13 +161,13 @@ class BybitRefusal(Struct, frozen=True, rename={"code": "retCode", "reason": "re
 
 
 class BybitPriceFilter(Struct, frozen=True, rename="camel"):
-    """Of an instrument."""
+    """Price filter of an instrument."""
 
     tick_size: str
 
 
 class BybitLotFilter(Struct, frozen=True, rename="camel"):
-    """Of an instrument."""
+    """Lot size filter of an instrument."""
 
     qty_step: str
 

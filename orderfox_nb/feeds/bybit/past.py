@@ -1,4 +1,4 @@
-"""What REST knows, as events: Bybit's ``VenueRest``."""
+"""Bybit's REST answers as events: its ``VenueRest``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MAX_BARS: Final = 1_000
 MAX_TRADES: Final = 1_000
 MAX_RATES: Final = 200
 MAX_INTERESTS: Final = 200
-"""Of one answer."""
+"""Largest number of values in one answer."""
 PERIODS: Final[Mapping[str, str]] = {
     "5m": "5min",
     "15m": "15min",
@@ -108,7 +108,7 @@ class BybitVenueRest(SharedRest):
         )
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
-        """Return mark price and funding, nothing where they are not known."""
+        """Return mark price and funding, nothing if they are unknown."""
         return [event for event in await self._figures(symbol) if isinstance(event, MarkPrice)]
 
     async def ticker(self, symbol: str) -> Sequence[Ticker]:
@@ -116,7 +116,7 @@ class BybitVenueRest(SharedRest):
         return [event for event in await self._figures(symbol) if isinstance(event, Ticker)]
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
-        """Return the open contracts, nothing where they are not known."""
+        """Return the open contracts, nothing if they are unknown."""
         return [event for event in await self._figures(symbol) if isinstance(event, OpenInterest)]
 
     async def _figures(self, symbol: str) -> Sequence[Ticker | MarkPrice | OpenInterest]:

@@ -1,4 +1,4 @@
-"""Bybit's REST API: typed answers, its errors as ours."""
+"""Bybit's REST API: typed answers, errors as ``FeedError``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BAD_PARAMETERS: Final = 10001
 TOO_MANY: Final = (10006, 10018)
 """Codes of answers to more requests than a minute's, of this key or of this address."""
 BLOCKED_CODES: Final = (10009, 10024)
-"""Of a banned address, and of a region that is not served."""
+"""HTTP codes of a banned address, and of a region that is not served."""
 _BAN_S: Final = 600.0
 """For how long an address is refused after the HTTP status 403 with the word "frequent"."""
 _PAUSE_S: Final = 5.0
@@ -177,7 +177,7 @@ def instruments_from(rows: Sequence[BybitInstrument], *, venue: str, odd: Rows) 
 
 def _instrument(row: BybitInstrument, venue: str) -> Instrument:
     if not all(map(is_symbol_name, (row.symbol, row.base_coin, row.quote_coin, row.settle_coin))):
-        raise ValueError("a name that is none of a symbol")
+        raise ValueError("a name that is not that of a symbol")
     listed_ms = whole_number(str(row.launch_time)) or 0
     return Instrument(
         venue=venue,

@@ -31,7 +31,7 @@ class BookChanges:
         """Whether there is a book."""
 
     def update(self, book: Mapping[str, Any], *, now_us: int, received_us: int) -> BookSnapshot | BookDelta | None:
-        """Take the book as it is now: a snapshot at first, then what has changed; None where nothing has."""
+        """Take the book as it is now: a snapshot at first, then what has changed; None if nothing has."""
         unit = self._reading.unit
         bids, asks = dict(levels_of(book["bids"], unit)), dict(levels_of(book["asks"], unit))
         first = not self.whole
@@ -68,7 +68,7 @@ class BookChanges:
         )
 
     def fresh(self, book: Mapping[str, Any], now_us: int) -> BookSnapshot:
-        """Return a book that was asked for as if it were of the present update, so that it can be compared.
+        """Return a book that was requested as if it were of the present update, so that it can be compared.
 
         It is from some moment of the last seconds: levels that changed in them are taken as they are here.
         """

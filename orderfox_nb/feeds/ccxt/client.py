@@ -30,7 +30,7 @@ _log.setLevel(logging.ERROR)
 ANSWER_S: Final = 20.0
 """How long one answer is waited for."""
 SILENT_S: Final = 5.0
-"""A socket on which nothing came for so long, while one of its streams is overdue, is taken for dead."""
+"""A socket without a frame for this long, while one of its streams is overdue, is taken for dead."""
 PONG_S: Final = 3.0
 """How long a socket has to answer a ping."""
 _STREAM: Final[ContextVar[str]] = ContextVar("ccxt stream", default="")
@@ -206,7 +206,7 @@ class CcxtClient:
         """Return the answer of one of ccxt's methods.
 
         Raises:
-            FeedError: There is none.
+            FeedError: The venue refused, or did not answer.
         """
         await self.budget.acquire(1, priority=priority, timeout_s=_ASKED_S if priority > ROUTINE else None)
         try:

@@ -1,4 +1,4 @@
-"""What an error of ccxt means here."""
+"""Converts ccxt's errors to ``FeedError``."""
 
 from __future__ import annotations
 

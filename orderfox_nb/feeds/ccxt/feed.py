@@ -51,7 +51,7 @@ class CcxtFeed(StreamingFeed[CcxtRest]):
         urls: Replaces the exchange's addresses (``urls["api"]`` of ccxt), for tests.
         paced: Whether requests are spread as the venue wants it.
         clock: What waiting is measured by, and receipt timed with.
-        clock_every_s: How often the venue's time is asked for while anybody reads.
+        clock_every_s: How often the venue's time is requested while anybody reads.
         speed: Rate of the venue's clock, for a simulation.
         random: Source of jitter.
 
@@ -119,7 +119,7 @@ class CcxtFeed(StreamingFeed[CcxtRest]):
         await self._rest.close()
 
     def _stream_of(self, topic: Topic) -> str:
-        """Return the name of a topic's loop, empty where it is polled by its follower.
+        """Return the name of a topic's loop, empty if it is polled by its follower.
 
         Raises:
             BadValue: Another venue's topic, or a channel or a timeframe that this one does not have.

@@ -1,4 +1,4 @@
-"""What follows a topic of ccxt: a book that is joined already, and the engine's own followers."""
+"""Followers of ccxt's topics: a book that is already joined, and the engine's own followers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def follower_of(  # noqa: PLR0911  (one a channel)
         rest: Asked for what was before.
         offer: How the channel is read.
         present: Returns the topic's book as the others have it.
-        renew: Subscribes to the topic once more.
+        renew: Subscribes to the topic again.
     """
     topic: Topic = reporter.topic
     symbol = topic.symbol
@@ -77,7 +77,7 @@ class JoinedBookFollower:
 
     Args:
         present: Returns the book as the other readers have it.
-        renew: Subscribes once more.
+        renew: Subscribes again.
     """
 
     def __init__(

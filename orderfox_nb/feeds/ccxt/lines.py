@@ -36,7 +36,7 @@ CONNECTED_S: Final = 1.0
 """After its socket is open a subscription counts as acknowledged, which ccxt does not say."""
 _CHECK_S: Final = 0.1
 GOOD_AGE_S: Final = 30.0
-"""A stream that went on for so long was healthy: the next failure is retried soon."""
+"""A stream that lasted this long was healthy: the next failure is retried soon."""
 _LEAVE_S: Final = 3.0
 _FUNDING_S: Final = 60.0
 
@@ -91,7 +91,7 @@ class Lines:
         return line is not None and line.live
 
     def renew(self, stream: str) -> None:
-        """Subscribe to a topic once more: it is silent."""
+        """Subscribe to a topic again: it is silent."""
         if (line := self.lines.get(stream)) is not None:
             self.renewals += 1
             self.client.drop_silent_sockets(stream)

@@ -69,7 +69,7 @@ def exchange_ids() -> Sequence[str]:
 
 
 def load_exchange(exchange_id: str, config: Mapping[str, Any]) -> Any:
-    """Make an exchange with websockets where ccxt has them for it, else with requests only.
+    """Make an exchange with websockets where ccxt has them for it, otherwise with requests only.
 
     Raises:
         MissingExtra: ccxt is not installed.

@@ -35,7 +35,7 @@ def step_of(precision: Any, mode: int, *, price: float | None = None) -> Decimal
         price: The present price; of sizes ``None``.
 
     Raises:
-        ValueError: No precision, or one that is none.
+        ValueError: No precision, or one that cannot be read.
     """
     if precision is None:
         raise ValueError("no precision")
@@ -63,9 +63,9 @@ def symbol_of(market: Mapping[str, Any]) -> str:
 
 
 def why_not(market: Mapping[str, Any], kind: Kind) -> str:
-    """Return why a market is not among those of a kind, empty where it is."""
+    """Return why a market is not among those of a kind, empty if it is."""
     if not market.get(kind) or market.get("option") or market.get("future"):
-        return f"it is no {kind} market"
+        return f"it is not a {kind} market"
     if kind == "swap" and not market.get("linear"):
         return "its contracts are worth a fixed amount of quote currency, which no size in base currency is"
     return ""
@@ -75,12 +75,12 @@ def instrument_of(market: Mapping[str, Any], mode: int, *, venue: str, price: fl
     """Convert a market.
 
     Raises:
-        ValueError: It has no steps, or such as are none, or no name.
+        ValueError: It has no valid steps, or no valid name.
     """
     precision = market["precision"]
     base, quote = str(market["base"]), str(market["quote"])
     if not (is_symbol_name(base) and is_symbol_name(quote)):
-        raise ValueError("a name that is none of a symbol")
+        raise ValueError("a name that is not that of a symbol")
     lots = step_of(precision.get("amount"), mode) if mode != SIGNIFICANT_DIGITS else _FINEST
     created = market.get("created")
     return Instrument(
@@ -99,7 +99,7 @@ class CcxtMarkets:
     """The markets of one kind by symbol, and whether they are traded: the engine's ``MarketStates``.
 
     Args:
-        load: Reads the exchange's markets, again where that is asked for; returns them by unified name.
+        load: Reads the exchange's markets, again where that is requested; returns them by unified name.
         mode: The exchange's precision mode.
         kind: Which markets are meant.
         venue: Name for instruments.

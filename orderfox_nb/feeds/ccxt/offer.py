@@ -1,4 +1,4 @@
-"""What an exchange of ccxt offers, channel by channel: watched, polled over REST, or not at all."""
+"""The channels that an exchange of ccxt offers: streamed, polled over REST, or not at all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orderfox_nb.feeds.ccxt.venues import VERIFIED_BOOKS
 
 
 class Way(Struct, frozen=True):
-    """How a channel is read."""
+    """Methods by which a channel is read."""
 
     watch: str = ""
-    """The method that waits for the next ones, empty where there is none."""
+    """The method that waits for the next ones, empty if there is none."""
     fetch: str = ""
     """The method that asks for them: every ``period_s`` where they cannot be watched."""
     period_s: float = 0.0
@@ -87,7 +87,7 @@ class Offer:
 
     @property
     def polled(self) -> tuple[Channel, ...]:
-        """Channels that are asked for again and again."""
+        """Channels that are requested again and again."""
         return tuple(channel for channel, way in self.ways.items() if not way.watch)
 
     def quiet(self, channel: Channel) -> AllowedSilence:
@@ -102,7 +102,7 @@ class Offer:
         return AllowedSilence(max(spec.silence_s, _QUIET_S), max(spec.renew_s or 0.0, 2 * _QUIET_S))
 
     def poll_s(self, channel: Channel) -> float:
-        """Return how often the present value of a channel is asked for, 0 where it is watched or has none."""
+        """Return how often the present value of a channel is requested, 0 if it is watched or has none."""
         way, spec = self.ways[channel], CHANNELS[channel]
         return 0.0 if way.watch or spec.is_past or spec.snapshot is not None else way.period_s
 

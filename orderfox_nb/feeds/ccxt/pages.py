@@ -16,7 +16,7 @@ from orderfox_nb.feeds.past import PastPage, Span, id_number
 
 MAX_CANDLES: Final = 1_000
 MAX_VALUES: Final = 500
-"""Of one page."""
+"""Largest number of values in one page."""
 _REQUESTS: Final = 16
 """Answers that one page may need, of venues that answer few bars at once."""
 _TRADES_SPAN_US: Final = 3_600_000_000
@@ -24,7 +24,7 @@ _TRADES_SPAN_US: Final = 3_600_000_000
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """What a page is made of."""
+    """Inputs of a page."""
 
     client: CcxtClient
     topic: Topic
@@ -184,7 +184,7 @@ async def _marks(page: PageRequest) -> PastPage:
 
 
 def _mark_of(row: Mapping[str, Any]) -> float:
-    """Return the price at which funding was paid, 0 where it is not known."""
+    """Return the price at which funding was paid, 0 if it is unknown."""
     info: Mapping[str, Any] = row.get("info") or {}
     return float(row.get("markPrice") or info.get("markPrice") or 0.0)
 

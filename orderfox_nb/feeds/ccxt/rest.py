@@ -1,4 +1,4 @@
-"""What an exchange of ccxt answers over REST, as events: the engine's ``VenueRest``."""
+"""REST answers of an exchange of ccxt as events: the engine's ``VenueRest``."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _FLAT_BARS: Final = 1_500
 
 
 class StructureReader(Struct, frozen=True, kw_only=True):
-    """How the structures of one symbol are read."""
+    """Reads the structures of one symbol."""
 
     symbol: str
     unit: float
@@ -36,7 +36,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
     facts: VenueFacts
 
     def trade(self, row: Mapping[str, Any], *, received_us: int = 0) -> Trade | None:
-        """Return a trade, None where it lacks its time, price, size or taker's side."""
+        """Return a trade, None if it lacks its time, price, size or taker's side."""
         price, size, time_us = _number(row.get("price")), _number(row.get("amount")), _time_us(row)
         side: Side | None = row.get("side")
         if not price or not size or not time_us or side not in ("buy", "sell"):
@@ -66,7 +66,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
         """Return a bar of ``[ms, open, high, low, close, volume]``.
 
         Raises:
-            ValueError: A price that is none.
+            ValueError: It is not a price.
         """
         prices = [_number(value) for value in row[1:5]]
         if None in prices or row[0] is None:
@@ -93,7 +93,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
 
         Args:
             rows: In any order.
-            interval: Of the bars.
+            interval: Interval of the bars.
             now_us: The venue's time.
             ended: The last one is closed once its time is over; else it is open, since what time it is at the venue
                 may be known wrong.
@@ -140,7 +140,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
         )
 
     def mark(self, row: Mapping[str, Any], *, now_us: int, received_us: int = 0) -> MarkPrice | None:
-        """Return mark price and funding of a ticker or a funding rate, None where it has no mark price."""
+        """Return mark price and funding of a ticker or a funding rate, None if it has no mark price."""
         info = row.get("info")
         raw: Mapping[str, Any] = info if isinstance(info, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]
         mark = _first(row.get("markPrice"), raw.get("markPrice"), raw.get("markPx"))
@@ -162,7 +162,7 @@ class StructureReader(Struct, frozen=True, kw_only=True):
         )
 
     def open_interest(self, row: Mapping[str, Any], *, now_us: int) -> OpenInterest | None:
-        """Return the open contracts in base quantity, None where they are not known."""
+        """Return the open contracts in base quantity, None if they are unknown."""
         amount = _number(row.get("openInterestAmount"))
         if amount is None:
             return None
@@ -224,6 +224,6 @@ def _first(*values: Any) -> float | None:
 
 
 def _time_us(row: Mapping[str, Any]) -> int:
-    """Return a structure's time, 0 where it has none."""
+    """Return a structure's time, 0 if it has none."""
     time_ms = _number(row.get("timestamp"))
     return int(time_ms) * 1_000 if time_ms and time_ms > 0 else 0

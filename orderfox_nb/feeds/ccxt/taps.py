@@ -1,4 +1,4 @@
-"""What one stream of ccxt gives next, as events: one tap a channel."""
+"""The next events of a ccxt stream: one tap for each channel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNWATCH: Final = {
 
 
 MAX_LEVELS: Final = 5_000
-"""Of a side of a book that is kept whole."""
+"""Largest number of levels kept of a side."""
 
 
 class Tap(Protocol):
@@ -99,7 +99,7 @@ class BookTap:
     """A book: a snapshot, then what changes.
 
     Args:
-        watched: ccxt keeps it; else each answer is a book of its own.
+        watched: ccxt keeps it; otherwise each answer is a book of its own.
     """
 
     def __init__(self, reading: StructureReader, now_us: Callable[[], int], *, watched: bool) -> None:
@@ -122,7 +122,7 @@ class TradesTap:
     """Trades, each once.
 
     Args:
-        polled: Each answer has the newest trades: one that shares none with the last was asked for too late.
+        polled: Each answer has the newest trades: one that shares none with the last was requested too late.
     """
 
     def __init__(self, reading: StructureReader, *, polled: bool) -> None:
@@ -199,7 +199,7 @@ class MarkTap:
         self._funding: dict[str, Any] = {}
 
     def note(self, funding: Mapping[str, Any]) -> None:
-        """Take a funding rate that was asked for."""
+        """Take a funding rate that was requested."""
         names = ("fundingRate", "fundingTimestamp", "nextFundingTimestamp", "indexPrice")
         self._funding = {name: funding[name] for name in names if funding.get(name) is not None}
 

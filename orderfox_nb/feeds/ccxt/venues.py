@@ -1,4 +1,4 @@
-"""What ccxt does not say about a venue, or says wrong: one row where a venue is not as the default."""
+"""Facts about venues that ccxt lacks or has wrong: one row for each venue that differs from the default."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kind = Literal["swap", "spot"]
 
 
 class VenueFacts(Struct, frozen=True, kw_only=True):
-    """How one venue of ccxt differs."""
+    """Differences of one venue of ccxt from the default."""
 
     ordered_ids: bool = False
     """Trade ids are numbers in the order of the trades."""
@@ -20,7 +20,7 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
     liquidated: Literal["order", "position"] = "order"
     """What the side of a liquidation means: that of the order that closes, or of the position that is closed."""
     every_liquidation: bool = False
-    """The stream has all of them; else it is a sample."""
+    """The stream has all of them; otherwise it is a sample."""
     base_candles: bool = False
     """The volume of a candle is in base currency although sizes are in contracts."""
     contract_tickers: bool = False
@@ -32,10 +32,10 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
     interest_in_ticker: bool = False
     """Open interest comes with the ticker, and is up to an hour old where ccxt asks for it."""
     separate_funding: bool = False
-    """The stream of mark prices has no funding, which is asked for beside it."""
+    """The stream of mark prices has no funding, which is requested beside it."""
     max_trades: int = 100
     max_bars: int = 200
-    """Of one answer: a venue refuses to be asked for more, and nearly all have as many."""
+    """Largest number of bars in one answer: the venue refuses requests for more. Nearly all allow as many."""
     whole_books: bool = False
     """Changes of every level are sent, also of those far from the best: ccxt forgets all but the best ones, of which
     those that become the best again would be missing."""

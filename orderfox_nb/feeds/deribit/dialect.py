@@ -125,7 +125,7 @@ class DeribitDialect:
 
 
 class DeribitCodec:
-    """Reads and writes one socket; keeps what was asked for, the bar of each stream of bars, and what was traded."""
+    """Reads and writes one socket; keeps what was requested, the bar of each stream of bars, and what was traded."""
 
     def __init__(self) -> None:
         self._asked: dict[int, frozenset[str]] = {}

@@ -1,4 +1,4 @@
-"""What Deribit sends, as typed structs and as events: unknown fields are ignored.
+"""Deribit's messages as typed structs and as events: unknown fields are ignored.
 
 Times are milliseconds. Sizes of linear contracts are base quantity. A trade's number within its instrument is its id
 here: the numbers have no holes, and REST finds a trade by its number.
@@ -17,11 +17,11 @@ from orderfox_nb.core.numerals import Amount, Number, Price, Rate, TimeMs
 Result = TypeVar("Result")
 
 MAX_LEVELS: Final = 20_000
-"""Of a side of a book message: the venue sends every level."""
+"""Largest number of levels of a side in one message: the venue sends every level."""
 
 
 class DeribitReason(Struct, frozen=True):
-    """What is wrong with a request, and with which of its parameters."""
+    """Reason of an error, and the parameter that it is about."""
 
     reason: str = ""
     param: str = ""
@@ -36,7 +36,7 @@ class DeribitError(Struct, frozen=True):
 
 
 class DeribitNotice(Struct, frozen=True):
-    """What a notification is about."""
+    """Parameters of a notification."""
 
     channel: str = ""
     data: Raw = Raw(b"null")
@@ -163,7 +163,7 @@ class DeribitSummary(DeribitStats, frozen=True, kw_only=True):
 
 
 class DeribitTrades(Struct, frozen=True):
-    """A page of trades in the order that was asked for."""
+    """A page of trades in the order that was requested."""
 
     trades: list[DeribitTrade]
     has_more: bool = False
@@ -273,7 +273,7 @@ def bar_of(symbol: str, interval: str, row: DeribitBar, *, received_us: int = 0,
 def statistics_of(
     symbol: str, last: float | None, stats: DeribitStats, time_us: int, received_us: int = 0
 ) -> Ticker | None:
-    """Convert the last 24 hours, None where nothing was traded. The first price follows from the change in percent."""
+    """Convert the last 24 hours, None if nothing was traded. The first price follows from the change in percent."""
     high, low, change = stats.high, stats.low, stats.price_change
     if last is None or high is None or low is None or change is None or change <= -100:
         return None

@@ -1,4 +1,4 @@
-"""What REST knows, as events: Deribit's ``VenueRest``."""
+"""Deribit's REST answers as events: its ``VenueRest``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Figure = TypeVar("Figure", bound=Event)
 MAX_BARS: Final = 1_000
 MAX_TRADES: Final = 1_000
 MAX_RATES: Final = 500
-"""Of one answer."""
+"""Largest number of rates in one answer."""
 _AHEAD_US: Final = 60_000_000
 """How far after the venue's time an end is set that it requires."""
 
@@ -91,15 +91,15 @@ class DeribitVenueRest(SharedRest):
         )
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
-        """Return mark price and funding, nothing where they are not known."""
+        """Return mark price and funding, nothing if they are unknown."""
         return await self._ticker(symbol, MarkPrice)
 
     async def ticker(self, symbol: str) -> Sequence[Ticker]:
-        """Return the 24 h statistics, nothing where nothing was traded."""
+        """Return the 24 h statistics, nothing if nothing was traded."""
         return await self._ticker(symbol, Ticker)
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
-        """Return the open contracts, nothing where they are not known."""
+        """Return the open contracts, nothing if they are unknown."""
         return await self._ticker(symbol, OpenInterest)
 
     async def _ticker(self, symbol: str, kind: type[Figure]) -> list[Figure]:
@@ -175,8 +175,8 @@ async def mark_page(rest: DeribitVenueRest, topic: Topic, span: Span, priority: 
 async def _bounds(rest: DeribitVenueRest, span: Span, reach_us: int, priority: int) -> dict[str, str]:
     """Return both bounds of a span as parameters, since the venue requires them.
 
-    A start that is not given is so much before now, or the first of all times with a reach of 0. An end that is
-    not given follows from the venue's time, which is asked for: our idea of it may be wrong.
+    An omitted start is ``reach_us`` before now, or the first of all times with a reach of 0. An omitted end
+    follows from the venue's time, which is requested: our clock may be wrong.
     """
     end_us = span.end_us
     if end_us is None:

@@ -157,7 +157,7 @@ def instruments_from(rows: Sequence[DeribitInstrument], *, venue: str, odd: Rows
 
 def _instrument(row: DeribitInstrument, venue: str) -> Instrument:
     if not all(map(is_symbol_name, (row.instrument_name, row.base_currency, row.quote_currency))):
-        raise ValueError("a name that is none of a symbol")
+        raise ValueError("a name that is not that of a symbol")
     return Instrument(
         venue=venue,
         symbol=row.instrument_name,
@@ -165,7 +165,7 @@ def _instrument(row: DeribitInstrument, venue: str) -> Instrument:
         base=row.base_currency,
         quote=row.quote_currency,
         tick_size=Decimal(str(row.tick_size)),
-        # Amounts are whole contracts, and a contract is so much of the base currency.
+        # Amounts are whole contracts, and a contract is a fixed amount of the base currency.
         lot_size=Decimal(str(row.contract_size)),
         onboard_us=row.creation_timestamp * 1_000 if 0 < row.creation_timestamp <= MAX_TIME_MS else 0,
     )

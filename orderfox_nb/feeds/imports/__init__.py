@@ -1,1 +1,1 @@
-"""Other people's recordings as ours: one module for each format, joined and checked by the rules that live data has."""
+"""Import of files of other recorders: one module for each format, joined and checked by the rules of live data."""

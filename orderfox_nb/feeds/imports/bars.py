@@ -48,14 +48,14 @@ class DerivedBars:
     """Grows bars trade by trade; the last two minutes are open, for trades that come late.
 
     Args:
-        instrument: Whose trades.
+        instrument: Instrument of the trades.
     """
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
         self._minutes: list[_Bar] = []
         self._settled: dict[str, _Bar] = {}
-        """Of each timeframe: its newest bar without the minutes that are open."""
+        """The newest bar of each timeframe, without the minutes that are open."""
         self._due_us = dict.fromkeys(TIMEFRAME_US, 0)
         self._dirty: set[str] = set()
         self.late = 0
@@ -112,7 +112,7 @@ class DerivedBars:
         yield from self.due(now_us)
 
     def _begin(self, open_us: int, close: float, now_us: int) -> Iterator[Candle]:
-        """Begin a minute: the bars of every timeframe that are over with the one before."""
+        """Begin a minute: the bars of every timeframe that are over with the previous one."""
         for interval in TIMEFRAME_US:
             if bar_open_us(open_us, interval) != bar_open_us(self._minutes[-1].open_us, interval):
                 self._dirty.discard(interval)

@@ -1,4 +1,4 @@
-"""Whose a depth body is that names no symbol: the one whose update ids it straddles."""
+"""Find the symbol of a depth body that names none: the one whose update ids it straddles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _decode = msgspec.json.Decoder(list[Level], strict=False).decode
 class _Unnamed(NamedTuple):
     update_id: int
     price: float
-    """Its best bid, 0 where it has none."""
+    """Its best bid, 0 if it has none."""
 
 
 class Bodies:
@@ -47,7 +47,7 @@ class Bodies:
             self._unnamed.append(_Unnamed(event.update_id, bids[0][0] if bids else 0.0))
 
     def owners(self) -> list[str]:
-        """Return the symbol of each unnamed body in the order of the file, empty where nothing proves one."""
+        """Return the symbol of each unnamed body in the order of the file, empty if nothing proves one."""
         chains = {
             symbol: (np.frombuffer(self._previous[symbol], np.int64), np.frombuffer(last, np.int64))
             for symbol, last in self._last.items()

@@ -55,7 +55,7 @@ def recognise(path: Path, symbol: str = "") -> Recognised:
     """Return what reads a file.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         symbol: What it is of, where it does not say so.
 
     Raises:

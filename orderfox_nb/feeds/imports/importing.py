@@ -23,17 +23,17 @@ from orderfox_nb.feeds.imports.writing import Contents, ImportWriter
 from orderfox_nb.recording.journal import SCHEMA_VERSION, SUFFIX, FileHead
 
 IMPORTER: Final = 1
-"""Of what an import writes for the same files; counts up when that changes."""
+"""Version of what an import writes for the same files; increase it when that changes."""
 _SOFTWARE: Final = f"orderfox import {IMPORTER}"
 
 
 class Imported(NamedTuple):
-    """What an import wrote."""
+    """Result of an import."""
 
     folder: Path
     """The recording."""
     formats: Sequence[str]
-    """Of each file."""
+    """Format of each file."""
     notes: Sequence[str]
     """What the files lack, and what of them could not be read."""
 
@@ -51,12 +51,12 @@ def import_files(
     Args:
         paths: The files, in any order: their rows are merged by receive stamp.
         root: Folder to make the recording in.
-        instruments: The venue's answer to ``exchangeInfo``, for ticks and lots; else they follow from the numbers.
-        symbol: Of files that do not name theirs.
+        instruments: The venue's answer to ``exchangeInfo``, for ticks and lots; otherwise they follow from the numbers.
+        symbol: Symbol of files that do not name theirs.
         progress: Called with the bytes that were read since the last call, ``total_bytes`` in all.
 
     Raises:
-        RecordingError: A file that is none, of no known format, or without anything to import; or a recording of the
+        RecordingError: It is not a file, has no known format, or nothing to import; or a recording of the
             same files is there already.
         OSError: The recording cannot be written.
     """
@@ -137,7 +137,7 @@ def _one_venue(found: Sequence[Recognised]) -> str:
     if len(venues) > 1:
         raise RecordingError(
             list(venues.values())[1],
-            f"files of one venue; these are of {' and '.join(sorted(venues))}: import each alone",
+            f"files of one venue; these are of {' and '.join(sorted(venues))}: import each venue separately",
         )
     return next(iter(venues))
 

@@ -62,7 +62,7 @@ class Input:
     """One file: plain, gzip, zstd, or a zip with one member.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,7 +158,7 @@ def _unpacked(
         while chunk:
             if not inside and not chunk.startswith(magic[: len(chunk)]):
                 if chunk.strip(b"\0"):
-                    raise Damaged("bytes that belong to nothing follow the compressed data", altered=False)
+                    raise Damaged("unknown bytes follow the compressed data", altered=False)
                 break
             inside = True
             saved = unpack.copy() if hasattr(unpack, "copy") else None

@@ -1,4 +1,4 @@
-"""What every format is read as: events, and what was lost between them."""
+"""Items that every format is read as: events, and losses between them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Unreadable(Struct, frozen=True):
     """A line that cannot be read."""
 
     line: int
-    """Of the file, from 1."""
+    """Line of the file, from 1."""
     reason: str
     channel: Channel = ""
-    """What it was of, empty where it could be anything."""
+    """What it was of, empty if it could be anything."""
 
 
 Item: TypeAlias = Event | ImportedFill | Disconnected | Unreadable
@@ -61,22 +61,22 @@ class UpdateIds:
 
 
 class Facts(Struct):
-    """What a reader knows of its file beside its rows; complete once they were read."""
+    """Facts about a file beside its rows; complete once they are read."""
 
     venue: str = "imported"
     """The venue that the rows are of."""
     contiguous_trades: bool = True
-    """Whether a hole in the ids of a symbol's trades is a loss; True where there are none."""
+    """Whether a hole in the ids of a symbol's trades is a loss; True if there are none."""
     has_update_ids: bool = True
-    """Whether the changes of a book are numbered, so that a missing one shows; True where there is none."""
+    """Whether the changes of a book are numbered, so that a missing one shows; True if there is none."""
     whole_market: bool = False
     """Whether the liquidations are those of every symbol."""
     received: bool = True
     """Whether the stamps are those of a receiver."""
     corruption: str = ""
-    """Why the contents of the file may be wrong; empty where nothing suggests it."""
+    """Why the contents of the file may be wrong; empty if nothing suggests it."""
     cut_off: str = ""
-    """Why the file ends early; empty where it is whole."""
+    """Why the file ends early; empty if it is whole."""
     lacks: dict[str, str] = {}
     """By channel, what the format does not carry."""
     notes: list[str] = []

@@ -31,7 +31,7 @@ class NpzReader:
 
     Args:
         source: The file.
-        symbol: What it is of; else the name of the file says it.
+        symbol: What it is of; otherwise the name of the file says it.
     """
 
     def __init__(self, source: Input, symbol: str) -> None:

@@ -53,7 +53,7 @@ class ImportingFeed:
     Args:
         paths: The files.
         root: Folder of the imports that are kept.
-        venue: Whose data they hold.
+        venue: Venue of the data.
         source: As given in the settings.
         play: Opens the recording.
         clock: Measures how often readers hear of it.
@@ -127,7 +127,7 @@ class ImportingFeed:
             with suppress(TimeoutError):
                 await in_time(self._clock, _REPORT_S, self._ended.wait())
         feed = await self._imported()
-        # Its tick and lot size were not known before.
+        # Its tick and lot size were unknown before.
         reason = "the import is complete"
         yield Gap(symbol=topic.symbol, time_us=self.now_us(), reason=reason, restart=True, relisted=True)
         topic = msgspec.structs.replace(topic, venue=feed.venue)

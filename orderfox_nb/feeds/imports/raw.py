@@ -98,7 +98,7 @@ class FrameDecoder:
         Args:
             text: The frame.
             received_us: When it was received.
-            symbol: Of a body, where the file says it elsewhere.
+            symbol: Symbol of a body, if the file names it elsewhere.
 
         Raises:
             msgspec.MsgspecError, ValueError: It cannot be read.
@@ -278,6 +278,6 @@ def _check_levels(event: BookDelta | BookSnapshot) -> None:
 
 
 def _channel_of(frame: bytes) -> Channel:
-    """Return what a frame that cannot be read was of, empty where it does not say so."""
+    """Return what a frame that cannot be read was of, empty if it does not say so."""
     found = _E_BEFORE.search(frame)
     return _CHANNELS.get(found[1].decode(), "trades" if found[1] == b"trade" else "") if found else ""

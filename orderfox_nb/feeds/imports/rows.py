@@ -1,4 +1,4 @@
-"""Rows of comma-separated files as numbers, each checked: what floats say of ``nan`` and ``1e999`` is no price."""
+"""Rows of comma-separated files as numbers, each checked: ``nan`` and ``1e999`` are floats, but not prices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def price(text: str) -> float:
     """Read a price.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a price.
     """
     return _number(text, MAX_PRICE)
 
@@ -18,7 +18,7 @@ def amount(text: str) -> float:
     """Read a size, or a sum of quote currency.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not an amount.
     """
     return _number(text, MAX_AMOUNT)
 
@@ -27,11 +27,11 @@ def rate(text: str) -> float:
     """Read a rate, which may be negative.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a rate.
     """
     found = decimal_number(text)
     if found is None or abs(found) > 1_000_000:
-        raise ValueError(f"{text[:40]!r} is no rate")
+        raise ValueError(f"{text[:40]!r} is not a rate")
     return float(found)
 
 
@@ -39,11 +39,11 @@ def whole(text: str) -> int:
     """Read an id or a count.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a whole number.
     """
     found = whole_number(text)
     if found is None or not 0 <= found < 2**63:
-        raise ValueError(f"{text[:40]!r} is no whole number")
+        raise ValueError(f"{text[:40]!r} is not a whole number")
     return found
 
 
@@ -51,7 +51,7 @@ def truth(text: str) -> bool:
     """Read a truth value.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is neither true nor false.
     """
     if text.lower() not in ("true", "false"):
         raise ValueError(f"{text[:40]!r} is neither true nor false")
@@ -61,5 +61,5 @@ def truth(text: str) -> bool:
 def _number(text: str, highest: float) -> float:
     found = decimal_number(text)
     if found is None or not 0 <= found <= highest:
-        raise ValueError(f"{text[:40]!r} is no number that can be a price or a size")
+        raise ValueError(f"{text[:40]!r} is not a number that can be a price or a size")
     return float(found)

@@ -18,7 +18,7 @@ from orderfox_nb.feeds.imports.importing import IMPORTER, Imported, digest_of, i
 from orderfox_nb.recording.journal import SUFFIX
 
 MAX_CACHE_BYTES: Final = 4_000_000_000
-"""Of imports that are kept; those that were not used for the longest time are deleted first."""
+"""Largest size of all imports that are kept; the least recently used ones are deleted first."""
 _ABANDONED_S: Final = 86_400.0
 """Age of an import that was never finished."""
 
@@ -37,7 +37,7 @@ def import_shown(
     ``progress`` is called with the part that is done, from 0 to 1; what it raises ends the import. A caller that shows
     that part itself turns the bar off.
     """
-    # A notebook's output is no terminal, and shows the bar.
+    # A notebook's output is not a terminal, and shows the bar.
     hidden = not bar_shown or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     total, done = total_bytes(paths), 0
     with tqdm(total=total, unit="B", unit_scale=True, desc="Importing", disable=hidden, leave=False) as bar:
@@ -60,12 +60,12 @@ def import_kept(
     progress: Callable[[float], None] | None = None,
     bar_shown: bool = True,
 ) -> Path:
-    """Return the recording of files, imported now or when these contents were asked for before.
+    """Return the recording of files, imported now or when these contents were requested before.
 
     Args:
         paths: The files.
         root: Folder of the imports that are kept.
-        max_bytes: Of all of them; the one that is returned stays whatever its size.
+        max_bytes: Largest size of all of them together; the one that is returned is kept, whatever its size.
         progress: As for ``import_shown``.
         bar_shown: As for ``import_shown``.
 
@@ -92,7 +92,7 @@ def import_kept(
 
 
 def _recording_in(folder: Path) -> Path | None:
-    """Return the recording of an import, None where there is none."""
+    """Return the recording of an import, None if there is none."""
     return next((path.parent for path in folder.glob(f"*/*{SUFFIX}")), None)
 
 

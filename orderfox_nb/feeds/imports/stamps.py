@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 _ISO: Final = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|\+00:00)?")
 _WHOLE: Final = re.compile(rb"[0-9]{1,20}")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# The first two hundred years of the epoch have so many digits.
+# Microseconds have this many digits in the first two hundred years of the epoch.
 _UNITS: Final = (("nanoseconds", 10**17, 10**19), ("microseconds", 10**14, 10**16), ("milliseconds", 10**11, 10**13))
 
 
@@ -22,7 +22,7 @@ class ReceiveStamp(NamedTuple):
 
 
 def read_stamp(text: bytes) -> ReceiveStamp | None:
-    """Return a stamp, None where the text is none."""
+    """Return a stamp, None if the text is not one."""
     if _WHOLE.fullmatch(text):
         value = int(text)
         for unit, lowest, highest in _UNITS:
@@ -40,7 +40,7 @@ def read_stamp(text: bytes) -> ReceiveStamp | None:
 
 
 def time_us(value: int) -> int | None:
-    """Return a number as microseconds since the epoch, whatever its unit; None where it is no time."""
+    """Return a number as microseconds since the epoch, whatever its unit; None if it is not a time."""
     found = read_stamp(str(value).encode())
     return None if found is None else found.time_us
 

@@ -62,7 +62,7 @@ class Step:
 
     @property
     def value(self) -> Decimal | None:
-        """The step, None where nothing but zeros was seen."""
+        """The step, None if nothing but zeros was seen."""
         return Decimal(self._units).scaleb(-self._digits).normalize() if self._units else None
 
 
@@ -134,7 +134,7 @@ def read_instruments(path: Path, venue: str) -> Mapping[str, Instrument]:
     """Read the symbols of an ``exchangeInfo`` that was saved beside a recording.
 
     Raises:
-        RecordingError: It is none.
+        RecordingError: It is not an ``exchangeInfo``.
     """
     found: dict[str, Instrument] = {}
     try:

@@ -47,13 +47,13 @@ _CHANNEL_OF: Final[dict[type, Channel]] = {
 
 
 def topic_of(venue: str, event: Event) -> Topic:
-    """Return the topic of an event that is no ``Status`` and no ``Gap``."""
+    """Return the topic of an event that is neither a ``Status`` nor a ``Gap``."""
     interval = event.interval if isinstance(event, Candle) else ""
     return Topic(venue, event.symbol, _CHANNEL_OF[type(event)], interval)
 
 
 class Survey:
-    """What all rows together say."""
+    """Facts that follow from all rows together."""
 
     def __init__(self) -> None:
         self.steps: defaultdict[str, SymbolSteps] = defaultdict(SymbolSteps)
@@ -64,7 +64,7 @@ class Survey:
         self.problems: list[str] = []
         """Lines that cannot be read, the first ones."""
         self.owners: list[str] = []
-        """Whose each depth body is that names no symbol."""
+        """Symbol of each depth body that names none."""
         self._bodies = Bodies()
         self._body_steps: list[SymbolSteps] = []
         self._channels: set[tuple[str, Channel, str]] = set()
@@ -120,7 +120,7 @@ class Survey:
 
     @property
     def lead_us(self) -> int:
-        """How far the venue's clock was ahead of the receiver's, 0 where it was not."""
+        """How far the venue's clock was ahead of the receiver's, 0 if it was not."""
         return max(0, round(float(np.percentile(self._leads, 99.9)))) if self._leads else 0
 
     @property
@@ -137,7 +137,7 @@ class Survey:
         return sorted(topics)
 
     def instruments(self, venue: str, known: Mapping[str, Instrument]) -> dict[str, Instrument]:
-        """Return the record of each symbol: as it was given, else as its numbers imply."""
+        """Return the record of each symbol: as it was given, otherwise as its numbers imply."""
         found = {WHOLE_MARKET: whole_market(venue)}
         for symbol, steps in self.steps.items():
             given = known.get(symbol)

@@ -21,8 +21,8 @@ class Voice:
     """Makes the events that report the state of one topic.
 
     Args:
-        topic: What it is about.
-        sampled: Why the data is not known to be complete; empty where it is.
+        topic: The topic.
+        sampled: Why the data is not known to be complete; empty if it is.
     """
 
     def __init__(self, topic: Topic, sampled: str = "") -> None:
@@ -45,7 +45,7 @@ class Voice:
 
 
 class Track(Protocol):
-    """What becomes of the items of one topic."""
+    """Writes the items of one topic."""
 
     def event(self, event: Event, stamp_us: int) -> Iterator[Event]:
         """Yield what is written for an event."""
@@ -57,7 +57,7 @@ class Track(Protocol):
         Args:
             reason: What was lost.
             stamp_us: When.
-            line: One line of a file, which may have been of this topic; else everything between two moments.
+            line: One line of a file, which may have been of this topic; otherwise everything between two moments.
         """
         ...
 
@@ -66,7 +66,7 @@ class BookTrack:
     """Joins the updates to the bodies; live once an update has followed a body, and no more after a hole.
 
     Args:
-        voice: Of the topic.
+        voice: Voice of the topic.
         numbered: Whether update ids show a loss.
     """
 
@@ -76,7 +76,7 @@ class BookTrack:
         self._sync = BookSync()
         self._live = False
         self.refused = 0
-        """Bodies that were older than the updates at hand."""
+        """Bodies that were older than the known updates."""
 
     def event(self, event: Event, stamp_us: int) -> Iterator[Event]:
         if isinstance(event, BookSnapshot):
@@ -131,7 +131,7 @@ class TradesTrack:
     """Every trade once, in the order of their ids where these are known to be without holes.
 
     Args:
-        voice: Of the topic.
+        voice: Voice of the topic.
         contiguous: Whether a hole in the ids is a loss.
     """
 
@@ -183,7 +183,7 @@ class CandlesTrack:
     """Bars of one timeframe; one that is missing is a gap.
 
     Args:
-        voice: Of the topic.
+        voice: Voice of the topic.
     """
 
     def __init__(self, voice: Voice) -> None:
@@ -213,7 +213,7 @@ class LiquidationsTrack:
     """Orders, each once: a file may have one from two streams.
 
     Args:
-        voice: Of the topic.
+        voice: Voice of the topic.
     """
 
     def __init__(self, voice: Voice) -> None:
@@ -239,7 +239,7 @@ class LatestTrack:
     """Figures of which the newest counts: mark price, ticker, open interest.
 
     Args:
-        voice: Of the topic.
+        voice: Voice of the topic.
     """
 
     def __init__(self, voice: Voice) -> None:

@@ -44,8 +44,8 @@ _KINDS: Final = (
     _FileKind("klines", "open_time,open,high,low,close"),
     _FileKind("metrics", "create_time,symbol,sum_open_interest"),
     _FileKind("liquidationSnapshot", "time,side,order_type,time_in_force"),
-    _FileKind("bookDepth", "timestamp,percentage,depth", "sums of bands in percent are no order book"),
-    _FileKind("bookTicker", "update_id,best_bid_price", "the best prices alone are no order book"),
+    _FileKind("bookDepth", "timestamp,percentage,depth", "sums of bands in percent are not an order book"),
+    _FileKind("bookTicker", "update_id,best_bid_price", "the best prices alone are not an order book"),
     _FileKind("fundingRate", "calc_time,funding_interval_hours", "funding rates without a mark price"),
 )
 
@@ -58,7 +58,7 @@ class _Bare(NamedTuple):
     time: int
     """The column of the time."""
     truth: int = 0
-    """The column that is true or false, 0 where there is none."""
+    """The column that is true or false, 0 if there is none."""
 
 
 _BARE: Final = (
@@ -75,7 +75,7 @@ class VisionReader:
 
     Args:
         source: The file.
-        symbol: What it is of; else the name of the file says it.
+        symbol: What it is of; otherwise the name of the file says it.
     """
 
     def __init__(self, source: Input, symbol: str) -> None:

@@ -32,11 +32,11 @@ _SAMPLED_LIQUIDATIONS: Final = "the venue sends a sample of its liquidations"
 
 
 class Contents(NamedTuple):
-    """What is known of the rows before they are written."""
+    """Facts about the rows before they are written."""
 
     survey: Survey
     facts: Sequence[Facts]
-    """Of every file."""
+    """Facts of every file."""
     instruments: Mapping[str, Instrument]
     """The record of each symbol."""
     topics: Sequence[Topic]
@@ -47,7 +47,7 @@ class ImportWriter:
     """Writes one recording.
 
     Args:
-        folder: Of the recording, which exists and is empty.
+        folder: Folder of the recording, which exists and is empty.
         head: What each of its files says.
         contents: What is in the rows.
     """

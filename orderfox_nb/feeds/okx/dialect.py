@@ -70,7 +70,7 @@ BARS: Final[Mapping[str, str]] = {
     "1w": "1Wutc",
     "1M": "1Mutc",
 }
-"""The venue's names of timeframes; ``1D`` would be a day of Hong Kong. It has no bars of 8 hours."""
+"""The venue's names of timeframes; ``1D`` would be a day of Hong Kong. There are none of 8 hours or 3 days here."""
 _TIMEFRAMES: Final = {name: timeframe for timeframe, name in BARS.items()}
 _frame = msgspec.json.Decoder(OkxFrame, strict=False)
 _name = msgspec.json.Decoder(OkxName, strict=False)
@@ -214,7 +214,7 @@ class OkxCodec:
         mark, index, funding = (parts.get(name) for name in _MARK_CHANNELS)
         if not isinstance(mark, OkxMark) or not isinstance(index, OkxIndex) or not isinstance(funding, OkxFunding):
             return ()
-        # The mark price alone makes an event, else one that has stopped would look alive by the others.
+        # The mark price alone makes an event, otherwise one that has stopped would look alive by the others.
         if channel != "mark-price" and symbol in self._marked:
             return ()
         self._marked.add(symbol)

@@ -1,4 +1,4 @@
-"""What OKX sends, as typed structs and as events: unknown fields are ignored, numbers in strings become numbers.
+"""OKX's messages as typed structs and as events: unknown fields are ignored, numbers in strings become numbers.
 
 Names are ours, ``rename`` holds the venue's. Times are milliseconds. Sizes are contracts unless a name says otherwise.
 """
@@ -19,15 +19,15 @@ Row = TypeVar("Row")
 _INDEX_MS: Final = 90_000
 """An index that does not move is sent once a minute."""
 MAX_LEVELS: Final = 5_000
-"""Of a side of a book message: the venue sends 400 at most."""
+"""Largest number of levels of a side in one message: the venue sends 400 at most."""
 
 PerhapsPrice: TypeAlias = Price | Literal[""]
 PerhapsRate: TypeAlias = Rate | Literal[""]
-"""A number, or nothing where the venue has none."""
+"""A number, or nothing if the venue has none."""
 
 
 class OkxArgument(Struct, frozen=True, rename={"instrument": "instId", "kind": "instType"}):
-    """What a subscription is to."""
+    """Channel and instrument of a subscription."""
 
     channel: str
     instrument: str = ""
@@ -213,7 +213,7 @@ class OkxRefusal(Struct, frozen=True, rename={"reason": "msg"}):
 
 
 class ContractSizes:
-    """How much base currency one contract of each swap is; REST fills it in."""
+    """Base quantity of one contract of each swap; filled in by REST."""
 
     def __init__(self) -> None:
         self._sizes: dict[str, float | None] = {}
@@ -245,7 +245,7 @@ class ContractSizes:
         """Convert contracts to base quantity.
 
         Raises:
-            ValueError: The contract size is not known.
+            ValueError: The contract size is unknown.
         """
         size = self._sizes.get(instrument)
         if size is None:
@@ -255,7 +255,7 @@ class ContractSizes:
 
 
 def mark_of(mark: OkxMark, index: OkxIndex, funding: OkxFunding, received_us: int = 0) -> MarkPrice:
-    """Join the three parts of a mark price; an index that has stopped is not known."""
+    """Join the three parts of a mark price; an index that has stopped is unknown."""
     return MarkPrice(
         symbol=mark.instrument,
         time_us=max(mark.time, index.time) * 1_000,
@@ -268,7 +268,7 @@ def mark_of(mark: OkxMark, index: OkxIndex, funding: OkxFunding, received_us: in
 
 
 def ticker_of(row: OkxTicker, received_us: int = 0) -> Ticker | None:
-    """Convert statistics, None where nothing was traded.
+    """Convert statistics, None if nothing was traded.
 
     The venue has no volume in quote currency: it is the base volume at the last price.
     """
@@ -291,11 +291,11 @@ def trade_of(row: OkxTrade, sizes: ContractSizes, received_us: int = 0) -> Trade
     """Convert a trade.
 
     Raises:
-        ValueError: The contract size is not known, or the id is no number.
+        ValueError: The contract size is unknown, or the id is not a number.
     """
     place = whole_number(row.id)
     if place is None:
-        raise ValueError(f"a trade whose id is no number: {short(row.id)}")
+        raise ValueError(f"a trade whose id is not a number: {short(row.id)}")
     return Trade(
         symbol=row.instrument,
         time_us=row.time * 1_000,
@@ -330,7 +330,7 @@ def levels_of(levels: Sequence[OkxLevel], symbol: str, sizes: ContractSizes) -> 
     """Convert the levels of a side to base quantity.
 
     Raises:
-        ValueError: Too many of them, or the contract size is not known.
+        ValueError: Too many of them, or the contract size is unknown.
     """
     if len(levels) > MAX_LEVELS:
         raise ValueError(f"a book message of more than {MAX_LEVELS} levels a side")

@@ -1,4 +1,4 @@
-"""What REST knows, as events: OKX's ``VenueRest``."""
+"""OKX's REST answers as events: its ``VenueRest``."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ from orderfox_nb.feeds.venue.rest import Pager, SharedRest, listed
 from orderfox_nb.feeds.venue.weights import BACKGROUND
 
 RECENT_BARS: Final = 1_440
-"""So many bars are in the answers to requests for recent ones, which have more of them."""
+"""Bars that requests for recent ones reach; their pages are larger than those of the history."""
 MAX_RECENT: Final = 300
 MAX_ROWS: Final = 100
 MAX_TRADES: Final = 500
-"""Of one answer."""
+"""Largest number of trades in one answer."""
 
 
 class OkxVenueRest(SharedRest):
@@ -75,7 +75,7 @@ class OkxVenueRest(SharedRest):
         super().__init__(self.ask.requests, self.ask.markets, PAGERS, self.ask.odd, venue=venue, now_us=now_us)
 
     async def prepare(self, streams: Collection[str]) -> None:
-        """Load the contract sizes, where one of a stream's is not known."""
+        """Load the contract sizes, where one of a stream's is unknown."""
         names = [stream.partition(":")[2] for stream in streams if stream != LIQUIDATIONS]
         if not self.ask.sizes.known or not all(map(self.ask.sizes.knows, names)):
             await self.ask.instruments()
@@ -150,7 +150,7 @@ async def trades_page(rest: OkxVenueRest, topic: Topic, span: Span, priority: in
 
 
 async def _fills_before(rest: OkxVenueRest, topic: Topic, span: Span, limit: int, priority: int) -> Sequence[OkxTrade]:
-    """Return the newest fills before an id, or where there is none before a time; newest first."""
+    """Return the newest fills before an id, or if there is none before a time; newest first."""
     if span.before_id is not None:
         after = {"type": "1", "after": str(id_number(span.before_id))}
     else:

@@ -1,4 +1,4 @@
-"""OKX's REST API: typed answers, its errors as ours, the size of each contract."""
+"""OKX's REST API: typed answers, errors as ``FeedError``, the size of each contract."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ LIVE: Final = "live"
 _WORDS: Final = {"preopen": "is not traded yet", "expired": "is delisted", "test": "is a test"}
 
 NO_INSTRUMENT: Final = (51001, 51000)
-"""Codes of an instrument that does not exist, and of a parameter that is none."""
+"""Codes of an instrument that does not exist, and of an invalid parameter."""
 SUSPENDED: Final = (51027, 51028)
 TOO_MANY: Final = (50011, 50013, 50061)
 BLOCKED_CODES: Final = (50124, 50125, 51155)
-"""Of a region that is not served."""
+"""HTTP codes of a region that is not served."""
 _PAUSE_S: Final = 2.0
 
 LIMITS: Final[Mapping[str, RequestLimits]] = {
@@ -106,7 +106,7 @@ class OkxRequests:
         """Send a request when the budget allows it; return the rows as they come, mostly newest first.
 
         Raises:
-            FeedError: It was not answered as asked.
+            FeedError: The venue refused, or did not answer.
             UnknownSymbol: The venue does not know the symbol.
             ClientLimited: The client has used up its recent allowance.
         """
@@ -137,7 +137,7 @@ class OkxRequests:
 
 
 def _contract_size(row: OkxInstrument) -> Decimal | None:
-    """Return the base quantity of a contract, None where its size is in another currency."""
+    """Return the base quantity of a contract, None if its size is in another currency."""
     base = row.inst_id.partition("-")[0]
     if row.ct_type != "linear" or row.ct_val_ccy != base:
         return None
@@ -168,7 +168,7 @@ def instruments_from(rows: Sequence[OkxInstrument], *, venue: str, odd: Rows) ->
 def _instrument(row: OkxInstrument, venue: str) -> Instrument:
     base, quote, *_ = [*row.inst_id.split("-"), ""]
     if not all(map(is_symbol_name, (row.inst_id, base, quote, row.settle_ccy))):
-        raise ValueError("a name that is none of a symbol")
+        raise ValueError("a name that is not that of a symbol")
     size = _contract_size(row)
     if size is None:
         raise ValueError("no contract size in base currency")

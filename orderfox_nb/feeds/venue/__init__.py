@@ -1,1 +1,1 @@
-"""What every venue with sockets needs; a venue adds a ``Dialect``, its ``VenueRest`` and a thin feed."""
+"""The engine of every venue with sockets; a venue adds a ``Dialect``, its ``VenueRest`` and a thin feed."""

@@ -25,7 +25,7 @@ from orderfox_nb.feeds.venue.pace import ResyncPace
 _SNAPSHOT: Final = "snapshot"
 _NO_DIFF: Final = "no diff"
 _STALE_PAUSE_S: Final = 0.1
-"""Before another snapshot is asked for, since the last one was older than the stream; doubled each time."""
+"""Before another snapshot is requested, since the last one was older than the stream; doubled each time."""
 
 _MAX_STALE_PAUSE_S: Final = 5.0
 _PROOF_S: Final = 0.5

@@ -27,11 +27,11 @@ ANSWER_S: Final = 4.0
 """How long the answer to the probe may take."""
 
 REFUSED_PAUSE_S: Final = 30.0
-"""Before a stream is subscribed to again that the venue has refused."""
+"""Time before a refused stream is subscribed to again."""
 
 
 class CommandRefused(ConnectionLost):
-    """The venue answered with an error to no command in particular."""
+    """The venue answered with an error that belongs to no command."""
 
 
 class Listener(Protocol):
@@ -99,7 +99,7 @@ class VenueConnection:
         """Subscribe to a stream with the next command."""
         self._wanted.add(stream)
         if stream in self._sent:
-            # Unsubscribed a moment ago, and no command has said so yet: only a new one is acknowledged.
+            # It was unsubscribed a moment ago, and that command is not sent yet: only a new command is acknowledged.
             self._renewed.add(stream)
         self._changed.set()
 
@@ -110,7 +110,7 @@ class VenueConnection:
         self._changed.set()
 
     def renew(self, stream: str) -> None:
-        """Subscribe to a stream once more: it is silent although the socket lives."""
+        """Subscribe to a stream again: it is silent although the socket works."""
         if stream in self._sent:
             self._renewed.add(stream)
             self._changed.set()

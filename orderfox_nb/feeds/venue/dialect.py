@@ -47,7 +47,7 @@ class DecodedFrame(Struct):
 
 
 class SocketLimits(Struct, frozen=True, kw_only=True):
-    """What a venue allows on one connection."""
+    """Limits of a venue for one connection."""
 
     streams: int
     """Subscribed at once."""
@@ -56,7 +56,7 @@ class SocketLimits(Struct, frozen=True, kw_only=True):
     command_pause_s: float
     """Between two commands."""
     frame_bytes: int
-    """Of the largest frame that is read."""
+    """Size of the largest frame that is read."""
     command_streams: int = 1_000
     """In one command."""
     ping_s: float | None = None
@@ -64,7 +64,7 @@ class SocketLimits(Struct, frozen=True, kw_only=True):
 
 
 class SilenceLimits(Struct, frozen=True, kw_only=True):
-    """How long a stream may be silent at a venue."""
+    """Silence bounds of a venue's streams."""
 
     stale_s: float
     """After which its data is called stale."""
@@ -86,7 +86,7 @@ class Codec(Protocol):
 
         Raises:
             msgspec.MsgspecError: Not of the protocol, or nested too deep.
-            ValueError: A price or size that is no finite number, or no text.
+            ValueError: A price or size that is not a finite number, or no text.
         """
         ...
 
@@ -140,7 +140,7 @@ class Dialect(Protocol):
     def streams_snapshots(self) -> bool:
         """Whether a book's stream opens with a snapshot, so that a lost book is subscribed to again.
 
-        If not, snapshots are asked for over REST.
+        If not, snapshots are requested over REST.
         """
         ...
 
@@ -149,7 +149,7 @@ class Dialect(Protocol):
         ...
 
     def stream_of(self, topic: Topic) -> str:
-        """Return the name of the stream that carries a topic, empty where it must be asked for over REST.
+        """Return the name of the stream that carries a topic, empty if it must be asked for over REST.
 
         Raises:
             BadValue: A channel or a timeframe that the venue does not have.
@@ -231,7 +231,7 @@ class VenueRest(Protocol):
         ...
 
     async def book(self, symbol: str) -> Sequence[BookSnapshot]:
-        """Return one snapshot; waits for its weight without a bound, since a stream cannot go on without it."""
+        """Return one snapshot; waits for its weight without a bound, since a stream cannot continue without it."""
         ...
 
     async def page(self, topic: Topic, span: Span, *, priority: int = ROUTINE) -> PastPage:
@@ -239,7 +239,7 @@ class VenueRest(Protocol):
         ...
 
     async def mark(self, symbol: str) -> Sequence[MarkPrice]:
-        """Return mark price and funding, nothing where they are not known."""
+        """Return mark price and funding, nothing if they are unknown."""
         ...
 
     async def ticker(self, symbol: str) -> Sequence[Ticker]:
@@ -247,7 +247,7 @@ class VenueRest(Protocol):
         ...
 
     async def open_interest(self, symbol: str) -> Sequence[OpenInterest]:
-        """Return the open contracts, nothing where they are not known."""
+        """Return the open contracts, nothing if they are unknown."""
         ...
 
     def statistics(self) -> Mapping[str, int | float]:
@@ -260,14 +260,14 @@ class VenueRest(Protocol):
 
 
 class Carrier(Protocol):
-    """What delivers the streams of a venue: its sockets, or a library over them."""
+    """Delivers the streams of a venue: its sockets, or a library over them."""
 
     def live(self, stream: str) -> bool:
         """Return whether the venue has acknowledged a stream on an open socket."""
         ...
 
     def renew(self, stream: str) -> None:
-        """Subscribe to a stream once more: it is silent although its socket lives."""
+        """Subscribe to a stream again: it is silent although its socket lives."""
         ...
 
     def check_silence(self) -> None:

@@ -50,7 +50,7 @@ class VenueFeed(StreamingFeed[VenueRest]):
         liquidation_url: Base of a liquidation-history API, empty for none.
         rotate_after_s: Age at which a socket is replaced, the dialect's without one.
         per_socket: Streams on one socket, the dialect's without one.
-        clock_every_s: How often the venue's time is asked for while anybody reads.
+        clock_every_s: How often the venue's time is requested while anybody reads.
         speed: Rate of the venue's clock, for a simulation or a recording.
         random: Source of jitter.
     """

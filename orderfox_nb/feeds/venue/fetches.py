@@ -51,7 +51,7 @@ class Fetches:
         Args:
             name: Comes back with the answer.
             request: Called for each attempt.
-            attempts: After so many it has failed for good; without a number it is tried for ever.
+            attempts: Number of attempts before it has failed for good; None retries forever.
             after_s: Wait before the first attempt.
         """
         if (former := self._tasks.pop(name, None)) is not None:
@@ -90,7 +90,7 @@ class Fetches:
         for made, delay_s in enumerate(backoff(random=self._random), start=1):
             try:
                 events = await request()
-            except Exception as error:  # noqa: BLE001 - a lost one would leave the stream waiting for ever
+            except Exception as error:  # noqa: BLE001 - a lost one would leave the stream waiting forever
                 failure = self._failure(name, error)
                 final = made == attempts or not may_heal(failure)
                 self._inbox.put_first(Failed(name, failure, final))

@@ -22,7 +22,7 @@ class Follower(Protocol):
         ...
 
     def follows(self, event: Event) -> bool:
-        """Handle an event that is to be passed on as it is, as nearly all are; False where only ``handle`` can say.
+        """Handle an event that is to be passed on as it is, as nearly all are; False if only ``handle`` can say.
 
         False, too, while ``holding``; nothing is handled then.
         """
@@ -32,7 +32,7 @@ class Follower(Protocol):
         """Handle the next item and yield the events that follow from it.
 
         Raises:
-            OrderFoxError: The topic cannot go on.
+            OrderFoxError: The topic cannot continue.
         """
         ...
 
@@ -41,7 +41,7 @@ class StatusReporter:
     """Creates the events that report the state of the stream itself.
 
     Args:
-        topic: What it is about.
+        topic: The topic.
         now_us: The venue's clock.
         coverage: Whether the stream shows everything that happens.
         silence_s: How long its silence is normal; None: as for its channel.

@@ -1,4 +1,4 @@
-"""Which follower a topic's stream has, and whom it asks."""
+"""Makes the follower of a topic's stream."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def follower_of(  # noqa: PLR0911  (one a channel)
         rest: Asked for what was before.
         history: Asked for past liquidations, if there is one.
         pace: Makes the pace of a book's snapshots.
-        streamed: A stream carries the topic; if not, it is asked for over REST.
+        streamed: A stream carries the topic; if not, it is requested over REST.
         sampled: The stream leaves events out.
-        renew: Subscribes to the topic's stream once more.
+        renew: Subscribes to the topic's stream again.
 
     Raises:
         BadValue: A channel that the venue does not have.

@@ -76,7 +76,7 @@ class Jumped(Struct, frozen=True):
 
 
 class MarketChange(Struct, frozen=True):
-    """Whether the symbol is traded, and why it is not."""
+    """Whether the symbol is traded, with the reason if it is not."""
 
     state: MarketState = ""
     reason: str = ""

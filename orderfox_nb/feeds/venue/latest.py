@@ -20,7 +20,7 @@ class LatestFollower:
 
     Args:
         now: Asks for the present value.
-        poll_s: Ask again so often instead of waiting for a stream; 0 where there is a stream.
+        poll_s: Ask again so often instead of waiting for a stream; 0 if there is a stream.
     """
 
     def __init__(self, reporter: StatusReporter, fetches: Fetches, now: Request, *, poll_s: float = 0.0) -> None:

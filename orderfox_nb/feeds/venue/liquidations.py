@@ -32,7 +32,7 @@ _GRACE_S: Final = 5.0
 """How long after it was found absent an order may still arrive on the stream."""
 
 _LAG_US: Final = 30_000_000
-"""How far the history may lag behind: so much of what it has shown is compared once more."""
+"""How far the history may lag behind: orders this young are compared again."""
 
 _MAX_WAITING: Final = 10_000
 """Limit on orders that arrive before the first answer of the history, which contains any that are dropped."""
@@ -52,7 +52,7 @@ class LiquidationsFollower:
         history: Asks for the sums and the newest orders; ``None`` without a history API.
         since: Asks for the orders from a time on.
         check: Asks the venue for anything about the symbol: its stream would be silent for an unknown one.
-        renew: Subscribes once more.
+        renew: Subscribes again.
         sampled: The stream shows one order of a symbol a second at most, so that an equal one is a repeat.
     """
 
@@ -157,7 +157,7 @@ class LiquidationsFollower:
         yield from (event for event in events if isinstance(event, LiquidationVolume))
         for order in self._seen.absent(orders):
             yield self._seen.record(order)
-        # An answer of the newest orders is no comparison: what was lost before them has yet to be found.
+        # An answer of the newest orders is not a comparison: what was lost before them has yet to be found.
         if not self._opened or (request == _HOLE and orders):
             self._compare_us = self._newest_us(orders) - _LAG_US
         if not self._opened:

@@ -1,4 +1,4 @@
-"""Whether a symbol is traded, by a list of symbols in which each has its state."""
+"""Finds whether a symbol is traded, by a symbol list that has the state of each."""
 
 from __future__ import annotations
 

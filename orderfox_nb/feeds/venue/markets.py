@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 CHECK_EVERY_S: Final = 300.0
 """How often the venue is asked for the status of symbols that are read."""
 SESSIONS_EVERY_S: Final = 30.0
-"""How often sessions are compared with the time; the schedule itself is asked for with the symbols."""
+"""How often sessions are compared with the time; the schedule itself is requested with the symbols."""
 RECHECK_PAUSE_S: Final = 10.0
 """Before the venue is asked again because a symbol is silent or refused."""
 
@@ -79,7 +79,7 @@ class Markets:
         return self._reported.get(symbol) or self._states.state(symbol)
 
     def why_unlisted(self, symbol: str) -> str:
-        """Return why a symbol is not among the listings, empty where nothing is known."""
+        """Return why a symbol is not among the listings, empty if nothing is known."""
         state = self._states.state(symbol)
         return state.reason if state.state == "halted" else ""
 

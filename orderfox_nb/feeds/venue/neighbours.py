@@ -35,7 +35,7 @@ class NeighbourStream:
         self._symbol = symbol
         self._received_us = 0
         self._traded: float = -1.0
-        """Of klines and tickers: the count or volume that grows with each trade."""
+        """The count or volume of klines and tickers that grows with each trade."""
 
     def handle(self, event: Event) -> None:
         """Handle a live event of the stream."""

@@ -36,7 +36,7 @@ def bar_page(bars: Sequence[Event], span: Span, following: Span | None, *, now_u
 
     Args:
         bars: Oldest first, none of them marked as closed.
-        span: What was asked for.
+        span: What was requested.
         following: The span behind this page.
         now_us: The venue's time.
     """
@@ -108,7 +108,7 @@ def mark_prices(symbol: str, marks: Mapping[int, float], indexes: Mapping[int, f
 
 
 def paid_rate(symbol: str, due_ms: int, rate: float, *, mark_price: float = 0.0) -> MarkPrice:
-    """Return a funding rate that was paid, at the time of its payment; prices that are not known are 0."""
+    """Return a funding rate that was paid, at the time of its payment; prices that are unknown are 0."""
     return MarkPrice(
         symbol=symbol,
         time_us=due_ms * 1_000,

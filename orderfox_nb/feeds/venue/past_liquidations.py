@@ -1,4 +1,4 @@
-"""What a history API knows of past liquidations: a stream's prelude, and pages of orders and sums."""
+"""Past liquidations of a history API: the prelude of a stream, and pages of orders and sums."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderfox_nb.feeds.past import PastPage, Span, buckets_of, page_of, sums_of
 from orderfox_nb.feeds.venue.liquidations import CLOCK_TOLERANCE_US, PRELUDE_MINUTES, PRELUDE_ORDERS
 
 MAX_ORDERS: Final = 1_000
-"""Of one answer."""
+"""Largest number of orders in one answer."""
 RESOLUTION_US: Final = 1_000
 """The API's times are milliseconds."""
 _ORDERS_WEIGHT: Final = 10
@@ -26,7 +26,7 @@ _ORDERS_WEIGHT: Final = 10
 async def past_liquidations(history: LiquidationHistory, symbol: str, now_us: Callable[[], int]) -> Sequence[Event]:
     """Return the sums by minute up to now and the newest orders, which are in the sums as well.
 
-    No sums where the history does not know the time that is asked for: none are not zero.
+    No sums if the history does not reach the requested time: missing sums are not zero.
     """
     until_us = now_us()
     start_us = bar_open_us(until_us, "1m") - PRELUDE_MINUTES * MINUTE_US
@@ -52,7 +52,7 @@ async def history_page(history: LiquidationHistory, topic: Topic, span: Span, no
         start_us, end_us = part.start_us or 0, part.end_us or 0
         rows = await history.volume(topic.symbol, topic.interval, start_us=start_us, end_us=end_us)
         if rows is None:
-            raise NoPast(topic.venue, f"the history does not know the liquidations of {topic.symbol} of that time")
+            raise NoPast(topic.venue, f"the history has no liquidations of {topic.symbol} for that time")
         return PastPage((sums_of(topic, end_us, rows),), following)
     if span.forward:
         return await _orders_from(history, topic.symbol, span, now_us)

@@ -40,7 +40,7 @@ class Problems:
             return reason
         if isinstance(next(iter(self._errors.values())), MalformedFrame):
             return (
-                f"{self._venue} sends what cannot be used ({reason}); still trying. Check {self._check}, "
+                f"{self._venue} sends data that cannot be used ({reason}); still trying. Check {self._check}, "
                 "or use the embedded exchange: --source sim"
             )
         if self._ours:
@@ -65,6 +65,6 @@ class Problems:
 
 
 def _blocked(error: BaseException) -> int:
-    """Return the HTTP status with which a venue has blocked this place, 0 where it has not."""
+    """Return the HTTP status with which a venue has blocked this place, 0 if it has not."""
     status = error.status if isinstance(error, VenueBlocked) else http_status(error)
     return status if status in BLOCKED else 0

@@ -38,7 +38,7 @@ class Reading:
     """Turns the items of one stream's inbox into its events.
 
     Args:
-        stream: Its name at the venue, empty where it is asked for over REST.
+        stream: Its name at the venue, empty if it is requested over REST.
         sockets: Those that carry it.
         renew_s: After how long a silence it is subscribed to again; None: never.
         recorded: The venue is a recording, which has its pauses, and not every stream.
@@ -89,7 +89,7 @@ class Reading:
         """Do what ``handle`` does and pass its events to a sink; False, and nothing is done, while ``holding``.
 
         Raises:
-            OrderFoxError: The stream cannot go on.
+            OrderFoxError: The stream cannot continue.
             Exception: What the sink has raised.
         """
         # As nearly all are; a follower that is holding follows nothing.
@@ -108,7 +108,7 @@ class Reading:
         """Handle the next item: the events that follow from it must be read to the end.
 
         Raises:
-            OrderFoxError: The stream cannot go on.
+            OrderFoxError: The stream cannot continue.
         """
         if not is_event(item):
             return self._noticed(item)

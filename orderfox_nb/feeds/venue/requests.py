@@ -30,15 +30,15 @@ _ASKED_LANES: Final = 4
 """And of them single questions of clients: a book never stands in line behind all of them."""
 
 MAX_SMALL_BYTES: Final = 64_000
-"""Of the answer about one thing, such as the time."""
+"""Largest answer about one item, such as the time."""
 
 
 class RequestLimits(NamedTuple):
-    """What one request may cost.
+    """Limits of one request.
 
     Args:
-        weight: Of the venue's budget.
-        max_bytes: Of its answer.
+        weight: Weight of the request in the venue's budget.
+        max_bytes: Largest answer.
     """
 
     weight: int
@@ -53,7 +53,7 @@ class Requests:
         venue: Name for errors.
         clock: What waiting is measured by.
         weight_limit: Weight a minute.
-        refusal: Returns the error that an answer is, None where it is what was asked for; given the parameters too.
+        refusal: Returns the error that an answer is, None if it is what was requested; given the parameters too.
         used: Returns the weight that the venue has counted in its minute, from the answer's headers.
         timeout_s: For one request, once it may be sent.
         report: Called with the outcome of each request: its error, or ``None``.
@@ -169,7 +169,7 @@ class Requests:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VenueUnreachable(self._venue, f"no answer from {self.url} ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise MalformedFrame(self._venue, f"{path} answered with something else ({error})") from error
+            raise MalformedFrame(self._venue, f"the answer of {path} has another structure ({error})") from error
         finally:
             self.budget.release(limits.weight, used=used)
 
@@ -180,7 +180,7 @@ class Requests:
 
 
 def refused_by_status(venue: str, url: str, status: int, reason: str, *, code: int) -> FeedError | None:
-    """Return the error that an HTTP status is at every venue, None where the venue's own code decides."""
+    """Return the error that an HTTP status is at every venue, None if the venue's own code decides."""
     if status in BLOCKED:
         return VenueBlocked(venue, reason, status=status, code=code)
     if status >= 500:

@@ -1,4 +1,4 @@
-"""What the REST of every venue has in common, under its own questions and answers."""
+"""Base of every venue's REST client, under its own requests and answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pager: TypeAlias = Callable[[Any, Topic, Span, int], Awaitable[PastPage]]
 
 
 class SentRequests(Protocol):
-    """What sends the requests: ``Requests``, or what a venue puts over it."""
+    """Sends requests: ``Requests``, or a layer of the venue over it."""
 
     @property
     def url(self) -> str: ...

@@ -18,7 +18,7 @@ _KEPT: Final = 1_000
 @dataclass(slots=True)
 class _Seen:
     received_us: int
-    """Of the first one that was delivered, 0 where that was the history's."""
+    """Receipt time of the first delivery, 0 if that was from the history."""
     delivered: int = 0
     ahead: int = 0
     """How many came from the history and are not yet shown by the stream."""
@@ -28,7 +28,7 @@ class _Seen:
 class SeenOrders:
     """Lets each order through once. Orders have no id: equal ones of the two sources are the same one.
 
-    A sampled stream shows at most one order of a symbol a second: an equal one is the same frame once more. In a
+    A sampled stream shows at most one order of a symbol a second: an equal one is the same frame again. In a
     complete one equal orders are several. An answer of the history shows each order once: equal ones in it are several.
     """
 

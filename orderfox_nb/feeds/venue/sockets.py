@@ -112,7 +112,7 @@ class StreamSockets:
         return any(stream in line.routes and line.routes[stream].live for line in self._lines)
 
     def renew(self, stream: str) -> None:
-        """Subscribe to a stream once more: it is silent although its socket lives."""
+        """Subscribe to a stream again: it is silent although its socket lives."""
         for line in self._lines:
             line.renew(stream)
 

@@ -30,15 +30,15 @@ SNAPSHOT_S: Final = 10.0
 
 
 class StreamedBookFollower:
-    """Checks that each delta follows the one before; what does not is a gap, and the next snapshot ends it.
+    """Checks that each delta follows the previous one; otherwise it reports a gap, which the next snapshot ends.
 
     A snapshot at any time replaces the book: the venue sends one after each subscription, and one after its service
     was restarted.
 
     Args:
-        renew: Subscribes to the stream once more.
-        pace: When that may be done again.
-        check: Asks the venue for anything about the symbol: its stream would be silent for an unknown one.
+        renew: Subscribes to the stream again.
+        pace: Limits how often that may be done.
+        check: Requests something about the symbol from the venue: the stream of an unknown symbol would be silent.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StreamedBookFollower:
         self._check: Request = check
         self._connected = False
         self._last_id: int | None = None
-        """Update id of the book, None while it is not known."""
+        """Update id of the book, None while it is unknown."""
         self._newest_us = 0
         self._late = 0
 
@@ -69,7 +69,7 @@ class StreamedBookFollower:
         self._fetches.ask(_CHECK, self._check)
 
     def follows(self, event: Event) -> bool:
-        # Where ids go on from a lower one the venue restarted them: a book cannot distinguish that from an old update.
+        # Ids that continue from a lower one were restarted: a book cannot distinguish that from an old update.
         if type(event) is not BookDelta or event.previous_id != self._last_id or event.last_id <= event.previous_id:
             return False
         self._last_id = event.last_id
@@ -105,7 +105,7 @@ class StreamedBookFollower:
                 self._last_id = None
                 self._ask()
             case Malformed(reason):
-                # The next delta's previous id shows whether the frame held one.
+                # The next delta's previous id shows whether the frame contained one.
                 yield self._reporter.status("connecting" if self._last_id is None else "live", reason)
             case Fetched(request=request) if request == _SNAPSHOT:
                 if self._last_id is None:

@@ -1,4 +1,4 @@
-"""What a feed of topics is, whatever carries its streams: the sockets of a venue, or a library over them."""
+"""Base of feeds of topics, over the sockets of a venue or a library over them."""
 
 from __future__ import annotations
 
@@ -91,5 +91,5 @@ class StreamingFeed(Generic[AnyRest]):
         return self._rest.lacks_figures
 
     def why_unlisted(self, symbol: str) -> str:
-        """Return why a symbol is not listed, empty where nothing is known."""
+        """Return why a symbol is not listed, empty if nothing is known."""
         return self._markets.why_unlisted(symbol)

@@ -57,12 +57,12 @@ class TradesFollower:
         self._newest_us = 0
         self._late = 0
         self._live_pending = True
-        """Whether ``live`` is still to be reported: not before everything that was asked for has been yielded."""
+        """Whether ``live`` is still to be reported: not before everything that was requested has been yielded."""
         self._connected = False
         self._abandoned_id = -1
         """The last id of the venue before it restarted."""
         self._asked_us = 0
-        """When the newest trades were asked for because the venue restarted."""
+        """When the newest trades were requested because the venue restarted."""
 
     @property
     def holding(self) -> bool:

@@ -18,10 +18,10 @@ _SEEN_IDS: Final = 10_000
 
 
 class UnorderedTradesFollower:
-    """Yields every trade once, in the order of arrival; by time what came while the newest were asked for.
+    """Yields every trade once, in the order of arrival; by time what came while the newest were requested.
 
     A missing trade cannot be noticed by its id. After a lost connection, an overflow or a frame that could not be read
-    the newest trades are asked for; where they do not reach back to one that was delivered, a loss is reported.
+    the newest trades are requested; where they do not reach back to one that was delivered, a loss is reported.
 
     Args:
         newest: Asks for the newest trades.

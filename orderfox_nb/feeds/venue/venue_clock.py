@@ -15,7 +15,7 @@ class VenueClock:
     """Estimates the venue's time between two observations of it; uses our time until the first.
 
     A recording that is played at 20× runs at that rate and holds still at its end; one that is played as fast as it
-    is read has the rate of the last two observations. A jump is no rate.
+    is read has the rate of the last two observations. A jump is not a rate.
 
     Args:
         clock: Our clock.
@@ -57,7 +57,7 @@ class VenueClock:
             suspected: Events suggest a clock jump: less elapsed time than ours is then no pause.
 
         Returns:
-            How far its clock has jumped, in microseconds: 0 where it ran on, or stood still.
+            How far its clock has jumped, in microseconds: 0 if it ran on, or stood still.
         """
         local_us = (asked_us + answered_us) // 2
         passed_us = local_us - self._local_us

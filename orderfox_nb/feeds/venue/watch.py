@@ -75,7 +75,7 @@ class Watch:
         sockets: The sockets of every root.
         checks: For how many checks a channel may be behind its neighbours, where that is not as usual.
         recorded: The venue is a recording: its pauses and its times are its own.
-        every_s: How often the venue's time is asked for.
+        every_s: How often the venue's time is requested.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Names the code of a strategy, so that a report says what it is a report of."""
+"""Digest of a strategy's code, which identifies it in a report."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from orderfox_nb.bots.strategy import Strategy
 def code_digest(strategy: type[Strategy]) -> str:
     """Hash the source of a strategy's class and of its bases up to ``Strategy``, with the version of this package.
 
-    Where there is no source, as of a class made at run time, the compiled methods are hashed. Modules that the class
-    imports are not in it.
+    If there is no source, as for a class that is made at run time, the compiled methods are hashed. Imported modules
+    are not included.
     """
     state = blake2b(__version__.encode(), digest_size=16)
     for owner in strategy.__mro__:

@@ -1,6 +1,6 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""What a backtest found, as DataFrames: one column or one set of rows for each queue model."""
+"""The result of a backtest as DataFrames: one column or one set of rows for each queue model."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _HEADLINES: Final = ("profit", "max_drawdown", "fees", "funding", "fills", "trad
 class BacktestResult(msgspec.Struct, kw_only=True):
     """The runs of one strategy over one recording, one for each queue model.
 
-    How soon a resting order is filled depends on its place in the queue, which no venue publishes. So each model runs
-    by itself, and ``band`` says between what the profit lies.
+    How soon a resting order is filled depends on its place in the queue, which no venue publishes. So each model has a
+    run of its own, and ``band`` is the range of the profit.
     """
 
     strategy: str
@@ -46,13 +46,13 @@ class BacktestResult(msgspec.Struct, kw_only=True):
     end_us: int
     events: int
     channels: Sequence[Channel]
-    """Those that the strategy read, by name."""
+    """The channels that the strategy read, by name."""
     terms: PaperTerms
     runs: Sequence[RunResult]
     data_digest: str
-    """Names the events: equal for equal data."""
+    """Digest of the events: equal for equal data."""
     code_digest: str
-    """Names the strategy's source and the version of this package."""
+    """Digest of the strategy's source and the version of this package."""
 
     @property
     def band(self) -> tuple[float, float]:
@@ -74,17 +74,17 @@ class BacktestResult(msgspec.Struct, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Names the result: equal for equal data, code, parameters and terms."""
+        """Digest of the result: equal for equal data, code, parameters and terms."""
         return "-".join(run.digest[:12] for run in self.runs)
 
     @property
     def error(self) -> str:
-        """What the strategy raised, with its line; empty where it did not."""
+        """The error of the strategy, with its line; empty if there was none."""
         return next((str(run.error) for run in self.runs if run.error is not None), "")
 
     @property
     def notes(self) -> list[str]:
-        """What a reader has to know of the data and of the figures."""
+        """What a reader must know about the data and the figures."""
         run = self.runs[0]
         found: list[str] = []
         if self.error:
@@ -171,7 +171,7 @@ class BacktestResult(msgspec.Struct, kw_only=True):
 
     @property
     def funding(self) -> pd.DataFrame:
-        """Payments of funding by time: model, position, amount (received, negative where it was paid)."""
+        """Payments of funding by time: model, position, amount (positive if received, negative if paid)."""
         rows = [
             {
                 "time": booking.time_us,

@@ -26,7 +26,7 @@ from orderfox_nb.recording.recording import RecordedEvent, Recording
 Source: TypeAlias = RecordedMarket | RecordedSymbol | str | Path
 
 _EVENTS_A_STEP: Final = 2_000
-"""Between two moves of the progress bar."""
+"""Events between two moves of the progress bar."""
 
 
 def run_backtest(
@@ -40,24 +40,24 @@ def run_backtest(
 ) -> BacktestResult:
     """Run a strategy over a recording or a part of one.
 
-    The strategy itself is not touched: each model runs a new one with the same parameters. It gets one event after the
+    The strategy itself is not changed: each model runs a new one with the same parameters. It gets one event after the
     other and never the recording, so it cannot look ahead.
 
     Args:
-        strategy: With its parameters.
-        recording: Its data, such as ``rec["10:00":"10:30"]["BTCUSDT"]``, or the folder of a recording.
-        symbol: What to trade, where the recording has several.
+        strategy: The strategy with its parameters.
+        recording: The data, such as ``rec["10:00":"10:30"]["BTCUSDT"]``, or the folder of a recording.
+        symbol: Symbol to trade, if the recording has several.
         terms: Deposit, fees, margin, delays and limits.
-        models: Queue models, one at least; the results of all are the band.
-        progress: Whether to show a progress bar, in a notebook or a terminal; or what is called in its place with the
-            part of the recording's time that is done, from 0 to 1.
+        models: Queue models, at least one; their results are the band.
+        progress: Whether to show a progress bar, in a notebook or a terminal; or a function that is called instead with
+            the part of the recording's time that is done, from 0 to 1.
 
     Raises:
         BadValue: A symbol or channels that are not recorded, or no model.
-        RecordingError: No recording, or one that cannot be read.
+        RecordingError: A recording that does not exist or cannot be read.
     """
     if not models:
-        raise BadValue("models", "", "one queue model at least")
+        raise BadValue("models", "", "at least one queue model")
     check_strategy(strategy)
     terms = terms or PaperTerms()
     opened = opened_source(recording)
@@ -108,20 +108,20 @@ def run_backtest(
 
 
 def check_strategy(strategy: object) -> None:
-    """Check that an instance was given: a class is easily passed.
+    """Check that a strategy is an instance: it is easy to pass the class.
 
     Raises:
-        BadValue: Something else.
+        BadValue: It is not an instance of a strategy.
     """
     if not isinstance(strategy, Strategy):
         raise BadValue("strategy", strategy, "an instance, such as Fade() or Fade(ticks=3)")
 
 
 def opened_source(recording: Source) -> RecordedMarket | RecordedSymbol:
-    """Return a recording, opened where its folder is given.
+    """Return a recording; open it if its folder is given.
 
     Raises:
-        RecordingError: No recording, or one that cannot be read.
+        RecordingError: A recording that does not exist or cannot be read.
     """
     return open_recording(recording) if isinstance(recording, str | Path) else recording
 
@@ -130,7 +130,7 @@ def symbol_of(recording: RecordedMarket | RecordedSymbol, symbol: str | None) ->
     """Return the symbol to trade.
 
     Raises:
-        BadValue: None is named where there are several, or it is not recorded.
+        BadValue: No symbol is named although there are several, or it is not recorded.
     """
     known = sorted(recording.recording.instruments)
     own = recording.symbol if isinstance(recording, RecordedSymbol) else None
@@ -174,7 +174,7 @@ def replay(
     """Apply events to every run, and sample equity at equal steps of the event clock.
 
     Returns:
-        A digest that names the data, and how many events there were.
+        A digest of the data, and the number of events.
     """
     first = runs[0]
     desk, curve = first.session.desk, first.curve
@@ -203,9 +203,9 @@ def replay(
 
 
 def event_of(event: Event, symbol: str) -> Event | None:
-    """Return an event as one of a symbol, None where it is of another one.
+    """Return an event as one of a symbol, None if it belongs to another symbol.
 
-    What is true of the stream of all symbols, a gap or its state, is true of this one.
+    A gap or a state of the stream of all symbols applies to each of them.
     """
     if event.symbol == symbol:
         return event
@@ -213,7 +213,7 @@ def event_of(event: Event, symbol: str) -> Event | None:
 
 
 def _bar(part: Recording, *, progress: bool) -> Any:
-    # A notebook's output is no terminal, and shows the bar.
+    # A notebook's output is not a terminal, and shows the bar.
     hidden = not progress or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     seconds = max(1, round((part.end_us - part.start_us) / 1e6))
     return tqdm(total=seconds, unit="s", unit_scale=True, desc="Backtest", disable=hidden, leave=False)

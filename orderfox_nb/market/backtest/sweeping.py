@@ -42,12 +42,12 @@ _COLUMNS: Final = frozenset(
 
 
 def column_of(parameter: str) -> str:
-    """Return the column of a parameter, whose name may be that of another one."""
+    """Return the column of a parameter, whose name may be that of another column."""
     return f"parameter_{parameter}" if parameter in _COLUMNS else parameter
 
 
 class SweepTask(msgspec.Struct, frozen=True):
-    """One backtest of a sweep, as a worker gets it: it opens the recording itself."""
+    """One backtest of a sweep, as it is sent to a worker, which opens the recording itself."""
 
     strategy: type[Strategy]
     parameters: Mapping[str, ParameterValue]
@@ -62,24 +62,24 @@ class SweepResult(msgspec.Struct, kw_only=True):
 
     strategy: str
     names: Sequence[str]
-    """Of the parameters that were varied."""
+    """Names of the parameters that were varied."""
     df: pd.DataFrame
     """A row for each run: the varied parameters, recording, symbol, start, the figures of the first queue model, the
     ``low`` and ``high`` profit of all, digest and error. A parameter with the name of another column, such as ``fees``,
     is in ``parameter_fees``."""
 
     def best(self, metric: str = "profit", *, largest: bool = True) -> dict[str, Any]:
-        """Return the parameters whose mean of a figure over the recordings is best; those of a failed run do not count.
+        """Return the parameters with the best mean of a figure over the recordings, without failed runs.
 
         Args:
             metric: Name of a column.
             largest: Whether more is better.
 
         Raises:
-            BadValue: No such figure, or every run failed or has none.
+            BadValue: An unknown figure, or one that no run has.
         """
         figures: dict[tuple[Any, ...], list[float]] = {}
-        # Objects, so that numbers stay Python's own, as a strategy takes them.
+        # Objects, so that numbers stay Python numbers, which a strategy accepts.
         keys = zip(*(self.df[column_of(name)].astype(object).tolist() for name in self.names), strict=True)
         for key, value, error in zip(keys, self._column(metric).tolist(), self.df["error"].tolist(), strict=True):
             figures.setdefault(key, []).append(nan if error else float(value))
@@ -93,10 +93,10 @@ class SweepResult(msgspec.Struct, kw_only=True):
     def pivot(self, x: str, y: str, metric: str = "profit") -> pd.DataFrame:
         """Return the mean of a figure by two parameters: a row for each value of ``y``, a column for each of ``x``.
 
-        It is NaN where a run failed, and where the figure is not defined.
+        It is NaN if a run failed, or if the figure is not defined.
 
         Raises:
-            BadValue: A parameter that was not varied, the same twice, or no such figure.
+            BadValue: A parameter that was not varied, the same one twice, or an unknown figure.
         """
         for name, value in (("x", x), ("y", y)):
             if value not in self.names:
@@ -142,20 +142,20 @@ def run_sweep(
     """Run a strategy with many parameters over recordings.
 
     Args:
-        strategy: The class. One of a notebook needs no module: its code goes to the workers.
-        grid: Values by parameter, of which all combinations are run, or the combinations themselves.
-        recordings: One or several, or parts of them.
-        symbol: What to trade, where a recording has several.
+        strategy: The class; it may be defined in a notebook, since its code is sent to the workers.
+        grid: Values by parameter, to run all combinations, or a list of combinations.
+        recordings: One or several recordings, or parts of them.
+        symbol: Symbol to trade, if a recording has several.
         terms: Deposit, fees, margin, delays and limits.
         models: Queue models of each run; the default is the worst case.
         workers: Processes, by default one for each core; 1 runs all in this process.
-        client: A Dask client: its workers run all instead. They need this package, and the recordings at their paths.
-        progress: Whether to show a progress bar, in a notebook or a terminal; or what is called in its place with the
-            place and the row of each run that is done.
+        client: A Dask client, whose workers do the runs. They need this package, and the recordings at the same paths.
+        progress: Whether to show a progress bar, in a notebook or a terminal; or a function that is called instead with
+            the index and the row of each finished run.
 
     Raises:
-        BadValue: No such parameter or value, nothing to run, or more than 100,000 runs.
-        RecordingError: No recording, or one that cannot be read.
+        BadValue: An unknown parameter, an invalid value, nothing to run, or more than 100,000 runs.
+        RecordingError: A recording that does not exist or cannot be read.
         MissingExtra: Several workers without the extra ``bots``.
     """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
@@ -164,7 +164,7 @@ def run_sweep(
     sources = [opened_source(one) for one in given]
     choices = combinations(strategy, grid)
     _resolve_annotations(strategy)
-    # A worker that opens a recording which is still written would find more in it than this one has.
+    # A worker that opens a recording which is still being written would find more in it than this process has.
     parts = [source.recording.part._replace(end_us=source.recording.end_us) for source in sources]
     tasks = [
         SweepTask(strategy, each, part, symbol_of(source, symbol), terms or PaperTerms(), models)
@@ -174,7 +174,7 @@ def run_sweep(
     if not 0 < len(tasks) <= MAX_RUNS:
         raise BadValue("runs", len(tasks), f"1 to {MAX_RUNS:,}: parameters times recordings")
     rows: list[dict[str, Any]] = [{}] * len(tasks)
-    # A notebook's output is no terminal, and shows the bar.
+    # A notebook's output is not a terminal, and shows the bar.
     hidden = progress is not True or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     with tqdm(total=len(tasks), unit="run", desc="Sweep", disable=hidden, leave=False) as bar:
         for at, row in _results(tasks, workers=workers, client=client):
@@ -191,7 +191,7 @@ def combinations(
     """Return the parameters of each run, converted and checked.
 
     Raises:
-        BadValue: No such parameter or value, none at all, too many, or combinations of different parameters.
+        BadValue: An unknown parameter, an invalid value, no or too many runs, or combinations of different parameters.
     """
     given: Iterable[Mapping[str, Any]]
     if isinstance(grid, Mapping):
@@ -213,7 +213,7 @@ def combinations(
 
 
 def _resolve_annotations(strategy: type[Strategy]) -> None:
-    """Replace annotations that are text by what they mean: a worker does not have the names of a notebook."""
+    """Replace annotations that are text by their types: a worker does not have the names of a notebook."""
     for owner in strategy.__mro__:
         if owner is Strategy:
             return
@@ -222,11 +222,11 @@ def _resolve_annotations(strategy: type[Strategy]) -> None:
 
 
 def sampled(grid: Mapping[str, Iterable[Any]], count: int, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Draw combinations of a grid at random, each once: for grids that are too large to run whole.
+    """Draw combinations of a grid at random, each once: for grids that are too large to run completely.
 
     Args:
         grid: Values by parameter.
-        count: How many; all where there are fewer.
+        count: Number of combinations; all of them if there are fewer.
         seed: Equal seeds draw equal combinations.
     """
     columns = {name: list(values) for name, values in grid.items()}
@@ -269,7 +269,7 @@ def run_task(task: SweepTask) -> dict[str, Any]:
 def _results(
     tasks: Sequence[SweepTask], *, workers: int | None, client: Any
 ) -> Iterator[tuple[int, dict[str, Any]]]:  # fmt: skip
-    """Yield each task's place and row, in the order in which they are done."""
+    """Yield each task's index and row, in the order in which they finish."""
     if client is not None:
         yield from _on_cluster(tasks, client)
         return
@@ -296,7 +296,7 @@ def _results(
 
 
 def _mean_of_all(values: Any) -> float:
-    """Return the mean of a column, NaN where one of its values is."""
+    """Return the mean of a column, NaN if one of its values is NaN."""
     return values.mean(skipna=False)
 
 

@@ -1,6 +1,6 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""Walk-forward: parameters that were chosen on one part of the data are tried on the next, which they never saw."""
+"""Walk-forward: parameters are chosen on one part of the data and tried on the next, unseen part."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def split(recording: Source, count: int) -> list[RecordedMarket]:
     """Divide a recording into parts of equal length, in order.
 
     Raises:
-        BadValue: No count of parts that the length allows.
-        RecordingError: No recording, or one that cannot be read.
+        BadValue: A number of parts that the length does not allow.
+        RecordingError: A recording that does not exist or cannot be read.
     """
     whole = opened_source(recording).recording
     length_us = whole.end_us - whole.start_us
@@ -54,10 +54,10 @@ def walk_forward(
     Args:
         strategy: The class.
         grid: See ``run_sweep``.
-        recording: What is divided.
-        parts: Of equal length, at least 2.
-        metric: The figure that is to be largest; its column is compared in and out of sample.
-        symbol: What to trade, where the recording has several.
+        recording: The recording to divide.
+        parts: Number of parts of equal length, at least 2.
+        metric: The figure to maximise; it is compared in and out of sample.
+        symbol: Symbol to trade, if the recording has several.
         terms: Deposit, fees, margin, delays and limits.
         models: Queue models of each run.
         workers: See ``run_sweep``.
@@ -69,7 +69,7 @@ def walk_forward(
         sample (``train``) and out of sample (``test``), and the profit out of sample.
 
     Raises:
-        BadValue: Fewer than 2 parts, or what ``run_sweep`` refuses.
+        BadValue: Fewer than 2 parts, or arguments that ``run_sweep`` refuses.
     """
     import pandas as pd  # noqa: PLC0415 - paid for when it is asked
 

@@ -1,6 +1,6 @@
 # IPython has no stubs for what it displays.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
-"""What a cell shows of a run: a card that follows it, at most once a second."""
+"""The output of a run in a cell: a card that is updated at most once a second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINES: Final = 5
 
 
 class LiveCard:
-    """Displays a run, and updates what is displayed.
+    """Displays a run, and updates the display.
 
     Args:
         described: Returns the run as text and as HTML.
@@ -37,7 +37,7 @@ class LiveCard:
         self._lock = threading.Lock()
 
     def show(self) -> None:
-        """Display it in the present cell."""
+        """Display it in the current cell."""
         from IPython.display import display  # noqa: PLC0415 - only a notebook has it
 
         handle = display(self._bundle(), raw=True, display_id=True)
@@ -46,7 +46,7 @@ class LiveCard:
                 self._shown.append(handle)
 
     def changed(self, *, now: bool = False) -> None:
-        """Update what is displayed, if that is due or asked for at once."""
+        """Update the display if an update is due, or at once if requested."""
         with self._lock:
             shown = list(self._shown)
         if not shown or (not now and monotonic() < self._updated_s + PERIOD_S):
@@ -65,11 +65,11 @@ def card_html(result: BacktestResult, *, state: str, position: PaperPosition, li
     """Return a run as HTML.
 
     Args:
-        result: What it has done so far.
+        result: The result so far.
         state: Its state in words.
-        position: What it holds.
+        position: Its position.
         lines: Its log.
-        error: What the strategy raised, with the traceback; empty where it did not.
+        error: Error of the strategy, with the traceback; empty if there was none.
     """
     title = f"{result.strategy} on {result.instrument.symbol} of {result.origin.venue}"
     parameters = ", ".join(f"{name}={value}" for name, value in result.parameters.items())

@@ -34,13 +34,13 @@ _POLL_S: Final = 0.5
 
 
 class PaperInlet(Protocol):
-    """Where the events of a run come from."""
+    """Source of a run's events."""
 
     instrument: Instrument
     origin: Origin
     channels: set[Channel]
     streams: set[str]
-    """What the events contain, by ``stream_name``."""
+    """Streams of the events, by ``stream_name``."""
     ended: str
     """Why there are no more events."""
 
@@ -57,10 +57,10 @@ class DeskInlet:
     """Events of a desk, live or rewound.
 
     Args:
-        engine: On whose loop the desk is.
-        desk: Where the topics are read.
-        instrument: What is traded.
-        strategy: Says what is read.
+        engine: Engine whose loop the desk runs on.
+        desk: Desk that reads the topics.
+        instrument: Instrument to trade.
+        strategy: Strategy whose topics are read.
     """
 
     def __init__(self, engine: Engine, desk: Desk, instrument: Instrument, strategy: Strategy) -> None:
@@ -106,7 +106,7 @@ class DeskInlet:
             self._waiting.put_nowait([])
 
     async def _read(self) -> None:
-        """Pass batches on until the streams cannot go on."""
+        """Pass batches on until the streams end."""
         self._loop = asyncio.get_running_loop()
         symbol = self.instrument.symbol
         for delay_s in backoff():
@@ -126,14 +126,14 @@ class DeskInlet:
             await asyncio.sleep(delay_s)
 
     def _moved(self, batch: SeenEvents) -> bool:
-        """Return whether the playhead was moved: what a run has done cannot go on at another time."""
+        """Return whether the playhead was moved: a run cannot continue at another time."""
         if not any(is_restart(event) for _, event in batch):
             return False
         self.ended = "the playhead was moved"
         return True
 
     def _over(self, batch: SeenEvents) -> bool:
-        """Return whether a recording that is played has ended in every topic."""
+        """Return whether the recording has ended in every topic."""
         self._finished.update(name for name, event in batch if isinstance(event, Status) and event.reason == ENDS_HERE)
         if self._finished < self.streams:
             return False
@@ -153,7 +153,7 @@ class DeskInlet:
 
 
 def _topics(desk: Desk, strategy: Strategy, symbol: str) -> Sequence[Topic]:
-    """Return what a strategy reads of what the desk has."""
+    """Return the topics that a strategy reads and the desk has."""
     if (played := desk.played) is not None:
         return sorted(topics_of(strategy, played, symbol))
     absent = desk.origin.absent
@@ -164,9 +164,9 @@ class RecordingInlet:
     """Events of a recording, from its beginning to its end, as fast as they are read.
 
     Args:
-        recording: All of it, or a part.
-        symbol: What is traded.
-        strategy: Says what is read.
+        recording: A recording, or a part of one.
+        symbol: Symbol to trade.
+        strategy: Strategy whose topics are read.
     """
 
     def __init__(self, recording: Recording, symbol: str, strategy: Strategy) -> None:

@@ -1,4 +1,4 @@
-"""What one session of a run has done so far, as any thread may read it."""
+"""The output of one session of a run so far, readable from any thread."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from orderfox_nb.bots.results.round_trips import round_trips
 from orderfox_nb.bots.results.run import MeasuredRun, RunResult, model_name
 
 MAX_KEPT: Final = 50_000
-"""Orders, reports and bookings of each session: the newest."""
+"""Newest orders, reports and bookings that are kept of each session."""
 
 
 class PaperPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """A position as the account has it."""
+    """The position of an account."""
 
     size: float
     """Base quantity, negative for a short."""
@@ -29,7 +29,7 @@ class PaperPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptRun:
-    """One session, and the newest of what it has put out.
+    """One session, and its newest output.
 
     Args:
         run: The session.
@@ -42,14 +42,14 @@ class KeptRun:
         self.bookings: deque[Booking] = deque(maxlen=MAX_KEPT)
         self.lines: deque[tuple[int, str]] = deque(maxlen=1_000)
         self.forgotten = 0
-        """Orders that are not kept any more."""
+        """Number of orders that are no longer kept."""
         self._ledger = msgspec.structs.replace(run.account.ledger)
         self._digest = ""
         self.equity = float(run.account.equity())
         self.position = self._position()
 
     def collect(self) -> SessionOutput:
-        """Add what the session has done since the last call, and return it."""
+        """Add the output of the session since the last call, and return it."""
         session, account = self.run.session, self.run.account
         output = session.drain()
         self.forgotten += max(0, len(self.orders) + len(output.orders) - MAX_KEPT)
@@ -64,7 +64,7 @@ class KeptRun:
         return output
 
     def result(self) -> RunResult:
-        """Return what it has done so far, as of a backtest that ends here."""
+        """Return the result so far, as of a backtest that ends here."""
         session, account = self.run.session, self.run.account
         bookings, orders, reports = list(self.bookings), list(self.orders), list(self.reports)
         if len(bookings) == MAX_KEPT:

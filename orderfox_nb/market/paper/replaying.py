@@ -1,6 +1,6 @@
 # tqdm has no stubs.
 # pyright: reportMissingTypeStubs=false
-"""Replays what a run has seen through new sessions, and compares what both did."""
+"""Replays the events of a run through new sessions, and compares the output of both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orderfox_nb.market.paper.tape import TapeSegment
 
 
 def end_session(run: MeasuredRun, reason: str) -> None:
-    """Stop a session, and cancel at once what it has open."""
+    """Stop a session, and cancel its open orders at once."""
     run.session.stop(reason)
     run.session.finish()
 
@@ -29,9 +29,9 @@ def replay_tape(runs: Sequence[MeasuredRun], seen: TapeSegment, over: str | None
     """Replay the events that a run has kept.
 
     Args:
-        runs: New ones.
-        seen: What the run has kept.
-        over: Why it has ended; None while it goes on.
+        runs: New sessions.
+        seen: The events and outputs that the run has kept.
+        over: Why the run has ended; None while it continues.
         progress: Whether to show a progress bar.
     """
     if seen.states is not None:
@@ -59,15 +59,15 @@ def replay_recording(
     """Replay a recording of a run, up to the last event that its strategy acted on.
 
     Args:
-        runs: New ones.
+        runs: New sessions.
         inlet: The recording's events.
-        seen: What the run has kept: what it did before is replayed, and not compared.
-        acted: How many events its strategy acted on.
-        over: Why it has ended; None while it goes on.
+        seen: The outputs that the run has kept; earlier ones are replayed but not compared.
+        acted: Number of events that its strategy acted on.
+        over: Why the run has ended; None while it continues.
         progress: Whether to show a progress bar.
 
     Raises:
-        BadValue: The recording does not have the whole run.
+        BadValue: The recording does not contain the whole run.
     """
     first, count = runs[0].session, 0
     applies = [run.session.apply for run in runs]
@@ -104,7 +104,7 @@ def _compared(runs: Sequence[MeasuredRun], seen: TapeSegment, over: str | None) 
 
 @contextmanager
 def _bar(total: int, *, progress: bool) -> Generator[Any]:
-    # A notebook's output is no terminal, and shows the bar.
+    # A notebook's output is not a terminal, and shows the bar.
     hidden = not progress or not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     with tqdm(total=total, unit="event", unit_scale=True, desc="Parity", disable=hidden, leave=False) as bar:
         yield bar

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_RUNS: Final = 20
-"""Runs of a process at once."""
+"""Largest number of active runs in a process."""
 STOP_S: Final = 10.0
 """How long ``stop`` waits for a callback that is running."""
 
@@ -47,19 +47,19 @@ _registering = threading.Lock()
 class PaperRun:
     """One strategy on paper, in a thread of its own, until it is stopped or its data end.
 
-    Everything may be read while it runs. The strategy that was given is not touched: each queue model runs a new one
+    Everything may be read while it runs. The strategy that is passed is not changed: each queue model runs a new one
     with the same parameters; ``position`` and ``log`` are those of the first model.
 
     Args:
-        strategy: With its parameters.
-        inlet: Where its events come from.
+        strategy: The strategy with its parameters.
+        inlet: Source of its events.
         terms: Deposit, fees, margin, delays and limits.
         models: Queue models that run side by side over the same events; by default those of ``BAND``.
-        owner: Where the run is listed until it has ended.
-        max_events: How many events are kept at least for ``parity``.
+        owner: Set that contains the run until it has ended.
+        max_events: Smallest number of events that are kept for ``parity``.
 
     Raises:
-        BadValue: No model, terms that an account refuses, or 20 runs at once.
+        BadValue: No model, terms that an account refuses, or more than 20 active runs.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class PaperRun:
         self.strategy = strategy
         self.terms = terms or PaperTerms()
         self.start_us = NEVER_US
-        """When the strategy began: the first whole second after all that it reads was complete."""
+        """When the strategy began: the first whole second after all of its data was complete."""
         self.acted = 0
         """Events that the strategy has acted on."""
         self._inlet = inlet
@@ -123,7 +123,7 @@ class PaperRun:
 
     @property
     def error(self) -> str:
-        """What the strategy raised, with its line; empty where it did not."""
+        """The error of the strategy, with its line; empty if there was none."""
         return next((str(kept.run.session.error) for kept in self._kept if kept.run.session.error is not None), "")
 
     @property
@@ -161,7 +161,7 @@ class PaperRun:
         return pd.DataFrame({"text": [text for _, text in lines]}, index=times_index([time_us for time_us, _ in lines]))
 
     def result(self) -> BacktestResult:
-        """Return what it has done so far as a backtest's result, whose DataFrames and figures it has."""
+        """Return the run so far as a backtest's result, with the same DataFrames and figures."""
         with self._lock:
             runs = [kept.result() for kept in self._kept]
             end_us, events = self._session.desk.now_us, self._session.events
@@ -198,11 +198,11 @@ class PaperRun:
         """Wait until it has ended, or until a condition holds.
 
         Args:
-            seconds: How long at most.
-            until: Called with this run after each batch of events; true ends the wait.
+            seconds: Longest time to wait.
+            until: Called with this run after each batch of events; a true result ends the wait.
 
         Returns:
-            Whether that happened in time.
+            Whether the run ended, or the condition held, in time.
         """
         if until is None:
             return self._over.wait(seconds)
@@ -216,19 +216,19 @@ class PaperRun:
         return True
 
     def parity(self, recording: Source | None = None, *, progress: bool = True) -> ParityReport:
-        """Replay what it has seen through new sessions, and list each difference in orders and fills with its cause.
+        """Replay its events through new sessions, and list each difference in orders and fills with its cause.
 
         Args:
-            recording: A recording of the whole run, whose events are replayed; by default what the run has kept: its
-                newest 50,000 events at least.
+            recording: A recording of the whole run to replay; by default the events that the run has kept, at least its
+                newest 50,000.
             progress: Whether to show a progress bar.
 
         Returns:
-            Without differences where the same class, run over the same events, does the same.
+            The differences; none if the strategy does the same on the same events.
 
         Raises:
-            BadValue: Nothing is kept, or the recording does not have the whole run.
-            RecordingError: No recording, or one that cannot be read.
+            BadValue: Nothing is kept, or the recording does not contain the whole run.
+            RecordingError: A recording that does not exist or cannot be read.
         """
         with self._lock:
             seen, acted = self._tape.whole(), self.acted
@@ -239,12 +239,12 @@ class PaperRun:
             inlet = RecordingInlet(part, self._inlet.instrument.symbol, self.strategy)
             return replay_recording(runs, inlet, seen, acted, over, progress=progress)
         if seen.acted and seen.states is None:
-            raise BadValue("parity", self._unkept, "a recording of the run, parity(recording): its beginning is gone")
+            raise BadValue("parity", self._unkept, "a recording, parity(recording): the beginning of the run is gone")
         return replay_tape(runs, seen, over, progress=progress)
 
     def _new_runs(self) -> list[MeasuredRun]:
         if not self._models:
-            raise BadValue("models", "", "one queue model at least")
+            raise BadValue("models", "", "at least one queue model")
         kind, inlet = type(self.strategy), self._inlet
         return [
             MeasuredRun(
@@ -315,7 +315,7 @@ class PaperRun:
             return None
 
     def _end(self, reason: str) -> None:
-        """Stop the sessions, cancel what is open, and let everybody know."""
+        """Stop the sessions, cancel open orders, and wake all waiting threads."""
         self._inlet.close()
         runs = [kept.run for kept in self._kept]
         for run in runs:

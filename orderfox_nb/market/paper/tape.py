@@ -1,4 +1,4 @@
-"""What a run has seen and done, kept within a bound, so that it can be replayed and compared."""
+"""Events and outputs of a run, kept within a bound, so that they can be replayed and compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orderfox_nb.market.paper.inlet import SeenEvents
 
 SEGMENT_EVENTS: Final = 50_000
 SEGMENT_BYTES: Final = 32_000_000
-"""Of the text of a book's levels."""
+"""Largest text of a book's levels in a segment."""
 _EVENT_BYTES: Final = 200
 
 
@@ -22,11 +22,11 @@ class TapeSegment(msgspec.Struct, kw_only=True):
     """A stretch of a run."""
 
     states: Sequence[dict[str, Any]] | None
-    """Of each session at its beginning; None for the beginning of the run, or where they cannot be kept."""
+    """States of each session at its beginning; None for the beginning of the run, or where they cannot be kept."""
     acted: int
-    """How many events the strategy had acted on before."""
+    """Number of events that the strategy had acted on before."""
     outputs: Sequence[SessionOutput]
-    """What each session did."""
+    """Output of each session."""
     events: SeenEvents = []
     bytes: int = 0
 
@@ -35,8 +35,8 @@ class RunTape:
     """The newest two stretches of a run: at least 50,000 events, or 32 MB of them.
 
     Args:
-        sessions: How many there are side by side.
-        max_events: Of a stretch.
+        sessions: Number of sessions side by side.
+        max_events: Largest number of events of a stretch.
     """
 
     def __init__(self, sessions: int, *, max_events: int = SEGMENT_EVENTS) -> None:
@@ -52,11 +52,11 @@ class RunTape:
         return len(newest.events) >= self._max_events or newest.bytes >= SEGMENT_BYTES
 
     def begin(self, states: Sequence[dict[str, Any]] | None, acted: int) -> None:
-        """Begin the next stretch with the states of the sessions; the oldest one is forgotten."""
+        """Begin the next stretch with the states of the sessions; the oldest one is dropped."""
         self._segments.append(TapeSegment(states=states, acted=acted, outputs=self._nothing()))
 
     def add(self, events: SeenEvents, outputs: Sequence[SessionOutput]) -> None:
-        """Add what was seen, and what each session did."""
+        """Add events, and the output of each session."""
         segment = self._segments[-1]
         segment.events.extend(events)
         for _, event in events:

@@ -1,7 +1,7 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
-"""What a report draws, in as many points as a screen can show."""
+"""Data of a report's charts, reduced to as many points as a screen can show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderfox_nb.market.backtest.result import BacktestResult
 
 MAX_POINTS: Final = 1_500
 MAX_FILLS: Final = 2_000
-"""Of one side, of the first model; the oldest are drawn."""
+"""Largest number of fills drawn of each side of the first model; the oldest ones are drawn."""
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class ReportColumns:
-    """Everything that is drawn of a backtest. Amounts are quote currency, drawdown is a percentage."""
+    """All data of a backtest's charts. Amounts are quote currency, drawdown is a percentage."""
 
     price: Curve
     buys: Curve

@@ -34,7 +34,7 @@ def report_svg(columns: ReportColumns, instrument: Instrument, colours: Colours,
     Args:
         columns: What to draw; they are not empty.
         instrument: For names and digits.
-        colours: Of the theme.
+        colours: Colours of the theme.
         width: In pixels.
     """
     inks = model_colours(list(columns.equity), colours)

@@ -23,7 +23,7 @@ def report_html(result: BacktestResult, *, theme: str = AUTO, trades: bool = Tru
 
     Args:
         result: The backtest.
-        theme: ``auto`` follows the page that shows it, else ``dark`` or ``light``.
+        theme: ``auto`` follows the page that shows it, otherwise ``dark`` or ``light``.
         trades: Whether to add the list of trades.
 
     Raises:

@@ -1,6 +1,6 @@
 # pandas has no stubs.
 # pyright: reportMissingTypeStubs=false
-"""What a server's bot has done since its account was opened, measured as a backtest is, from its stored rows."""
+"""The report of a server's bot since its account was opened, computed from its stored rows."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ MAX_ROWS: Final = 50_000
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is stored of a bot's account."""
+    """All stored rows of a bot's account."""
 
     record: BotRecord
     span: RunSpan
     state: dict[str, Any]
-    """Of its last session."""
+    """State of its last session."""
     rows: SessionRows
     moments: Sequence[EquityRecord]
     """Oldest first, one at least."""
 
 
 class BotResult(BacktestResult, kw_only=True):
-    """What a bot did. Its orders are those of one queue model; of the others only the band of equity is stored."""
+    """The report of a bot. Its orders are those of one queue model; of the others only the band of equity is stored."""
 
     low: NDArray[np.float64]
     """Lowest equity of all queue models, by the times of the curve."""
@@ -119,7 +119,7 @@ def report_of(stored: StoredRun, origin: Origin) -> BotResult:
 
     Args:
         stored: Its rows.
-        origin: Of the data that it trades on.
+        origin: Origin of the data that it trades on.
 
     Raises:
         BadValue: Its strategy is not installed any more, or does not accept its parameters.

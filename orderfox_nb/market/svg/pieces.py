@@ -94,7 +94,7 @@ def text(
 
 
 def rect(x: float, y: float, width: float, height: float, *, fill: str, opacity: float = 1, radius: float = 0) -> str:
-    """Fill a rectangle; a negative side is none."""
+    """Fill a rectangle; a negative width or height counts as 0."""
     shape = f'<rect x="{number(x)}" y="{number(y)}" width="{number(max(0, width))}" height="{number(max(0, height))}"'
     return f'{shape} fill="{fill}" fill-opacity="{number(opacity)}" rx="{number(radius)}"/>'
 
@@ -168,7 +168,7 @@ def text_width(content: str, size: float = 12.5) -> float:
 
 
 def fitting(values: Sequence[int], digits: int, room: float) -> Callable[[int], str]:
-    """Return what writes the values of a column: digit by digit where the longest has room, else in short form."""
+    """Return what writes the values of a column: digit by digit where the longest has room, otherwise in short form."""
     longest = max((text_width(units_text(value, digits)) for value in values), default=0.0)
     return partial(units_text if longest <= room else compact_text, digits=digits)
 

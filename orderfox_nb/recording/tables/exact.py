@@ -25,8 +25,8 @@ def exact_integers(columns: Sequence[Floats], digits: Digits) -> tuple[list[Inte
     Nothing is rounded: a row that has more digits than its instrument gets its own.
 
     Args:
-        columns: Of one length.
-        digits: Of each row as its instrument has them, 0 to 22.
+        columns: Columns of equal length.
+        digits: Digits of each row by its instrument, 0 to 22.
 
     Returns:
         The columns, and the digits of each row, which all its columns share.

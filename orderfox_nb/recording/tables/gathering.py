@@ -36,7 +36,7 @@ Row: TypeAlias = Sequence[Any]
 
 _FUNDING_DIGITS: Final = 8
 _MAX_DIGITS: Final = 22
-"""Of a scale that floats hold exactly."""
+"""Largest number of decimals that floats scale exactly."""
 
 
 def gather(table: str, recording: str, events: Iterable[TableEvent]) -> pa.Table:
@@ -45,7 +45,7 @@ def gather(table: str, recording: str, events: Iterable[TableEvent]) -> pa.Table
     Args:
         table: Name of the table.
         recording: Id of the recording.
-        events: Of one journal, or a part of one.
+        events: Events of one journal, or of a part of one.
 
     Raises:
         ValueError: A price or size that no 64-bit integer holds.

@@ -31,7 +31,7 @@ class JournalEvents:
     """The events of one table in one journal file, read on from where the last reading ended.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         table: Name of the table.
         growing: Whether the file is still written, so that an end that cannot be read is one that is not there yet.
     """

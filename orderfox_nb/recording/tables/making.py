@@ -25,10 +25,10 @@ from orderfox_nb.recording.tables.schema import COLUMNS, TABLES_VERSION
 _log = logging.getLogger(__name__)
 
 _ROWS: Final = 20_000
-"""Of a row group: what a question about a minute reads beside it."""
+"""Rows of a row group: the least that a query about a minute reads."""
 _CHUNK: Final = 1 << 20
 _STALE_S: Final = 600.0
-"""After so long a temporary file belongs to a process that died."""
+"""A temporary file older than this belongs to a process that died."""
 _checked: dict[tuple[Path, int, int], bool] = {}
 _MAX_CHECKED: Final = 50_000
 
@@ -40,7 +40,7 @@ def journals(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def table_of(journal: Path, table: str) -> Path | None:
-    """Return the file of a journal's table, None where it is not made. One that was damaged since is deleted."""
+    """Return the file of a journal's table, None if it is not made. One that was damaged since is deleted."""
     for path in sorted(_folder(journal, table).glob(f"{journal.stem}.v{TABLES_VERSION}.*.parquet")):
         if _is_whole(path):
             return path
@@ -66,7 +66,7 @@ def make_table(journal: Path, table: str, recording: str) -> Path:
     try:
         rows = gather(table, recording, JournalEvents(journal, table).read())
     except ValueError as error:
-        raise RecordingError(journal, f"numbers that a table holds: {error}") from error
+        raise RecordingError(journal, f"numbers that fit a table: {error}") from error
     folder = _folder(journal, table)
     folder.mkdir(parents=True, exist_ok=True)
     _delete_stale(folder)

@@ -49,7 +49,7 @@ def query(
 
     Args:
         text: One statement.
-        parts: What it is about.
+        parts: The recordings or parts to query.
         parameters: Values of ``?`` or ``$name`` in the text.
 
     Raises:

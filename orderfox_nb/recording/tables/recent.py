@@ -41,7 +41,7 @@ class RecentRows:
         try:
             rows = gather(table, recording, events.read())
         except ValueError as error:
-            raise RecordingError(journal, f"numbers that a table holds: {error}") from error
+            raise RecordingError(journal, f"numbers that fit a table: {error}") from error
         if rows.num_rows:
             parts.append(rows)
         while len(self._known) >= _MAX_JOURNALS:

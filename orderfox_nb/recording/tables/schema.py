@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TABLES_VERSION: Final = 1
-"""Of the columns below: files of another version are made again."""
+"""Version of the columns below: files of another version are made again."""
 
 Kind: TypeAlias = Literal["text", "time", "integer", "digits", "flag"]
 

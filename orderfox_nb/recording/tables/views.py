@@ -1,4 +1,4 @@
-"""What a question sees of each table: prices as DOUBLE, times with a zone, and nothing twice."""
+"""SQL views of the tables: prices as DOUBLE, times with a zone, and each row once."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def view_query(view: str, rows: str, *, early: str = "", overlapping: bool = Fal
     Args:
         view: Its name.
         rows: Name of what has the rows of its table.
-        early: Of the trades: the table of ``early_trades``.
-        overlapping: Of the trades: whether all of them are in that table.
+        early: The table ``early_trades``; for trades only.
+        overlapping: Whether all trades are in that table; for trades only.
     """
     found = rows
     if view in _ONCE:

@@ -44,7 +44,7 @@ class SimServer(Endpoints):
         clock: Sets the pace.
         market: Which of Binance's hosts it is.
         on_time: The source's time is that of the clock, also after a start that took long.
-        protocol: Whose protocol it speaks.
+        protocol: Protocol of the exchange.
 
     Raises:
         ValueError: A combination that there is not.

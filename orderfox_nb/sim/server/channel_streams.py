@@ -114,5 +114,5 @@ class ChannelStreams(SymbolStreams):
         raise NotImplementedError
 
     def write_by_clock(self, name: ServedStream, event_ms: int) -> bytes:
-        """Write what a stream sends by the clock, empty where nothing has changed or it is not known."""
+        """Write what a stream sends by the clock, empty if nothing has changed or it is unknown."""
         raise NotImplementedError

@@ -47,7 +47,7 @@ class Contracts:
             self._closed.discard(market)
 
     def schedule(self, now_ms: int) -> dict[str, Any]:
-        """Return ``tradingSchedule``: what is in force today goes on for a day."""
+        """Return ``tradingSchedule``: what is in force today continues for a day."""
         start_ms = now_ms - now_ms % _DAY_MS
         return {
             "updateTime": now_ms,

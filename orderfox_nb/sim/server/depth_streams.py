@@ -38,7 +38,7 @@ class DepthStreams:
     """The streams of kinds ``depth`` and ``partial`` of one market.
 
     Args:
-        market: Whose book it is.
+        market: Market of the book.
         numbers: How prices and sizes are written.
         names: The open streams of the market by kind and name.
     """

@@ -39,7 +39,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     - ``drop``, ``duplicate``: a frame is left out, sent twice;
     - ``reorder``: a frame is sent after the next one of its stream;
     - ``delay``: a frame, and all behind it on its connection, waits ``seconds``; a REST answer waits so long;
-    - ``freeze``: the stream stays silent while the socket lives (``count`` frames, or for ever with -1);
+    - ``freeze``: the stream stays silent while the socket lives (``count`` frames, or forever with -1);
     - ``malformed``: the text is cut in the middle of its JSON;
     - ``cut``: the connection is dropped without a close frame;
     - ``half_open``: the connection stays open without any traffic, in either direction;
@@ -55,7 +55,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
       (``closed`` or ``open``: nothing is traded while it is closed);
     - ``restart``: the ids of the books start over with a snapshot, as after a restart of the venue's service (Bybit:
       ``u`` is 1; OKX: ``prevSeqId`` is -1);
-    - ``renumber``: the ids of the books go on from a small number within the chain (OKX's maintenance: ``seqId`` is
+    - ``renumber``: the ids of the books continue from a small number within the chain (OKX's maintenance: ``seqId`` is
       smaller than ``prevSeqId``).
     """
 

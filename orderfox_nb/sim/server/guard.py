@@ -1,4 +1,4 @@
-"""What stands before every REST answer of every protocol: its limits, the faults on request, its form of errors."""
+"""Checks before every REST answer of every protocol: its limits, faults on request, its form of errors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Guard(ABC):
         return handle
 
     def symbol_of(self, request: web.Request) -> str:
-        """Return which symbol of the exchange a request names, empty where none."""
+        """Return which symbol of the exchange a request names, empty if none."""
         return request.query.get("symbol", "")
 
     def written(self, body: Any, request: web.Request, fault: Fault | None, headers: dict[str, str]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a protocol adds to the server: its REST paths, its sockets, its form of frames."""
+"""The parts that a protocol adds to the server: its REST paths, its sockets, its form of frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orderfox_nb.sim.server.switchboard import Switchboard
 
 
 class Parts(NamedTuple):
-    """What the hosts of every protocol are made from.
+    """Inputs of the hosts of every protocol.
 
     Args:
         exchange: The embedded exchange; None for a tape.
@@ -50,7 +50,7 @@ class Host(ABC):
 
     @property
     def history_requests(self) -> int:
-        """How often a history of liquidations beside the venue's REST was asked for."""
+        """How often a history of liquidations beside the venue's REST was requested."""
         return 0
 
     @abstractmethod

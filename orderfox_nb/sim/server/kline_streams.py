@@ -33,7 +33,7 @@ class KlineStreams:
     """The streams of kind ``kline`` of one market.
 
     Args:
-        market: Whose bars they are.
+        market: Market of the bars.
         numbers: How prices and sizes are written.
         encode: Writes a bar in another protocol than Binance's.
     """
@@ -64,7 +64,7 @@ class KlineStreams:
             stream.sent = None
 
     def send(self, now_us: int, event_ms: int, publish: Publish) -> None:
-        """Publish the bars that are due and have changed, each bar that closed once more."""
+        """Publish the bars that are due and have changed, each bar that closed again."""
         for stream in self._streams.values():
             if now_us // 1000 % stream.name.every_ms == 0:
                 self._send(stream, now_us, event_ms, publish)

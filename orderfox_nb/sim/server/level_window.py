@@ -22,7 +22,7 @@ class LevelWindow:
 
     Args:
         name: The stream, with its number of levels.
-        market: Whose book it is.
+        market: Market of the book.
         price: Writes a price in ticks.
         size: Writes a size in lots.
     """

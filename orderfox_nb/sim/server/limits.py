@@ -6,7 +6,7 @@ import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the venue allows, by its documentation of 2026; times are of the real clock."""
+    """Limits of the venue, by its documentation of 2026; times are of the real clock."""
 
     weight_per_minute: int = 2_400
     ban_after_refusals: int = 20

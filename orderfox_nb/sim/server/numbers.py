@@ -19,7 +19,7 @@ def fixed(units: int, digits: int) -> str:
 
 
 class Numbers:
-    """How one symbol's prices, sizes and quote amounts are written.
+    """Formats one symbol's prices, sizes and quote amounts.
 
     The venue writes prices with its ``pricePrecision``, which can have more digits than the tick (BTCUSDT: 61800.20 on
     a tick of 0.10): a client that formats by it instead of by the tick shows digits that do not exist.

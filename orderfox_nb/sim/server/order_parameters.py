@@ -39,7 +39,7 @@ def new_order(given: Parameters, listing: ListedContract, numbers: Numbers, *, s
         given: Its parameters.
         listing: The symbol.
         numbers: How its numbers are written now.
-        step_size: A step that differs from the listing's, else empty.
+        step_size: A step that differs from the listing's, otherwise empty.
         now_ms: The venue's time.
 
     Raises:

@@ -29,7 +29,7 @@ from orderfox_nb.sim.venue_error import VenueError, missing
 
 
 class AccountsRest:
-    """What ``/fapi`` answers of accounts.
+    """Answers of ``/fapi`` about accounts.
 
     Args:
         trading: The accounts.

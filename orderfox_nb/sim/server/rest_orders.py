@@ -23,7 +23,7 @@ _MAX_CANCELS: Final = 10
 
 
 class OrdersRest:
-    """What ``/fapi/v1`` answers of orders.
+    """Answers of ``/fapi/v1`` about orders.
 
     Args:
         trading: The accounts.

@@ -17,7 +17,7 @@ from orderfox_nb.sim.server.selection import Selection
 
 
 class ReferenceRest:
-    """What ``/fapi/v1`` answers of reference prices and contracts.
+    """Answers of ``/fapi/v1`` about reference prices and contracts.
 
     Args:
         selection: Finds the symbols of a request.
@@ -45,7 +45,7 @@ class ReferenceRest:
     def _premium_index(self, request: web.Request) -> Any:
         def row(listing: ListedContract, market: ServedMarket, _: Numbers) -> Any:
             mark = market.mark()
-            # What is not known is empty, as the venue's funding rate of contracts that have none.
+            # What is unknown is empty, as the venue's funding rate of contracts that have none.
             return {
                 "symbol": listing.symbol,
                 "markPrice": f"{mark.mark:.8f}" if mark else "",

@@ -69,7 +69,7 @@ class ServedStreams:
             self.markets[name.symbol].remove(name)
 
     def first_frame(self, name: ServedStream) -> bytes:
-        """Return what a new subscriber of an open stream is sent before anything else, empty where nothing is."""
+        """Return what a new subscriber of an open stream is sent before anything else, empty if nothing is."""
         streams = self.markets.get(name.symbol)
         event_ms = (self.stepped_us + self.offset_us) // 1000
         return streams.first_frame(name, event_ms) if streams is not None and not streams.halted else b""

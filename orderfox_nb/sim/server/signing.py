@@ -33,7 +33,7 @@ class ClientRequest(msgspec.Struct, frozen=True):
 
     account: TradingAccount
     parameters: dict[str, str]
-    """Of query and body."""
+    """Parameters of query and body."""
     path: str
 
 

@@ -21,7 +21,7 @@ _MAX_MESSAGE: Final = 1 << 20
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """How a connection begins."""
+    """Start of a connection."""
 
     root: str
     """Under which address it was opened, for the statistics."""
@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
     parse: Callable[[str], ServedStream | None]
     """Reads the name of a subscribed stream; ``None`` for one that this connection does not receive."""
     refusal: str = ""
-    """Why the connection is closed at once, empty where it is not."""
+    """Why the connection is closed at once, empty if it is not."""
 
 
 class Sockets:

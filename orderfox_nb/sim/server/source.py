@@ -47,7 +47,7 @@ class ServedSource(Protocol):
         ...
 
     def first_frame(self, name: ServedStream) -> bytes:
-        """Return what a new subscriber of an open stream is sent before anything else, empty where nothing is."""
+        """Return what a new subscriber of an open stream is sent before anything else, empty if nothing is."""
         ...
 
     def close_stream(self, name: ServedStream) -> None:
@@ -78,8 +78,8 @@ class ServedSource(Protocol):
         """Let the ids of a symbol's book start over.
 
         Args:
-            symbol: Whose book.
-            renumber: The chain of its frames goes on; otherwise it begins again with a snapshot.
+            symbol: Symbol of the book.
+            renumber: The chain of its frames continues; otherwise it begins again with a snapshot.
 
         Raises:
             ValueError: The ids of this source, or of this protocol, do not start over.

@@ -17,7 +17,7 @@ class Switchboard:
     Args:
         opened: Called when a stream gets its first listener.
         closed: Called when it loses its last.
-        first: Returns the frame with which a stream begins for each listener, empty where it has none.
+        first: Returns the frame with which a stream begins for each listener, empty if it has none.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Switchboard:
         name = self._names.get(fault.stream)
         first = self._first(name) if name is not None else b""
         if not first:
-            raise ValueError(f"{fault.stream!r} is no open stream that opens with a snapshot")
+            raise ValueError(f"{fault.stream!r} is not an open stream that opens with a snapshot")
         self._stale[fault.id] = first
 
     def _stale_first(self, name: ServedStream) -> bytes:

@@ -42,7 +42,7 @@ class SymbolStreams:
             self._names.pop(name.kind, None)
 
     def first_frame(self, name: ServedStream, event_ms: int) -> bytes:
-        """Return what a new subscriber of an open stream is sent before anything else, empty where nothing is."""
+        """Return what a new subscriber of an open stream is sent before anything else, empty if nothing is."""
         del name, event_ms
         return b""
 

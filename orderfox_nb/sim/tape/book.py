@@ -34,7 +34,7 @@ class TapeBook:
     """Levels by price in ticks; diffs are applied when the book is read.
 
     Args:
-        units: Of the symbol.
+        units: Tick and lot of the symbol.
         snapshot: The recorded book from which the diffs continue; without it the book grows from the diffs alone.
     """
 

@@ -47,7 +47,7 @@ class Steps:
 
 
 class Head(msgspec.Struct):
-    """What the first lines of a recording contain."""
+    """Contents of the first lines of a recording."""
 
     start_us: int = 0
     """Receive time of the first frame."""

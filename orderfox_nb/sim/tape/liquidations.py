@@ -27,7 +27,7 @@ def read_liquidations(path: Path, *, start_us: int, end_us: int | None = None) -
 
     Raises:
         OSError: It cannot be read.
-        ValueError: A line is no such frame.
+        ValueError: A line is not such a frame.
     """
     events = [_event(line, path) for line in path.read_bytes().splitlines() if line.strip()]
     events.sort(key=lambda event: event["E"])
@@ -69,7 +69,7 @@ def _event(line: bytes, path: Path) -> dict[str, Any]:
         complete = False
         event = {}
     if not complete:
-        raise ValueError(f"{path}: a line is no forceOrder frame")
+        raise ValueError(f"{path}: a line is not a forceOrder frame")
     return event
 
 

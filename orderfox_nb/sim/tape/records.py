@@ -67,7 +67,7 @@ _decode_frame = msgspec.json.Decoder(RecordedFrame).decode
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Read a recording from its start, plain or gzipped; lines that are no frames are left out.
+    """Read a recording from its start, plain or gzipped; lines that are not frames are left out.
 
     Raises:
         OSError: It cannot be read.

@@ -85,7 +85,7 @@ class TradingAccount:
         self.fills: deque[AccountFill] = deque(maxlen=_KEPT)
         self.incomes: deque[Income] = deque(maxlen=_KEPT)
         self.order_times_us: deque[int] = deque()
-        """Of the orders of the last minute."""
+        """Times of the orders of the last minute."""
 
     @property
     def cross_wallet(self) -> Decimal:
@@ -93,7 +93,7 @@ class TradingAccount:
         return self.wallet - sum((position.isolated_wallet for position in self.positions.values()), _ZERO)
 
     def position(self, symbol: str) -> HeldPosition:
-        """Return a symbol's position; it is made where there is none yet."""
+        """Return a symbol's position; it is made if there is none yet."""
         return self.positions.setdefault(symbol, HeldPosition())
 
     def orders_of(self, symbol: str) -> list[PlacedOrder]:
@@ -101,7 +101,7 @@ class TradingAccount:
         return [order for order in self.open_orders.values() if order.symbol == symbol]
 
     def order(self, symbol: str, *, order_id: int = 0, client_id: str = "") -> PlacedOrder | None:
-        """Return an order by one of its ids, an open one before those that are done; None where there is none."""
+        """Return an order by one of its ids, an open one before those that are done; None if there is none."""
         for order in (*self.open_orders.values(), *reversed(self.done)):
             if order.symbol == symbol and (order.order_id == order_id if order_id else order.client_id == client_id):
                 return order

@@ -1,4 +1,4 @@
-"""What an account's orders and positions need of its balance, by the venue's rules for one-way mode."""
+"""Margin of an account's orders and positions, by the venue's rules for one-way mode."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def symbol_margin(
     """Compute the figures of a symbol.
 
     Args:
-        account: Whose position and orders they are.
+        account: Account of the position and the orders.
         listing: The symbol.
         mark: Mark price.
         position: Settings to assume, by default those of the account.
         bids: Notional of a further buy order to assume.
-        asks: Of a sell order.
+        asks: Notional of a further sell order to assume.
     """
     held = account.position(listing.symbol) if position is None else position
     unit = listing.tick_size * listing.lot_size
@@ -121,7 +121,7 @@ def account_margin(
 def liquidation_price(
     listing: ListedContract, position: HeldPosition, figures: SymbolMargin, margin: AccountMargin
 ) -> Decimal:
-    """Return the mark price at which a position no longer keeps its maintenance margin, 0 where none does."""
+    """Return the mark price at which a position no longer keeps its maintenance margin, 0 if none does."""
     if not position.lots:
         return _ZERO
     balance = position.isolated_wallet

@@ -14,7 +14,7 @@ Execution: TypeAlias = Literal["NEW", "TRADE", "CANCELED", "EXPIRED", "AMENDMENT
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client asks for, its form already checked."""
+    """A client's order, its form already checked."""
 
     symbol: str
     side: int
@@ -53,7 +53,7 @@ class PlacedOrder(msgspec.Struct, kw_only=True):
     quote: int = 0
     """Sum of the fills in ticks times lots."""
     book_id: int = 0
-    """Id in the book, 0 where it does not rest."""
+    """Id in the book, 0 if it does not rest."""
     amendments: int = 0
 
     @property
@@ -110,7 +110,7 @@ class AccountEvent(msgspec.Struct, frozen=True):
     reason: Literal["ORDER", "FUNDING_FEE", "INSURANCE_CLEAR"]
     time_us: int
     change: Decimal
-    """Of the balance, but by profit and commission."""
+    """Change of the balance without profit and commission."""
     symbols: tuple[str, ...]
 
 

@@ -1,4 +1,4 @@
-"""What the clock does to accounts: funding, liquidation, and orders that expire."""
+"""Periodic work on accounts: funding, liquidation, and orders that expire."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orderfox_nb.sim.trading.venue import TradingVenue
 from orderfox_nb.sim.venue_error import VenueError
 
 LIQUIDATION_FEE: Final = Decimal("0.0125")
-"""Of the notional that is closed by force."""
+"""Fee as a fraction of the notional that is liquidated."""
 _ZERO: Final = Decimal(0)
 
 

@@ -1,4 +1,4 @@
-"""What the venue refuses an order for, with its codes and texts."""
+"""Order rules of the venue, with its codes and texts of refusals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orderfox_nb.sim.venue_error import VenueError
 
 MAX_LOTS: Final = 10_000_000
 MAX_OPEN_ORDERS: Final = 200
-"""Of one account in one symbol."""
+"""Largest number of open orders of one account in one symbol."""
 ORDERS_IN_TEN_S: Final = 300
 ORDERS_A_MINUTE: Final = 1_200
 BAND: Final = Decimal("0.05")

@@ -39,7 +39,7 @@ def change_margin_type(account: TradingAccount, symbol: str, *, isolated: bool) 
     """Change how a symbol's position is kept.
 
     Raises:
-        VenueError: It is so already (-4046), or there are orders (-4047) or a position (-4048).
+        VenueError: It is already kept so (-4046), or there are orders (-4047) or a position (-4048).
     """
     position = account.position(symbol)
     if position.isolated == isolated:

@@ -1,4 +1,4 @@
-"""What stands before every REST answer of Bybit: 600 requests in five seconds, and its envelope."""
+"""Checks before every REST answer of Bybit: 600 requests in five seconds, and its envelope."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class BybitRest:
             for listing, contract in self._selection.contracts()
         ]
         if len(found) > 1:
-            # A list of several always has a dated contract, which is no perpetual, and one that is closed.
+            # A list of several always has a dated contract, which is not a perpetual, and one that is closed.
             delivery_us = (self._selection.now_us() // _QUARTER_US + 1) * _QUARTER_US
             date = f"{datetime.fromtimestamp(delivery_us / 1e6, UTC):%d%b%y}".upper()
             dated = found[0] | {

@@ -1,4 +1,4 @@
-"""What Bybit writes of a trade, a bar, a ticker, a liquidation: prices and sizes as text, times in milliseconds."""
+"""Bybit's rows of trades, bars, tickers and liquidations: prices and sizes as text, times in milliseconds."""
 
 from __future__ import annotations
 

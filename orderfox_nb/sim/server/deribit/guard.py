@@ -1,4 +1,4 @@
-"""What stands before every REST answer of Deribit: the credits of an address, and the envelope of JSON-RPC."""
+"""Checks before every REST answer of Deribit: the credits of an address, and the envelope of JSON-RPC."""
 
 from __future__ import annotations
 

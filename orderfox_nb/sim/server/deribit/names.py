@@ -23,9 +23,9 @@ RESOLUTIONS: Final = {
     "720": "12h",
     "1D": "1d",
 }
-"""The venue also has bars of 10 and 180 minutes, which are no timeframes of the exchange."""
+"""The venue also has bars of 10 and 180 minutes, which are not timeframes of the exchange."""
 BOOK_LEVELS: Final = 1_000
-"""Of a side, more than the exchange's books have near their price; the venue sends every level."""
+"""Levels of a side, more than the exchange's books have near their price; the venue sends every level."""
 STREAM_MS: Final = 100
 CHART_MS: Final = 500
 RAW: Final = "raw"
@@ -38,7 +38,7 @@ def instrument_of(symbol: str) -> str:
 
 
 def symbol_of(instrument: str) -> str:
-    """Return the exchange's symbol of an instrument, empty where it is none."""
+    """Return the exchange's symbol of an instrument, empty if it has none."""
     base = instrument.removesuffix(_SUFFIX)
     return base + _QUOTE if base and instrument == base + _SUFFIX else ""
 

@@ -81,7 +81,7 @@ class DeribitRest:
             for listing, contract in self._selection.listed()
         ]
         if len(found) > 1:
-            # A list of several always has a dated contract, which is no perpetual, and one that is not active.
+            # A list of several always has a dated contract, which is not a perpetual, and one that is not active.
             dated = {"instrument_name": f"{found[0]['base_currency']}_{CURRENCY}-25DEC26", "settlement_period": "month"}
             luna = {"instrument_name": f"LUNA_{CURRENCY}-PERPETUAL", "base_currency": "LUNA", "is_active": False}
             found += [found[0] | dated, found[-1] | luna]
@@ -195,7 +195,7 @@ class DeribitRest:
 
 
 def _page(request: web.Request) -> tuple[int, bool]:
-    """Return how many trades are asked for, and whether the oldest of them first."""
+    """Return how many trades are requested, and whether the oldest of them first."""
     count = whole(request, "count", 10, low=1, high=_MAX_TRADES, refused=bad_parameter)
     sorting = request.query.get("sorting", "default")
     if sorting not in ("asc", "desc", "default"):

@@ -1,4 +1,4 @@
-"""What Deribit writes of a trade, a bar, a ticker, an instrument: numbers as numbers, times in milliseconds."""
+"""Deribit's rows of trades, bars, tickers and instruments: numbers as numbers, times in milliseconds."""
 
 from __future__ import annotations
 

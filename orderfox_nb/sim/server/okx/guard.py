@@ -1,4 +1,4 @@
-"""What stands before every REST answer of OKX: requests of each path in two seconds, and its envelope."""
+"""Checks before every REST answer of OKX: requests of each path in two seconds, and its envelope."""
 
 from __future__ import annotations
 

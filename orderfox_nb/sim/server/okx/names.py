@@ -51,7 +51,7 @@ def index_of(symbol: str) -> str:
 
 
 def symbol_of(instrument: str) -> str:
-    """Return the exchange's symbol of an instrument or an index, empty where it is neither."""
+    """Return the exchange's symbol of an instrument or an index, empty if it is neither."""
     base = instrument.removesuffix(f"-{SWAP}").removesuffix(f"-{_QUOTE}")
     return base + _QUOTE if instrument in (base + _SUFFIX, f"{base}-{_QUOTE}") else ""
 

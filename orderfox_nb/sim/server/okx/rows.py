@@ -1,4 +1,4 @@
-"""What OKX writes of a trade, a bar, a price, a liquidation: everything as text, sizes in contracts."""
+"""OKX's rows of trades, bars, prices and liquidations: everything as text, sizes in contracts."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Selected(NamedTuple):
 
 
 class SeriesPage(NamedTuple):
-    """What a request asks of a series: the newest ``limit`` rows between two bounds, neither of them included."""
+    """The requested part of a series: the newest ``limit`` rows between two bounds, neither of them included."""
 
     after: int
     """Rows are older than this."""

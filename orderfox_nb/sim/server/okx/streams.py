@@ -18,7 +18,7 @@ from orderfox_nb.sim.server.served_streams import StreamFamily, Whole
 from orderfox_nb.sim.server.source import Publish
 
 _QUIET_MS: Final = 60_000
-"""After so long without a change a book sends an empty frame, whose id is that of the last one."""
+"""A book without a change for this long sends an empty frame, whose id is that of the last one."""
 _BEGINS: Final = -1
 """What ``prevSeqId`` is in a snapshot."""
 _FIRST_ID: Final = 10
