@@ -183,14 +183,14 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-_SPOKEN: Final = {protocol_of(venue): venue for venue in VENUES}
+_IMITATED: Final = {protocol_of(venue): venue for venue in VENUES}
 """The venue that a simulation imitates, by protocol and market."""
 
 
 def _open_simulation(source: Source, settings: Settings, clock: Clock | None) -> Feed:
     market, seed, speed = source.options["market"], source.options["seed"], source.options["speed"]
     protocol = source.options["protocol"]
-    if (spoken := _SPOKEN.get((protocol, market))) is None:
+    if (imitated := _IMITATED.get((protocol, market))) is None:
         raise _bad(source.text, f"market=futures with protocol={protocol}: only binance has the market spot")
     rate, spread_bp, lag_ms = (source.options[name] for name in ("liquidation_rate", "spread_bp", "lag_ms"))
     return EmbeddedFeed(
@@ -201,16 +201,16 @@ def _open_simulation(source: Source, settings: Settings, clock: Clock | None) ->
             *("--spread-bp", f"{spread_bp:g}", "--lag-ms", str(lag_ms)),
         ],
         # Known before the process runs: a page that comes first must not ask for what its market does not have.
-        origin=spoken.origin_of(
-            Origin(source=source.text, venue=simulated_name(spoken, source.options["name"]), simulated=True)
+        origin=imitated.origin_of(
+            Origin(source=source.text, venue=simulated_name(imitated, source.options["name"]), simulated=True)
         ),
         liquidation_url=settings.liquidation_api_base_url,
         clock=clock,
         speed=speed,
-        feed=spoken,
+        feed=imitated,
         # The same seed is the same market at the same time, in every process. At another speed a server's time begins
         # with its own start, so that each server is a run of its own.
-        epoch=_simulated_run(source, ending_of(spoken)) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
+        epoch=_simulated_run(source, ending_of(imitated)) if speed == 1.0 else f"sim-{secrets.token_hex(6)}",
     )
 
 
@@ -312,7 +312,9 @@ SOURCES: Final = (
             factor("speed", "times real time"),
             factor("liquidation_rate", "times the liquidations of a usual day"),
             choice("market", "which market of Binance it simulates", "futures", "spot"),
-            choice("protocol", "venue protocol that it imitates", *dict.fromkeys(protocol for protocol, _ in _SPOKEN)),
+            choice(
+                "protocol", "venue protocol that it imitates", *dict.fromkeys(protocol for protocol, _ in _IMITATED)
+            ),
             suffix("name", "suffix of the venue's name, for a second simulation: sim-b", *_TAKEN_NAMES),
             signed("spread_bp", "basis points added to all prices", highest=MAX_SPREAD_BP),
             whole("lag_ms", 0, "delay of everything that it publishes, milliseconds", low=0, high=MAX_LAG_MS),

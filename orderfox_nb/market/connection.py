@@ -128,8 +128,7 @@ class Market:
         """Return one view over several venues: ``market.across("BTC/USDT:USDT").book.df``.
 
         Args:
-            symbols: A unified name, or one market such as ``binance:BTCUSDT``, for all venues that list it; or two to
-                eight markets, for exactly these.
+            symbols: A unified name or one ``binance:BTCUSDT``, for all venues that list it; or two to eight markets.
             currency: ``apart`` keeps quote currencies apart, ``joined`` counts all at par; or the name of one to show.
 
         Raises:

@@ -74,9 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times those of a usual day (default 1)"
     )
-    parser.add_argument(
-        "--spread-bp", type=_spread, default=0.0, metavar="BP", help="basis points added to all prices"
-    )
+    parser.add_argument("--spread-bp", type=_spread, default=0.0, metavar="BP", help="basis points added to all prices")
     parser.add_argument(
         "--lag-ms", type=_within(0, MAX_LAG_MS), default=0, metavar="MS", help=f"delay of its data, up to {MAX_LAG_MS}"
     )

@@ -203,7 +203,7 @@ async def test_a_server_over_a_server_of_two_venues_serves_both_by_their_names(t
 @pytest.mark.parametrize(
     ("hello", "reason"),
     [
-        ('{"type":"hello","wire":99,"venue":"sim","time":1}', "wire 99"),
+        ('{"type":"hello","wire":99,"venue":"sim","time":1}', "version 99"),
         ('{"type":"hello","wire":2,"venue":"../sim","time":1}', "names no venue"),
         ('{"type":"hello","wire":2,"venue":"sim","time":1,"origins":{"a b":{}}}', "names no venue"),
         ('{"type":"hello","wire":2,"venue":7,"time":1}', "hello of"),

@@ -47,5 +47,5 @@ class SpotDialect(BinanceDialect):
     def root_of(self, stream: str) -> str:  # noqa: ARG002 - there is one
         return "spot"
 
-    def is_heartbeat(self, stream: str) -> bool:  # noqa: ARG002 - none speaks whatever is traded
+    def is_heartbeat(self, stream: str) -> bool:  # noqa: ARG002 - no stream sends regularly
         return False

@@ -114,7 +114,7 @@ class DeribitDialect:
     def root_of(self, stream: str) -> str:  # noqa: ARG002 - there is one
         return "public"
 
-    def is_heartbeat(self, stream: str) -> bool:  # noqa: ARG002 - none speaks whatever is traded
+    def is_heartbeat(self, stream: str) -> bool:  # noqa: ARG002 - no stream sends regularly
         return False
 
     def is_shared(self, stream: str) -> bool:

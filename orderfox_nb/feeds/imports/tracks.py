@@ -17,7 +17,7 @@ from orderfox_nb.feeds.venue.seen_orders import SeenOrders
 _UNPROVEN: Final = "waits for a depth body that joins the updates"
 
 
-class Voice:
+class TopicReporter:
     """Makes the events that report the state of one topic.
 
     Args:
@@ -66,12 +66,12 @@ class BookTrack:
     """Joins the updates to the bodies; live once an update has followed a body, and no more after a hole.
 
     Args:
-        voice: Voice of the topic.
+        reporter: Reporter of the topic.
         numbered: Whether update ids show a loss.
     """
 
-    def __init__(self, voice: Voice, *, numbered: bool) -> None:
-        self._voice = voice
+    def __init__(self, reporter: TopicReporter, *, numbered: bool) -> None:
+        self._reporter = reporter
         self._numbered = numbered
         self._sync = BookSync()
         self._live = False
@@ -101,7 +101,7 @@ class BookTrack:
             # The next update's ids show whether the line was one.
             return
         if self._sync.synced:
-            yield self._voice.gap(stamp_us, reason)
+            yield self._reporter.gap(stamp_us, reason)
             yield from self._waits(stamp_us)
         self._sync.reset()
 
@@ -112,31 +112,31 @@ class BookTrack:
         if book.synced and not (book.may_be_crossed and book.crossed):
             return
         reason = "the book is crossed" if book.synced else "the book cannot be read"
-        yield self._voice.gap(stamp_us, reason)
+        yield self._reporter.gap(stamp_us, reason)
         yield from self._waits(stamp_us)
         self._sync.reset()
 
     def _joined(self, stamp_us: int) -> Iterator[Event]:
         if not self._live:
             self._live = True
-            yield self._voice.status("live", stamp_us)
+            yield self._reporter.status("live", stamp_us)
 
     def _waits(self, stamp_us: int) -> Iterator[Event]:
         # A snapshot alone ends a gap while the connection counts as live; here it must be joined first.
         self._live = False
-        yield self._voice.status("connecting", stamp_us, _UNPROVEN)
+        yield self._reporter.status("connecting", stamp_us, _UNPROVEN)
 
 
 class TradesTrack:
     """Every trade once, in the order of their ids where these are known to be without holes.
 
     Args:
-        voice: Voice of the topic.
+        reporter: Reporter of the topic.
         contiguous: Whether a hole in the ids is a loss.
     """
 
-    def __init__(self, voice: Voice, *, contiguous: bool) -> None:
-        self._voice = voice
+    def __init__(self, reporter: TopicReporter, *, contiguous: bool) -> None:
+        self._reporter = reporter
         self._contiguous = contiguous
         self._last = -1
         self._newest_us = 0
@@ -153,7 +153,7 @@ class TradesTrack:
         yield event
         if not self._live:
             self._live = True
-            yield self._voice.status("live", stamp_us)
+            yield self._reporter.status("live", stamp_us)
 
     def passed(self, trade: Trade, stamp_us: int) -> Iterator[Event]:
         """Yield the loss that the id of a trade shows; the trade itself may be one that is not written."""
@@ -163,10 +163,10 @@ class TradesTrack:
         if place <= self._last:
             self._live = False
             yield msgspec.structs.replace(
-                self._voice.gap(stamp_us, f"trade ids went back from {self._last} to {place}"), restart=True
+                self._reporter.gap(stamp_us, f"trade ids went back from {self._last} to {place}"), restart=True
             )
         elif self._contiguous and self._last >= 0 and (missing := place - self._last - 1) > 0:
-            yield self._voice.gap(stamp_us, f"{missing:,} trades are not in the file", lost=missing)
+            yield self._reporter.gap(stamp_us, f"{missing:,} trades are not in the file", lost=missing)
         self._last = place
         self._newest_us = max(self._newest_us, trade.time_us)
 
@@ -176,18 +176,18 @@ class TradesTrack:
 
     def lost(self, reason: str, stamp_us: int, *, line: bool) -> Iterator[Event]:
         if not self._contiguous and self._live:
-            yield self._voice.gap(stamp_us, reason, lost=1 if line else -1)
+            yield self._reporter.gap(stamp_us, reason, lost=1 if line else -1)
 
 
 class CandlesTrack:
     """Bars of one timeframe; one that is missing is a gap.
 
     Args:
-        voice: Voice of the topic.
+        reporter: Reporter of the topic.
     """
 
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+    def __init__(self, reporter: TopicReporter) -> None:
+        self._reporter = reporter
         self._newest: Candle | None = None
 
     def event(self, event: Event, stamp_us: int) -> Iterator[Event]:
@@ -195,12 +195,12 @@ class CandlesTrack:
         newest = self._newest
         if newest is not None and event.open_us > newest.open_us:
             if event.open_us > next_bar_us(newest.open_us, newest.interval):
-                yield self._voice.gap(stamp_us, "bars are not in the file")
+                yield self._reporter.gap(stamp_us, "bars are not in the file")
             elif not newest.closed:
-                yield self._voice.gap(stamp_us, "the end of a bar is not in the file")
+                yield self._reporter.gap(stamp_us, "the end of a bar is not in the file")
         yield event
         if newest is None:
-            yield self._voice.status("live", stamp_us)
+            yield self._reporter.status("live", stamp_us)
         if newest is None or event.open_us >= newest.open_us:
             self._newest = event
 
@@ -213,11 +213,11 @@ class LiquidationsTrack:
     """Orders, each once: a file may have one from two streams.
 
     Args:
-        voice: Voice of the topic.
+        reporter: Reporter of the topic.
     """
 
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+    def __init__(self, reporter: TopicReporter) -> None:
+        self._reporter = reporter
         self._seen = SeenOrders()
         self._live = False
 
@@ -228,31 +228,31 @@ class LiquidationsTrack:
         yield event
         if not self._live:
             self._live = True
-            yield self._voice.status("live", stamp_us)
+            yield self._reporter.status("live", stamp_us)
 
     def lost(self, reason: str, stamp_us: int, *, line: bool) -> Iterator[Event]:
         if self._live:
-            yield self._voice.gap(stamp_us, reason, lost=1 if line else -1)
+            yield self._reporter.gap(stamp_us, reason, lost=1 if line else -1)
 
 
 class LatestTrack:
     """Figures of which the newest counts: mark price, ticker, open interest.
 
     Args:
-        voice: Voice of the topic.
+        reporter: Reporter of the topic.
     """
 
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+    def __init__(self, reporter: TopicReporter) -> None:
+        self._reporter = reporter
         self._live = False
 
     def event(self, event: Event, stamp_us: int) -> Iterator[Event]:
         yield event
         if not self._live:
             self._live = True
-            yield self._voice.status("live", stamp_us)
+            yield self._reporter.status("live", stamp_us)
 
     def lost(self, reason: str, stamp_us: int, *, line: bool) -> Iterator[Event]:
         # The next event replaces the lost one.
         if self._live and not line:
-            yield self._voice.gap(stamp_us, reason)
+            yield self._reporter.gap(stamp_us, reason)

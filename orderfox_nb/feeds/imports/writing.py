@@ -20,9 +20,9 @@ from orderfox_nb.feeds.imports.tracks import (
     CandlesTrack,
     LatestTrack,
     LiquidationsTrack,
+    TopicReporter,
     Track,
     TradesTrack,
-    Voice,
 )
 from orderfox_nb.recording.building import Builder
 from orderfox_nb.recording.journal import FileHead
@@ -60,7 +60,7 @@ class ImportWriter:
         self._venue = head.venue
         self._start_us = head.created_us
         self._shift_us = survey.lead_us
-        self._voices: dict[Topic, Voice] = {}
+        self._reporters: dict[Topic, TopicReporter] = {}
         self._tracks: dict[Topic, Track] = {}
         self._books: dict[Topic, BookTrack] = {}
         self._bars: dict[str, DerivedBars] = {}
@@ -93,8 +93,8 @@ class ImportWriter:
         for symbol, bars in self._bars.items():
             self._put_bars(symbol, bars.rest(stamp_us), stamp_us)
         if self._cut_off:
-            for topic, voice in self._voices.items():
-                self._builder.put(topic, voice.status("down", stamp_us, self._cut_off), stamp_us)
+            for topic, reporter in self._reporters.items():
+                self._builder.put(topic, reporter.status("down", stamp_us, self._cut_off), stamp_us)
         self._builder.end(stamp_us)
 
     def _open(self, topic: Topic, sampled: str = "") -> None:
@@ -102,18 +102,18 @@ class ImportWriter:
         reason = reason or self._lacks.get(topic.channel, "")
         if topic.channel == "liquidations":
             reason = reason or _SAMPLED_LIQUIDATIONS
-        voice = self._voices[topic] = Voice(topic, reason)
+        reporter = self._reporters[topic] = TopicReporter(topic, reason)
         match topic.channel:
             case "book":
-                track = self._books[topic] = BookTrack(voice, numbered=self._numbered)
+                track = self._books[topic] = BookTrack(reporter, numbered=self._numbered)
             case "trades":
-                track = TradesTrack(voice, contiguous=self._contiguous)
+                track = TradesTrack(reporter, contiguous=self._contiguous)
             case "candles":
-                track = CandlesTrack(voice)
+                track = CandlesTrack(reporter)
             case "liquidations":
-                track = LiquidationsTrack(voice)
+                track = LiquidationsTrack(reporter)
             case _:
-                track = LatestTrack(voice)
+                track = LatestTrack(reporter)
         self._tracks[topic] = track
         self._builder.open(topic, self._instruments[topic.symbol], self._start_us)
 

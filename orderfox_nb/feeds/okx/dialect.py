@@ -136,7 +136,7 @@ class OkxDialect:
     def root_of(self, stream: str) -> str:
         return "business" if stream.startswith("candle") else "public"
 
-    def is_heartbeat(self, stream: str) -> bool:  # noqa: ARG002 - none speaks whatever is traded
+    def is_heartbeat(self, stream: str) -> bool:  # noqa: ARG002 - no stream sends regularly
         return False
 
     def is_shared(self, stream: str) -> bool:
