@@ -153,7 +153,7 @@ def test_an_error_of_the_strategy_is_shown_with_its_line_and_is_a_failure(
         (["EmaCross", "--set", "fast=none"], "Invalid fast 'none': expected a whole number"),
         (["EmaCross", "--set", "fast"], "--set=fast: expected name=value"),
         (["EmaCross", "--sweep", "fast=1,x"], "Invalid fast 'x'"),
-        (["EmaCross", "--sweep", "fast=1,2", "--set", "fast=3"], "a parameter that --set does not have as well"),
+        (["EmaCross", "--sweep", "fast=1,2", "--set", "fast=3"], "a parameter that is not in --set"),
         (["EmaCross", "--symbols", "ETHUSDT"], "--symbols=ETHUSDT: expected some of BTCUSDT"),
         (["EmaCross", "--latency", "fast"], "--latency=fast: expected milliseconds"),
         (["EmaCross", "--cash", "much"], "Invalid cash 'much'"),

@@ -80,7 +80,7 @@ def test_a_topic_whose_connection_is_down_gives_what_is_known_marked_and_else_th
     feed.preludes[Topic(VENUE, "ETHUSDT", "trades")] = [
         Status(symbol="ETHUSDT", time_us=NOW_US, state="down", reason="no")
     ]
-    with pytest.raises(FeedError, match="nothing to show"):
+    with pytest.raises(FeedError, match="has no data"):
         _ = market["ETHUSDT"].trades.df
 
 

@@ -223,7 +223,7 @@ async def test_tape_without_frames_is_refused(tmp_path: Path) -> None:
 async def test_a_file_without_liquidations_is_refused(recording: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "force.jsonl"
     path.write_text(text + "\n")
-    with pytest.raises(ValueError, match="no forceOrder frame"):
+    with pytest.raises(ValueError, match="not a forceOrder frame"):
         TapeExchange.open(recording, liquidations=path)
 
 

@@ -77,7 +77,7 @@ def test_bytes_behind_the_data_are_reported_and_change_nothing(tmp_path: Path) -
         tmp_path, gzip.compress(stamped([BEFORE, BODY])) + gzip.compress(stamped([AFTER, LATER])) + b"rubbish"
     )
     assert made.book() == AT_120
-    assert any("belong to nothing" in note for note in made.imported.notes)
+    assert any("unknown bytes" in note for note in made.imported.notes)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-1", "1e999", "ten", ""])
