@@ -6,6 +6,7 @@ the files stay plain ES modules that editors and linters understand, and are put
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from functools import cache
@@ -13,6 +14,8 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(?P<name>\.{1,2}/[\w./]+)";\n', re.MULTILINE)
+_SHEET = ("page/theme.js", 'const SHEET = "";')
+"""Where a module has the tokens. Every widget's has them, and the first one on a page inserts them."""
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
 
@@ -31,8 +34,8 @@ def module_text(name: str) -> str:
 
 @cache
 def style_text(*names: str) -> str:
-    """Return style sheets one after another, the tokens first."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("page/theme.css", *names))
+    """Return style sheets one after another. The tokens of ``page/theme.css`` are on the page already."""
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
@@ -47,4 +50,6 @@ def _collect(name: str, ordered: list[str], above: tuple[str, ...]) -> None:
 
 def _bare(name: str) -> str:
     text = _IMPORT.sub("", (_HERE / name).read_text(encoding="utf-8"))
+    if name == _SHEET[0]:
+        text = text.replace(_SHEET[1], f"const SHEET = {json.dumps(style_text('page/theme.css'))};")
     return f"// {name}\n{_EXPORT.sub('', text)}"

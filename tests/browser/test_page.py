@@ -25,6 +25,15 @@ from tests.browser.conftest import (
 pytestmark = pytest.mark.browser
 
 
+SHEETS = """() => {
+    const tokens = [...document.querySelectorAll("style")].filter((one) => one.textContent.includes("--of-bg:"));
+    const own = [...document.querySelectorAll('style[id^="orderfox_nb."]')];
+    const isBefore = (one) => tokens[0].compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+    return [tokens.map((one) => one.id).join(), own.length > 5 && own.every(isBefore)];
+}"""
+"""The style sheets with the tokens, and whether those of the widgets come after them."""
+
+
 async def test_a_link_reproduces_the_view(served: str, open_screen: OpenScreen):
     async with open_screen(served) as screen:
         await screen.wait_live("chart", "book")
@@ -33,6 +42,7 @@ async def test_a_link_reproduces_the_view(served: str, open_screen: OpenScreen):
         await screen.page.click(".of-menu-button")
         await screen.page.select_option(".of-layout-select", "book")
         await screen.page.select_option(".of-theme-select", "light")
+        assert await screen.page.evaluate(SHEETS) == ["orderfox-theme", True]
         await screen.page.select_option(".of-palette-select", "safe")
         await screen.page.select_option(".of-zone-select", "utc")
         await screen.page.keyboard.press("Escape")
@@ -173,13 +183,27 @@ async def test_keys_search_choose_and_explain_but_not_in_a_text_field(served: st
         await until(page, "!document.activeElement?.closest('input, select, textarea')")
         await page.keyboard.press("5")
         await screen.wait_data("chart", interval="1h")
+        # The axes are muted, as other scales beside them.
+        ink = "getComputedStyle(document.querySelector('.of-candle-chart .axis .tick text')).fill"
+        await settled(page, ink, "rgb(138, 150, 162)")
         zone = "document.documentElement.dataset.ofZone"
         await page.keyboard.press("U")  # with Caps Lock
         await settled(page, zone, "utc")
         await page.keyboard.press("u")
         await settled(page, zone, "local")
+        theme = "document.documentElement.dataset.ofTheme"
         await page.keyboard.press("t")
-        assert await page.evaluate("document.documentElement.dataset.ofTheme") == "light"
+        assert await page.evaluate(theme) == "light"
+        # Every tab of the address follows at once, a page without widgets too.
+        other = await page.context.new_page()
+        await other.goto(await page.evaluate("new URL(document.body.dataset.pagesUrl, location.href).href"))
+        await settled(other, theme, "light")
+        await page.keyboard.press("t")
+        await settled(other, theme, "dark")
+        await other.evaluate("localStorage.setItem('orderfox.theme.v1', 'light')")
+        await settled(page, theme, "light")
+        await settled(page, "new URLSearchParams(location.search).get('theme')", "light")
+        await other.close()
 
 
 JUST_BELOW = """([button, popup]) => {

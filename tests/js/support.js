@@ -10,6 +10,7 @@ export function usePage({ address = "http://127.0.0.1/", store = new Map() } = {
     getItem: (name) => store.get(name) ?? null,
     setItem: (name, text) => store.set(name, text),
   };
+  globalThis.addEventListener = () => {};
   globalThis.matchMedia = () => ({ matches: false, addEventListener() {} });
   globalThis.MutationObserver = class {
     observe() {}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,9 +44,11 @@ def test_modules_come_after_what_they_import():
     assert positions == sorted(positions)
 
 
-def test_a_style_begins_with_the_tokens():
-    text = style_text("panels/order_book.css")
-    assert text.index("--of-bid") < text.index(".of-ladder")
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_module_carries_the_tokens_which_no_sheet_of_a_widget_repeats(name: str):
+    assert module_text(name).count(json.dumps(style_text("page/theme.css"))) == 1
+    for sheet in WIDGETS.rglob("*.css"):
+        assert sheet.name == "theme.css" or "--of-bg:" not in sheet.read_text(encoding="utf-8")
 
 
 def test_nothing_is_asked_of_another_host_and_no_text_becomes_html():

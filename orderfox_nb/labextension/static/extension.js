@@ -1,7 +1,7 @@
 // Plugins for the pages that show OrderFox widgets, in JupyterLab and in Voila.
 //
-// A prebuilt extension is a container of shared modules. This one is written by hand: two of its plugins need none of
-// them, and the third takes those that it needs from JupyterLab.
+// A prebuilt extension is a container of shared modules. This one is written by hand: three of its plugins need none of
+// them, and the fourth takes those that it needs from JupyterLab.
 (() => {
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const OURS = "of-fallback";
@@ -80,6 +80,20 @@
       if (!manager) return;
       await restored(manager);
       if (manager.restoredStatus) dropClosed(manager);
+    },
+  };
+
+  // On a dark theme bqplot writes titles and labels in orange. theme.css has the same rule, for servers without this
+  // extension, but is only on pages that show an OrderFox widget.
+  const figures = {
+    id: "orderfox-nb:figures",
+    description: "Writes titles and labels of bqplot figures in the text colour of a dark theme.",
+    autoStart: true,
+    activate: () => {
+      const style = document.createElement("style");
+      const dark = ':root body[data-jp-theme-light="false"]';
+      style.textContent = `${dark} { --bq-content-font-color: var(--jp-content-font-color1); }`;
+      document.head.append(style);
     },
   };
 
@@ -175,7 +189,7 @@
   }
 
   async function plugins() {
-    const all = [fallback, modelsFirst];
+    const all = [fallback, modelsFirst, figures];
     if (document.body.dataset.voila !== undefined) return all; // a page has no launcher
     try {
       const names = ["@jupyterlab/launcher", "@jupyterlab/ui-components", "@jupyterlab/services"];

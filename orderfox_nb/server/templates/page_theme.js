@@ -1,8 +1,10 @@
-// Dark or light before the first paint: what was chosen on a page of this server (theme.js), otherwise as the system.
+// Dark or light before the first paint: what was chosen on a page of this server (theme.js), also in another tab,
+// otherwise as the system.
 (() => {
+  const STORE = "orderfox.theme.v1";
   let chosen = null;
   try {
-    chosen = localStorage.getItem("orderfox.theme.v1");
+    chosen = localStorage.getItem(STORE);
   } catch {
     // a private window may refuse
   }
@@ -12,5 +14,10 @@
     document.documentElement.dataset.ofTheme = wanted;
   };
   light.addEventListener("change", follow);
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key !== STORE && key !== null) return; // without a key everything was removed
+    chosen = newValue;
+    follow();
+  });
   follow();
 })();

@@ -13,6 +13,8 @@ from tests.browser.state import check_same_state, wait_readers
 
 pytestmark = pytest.mark.browser
 
+INK = "rgba(0, 0, 0, 0.87)"
+"""JupyterLab's text on its light theme."""
 BOOK_KEYS = ("sim/BTCUSDT/book?rounding=auto&rows=50", "sim/BTCUSDT/trades?rows=50")
 
 
@@ -66,7 +68,13 @@ async def test_a_cell_that_runs_again_and_again_leaves_nothing_of_its_runs(open_
 
 async def test_a_variable_of_an_earlier_run_can_be_shown_again(open_notebook: OpenNotebook):
     older = "older, book = globals().get('book'), OrderBook(symbol='BTCUSDT')\nbook"
-    async with open_notebook("from orderfox_nb.widgets import OrderBook", older, "older") as notebook:
+    figure = "from bqplot import Figure\n\nFigure(title='Price')"
+    async with open_notebook("from orderfox_nb.widgets import OrderBook", older, "older", figure) as notebook:
+        # On a dark theme the title of a figure can be read before any widget of ours is shown: bqplot's is orange.
+        await notebook.run(3)
+        await notebook.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+        await expect(notebook.output(3).locator(".mainheading")).to_have_css("fill", INK)
+        await notebook.page.evaluate("document.body.dataset.jpThemeLight = 'true'")
         for cell in (0, 1, 1, 2):
             await notebook.run(cell)
         for cell in (1, 2):
