@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -13,6 +14,8 @@ MIN_PLAIN: Final = 1e-5
 """Prices and sizes below it are written with an exponent."""
 MAX_PLAIN: Final = 999.0
 """Sizes below it are written without a unit, whatever they round to."""
+_NEGATIVE: Final = re.compile(r"(?<![\w.])-([0-9][0-9.,]*)")
+_ZERO: Final = frozenset("0.,")
 _UNITS: Final = ((1e3, "K"), (1e6, "M"), (1e9, "B"))
 
 
@@ -82,6 +85,14 @@ def format_iso(time_us: int) -> str:
     """Write a moment in UTC with milliseconds, 2024-08-08T23:59:59.123Z."""
     at = datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
     return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def with_minus(text: str) -> str:
+    """Return text with a minus sign before its negative numbers instead of a hyphen, and none before a zero.
+
+    Pages, stills and reports have it. Terminals, REST and files keep the hyphen, which programs read.
+    """
+    return _NEGATIVE.sub(lambda found: found[1] if set(found[1]) <= _ZERO else f"−{found[1]}", text)
 
 
 def _writer(digits: int) -> Callable[[float], str]:

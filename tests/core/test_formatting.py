@@ -22,6 +22,7 @@ from orderfox_nb.core.formatting import (
     format_volume,
     format_volumes,
     plain,
+    with_minus,
 )
 
 pytestmark = pytest.mark.core
@@ -92,6 +93,13 @@ def test_decimal_text_never_has_an_exponent(number: float, text: str):
 
 def test_plain_has_one_form_for_equal_numbers():
     assert {str(plain(Decimal(text))) for text in ("10", "10.0", "1E+1")} == {"10"}
+
+
+def test_people_read_a_minus_sign_before_what_is_below_zero():
+    others = "5, 2024-08-08T23:59:59Z, a-1, BTC-25DEC26, -x"
+    assert with_minus(f"-1,204.50 to -0.00 USDT, -2.50K, -1.2e-06, {others}") == (
+        f"−1,204.50 to 0.00 USDT, −2.50K, −1.2e-06, {others}"
+    )
 
 
 def test_times_are_utc_unless_a_zone_is_given():

@@ -19,6 +19,7 @@ import orderfox_nb
 from orderfox_nb import Strategy, backtest, sweep
 from orderfox_nb.bots.parameters import Size, Ticks
 from orderfox_nb.core.events import Status
+from orderfox_nb.core.formatting import with_minus
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.report.columns import Curve, columns_of, thinned
 from orderfox_nb.market.report.page import report_html
@@ -111,7 +112,10 @@ def test_the_file_needs_no_network_and_runs_no_script(report: BacktestReport, tm
     assert "Quote <b>both</b> sides, & more." in page.texts
     assert any("</style><script>alert(1)</script>" in one for one in page.texts)
     shown = " ".join(page.texts)
-    assert f"Profit {report.band_text}" in shown
+    assert f"Profit {with_minus(report.band_text)}" in shown
+    # One sign for what is below zero, the panel's: in the figures, the trades and beside the charts.
+    assert sum(bool(re.match(r"−[0-9]", one)) for one in page.texts) > 3
+    assert not [one for one in page.texts if re.match(r"-[0-9.]", one)]
     assert report.data_digest in shown
     assert report.code_digest in shown
     for note in report.notes:
@@ -123,7 +127,7 @@ def test_the_file_needs_no_network_and_runs_no_script(report: BacktestReport, tm
 def test_a_profit_that_is_the_same_in_all_models_is_one_amount(report: BacktestReport):
     alone = msgspec.structs.replace(report, runs=report.runs[:1])
     assert alone.band_text == f"{report.runs[0].metrics.profit:,.2f} USDT"
-    assert f">Profit {alone.band_text}<" in report_html(alone)
+    assert f">Profit {with_minus(alone.band_text)}<" in report_html(alone)
 
 
 def test_the_price_of_a_stored_run_goes_through_its_fills(report: BacktestReport):

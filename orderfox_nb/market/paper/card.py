@@ -11,6 +11,7 @@ from html import escape
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from orderfox_nb.core.formatting import with_minus
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.paper.kept import PaperPosition
 
@@ -73,15 +74,16 @@ def card_html(result: BacktestResult, *, state: str, position: PaperPosition, li
     """
     title = f"{result.strategy} on {result.instrument.symbol} of {result.origin.venue}"
     parameters = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
+    held = with_minus(f"{position.size:g}")
     at = "" if position.entry is None else f" at {position.entry:,.10g}"
     head = "".join(f"<th>{escape(run.model.replace('_', ' '))}</th>" for run in result.runs)
     rows = "".join(
-        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{escape(value)}</td>' for value in values)}</tr>"
+        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{escape(with_minus(value))}</td>' for value in values)}</tr>"
         for name, values in result.summary()
     )
     parts = [
         f"<b>{escape(title)}</b> <code>{escape(parameters)}</code>",
-        f"<div>{escape(state)} · position {position.size:g}{escape(at)} · {result.events:,} events</div>",
+        f"<div>{escape(state)} · position {held}{escape(at)} · {result.events:,} events</div>",
         f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>",
     ]
     if len(fills := result.fills):

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from orderfox_nb.core.formatting import with_minus
 from orderfox_nb.core.instrument import Instrument
 from orderfox_nb.market.report.columns import Curve, ReportColumns
 from orderfox_nb.market.svg.axis import axis_text, nice_ticks
@@ -158,7 +159,7 @@ def _value_axis(plane: _Plane, max_digits: int, colours: Colours) -> list[str]:
     ticks, digits = nice_ticks(plane.low, plane.high, wanted, max_digits)
     parts: list[str] = []
     for tick in ticks:
-        label = f"{tick:,.{digits}f}" if abs(tick) < 1e9 else axis_text(tick, digits)
+        label = with_minus(f"{tick:,.{digits}f}") if abs(tick) < 1e9 else axis_text(tick, digits)
         parts.append(line(12, plane.y(tick), plane.right - 8, plane.y(tick), stroke=colours.line))
         parts.append(text(plane.right, plane.y(tick), label, fill=colours.muted, size=11))
     return parts

@@ -8,6 +8,7 @@ from html import escape
 from typing import Final
 
 from orderfox_nb.bots.results.round_trips import RoundTrip
+from orderfox_nb.core.formatting import with_minus
 from orderfox_nb.market.backtest.result import BacktestResult
 from orderfox_nb.market.report.columns import columns_of
 from orderfox_nb.market.report.drawing import report_svg
@@ -41,9 +42,9 @@ def report_html(result: BacktestResult, *, theme: str = AUTO, trades: bool = Tru
         f"<h2>{escape(result.strategy)} on {escape(result.instrument.symbol)}</h2>",
         f"<p>{escape(result.description)}</p>" if result.description else "",
         f"<p class=q>{escape(source)}</p>",
-        f"<p class=b>Profit {escape(result.band_text)}</p>",
+        f"<p class=b>Profit {escape(with_minus(result.band_text))}</p>",
         _table(["", *(run.model.replace("_", " ") for run in result.runs)],
-               [[name, *values] for name, values in result.summary()]),
+               [[name, *map(with_minus, values)] for name, values in result.summary()]),
         charts,
         "".join(f"<p class=n>{escape(note)}</p>" for note in result.notes),
         _trades(result) if trades else "",
@@ -97,8 +98,8 @@ def _trade(trip: RoundTrip, result: BacktestResult) -> list[str]:
         f"{trip.entry(instrument):,.{digits}f}",
         "–" if leave is None else f"{leave:,.{digits}f}",
         held,
-        f"{trip.fees:,.4f}",
-        f"{trip.profit:,.4f}",
+        with_minus(f"{trip.fees:,.4f}"),
+        with_minus(f"{trip.profit:,.4f}"),
     ]
 
 

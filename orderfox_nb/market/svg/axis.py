@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from orderfox_nb.core.formatting import with_minus
+
 _FACTORS: Final = ((1, 0), (2, 0), (2.5, 1), (5, 0), (10, -1))
 """Each with the digits that it needs beyond its power of ten."""
 _LABEL_GAP: Final = 17.0
@@ -81,5 +83,5 @@ def axis_text(value: float, digits: int) -> str:
     """Return a quantity beside an axis, round in itself: 1.5B, 250K, 0.10."""
     for limit, letter in _LETTERS:
         if abs(value) >= limit:
-            return f"{value / limit:.12g}{letter}"
-    return f"{value:.{digits}f}"
+            return with_minus(f"{value / limit:.12g}{letter}")
+    return with_minus(f"{value:.{digits}f}")

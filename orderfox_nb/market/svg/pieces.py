@@ -10,6 +10,8 @@ from functools import partial
 from html import escape
 from typing import Any, Final, Literal, NamedTuple
 
+from orderfox_nb.core.formatting import with_minus
+
 Anchor = Literal["start", "middle", "end"]
 HEADER: Final = 35.0
 ROW: Final = 20.0
@@ -148,7 +150,7 @@ def document(content: str, *, width: float, height: float, title: str) -> str:
 
 def units_text(units: int, digits: int) -> str:
     """Return whole units of 10^-digits as a decimal, thousands separated, digit by digit."""
-    sign, units = ("-", -units) if units < 0 else ("", units)
+    sign, units = ("−", -units) if units < 0 else ("", units)
     whole, rest = divmod(units, 10**digits)
     return f"{sign}{whole:,}.{rest:0{digits}d}" if digits else f"{sign}{whole:,}"
 
@@ -159,7 +161,7 @@ def compact_text(units: int, digits: int) -> str:
     if abs(value) >= 1_000:
         return short_text(value)
     plain = units_text(units, digits)
-    return plain if len(plain) <= 6 else f"{value:.4g}"
+    return plain if len(plain) <= 6 else with_minus(f"{value:.4g}")
 
 
 def text_width(content: str, size: float = 12.5) -> float:
@@ -210,7 +212,7 @@ def price_text(price: float | None, digits: int | None) -> str:
     """Return a price with the digits of its tick, or with its significant digits if these are unknown."""
     if price is None:
         return "–"
-    return f"{Decimal(f'{price:.9g}'):,f}" if digits is None else f"{price:,.{digits}f}"
+    return with_minus(f"{Decimal(f'{price:.9g}'):,f}" if digits is None else f"{price:,.{digits}f}")
 
 
 def short_text(value: float | None) -> str:
@@ -220,8 +222,8 @@ def short_text(value: float | None) -> str:
     for limit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         # What rounds up to 1,000 is written in the next unit: 1.00M and not 1000.00K.
         if round(abs(value) / (limit / 1_000), 2) >= 1_000:
-            return f"{value / limit:.2f}{letter}"
-    return f"{value:.2f}"
+            return with_minus(f"{value / limit:.2f}{letter}")
+    return with_minus(f"{value:.2f}")
 
 
 def clock_text(ms: float) -> str:

@@ -1,6 +1,6 @@
 // What a bot did, as tables: its open orders, its fills, its log.
 import { make, setClass, write } from "../page/dom.js";
-import { clockText, grouped } from "../page/format.js";
+import { clockText, grouped, withMinus } from "../page/format.js";
 import { makeTable } from "../panels/table_rows.js";
 import { paddedText } from "./bot_values.js";
 
@@ -28,7 +28,7 @@ const orderTexts = (one, { priceDigits, sizeDigits }) => [
 
 const fillTexts = (one, { priceDigits, sizeDigits }) => [
   clockText(one.timestamp), one.side, paddedText(one.price, priceDigits), paddedText(one.amount, sizeDigits),
-  Number(one.fee).toFixed(FEE_DIGITS), one.liquidation ? "liquidation" : one.maker ? "maker" : "taker",
+  withMinus(Number(one.fee).toFixed(FEE_DIGITS)), one.liquidation ? "liquidation" : one.maker ? "maker" : "taker",
 ];
 
 /** A table whose rows are texts; `sideAt` is the column of the side, `drops` those that a narrow table leaves out. */

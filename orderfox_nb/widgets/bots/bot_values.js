@@ -1,5 +1,5 @@
 // A bot's values: checks of typed text with the bounds of the server, which checks again, and numbers as texts.
-import { grouped, percentText, shortText, unitsText } from "../page/format.js";
+import { grouped, percentText, shortText, unitsText, withMinus } from "../page/format.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i;
 const DURATION = /^\d{1,9}(\.\d{1,6})?\s*(ms|s|m|h|d)$/;
@@ -75,7 +75,7 @@ export function moneyText(amount) {
 export function decimalText(text) {
   if (text === null || text === undefined) return "–";
   const [, sign, whole, rest] = /^(-?)(\d+)(.*)$/.exec(text) ?? [null, "", text, ""];
-  return `${sign && "−"}${grouped(whole)}${rest}`;
+  return withMinus(`${sign}${grouped(whole)}${rest}`);
 }
 
 /** A decimal text with at least this many decimals, as the numbers below it: "67454" with 1 is "67,454.0". */
@@ -98,9 +98,9 @@ export function bandTexts({ low, high }, isShort = false) {
 const FORMS = {
   signed: signedText,
   money: moneyText,
-  gain: (share) => percentText(share).replace("-", "−"),
+  gain: percentText,
   share: (share) => percentText(share, 2, false),
-  ratio: (value) => value.toFixed(2).replace("-", "−"),
+  ratio: (value) => withMinus(value.toFixed(2)),
   period: (seconds) => ({ 86400: "1 d", 3600: "1 h", 60: "1 min", 1: "1 s" })[seconds] ?? `${seconds} s`,
   count: (value) => grouped(String(value)),
 };

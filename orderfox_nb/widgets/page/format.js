@@ -1,11 +1,16 @@
 // Numbers and times as text. Whole units of 10^-digits are written digit by digit: no binary noise can appear.
 
+/** The text of a number as people read it: with a minus sign instead of a hyphen, and none before a zero. */
+export function withMinus(text) {
+  if (!text.startsWith("-")) return text;
+  return (/[1-9]/.test(text) ? "−" : "") + text.slice(1);
+}
+
 /** Whole units of 10^-digits as a decimal, thousands separated: (616597, 1) is "61,659.7". */
 export function unitsText(units, digits) {
-  const negative = units < 0;
   const text = String(Math.abs(units)).padStart(digits + 1, "0");
   const whole = grouped(text.slice(0, text.length - digits));
-  const sign = negative ? "-" : "";
+  const sign = units < 0 ? "−" : "";
   return digits > 0 ? `${sign}${whole}.${text.slice(-digits)}` : sign + whole;
 }
 
@@ -21,7 +26,7 @@ export function grouped(whole) {
 /** A price as a number, by the digits of its tick. */
 export function priceText(price, digits) {
   if (price === null || price === undefined || !Number.isFinite(price)) return "–";
-  const [whole, rest] = price.toFixed(digits).split(".");
+  const [whole, rest] = withMinus(price.toFixed(digits)).split(".");
   return rest === undefined ? grouped(whole) : `${grouped(whole)}.${rest}`;
 }
 
@@ -33,9 +38,11 @@ export function shortText(value, digits = 2) {
   const size = Math.abs(value);
   for (const [limit, letter] of SHORT) {
     // A value that rounds up to 1,000 uses the next unit: 1.00M and not 1000.00K.
-    if (Number((size / (limit / 1_000)).toFixed(digits)) >= 1_000) return (value / limit).toFixed(digits) + letter;
+    if (Number((size / (limit / 1_000)).toFixed(digits)) >= 1_000) {
+      return withMinus((value / limit).toFixed(digits)) + letter;
+    }
   }
-  return value.toFixed(digits);
+  return withMinus(value.toFixed(digits));
 }
 
 /** Forms of sizes, from long to short; `SHORT_SIZES` are the longest texts of the short forms. */
@@ -57,7 +64,7 @@ export function shortSizes(units, digits) {
 /** A price whose number of digits is unknown: up to nine significant digits. */
 export function loosePriceText(price) {
   if (price === null || price === undefined || !Number.isFinite(price)) return "–";
-  const text = String(Number(price.toPrecision(9)));
+  const text = withMinus(String(Number(price.toPrecision(9))));
   const [whole, rest] = text.split(".");
   return /e/.test(text) ? text : grouped(whole) + (rest === undefined ? "" : `.${rest}`);
 }
@@ -67,19 +74,19 @@ export function compactText(units, digits, places = 2) {
   const value = units / 10 ** digits;
   if (Math.abs(value) >= 1_000) return shortText(value, places);
   const plain = unitsText(units, digits);
-  return plain.length <= 6 ? plain : String(Number(value.toPrecision(4)));
+  return plain.length <= 6 ? plain : withMinus(String(Number(value.toPrecision(4))));
 }
 
 /** A quantity beside an axis, round in itself: 1.5B, 250K, 0.10. `digits` are those of the axis' step. */
 export function axisText(value, digits) {
   const [limit, letter] = SHORT.find(([from]) => Math.abs(value) >= from) ?? [];
-  return limit ? `${Number((value / limit).toPrecision(12))}${letter}` : value.toFixed(digits);
+  return withMinus(limit ? `${Number((value / limit).toPrecision(12))}${letter}` : value.toFixed(digits));
 }
 
 /** A fraction as a signed percentage: 0.0184 is "+1.84 %". */
 export function percentText(fraction, digits = 2, signed = true) {
   if (fraction === null || fraction === undefined || !Number.isFinite(fraction)) return "–";
-  const text = (fraction * 100).toFixed(digits);
+  const text = withMinus((fraction * 100).toFixed(digits));
   return `${signed && fraction > 0 ? "+" : ""}${text} %`;
 }
 

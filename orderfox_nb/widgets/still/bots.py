@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from orderfox_nb.core.formatting import with_minus
 from orderfox_nb.market.svg.pieces import HEADER, ROW, Colours, panel, table, text
 
 _NAME: Final = 32
@@ -26,7 +27,7 @@ def bots_svg(bots: Sequence[Mapping[str, Any]], colours: Colours, *, width: floa
                 (str(bot["strategy"] or "–"), muted),
                 (str(bot["state"]), plain),
                 (_band(account), plain),
-                (str(account["position"]) if account else "–", plain),
+                (with_minus(str(account["position"])) if account else "–", plain),
             )
         )
     parts = [table(HEADER + 2, width, rows)]
@@ -38,5 +39,5 @@ def bots_svg(bots: Sequence[Mapping[str, Any]], colours: Colours, *, width: floa
 def _band(account: Mapping[str, Any] | None) -> str:
     if account is None:
         return "–"
-    low, high = (f"{float(account['pnl'][name]):+,.2f}" for name in ("low", "high"))
+    low, high = (with_minus(f"{float(account['pnl'][name]):+,.2f}") for name in ("low", "high"))
     return low if low == high else f"{low} to {high}"

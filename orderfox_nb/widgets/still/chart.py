@@ -195,7 +195,7 @@ def _scale(low: float, high: float, y_of: Callable[[float], float], right: float
         text(
             right + 8,
             y_of(value),
-            "0" if value == 0 else f"{'−' if value < 0 else ''}{axis_text(abs(value), digits)}",
+            "0" if value == 0 else axis_text(value, digits),
             fill=colours.muted,
             size=11,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from orderfox_nb.core.formatting import with_minus
 from orderfox_nb.market.svg.pieces import (
     HEADER,
     ROW,
@@ -22,7 +23,7 @@ HEAD = 58.0
 
 
 def _percent(fraction: float | None, digits: int = 2) -> str:
-    return "–" if fraction is None else f"{fraction * 100:+.{digits}f} %"
+    return "–" if fraction is None else with_minus(f"{fraction * 100:+.{digits}f} %")
 
 
 def market_svg(

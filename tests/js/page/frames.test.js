@@ -6,10 +6,11 @@ import * as format from "../../../orderfox_nb/widgets/page/format.js";
 
 test("numbers are written digit by digit", () => {
   const { countdownText, percentText, priceText, roundedText, unitsText } = format;
-  assert.deepEqual([unitsText(616597, 1), unitsText(5, 3), unitsText(-25, 1)], ["61,659.7", "0.005", "-2.5"]);
+  assert.deepEqual([unitsText(616597, 1), unitsText(5, 3), unitsText(-25, 1)], ["61,659.7", "0.005", "−2.5"]);
   assert.deepEqual([unitsText(61676, 0), unitsText(23419, 3), roundedText(7849, 3)], ["61,676", "23.419", "7.85"]);
   assert.deepEqual([priceText(0.00000123, 8), priceText(61659.7, 1)], ["0.00000123", "61,659.7"]);
   assert.deepEqual([percentText(0.0184), percentText(0.0001, 4, false)], ["+1.84 %", "0.0100 %"]);
+  assert.deepEqual([percentText(-0.0184), percentText(-0.00001)], ["−1.84 %", "0.00 %"]);
   assert.deepEqual([countdownText(8047000), countdownText(23000)], ["02:14:07", "00:23"]);
 });
 
@@ -17,7 +18,7 @@ test("a short number never has a digit more than its unit allows", () => {
   const texts = [12590000000, 1000, 12.3, null, 999999.9, 999994, -999999999, 996000, 999.996].map((one) =>
     format.shortText(one),
   );
-  assert.deepEqual(texts, ["12.59B", "1.00K", "12.30", "–", "1.00M", "999.99K", "-1.00B", "996.00K", "1.00K"]);
+  assert.deepEqual(texts, ["12.59B", "1.00K", "12.30", "–", "1.00M", "999.99K", "−1.00B", "996.00K", "1.00K"]);
   assert.equal(format.shortText(999.96, 1), "1.0K");
 });
 
