@@ -1,5 +1,5 @@
 // The drawing of a strip: price, volume and liquidations by pixel, gaps, times, and the playhead.
-import { paintFill } from "../chart/fill_mark.js";
+import { paintFill, wholeFill } from "../chart/fill_mark.js";
 import { fillPlaces, gapSpans, pixelsOf, xOfTime } from "./rewind_strip.js";
 import { timeTicks } from "../chart/ticks.js";
 
@@ -84,11 +84,13 @@ function paintLiquidations(context, { bought, sold, peaks }, { lane, high, colou
 }
 
 /** Fills of the page's bot: triangles that point where it traded, as on the chart. Gives how many there are. */
-function paintFills(context, fills, { window, width, range, lane, colours }) {
+function paintFills(context, fills, { window, width, high, range, lane, colours }) {
   const places = range ? fillPlaces(fills, window, width) : [];
+  const box = { top: 0, bottom: high, left: 0, right: width }; // the highest sell stands at its edge, and is not cut
   for (const { x, price, side } of places) {
     const y = heightOf(range, lane)(Math.min(range[1], Math.max(range[0], price)));
-    paintFill(context, { x: x + 0.5, y, size: FILL_PX, side, colours });
+    const mark = { x: x + 0.5, y, size: FILL_PX, side };
+    paintFill(context, { ...mark, ...wholeFill(mark, box), colours });
   }
   return places.length;
 }
@@ -137,7 +139,7 @@ export function paintStrip(context, { data, fills, window, width, height, colour
   if (isFine) paintSeams(context, { window, width, high, colours });
   paintLiquidations(context, pixels, { lane, high, colours });
   for (const span of gapSpans(data.gaps, window, width)) paintHatch(context, span, high, colours.warning);
-  return paintFills(context, fills, { window, width, range: pixels.range, lane: price, colours });
+  return paintFills(context, fills, { window, width, high, range: pixels.range, lane: price, colours });
 }
 
 /** Draw the playhead over a strip: what is not played yet is dimmed. */

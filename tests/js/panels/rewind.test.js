@@ -5,6 +5,7 @@ import { random, usePage } from "../support.js";
 
 usePage();
 const strip = await import("../../../orderfox_nb/widgets/panels/rewind_strip.js");
+const { paintStrip } = await import("../../../orderfox_nb/widgets/panels/rewind_paint.js");
 const { askedTime, fillPlaces, gapSpans, LatestWins, nearWindow, pixelsOf, timeOfX, wholeWindow, xOfTime } = strip;
 
 const MINUTE = 60_000;
@@ -70,6 +71,32 @@ test("fills stand where they were traded, those of a pixel and price once", () =
   assert.deepEqual(fillPlaces(fills, [1_000, 2_000], 100), [
     { x: 0, price: 5, side: "buy" }, { x: 0, price: 5, side: "sell" }, { x: 50, price: 7.5, side: "sell" },
   ]);
+});
+
+test("the mark of each fill is drawn whole, also at the edges of the strip", () => {
+  const data = {
+    time: [T0, T0 + MINUTE], low: [100, 101], high: [109, 110], volume: [1, 1], buy_liquidations: [0, 0],
+    sell_liquidations: [0, 0], gaps: [],
+  };
+  const prices = ["110", "100", "105", "999"];
+  const fills = [T0, T0 + MINUTE, T0 + 2 * MINUTE - 1].flatMap((timestamp) =>
+    prices.flatMap((price) => ["buy", "sell"].map((side) => ({ timestamp, side, price }))),
+  );
+  const [window, width] = [[T0, T0 + 2 * MINUTE], 120];
+  for (const height of [30, 64]) {
+    const calls = [];
+    const context = new Proxy({}, {
+      get: (own, name) => own[name] ?? ((...given) => calls.push([name, ...given]) && { width: 20 }),
+    });
+    assert.equal(paintStrip(context, { data, fills, window, width, height, colours: {} }), fills.length);
+    const marks = calls.flatMap(([name], at) => (name === "closePath" ? [calls.slice(at - 3, at)] : []));
+    assert.equal(marks.length, fills.length);
+    for (const [, x, y] of marks.flat()) {
+      assert.ok(x >= 0 && x <= width && y >= 0 && y <= height - 14, `${x} ${y}`); // the times are below
+    }
+    const tips = marks.filter((_, at) => fills[at].price === "105").map(([[, , y]]) => Math.round(y));
+    if (height === 64) assert.equal(new Set(tips).size, 1); // what has room stands at its price
+  }
 });
 
 test("a young recording does not fill the strip, and live is at its right edge", () => {
