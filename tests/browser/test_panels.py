@@ -13,6 +13,26 @@ from tests.browser.panels import frame, number, wait_for
 pytestmark = pytest.mark.browser
 
 
+TAPE_HEADS = """(widths) => {
+    const tape = document.querySelector(".of-tape");
+    const box = tape.parentElement;
+    const before = box.getAttribute("style") ?? "";
+    return widths.map((width) => {
+        box.setAttribute("style", `${before}; flex: none; min-width: 0; width: ${width}px`);
+        const edge = tape.querySelector(".of-header").getBoundingClientRect();
+        const isWhole = ([name, least]) => {
+            const { left, right, top, bottom } = tape.querySelector(name).getBoundingClientRect();
+            return left > edge.left + 11 && right < edge.right - 11 && top >= edge.top && bottom <= edge.bottom
+                && right - left >= least;
+        };
+        const found = [[".of-field", 76], [".of-paused", 38]].every(isWhole) && Math.round(edge.width) <= width;
+        box.setAttribute("style", before);
+        return found;
+    });
+}"""
+"""Whether the field and the pause of the tape are whole in a panel of each width, all in one moment."""
+
+
 async def test_the_tape_filters_by_value_and_stands_still_under_the_pointer(panels: str, open_screen: OpenScreen):
     async with open_screen(panels, height=1400) as screen:
         await screen.wait_live("tape")
@@ -37,6 +57,8 @@ async def test_the_tape_filters_by_value_and_stands_still_under_the_pointer(pane
         assert after["shown"] == before["shown"]
         assert int(after["last"]) > int(before["last"])
         assert (await screen.page.inner_text(".of-paused")).startswith("paused · ")
+        # Also where four panels share a row, or a column is narrow: the field is whole, and the pause is shown.
+        assert await screen.page.evaluate(TAPE_HEADS, [345, 262, 224, 205]) == [True] * 4
         await screen.page.mouse.move(0, 0)
         await wait_for(screen, "() => { const { shown, last } = document.querySelector('.of-tape').dataset; "
                                "return shown === last; }")  # fmt: skip

@@ -40,7 +40,7 @@ export function scaleLabels([low, high], yOf, [top, bottom]) {
   const { ticks, digits } = niceTicks([low, high], Math.max(1, Math.floor((bottom - top) / SCALE_GAP)));
   return ticks.flatMap((value) => {
     const y = yOf(value);
-    const text = value === 0 ? "0" : `${value < 0 ? "−" : ""}${axisText(Math.abs(value), digits)}`;
+    const text = value === 0 ? "0" : axisText(value, digits);
     return y >= top + HALF_LABEL && y <= bottom - HALF_LABEL ? [[text, y]] : [];
   });
 }
@@ -62,8 +62,18 @@ export function paintVolumeScale(context, { plot, panes, colours }, maxVolume) {
   const yOf = (value) => bottom - (value / maxVolume) * (bottom - top);
   const labels = maxVolume > 0 ? scaleLabels([0, maxVolume], yOf, [top, bottom + HALF_LABEL]) : [];
   paintScale(context, { plot, colours }, labels);
+  paintWords(context, "Volume", { x: plot.left + 10, y: top + 3, colours });
+}
+
+/** Words over what is drawn: bars and lines end at an edge around them. */
+function paintWords(context, text, { x, y, colours }) {
   context.textBaseline = "top";
-  context.fillText("Volume", plot.left + 10, top + 3);
+  context.lineJoin = "round";
+  context.lineWidth = 3;
+  context.strokeStyle = colours.background;
+  context.strokeText(text, x, y);
+  context.fillStyle = colours.muted;
+  context.fillText(text, x, y);
 }
 
 /** How far the visible bars and their average reach above zero and below; one huge bar does not flatten the rest. */
@@ -111,14 +121,15 @@ export function paintLiquidations(context, scene, { first, last, centre, width, 
   context.fillStyle = colours.line;
   context.fillRect(plot.left, Math.round(edge), plot.width, 1);
   context.fillRect(plot.left, zero, plot.width, 1);
-  context.fillStyle = colours.muted;
   context.font = colours.font;
   context.textAlign = "left";
-  context.textBaseline = "top";
   const titles = liquidationTitles(history);
   const title = titles.find((one) => context.measureText(one).width <= plot.width - 20) ?? titles.at(-1);
-  context.fillText(title, plot.left + 10, edge + 6);
-  if (empty) return [];
+  const paintTitle = () => paintWords(context, title, { x: plot.left + 10, y: edge + 6, colours });
+  if (empty) {
+    paintTitle();
+    return [];
+  }
   const titleEnd = plot.left + 10 + context.measureText(title).width;
   const [shorts, longs, breaks] = [[], [], []];
   context.beginPath();
@@ -146,6 +157,7 @@ export function paintLiquidations(context, scene, { first, last, centre, width, 
     context.lineWidth = 1.5;
     context.stroke();
   }
+  paintTitle();
   if (breaks.length) paintCutLegend(context, { plot, edge, titleEnd, colours });
   const values = [(zero - bottom) / per, (zero - top) / per];
   return scaleLabels(values, (value) => zero - value * per, [top - HALF_LABEL, bottom + HALF_LABEL]);
@@ -162,7 +174,5 @@ function paintCutLegend(context, { plot, edge, titleEnd, colours }) {
   context.fillRect(x, y, 6, 12);
   context.fillStyle = colours.background;
   context.fillRect(x - 1, y + 4, 8, 2);
-  context.fillStyle = colours.muted;
-  context.textBaseline = "top";
-  context.fillText(text, x + 10, y);
+  paintWords(context, text, { x: x + 10, y, colours });
 }

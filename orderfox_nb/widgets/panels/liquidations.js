@@ -79,6 +79,13 @@ function makeTotals(choose) {
   };
 }
 
+/** A venue's own sums over a span, and in a word what its stream covers. */
+export function coverageText({ sums, coverage, covers }, name, span) {
+  const [shorts, longs] = sums[span];
+  const own = coverage === "none" ? "" : `longs ${shortText(longs)}, shorts ${shortText(shorts)}, `;
+  return `${name}: ${own}${covers.split(":")[0]}`;
+}
+
 async function render({ model, el }) {
   const parts = makePanel(el, "liquidations", "Liquidations");
   const coverage = make("p", "of-coverage");
@@ -147,17 +154,12 @@ async function render({ model, el }) {
     parts.panel.dataset.orders = String(times.length);
     parts.panel.dataset.span = model.get("span");
   };
-  /** Each venue's own sums and what its stream covers: their total is a lower bound where one of them is. */
   const coverAll = (members) => {
-    const span = model.get("span");
-    const texts = members.map((member) => {
-      const [shorts, longs] = member.sums[span];
-      const sums = member.coverage === "none" ? "" : `${span} longs ${shortText(longs)}, shorts ${shortText(shorts)}, `;
-      return `${memberName(member, members)}: ${sums}${member.covers}`;
-    });
+    const texts = members.map((member) => coverageText(member, memberName(member, members), model.get("span")));
     write(coverage, texts.join("\n"));
+    const meanings = members.map((member) => `${memberName(member, members)}: ${member.covers}.`).join(" ");
     explain("BUY orders close shorts, SELL orders close longs, at every venue. The total is a lower bound "
-      + "where a venue is sampled, reports none or is left out.");
+      + `where a venue is sampled, reports none or is left out. ${meanings}`);
   };
   const cover = (frame) => {
     const sampled = frame.quality.coverage === "sampled";

@@ -142,8 +142,9 @@ async function render({ model, el }) {
   const parts = makePanel(el, "tape", "Trades");
   const rate = make("span", "of-context");
   const paused = make("span", "of-paused");
+  const missed = make("span", "of-missed");
   const { field, show: showFilter } = makeFilter(model);
-  parts.tools.append(paused, rate, field);
+  parts.tools.append(field, paused, rate); // from the right: the last ones are left out where there is no room
   const table = makeTable("Trades, newest first", [
     ["Price", "of-price"], ["Venue", "of-name"], ["Size", "of-size"], ["Time", "of-time"],
   ],
@@ -191,7 +192,9 @@ async function render({ model, el }) {
     parts.panel.dataset.rows = String(count);
   };
   const showPause = () => {
-    write(paused, kept.held ? `paused · ${kept.missed} new` : "");
+    if (!kept.held) paused.replaceChildren();
+    else if (!paused.firstChild) paused.append("paused ", missed);
+    write(missed, `· ${kept.missed} new`);
     parts.panel.dataset.paused = String(kept.held);
   };
   const paint = (entry, link) => {

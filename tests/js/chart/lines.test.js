@@ -151,8 +151,8 @@ test("volume and liquidations have a scale inside their panes", () => {
   const shorts = times.map((at) => (at === 20 ? 9_000_000 : 1_000));
   const longs = times.map((at) => (at === 10 ? 50_000 : 0));
   const frame = { liquidation_history: "complete", liquidations: [times, shorts, longs, times.map(() => 500), times] };
-  const texts = [];
-  const method = (name) => (...values) => name === "fillText" && texts.push(values[0]);
+  const [texts, calls] = [[], []];
+  const method = (name) => (...values) => calls.push(name) && name === "fillText" && texts.push(values[0]);
   const context = new Proxy({}, {
     get: (_, name) => (name === "measureText" ? (text) => ({ width: text.length * 6 }) : method(name)),
     set: () => true,
@@ -168,4 +168,5 @@ test("volume and liquidations have a scale inside their panes", () => {
   assert.ok(places.every((y, at) => at === 0 || Math.abs(y - places[at - 1]) >= 14));
   assert.ok(places.every((y) => y >= 8 + 0.785 * 420 && y <= 428));
   assert.ok(texts.some((text) => text.includes("cut")), "what the break in a bar means");
+  assert.ok(calls.lastIndexOf("stroke") < calls.indexOf("strokeText"), "the average strikes no words through");
 });

@@ -5,6 +5,7 @@ import "../support.js";
 
 const { crossingText, memberName, partsImage } =
   await import("../../../orderfox_nb/widgets/panels/across_view.js");
+const { coverageText } = await import("../../../orderfox_nb/widgets/panels/liquidations.js");
 const { KeptAcross } = await import("../../../orderfox_nb/widgets/panels/tape.js");
 const { partLines } = await import("../../../orderfox_nb/widgets/panels/order_book_tip.js");
 const { spreadTexts } = await import("../../../orderfox_nb/widgets/panels/ladder_texts.js");
@@ -15,6 +16,14 @@ const crossing = {
   kind: "arbitrage", buy: 0, sell: 1, ask: "50000.1", bid: "50000.5", width: "0.4", size: "2", gross: "0.8",
   opportunity: true, unconfirmed: "",
 };
+
+test("the sums of a venue stand beside a word for what its stream covers", () => {
+  const sums = { "1h": [9_460, 14_950] };
+  const textOf = (coverage, covers) => coverageText({ sums, coverage, covers }, "sim", "1h");
+  assert.deepEqual([textOf("sampled", "sampled: at most one"), textOf("none", "none reported")], [
+    "sim: longs 14.95K, shorts 9.46K, sampled", "sim: none reported",
+  ]);
+});
 
 test("a bar is divided by venue, and one that has nothing has no part", () => {
   assert.equal(
