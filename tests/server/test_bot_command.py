@@ -49,7 +49,8 @@ def test_a_bot_is_created_started_stopped_shown_and_deleted(capsys: Shown):
     assert main(["bot", "list"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["id", "name", "symbol", "strategy", "state", "profit", "position"]
-    assert any(row.startswith(f"{made[:8]}  command line  BTCUSDT  GridMaker") for row in rows)
+    # Other bots of this server may make the columns wider.
+    assert [made[:8], "command", "line", "BTCUSDT", "GridMaker"] in [row.split()[:5] for row in rows]
 
     assert main(["bot", "stop", "command line"]) == 0
     assert capsys.readouterr().out == f"{made[:8]} command line: stopped\n"
@@ -67,8 +68,9 @@ def test_the_kill_switch_stops_every_bot(capsys: Shown):
     assert main(["bot", "create", "eth", "--strategy", "EmaCross", "--name", "to be killed"]) == 0
     capsys.readouterr()
     try:
+        active = sum(bool(bot["isActive"] and bot["strategy"]) for bot in bots(capsys).values())
         assert main(["bot", "kill"]) == 0
-        assert "1" in capsys.readouterr().out
+        assert capsys.readouterr().out.startswith(f"{active} bot")
         assert bots(capsys)["to be killed"]["isActive"] is False
     finally:
         main(["bot", "delete", "to be killed", "--yes"])
