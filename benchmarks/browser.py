@@ -98,6 +98,8 @@ async def measure(seconds: float, rounds: int) -> None:
         servers = {
             name: stack.enter_context(
                 dashboard(
+                    # The rivals' charts are moved by Python, so that their pages need a kernel.
+                    *(["--kernel-per-viewer"] if name in ("bqplot", "plotly") else []),
                     # The rivals have news in every tenth of a second: beside them our market is faster than life.
                     source=f"sim?seed=7&symbols=24&speed={SPEED if name in ('faster', 'ours') else 1}",
                     notebook=write_notebook(Path(folder) / f"{name}.ipynb", *cells),
