@@ -24,6 +24,8 @@ from orderfox_nb.server.connections import Connections, OccasionalLog
 
 STALLED_S: Final = 60.0
 """A connection whose peer reads nothing for this long, while data is pending, is closed."""
+MAX_UNSENT: Final = 128_000_000
+"""Bytes that peers who read nothing may leave pending, all together; beyond it those who stopped first are closed."""
 _SWEEP_S: Final = 5.0
 _ACCEPTED_AT_ONCE: Final = 128
 _CLOSED_AT_ONCE: Final = 16
@@ -44,6 +46,11 @@ class CountedStream(IOStream):
         self._loop = asyncio.get_running_loop()
         self.stalled_since_s: float | None = None
         super().__init__(connection, **options)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait in this process."""
+        return 0 if self.closed() else len(self._write_buffer)
 
     def write_to_fd(self, data: memoryview | bytes) -> int:  # as the base class does, without its call
         assert self.socket is not None, "it is open"
@@ -158,8 +165,11 @@ class BoundedServer(HTTPServer):
 
     def _close_stalled(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        for stream in tuple(self._streams):
-            if (since_s := stream.stalled_since_s) is not None and now_s - since_s > STALLED_S:
+        stalled = [(since_s, stream) for stream in self._streams if (since_s := stream.stalled_since_s) is not None]
+        unsent = sum(stream.unsent for _, stream in stalled)
+        for since_s, stream in sorted(stalled, key=lambda one: one[0]):
+            if unsent > MAX_UNSENT or now_s - since_s > STALLED_S:
+                unsent -= stream.unsent
                 stream.close()
 
     def _go_on(self) -> None:

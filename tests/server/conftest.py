@@ -65,12 +65,15 @@ async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
 class Served:
     """A server on this loop, its scripted venue, and a client."""
 
-    def __init__(self, port: int, base: str, feed: PreludeFeed, service: DeskService, session: ClientSession) -> None:
+    def __init__(
+        self, port: int, base: str, feed: PreludeFeed, service: DeskService, session: ClientSession, http: BoundedServer
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}{base}"
         self.ws_url = f"ws://127.0.0.1:{port}{base}"
         self.feed = feed
         self.service = service
         self.session = session
+        self.http = http
 
     async def ask(self, path: str, *, method: str = "GET", **options: Any) -> tuple[int, Any]:
         async with self.session.request(method, self.url + path, **options) as response:
@@ -121,7 +124,7 @@ async def served(
     server.add_sockets(listeners)
     try:
         async with ClientSession() as session:
-            yield Served(listeners[0].getsockname()[1], base, feed, service, session)
+            yield Served(listeners[0].getsockname()[1], base, feed, service, session, server)
     finally:
         server.stop()
         await service.stop()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,7 +15,15 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from orderfox_nb.config import load_settings
+from orderfox_nb.server import bounded_server
+from orderfox_nb.server.bounded_server import BoundedServer, CountedStream
+from orderfox_nb.server.pieces import MAX_PIECE
 from orderfox_nb.server.request_log import RequestLog, logged_path
+from orderfox_nb.server.service import DeskService
+from orderfox_nb.server.start.card import MAX_PICTURE, Card, Thumbnail
+from orderfox_nb.server.start.handlers import CardPicture
+from orderfox_nb.server.start.site import Site
 from orderfox_nb.server.viewer.handlers import ViewerPage
 from orderfox_nb.server.viewer.pages import Pages
 from orderfox_nb.server.viewer.rendering import Page
@@ -95,6 +107,74 @@ async def test_who_leaves_while_the_page_comes_leaves_no_trace_in_the_log(caplog
         await server.close_all_connections()
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING], caplog.text
     assert "secret" not in caplog.text
+
+
+class UnreadAnswer(web.RequestHandler):
+    """Answers with more than the system holds for a connection."""
+
+    def get(self) -> None:
+        self.finish(b"x" * 2_000_000)
+
+
+class OnePicture:
+    """A site with one card, whose picture is as large as one may be."""
+
+    async def find(self, name: str) -> Card:
+        return Card(name, Path(), name, light=Thumbnail("image/png", b"x" * MAX_PICTURE, "1"))
+
+
+@asynccontextmanager
+async def unread(count: int, server: BoundedServer, port: int, path: str) -> AsyncIterator[set[CountedStream]]:
+    """Ask so many times for a path without reading the answer; gives the server's connections once all of them wait."""
+    writers: list[asyncio.StreamWriter] = []
+    try:
+        for _ in range(count):
+            writers.append((await asyncio.open_connection("127.0.0.1", port, limit=1_000))[1])
+            writers[-1].write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await until(lambda: sum(one.stalled_since_s is not None for one in server._streams) == count)
+        yield server._streams
+    finally:
+        for writer in writers:
+            writer.close()
+
+
+@asynccontextmanager
+async def bounded(app: web.Application) -> AsyncIterator[tuple[BoundedServer, int]]:
+    """Serve an application with the limits of ``orderfox serve``; the system holds little of what is not read."""
+    service = DeskService(load_settings(), public=True, standalone=True)
+    listeners = bind_sockets(0, "127.0.0.1")
+    listeners[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+    server = BoundedServer(app, **service.bounds())
+    server.add_sockets(listeners)
+    try:
+        yield server, listeners[0].getsockname()[1]
+    finally:
+        server.stop()
+        await server.close_all_connections()
+        await service.stop()
+
+
+async def test_answers_that_nobody_reads_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_server, "MAX_UNSENT", 2_000_000)
+    app = web.Application([("/", UnreadAnswer)], log_function=lambda _: None)
+    async with bounded(app) as (server, port), unread(4, server, port, "/") as streams:
+        assert min(stream.unsent for stream in streams) > 1_000_000
+        last = max(streams, key=lambda stream: stream.stalled_since_s or 0.0)
+        server._close_stalled()
+        assert streams == {last}, "those that stopped first are closed"
+        server._close_stalled()
+        assert streams == {last}
+
+
+async def test_of_a_large_file_that_nobody_reads_one_piece_is_held() -> None:
+    options = {"site": cast("Site", OnePicture())}
+    app = web.Application([("/pages/([^/]+)/picture", CardPicture, options)], log_function=lambda _: None)
+    async with bounded(app) as (server, port), unread(2, server, port, "/pages/a/picture") as streams:
+        assert max(stream.unsent for stream in streams) <= 2 * MAX_PIECE
+    async with served(send_buffer=20_000) as running:
+        port = int(running.url.rsplit(":", 1)[1].strip("/"))
+        async with unread(2, running.http, port, "/api/v1/docs/swagger-ui-bundle.js") as streams:
+            assert max(stream.unsent for stream in streams) <= 2 * MAX_PIECE
 
 
 @pytest.mark.parametrize("fails", [False, True])

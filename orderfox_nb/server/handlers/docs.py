@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from orderfox_nb.server.handlers.base import MarketHandler, RequestRefused
+from orderfox_nb.server.pieces import send_in_pieces
 
 _OURS: Final = Path(__file__).parents[1] / "api_docs"
 _TYPES: Final = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
@@ -34,10 +35,10 @@ class ApiDocs(MarketHandler):
     async def get(self, name: str | None = None) -> None:
         if name not in (None, "start.js", *_SWAGGER_UI):
             raise RequestRefused(404, f"No such route: {self.request.path[:100]}")
-        path = _swagger_ui() / name if name in _SWAGGER_UI else _OURS / (name or "index.html")
+        path = _OURS / (name or "index.html")
         self.set_header("Content-Type", _TYPES[path.suffix])
         self.set_header("Cache-Control", f"private, max-age={_CACHED_S}" if name in _SWAGGER_UI else "no-cache")
-        self.finish(path.read_bytes())
+        await send_in_pieces(self, _swagger_file(name) if name in _SWAGGER_UI else path.read_bytes())
 
     head = get
 
@@ -54,9 +55,9 @@ class ToApiDocs(MarketHandler):
 
 
 @cache
-def _swagger_ui() -> Path:
-    """Return the folder of Swagger UI's files; of the package that carries them nothing is imported."""
+def _swagger_file(name: str) -> bytes:
+    """Return a file of Swagger UI; of the package that carries it nothing is imported."""
     spec = find_spec("flask_swagger_ui")
     if spec is None or spec.origin is None:
         raise RequestRefused(404, "The page needs Swagger UI: pip install flask-swagger-ui")
-    return Path(spec.origin).parent / "dist"
+    return (Path(spec.origin).parent / "dist" / name).read_bytes()

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import tornado.web
 
 from orderfox_nb.server.page_routes import DashboardPage, PlainErrors
+from orderfox_nb.server.pieces import send_in_pieces
 from orderfox_nb.server.start.card import Card
 from orderfox_nb.server.start.shape import shape
 from orderfox_nb.server.start.site import Site
@@ -155,7 +156,11 @@ class CardPicture(PlainErrors):
         self.set_header("Content-Security-Policy", _PICTURE_POLICY)
         current = self.get_query_argument("v", "") == picture.tag
         self.set_header("Cache-Control", f"public, max-age={_YEAR_S}, immutable" if current else "no-cache")
-        self.finish(picture.data)
+        self.set_header("ETag", f'"{picture.tag}"')
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        await send_in_pieces(self, picture.data)
 
 
 def is_simulated(source: str) -> bool:

@@ -5,19 +5,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from tornado.iostream import StreamClosedError
 
 from orderfox_nb.server.page_routes import YEAR_S, KernelModel, PlainErrors, PlainFiles
+from orderfox_nb.server.pieces import send_in_pieces
 from orderfox_nb.server.viewer.modules import Scripts
 from orderfox_nb.server.viewer.rendering import Page
 
 if TYPE_CHECKING:
     from orderfox_nb.server.viewer.pages import Pages
-
-_CHUNK: Final = 65_536
 
 
 class PreparedFile(PlainErrors):
@@ -29,13 +28,7 @@ class PreparedFile(PlainErrors):
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
             body = packed
-        self.set_header("Content-Length", str(len(body)))
-        if self.request.method == "HEAD":
-            return
-        # In pieces, so that a slow reader keeps one of them in memory and not a copy of the whole.
-        for at in range(0, len(body), _CHUNK):
-            self.write(body[at : at + _CHUNK])
-            await self.flush()
+        await send_in_pieces(self, body)
 
     def compute_etag(self) -> None:
         """Return none: a page sets its own tag, and a script has its digest as its name."""
@@ -48,12 +41,12 @@ class PageForAll(PreparedFile):
         """Send the page; one that is being rendered comes as it is made."""
         self._set_page_headers()
         current = pages.current()
+        if isinstance(current, Page):
+            await self._send(current)
+            return
+        self.set_header("Cache-Control", "no-store")
         # A viewer who leaves while the page is sent is not an error.
         with suppress(StreamClosedError):
-            if isinstance(current, Page):
-                await self._send(current)
-                return
-            self.set_header("Cache-Control", "no-store")
             async for text in current.follow():
                 self.write(text)
                 await self.flush()
@@ -108,8 +101,7 @@ class ScriptFile(PreparedFile):
         self.set_header("Content-Type", "text/javascript; charset=UTF-8")
         self.set_header("Cache-Control", f"public, max-age={YEAR_S}, immutable")
         self.set_header("Vary", "Accept-Encoding")
-        with suppress(StreamClosedError):  # the browser was closed
-            await self.send_packed(script.plain, script.packed)
+        await self.send_packed(script.plain, script.packed)
 
     async def head(self, name: str) -> None:
         """Send the headers alone."""
