@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Container, Generator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Container, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from orderfox_nb.errors import TooManyKernels
@@ -31,6 +32,15 @@ MAX_UNSENT: Final = 8_000_000
 STARTS_AT_ONCE: Final = 2
 MAX_WAITING: Final = 16
 """Pages that wait until another one has run its notebook."""
+PAGE_SLOT_S: Final = 20.0
+"""A page that has run its notebook for so long goes on without its slot."""
+MAX_SOCKETS: Final = 4
+"""Sockets of one kernel: a page has one, and a second one while it connects again.
+
+Each takes four of the 1,023 sockets that ZeroMQ allows in a process, for all kernels.
+"""
+MAX_OFFLINE: Final = 8_000_000
+"""Bytes of messages that are kept for a page while it connects again."""
 ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Each further thread of numpy's libraries takes memory, and viewers share the machine anyway."""
 
@@ -84,6 +94,45 @@ class KernelSocketLimits:
     def sent(self, size: int) -> None:
         """Note that a message was written to the network."""
         self._unsent -= size
+
+
+class KernelSockets:
+    """Counts the sockets of each kernel, those that wait for it too."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def opening(self, kernel_id: str) -> Generator[bool]:
+        """Count a socket until it has closed; gives whether the kernel may have another one."""
+        if self._open[kernel_id] >= MAX_SOCKETS:
+            yield False
+            return
+        self._open[kernel_id] += 1
+        try:
+            yield True
+        finally:
+            self._open[kernel_id] -= 1
+            if not self._open[kernel_id]:
+                del self._open[kernel_id]
+
+
+class OfflineMessages(list[tuple[str, list[bytes]]]):
+    """Messages of a kernel to a page that is not connected; the page misses what comes after the bound.
+
+    Args:
+        max_bytes: Of all parts.
+    """
+
+    def __init__(self, max_bytes: int = MAX_OFFLINE) -> None:
+        super().__init__()
+        self._left = max_bytes
+
+    def append(self, message: tuple[str, list[bytes]], /) -> None:
+        """Keep a message, its channel and its parts, if there is room."""
+        self._left -= sum(map(len, message[1]))
+        if self._left >= 0:
+            super().append(message)
 
 
 class KernelAccounts:
@@ -150,5 +199,18 @@ class StartSlots:
             raise
 
     async def __aexit__(self, *_: object) -> None:
+        self._release()
+
+    @asynccontextmanager
+    async def held_for(self, seconds: float) -> AsyncGenerator[None]:
+        """Hold a slot for so many seconds at most: what takes longer goes on without it, and the next one gets it."""
+        await self.__aenter__()
+        with ExitStack() as held:
+            held.callback(self._release)
+            timer = asyncio.get_running_loop().call_later(seconds, held.close)
+            held.callback(timer.cancel)
+            yield
+
+    def _release(self) -> None:
         self._inside -= 1
         self._semaphore.release()

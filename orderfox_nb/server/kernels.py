@@ -16,14 +16,19 @@ from tornado.websocket import WebSocketClosedError, WebSocketProtocol
 from traitlets import Bool, Dict, Integer
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
+from orderfox_nb.server.charged_requests import ChargedRequest
 from orderfox_nb.server.frame_limit import counted
 from orderfox_nb.server.handlers.sockets import POLICY, TOO_SLOW
+from orderfox_nb.server.kernel_frames import INVALID, fault_of
 from orderfox_nb.server.kernel_limits import (
     MAX_MESSAGE,
+    MAX_SOCKETS,
     ONE_THREAD,
     STARTS_AT_ONCE,
     KernelAccounts,
     KernelSocketLimits,
+    KernelSockets,
+    OfflineMessages,
     StartSlots,
     bound_memory,
 )
@@ -94,6 +99,11 @@ class DashboardKernels(AsyncMappingKernelManager):
             return await super().start_kernel(**kwargs)
         finally:
             self.starting.discard(task)
+
+    def start_buffering(self, kernel_id: str, session_key: str, channels: dict[str, Any]) -> None:
+        """Keep what a kernel sends until its page connects again, within a bound."""
+        super().start_buffering(kernel_id, session_key, channels)
+        self._kernel_buffers[kernel_id]["buffer"] = OfflineMessages()
 
     async def maintain_pool(self) -> None:
         """Discard what was kept ready and has died or never started, and fill the pool again where there is room."""
@@ -233,15 +243,18 @@ class Reaper:
         )
 
 
-class GuardedKernelSocket(VoilaKernelWebsocketHandler):
+class GuardedKernelSocket(ChargedRequest, VoilaKernelWebsocketHandler):
     """The page's socket to its kernel.
 
     Without the v1 subprotocol the server would spin and ignore SIGTERM, so such a socket is refused.
     """
 
-    def initialize(self, service: DeskService, reaper: Reaper, now_s: Callable[[], float]) -> None:  # type: ignore[override]
+    def initialize(  # type: ignore[override]
+        self, service: DeskService, reaper: Reaper, sockets: KernelSockets, now_s: Callable[[], float]
+    ) -> None:
         self._service = service
         self._reaper = reaper
+        self._sockets = sockets
         self._now_s = now_s
         self._counted = ""
         self._limits = KernelSocketLimits(now_s)
@@ -282,7 +295,10 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
             raise web.HTTPError(400, f"Offer the subprotocol {V1_SUBPROTOCOL}")
         if kernel_id not in self.kernel_manager:
             raise web.HTTPError(404, "No such kernel")
-        await super().get(kernel_id)
+        with self._sockets.opening(kernel_id) as admitted:
+            if not admitted:
+                raise web.HTTPError(429, f"A kernel has at most {MAX_SOCKETS} sockets")
+            await super().get(kernel_id)
 
     def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
         log_failure(_log, self.request.path, value)
@@ -292,9 +308,13 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
         self.finish(f"{status_code}")
 
     def on_message(self, ws_message: Any) -> None:
-        if not self._ended and (reason := self._limits.received(len(ws_message))):
+        if self._ended:
+            return
+        if reason := self._limits.received(len(ws_message)):
             self._end(POLICY, reason)
-        if not self._ended:
+        elif fault := fault_of(ws_message):
+            self._end(INVALID, fault)
+        else:
             super().on_message(ws_message)
 
     def write_message(self, message: Any, binary: bool = False) -> Any:  # type: ignore[override]
@@ -318,7 +338,8 @@ class GuardedKernelSocket(VoilaKernelWebsocketHandler):
 
     def _end(self, code: int, reason: str) -> None:
         self._ended = True
-        _log.warning("kernel=%s remote=%s closed: %s", self._counted, self.request.remote_ip, reason)
+        line = "kernel=%s remote=%s closed: %s"
+        self._service.request_log.write(_log, logging.WARNING, line, self._counted, self.request.remote_ip, reason)
         self.close(code, reason)
 
     async def open(self, kernel_id: str) -> None:  # type: ignore[override]

@@ -9,6 +9,7 @@ show what failed. Here every rule is named: a path that none of them answers is 
 from __future__ import annotations
 
 import logging
+import math
 import re
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,8 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.voila_identity_provider import VoilaIdentityProvider
 
 from orderfox_nb.errors import TooManyKernels
-from orderfox_nb.server.kernel_limits import MAX_WAITING, STARTS_AT_ONCE, StartSlots
+from orderfox_nb.server.charged_requests import ChargedRequest, PageRefused
+from orderfox_nb.server.kernel_limits import MAX_WAITING, PAGE_SLOT_S, STARTS_AT_ONCE, StartSlots
 from orderfox_nb.server.kernels import PageKernels
 from orderfox_nb.server.request_log import log_failure
 
@@ -62,7 +64,7 @@ class ViewerIdentity(VoilaIdentityProvider):
         return []
 
 
-class PlainErrors(tornado.web.RequestHandler):
+class PlainErrors(ChargedRequest):
     """Read-only; errors show their status and nothing about this installation."""
 
     def set_default_headers(self) -> None:
@@ -71,11 +73,11 @@ class PlainErrors(tornado.web.RequestHandler):
         for name, value in self.settings.get("headers", {}).items():
             self.set_header(name, value)
 
-    def prepare(self) -> Any:
+    async def prepare(self) -> None:
         # Before anything looks for a cookie or a token of a form.
         if self.request.method not in _READS:
             raise tornado.web.HTTPError(405)
-        return super().prepare()
+        await super().prepare()
 
     def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
         log_failure(_log, self.request.path, value)
@@ -86,6 +88,8 @@ class PlainErrors(tornado.web.RequestHandler):
         # Only our own kernels refuse with these, in a sentence that is meant for the viewer.
         if status_code in (429, 503) and isinstance(error, tornado.web.HTTPError) and error.log_message:
             text += f". {error.log_message}"
+        if isinstance(error, PageRefused) and error.retry_after_s:
+            self.set_header("Retry-After", str(math.ceil(error.retry_after_s)))
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(f"<!DOCTYPE html><title>OrderFox</title><p>{xhtml_escape(text)}</p>\n")
@@ -158,17 +162,17 @@ class DashboardPage(PlainErrors, TornadoVoilaHandler):
         """Run the notebook once a slot is free."""
         turns = self.settings.setdefault("orderfox_page_turns", StartSlots(STARTS_AT_ONCE, MAX_WAITING))
         if turns.full:
-            self.set_header("Retry-After", "5")
-            raise tornado.web.HTTPError(503, f"{MAX_WAITING} pages are being made already: try again in some seconds")
+            reason = f"{MAX_WAITING} pages are being made already: try again in some seconds"
+            raise PageRefused(503, reason, retry_after_s=5)
         kernels: Any = super().kernel_manager
         try:
-            with kernels.accounts.page(self.request.remote_ip or "", kernels) as assign:
+            with kernels.accounts.page(self.client, kernels) as assign:
                 self._kernels = PageKernels(kernels, assign, folder=self.folder)
-                async with turns:
+                async with turns.held_for(PAGE_SLOT_S):
                     await kernels.discard_ended()
                     await super().get(path)  # type: ignore[misc]
         except TooManyKernels as error:
-            raise tornado.web.HTTPError(429, str(error)) from None
+            raise PageRefused(429, str(error)) from None
 
     @property
     def kernel_manager(self) -> Any:

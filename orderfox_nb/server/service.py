@@ -37,7 +37,7 @@ from orderfox_nb.server.limits import (
 )
 from orderfox_nb.server.metrics import Metrics
 from orderfox_nb.server.request_log import RequestLog
-from orderfox_nb.server.request_share import RequestShare
+from orderfox_nb.server.request_share import PageShare, RequestShare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +158,10 @@ class DeskService:
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )
         self.share = RequestShare(
+            loopback_limited=loopback_limited,
+            now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
+        )
+        self.page_share = PageShare(
             loopback_limited=loopback_limited,
             now_s=lambda: self.now_s(),  # noqa: PLW0108  (it may be replaced)
         )

@@ -33,9 +33,11 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from orderfox_nb.errors import SettingError
 from orderfox_nb.server.base_url import ToBase, base_pattern
 from orderfox_nb.server.bounded_server import BoundedServer
+from orderfox_nb.server.charged_requests import PAGE_SHARE
 from orderfox_nb.server.handlers.base import MAX_BODY
 from orderfox_nb.server.handlers.no_route import NoRoute, Preflight
 from orderfox_nb.server.hosts import Misdirected, OtherHost, ServedHosts, served_names
+from orderfox_nb.server.kernel_limits import KernelSockets
 from orderfox_nb.server.kernels import DashboardKernels, GuardedKernelSocket, PageLeaves, Reaper
 from orderfox_nb.server.page_routes import PAGE_EXTENSIONS, ViewerIdentity, page_routes
 from orderfox_nb.server.request_log import RequestLog, logged_path
@@ -154,7 +156,7 @@ class OrderFoxVoila(Voila):
         kernels.labels("ready").set_function(lambda: len(ready_kernels(manager)))
         kernels.labels("used").set_function(lambda: len(set(manager.list_kernel_ids()) - preheated_kernels(manager)))
         base, prefix = self.base_url, base_pattern(self.base_url)
-        guard = {"service": self.service, "reaper": self._reaper, "now_s": time.monotonic}
+        guard = {"service": self.service, "reaper": self._reaper, "sockets": KernelSockets(), "now_s": time.monotonic}
         leads = [] if base == "/" else [("/", ToBase, {"base_url": base}), (prefix[:-1], ToBase, {"base_url": base})]
         rules = page_routes(
             cast("list[Any]", super().init_handlers()), extensions=self.voila_configuration.extension_allowlist
@@ -248,6 +250,7 @@ class OrderFoxVoila(Voila):
             }
             self.app = tornado.web.Application(**settings, log_function=partial(_log_request, self.service.request_log))
             self.app.settings.update(self.tornado_settings)
+            self.app.settings[PAGE_SHARE] = self.service.page_share
             self.app.add_handlers(".*$", self.init_handlers())
             # A stranger may neither fill the memory with a body nor hold a connection by saying nothing.
             http = BoundedServer(

@@ -17,15 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from traitlets.config import Config
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from orderfox_nb.server.kernel_frames import fault_of
 from orderfox_nb.server.kernel_limits import (
     BYTES_PER_S,
     MAX_MESSAGE,
+    MAX_SOCKETS,
     MAX_UNSENT,
     MESSAGES_PER_S,
     STARTS_AT_ONCE,
     KernelSocketLimits,
+    OfflineMessages,
     StartSlots,
 )
 from orderfox_nb.server.kernels import DashboardKernels
@@ -152,6 +155,39 @@ async def test_page_that_floods_its_kernel_is_closed_and_no_other(greedy: tuple[
                     pass
             async with session.get(address + "/health") as response:
                 assert response.status == 200
+
+
+@pytest.mark.parametrize("sent", [b"\0" * 64, "text", message("iopub", "comm_msg", {})])
+async def test_malformed_message_ends_its_socket_with_one_line(greedy: tuple[Child, str], sent: bytes | str) -> None:
+    child, address = greedy
+    async with ClientSession() as session:
+        url, _ = await open_kernel(session, address)
+        async with connect(url, subprotocols=[V1], max_size=None) as bystander:  # type: ignore[list-item]
+            lines = child.text.count(" closed: ")
+            async with connect(url, subprotocols=[V1], max_size=None) as socket:  # type: ignore[list-item]
+                await socket.send(sent)
+                code, reason = await closing(socket)
+            assert (code, reason) == (1007, fault_of(sent))
+            await until(lambda: child.text.count(" closed: ") == lines + 1)
+            assert reason in child.text
+            assert "Traceback" not in child.text
+            await bystander.send(message("control", "kernel_info_request", {}))
+            async with asyncio.timeout(60):
+                while read(await bystander.recv())[1] != "kernel_info_reply":  # type: ignore[arg-type]
+                    pass
+
+
+async def test_a_kernel_has_so_many_sockets_and_others_have_theirs(greedy: tuple[Child, str]) -> None:
+    _, address = greedy
+    async with ClientSession() as session:
+        url, other = [(await open_kernel(session, address))[0] for _ in range(2)]
+        async with contextlib.AsyncExitStack() as sockets:
+            for _ in range(MAX_SOCKETS):
+                await sockets.enter_async_context(connect(url, subprotocols=[V1]))  # type: ignore[list-item]
+            with pytest.raises(InvalidStatus) as refused:
+                await sockets.enter_async_context(connect(url, subprotocols=[V1]))  # type: ignore[list-item]
+            assert refused.value.response.status_code == 429
+            await sockets.enter_async_context(connect(other, subprotocols=[V1]))  # type: ignore[list-item]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system bounds it")
@@ -323,6 +359,17 @@ def test_what_a_page_does_not_read_is_bounded(sizes: list[int]) -> None:
     assert waiting <= MAX_UNSENT
     limits.sent(waiting)
     assert limits.sending(MAX_UNSENT)
+
+
+@given(st.lists(st.lists(st.integers(0, 60), max_size=3), max_size=8))
+def test_what_is_kept_for_a_page_that_is_not_connected_is_bounded(sizes: list[list[int]]) -> None:
+    kept = OfflineMessages(100)
+    sent = [("iopub", [bytes(size) for size in parts]) for parts in sizes]
+    for one in sent:
+        kept.append(one)
+    assert kept == sent[: len(kept)], "what comes after one that had no room is not kept either"
+    assert sum(map(sum, sizes[: len(kept)])) <= 100
+    assert kept == sent or sum(map(sum, sizes[: len(kept) + 1])) > 100
 
 
 async def test_turns_pass_so_many_at_a_time() -> None:

@@ -6,13 +6,21 @@ import asyncio
 from time import thread_time
 
 import pytest
+from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
 from orderfox_nb.errors import ClientLimited
+from orderfox_nb.server import request_share
+from orderfox_nb.server.charged_requests import PAGE_SHARE
 from orderfox_nb.server.handlers.market import SymbolsRoute
 from orderfox_nb.server.limits import RateLimit
-from orderfox_nb.server.request_share import MAX_CLIENT_PLACES, Measured, RequestShare
+from orderfox_nb.server.request_share import MAX_CLIENT_PLACES, Measured, PageShare, RequestShare
+from orderfox_nb.server.viewer.handlers import ViewerPage
+from orderfox_nb.server.viewer.rendering import Page
 from tests.server.conftest import TOKEN, served, until
 
 pytestmark = pytest.mark.server
@@ -83,6 +91,84 @@ def test_shares_are_those_of_addresses() -> None:
             spend(5.0)
     with share.answering("127.0.0.1"):
         pass
+
+
+class ShareOfPages:
+    """A share whose time passes as soon as somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.waited: list[float] = []
+        self.share = PageShare(loopback_limited=True, now_s=lambda: self.now_s, sleep=self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.now_s += seconds
+        await asyncio.sleep(0)
+
+
+class CostlyPages:
+    """Pages of which each request takes some time of the thread."""
+
+    def current(self) -> Page:
+        used_up(0.02)
+        return Page(b"page", b"", '"1"')
+
+
+async def page_statuses(share: PageShare, count: int) -> list[tuple[int, str | None]]:
+    """Ask for a page so many times, one after the other; gives each status and how long to wait."""
+    app = web.Application([("/", ViewerPage, {"pages": CostlyPages()})], log_function=lambda _: None)
+    app.settings[PAGE_SHARE] = share
+    listeners = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(app)
+    server.add_sockets(listeners)
+    answers: list[tuple[int, str | None]] = []
+    try:
+        async with ClientSession() as session:
+            for _ in range(count):
+                async with session.get(f"http://127.0.0.1:{listeners[0].getsockname()[1]}/") as response:
+                    answers.append((response.status, response.headers.get("Retry-After")))
+    finally:
+        server.stop()
+        await server.close_all_connections()
+    return answers
+
+
+async def test_page_requests_beyond_a_share_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = ShareOfPages()
+    pages.share.spend("127.0.0.1", 2.0)
+    assert await page_statuses(pages.share, 5) == [(200, None)] * 5
+    # The first one found nothing owed; the time of the four before the last one has been waited for.
+    assert sum(pages.waited) >= 4 * 4 * 0.02
+    monkeypatch.setattr(request_share, "MAX_PAGE_WAITING", 0)
+    pages.share.spend("127.0.0.1", 2.0)
+    assert await page_statuses(pages.share, 1) == [(429, "20")]
+    monkeypatch.undo()
+    monkeypatch.setattr(request_share, "MAX_PAGE_WAIT_S", 0)
+    assert (await page_statuses(pages.share, 1))[0][0] == 429
+
+
+@given(st.lists(st.floats(0.001, 3), min_size=1, max_size=20))
+def test_page_requests_wait_in_line(costs: list[float]) -> None:
+    async def run() -> None:
+        pages = ShareOfPages()
+        admitted: list[int] = []
+
+        async def ask(number: int, cost: float) -> None:
+            await pages.share.admit("203.0.113.1")
+            admitted.append(number)
+            pages.share.spend("203.0.113.1", cost)
+
+        pages.share.spend("203.0.113.1", 3.0)
+        tasks = [asyncio.create_task(ask(number, cost)) for number, cost in enumerate(costs)]
+        await pages.share.admit("203.0.113.2")
+        assert pages.now_s == 0.0, "another client waits for nobody"
+        await asyncio.gather(*tasks)
+        assert admitted == list(range(len(costs)))
+        # Two seconds at once, then a quarter of the time; the last one is not waited for.
+        assert pages.now_s == pytest.approx(4 * (3.0 - 2.0 + sum(costs[:-1])))
+
+    asyncio.run(run())
 
 
 @given(st.lists(st.floats(0, 3), max_size=30), st.floats(0.1, 5))
