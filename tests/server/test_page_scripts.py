@@ -6,17 +6,23 @@ import gzip
 import hashlib
 import json
 import re
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderfox_nb.server.start.site import Site
 from orderfox_nb.server.viewer.bundle import extension_parts, panel_bundle, shared_parts
-from orderfox_nb.server.viewer.modules import Scripts
+from orderfox_nb.server.viewer.modules import PackedScript, Scripts
+from orderfox_nb.server.viewer.rendering import Page, Rendering
 from tests.server.test_viewers import Start, page_with, write_notebook
+
+if TYPE_CHECKING:
+    from orderfox_nb.server.viewer.renderer import PageRenderer
 
 pytestmark = pytest.mark.server
 
@@ -75,7 +81,7 @@ def widget(module: str) -> dict[str, Any]:
 def test_each_model_keeps_a_module_of_its_own(modules: list[str]) -> None:
     scripts = Scripts()
     states = {str(at): widget(module) for at, module in enumerate(modules)}
-    names = scripts.take(states)
+    names = [script.name for script in scripts.take(states)]
     places = [one["state"]["_esm"] for one in states.values()]
     ours = [(place, module) for place, module in zip(places, modules, strict=True) if not module.startswith("https")]
     assert len({place for place, _ in ours}) == len(ours)
@@ -86,16 +92,73 @@ def test_each_model_keeps_a_module_of_its_own(modules: list[str]) -> None:
     assert [place for place in places if place.startswith("https")] == [one for one in modules if "https" in one]
 
 
-def test_scripts_unused_for_longest_are_dropped() -> None:
-    alone = Scripts(max_bytes=0)
-    scripts = Scripts(max_bytes=2 * alone[alone.add("1")].size)
-    first, second = scripts.add("1"), scripts.add("2")
-    scripts.add("1")
-    third = scripts.add("3")
+def test_the_scripts_that_were_requested_longest_ago_are_dropped() -> None:
+    scripts = Scripts(max_bytes=2 * Scripts().add("1").size)
+    first, second = (scripts.add(text).name for text in "12")
     assert scripts[first].plain == b"1"
-    assert scripts[third].plain == b"3"
+    third = scripts.add("3").name
+    assert [scripts[name].plain for name in (first, third)] == [b"1", b"3"]
     with pytest.raises(KeyError):
         scripts[second]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["keep", "leave", "request"]), st.integers(0, 9)), max_size=40))
+def test_a_script_of_a_page_that_is_kept_can_be_loaded(steps: list[tuple[str, int]]) -> None:
+    size = Scripts().add("0").size
+    scripts = Scripts(max_bytes=3 * size)
+    names = {at: Scripts().add(str(at)).name for at in range(10)}
+    kept: dict[int, PackedScript] = {}
+    recent: list[int] = []
+    for step, at in steps:
+        if step == "leave":
+            kept.pop(at, None)
+            continue
+        there = at in kept or at in recent
+        if step == "keep":
+            kept[at] = scripts.add(str(at))
+        elif there:
+            assert scripts[names[at]].plain == str(at).encode()
+        else:
+            with pytest.raises(KeyError):
+                scripts[names[at]]
+            continue
+        recent = [*(other for other in recent if other != at), at][-3:]
+
+
+async def test_pages_that_are_rendered_keep_their_scripts(tmp_path: Path) -> None:
+    """Scripts of other pages are rendered and requested meanwhile, more than have room."""
+    scripts = Scripts(max_bytes=0)
+    made: list[str] = []
+
+    class ScriptedPage:
+        def __init__(self, path: Path) -> None:
+            made.append(path.stem)
+            self._text = path.stem
+            self.scripts: tuple[PackedScript, ...] = ()
+
+        async def snippets(self) -> AsyncIterator[str]:
+            self.scripts = (scripts.add(self._text), scripts.add("of all pages"))
+            yield " ".join(script.name for script in self.scripts)
+
+        async def end(self) -> None:
+            pass
+
+    paths = [tmp_path / f"n{at}.ipynb" for at in range(4)]
+    for path in paths:
+        write_notebook(path, "1")
+    make = cast("Callable[[Path], PageRenderer]", ScriptedPage)
+    site = Site(main=paths[0], pages=None, built_in=[], folder=tmp_path, make=make, source="sim", timeout_s=60)
+    for name in ("n1", "n2", "n3", "n1", "n2", "n3"):
+        card = await site.find(name)
+        assert card is not None
+        current = site.pages(card).current()
+        if isinstance(current, Rendering):
+            await current.task
+            current = site.pages(card).current()
+        assert isinstance(current, Page)
+        assert [scripts[script].plain.decode() for script in current.plain.decode().split()] == [name, "of all pages"]
+    assert made == ["n1", "n2", "n3"]
+    await site.stop()
 
 
 def test_parts_of_bundles_are_joined_and_what_is_missing_is_left_out(tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orderfox_nb.server.kernel_output import MAX_LOGGED, bounded_output
+from orderfox_nb.server.pieces import MAX_PIECE, in_pieces
 from orderfox_nb.server.viewer.failures import RenderingFailed
 from orderfox_nb.server.viewer.outputs import BoundedOutputs
 from orderfox_nb.server.viewer.renderer import PageRenderer
 from orderfox_nb.server.viewer.rendering import Rendering
 from tests.server.conftest import until
+from tests.server.test_viewers import ScriptedPages
 
 pytestmark = pytest.mark.server
 
@@ -76,6 +80,7 @@ async def test_cell_that_fails_and_one_that_is_cancelled_end_as_without_a_bound(
 async def test_failed_rendering_does_not_hold_what_its_notebook_printed() -> None:
     class Renderer:
         ended = False
+        scripts = ()
 
         async def snippets(self) -> AsyncIterator[str]:
             yield "head"
@@ -93,6 +98,27 @@ async def test_failed_rendering_does_not_hold_what_its_notebook_printed() -> Non
     gc.collect()
     assert alive() is None
     assert "ValueError" in "".join([text async for text in rendering.follow()])
+
+
+@given(st.lists(st.integers(0, 3 * MAX_PIECE), max_size=8))
+def test_pieces_are_short_and_none_is_lost(lengths: list[int]) -> None:
+    texts = ["abcdefg"[at % 7] * length for at, length in enumerate(lengths)]
+    pieces = list(in_pieces(texts))
+    assert "".join(pieces) == "".join(texts)
+    assert all(0 < len(piece) <= MAX_PIECE for piece in pieces)
+    assert len(pieces) <= 2 * (sum(lengths) // MAX_PIECE + 1), "short ones are joined"
+
+
+async def test_viewers_read_a_failed_page_in_pieces() -> None:
+    """It may have printed 32 million characters before it failed, and is not kept as a page."""
+    rig = ScriptedPages()
+    rendering = rig.pages.current()
+    assert isinstance(rendering, Rendering)
+    await rig.finish(rendering, "x" * 300_000, RenderingFailed("cell 2: ValueError: no"))
+    texts = [text async for text in rendering.follow()]
+    assert max(map(len, texts)) <= MAX_PIECE
+    assert "".join(texts).startswith("x" * 300_000)
+    assert "ValueError" in texts[-1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its event loop does not wait for pipes")

@@ -19,6 +19,7 @@ from orderfox_nb.server.start import site as site_module
 from orderfox_nb.server.start.card import MAX_PICTURE, read_card
 from orderfox_nb.server.start.shape import shape
 from orderfox_nb.server.start.site import CHECK_S, Site
+from orderfox_nb.server.viewer.modules import PackedScript
 from orderfox_nb.server.viewer.rendering import Rendering
 from tests.server.conftest import NOTEBOOK, Child
 from tests.server.test_public_server import ask
@@ -217,10 +218,11 @@ async def test_a_card_changes_with_its_picture_alone(tmp_path: Path):
 
 
 class WholePage:
-    """A renderer of a page of so many characters."""
+    """A renderer of a page of so many characters, and of a script of so many bytes."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, script: PackedScript | None = None) -> None:
         self._size = size
+        self.scripts = () if script is None else (script,)
 
     async def snippets(self) -> AsyncIterator[str]:
         yield "x" * self._size
@@ -236,7 +238,8 @@ async def test_the_pages_that_are_kept_have_a_bound_in_all(tmp_path: Path, monke
 
     def make(path: Path) -> Any:
         made.append(path.stem)
-        return WholePage(15_000)
+        # Half of a page's bytes are those of its script.
+        return WholePage(7_500, PackedScript(path.stem, b"x" * 15_000, b""))
 
     site = Site(main=paths[0], pages=None, built_in=[], folder=tmp_path, make=make, source="sim", timeout_s=60)
 

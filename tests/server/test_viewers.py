@@ -189,17 +189,22 @@ def test_key_follows_the_notebook_and_the_source(tmp_path: Path) -> None:
 class Script:
     """A renderer whose pieces come when the test says so."""
 
+    scripts = ()
+
     def __init__(self) -> None:
         self.pieces: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+        self.running = False
         self.ended = 0
 
     async def snippets(self) -> AsyncIterator[str]:
+        self.running = True
         while (piece := await self.pieces.get()) is not None:
             if isinstance(piece, Exception):
                 raise piece
             yield piece
 
     async def end(self) -> None:
+        self.running = False
         self.ended += 1
 
 

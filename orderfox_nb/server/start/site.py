@@ -15,6 +15,7 @@ import msgspec
 
 from orderfox_nb.server.start.card import Card, read_card
 from orderfox_nb.server.viewer.pages import Pages, rendering_key
+from orderfox_nb.server.viewer.turns import RenderingTurns
 
 if TYPE_CHECKING:
     from orderfox_nb.server.viewer.renderer import PageRenderer
@@ -27,7 +28,7 @@ MAX_FILES: Final = 10_000
 """Entries of a folder that are looked at."""
 RENDERED_AT_ONCE: Final = 2
 MAX_PAGES: Final = 256_000_000
-"""Bytes of the pages that are kept; beyond it the least recently requested ones are dropped."""
+"""Bytes of the pages that are kept, with their scripts; beyond it the least recently requested ones are dropped."""
 CHECK_S: Final = 1.0
 _SUFFIX: Final = ".ipynb"
 FileState: TypeAlias = tuple[int, int] | None
@@ -62,6 +63,7 @@ class Site:
         source: Source of the market data; a page depends on it.
         timeout_s: A rendering that takes longer has failed.
         starting: Tasks inside a kernel's start: ended there, the kernel would be left behind.
+        now_s: Any steady clock.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Site:
         self._read_s = float("-inf")
         self._reading = asyncio.Lock()
         self._pages: dict[Path, Pages] = {}
-        self._turns = asyncio.Semaphore(RENDERED_AT_ONCE)
+        self._turns = RenderingTurns(RENDERED_AT_ONCE)
         self._reported = 0
 
     async def cards(self) -> Cards:
@@ -117,6 +119,7 @@ class Site:
             make=lambda: self._make(card.path),
             timeout_s=self._timeout_s,
             turns=self._turns,
+            now_s=self._now_s,
         )
         self._pages[card.path] = pages  # the most recently requested one is the last
         self._drop_oldest()
@@ -132,15 +135,16 @@ class Site:
         await asyncio.gather(*(pages.stop(but=self._starting) for pages in self._pages.values()))
 
     def _drop_oldest(self) -> None:
-        sizes = {path: pages.size for path, pages in self._pages.items()}
-        total = sum(sizes.values())
-        for path in list(sizes)[:-1]:
-            if total <= MAX_PAGES:
+        for path in list(self._pages)[:-1]:
+            if self._kept_bytes() <= MAX_PAGES:
                 return
             # One that is being rendered has no size, and stays.
-            if sizes[path]:
+            if self._pages[path].size:
                 del self._pages[path]
-                total -= sizes[path]
+
+    def _kept_bytes(self) -> int:
+        scripts = {script.name: script.size for pages in self._pages.values() for script in pages.scripts}
+        return sum(scripts.values()) + sum(pages.size for pages in self._pages.values())
 
     async def _forget(self, there: Container[Path]) -> None:
         gone = [path for path in self._pages if path not in there]

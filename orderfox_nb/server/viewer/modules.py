@@ -5,20 +5,23 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
 MAX_BYTES: Final = 128_000_000
-"""Bytes of all scripts; beyond it those that no page was rendered with for longest are dropped."""
+"""Bytes of scripts that no page which is kept names: open pages may still load them."""
 _PLACE: Final = "@modules/"
 """Stands in a state for the address of the scripts, which only the page knows (templates/page_kernel.js)."""
 
 
-class PackedScript(msgspec.Struct, frozen=True):
+class PackedScript(msgspec.Struct, frozen=True, weakref=True):
     """A script, prepared once for all viewers."""
 
+    name: str
+    """Of its file: the digest of its text."""
     plain: bytes
     packed: bytes
     """The same, as gzip."""
@@ -29,48 +32,64 @@ class PackedScript(msgspec.Struct, frozen=True):
 
 
 class Scripts:
-    """Scripts by the digest of what is in them. Pages that are rendered at once add theirs from threads.
+    """Scripts by name. Pages that are rendered at once add theirs from threads.
+
+    A script stays for as long as somebody has it: the pages that name it. The others are kept within a bound, the most
+    recently requested ones.
 
     Args:
-        max_bytes: Largest size of all of them together; the newest one is always kept.
+        max_bytes: Size of the recently requested ones that are kept; the last one is always kept.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._size = 0
-        self._adding = threading.Lock()
-        self._scripts: OrderedDict[str, PackedScript] = OrderedDict()
+        self._changing = threading.Lock()
+        self._recent: OrderedDict[str, PackedScript] = OrderedDict()
+        self._all: WeakValueDictionary[str, PackedScript] = WeakValueDictionary()
 
     def __getitem__(self, name: str) -> PackedScript:
-        return self._scripts[name]
+        with self._changing:
+            return self._used(self._all[name])
 
-    def add(self, text: str) -> str:
-        """Keep a script; returns the name of its file."""
+    def add(self, text: str) -> PackedScript:
+        """Add a script; it stays for as long as the caller keeps what this returns."""
         plain = text.encode()
         name = f"{hashlib.sha256(plain).hexdigest()[:32]}.js"
-        with self._adding:
-            if name not in self._scripts:
-                self._scripts[name] = PackedScript(plain, gzip.compress(plain, 6, mtime=0))
-                self._size += self._scripts[name].size
-            self._scripts.move_to_end(name)
-            while self._size > self._max_bytes and len(self._scripts) > 1:
-                self._size -= self._scripts.popitem(last=False)[1].size
-        return name
+        with self._changing:
+            if (known := self._all.get(name)) is not None:
+                return self._used(known)
+        # Without the lock, since it takes long: requests are answered meanwhile.
+        made = PackedScript(name, plain, gzip.compress(plain, 6, mtime=0))
+        with self._changing:
+            return self._used(self._all.setdefault(name, made))
 
-    def take(self, states: dict[str, Any]) -> list[str]:
-        """Move the modules out of the states of widgets; returns the names of their files.
+    def _used(self, script: PackedScript) -> PackedScript:
+        if script.name not in self._recent:
+            self._recent[script.name] = script
+            self._size += script.size
+        self._recent.move_to_end(script.name)
+        while self._size > self._max_bytes and len(self._recent) > 1:
+            self._size -= self._recent.popitem(last=False)[1].size
+        return script
+
+    def take(self, states: dict[str, Any]) -> list[PackedScript]:
+        """Move the modules out of the states of widgets; returns them as scripts, each once.
 
         Args:
             states: By the ids of their models, as a kernel sends them; changed here.
         """
-        counts: dict[str, int] = {}
+        scripts: dict[str, PackedScript] = {}
+        counts: Counter[str] = Counter()
         for one in states.values():
             text = one["state"].get("_esm")
             if not isinstance(text, str) or text.startswith(("http://", "https://")):
                 continue
-            name = self.add(text)
-            counts[name] = counts.get(name, 0) + 1
+            script = self.add(text)
+            name = script.name
+            scripts[name] = script
+            counts[name] += 1
             # Every model has a module of its own, as when anywidget creates it from text.
             part = f"#{counts[name]}" if counts[name] > 1 else ""
             one["state"]["_esm"] = f"{_PLACE}{name}{part}"
-        return list(counts)
+        return list(scripts.values())

@@ -5,37 +5,48 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Container, Hashable
-from contextlib import AbstractAsyncContextManager
-from functools import cache
+from collections.abc import Callable, Collection, Container, Hashable, Iterator
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orderfox_nb
 from orderfox_nb.server.viewer.rendering import Page, Rendering, failure_text, noticed_page
 
 if TYPE_CHECKING:
+    from orderfox_nb.server.viewer.modules import PackedScript
     from orderfox_nb.server.viewer.renderer import PageRenderer
+    from orderfox_nb.server.viewer.turns import RenderingTurns
 
 _log = logging.getLogger(__name__)
 
 CHECK_S: Final = 1.0
 RETRY_S: Final = 15.0
-"""A failed rendering is retried after this time, on request."""
+"""A failed rendering is retried on request after this time, or after as long as it took if that is longer."""
+MAX_PAUSE: Final = 8
+"""Each further failure doubles that time, up to this factor: a notebook that loops runs for a ninth of the time."""
+SLOW_S: Final = 15.0
+"""A notebook that has failed after more than this time is slow until it has rendered well."""
 _PACKAGE: Final = Path(orderfox_nb.__file__).parent
 _SUFFIXES: Final = frozenset({".py", ".js", ".css", ".j2"})
 
 
 def rendering_key(notebook: Path, source: str) -> Hashable:
     """Return what a page depends on: the notebook, this package and those of the widgets, and the source."""
-    files = [path.stat() for path in _PACKAGE.rglob("*") if path.suffix in _SUFFIXES]
     try:
         written = notebook.stat()
         own = (written.st_mtime_ns, written.st_size)
     except OSError:
         own = None
-    return own, len(files), max(one.st_mtime_ns for one in files), _versions(), source
+    return own, _package_state(int(time.monotonic() / CHECK_S)), _versions(), source
+
+
+@lru_cache(maxsize=1)
+def _package_state(_check: int) -> Hashable:
+    """Return the state of this package's files, read once for all pages that are checked within a second."""
+    files = [path.stat() for path in _PACKAGE.rglob("*") if path.suffix in _SUFFIXES]
+    return len(files), max(one.st_mtime_ns for one in files)
 
 
 @cache
@@ -50,7 +61,7 @@ class Pages:
         key: What the page depends on now.
         make: Makes a renderer.
         timeout_s: A rendering that takes longer has failed.
-        turns: Held by each rendering while it runs.
+        turns: Of which each rendering holds one while it runs.
         now_s: Any steady clock.
     """
 
@@ -60,7 +71,7 @@ class Pages:
         key: Callable[[], Hashable],
         make: Callable[[], PageRenderer],
         timeout_s: float,
-        turns: AbstractAsyncContextManager[Any] | None = None,
+        turns: RenderingTurns | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._turns = turns
@@ -70,7 +81,8 @@ class Pages:
         self._now_s = now_s
         self._checked_s = float("-inf")
         self._rendered: Hashable = None
-        self._started_s = float("-inf")
+        self._failures = 0
+        """Failed renderings of the same sources, without the newest."""
         self._newest: Rendering | None = None
         self._whole: Page | None = None
         self._failure = ""  # of the last rendering that has ended
@@ -96,12 +108,21 @@ class Pages:
 
     @property
     def size(self) -> int:
-        """Approximate bytes of memory that its whole pages take; 0 while one is rendered."""
+        """Approximate bytes of memory that its whole pages take, without their scripts; 0 while one is rendered."""
         if self._newest is None or not self._newest.done:
             return 0
-        kept = {page.tag: page for page in (self._whole, self._newest.page) if page is not None}
         # The rendering keeps a page's pieces as well.
-        return sum(2 * len(page.plain) + len(page.packed) for page in kept.values())
+        return sum(2 * len(page.plain) + len(page.packed) for page in self._kept)
+
+    @property
+    def scripts(self) -> Iterator[PackedScript]:
+        """Those that its whole pages name; other pages may name them too."""
+        return (script for page in self._kept for script in page.scripts)
+
+    @property
+    def _kept(self) -> Collection[Page]:
+        newest = self._newest.page if self._newest is not None else None
+        return {page.tag: page for page in (self._whole, newest) if page is not None}.values()
 
     @property
     def failure(self) -> str:
@@ -116,13 +137,21 @@ class Pages:
         return self._noticed[1]
 
     def _render_if_changed(self, now_s: float) -> None:
-        key = self._key()
-        again = bool(self._failure) and now_s - self._started_s >= RETRY_S
-        if self._closing or (self._newest is not None and key == self._rendered and not again):
+        key, newest, slow = self._key(), self._newest, False
+        if self._closing or (newest is not None and key == self._rendered and not self._is_due(newest, now_s)):
             return
-        self._rendered, self._started_s = key, now_s
+        self._failures = self._failures + 1 if newest is not None and key == self._rendered else 0
+        if newest is not None:
+            slow = bool(newest.failure) and newest.held_s > SLOW_S
+        self._rendered = key
         _log.info("rendering=started")
-        self._newest = Rendering(self._make(), timeout_s=self._timeout_s, turns=self._turns)
+        turn = None if self._turns is None else self._turns.turn(slow=slow)
+        self._newest = Rendering(self._make(), timeout_s=self._timeout_s, turn=turn, now_s=self._now_s)
+
+    def _is_due(self, newest: Rendering, now_s: float) -> bool:
+        """Return whether a failed rendering is tried again."""
+        pause_s = max(RETRY_S, newest.held_s * min(2**self._failures, MAX_PAUSE))
+        return bool(newest.failure) and now_s - newest.ended_s >= pause_s
 
     async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:
         """End a rendering that is in progress, with its kernel.

@@ -22,7 +22,7 @@ from voila.utils import ENV_VARIABLE, get_page_config
 from orderfox_nb.server.viewer.bundle import panel_bundle
 from orderfox_nb.server.viewer.contents import FolderContents
 from orderfox_nb.server.viewer.failures import RenderingFailed
-from orderfox_nb.server.viewer.modules import Scripts
+from orderfox_nb.server.viewer.modules import PackedScript, Scripts
 from orderfox_nb.server.viewer.outputs import MAX_PAGE, BoundedOutputs
 from orderfox_nb.server.viewer.panels import PANELS, has_only_panels
 from orderfox_nb.server.viewer.states import States, read_states
@@ -53,7 +53,7 @@ class PageRenderer(NotebookRenderer):
         self._states = States()
         self._outputs: BoundedOutputs | None = None
         self._only_panels = False
-        self._bundle = ""
+        self._bundle: PackedScript | None = None
         voila = {"settings": app.app.settings, "log": app.log, "voila_configuration": app.voila_configuration}
         super().__init__(
             voila_configuration=app.voila_configuration,
@@ -68,6 +68,11 @@ class PageRenderer(NotebookRenderer):
             mathjax_config=app.app.settings.get("mathjax_config"),
             mathjax_url=app.app.settings.get("mathjax_url"),
         )
+
+    @property
+    def scripts(self) -> tuple[PackedScript, ...]:
+        """The scripts that the page names, once it is whole."""
+        return self._states.modules if self._bundle is None else (*self._states.modules, self._bundle)
 
     async def snippets(self) -> AsyncIterator[str]:
         """Yield the page piece by piece; its head comes before a kernel is there.
@@ -90,8 +95,8 @@ class PageRenderer(NotebookRenderer):
             "without_kernel": True,
             "has_only_panels": lambda: self._only_panels,
             "modules_url": f"{self.base_url}voila/modules/",
-            "modules": lambda: self._states.modules,
-            "panel_bundle": lambda: self._bundle,
+            "modules": lambda: [script.name for script in self._states.modules],
+            "panel_bundle": lambda: self._bundle.name if self._bundle is not None else "",
             "panel_extensions": [one for one in self.page_config["federated_extensions"] if one["name"] in PANELS],
             # JSON in which every < is escaped.
             "widget_states": lambda: Markup(self._states.data.decode()),  # noqa: S704
@@ -136,7 +141,7 @@ class PageRenderer(NotebookRenderer):
         self._outputs = BoundedOutputs(self.executor, most=MAX_PAGE)
         return kernel_id
 
-    def _add_bundle(self, scripts: Scripts) -> str:
+    def _add_bundle(self, scripts: Scripts) -> PackedScript:
         roots = [Path(path) for path in self._app.labextensions_path]
         folders = [next((root / name / "static" for root in roots if (root / name).is_dir()), None) for name in PANELS]
         return scripts.add(panel_bundle([Path(path) for path in self._app.static_paths], filter(None, folders)))

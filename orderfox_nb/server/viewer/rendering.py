@@ -7,13 +7,16 @@ import gzip
 import hashlib
 import html
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from orderfox_nb.server.pieces import in_pieces
 from orderfox_nb.server.viewer.failures import RenderingFailed
+from orderfox_nb.server.viewer.modules import PackedScript
 from orderfox_nb.server.viewer.outputs import MAX_PAGE
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class Page(msgspec.Struct, frozen=True):
     """The same, as gzip."""
     tag: str
     """Its ETag."""
+    scripts: tuple[PackedScript, ...] = ()
+    """Those that it names, which can be loaded for as long as it is kept."""
 
 
 def failure_text(reason: str) -> str:
@@ -53,7 +58,7 @@ def failure_notice(text: str) -> str:
 def noticed_page(page: Page, text: str) -> Page:
     """Return a page that says something on its top."""
     place = b'<div id="loading"'
-    return _packed(page.plain.replace(place, failure_notice(text).encode() + place, 1))
+    return _packed(page.plain.replace(place, failure_notice(text).encode() + place, 1), page.scripts)
 
 
 class Rendering:
@@ -62,21 +67,32 @@ class Rendering:
     Args:
         renderer: Makes the pieces; ended here in any case.
         timeout_s: A page that is not whole by then has failed.
-        turns: Held while it is made, so that few are made at once; the time runs from then on.
+        turn: Held while it is made, so that few are made at once; the time runs from then on.
+        now_s: Any steady clock.
     """
 
     def __init__(
-        self, renderer: PageRenderer, *, timeout_s: float, turns: AbstractAsyncContextManager[Any] | None = None
+        self,
+        renderer: PageRenderer,
+        *,
+        timeout_s: float,
+        turn: AbstractAsyncContextManager[Any] | None = None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._renderer: PageRenderer | None = renderer
         """None once the rendering has ended: it keeps everything that its notebook printed."""
         self._timeout_s = timeout_s
-        self._turns = nullcontext() if turns is None else turns
+        self._turn = nullcontext() if turn is None else turn
+        self._now_s = now_s
         self._pieces: list[str] = []
         self._news = asyncio.Condition()
         self.page: Page | None = None
         self.failure = ""
         """Why there is no page, empty if there is one or will be."""
+        self.held_s = 0.0
+        """How long it had its turn."""
+        self.ended_s = now_s()
+        """When its turn ended, once it has ended."""
         self.stopping = False
         """Whether its kernel is about to be ended, so that what fails then is not an error."""
         self.task = asyncio.create_task(self._run(), name="orderfox page")
@@ -92,11 +108,13 @@ class Rendering:
             heard = await self._wait_beyond(at)
             pieces = self._pieces[at:]
             at += len(pieces)
+            for text in in_pieces(pieces):
+                yield text
             if pieces:
-                yield "".join(pieces)
-            elif self._ended:
+                continue
+            if self._ended:
                 break
-            elif not heard:
+            if not heard:
                 yield _HEARTBEAT
         if self.failure:
             yield _FAILED + failure_notice(failure_text(self.failure))
@@ -115,11 +133,20 @@ class Rendering:
     def _ended(self) -> bool:
         return self.page is not None or bool(self.failure)
 
+    @asynccontextmanager
+    async def _measured(self) -> AsyncGenerator[None]:
+        started_s = self._now_s()
+        try:
+            yield
+        finally:
+            self.ended_s = self._now_s()
+            self.held_s = self.ended_s - started_s
+
     async def _run(self) -> None:
         renderer = self._renderer
         assert renderer is not None
         try:
-            async with self._turns, asyncio.timeout(self._timeout_s):
+            async with self._turn, self._measured(), asyncio.timeout(self._timeout_s):
                 size = 0
                 async for piece in renderer.snippets():
                     size += len(piece)
@@ -128,7 +155,7 @@ class Rendering:
                     async with self._news:
                         self._pieces.append(piece)
                         self._news.notify_all()
-            self.page = await asyncio.to_thread(_packed, "".join(self._pieces).encode())
+            self.page = await asyncio.to_thread(_packed, "".join(self._pieces).encode(), renderer.scripts)
         except RenderingFailed as error:
             self.failure = str(error)
             # What viewers do not see stands in the log: the cell's traceback.
@@ -156,5 +183,5 @@ class Rendering:
             _log.debug("the rendering's kernel could not be ended", exc_info=True)
 
 
-def _packed(plain: bytes) -> Page:
-    return Page(plain, gzip.compress(plain, 6, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:32]}"')
+def _packed(plain: bytes, scripts: tuple[PackedScript, ...]) -> Page:
+    return Page(plain, gzip.compress(plain, 6, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:32]}"', scripts)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from orderfox_nb.server.viewer.modules import Scripts
+from orderfox_nb.server.viewer.modules import PackedScript, Scripts
 
 _CONTROL: Final = "jupyter.widget.control"
 _CONTROL_VERSION: Final = "1.0.0"
@@ -26,8 +26,8 @@ class States(msgspec.Struct, frozen=True):
     """Its binary parts, base64 in a JSON list."""
     models: frozenset[tuple[str, str]] = frozenset()
     """Module and name of each kind of model."""
-    modules: tuple[str, ...] = ()
-    """The files of their scripts."""
+    modules: tuple[PackedScript, ...] = ()
+    """Their scripts."""
 
 
 async def read_states(client: Any, scripts: Scripts) -> States:
