@@ -50,7 +50,7 @@ class CountedStream(IOStream):
     @property
     def unsent(self) -> int:
         """Bytes that wait in this process."""
-        return 0 if self.closed() else len(self._write_buffer)
+        return len(self._write_buffer or ())
 
     def write_to_fd(self, data: memoryview | bytes) -> int:  # as the base class does, without its call
         assert self.socket is not None, "it is open"

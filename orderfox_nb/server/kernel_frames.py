@@ -6,9 +6,8 @@ full, and any other malformed one would end in a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -28,6 +27,9 @@ class _SentHeader(msgspec.Struct):
     msg_type: str
 
 
+_KINDS: Final[tuple[Any, ...]] = (_SentHeader, *[dict[str, msgspec.Raw]] * 3)
+
+
 def fault_of(frame: object) -> str:
     """Return what is wrong with a frame of the ``v1.kernel.websocket.jupyter.org`` protocol, empty if nothing is.
 
@@ -39,22 +41,18 @@ def fault_of(frame: object) -> str:
     """
     if not isinstance(frame, bytes):
         return "A message to a kernel is binary"
-    if len(frame) < _NUMBER:
-        return "A message to a kernel begins with its offsets"
     count = _number(frame, 0)
     if not _PARTS < count <= MAX_PARTS + 1 or len(frame) < _NUMBER * (count + 1):
         return f"A message to a kernel has {_PARTS} to {MAX_PARTS} parts"
     offsets = [_number(frame, at) for at in range(1, count + 1)]
-    bounds = [_NUMBER * (count + 1), *offsets, len(frame)]
-    if any(start > end for start, end in pairwise(bounds)):
+    if any(start > end for start, end in pairwise([_NUMBER * (count + 1), *offsets, len(frame)])):
         return "The offsets of a message to a kernel are in order and within it"
-    channel, header, *others = _parts(frame, offsets[: _PARTS + 1])
+    channel, *parts = (frame[start:end] for start, end in pairwise(offsets[: _PARTS + 1]))
     if channel not in _CHANNELS:
         return "A page sends to a kernel on shell, control or stdin"
     try:
-        msgspec.json.decode(header, type=_SentHeader)
-        for part in others:
-            msgspec.json.decode(part, type=dict[str, msgspec.Raw])
+        for part, kind in zip(parts, _KINDS, strict=True):
+            msgspec.json.decode(part, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "Header, parent header, metadata and content of a message are JSON objects"
     return ""
@@ -62,7 +60,3 @@ def fault_of(frame: object) -> str:
 
 def _number(frame: bytes, at: int) -> int:
     return int.from_bytes(frame[_NUMBER * at : _NUMBER * (at + 1)], "little")
-
-
-def _parts(frame: bytes, offsets: list[int]) -> Iterator[bytes]:
-    return (frame[start:end] for start, end in pairwise(offsets))

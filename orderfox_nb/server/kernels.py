@@ -298,9 +298,9 @@ class GuardedKernelSocket(ChargedRequest, VoilaKernelWebsocketHandler):
         with self._sockets.opening(kernel_id) as admitted:
             if not admitted:
                 raise web.HTTPError(429, f"A kernel has at most {MAX_SOCKETS} sockets")
-            await super().get(kernel_id)
+            await super().get(kernel_id)  # type: ignore[misc]
 
-    def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:
+    def log_exception(self, _typ: Any, value: BaseException | None, _tb: Any) -> None:  # type: ignore[override]
         log_failure(_log, self.request.path, value)
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:

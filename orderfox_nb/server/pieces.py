@@ -1,3 +1,5 @@
+# Tornado's methods have no complete types.
+# pyright: reportUnknownMemberType=false
 """Sends large bodies in pieces, so that a peer that reads slowly holds one piece in memory and not a copy of all."""
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ _AT_ONCE_S: Final = 1.0
 _PAGES_AT_ONCE_S: Final = 2.0
 """As many browsers behind one address as load a page of panels at once, some thirty of them."""
 MAX_PAGE_WAIT_S: Final = 20.0
+_SHORTEST_S: Final = 0.001
+"""A shorter wait could be too short for a clock to see."""
 MAX_PAGE_WAITING: Final = 256
 """Page requests of one client that wait at once: those of some forty browsers."""
 
@@ -106,7 +108,7 @@ class PageShare:
             # One at a time: the next one waits for what this one will have cost.
             async with asyncio.timeout(MAX_PAGE_WAIT_S), self._lines.setdefault(client, asyncio.Lock()):
                 while wait_s := self._time.wait_s(client, 0):
-                    await self._sleep(wait_s)
+                    await self._sleep(max(wait_s, _SHORTEST_S))
         except TimeoutError:
             raise ClientLimited(MAX_PAGE_WAIT_S, "Your requests have used up a client's share of the server") from None
         finally:

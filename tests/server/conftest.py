@@ -66,7 +66,14 @@ class Served:
     """A server on this loop, its scripted venue, and a client."""
 
     def __init__(
-        self, port: int, base: str, feed: PreludeFeed, service: DeskService, session: ClientSession, http: BoundedServer
+        self,
+        port: int,
+        base: str,
+        feed: PreludeFeed,
+        service: DeskService,
+        *,
+        session: ClientSession,
+        http: BoundedServer,
     ) -> None:
         self.url = f"http://127.0.0.1:{port}{base}"
         self.ws_url = f"ws://127.0.0.1:{port}{base}"
@@ -124,7 +131,7 @@ async def served(
     server.add_sockets(listeners)
     try:
         async with ClientSession() as session:
-            yield Served(listeners[0].getsockname()[1], base, feed, service, session, server)
+            yield Served(listeners[0].getsockname()[1], base, feed, service, session=session, http=server)
     finally:
         server.stop()
         await service.stop()

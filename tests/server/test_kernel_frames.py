@@ -29,8 +29,8 @@ def frame(*parts: bytes, count: int | None = None, shift: int = 0) -> bytes:
     ("sent", "reason"),
     [
         ("text", "is binary"),
-        (b"", "begins with its offsets"),
-        (b"\0" * 7, "begins with its offsets"),
+        (b"", "parts"),
+        (b"\0" * 7, "parts"),
         (b"\0" * 64, "parts"),
         # Read as it stands, this one would fill a list with zeros until the memory is full.
         (b"\xff" * 64, "parts"),

@@ -154,7 +154,7 @@ async def bounded(app: web.Application) -> AsyncIterator[tuple[BoundedServer, in
         await service.stop()
 
 
-async def test_answers_that_nobody_reads_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_that_are_not_read_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_server, "MAX_UNSENT", 2_000_000)
     app = web.Application([("/", UnreadAnswer)], log_function=lambda _: None)
     async with bounded(app) as (server, port), unread(4, server, port, "/") as streams:
@@ -166,7 +166,7 @@ async def test_answers_that_nobody_reads_have_a_bound(monkeypatch: pytest.Monkey
         assert streams == {last}
 
 
-async def test_of_a_large_file_that_nobody_reads_one_piece_is_held() -> None:
+async def test_one_piece_of_a_large_file_that_is_not_read_is_held() -> None:
     options = {"site": cast("Site", OnePicture())}
     app = web.Application([("/pages/([^/]+)/picture", CardPicture, options)], log_function=lambda _: None)
     async with bounded(app) as (server, port), unread(2, server, port, "/pages/a/picture") as streams:
