@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 
 INVALID: Final = 1007
-"""Code that closes a socket after data that is not what was agreed on."""
+"""Close code of a socket whose peer has sent data of another form than agreed."""
 MAX_PARTS: Final = 1_024
 """Parts of a message; each buffer of a widget's state is one."""
 _NUMBER: Final = 8
 _CHANNELS: Final = (b"shell", b"control", b"stdin")
-"""On which a page sends; what it sent on the fourth one, ``iopub``, would be an error of the socket to the kernel."""
+"""Channels on which a page sends; a message on ``iopub``, the fourth one, would raise in the socket to the kernel."""
 _PARTS: Final = 5
 """Channel, header, header of the parent, metadata and content; buffers follow."""
 

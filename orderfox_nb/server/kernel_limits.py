@@ -33,7 +33,7 @@ STARTS_AT_ONCE: Final = 2
 MAX_WAITING: Final = 16
 """Pages that wait until another one has run its notebook."""
 PAGE_SLOT_S: Final = 20.0
-"""A page that has run its notebook for so long goes on without its slot."""
+"""After this time, a page that still runs its notebook continues without its slot."""
 MAX_SOCKETS: Final = 4
 """Sockets of one kernel: a page has one, and a second one while it connects again.
 
@@ -97,7 +97,7 @@ class KernelSocketLimits:
 
 
 class KernelSockets:
-    """Counts the sockets of each kernel, those that wait for it too."""
+    """Counts the sockets of each kernel, including those that wait for it."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
@@ -121,7 +121,7 @@ class OfflineMessages(list[tuple[str, list[bytes]]]):
     """Messages of a kernel to a page that is not connected; the page misses what comes after the bound.
 
     Args:
-        max_bytes: Of all parts.
+        max_bytes: Largest size of all parts together.
     """
 
     def __init__(self, max_bytes: int = MAX_OFFLINE) -> None:
@@ -203,7 +203,7 @@ class StartSlots:
 
     @asynccontextmanager
     async def held_for(self, seconds: float) -> AsyncGenerator[None]:
-        """Hold a slot for so many seconds at most: what takes longer goes on without it, and the next one gets it."""
+        """Hold a slot for so many seconds at most: what takes longer continues without it, and the next one gets it."""
         await self.__aenter__()
         with ExitStack() as held:
             held.callback(self._release)

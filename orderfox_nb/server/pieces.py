@@ -12,7 +12,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
 MAX_PIECE: Final = 65_536
-"""Bytes, or characters of a text."""
+"""Largest size of a piece, in bytes, or in characters of a text."""
 
 
 async def send_in_pieces(handler: RequestHandler, body: bytes) -> None:

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 MAX_BYTES: Final = 128_000_000
-"""Bytes of scripts that no page which is kept names: open pages may still load them."""
+"""Largest size of the scripts that are kept for open pages, in bytes, beside those of the pages that are kept."""
 _PLACE: Final = "@modules/"
 """Stands in a state for the address of the scripts, which only the page knows (templates/page_kernel.js)."""
 
@@ -21,7 +21,7 @@ class PackedScript(msgspec.Struct, frozen=True, weakref=True):
     """A script, prepared once for all viewers."""
 
     name: str
-    """Of its file: the digest of its text."""
+    """Name of its file: the digest of its text."""
     plain: bytes
     packed: bytes
     """The same, as gzip."""
@@ -34,8 +34,8 @@ class PackedScript(msgspec.Struct, frozen=True, weakref=True):
 class Scripts:
     """Scripts by name. Pages that are rendered at once add theirs from threads.
 
-    A script stays for as long as somebody has it: the pages that name it. The others are kept within a bound, the most
-    recently requested ones.
+    A script is available for as long as a page that names it is kept. Of the others, the most recently requested ones
+    are kept, within a bound.
 
     Args:
         max_bytes: Size of the recently requested ones that are kept; the last one is always kept.

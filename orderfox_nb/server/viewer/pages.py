@@ -61,7 +61,7 @@ class Pages:
         key: What the page depends on now.
         make: Makes a renderer.
         timeout_s: A rendering that takes longer has failed.
-        turns: Of which each rendering holds one while it runs.
+        turns: Each rendering holds one of them while it runs.
         now_s: Any steady clock.
     """
 
@@ -116,7 +116,7 @@ class Pages:
 
     @property
     def scripts(self) -> Iterator[PackedScript]:
-        """Those that its whole pages name; other pages may name them too."""
+        """Scripts that its whole pages name; other pages may name them too."""
         return (script for page in self._kept for script in page.scripts)
 
     @property

@@ -42,7 +42,7 @@ class Page(msgspec.Struct, frozen=True):
     tag: str
     """Its ETag."""
     scripts: tuple[PackedScript, ...] = ()
-    """Those that it names, which can be loaded for as long as it is kept."""
+    """Scripts that it names, which can be loaded for as long as it is kept."""
 
 
 def failure_text(reason: str) -> str:
@@ -90,9 +90,9 @@ class Rendering:
         self.failure = ""
         """Why there is no page, empty if there is one or will be."""
         self.held_s = 0.0
-        """How long it had its turn."""
+        """Seconds for which it held its turn."""
         self.ended_s = now_s()
-        """When its turn ended, once it has ended."""
+        """Time at which its turn ended, once it has ended."""
         self.stopping = False
         """Whether its kernel is about to be ended, so that what fails then is not an error."""
         self.task = asyncio.create_task(self._run(), name="orderfox page")
