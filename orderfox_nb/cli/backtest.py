@@ -58,7 +58,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", metavar="TIME", help="start time in UTC: 10:30, 2026-10-01T10:30, or --start=-10m")
     parser.add_argument("--end", metavar="TIME", help="end time, in the same forms")
     add_terms(parser)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report, one file that needs nothing else")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report to a self-contained file")
     parser.add_argument("--json", action="store_true", help="print JSON: a list with an object for each run")
     parser.add_argument("--workers", type=int, metavar="N", help="processes of a sweep (default: one for each core)")
 

@@ -33,7 +33,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--duration", type=duration, help="how long, such as 90s, 10m or 8h (default: until Ctrl+C)")
     add_terms(parser)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report, one file that needs nothing else")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report to a self-contained file")
     add_source(parser)
 
 

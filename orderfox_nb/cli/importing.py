@@ -46,13 +46,13 @@ def _run(options: argparse.Namespace) -> int:
 COMMAND = Command(
     description="Make one recording from files of one venue: raw frames (a receive stamp and a frame a line, also "
     "those of hftbacktest and Tardis), Tardis csv, hftbacktest npz, Binance Vision zip or csv, and cryptofeed's raw "
-    "captures, plain or compressed. A format is known by its content.",
+    "captures, plain or compressed. The format is recognised by the content.",
     arguments=_add_arguments,
     run=_run,
     examples=(
         Example("Raw frames of a day", "orderfox import usdm_btcusdt_20240808.gz --out recordings"),
         Example(
-            "A book and the liquidations beside it",
+            "A book, and liquidations of the same time",
             "orderfox import btcusdt.gz forceorder.jsonl --out recordings",
         ),
     ),

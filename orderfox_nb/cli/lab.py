@@ -13,7 +13,12 @@ from orderfox_nb.cli.startup import skip_address_grammar
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path("orderfox"), metavar="FOLDER", help="default: orderfox"
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("orderfox"),
+        metavar="FOLDER",
+        help="folder for the notebooks (default: orderfox)",
     )
     add_source(parser)
     parser.add_argument("--port", help="port, 0 for any free one (default: JupyterLab's, 8888)")

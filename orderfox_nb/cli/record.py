@@ -16,7 +16,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--symbols",
         required=True,
         type=names,
-        help="symbols of every venue, separated by commas; of one of several: binance-spot:BTCUSDT",
+        help="symbols in any usual form, separated by commas, at every venue of the source; at one of several: "
+        "binance-spot:BTCUSDT",
     )
     parser.add_argument(
         "--channels",
@@ -25,9 +26,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--interval", default="1m", help="timeframe of the candles (default: %(default)s)")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="folder to make the recordings in, one a venue"
+        "--out", type=Path, required=True, metavar="FOLDER", help="folder for the recordings, one for each venue"
     )
-    parser.add_argument("--duration", type=duration, help="how long, such as 90s, 10m or 8h (default: until Ctrl+C)")
+    parser.add_argument("--duration", type=duration, help="such as 90s, 10m or 8h (default: until Ctrl+C)")
     add_source(parser)
 
 
@@ -81,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    description="Record markets into a folder, for as long as you say or until Ctrl+C.",
+    description="Record markets into a folder, for a duration or until Ctrl+C.",
     arguments=_add_arguments,
     run=_run,
     examples=(

@@ -19,7 +19,7 @@ def add_terms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cash", metavar="N", help="deposit, quote currency (default: 10000)")
     parser.add_argument("--leverage", type=int, metavar="N", help="largest multiple of the deposit (default: 10)")
     parser.add_argument("--maker", metavar="FEE", help="fee of resting orders, a fraction (default: 0.0002)")
-    parser.add_argument("--taker", metavar="FEE", help="fee of the others (default: 0.0005)")
+    parser.add_argument("--taker", metavar="FEE", help="fee of all other orders (default: 0.0005)")
     parser.add_argument(
         "--latency",
         metavar="MS[,MS]",

@@ -12,9 +12,11 @@ from orderfox_nb import __version__
 from orderfox_nb.clock import SystemClock
 from orderfox_nb.core.channels import CHANNELS
 from orderfox_nb.core.events import Topic
+from orderfox_nb.core.symbols import is_venue_name, resolve_symbol
+from orderfox_nb.desk.catalogue import by_volume
 from orderfox_nb.desk.hub import Hub
 from orderfox_nb.desk.recorder import Recorder
-from orderfox_nb.errors import BadValue, OrderFoxError, RecordingError, UnknownSymbol
+from orderfox_nb.errors import BadValue, OrderFoxError, RecordingError
 from orderfox_nb.feeds.base import Feed, SeveralVenues
 from orderfox_nb.views.contract import RecordingHealth
 
@@ -38,7 +40,7 @@ async def record_all(
     Args:
         feeds: One a venue; a server stands for all of its venues.
         folder: Where the recordings' folders are made.
-        symbols: Symbols of every venue, or of one: ``binance-spot:BTCUSDT``.
+        symbols: Symbols in any usual form, at every venue or at one: ``binance-spot:BTCUSDT``.
         channels: As for ``record``.
         interval: As for ``record``.
         duration_s: As for ``record``.
@@ -57,11 +59,13 @@ async def record_all(
     venues = [feed.venue for feed in named]
     wanted: dict[str, list[str]] = {venue: [] for venue in venues}
     for symbol in symbols:
+        # A unified name such as BTC/USDT:USDT has a colon, too.
         venue, colon, name = symbol.partition(":")
-        if colon and venue not in wanted:
+        prefixed = bool(colon) and is_venue_name(venue)
+        if prefixed and venue not in wanted:
             raise BadValue("venue", venue, "one of " + ", ".join(venues))
-        for one in [venue] if colon else venues:
-            wanted[one].append((name if colon else symbol).upper())
+        for one in [venue] if prefixed else venues:
+            wanted[one].append(name if prefixed else symbol)
     if unused := [venue for venue in venues if not wanted[venue]]:
         raise BadValue("symbols", ",".join(symbols), f"at least one symbol of {unused[0]}")
     try:
@@ -97,7 +101,7 @@ async def record(
     Args:
         feed: Where the data comes from.
         folder: Where the recording's folder is made.
-        symbols: As the venue writes them.
+        symbols: Symbols in any usual form.
         channels: Names of channels; those that the venue's market lacks are left out.
         interval: Interval of the candles.
         duration_s: When to stop; None for never.
@@ -105,7 +109,7 @@ async def record(
 
     Raises:
         BadValue: No such channel.
-        UnknownSymbol: The venue does not list a symbol.
+        UnknownSymbol: The venue does not list a symbol; carries suggestions.
         FeedError: The venue cannot be asked.
         RecordingError: The folder cannot be written.
     """
@@ -125,10 +129,9 @@ async def record(
     hub = Hub(feed, clock=clock, opened=recorder.opened, closed=recorder.closed)
     async with hub, AsyncExitStack() as stack:
         stack.push_async_callback(recorder.close)
-        listed = {row.instrument.symbol for row in await hub.listings()}
-        for symbol in symbols:
-            if symbol not in listed:
-                raise UnknownSymbol(symbol, sorted(listed)[:3])
+        listed = [row.instrument for row in by_volume(await hub.listings())]
+        ids, names = [each.symbol for each in listed], [each.unified for each in listed]
+        for symbol in dict.fromkeys(resolve_symbol(text, ids, names) for text in symbols):
             for channel in channels:
                 if channel in feed.origin.absent:
                     continue

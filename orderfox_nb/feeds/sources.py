@@ -341,7 +341,7 @@ SOURCES: Final = (
     ),
     SourceKind(
         "recording",
-        "what OrderFox recorded, played with its own clock",
+        "a recording of OrderFox, played with its own clock",
         _open_recording,
         target="<folder>",
         options=(

@@ -78,7 +78,7 @@ class Misdirected(MarketHandler):
 
     async def prepare(self) -> None:  # type: ignore[override]
         raise RequestRefused(
-            421, f"This server is not called {self.request.host[:100]}: ORDERFOX_HOSTS must list that name"
+            421, f"This server does not accept the host {self.request.host[:100]}: ORDERFOX_HOSTS must list it"
         )
 
 

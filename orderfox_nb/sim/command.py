@@ -69,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=_integer, default=8900, help="0 for a free one (default %(default)s)")
     parser.add_argument("--seed", type=_integer, default=7, help="the same seed gives the same market at the same time")
-    parser.add_argument("--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"1 to {LARGEST}")
+    parser.add_argument(
+        "--symbols", type=_within(1, LARGEST), default=24, metavar="N", help=f"number of symbols, 1 to {LARGEST}"
+    )
     parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
     parser.add_argument(
         "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times those of a usual day (default 1)"

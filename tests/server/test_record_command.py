@@ -20,7 +20,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_was_recorded_is_the_market(tmp_path: Path):
-    done = run("--symbols", "BTCUSDT,ethusdt", "--out", str(tmp_path), "--duration", "8s")
+    done = run("--symbols", "BTC/USDT:USDT,eth", "--out", str(tmp_path), "--duration", "8s")
     assert done.returncode == 0, done.stderr
     rec = orderfox_nb.open_recording(done.stdout.strip())
     assert rec.symbols == ["BTCUSDT", "ETHUSDT"]
@@ -56,6 +56,7 @@ def test_several_venues_are_recorded_at_once_each_into_its_own_folder(tmp_path: 
     [
         (["--symbols", "okx:BTCUSDT"], "Invalid venue 'okx': expected one of sim"),
         (["--symbols", "NOPE"], "Symbol NOPE not found"),
+        (["--symbols", "BTCUSD"], "Symbol BTCUSD not found. Did you mean: BTCUSDT?"),
         (["--symbols", "BTCUSDT", "--channels", "prices"], "Invalid channel 'prices'"),
         (["--symbols", "BTCUSDT", "--duration", "soon"], "expected seconds"),
     ],

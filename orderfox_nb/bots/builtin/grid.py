@@ -19,7 +19,9 @@ class GridMaker(Strategy):
     size: Size = Decimal("0.010")
     levels: Annotated[int, Bounds(minimum=1, maximum=50, help="Orders on each side")] = 10
     step: Annotated[int, Bounds(minimum=1, unit="ticks", help="Distance of the grid's prices")] = 10
-    max_position: Annotated[Decimal, Bounds(above=0, unit="base")] = Decimal("0.100")
+    max_position: Annotated[
+        Decimal, Bounds(above=0, unit="base", help="From this position on, no orders that enlarge it")
+    ] = Decimal("0.100")
     period: Duration = "100ms"
 
     placed = None
