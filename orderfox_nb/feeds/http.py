@@ -6,6 +6,7 @@ limit around the whole request, which also ends a body that arrives too slowly.
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeVar
@@ -17,6 +18,8 @@ import msgspec
 from orderfox_nb.feeds.transport import ConnectionLost
 
 Answer = TypeVar("Answer")
+
+_log = logging.getLogger(__name__)
 
 MAX_ERROR_BYTES: Final = 64_000
 """Largest body of an error."""
@@ -121,8 +124,9 @@ def _redirect(response: aiohttp.ClientResponse) -> str:
         host = urlsplit(response.headers.get("Location", "")).netloc
     except ValueError:
         host = ""
-    to = f"to {short(host)}" if host else "to another address"
-    return f"it redirects {to} (HTTP {response.status}), which is not followed: set the address that answers itself"
+    # Viewers see the error, so only the log has the address.
+    _log.info("%s redirects to %s", response.url.origin(), short(host) or "an address that cannot be read")
+    return f"it redirects (HTTP {response.status}), which is not followed: set the address that answers itself"
 
 
 def too_large(limit: int) -> str:

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
 
-_NAME: Final = "liquidation history"
+_NAME: Final = "the liquidation history"
 MAX_BYTES: Final = 8_000_000
 """Largest answer: 1,000 orders have 300 kB, a week of minutes 2 MB."""
 _MAX_PAGES: Final = 20
@@ -73,13 +73,15 @@ class LiquidationHistory:
     """Asks the API behind ``LIQUIDATION_API_BASE_URL``; opens its first connection with the first request.
 
     Args:
-        url: Base of the API, ending in ``/api``.
+        url: Base of the API, ending in ``/api``. The log has it; errors, which viewers see, do not.
+        venue: Name for errors: that of the venue whose liquidations it has.
         timeout_s: For one request.
         clock: What that is measured by.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 15.0, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, *, venue: str, timeout_s: float = 15.0, clock: Clock | None = None) -> None:
         self.url = url.rstrip("/")
+        self._venue = venue
         self._timeout_s = timeout_s
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
@@ -235,28 +237,30 @@ class LiquidationHistory:
             if status == 404:
                 return None
             if status >= 500 or status in (408, 429):
-                raise VenueUnreachable(_NAME, f"HTTP {status} from {self.url}")
+                raise VenueUnreachable(self._venue, f"{_NAME} answers with HTTP {status}")
             if status != 200:
-                raise VenueRefused(_NAME, f"HTTP {status} from {self.url}", status=status)
+                raise VenueRefused(self._venue, f"{_NAME} answers with HTTP {status}", status=status)
             answer: Answer = decode_json(body, kind)
         except AnswerRefused as error:
             raise self._malformed(path, str(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failures += 1
             reason = network_reason(error)
-            raise VenueUnreachable(_NAME, f"{self.url} cannot be reached ({reason})") from error
+            _log.info("no answer to %s of %s: %s", path, self.url, reason)
+            raise VenueUnreachable(self._venue, f"{_NAME} cannot be reached ({reason})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._malformed(path, f"its answer has another structure ({error})") from error
-        except (VenueUnreachable, VenueRefused):
+        except (VenueUnreachable, VenueRefused) as error:
             self.failures += 1
+            _log.info("no answer to %s of %s: %s", path, self.url, error)
             raise
         self._problem_log.over(path)
         return answer
 
     def _malformed(self, path: str, problem: str) -> MalformedFrame:
         self.failures += 1
-        error = MalformedFrame(_NAME, f"{path} of {self.url}: {problem}")
-        self._problem_log.report(path, str(error))
+        error = MalformedFrame(self._venue, f"{path} of {_NAME}: {problem}")
+        self._problem_log.report(path, f"{error} ({self.url})")
         return error
 
     async def _read(self, path: str, parameters: Mapping[str, str]) -> HttpAnswer:

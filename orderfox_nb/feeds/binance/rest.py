@@ -281,7 +281,7 @@ class BinanceRest:
             wait_s = _seconds(answer.headers.get("Retry-After"), default=60.0 if status == 418 else 10.0)
             self.budget.pause(wait_s)
             return RateLimited(self._venue, reason, status=status, retry_after_s=wait_s)
-        error = refused_by_status(self._venue, self.url, status, reason, code=refused.code)
+        error = refused_by_status(self._venue, status, reason, code=refused.code)
         if error is not None:
             return error
         symbol = parameters.get("symbol", "")

@@ -144,7 +144,7 @@ class BybitRequests:
             return self._limited(reason, _BAN_S)
         if code in BLOCKED_CODES:
             return VenueBlocked(self._venue, reason, status=403, code=code)
-        if (error := refused_by_status(self._venue, self.requests.url, status, reason, code=code)) is not None:
+        if (error := refused_by_status(self._venue, status, reason, code=code)) is not None:
             return error
         symbol = parameters.get("symbol", "")
         if code == BAD_PARAMETERS and symbol and "symbol" in reason.lower():

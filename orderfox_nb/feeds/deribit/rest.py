@@ -119,7 +119,7 @@ class DeribitRequests:
             return RateLimited(self._venue, reason, status=429, retry_after_s=_PAUSE_S)
         if error.code in AWAY:
             return VenueUnreachable(self._venue, f"code {error.code}: {reason}")
-        if (known := refused_by_status(self._venue, self.requests.url, status, reason, code=error.code)) is not None:
+        if (known := refused_by_status(self._venue, status, reason, code=error.code)) is not None:
             return known
         symbol = parameters.get("instrument_name", "")
         if symbol and _names_instrument(error):

@@ -127,7 +127,7 @@ class OkxRequests:
             return RateLimited(self._venue, reason, status=429, retry_after_s=_PAUSE_S)
         if code in BLOCKED_CODES:
             return VenueBlocked(self._venue, reason, status=403, code=code)
-        if (error := refused_by_status(self._venue, self.requests.url, status, reason, code=code)) is not None:
+        if (error := refused_by_status(self._venue, status, reason, code=code)) is not None:
             return error
         symbol = parameters.get("instId", "")
         if code in NO_INSTRUMENT and symbol.endswith(f"-{SWAP}") and not self.markets.was_listed(symbol):

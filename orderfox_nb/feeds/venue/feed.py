@@ -104,7 +104,7 @@ class VenueFeed(StreamingFeed[VenueRest]):
             report=partial(self._problems.report, "rest"),
         )
         liquidated = bool(liquidation_url) and "liquidations" in dialect.channels
-        self._history = LiquidationHistory(liquidation_url, clock=self._clock) if liquidated else None
+        self._history = LiquidationHistory(liquidation_url, venue=self.venue, clock=self._clock) if liquidated else None
         self._random = random
         self._resyncs = ResyncBucket(self._clock)
         self._sockets = {
@@ -139,7 +139,7 @@ class VenueFeed(StreamingFeed[VenueRest]):
         for root, sockets in self._sockets.items():
             sockets.move(self._dialect.socket_url(ws_url.rstrip("/"), root))
         if self._history is None and liquidation_url and "liquidations" in self._dialect.channels:
-            self._history = LiquidationHistory(liquidation_url, clock=self._clock)
+            self._history = LiquidationHistory(liquidation_url, venue=self.venue, clock=self._clock)
         elif self._history is not None:
             self._history.url = liquidation_url
         self._open_streams.restarted("the venue restarted in another process")

@@ -147,7 +147,9 @@ class Requests:
         except (FeedError, UnknownSymbol) as error:
             self.failures += 1
             if isinstance(error, MalformedFrame):
-                self._problem_log.report(path, str(error))
+                self._problem_log.report(path, f"{error} ({self.url})")
+            elif isinstance(error, VenueUnreachable):
+                _log.info("no answer to %s of %s: %s", path, self.url, error)
             self._report(error)
             raise
         self._report(None)
@@ -165,9 +167,9 @@ class Requests:
                 raise refused
             return decode_json(answer.body, kind)
         except AnswerRefused as error:
-            raise MalformedFrame(self._venue, f"{path} of {self.url}: {error}") from error
+            raise MalformedFrame(self._venue, f"{path}: {error}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise VenueUnreachable(self._venue, f"no answer from {self.url} ({network_reason(error)})") from error
+            raise VenueUnreachable(self._venue, f"no answer over REST ({network_reason(error)})") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedFrame(self._venue, f"the answer of {path} has another structure ({error})") from error
         finally:
@@ -179,10 +181,13 @@ class Requests:
         return await fetch(self._session, f"{self.url}{path}", parameters, max_bytes=max_bytes)
 
 
-def refused_by_status(venue: str, url: str, status: int, reason: str, *, code: int) -> FeedError | None:
-    """Return the error that an HTTP status is at every venue, None if the venue's own code decides."""
+def refused_by_status(venue: str, status: int, reason: str, *, code: int) -> FeedError | None:
+    """Return the error that an HTTP status is at every venue, None if the venue's own code decides.
+
+    Its text is sent to viewers, so it never has the address that was asked, which may be an internal one: the log does.
+    """
     if status in BLOCKED:
         return VenueBlocked(venue, reason, status=status, code=code)
     if status >= 500:
-        return VenueUnreachable(venue, f"HTTP {status} from {url} ({reason})")
+        return VenueUnreachable(venue, f"HTTP {status} ({reason})")
     return None
