@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from orderfox_nb.core.channels import is_whole_market
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Coverage, Event, Topic
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Channel, Coverage, Event, Gap, Topic
+from orderfox_nb.core.restart import proves_restart
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.deribit.messages import (
     DeribitBar,
@@ -59,6 +60,8 @@ _METHODS: Final[Mapping[Method, str]] = {
     "unsubscribe": "public/unsubscribe",
     "probe": "public/test",
 }
+_MAX_INSTRUMENTS: Final = 5_000
+"""Whose last trades are kept: more than the venue has."""
 _CUT_OFF: Final = re.compile(rb'"channel"\s*:\s*"([^"\\]{1,100})"')
 
 _frame = msgspec.json.Decoder(DeribitFrame, strict=False)
@@ -124,14 +127,21 @@ class DeribitDialect:
         return DeribitCodec()
 
 
+class _LastTrade(NamedTuple):
+    """The last trade of an instrument."""
+
+    number: int
+    time_us: int
+
+
 class DeribitCodec:
     """Reads and writes one socket; keeps what was requested, the bar of each stream of bars, and what was traded."""
 
     def __init__(self) -> None:
         self._asked: dict[int, frozenset[str]] = {}
         self._bars: dict[str, DeribitBar] = {}
-        self._traded: dict[str, dict[str, int]] = {}
-        """The number of the last trade of each instrument, by stream: a liquidation has none of its own."""
+        self._traded: dict[str, dict[str, _LastTrade]] = {}
+        """The last trade of each instrument, by stream: a liquidation has no number of its own."""
 
     def command(self, method: Method, number: int, streams: Collection[str]) -> str:
         parameters = {"channels": sorted(streams)} if streams else {}
@@ -178,16 +188,26 @@ class DeribitCodec:
         return DecodedFrame(answered=frame.id, refused=refused)
 
     def _trade_events(self, stream: str, rows: Sequence[DeribitTrade], received_us: int) -> list[Event]:
-        last = self._traded.setdefault(stream, {})
+        traded = self._traded.setdefault(stream, {})
         events: list[Event] = []
         for row in rows:
             # Among the trades of all futures are those of dated ones.
             if not row.instrument_name.endswith(PERPETUAL):
                 continue
+            number, time_us = row.trade_seq, row.timestamp * 1_000
+            last = traded.get(row.instrument_name)
+            if last is not None and number > last.number + 1:
+                # Missing trades are asked for by their numbers; whether they had liquidations is not known.
+                reason = f"trades {last.number + 1} to {number - 1} are missing, and with them their liquidations"
+                events.append(
+                    Gap(symbol=row.instrument_name, time_us=last.time_us, received_us=received_us, reason=reason)
+                )
             events.append(trade_of(row, received_us))
-            # A trade that is sent twice was one liquidation.
-            if row.trade_seq > last.get(row.instrument_name, -1):
-                last[row.instrument_name] = row.trade_seq
+            # A trade that is sent twice was one liquidation; a lower number with a later time shows a restart.
+            if last is None or number > last.number or proves_restart(time_us, last.time_us):
+                if len(traded) >= _MAX_INSTRUMENTS and last is None:
+                    traded.clear()
+                traded[row.instrument_name] = _LastTrade(number, time_us)
                 events += liquidations_of(row, received_us)
         return events
 

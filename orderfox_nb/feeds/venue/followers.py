@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from orderfox_nb.core.channels import channel_spec
-from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Topic, Trade
+from orderfox_nb.core.events import WHOLE_MARKET, Candle, Event, Gap, Topic, Trade
 from orderfox_nb.core.timeframes import TIMEFRAME_US
 from orderfox_nb.errors import BadValue
 from orderfox_nb.feeds.liquidation_history import LiquidationHistory
@@ -95,7 +95,9 @@ def follower_of(  # noqa: PLR0911  (one a channel)
 
 def events_of(topic: Topic) -> Callable[[Event], bool]:
     """Return what says whether an event of a shared stream is one of a topic."""
-    kinds, symbol = channel_spec(topic.channel).kinds, topic.symbol
+    spec, symbol = channel_spec(topic.channel), topic.symbol
+    # A loss in the stream shows in the ids of its other events, but not in those of the rare ones, which have none.
+    kinds = (*spec.kinds, Gap) if spec.sparse else spec.kinds
     if symbol == WHOLE_MARKET:
         return lambda event: type(event) in kinds
     return lambda event: type(event) in kinds and event.symbol == symbol

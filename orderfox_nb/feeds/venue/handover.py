@@ -6,11 +6,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Liquidation, Trade
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Event, Gap, Liquidation, Trade
 from orderfox_nb.core.liquidations import OrderKey, order_key
 from orderfox_nb.core.restart import proves_restart
 from orderfox_nb.feeds.inbox import Inbox
-from orderfox_nb.feeds.venue.items import Item, Live, Lost, Malformed, Resumed, Silent
+from orderfox_nb.feeds.venue.items import Item, Live, Lost, Malformed, Renewed, Resumed, Silent
 
 HELD_EVENTS: Final = 10_000
 """How many events of the new socket wait for the old one to catch up; the oldest are dropped first."""
@@ -65,6 +65,8 @@ class Route:
         self.live = False
         self.renewals = 0
         """How often the stream was resubscribed since its last event."""
+        self.renewed = False
+        """Whether it is being resubscribed."""
         self._source: object | None = None
         self._successor: object | None = None
         self._held = HeldEvents()
@@ -86,6 +88,9 @@ class Route:
         if not self.live:
             self.live = True
             self.notify(Live())
+        elif self.renewed and self.takes:
+            self.notify(Renewed("the stream was silent, subscribed to once more"))
+        self.renewed = False
 
     def expect(self, successor: object) -> None:
         """Another source will carry the stream from now on, beside the current one."""
@@ -130,7 +135,7 @@ class Route:
         """A frame could not be read."""
         self.notify(Malformed(reason))
 
-    def notify(self, notice: Live | Lost | Malformed | Silent | Resumed) -> None:
+    def notify(self, notice: Live | Lost | Renewed | Malformed | Silent | Resumed) -> None:
         """Notify every reader of a change in the stream."""
         for inbox in self.readers:
             if isinstance(notice, (Live, Lost)):
@@ -143,6 +148,9 @@ class Route:
         self.renewals = 0
         if type(event) is Liquidation:
             return self._deliver(event) if self._is_new(source, event) else None
+        if type(event) is Gap:
+            # What one socket has lost the other may have: it is reported all the same.
+            return self._deliver(event)
         if source is self._source and self._successor is None and self._floor_id < 0:
             return self._deliver(event)
         if self._source is None:
@@ -193,7 +201,10 @@ class Route:
         return 0 <= _ids(event)[1] <= last_id and not proves_restart(event.time_us, self._last_us)
 
     def _deliver(self, event: Event) -> Inbox[Item] | None:
-        self._last_id = event.last_id if type(event) is BookDelta else _ids(event)[1]
+        last_id = event.last_id if type(event) is BookDelta else _ids(event)[1]
+        if last_id >= 0:
+            # What has no id, such as the liquidation of a trade, stands between two that have one.
+            self._last_id = last_id
         self._last_us = max(self._last_us, event.time_us)
         crowded: Inbox[Item] | None = None
         takes = self.takes

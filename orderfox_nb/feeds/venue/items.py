@@ -27,6 +27,12 @@ class Lost(Struct, frozen=True):
     """How long nothing had come on the socket before."""
 
 
+class Renewed(Struct, frozen=True):
+    """A stream that others read too was subscribed to once more for one of them: what it sent meanwhile is lost."""
+
+    reason: str
+
+
 class Malformed(Struct, frozen=True):
     """A frame that could not be read, of this stream or of an unidentifiable one."""
 
@@ -100,6 +106,7 @@ class Failed(Struct, frozen=True):
 Notice: TypeAlias = (
     Live
     | Lost
+    | Renewed
     | Malformed
     | Overflowed
     | Inconsistent

@@ -8,12 +8,22 @@ from typing import Final
 
 import msgspec
 
-from orderfox_nb.core.events import WHOLE_MARKET, Event, Liquidation, LiquidationVolume
+from orderfox_nb.core.events import WHOLE_MARKET, Event, Gap, Liquidation, LiquidationVolume
 from orderfox_nb.core.liquidations import OrderKey, order_key
 from orderfox_nb.errors import UnknownSymbol
 from orderfox_nb.feeds.venue.fetches import Fetches
 from orderfox_nb.feeds.venue.follower import StatusReporter
-from orderfox_nb.feeds.venue.items import Failed, Fetched, Item, Live, Lost, Malformed, Overflowed, Restarted
+from orderfox_nb.feeds.venue.items import (
+    Failed,
+    Fetched,
+    Item,
+    Live,
+    Lost,
+    Malformed,
+    Overflowed,
+    Renewed,
+    Restarted,
+)
 from orderfox_nb.feeds.venue.seen_orders import SeenOrders
 
 PRELUDE_ORDERS: Final = 50
@@ -117,6 +127,10 @@ class LiquidationsFollower:
                 else:
                     yield self._reporter.status("live" if self._opened else "connecting", reason)
                     yield self._reporter.gap(reason, lost=1)
+            case Gap(time_us=time_us, reason=reason) if self._opened:
+                yield from self._missed(reason, since_us=time_us)
+            case Renewed(reason) if self._opened:
+                yield from self._missed(reason)
             case Restarted(reason):
                 yield from self._forget(reason)
             case Overflowed(lost):
@@ -127,6 +141,22 @@ class LiquidationsFollower:
                 yield from self._failed(request, error, final=final)
             case _:
                 return
+
+    def _missed(self, reason: str, *, since_us: int = 0) -> Iterator[Event]:
+        """Report that the stream has a hole, in which there may have been orders.
+
+        Args:
+            reason: How it was noticed.
+            since_us: When the last event before it was, 0 where that is not known.
+        """
+        self._reporter.gaps += 1
+        status = self._reporter.status("gap", reason)
+        yield msgspec.structs.replace(status, time_us=since_us or status.time_us)
+        if self._since is not None:
+            self._gapped = True
+            self._reconcile(after_s=_GRACE_S)
+        elif self._live:
+            yield self._reporter.status("live")
 
     def _connected(self) -> Iterator[Event]:
         if not self._opened:

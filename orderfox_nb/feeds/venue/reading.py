@@ -22,6 +22,7 @@ from orderfox_nb.feeds.venue.items import (
     Jumped,
     Lost,
     MarketChange,
+    Renewed,
     Restarted,
     Resumed,
     Silent,
@@ -126,6 +127,8 @@ class Reading:
                 yield self._reporter.status("skewed", reason)
             case MarketChange():
                 yield from self._changed(item)
+            case Renewed():
+                yield from self._followed(item)
             case Frozen(reason):
                 if not self._reporter.market.state and self._sockets.live(self._stream):
                     self._reporter.frozen += 1

@@ -220,6 +220,7 @@ class _Line:
         if route is None:
             return
         route.renewals += 1
+        route.renewed = True
         if route.renewals > RENEWALS and not route.passing:
             route.renewals = 0
             self._rotate.set()
