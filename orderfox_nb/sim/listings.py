@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from orderfox_nb.core.instrument import decimal_digits
 from orderfox_nb.core.timeframes import DAY_US
 
 # symbol, tick, lot, price, 24 h notional in million USDT, volatility beside BTC, listed
@@ -58,6 +59,7 @@ VETUSDT      0.00001   1     0.01683        36  1.45  2020-02-14
 
 LARGEST: Final = 42
 """How many symbols there are to choose from."""
+_REFERENCE_DIGITS: Final = 8
 _YOUNGEST_US: Final = 90 * DAY_US
 
 
@@ -87,6 +89,14 @@ class ListedContract(msgspec.Struct, frozen=True, kw_only=True):
     def price_ticks(self) -> int:
         """That price in ticks."""
         return round(Decimal(str(self.price)) / self.tick_size)
+
+    def reference_text(self, price: float | Decimal) -> str:
+        """Write a mark, index or average price, which need not be a multiple of the tick.
+
+        As at the venue there are eight digits after the point, but two more than the tick has where that has more.
+        """
+        digits = decimal_digits(self.tick_size)
+        return f"{price:.{digits + 2 if digits > _REFERENCE_DIGITS else _REFERENCE_DIGITS}f}"
 
     @property
     def share(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from orderfox_nb.sim.facts import BarRow, DayRow, LiquidationFact, MarkFact, TradeFact
+from orderfox_nb.sim.listings import ListedContract
 from orderfox_nb.sim.server.numbers import Numbers
 
 
@@ -69,11 +70,12 @@ def kline(
     ).encode()
 
 
-def mark_price(symbol: str, mark: MarkFact, event_ms: int) -> bytes:
+def mark_price(listing: ListedContract, mark: MarkFact, event_ms: int) -> bytes:
     """Encode ``markPriceUpdate``."""
+    price, index, settle = map(listing.reference_text, (mark.mark, mark.index, mark.settle))
     return (
-        f'{{"e":"markPriceUpdate","E":{event_ms},"s":"{symbol}","p":"{mark.mark:.8f}","ap":"{mark.mark:.8f}",'
-        f'"P":"{mark.settle:.8f}","i":"{mark.index:.8f}","r":"{mark.funding_rate:.8f}",'
+        f'{{"e":"markPriceUpdate","E":{event_ms},"s":"{listing.symbol}","p":"{price}","ap":"{price}",'
+        f'"P":"{settle}","i":"{index}","r":"{mark.funding_rate:.8f}",'
         f'"T":{mark.next_funding_us // 1000},"st":1}}'
     ).encode()
 

@@ -121,7 +121,7 @@ class MarketStreams(SymbolStreams):
         """Encode what is sent by the clock: ``markPrice``, ``ticker`` or ``miniTicker``; empty where not known."""
         if kind == "markPrice":
             mark = self.market.mark()
-            return frames.mark_price(self.symbol, mark, event_ms) if mark is not None else b""
+            return frames.mark_price(self.market.listing, mark, event_ms) if mark is not None else b""
         encode = frames.ticker if kind == "ticker" else frames.mini_ticker
         return encode(self.symbol, self.market.ticker(), self.numbers, event_ms)
 

@@ -48,9 +48,9 @@ class ReferenceRest:
             # What is unknown is empty, as the venue's funding rate of contracts that have none.
             return {
                 "symbol": listing.symbol,
-                "markPrice": f"{mark.mark:.8f}" if mark else "",
-                "indexPrice": f"{mark.index:.8f}" if mark else "",
-                "estimatedSettlePrice": f"{mark.settle:.8f}" if mark else "",
+                "markPrice": listing.reference_text(mark.mark) if mark else "",
+                "indexPrice": listing.reference_text(mark.index) if mark else "",
+                "estimatedSettlePrice": listing.reference_text(mark.settle) if mark else "",
                 "lastFundingRate": f"{mark.funding_rate:.8f}" if mark else "",
                 "interestRate": "0.00010000" if mark else "",
                 "nextFundingTime": mark.next_funding_us // 1000 if mark else 0,
@@ -68,10 +68,11 @@ class ReferenceRest:
                 "symbol": symbol,
                 "fundingTime": row.time_us // 1000,
                 "fundingRate": f"{row.rate:.8f}",
-                "markPrice": f"{row.mark:.8f}",
+                "markPrice": market.listing.reference_text(row.mark),
             }
             for symbol in symbols
-            for row in self._selection.source.market(symbol).funding(start_us, end_us, limit)
+            for market in [self._selection.source.market(symbol)]
+            for row in market.funding(start_us, end_us, limit)
         ]
         rows.sort(key=lambda row: row["fundingTime"])
         return rows[:limit] if start_us is not None else rows[-limit:]

@@ -110,7 +110,9 @@ class SeriesRest:
     def _price_klines(self, kind: PriceKind) -> Callable[[web.Request], Any]:
         def answer(request: web.Request) -> Any:
             _, market, _ = self._selected(request, by_pair=kind == "index")
-            return [_price_row(row) for row in market.price_klines(kind, *_range(request))]
+            # The premium index is a ratio.
+            text = market.listing.reference_text if kind != "premium" else "{:.8f}".format
+            return [_price_row(row, text) for row in market.price_klines(kind, *_range(request))]
 
         return answer
 
@@ -179,9 +181,9 @@ class SeriesRest:
         return {
             "pair": symbol,
             "contractType": "PERPETUAL",
-            "indexPrice": f"{index:.8f}",
+            "indexPrice": market.listing.reference_text(index),
             "futuresPrice": numbers.price(bar.open),
-            "basis": f"{price - index:.8f}",
+            "basis": market.listing.reference_text(price - index),
             "basisRate": f"{price / index - 1:.4f}",
             "annualizedBasisRate": "",
         }
@@ -206,8 +208,8 @@ def _contract(request: web.Request) -> str:
     return contract
 
 
-def _price_row(row: PriceRow) -> tuple[Any, ...]:
-    prices = (f"{price:.8f}" for price in (row.open, row.high, row.low, row.close))
+def _price_row(row: PriceRow, text: Callable[[float], str]) -> tuple[Any, ...]:
+    prices = map(text, (row.open, row.high, row.low, row.close))
     return (row.open_us // 1000, *prices, "0", row.close_us // 1000 - 1, "0", 60, "0", "0", "0")
 
 

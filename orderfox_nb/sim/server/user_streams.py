@@ -152,13 +152,13 @@ class UserStreams:
                 {
                     "s": symbol,
                     "pa": self._numbers[symbol].size(position.lots),
-                    "ep": f"{position.entry(listing):.8f}",
+                    "ep": listing.reference_text(position.entry(listing)),
                     "cr": money(position.realised),
                     "up": money(position.unrealised(listing, self._trading.mark(symbol))),
                     "mt": "isolated" if position.isolated else "cross",
                     "iw": money(position.isolated_wallet),
                     "ps": "BOTH",
-                    "bep": f"{position.entry(listing):.8f}",
+                    "bep": listing.reference_text(position.entry(listing)),
                 }
             )
         balance = {

@@ -53,7 +53,8 @@ class PeriodicChecks:
             rows = trading.market(symbol).funding(time_us, time_us, 1) if position.lots else []
             if not rows:
                 continue
-            notional = position.notional(trading.listing(symbol), Decimal(f"{rows[0].mark:.8f}"))
+            listing = trading.listing(symbol)
+            notional = position.notional(listing, Decimal(listing.reference_text(rows[0].mark)))
             amount = (-notional * Decimal(f"{rows[0].rate:.8f}")).quantize(AMOUNT_STEP, ROUND_HALF_EVEN)
             trading.add_income(account, trading.income("FUNDING_FEE", symbol, amount, time_us))
             if position.isolated:

@@ -86,7 +86,8 @@ class TradingVenue:
 
     def mark(self, symbol: str) -> Decimal:
         """Return the mark price of a symbol."""
-        return Decimal(f"{self.market(symbol).mark().mark:.8f}")
+        market = self.market(symbol)
+        return Decimal(market.listing.reference_text(market.mark().mark))
 
     def margin(self, account: TradingAccount) -> AccountMargin:
         """Return the margin figures of an account."""

@@ -154,7 +154,7 @@ class DeribitRest:
         return {"status": "ok" if found else "no_data", "ticks": [row["tick"] for row in found], **columns}
 
     def _funding(self, request: web.Request) -> Any:
-        market, _ = self._asked(request)
+        market, numbers = self._asked(request)
         start_ms, end_ms = _bounds(request)
         # The newest hours of the range that are over.
         last = min(end_ms * 1000, self._selection.source.now_us()) // HOUR_US
@@ -162,7 +162,7 @@ class DeribitRest:
         settled = market.funding(first * HOUR_US, (last + _INTEREST_HOURS) * HOUR_US, _MAX_RATES)
         rates = {row.time_us // FUNDING_US: row.rate for row in settled}
         mark = market.mark()
-        price = round(mark.index, 4) if mark else 0.0
+        price = rows.reference(mark.index, numbers) if mark else 0.0
         return [
             {
                 "timestamp": hour * HOUR_US // 1000,

@@ -64,6 +64,11 @@ def bar(row: BarRow, numbers: Numbers) -> dict[str, float]:
     }
 
 
+def reference(price: float, numbers: Numbers) -> float:
+    """Return a mark or index price with four digits after the point, or with two more than a finer tick has."""
+    return round(price, max(4, numbers.price_digits + 2))
+
+
 def statistics(market: ServedMarket, numbers: Numbers) -> dict[str, float]:
     """Return the last 24 hours, the change in percent."""
     day, price = market.ticker(), numbers.price
@@ -96,10 +101,10 @@ def ticker(market: ServedMarket, numbers: Numbers, *, now_ms: int) -> dict[str, 
     }
     if mark is not None:
         row |= {
-            "mark_price": round(mark.mark, 4),
-            "index_price": round(mark.index, 4),
-            "estimated_delivery_price": round(mark.settle, 4),
-            "settlement_price": round(mark.settle, 4),
+            "mark_price": reference(mark.mark, numbers),
+            "index_price": reference(mark.index, numbers),
+            "estimated_delivery_price": reference(mark.settle, numbers),
+            "settlement_price": reference(mark.settle, numbers),
             "current_funding": mark.funding_rate,
             "funding_8h": mark.funding_rate,
             "interest_value": mark.funding_rate,

@@ -72,7 +72,7 @@ class OkxSeries:
             return [
                 (
                     str(row.open_us // 1000),
-                    *(f"{price:.8f}" for price in (row.open, row.high, row.low, row.close)),
+                    *map(selected.market.listing.reference_text, (row.open, row.high, row.low, row.close)),
                     "1" if row.close_us <= now_us else "0",
                 )
                 for row in reversed(found)

@@ -109,7 +109,7 @@ def mark_price(market: ServedMarket, *, now_ms: int) -> dict[str, str] | None:
     """Return the mark price."""
     if (mark := market.mark()) is None:
         return None
-    return {**_named(market), "markPx": f"{mark.mark:.8f}", "ts": str(now_ms)}
+    return {**_named(market), "markPx": market.listing.reference_text(mark.mark), "ts": str(now_ms)}
 
 
 def index_ticker(market: ServedMarket, numbers: Numbers, *, now_ms: int) -> dict[str, str] | None:
@@ -119,7 +119,7 @@ def index_ticker(market: ServedMarket, numbers: Numbers, *, now_ms: int) -> dict
     day, start = market.ticker(), numbers.price(_day_open(market))
     return {
         "instId": index_of(market.listing.symbol),
-        "idxPx": f"{mark.index:.8f}",
+        "idxPx": market.listing.reference_text(mark.index),
         "high24h": numbers.price(day.high),
         "low24h": numbers.price(day.low),
         "open24h": numbers.price(day.open),
