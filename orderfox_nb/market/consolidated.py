@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -115,7 +116,8 @@ class ConsolidatedLiquidationsChannel(_ConsolidatedChannel):
         """Orders by time, oldest first: venue, symbol, quote, liquidated (long or short), side, price, size, notional.
 
         ``side`` is that of the order at every venue: ``sell`` closes a long. ``attrs`` has ``sums`` by time and market
-        with the coverage of each: a sum is a lower bound if a market is sampled or reports no liquidations.
+        with the coverage of each: a sum is a lower bound if a market is sampled or reports no liquidations, or if its
+        orders are known only from ``since_us`` on (0: the earlier history is included).
         """
         found, attributes = self._read("liquidations", lambda members: consolidated_liquidations(members, _KEPT))
         currency = JOINED if self._currency == APART else self._currency
@@ -131,17 +133,25 @@ def consolidated(engine: Engine, held: HeldTopics, names: Sequence[str], currenc
     """
     desks, text = engine.desks, ",".join(names)
     if len(names) == 1 and not is_over_venues(text):
-        text = engine.run(_listed_everywhere(desks.all, text))
+        text = engine.run(listed_everywhere(desks.all, text))
     key = engine.run(desks.across.resolved(frame_key(ACROSS, text, "book", {"currency": currency})))
     return ConsolidatedMarket(engine, held, key.symbol, key["currency"])
 
 
-async def _listed_everywhere(desks: Sequence[Desk], name: str) -> str:
+async def listed_everywhere(desks: Sequence[Desk], name: str) -> str:
+    """Return the markets of a unified name at all venues that list it.
+
+    Raises:
+        BadValue: One venue alone lists it.
+        UnknownSymbol: No venue lists it.
+    """
     wanted = name.strip().upper()
+    lists = await asyncio.gather(*(desk.catalogue.rows() for desk in desks))
     found = [
-        (desk.venue, row.instrument.symbol)
-        for desk in desks
-        for row in await desk.catalogue.rows()
+        # The built-in list, which stands for one that does not come, has the symbols of another venue.
+        (desk.venue, row.instrument.unified if desk.catalogue.demo else row.instrument.symbol)
+        for desk, rows in zip(desks, lists, strict=True)
+        for row in rows
         if row.instrument.unified.upper() == wanted
     ]
     if not found:

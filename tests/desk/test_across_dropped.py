@@ -11,11 +11,13 @@ import pytest
 
 from orderfox_nb.clock import settle
 from orderfox_nb.core.events import Gap, Status, Topic
+from orderfox_nb.desk.across.members import BEHIND_S
 from orderfox_nb.desk.streams.registry import parse_key
 from orderfox_nb.errors import UnknownSymbol, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
+from orderfox_nb.market.consolidated import listed_everywhere
 from tests.desk.across_rig import BOOK_KEY, MARKETS, dropped, venues
-from tests.desk.scripted import BTC, ETH, live, snapshot
+from tests.desk.scripted import BTC, ETH, ScriptedFeed, live, snapshot
 from tests.desk.test_frames import START_US
 
 pytestmark = pytest.mark.core
@@ -321,3 +323,71 @@ async def test_a_read_does_not_wait_for_a_venue_whose_connection_is_down(tmp_pat
         waited = not reading.done()
         reading.cancel()
         assert not waited
+
+
+async def test_a_venue_that_sends_nothing_costs_one_read_a_few_seconds_and_the_next_ones_nothing(tmp_path: Path):
+    async with venues(tmp_path) as two, two.desks.across.members(MARKETS, "book") as members:
+        await two.opened("book")
+
+        async def is_waiting(reading: asyncio.Future[None]) -> bool:
+            await settle()
+            return not reading.done()
+
+        two.put_book(two.one, 49_999.9, 50_000.1)
+        first = asyncio.ensure_future(members.until_ready(600))
+        await two.clock.advance(BEHIND_S - 0.5)
+        assert await is_waiting(first)
+        await two.clock.advance(1)
+        await first
+        assert members.members[1].quality(two.clock.now_us()).dropped == "loading"
+        await members.until_ready(600)
+        # Once its venue has restarted there is something to wait for again.
+        restart = Gap(symbol="BTCUSDT", time_us=two.clock.now_us(), reason="the venue restarted", restart=True)
+        two.other.put(Topic("other", "BTCUSDT", "book"), restart)
+        await two.clock.advance(0.5)
+        again = asyncio.ensure_future(members.until_ready(600))
+        assert await is_waiting(again)
+        two.put_books()
+        await two.clock.advance(0.5)
+        await again
+        assert members.members[1].quality(two.clock.now_us()).dropped == ""
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+async def test_the_symbol_lists_of_several_venues_are_requested_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_name: bool
+):
+    async with venues(tmp_path) as two:
+        answered, asked = asyncio.Event(), set[str]()
+
+        def hold(feed: ScriptedFeed) -> None:
+            list_now = feed.listings
+
+            async def listings() -> Sequence[Listing]:
+                asked.add(feed.venue)
+                await answered.wait()
+                return await list_now()
+
+            monkeypatch.setattr(feed, "listings", listings)
+
+        hold(two.one)
+        hold(two.other)
+        across = two.desks.across
+        asking = listed_everywhere(two.desks.all, "BTC/USDT:USDT") if by_name else across.resolved(parse_key(BOOK_KEY))
+        resolving = asyncio.create_task(asking)
+        try:
+            async with asyncio.timeout(20):
+                while asked != {"scripted", "other"}:
+                    await settle()
+        finally:
+            answered.set()
+            await resolving
+
+
+async def test_a_venue_whose_list_is_not_there_is_found_by_the_unified_name_and_not_by_a_symbol_of_another(
+    tmp_path: Path,
+):
+    async with venues(tmp_path) as two:
+        two.other.listing_error = VenueUnreachable("other", "refused")
+        found = await listed_everywhere(two.desks.all, "btc/usdt:usdt")
+        assert found == "scripted:BTCUSDT,other:BTC/USDT:USDT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
@@ -79,7 +80,8 @@ class Across:
             [(venue, symbol)] = markets
             listed = await same_markets(self._desks(), self._desk(venue), symbol)
         else:
-            listed = [await self._named(venue, symbol) for venue, symbol in markets]
+            # At once: venues that do not answer would cost the time of each.
+            listed = await asyncio.gather(*(self._named(venue, symbol) for venue, symbol in markets))
         for venue, symbol, instrument in listed:
             if instrument is None:
                 # A venue that cannot be asked now is shown as down, and is tried again.

@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 READY_S: Final = 10.0
 """How long a DataFrame waits for the first data of every market; after that it shows those that have some."""
+BEHIND_S: Final = 5.0
+"""How long it waits for the others once one market is whole. A market that sends nothing for so long costs one read
+that time, and the reads after it nothing."""
 
 
 class VenueDesk(Protocol):
@@ -60,11 +63,33 @@ class MemberTopic:
         self.state: TopicState | None = None
         self.problem = ""
         """Why it is not open."""
+        self._late: tuple[TopicState | None, int] | None = None
+        """The state that a read gave up waiting for, and how often its venue had restarted then."""
 
     @property
     def absent(self) -> bool:
         """Whether its venue has no such channel."""
         return self.topic.channel in self.desk.origin.absent
+
+    @property
+    def settled(self) -> bool:
+        """Whether a read need not wait for it: it had its first data, is known to fail, or was waited for in vain."""
+        state = self.state
+        if self._late is not None and self._late == self._run:
+            return True
+        if state is None:
+            return self.absent or bool(self.problem)
+        # A book that is built again had its first data, and a connection that is down may stay so.
+        had_data = state.prelude_read and (state.whole or state.last_us > 0)
+        return had_data or state.quality.state is QualityState.DOWN
+
+    def give_up(self) -> None:
+        """Wait no longer for its first data, until its stream is opened again or its venue restarts."""
+        self._late = self._run
+
+    @property
+    def _run(self) -> tuple[TopicState | None, int]:
+        return self.state, 0 if self.state is None else self.state.restarts
 
     async def listed(self) -> Topic:
         """Return the topic with the venue's own symbol.
@@ -151,21 +176,44 @@ class MemberTopics(Watchers):
         if tasks:
             await asyncio.wait(tasks)
 
-    async def until_ready(self, timeout_s: float = READY_S) -> None:
-        """Wait until every market has its first data or is known to fail, at most this long.
+    async def until_ready(self, timeout_s: float = READY_S, behind_s: float = BEHIND_S) -> None:
+        """Wait until every market has its first data or is known to fail.
 
         One that loses its data later is not waited for: what is read meanwhile says so.
+
+        Args:
+            timeout_s: How long at most.
+            behind_s: How long at most from when one market is whole, unless one that is waited for is a recording:
+                that is read from a disk and sends what it has.
         """
         changed = asyncio.Event()
         self.watch(changed.set)
+        behind: asyncio.Task[None] | None = None
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    while not all(_is_settled(one) for one in self.members):
+                    while waited := [one for one in self.members if not one.settled]:
+                        if behind is None and self._goes_on_without(waited):
+                            behind = asyncio.create_task(self.clock.sleep(behind_s), name="markets that are behind")
+                            behind.add_done_callback(lambda _: changed.set())
+                        if behind is not None and behind.done():
+                            break
                         changed.clear()
                         await changed.wait()
+            late = [one for one in self.members if not one.settled]
+            if self._goes_on_without(late):
+                for one in late:
+                    one.give_up()
         finally:
             self.unwatch(changed.set)
+            if behind is not None:
+                behind.cancel()
+                await asyncio.wait({behind})
+
+    def _goes_on_without(self, waited: Sequence[MemberTopic]) -> bool:
+        """Return whether there is something to show without some markets."""
+        whole = any(one.state is not None and one.state.whole for one in self.members)
+        return whole and not any(one.desk.origin.recorded for one in waited)
 
     async def _keep(self, member: MemberTopic) -> None:
         delays = backoff()
@@ -203,12 +251,3 @@ class MemberTopics(Watchers):
             await ended.wait()
         finally:
             state.unwatch(follow)
-
-
-def _is_settled(member: MemberTopic) -> bool:
-    state = member.state
-    if state is None:
-        return member.absent or bool(member.problem)
-    # A book that is built again had its first data, and a connection that is down may stay so.
-    had_data = state.prelude_read and (state.whole or state.last_us > 0)
-    return had_data or state.quality.state is QualityState.DOWN
