@@ -21,14 +21,13 @@ from orderfox_nb.feeds.base import Listing
 from orderfox_nb.feeds.past import Past, PastPage, Span, check_past, in_order, page_of
 from orderfox_nb.feeds.playhead import Playhead
 from orderfox_nb.feeds.recorded_state import down, opened_with
+from orderfox_nb.feeds.recorded_stream import ReplayStream, TimeState
 from orderfox_nb.recording.entries import Alive, JournalRecord, entries
 from orderfox_nb.recording.files import RecordingFiles
 from orderfox_nb.recording.reading import Continuity, state_at, states_at
 from orderfox_nb.recording.recording import Recording
 from orderfox_nb.recording.search import events_before
 
-_QUEUED: Final = 20_000
-"""Events that wait for a reader; the replay waits for one that is slower."""
 _EVENTS_PER_TURN: Final = 500
 _MAX_REST_S: Final = 0.05
 ENDS_HERE: Final = "the recording ends here"
@@ -37,41 +36,12 @@ _STEP_S: Final = 2.0
 """How long the next event is looked for."""
 
 
-class _TimeState(NamedTuple):
-    """The state of a stream at a time."""
-
-    events: Sequence[Event]
-    moves: int
-    """The playhead's count of moves at that time."""
-
-
-class _ReplayStream:
-    """One topic that is being read."""
-
-    def __init__(self, topic: Topic) -> None:
-        self.topic = topic
-        self.queue: asyncio.Queue[Event | _TimeState | Exception] = asyncio.Queue(_QUEUED)
-        self.started = False
-        """Whether it has the state of the current run."""
-        self.read = False
-        """Whether it has had the state of any run."""
-        self.left = False
-        self.moves = -1
-        """The playhead's count of moves for the last state that was read whole; -1 before the first."""
-
-    def discard(self) -> None:
-        """Take back what was not read yet, and begin again."""
-        self.started = False
-        while not self.queue.empty():
-            self.queue.get_nowait()
-
-
 class _Run(NamedTuple):
     """Playing from one move of the playhead to the next."""
 
     moves: int
     continuity: Continuity
-    wanted: dict[int, list[_ReplayStream]]
+    wanted: dict[int, list[ReplayStream]]
     """The streams that get the events of each index."""
     ended: bool = False
     """Whether all of the recording was played."""
@@ -120,7 +90,7 @@ class RecordedFeed:
         else:
             playhead.share(*bounds)
         self.playhead = playhead
-        self._streams: list[_ReplayStream] = []
+        self._streams: list[ReplayStream] = []
         self._task: asyncio.Task[None] | None = None
         self._played = 0
         self._shown = 0
@@ -167,7 +137,7 @@ class RecordedFeed:
         if topic.venue != self.venue:
             raise BadValue("venue", topic.venue, self.venue)
         self._check_symbol(topic.symbol)
-        stream = _ReplayStream(topic)
+        stream = ReplayStream(topic)
         if not self._streams:
             self.playhead.join(self)
         self._streams.append(stream)
@@ -175,8 +145,8 @@ class RecordedFeed:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="replay")
         try:
-            while not isinstance(item := await stream.queue.get(), Exception):
-                if isinstance(item, _TimeState):
+            while not isinstance(item := await stream.next(), Exception):
+                if isinstance(item, TimeState):
                     for event in item.events:
                         yield event
                     stream.moves = item.moves
@@ -285,7 +255,7 @@ class RecordedFeed:
         except Exception as error:  # noqa: BLE001 - it is raised by every stream
             for stream in self._streams:
                 stream.discard()
-                stream.queue.put_nowait(error)
+                stream.finish(error)
 
     async def _play(self, start_us: int, start_seq: int | None, moves: int) -> None:
         """Play from a time on until the playhead is moved."""
@@ -318,7 +288,7 @@ class RecordedFeed:
             return
         for stream in tuple(self._streams):
             if stream.started:
-                await self._end(stream)
+                self._end(stream)
         await self._reached(run._replace(ended=True), None, sys.maxsize, self.files.end_us)
 
     async def _reached(self, run: _Run, stamp_us: int | None, seq: int, limit_us: int) -> bool:
@@ -335,7 +305,7 @@ class RecordedFeed:
             return
         for stream in run.wanted.get(record.row.index, ()):
             if not stream.left:
-                await stream.queue.put(event)
+                await stream.put(event)
         self._played += 1
         if record.kind == "event":
             self.playhead.stepped(record.stamp_us, record.seq, self)
@@ -385,13 +355,13 @@ class RecordedFeed:
                 if state is not None:
                     run.continuity.known(index, stream.topic, open_now=state.open)
             events = opened_with(stream.topic, state, stamp_us, moved=run.moves > 0 and stream.read)
-            await stream.queue.put(_TimeState(events, run.moves))
+            await stream.put(TimeState(events, run.moves))
             stream.read = True
             if run.ended:
-                await self._end(stream)
+                self._end(stream)
 
-    async def _end(self, stream: _ReplayStream) -> None:
-        await stream.queue.put(down(stream.topic, self.files.end_us, ENDS_HERE))
+    def _end(self, stream: ReplayStream) -> None:
+        stream.finish(down(stream.topic, self.files.end_us, ENDS_HERE))
 
     def _has_moved(self, run: _Run) -> bool:
         return self.playhead.moves != run.moves

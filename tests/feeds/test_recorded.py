@@ -254,3 +254,23 @@ async def test_it_plays_only_while_there_are_readers(tmp_path: Path):
             stood_us = feed.now_us()
             await clock.advance(3600)
             assert feed.now_us() == stood_us
+
+
+async def test_the_end_reaches_every_stream_while_the_queue_of_another_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    record(tmp_path / "rec", 2)
+    whole = RecordedFeed(RecordingFiles(tmp_path / "rec"), speed=float("inf"))
+    everything = await read_on(whole, TRADES)
+    monkeypatch.setattr("orderfox_nb.feeds.recorded_stream.QUEUED", whole.statistics()["events"])
+    feed = RecordedFeed(RecordingFiles(tmp_path / "rec"), speed=float("inf"))
+    async with asyncio.timeout(30), aclosing(feed.stream(TRADES)) as standing:
+        # Its reader stops here, and all that is played waits in its queue: not one place is left.
+        found = [await anext(standing)]
+        book = await read_on(feed, BOOK, until_s=20)
+        assert folded(BOOK, book) == folded(BOOK, await read_on(RecordedFeed(feed.files, speed=float("inf")), BOOK))
+        async for event in standing:
+            if isinstance(event, Status) and event.reason == ENDS_HERE:
+                break
+            found.append(event)
+    assert found == everything
