@@ -45,7 +45,7 @@ class Part(NamedTuple):
     start_us: int | None = None
     """From when on it was recorded; None for the beginning."""
     end_us: int | None = None
-    """What was recorded then is not in it; None for all there is."""
+    """What was recorded then is not in it; None for all there is when it is read."""
     symbols: Collection[str] = ()
     """Empty for all."""
     channels: Collection[str] = ()
@@ -79,6 +79,7 @@ class Recording:
     """A recording on disk, or a part of it; made by ``open_recording``.
 
     ``rec["10:00":"10:30"]`` is the part between two times of its first day, ``rec["BTCUSDT"]`` that of one symbol.
+    One that is still written is read as far as it was written when it was opened.
 
     Args:
         files: Its blocks.
@@ -129,11 +130,14 @@ class Recording:
 
     @property
     def part(self) -> Part:
-        """Which part of which files it is."""
+        """Which part of which files it is.
+
+        It always has an end: whoever reads the files of a recording that is still written finds more in them by then.
+        """
         return Part(
             self.path,
             None if self.start_us <= self.files.head.created_us else self.start_us,
-            None if self.end_us > self.files.end_us else self.end_us,
+            self.end_us,
             self._symbols,
             self._channels,
         )

@@ -164,8 +164,7 @@ def run_sweep(
     sources = [opened_source(one) for one in given]
     choices = combinations(strategy, grid)
     _resolve_annotations(strategy)
-    # A worker that opens a recording which is still being written would find more in it than this process has.
-    parts = [source.recording.part._replace(end_us=source.recording.end_us) for source in sources]
+    parts = [source.recording.part for source in sources]
     tasks = [
         SweepTask(strategy, each, part, symbol_of(source, symbol), terms or PaperTerms(), models)
         for each in choices

@@ -78,7 +78,10 @@ def query(
 
 
 def _open(part: Part) -> _Known | None:
-    """Return a recording with its journals of the part; None for one without any, which was deleted since."""
+    """Return a recording with its journals of the part; None for one without any, which was deleted since.
+
+    One that is still written ends with its newest block, so that all tables of a question end at one moment.
+    """
     finished, growing = journals(part.folder)
     paths = [*finished, *growing]
     if not paths:
@@ -86,6 +89,10 @@ def _open(part: Part) -> _Known | None:
     head = read_head(paths)
     if head is None:
         raise RecordingError(part.folder, "a recording whose first block can be read")
+    if growing and part.end_us is None:
+        # A journal that was just begun may not have a block yet.
+        newest = next((block for path in reversed(paths) if (block := last_block(path)) is not None), None)
+        part = part._replace(end_us=None if newest is None else newest.stamp_us + 1)
     if part.start_us is not None or part.end_us is not None:
         stamps = [block.stamp_us if (block := first_block(path)) else 0 for path in paths]
         start_us, end_us = part.start_us or 0, part.end_us or (1 << 62)
