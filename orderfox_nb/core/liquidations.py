@@ -12,8 +12,9 @@ is built from it while one source has shown some twins, the other not all of the
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -158,3 +159,14 @@ class LiquidationOrders:
         # Equal times have no order of their own: sorted, so that history and live may come in either.
         rows = sorted((order.time_us, order.side == "buy", notional_micro(order)) for order in self._orders)
         return digest_of((row[0] for row in rows), (row[1] for row in rows), (row[2] for row in rows))
+
+
+def each_once(events: Iterable[Event]) -> list[Liquidation]:
+    """Return the orders among the events of a topic, each once, oldest first.
+
+    Equal orders of one source are several, as in the fold; all are kept, also those from before a restart.
+    """
+    fold = LiquidationOrders(None, keep=sys.maxsize)
+    for event in events:
+        fold.apply(msgspec.structs.replace(event, restart=False) if type(event) is Gap else event)
+    return list(fold.oldest_first)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -27,6 +27,7 @@ from orderfox_nb.core.events import (
     Trade,
 )
 from orderfox_nb.core.instrument import Instrument
+from orderfox_nb.core.liquidations import each_once
 from orderfox_nb.core.moments import Moment
 from orderfox_nb.core.origin import Origin
 from orderfox_nb.core.quality import QualityTracker
@@ -58,7 +59,7 @@ Item = TypeVar("Item", bound=Event)
 
 
 def open_recording(path: str | Path) -> RecordedMarket:
-    """Open a recording.
+    """Open a recording. Of one that is still written it has what is there now: open it again to read further.
 
     Args:
         path: Folder of a recording: one below ``recordings`` in the data directory, or one of ``orderfox record``.
@@ -259,15 +260,23 @@ class RecordedChannel(Generic[Item]):
     def _read(self) -> tuple[list[Item], dict[str, Any]]:
         """Return the channel's own events, oldest first, and the contents of ``df.attrs``."""
         found: dict[Any, Item] = {}
-        start_us = self._recording.start_us
-        whole = start_us <= self._recording.files.head.created_us
-        quality = QualityTracker(self.topic.channel, recorded=True, opened_us=self._recording.start_us)
-        for event in self.events():
-            quality.apply(event)
-            if isinstance(event, self._kind) and (whole or _moment_us(event) >= start_us):
+        events = list(self.events())
+        for event in events:
+            if isinstance(event, self._kind) and (self._whole or _moment_us(event) >= self._recording.start_us):
                 # A prelude repeats earlier events.
                 found[event] = event  # type: ignore[assignment]
-        return list(found.values()), self._attributes(quality)
+        return list(found.values()), self._attributes(self._quality_of(events))
+
+    @property
+    def _whole(self) -> bool:
+        """Whether the part begins with its recording."""
+        return self._recording.start_us <= self._recording.files.head.created_us
+
+    def _quality_of(self, events: Iterable[Event]) -> QualityTracker:
+        quality = QualityTracker(self.topic.channel, recorded=True, opened_us=self._recording.start_us)
+        for event in events:
+            quality.apply(event)
+        return quality
 
     def _attributes(self, quality: QualityTracker) -> dict[str, Any]:
         return {
@@ -332,9 +341,10 @@ class RecordedLiquidations(RecordedRanged[Liquidation]):
 
     @property
     def df(self) -> pd.DataFrame:
-        """Every order by time."""
-        orders, attributes = self._read()
-        return liquidations_frame(sorted(orders, key=lambda order: -order.time_us), attributes)
+        """Every order by time. Equal orders are as many as the stream or the history showed."""
+        events = list(self.events())
+        orders = [order for order in each_once(events) if self._whole or order.time_us >= self._recording.start_us]
+        return liquidations_frame(orders[::-1], self._attributes(self._quality_of(events)))
 
 
 class RecordedBook(RecordedChannel[Event]):
@@ -347,9 +357,7 @@ class RecordedBook(RecordedChannel[Event]):
         Raises:
             BadValue: The book is not recorded at that time.
         """
-        quality = QualityTracker(self.topic.channel, recorded=True, opened_us=self._recording.start_us)
-        for event in self.events():
-            quality.apply(event)
+        quality = self._quality_of(self.events())
         state = self._recording.state(self.topic)
         if state is None:
             raise BadValue("time", self._recording.end_us, "one at which the book is recorded")

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from orderfox_nb.core.channels import channel_spec
-from orderfox_nb.core.events import Candle, Event, Gap, Liquidation, Status, Topic, Trade, is_restart
+from orderfox_nb.core.events import Candle, Event, Gap, Status, Topic, Trade, is_restart
+from orderfox_nb.core.liquidations import each_once
 from orderfox_nb.core.timeframes import HOUR_US, SECOND_US, TIMEFRAME_US, bar_open_us, next_bar_us
 from orderfox_nb.recording.recording import Recording
 
@@ -63,7 +64,7 @@ def complete_part(recording: Recording, topic: Topic, start_us: int, end_us: int
                 newest_us = max(newest_us, stamp_us)
         else:
             newest_us = max(newest_us, event.time_us)
-            found.append(event)
+        found.append(event)
     if since_us is not None:
         parts.append((since_us, end_us))
     for first_us, last_us in parts:
@@ -80,12 +81,8 @@ def _part(topic: Topic, found: Sequence[Event], start_us: int, end_us: int, unbr
         return None
     if topic.channel == "liquidations":
         # After a reconnect, the venue's past repeats orders.
-        orders = {
-            (event.time_us, event.side, event.size, event.price): event
-            for event in found
-            if isinstance(event, Liquidation) and start_us <= event.time_us < end_us
-        }
-        return CompletePart(start_us, end_us, sorted(orders.values(), key=lambda order: order.time_us))
+        orders = [order for order in each_once(found) if start_us <= order.time_us < end_us]
+        return CompletePart(start_us, end_us, orders)
     trades = {event.id: event for event in found if isinstance(event, Trade) and start_us <= event.time_us < end_us}
     ordered = sorted(trades.values(), key=lambda trade: (trade.time_us, trade.sequence or 0))
     places = [trade.sequence for trade in ordered]
