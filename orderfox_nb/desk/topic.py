@@ -163,6 +163,11 @@ class TopicState(Watched[QualityTracker]):
         """
         return self.prelude_read and self.spec.whole(self.fold)
 
+    @property
+    def known_us(self) -> int:
+        """From when on its rare events are known, 0 where a history of those before is in the fold."""
+        return 0 if self.quality.history == "complete" else self.opened_us
+
     def touch(self) -> None:
         self.revision += 1
         # In a whole market most topics have no watcher.

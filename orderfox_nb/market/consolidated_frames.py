@@ -160,6 +160,7 @@ def liquidations_frame(
                 "shorts": sums.by_member[place][0],
                 "longs": sums.by_member[place][1],
                 "coverage": COVERAGE[member.quality.coverage],
+                "since_us": found.since_us[place],
             }
             for place, member in enumerate(members)
         }

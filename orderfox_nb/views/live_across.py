@@ -52,6 +52,8 @@ class AcrossLiquidationsView(msgspec.Struct, frozen=True, kw_only=True):
     orders: Sequence[MemberOrder]
     """Newest first."""
     sums: Mapping[str, ConsolidatedSums]
+    since_us: Sequence[int]
+    """From when on the orders of each market are known, 0 where those before are known too."""
 
 
 def joined_quality(qualities: Sequence[MemberQuality]) -> QualityView:
@@ -177,6 +179,7 @@ def liquidation_columns(view: AcrossLiquidationsView, symbols: str) -> dict[str,
     rows = member_rows(view.members, view.left_out)
     for place, row in enumerate(rows):
         row["covers"] = COVERAGE[row["coverage"]]
+        row["since"] = view.since_us[place] // 1000 or None
         row["sums"] = {span: sums.by_member[place] for span, sums in view.sums.items()}
     return {
         "symbol": symbols,
@@ -191,7 +194,7 @@ def liquidation_columns(view: AcrossLiquidationsView, symbols: str) -> dict[str,
             [place for place, _ in orders],
         ],
         "sums": {span: sums.total for span, sums in view.sums.items()},
-        "since": None,
+        "since": max(view.since_us, default=0) // 1000 or None,
         "members": rows,
     }
 

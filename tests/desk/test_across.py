@@ -102,7 +102,7 @@ async def test_liquidations_are_summed_with_the_coverage_of_each_venue_beside(tm
             topic = Topic(feed.venue, "BTCUSDT", "liquidations")
             state = live(START_US)
             if feed is two.other:
-                state = msgspec.structs.replace(state, coverage="complete")
+                state = msgspec.structs.replace(state, coverage="complete", history="complete")
             else:
                 state = msgspec.structs.replace(state, coverage="sampled")
             feed.put(topic, state, liquidation(START_US - 1_000_000, side, 0.5, 50_000.0))
@@ -113,6 +113,9 @@ async def test_liquidations_are_summed_with_the_coverage_of_each_venue_beside(tm
     assert [member["covers"] for member in frame["members"]] == [
         "sampled: at most one order per contract and second", "all orders",
     ]  # fmt: skip
+    # Where no history tells what was before, an hour's sum is that of a second here.
+    assert [member["since"] for member in frame["members"]] == [START_US // 1000, None]
+    assert frame["since"] == START_US // 1000
     assert frame["quality"]["coverage"] == "sampled"
     assert frame["orders"][1] == [-1, 1]
 

@@ -78,7 +78,7 @@ def test_one_tape_and_one_list_of_liquidations_say_the_market_of_each_row(market
     assert orders.attrs["dropped"] == {SPOT: "no liquidations in this market"}
     hour = orders.attrs["sums"]["1h"]
     assert hour[PERPETUAL]["coverage"].startswith("sampled")
-    assert hour[SPOT] == {"shorts": 0.0, "longs": 0.0, "coverage": "none reported"}
+    assert hour[SPOT] == {"shorts": 0.0, "longs": 0.0, "coverage": "none reported", "since_us": 0}
 
 
 def test_a_unified_name_means_every_venue_that_lists_it(market: Market) -> None:

@@ -112,6 +112,7 @@ class ConsolidatedLiquidations:
         self._members = {market: Member(market=market) for market in markets}
         self._orders: dict[str, Sequence[Liquidation]] = dict.fromkeys(markets, ())
         self._sums: dict[str, Mapping[str, tuple[float, float]]] = {market: {} for market in markets}
+        self._since_us: dict[str, int] = dict.fromkeys(markets, 0)
 
     def apply(
         self,
@@ -120,6 +121,8 @@ class ConsolidatedLiquidations:
         orders: Sequence[Liquidation],
         sums: Mapping[str, tuple[float, float]],
         quality: MemberQuality,
+        *,
+        since_us: int = 0,
     ) -> None:
         """Apply the state of one market.
 
@@ -129,9 +132,10 @@ class ConsolidatedLiquidations:
             orders: Its newest, newest first.
             sums: Shorts and longs in quote currency by how far back.
             quality: Quality of its liquidations.
+            since_us: Start of the known liquidations, 0 if the earlier history is known too.
         """
         self._members[market] = Member(market=market, instrument=instrument, quality=quality)
-        self._orders[market], self._sums[market] = orders, sums
+        self._orders[market], self._sums[market], self._since_us[market] = orders, sums, since_us
 
     @property
     def members(self) -> Sequence[Member]:
@@ -140,6 +144,11 @@ class ConsolidatedLiquidations:
     def left_out(self, currency: Currency = APART) -> Sequence[str]:
         """Return why each market's new orders do not come; empty if they do."""
         return left_out(self.members, currency_in_force(self.members, currency))
+
+    @property
+    def since_us(self) -> Sequence[int]:
+        """From when on the orders of each market are known, 0 where those before are known too."""
+        return tuple(self._since_us.values())
 
     def view(self, currency: Currency = APART) -> list[MemberOrder]:
         """Return the orders of a currency, newest first."""

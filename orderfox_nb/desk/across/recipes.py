@@ -137,7 +137,8 @@ def consolidated_liquidations(members: MemberTopics, count: int) -> Consolidated
         sums: Mapping[str, tuple[float, float]] = {
             name: fold.sum_since(quality.now_us - seconds * 1_000_000) for name, seconds in SUMS_S.items()
         }
-        found.apply(member.market, state.instrument, fold.orders.newest(count), sums, quality)
+        orders = fold.orders.newest(count)
+        found.apply(member.market, state.instrument, orders, sums, quality, since_us=state.known_us)
     return found
 
 
@@ -200,6 +201,7 @@ class AcrossLiquidationsRecipe(_OverMembers):
             left_out=found.left_out(self._currency),
             orders=found.view(self._currency)[:count],
             sums={span: found.sums(span, self._currency) for span in SUMS_S},
+            since_us=found.since_us,
         )
 
     def full(self, view: AcrossLiquidationsView, stamp: Stamp) -> tuple[bytes, ...]:

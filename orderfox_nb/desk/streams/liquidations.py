@@ -30,9 +30,8 @@ class LiquidationsRecipe(OneTopic[LiquidationState]):
         return {name: self.fold.sum_since(now_us - seconds * 1_000_000) for name, seconds in _SUMS_S.items()}
 
     def capture(self) -> LiquidationsView:
-        state = self.state
-        since_us = 0 if state.quality.history == "complete" else state.opened_us
-        return LiquidationsView(orders=self.fold.orders.newest(self._rows), sums=self._sums(), since_us=since_us)
+        orders, sums = self.fold.orders.newest(self._rows), self._sums()
+        return LiquidationsView(orders=orders, sums=sums, since_us=self.state.known_us)
 
     def full(self, view: LiquidationsView, stamp: Stamp) -> tuple[bytes, ...]:
         if self.key.symbol == WHOLE_MARKET:

@@ -79,11 +79,12 @@ function makeTotals(choose) {
   };
 }
 
-/** A venue's own sums over a span, and in a word what its stream covers. */
-export function coverageText({ sums, coverage, covers }, name, span) {
+/** A venue's own sums over a span, and in a word what its stream covers, with the time since which it is known. */
+export function coverageText({ sums, coverage, covers, since = null }, name, span) {
   const [shorts, longs] = sums[span];
   const own = coverage === "none" ? "" : `longs ${shortText(longs)}, shorts ${shortText(shorts)}, `;
-  return `${name}: ${own}${covers.split(":")[0]}`;
+  const known = since ? ` since ${clockText(since).slice(0, 5)}` : "";
+  return `${name}: ${own}${covers.split(":")[0]}${known}`;
 }
 
 async function render({ model, el }) {
@@ -159,7 +160,7 @@ async function render({ model, el }) {
     write(coverage, texts.join("\n"));
     const meanings = members.map((member) => `${memberName(member, members)}: ${member.covers}.`).join(" ");
     explain("BUY orders close shorts, SELL orders close longs, at every venue. The total is a lower bound "
-      + `where a venue is sampled, reports none or is left out. ${meanings}`);
+      + `where a venue is sampled, reports none or is left out, and before the time since which it is known. ${meanings}`);
   };
   const cover = (frame) => {
     const sampled = frame.quality.coverage === "sampled";

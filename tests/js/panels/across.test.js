@@ -19,10 +19,11 @@ const crossing = {
 
 test("the sums of a venue stand beside a word for what its stream covers", () => {
   const sums = { "1h": [9_460, 14_950] };
-  const textOf = (coverage, covers) => coverageText({ sums, coverage, covers }, "sim", "1h");
+  const textOf = (coverage, covers, since) => coverageText({ sums, coverage, covers, since }, "sim", "1h");
   assert.deepEqual([textOf("sampled", "sampled: at most one"), textOf("none", "none reported")], [
     "sim: longs 14.95K, shorts 9.46K, sampled", "sim: none reported",
   ]);
+  assert.match(textOf("complete", "all orders", 1_790_000_000_000), /, all orders since \d\d:\d\d$/);
 });
 
 test("a bar is divided by venue, and one that has nothing has no part", () => {
