@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderfox_nb.core.events import Event, Trade, is_restart
+from orderfox_nb.core.restart import proves_restart
 
 Array: TypeAlias = NDArray[Any]
 
@@ -112,10 +113,7 @@ class TradeLog:
         """Add a trade; one that is known already, or older than all that are kept, changes nothing."""
         if type(event) is not Trade:
             if is_restart(event):
-                self._end, self._last_decrease, self._last = 0, 0, _UNORDERED
-                self._ids.clear()
-                # References to old ids would keep them in memory.
-                self._columns.id[:] = ""
+                self._forget()
             return
         place = event.sequence
         if place is None:
@@ -123,6 +121,9 @@ class TradeLog:
                 return
             self._ids.add(event.id)
             place = self._last + 1
+        if place <= self._last and self._end and proves_restart(event.time_us, self._newest_us):
+            # The stream was opened again, and its venue had restarted meanwhile: no gap says so.
+            self._forget()
         if place > self._last:
             at, self._last = self._end, place
         else:
@@ -153,6 +154,16 @@ class TradeLog:
             return kept.copies()
         order = np.argsort(kept.time_us, kind="stable")
         return TradeColumns(*(column[order] for column in kept))
+
+    @property
+    def _newest_us(self) -> int:
+        return int(self._columns.time_us[self._end - 1])
+
+    def _forget(self) -> None:
+        self._end, self._last_decrease, self._last = 0, 0, _UNORDERED
+        self._ids.clear()
+        # References to old ids would keep them in memory.
+        self._columns.id[:] = ""
 
     def _insert(self, at: int, place: int, trade: Trade) -> None:
         values = (trade.time_us, trade.id, trade.price, trade.size, trade.aggressor == "sell", place)

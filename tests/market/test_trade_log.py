@@ -86,3 +86,15 @@ def test_joined_parts_have_each_id_once_where_it_came_first_and_as_it_came_last(
     assert found.time_us.tolist() == [1_000, 2_000, 3_000]
     late = joined([in_order_of_receipt([third, first])])
     assert late.id.tolist() == ["1", "3"]
+
+
+def test_trades_of_a_venue_that_restarted_while_nobody_read_it_replace_those_before():
+    log = TradeLog(4)
+    for number in range(900, 906):
+        log.apply(trade(1_000_000 + number, number))
+    # A late one is no restart.
+    log.apply(trade(1_000_903, 903))
+    assert ids(log) == ["902", "903", "904", "905"]
+    for number in range(3, 6):
+        log.apply(trade(60_000_000 + number, number))
+    assert ids(log) == ["3", "4", "5"]
