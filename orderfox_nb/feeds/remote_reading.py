@@ -15,7 +15,8 @@ class RemoteReading:
     """Turns the items of one topic's inbox into its events.
 
     Trades are joined by their sequence after any loss: each is yielded once, and a gap reports how many are missing.
-    The other channels start with a prelude after each loss, which is reported as a gap.
+    Where the sequence may have holes, a prelude that does not reach back to the trades before the loss is a gap. The
+    other channels start with a prelude after each loss, which is reported as a gap.
 
     Args:
         now_us: The venue's time.
@@ -32,6 +33,10 @@ class RemoteReading:
         self._resume = resume
         self._unbroken = unbroken
         self._order = TradeOrder()
+        self._joined = False
+        """Whether there was a trade since the venue last restarted."""
+        self._rejoins = False
+        """Whether the next trade is the first one after a loss."""
         self._epoch: str | None = None
         """The run of the venue that is read: None before the first, empty if it has no name that is known."""
 
@@ -48,19 +53,21 @@ class RemoteReading:
                 raise UnknownSymbol(symbol) if "not found" in reason else VenueRefused(venue, reason)
             case LinkLost(reason):
                 yield self.status("down", reason)
+                self._rejoins = self._joined
                 if not self._joins:
                     yield self._gap(reason)
             case Serving(epoch, prelude):
                 yield from self._serve(epoch, prelude=prelude)
             case Dropped(lost):
                 self._resume()
+                self._rejoins = self._joined
                 if not self._joins:
                     yield self._gap("the reader did not keep up", lost=lost)
             case Trade():
                 yield from self._join(item)
             case _:
                 if is_restart(item):
-                    self._order.clear()
+                    self._forget()
                     if not item.relisted:
                         # The server's next status names the new run, which then needs no second report.
                         self._epoch = ""
@@ -75,17 +82,25 @@ class RemoteReading:
         if known is None or known == epoch or (not known and not prelude):
             return
         # Two outages may lie between a run without a name and this one: an unneeded report costs only a fresh prelude.
-        self._order.clear()
+        self._forget()
         yield self._gap("the venue restarted while it was not heard", restart=True)
         if not prelude:
             self._resume()
 
+    def _forget(self) -> None:
+        self._order.clear()
+        self._joined = self._rejoins = False
+
     def _join(self, trade: Trade) -> Iterator[Event]:
+        rejoins, self._rejoins, self._joined = self._rejoins, False, True
         last = self._order.last
         if not self._order.is_new(trade):
             return
-        if 0 <= last < self._order.last - 1 and self._unbroken():
-            yield self._gap("trades were missed", lost=self._order.last - last - 1)
+        if self._unbroken():
+            if 0 <= last < self._order.last - 1:
+                yield self._gap("trades were missed", lost=self._order.last - last - 1)
+        elif rejoins:
+            yield self._gap("the newest trades do not reach back to those before the loss")
         yield trade
 
     def _gap(self, reason: str, *, lost: int = -1, restart: bool = False) -> Gap:
