@@ -113,7 +113,7 @@ async def test_liquidations_are_summed_with_the_coverage_of_each_venue_beside(tm
     assert [member["covers"] for member in frame["members"]] == [
         "sampled: at most one order per contract and second", "all orders",
     ]  # fmt: skip
-    # Where no history tells what was before, an hour's sum is that of a second here.
+    # Where no history shows what was before, an hour's sum is that of a second here.
     assert [member["since"] for member in frame["members"]] == [START_US // 1000, None]
     assert frame["since"] == START_US // 1000
     assert frame["quality"]["coverage"] == "sampled"
