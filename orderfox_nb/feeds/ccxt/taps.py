@@ -28,6 +28,8 @@ _UNWATCH: Final = {
 
 MAX_LEVELS: Final = 5_000
 """Largest number of levels kept of a side."""
+FUNDING_AGE_US: Final = 600_000_000
+"""Age after which a funding rate is unknown that is requested beside the mark price, once a minute."""
 
 
 class Tap(Protocol):
@@ -197,13 +199,18 @@ class MarkTap:
         self._reading = reading
         self._now_us = now_us
         self._funding: dict[str, Any] = {}
+        self._noted_us = 0
 
     def note(self, funding: Mapping[str, Any]) -> None:
-        """Take a funding rate that was requested."""
+        """Take a funding rate that was requested; it is the current one for ``FUNDING_AGE_US``."""
+        self._noted_us = self._now_us()
         names = ("fundingRate", "fundingTimestamp", "nextFundingTimestamp", "indexPrice")
         self._funding = {name: funding[name] for name in names if funding.get(name) is not None}
 
     def events(self, answer: Any, received_us: int) -> Sequence[Event]:
+        if self._funding and self._now_us() > self._noted_us + FUNDING_AGE_US:
+            # Since then it could not be asked for.
+            self._funding = {}
         row = {**self._funding, **answer} if self._funding else answer
         event = self._reading.mark(row, now_us=self._now_us(), received_us=received_us)
         return () if event is None else (event,)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderfox_nb.core.book import Book
-from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle
+from orderfox_nb.core.events import BookDelta, BookSnapshot, Candle, MarkPrice
 from orderfox_nb.core.timeframes import MINUTE_US
 from orderfox_nb.errors import MalformedFrame, RateLimited, SymbolRefused, VenueBlocked, VenueRefused, VenueUnreachable
 from orderfox_nb.feeds.ccxt.books import BookChanges
@@ -26,7 +26,7 @@ from orderfox_nb.feeds.ccxt.markets import (
     why_not,
 )
 from orderfox_nb.feeds.ccxt.structures import StructureReader
-from orderfox_nb.feeds.ccxt.taps import CandlesTap, TradesTap
+from orderfox_nb.feeds.ccxt.taps import FUNDING_AGE_US, CandlesTap, MarkTap, TradesTap
 from orderfox_nb.feeds.ccxt.venues import facts_of
 from orderfox_nb.feeds.venue.items import Malformed
 
@@ -236,3 +236,21 @@ def test_errors_of_ccxt_are_ours() -> None:
     limited = our_error(known.RateLimitExceeded("x"), "ccxt-kraken", retry_after_s=7.0)
     assert isinstance(limited, RateLimited)
     assert limited.retry_after_s == 7.0
+
+
+def test_a_funding_rate_that_cannot_be_asked_for_any_more_is_not_known():
+    now = [NOW_US]
+    tap = MarkTap(reader(), lambda: now[0])
+    tap.note({"fundingRate": 0.0001, "fundingTimestamp": NOW_US // 1_000 + 60_000})
+
+    def funding() -> tuple[float, float | None]:
+        (mark,) = tap.events({"markPrice": 100.0}, now[0])
+        assert isinstance(mark, MarkPrice)
+        return mark.mark_price, mark.funding_rate
+
+    now[0] += FUNDING_AGE_US
+    assert funding() == (100.0, 0.0001)
+    now[0] += 1
+    assert funding() == (100.0, None)
+    tap.note({"fundingRate": 0.0002})
+    assert funding() == (100.0, 0.0002)
