@@ -74,6 +74,11 @@ class StudyState(Watched[JoinedQuality]):
         """Since when all of its inputs are open."""
         return max(state.opened_us for state in self.inputs)
 
+    @property
+    def known_us(self) -> int:
+        """From when on all of its inputs are known."""
+        return max(state.known_us for state in self.inputs)
+
     def join(self, state: TopicState) -> None:
         """Read a topic beside the inputs, if it is one of the study's and as long as it is open."""
         if state.topic in self.study.topics(self.topic, self.study.beside):

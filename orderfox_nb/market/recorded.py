@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import msgspec
 from tqdm.auto import tqdm
@@ -259,13 +259,13 @@ class RecordedChannel(Generic[Item]):
 
     def _read(self) -> tuple[list[Item], dict[str, Any]]:
         """Return the channel's own events, oldest first, and the contents of ``df.attrs``."""
-        found: dict[Any, Item] = {}
         events = list(self.events())
-        for event in events:
-            if isinstance(event, self._kind) and (self._whole or _moment_us(event) >= self._recording.start_us):
-                # A prelude repeats earlier events.
-                found[event] = event  # type: ignore[assignment]
-        return list(found.values()), self._attributes(self._quality_of(events))
+        start_us = 0 if self._whole else self._recording.start_us
+        # A prelude repeats earlier events.
+        own = dict.fromkeys(
+            event for event in events if isinstance(event, self._kind) and _moment_us(event) >= start_us
+        )
+        return cast("list[Item]", list(own)), self._attributes(self._quality_of(events))
 
     @property
     def _whole(self) -> bool:

@@ -19,12 +19,10 @@ from tests.sim.client import START_US, SimClient
 pytestmark = pytest.mark.sim
 
 TINY = "TINYUSDT 0.00000000001 1000 0.000000002 34 1.00 2019-09-08"
-NAMES = frozenset(
-    "markPrice indexPrice estimatedSettlePrice markPx idxPx mark_price index_price estimated_delivery_price "
-    "settlement_price prev_index_price entryPrice breakEvenPrice".split()
-)
-BARS = "bars"
-"""Of an answer whose rows are bars: open, high, low and close follow the time."""
+NAMES = {
+    *("markPrice", "indexPrice", "estimatedSettlePrice", "entryPrice", "breakEvenPrice", "markPx", "idxPx"),
+    *("mark_price", "index_price", "prev_index_price", "estimated_delivery_price", "settlement_price"),
+}
 INDEX = {"instId": "TINY-USDT"}
 SWAP = {"instId": "TINY-USDT-SWAP"}
 ANSWERS: dict[ProtocolName, list[tuple[str, dict[str, Any]]]] = {

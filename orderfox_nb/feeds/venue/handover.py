@@ -146,11 +146,9 @@ class Route:
     def handle(self, source: object, event: Event) -> Inbox[Item] | None:
         """Handle an event of a source; returns the inbox of a reader that lags, if any."""
         self.renewals = 0
-        if type(event) is Liquidation:
-            return self._deliver(event) if self._is_new(source, event) else None
-        if type(event) is Gap:
-            # What one socket has lost the other may have: it is reported all the same.
-            return self._deliver(event)
+        if type(event) is Liquidation or type(event) is Gap:
+            # What one socket has lost the other may have: a gap is reported all the same.
+            return self._deliver(event) if isinstance(event, Gap) or self._is_new(source, event) else None
         if source is self._source and self._successor is None and self._floor_id < 0:
             return self._deliver(event)
         if self._source is None:
