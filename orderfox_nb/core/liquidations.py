@@ -12,7 +12,6 @@ is built from it while one source has shown some twins, the other not all of the
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
@@ -166,7 +165,8 @@ def each_once(events: Iterable[Event]) -> list[Liquidation]:
 
     Equal orders of one source are several, as in the fold; all are kept, also those from before a restart.
     """
-    fold = LiquidationOrders(None, keep=sys.maxsize)
+    events = list(events)
+    fold = LiquidationOrders(None, keep=len(events) + 1)
     for event in events:
         fold.apply(msgspec.structs.replace(event, restart=False) if type(event) is Gap else event)
     return list(fold.oldest_first)

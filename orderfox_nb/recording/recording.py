@@ -132,7 +132,7 @@ class Recording:
     def part(self) -> Part:
         """Which part of which files it is.
 
-        It always has an end: whoever reads the files of a recording that is still written finds more in them by then.
+        It always has an end, since the files of a recording that is still written have more by the time they are read.
         """
         return Part(
             self.path,

@@ -88,7 +88,7 @@ def test_joined_parts_have_each_id_once_where_it_came_first_and_as_it_came_last(
     assert late.id.tolist() == ["1", "3"]
 
 
-def test_trades_of_a_venue_that_restarted_while_nobody_read_it_replace_those_before():
+def test_trades_of_a_venue_that_restarted_while_unread_replace_those_before():
     log = TradeLog(4)
     for number in range(900, 906):
         log.apply(trade(1_000_000 + number, number))

@@ -90,7 +90,7 @@ def _open(part: Part) -> _Known | None:
     if head is None:
         raise RecordingError(part.folder, "a recording whose first block can be read")
     if growing and part.end_us is None:
-        # A journal that was just begun may not have a block yet.
+        # A new journal may not have a block yet.
         newest = next((block for path in reversed(paths) if (block := last_block(path)) is not None), None)
         part = part._replace(end_us=None if newest is None else newest.stamp_us + 1)
     if part.start_us is not None or part.end_us is not None:
