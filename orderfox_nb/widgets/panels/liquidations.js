@@ -160,7 +160,8 @@ async function render({ model, el }) {
     write(coverage, texts.join("\n"));
     const meanings = members.map((member) => `${memberName(member, members)}: ${member.covers}.`).join(" ");
     explain("BUY orders close shorts, SELL orders close longs, at every venue. The total is a lower bound "
-      + `where a venue is sampled, reports none or is left out, and before the time since which it is known. ${meanings}`);
+      + "where a venue is sampled, reports none, is left out, or is known only since a time within the span. "
+      + meanings);
   };
   const cover = (frame) => {
     const sampled = frame.quality.coverage === "sampled";

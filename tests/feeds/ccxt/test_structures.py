@@ -84,7 +84,7 @@ def test_lots_of_contracts_are_in_base_currency() -> None:
 def test_markets_that_cannot_be_shown_have_a_reason() -> None:
     assert not why_not(MARKET, "swap")
     assert "fixed amount" in why_not({**MARKET, "linear": False}, "swap")
-    assert "no spot market" in why_not(MARKET, "spot")
+    assert "not a spot market" in why_not(MARKET, "spot")
     assert instrument_of({**MARKET, "id": "0"}, TICK_SIZE, venue="x").symbol == "BTC-USDT"
 
 
