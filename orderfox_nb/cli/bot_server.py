@@ -52,6 +52,8 @@ def _ask(options: argparse.Namespace, question: Callable[[BotServer], Coroutine[
             raise
         variable = "ORDERFOX_TOKEN" if ours else "ORDERFOX_SOURCE_TOKEN"
         advice = f"Set {variable} to the token with which {url} was started"
+        if ours:
+            advice += " (ORDERFOX_TOKEN=<one of your choice> orderfox serve; by default it is random)"
         raise VenueRefused(error.venue, f"{error.reason}. {advice}", status=error.status) from None
 
 
