@@ -12,6 +12,8 @@ SOURCE ?= $(or $(ORDERFOX_SOURCE),sim)
 $(VENV)/.installed: pyproject.toml
 	@echo "[1/2] Making $(VENV) with a pip that shows its progress"
 	$(PYTHON) -m venv $(VENV)
+	@# JupyterLab runs its own yarn with node, which would otherwise take the project's package.json for yarn's.
+	@echo '{}' > $(VENV)/package.json
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
 	@echo "[2/2] Downloading about 120 MB and installing, 2 to 3 minutes the first time"
 	$(BIN)/python -m pip install --editable '.[bots,venues]'
