@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -14,6 +14,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orderfox_nb.errors import SettingError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_EXPECTED: Final = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
+    "greater_than": "a number above {gt:.12g}",
+    "greater_than_equal": "at least {ge:.12g}",
+    "less_than_equal": "at most {le:.12g}",
+}
+"""What a value must be, by pydantic's type of error."""
 
 
 class Settings(BaseSettings):
@@ -256,5 +266,7 @@ def load_settings(**overrides: Any) -> Settings:
         field = Settings.model_fields.get(name)
         variable = field.alias if field is not None and field.alias else name
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("expected ")
+        if (expected := _EXPECTED.get(first["type"])) is not None:
+            message = expected.format(**first.get("ctx", {}))
         shown = "<hidden>" if any(word in variable for word in ("KEY", "TOKEN", "DATABASE")) else first.get("input")
         raise SettingError(variable, shown, message) from None
