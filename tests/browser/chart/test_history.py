@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import WebSocketRoute
 
 from tests.browser.chart.conftest import OpenCharts
-from tests.browser.conftest import LINK
+from tests.browser.conftest import LINK, until
 
 pytestmark = pytest.mark.browser
 
@@ -45,6 +45,29 @@ async def test_older_bars_are_loaded_when_panned_left_and_the_progress_is_shown(
         await charts.wait("Number(data.bars) >= wanted", known + 900)
         await charts.wait("progress === ''")
         assert await charts.window() == window, "what was on the screen stays there"
+
+
+BLANK = f"""() => {{
+    const panel = document.querySelector(".of-candle-chart .of-chart");
+    const figure = document.querySelector(".of-candle-chart .bqplot");
+    const drawn = [...figure.querySelectorAll(":scope > :is(canvas, svg, .of-chart-legends)")];
+    globalThis.ofBlank ??= (() => {{
+        const seen = {{ isHidden: false }};
+        new MutationObserver(() => {{
+            if (panel.dataset.bars !== "0") return;
+            seen.isHidden = drawn.length >= 4 && drawn.every((one) => getComputedStyle(one).visibility === "hidden");
+        }}).observe(panel, {{ attributes: true }});
+        return seen;
+    }})();
+    if (ofBlank.isHidden) return true;
+    const link = {LINK.strip()};
+    for (const {{ key, sequence, request, frame }} of link.entries.values()) {{
+        if (!frame || request.stream !== "candles") continue;
+        link.receive({{ ...frame, type: "frame", key, sequence, base: null, bars: frame.bars.map(() => []) }}, 0);
+    }}
+    return false;
+}}"""
+"""Whether the first chart showed nothing for a frame without bars, which is sent until it is painted."""
 
 
 async def test_a_time_that_was_not_live_is_shaded_and_explained_under_the_pointer(open_charts: OpenCharts):
@@ -88,6 +111,11 @@ async def test_a_time_that_was_not_live_is_shaded_and_explained_under_the_pointe
         await charts.choose("show_lapses", False)
         await charts.wait("data.lapses === '0'")
         await charts.wait_no_ink("warning", rows=(0, 0.05))
+        # Of a time at which nothing was recorded no bar of another time is shown, and the next frame is.
+        await until(charts.page, BLANK)
+        await charts.wait(
+            "Number(data.bars) > 0 && getComputedStyle(box.querySelector('canvas')).visibility === 'visible'"
+        )
 
 
 async def test_a_lost_connection_is_shaded_while_it_lasts_and_leaves_no_hole(open_charts: OpenCharts):
