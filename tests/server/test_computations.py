@@ -73,7 +73,7 @@ def test_new_keys_come_at_a_rate_and_in_all_there_are_so_many() -> None:
     with contextlib.ExitStack() as stack:
         for number in range(3):
             stack.enter_context(computations.reading("127.0.0.1", number))
-        with pytest.raises(TooManyFrames, match="all of its 3"):
+        with pytest.raises(TooManyFrames, match="server's 3 different frames"):
             computations.admit("127.0.0.1", 9)
         computations.admit("127.0.0.1", 9, trusted=True)
         computations.admit("192.0.2.2", 2)

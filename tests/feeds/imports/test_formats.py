@@ -328,7 +328,7 @@ def test_liquidations_of_coin_margined_markets_are_converted_and_each_counted_on
         (
             "ABCUSDT-bookDepth-2025-10-09.zip",
             ["timestamp,percentage,depth,notional", "2025-10-09 00:00:05,-5,1,2"],
-            "no order book",
+            "not an order book",
         ),
         ("BTCUSD_PERP-1m-2025-10.zip", [KLINES, kline(0)], "sizes are contracts"),
         ("data.zip", ["hello,world", "1,2"], "found a first line of 'hello,world'"),
