@@ -90,10 +90,10 @@ def show_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     table.add_column("")
     table.add_column("venue", no_wrap=True, min_width=max(len(venue.venue) for venue in diagnosis.venues))
     table.add_column("reachable")
-    for title in ("symbols", "latency", "clock", "book after"):
+    for title in ("symbols", "latency", "clock", "first book"):
         table.add_column(title, justify="right")
     table.add_column("absent")
-    table.add_column("losses not seen in")
+    table.add_column("unverified")
     for venue in diagnosis.venues:
         table.add_row(
             _mark(venue),

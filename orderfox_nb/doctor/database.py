@@ -18,7 +18,7 @@ def check_database(settings: Settings) -> Check:
     """Return whether the database of bots answers, and has a schema that this version reads."""
     given = settings.database_url.get_secret_value()
     where = "DATABASE_URL" if given else str(settings.sqlite_path)
-    not_yet = Check(name=_NAME, state="ok", found=f"{where}: made with the first bot")
+    not_yet = Check(name=_NAME, state="ok", found=f"{where}: created with the first bot")
     if not given and not settings.sqlite_path.exists():
         return not_yet
     try:

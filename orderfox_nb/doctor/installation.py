@@ -49,7 +49,7 @@ def _check_extension() -> Check:
     return Check(
         name="server extension",
         state="warning",
-        found="not enabled: notebooks carry frames through their kernel",
+        found="not enabled: widgets get their data through the kernel",
         advice=f"jupyter server extension enable {_EXTENSION} --sys-prefix",
     )
 

@@ -183,7 +183,7 @@ def test_the_versions_and_the_browser_files_of_this_installation_are_right(
 
 def test_the_database_is_looked_at_and_not_changed(tmp_path: Path) -> None:
     settings = load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL="")
-    assert check_database(settings).found.endswith("made with the first bot")
+    assert check_database(settings).found.endswith("created with the first bot")
     assert not settings.sqlite_path.exists()
     with closing(sqlite3.connect(settings.sqlite_path)) as empty:
         empty.execute("CREATE TABLE other (id INTEGER)")
@@ -195,7 +195,7 @@ def test_the_database_is_looked_at_and_not_changed(tmp_path: Path) -> None:
     assert (found.state, bool(found.advice)) == ("failed", True)
     made = tmp_path / "made.sqlite"
     found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=f"sqlite:///{made}"))
-    assert (found.state, found.found) == ("ok", "DATABASE_URL: made with the first bot")
+    assert (found.state, found.found) == ("ok", "DATABASE_URL: created with the first bot")
     assert not made.exists()
     url = f"sqlite:///{tmp_path}/none/made.sqlite"
     found = check_database(load_settings(ORDERFOX_DATA_DIR=tmp_path, DATABASE_URL=url))
