@@ -78,6 +78,8 @@ class BotServer:
                 raise VenueRefused(_NAME, short(refused.detail) or answer.reason, status=answer.status)
             return decode_json(answer.body, object) if answer.body else None
         except TimeoutError:
-            raise VenueUnreachable(_NAME, f"{url} does not answer within {self._answer_s:g} s") from None
-        except (aiohttp.ClientError, OSError, AnswerRefused, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise VenueUnreachable(_NAME, f"{url} does not answer as expected ({short(str(error))})") from error
+            raise VenueUnreachable(_NAME, f"{_NAME} at {url} does not answer within {self._answer_s:g} s") from None
+        except (AnswerRefused, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise VenueUnreachable(_NAME, f"{_NAME} at {url} answers in another form ({short(str(error))})") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise VenueUnreachable(_NAME, f"{_NAME} at {url} cannot be reached ({short(str(error))})") from error
