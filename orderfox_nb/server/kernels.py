@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from orderfox_nb.server.service import DeskService
 
 _log = logging.getLogger(__name__)
+_jupyter_log = logging.getLogger(f"{__name__}.jupyter")
+_jupyter_log.setLevel(logging.ERROR)
 
 PING_S: Final = 30.0
 V1_SUBPROTOCOL: Final = "v1.kernel.websocket.jupyter.org"
@@ -248,6 +250,11 @@ class GuardedKernelSocket(ChargedRequest, VoilaKernelWebsocketHandler):
 
     Without the v1 subprotocol the server would spin and ignore SIGTERM, so such a socket is refused.
     """
+
+    @property
+    def log(self) -> logging.Logger:  # type: ignore[override]
+        """Logger of what Jupyter writes for each socket, of which a client can open any number."""
+        return _jupyter_log
 
     def initialize(  # type: ignore[override]
         self, service: DeskService, reaper: Reaper, sockets: KernelSockets, now_s: Callable[[], float]

@@ -171,6 +171,7 @@ async def test_malformed_message_ends_its_socket_with_one_line(greedy: tuple[Chi
             await until(lambda: child.text.count(" closed: ") == lines + 1)
             assert reason in child.text
             assert "Traceback" not in child.text
+            assert "session" not in child.text, "a line for each socket"
             await bystander.send(message("control", "kernel_info_request", {}))
             async with asyncio.timeout(60):
                 while read(await bystander.recv())[1] != "kernel_info_reply":  # type: ignore[arg-type]
