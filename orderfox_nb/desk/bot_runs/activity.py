@@ -69,7 +69,7 @@ class BotLog:
         self.lines.append(LogLine(self._count, time_us // 1_000, level, text[:MAX_TEXT], times))
 
 
-class Moment(msgspec.Struct, frozen=True):
+class EquitySample(msgspec.Struct, frozen=True):
     """Equity at a time, quote currency: with the worst-case queue model, and the band of all of them."""
 
     time_us: int
@@ -92,9 +92,9 @@ class BotActivity:
         self.orders: dict[int, OrderRecord] = {}
         """Open ones by their number."""
         self.fills: deque[FillRecord] = deque(maxlen=MAX_FILLS)
-        self.moments: deque[Moment] = deque(maxlen=MAX_MOMENTS)
+        self.moments: deque[EquitySample] = deque(maxlen=MAX_MOMENTS)
         """One a minute."""
-        self.now: Moment | None = None
+        self.now: EquitySample | None = None
         """The last one, since the last minute."""
         self.revision = 0
         """Counts changes."""
@@ -131,12 +131,12 @@ class BotActivity:
         self.revision += 1
         self.fills.append(record)
 
-    def sample(self, moment: Moment) -> None:
+    def sample(self, moment: EquitySample) -> None:
         """Add the moment of a minute."""
         self.revision += 1
         self.moments.append(moment)
 
-    def curve(self) -> Sequence[Moment]:
+    def curve(self) -> Sequence[EquitySample]:
         """Return the minutes and the last moment, oldest first."""
         moments = list(self.moments)
         if self.now is not None and (not moments or self.now.time_us > moments[-1].time_us):
@@ -144,8 +144,8 @@ class BotActivity:
         return moments[-MAX_MOMENTS:]
 
 
-def stored_moment(record: EquityRecord) -> Moment:
+def stored_moment(record: EquityRecord) -> EquitySample:
     """Return a moment as it is stored; without a band it is that of one model."""
     low = record.equity if record.low is None else record.low
     high = record.equity if record.high is None else record.high
-    return Moment(record.time_us, record.equity, low, high)
+    return EquitySample(record.time_us, record.equity, low, high)

@@ -13,7 +13,7 @@ from orderfox_nb.bots.account.ledger import Booking
 from orderfox_nb.bots.handles import SentOrder, SessionOutput
 from orderfox_nb.bots.orders import DONE, Fill, OrderReport
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.desk.bot_runs.activity import BotActivity, Moment
+from orderfox_nb.desk.bot_runs.activity import BotActivity, EquitySample
 from orderfox_nb.desk.store.records import EquityRecord, FillRecord, OrderRecord, SessionRows
 
 MAX_WAITING: Final = 20_000
@@ -83,7 +83,7 @@ class RowLog:
         for report in output.reports:
             self._report(report)
 
-    def sample(self, moment: Moment, account: Account) -> EquityRecord:
+    def sample(self, moment: EquitySample, account: Account) -> EquityRecord:
         """Add a moment of equity and return it."""
         record = EquityRecord(
             time_us=moment.time_us,

@@ -18,7 +18,7 @@ from orderfox_nb.bots.strategy import Strategy
 from orderfox_nb.clock import Clock
 from orderfox_nb.core.events import Side, Status
 from orderfox_nb.core.instrument import Instrument
-from orderfox_nb.desk.bot_runs.activity import BotActivity, Moment
+from orderfox_nb.desk.bot_runs.activity import BotActivity, EquitySample
 from orderfox_nb.desk.bot_runs.band import SessionBand
 from orderfox_nb.desk.bot_runs.inlet import arriving
 from orderfox_nb.desk.bot_runs.row_log import MAX_WAITING, RowLog
@@ -341,9 +341,9 @@ class BotRun(Watchers):
             return False
         return True
 
-    def _moment(self, time_us: int) -> Moment:
+    def _moment(self, time_us: int) -> EquitySample:
         low, high = self.band.range()
-        return Moment(time_us, self.account.equity(), low, high)
+        return EquitySample(time_us, self.account.equity(), low, high)
 
     def _collect(self) -> None:
         output = self.session.drain()

@@ -24,7 +24,7 @@ from orderfox_nb.views.bots import WHOLE
 from orderfox_nb.views.stamp import Stamp, live_frame
 
 if TYPE_CHECKING:
-    from orderfox_nb.desk.bot_runs.activity import BotActivity, LogLine, Moment
+    from orderfox_nb.desk.bot_runs.activity import BotActivity, EquitySample, LogLine
 
 _MINUTE_US: Final = 60_000_000
 
@@ -37,7 +37,7 @@ class BotView(NamedTuple):
     bot: bytes
     orders: bytes
     fills: Sequence[FillRecord]
-    curve: dict[int, Moment]
+    curve: dict[int, EquitySample]
     """By the minute."""
     lines: Sequence[LogLine]
 
@@ -147,7 +147,7 @@ def _newer_lines(before: Sequence[LogLine], now: Sequence[LogLine]) -> Sequence[
     return [*(line for line in now if line.number == last.number and line != last), *new]
 
 
-def _equity(curve: dict[int, Moment]) -> list[list[Any]]:
+def _equity(curve: dict[int, EquitySample]) -> list[list[Any]]:
     moments = list(curve.values())
     figures = [[float(getattr(moment, name)) for moment in moments] for name in ("low", "high", "equity")]
     return [[minute // 1_000 for minute in curve], *figures]
