@@ -326,7 +326,11 @@ async def test_a_read_does_not_wait_for_a_venue_whose_connection_is_down(tmp_pat
 
 
 async def test_a_venue_that_sends_nothing_costs_one_read_a_few_seconds_and_the_next_ones_nothing(tmp_path: Path):
-    async with venues(tmp_path) as two, two.desks.across.members(MARKETS, "book") as members:
+    async with (
+        venues(tmp_path) as two,
+        two.desks.across.members(MARKETS, "book") as members,
+        asyncio.timeout(30),
+    ):
         await two.opened("book")
 
         async def is_waiting(reading: asyncio.Future[None]) -> bool:

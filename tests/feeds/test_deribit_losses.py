@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -98,6 +99,7 @@ async def test_readers_of_a_stream_that_is_subscribed_to_once_more_are_notified(
     sockets = StreamSockets(dialect.socket_url(urls["ws_url"], "public"), dialect, clock=SystemClock())
     inboxes = {name: Inbox[Item](100, overflow=Overflowed) for name in ("trades", "liquidations")}
     async with (
+        asyncio.timeout(30),
         sockets.read(TRADES, inboxes["trades"], takes=takes_of(topic("trades"))),
         sockets.read(TRADES, inboxes["liquidations"], takes=takes_of(topic("liquidations"))),
     ):
