@@ -89,7 +89,7 @@ def run_server(options: argparse.Namespace, *, view: str = "") -> int:
         ours = notebooks_folder()
     except FileNotFoundError as error:
         raise SettingError("--notebook", "", f"a notebook: {error}") from None
-    # A dashboard of the folder takes the place of ours.
+    # A dashboard in the folder replaces the shipped one.
     own = folder is not None and (folder / DASHBOARD).is_file()
     notebook = options.notebook or (folder if own and folder is not None else ours) / DASHBOARD
     if not notebook.is_file():

@@ -109,7 +109,7 @@ def resolve_symbol(text: str, symbols: Sequence[str], names: Sequence[str] = ())
         names: The unified name of each, where they are known.
 
     Raises:
-        UnknownSymbol: None of them is meant; carries up to three suggestions.
+        UnknownSymbol: The text matches none of them; carries up to three suggestions.
     """
     asked = text.strip()
     if asked in symbols:

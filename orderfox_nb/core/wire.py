@@ -113,7 +113,7 @@ class NamedSymbol(msgspec.Struct, frozen=True, kw_only=True):
 
     asked: str
     symbol: str | None
-    """None if no symbol is meant; ``message`` says why."""
+    """None if the text matches no symbol; ``message`` says why."""
     name: str | UnsetType = UNSET
     tick_size: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
@@ -164,7 +164,7 @@ class HelloMessage(_Message, frozen=True, tag="hello"):
     wire: int
     version: str
     venue: str
-    """The one that is meant where none is named."""
+    """The default of requests that name no venue."""
     origin: Origin
     """Origin of that venue."""
     origins: dict[str, Origin]

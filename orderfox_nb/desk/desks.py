@@ -34,7 +34,7 @@ class Desks:
     """Routes by venue; entering it opens no socket, the first reader of a venue does.
 
     Args:
-        feeds: One a venue. The first one's is meant where no venue is named.
+        feeds: One per venue. The first one's venue is the default.
         settings: As for ``Desk``.
         clock: As for ``Desk``.
         linger_s: As for ``Desk``.
@@ -119,7 +119,7 @@ class Desks:
 
     @property
     def first(self) -> Desk:
-        """The desk that is meant where no venue is named."""
+        """The desk of the default venue."""
         return self.all[0]
 
     def of(self, venue: str | None) -> Desk:

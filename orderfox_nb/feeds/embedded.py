@@ -41,7 +41,7 @@ class EmbeddedFeed:
         liquidation_url: Another history API than the process's own.
         linger_s: How long the process outlives its last use.
         clock_every_s: How often its time is requested: it may run at another rate than ours, and hold still.
-        speed: Seconds of its time in one of ours.
+        speed: Seconds of its time per second of the real clock.
         epoch: Names the one run of which every process is a continuation, as what happens follows from the time.
             Without it each process is a run of its own.
         feed: Reads the process, by the protocol that it speaks.

@@ -289,7 +289,7 @@ class RewoundFeed(RemoteFeed):
         return self
 
     async def page(self, topic: Topic, span: Span) -> PastPage:
-        """Refuse: the server would answer as of now, which is the future of the playhead."""
+        """Refuse: the server would answer as of the present, which is after the playhead."""
         del topic, span
         raise NoPast(self.venue, "a market of the past on another server has ranges only, such as history()")
 

@@ -108,7 +108,7 @@ class Continuity:
         return event
 
     def known(self, index: int, topic: Topic, *, open_now: bool) -> None:
-        """Begin a topic with its state of now, which was read elsewhere."""
+        """Begin a topic with its current state, which was read elsewhere."""
         self._broken.discard(index)
         self._closed.discard(topic)
         if not open_now:

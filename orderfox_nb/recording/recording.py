@@ -236,14 +236,14 @@ class Recording:
     def events(self) -> Iterator[RecordedEvent]:
         """Return the events of the part, in the order in which they were folded.
 
-        A part that begins later than its recording opens with the state of then: each topic's prelude. What is missing
-        is announced by a ``Gap``; behind one come the events of the next keyframe, which rebuild the state. Such events
+        A part that begins later than its recording opens with the state at its start: each topic's prelude. A ``Gap``
+        announces what is missing; behind one come the events of the next keyframe, which rebuild the state. Such events
         have the ``seq`` of the event before them.
         """
         return chain(self._prelude(), self._events())
 
     def seek(self, time: Moment) -> Iterator[RecordedEvent]:
-        """Return the events from a moment on, as ``events`` does: the state of then comes first.
+        """Return the events from a moment on, as ``events`` does: the state at that moment comes first.
 
         The state is read from the last keyframe of each topic on, which is at most five minutes earlier.
 

@@ -3,7 +3,7 @@
 """The routes of ``orderfox serve`` that come from Voila: its page, the files that the page loads, and nothing else.
 
 Voila's own table also serves logins, whatever lab extensions and templates happen to be installed, and error pages that
-show what failed. Here every rule is named: a path that none of them answers is a 404 of ours, without a cookie.
+show what failed. Here every rule is named: any other path is answered with our own 404, without a cookie.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class PlainErrors(ChargedRequest):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None, None))[1]
         text = f"{status_code}: {responses.get(status_code, 'Error')}"
-        # Only our own kernels refuse with these, in a sentence that is meant for the viewer.
+        # Only our own kernels refuse with these, in a sentence for the viewer.
         if status_code in (429, 503) and isinstance(error, tornado.web.HTTPError) and error.log_message:
             text += f". {error.log_message}"
         if isinstance(error, PageRefused) and error.retry_after_s:

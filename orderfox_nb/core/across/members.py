@@ -15,7 +15,7 @@ Currency: TypeAlias = str
 """``APART``, ``JOINED``, or a quote currency by its name."""
 
 APART: Final = "apart"
-"""One quote currency at a time, that of the first market where none is named."""
+"""One quote currency at a time: by default that of the first market."""
 JOINED: Final = "joined"
 """All quote currencies counted as one, at par."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_LINES: Final = 200
 MAX_FILLS: Final = 200
-MAX_MOMENTS: Final = 1_500
+MAX_SAMPLES: Final = 1_500
 MAX_OPEN: Final = 500
 """Open orders that are shown."""
 MAX_TEXT: Final = 2_000
@@ -92,7 +92,7 @@ class BotActivity:
         self.orders: dict[int, OrderRecord] = {}
         """Open ones by their number."""
         self.fills: deque[FillRecord] = deque(maxlen=MAX_FILLS)
-        self.moments: deque[EquitySample] = deque(maxlen=MAX_MOMENTS)
+        self.samples: deque[EquitySample] = deque(maxlen=MAX_SAMPLES)
         """One a minute."""
         self.now: EquitySample | None = None
         """The last one, since the last minute."""
@@ -106,11 +106,11 @@ class BotActivity:
             DatabaseUnavailable: The database does not answer.
         """
         fills = await history.fills(record.number, limit=MAX_FILLS)
-        moments = await history.equity(record.number, limit=MAX_MOMENTS)
+        samples = await history.equity(record.number, limit=MAX_SAMPLES)
         orders = await history.open_orders(record.number, limit=MAX_OPEN)
         self.orders = {row.number: row for row in reversed(orders)}
         self.fills = deque(reversed(fills), maxlen=MAX_FILLS)
-        self.moments = deque(map(stored_moment, moments), maxlen=MAX_MOMENTS)
+        self.samples = deque(map(stored_sample, samples), maxlen=MAX_SAMPLES)
         self.now = None
         self.revision += 1
 
@@ -131,21 +131,21 @@ class BotActivity:
         self.revision += 1
         self.fills.append(record)
 
-    def sample(self, moment: EquitySample) -> None:
-        """Add the moment of a minute."""
+    def sample(self, sample: EquitySample) -> None:
+        """Add the sample of a minute."""
         self.revision += 1
-        self.moments.append(moment)
+        self.samples.append(sample)
 
     def curve(self) -> Sequence[EquitySample]:
-        """Return the minutes and the last moment, oldest first."""
-        moments = list(self.moments)
-        if self.now is not None and (not moments or self.now.time_us > moments[-1].time_us):
-            moments.append(self.now)
-        return moments[-MAX_MOMENTS:]
+        """Return the samples of the minutes and the latest one, oldest first."""
+        samples = list(self.samples)
+        if self.now is not None and (not samples or self.now.time_us > samples[-1].time_us):
+            samples.append(self.now)
+        return samples[-MAX_SAMPLES:]
 
 
-def stored_moment(record: EquityRecord) -> EquitySample:
-    """Return a moment as it is stored; without a band it is that of one model."""
+def stored_sample(record: EquityRecord) -> EquitySample:
+    """Return a stored sample; one without a band is of a single model."""
     low = record.equity if record.low is None else record.low
     high = record.equity if record.high is None else record.high
     return EquitySample(record.time_us, record.equity, low, high)

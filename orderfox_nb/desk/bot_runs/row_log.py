@@ -83,18 +83,18 @@ class RowLog:
         for report in output.reports:
             self._report(report)
 
-    def sample(self, moment: EquitySample, account: Account) -> EquityRecord:
-        """Add a moment of equity and return it."""
+    def sample(self, sample: EquitySample, account: Account) -> EquityRecord:
+        """Add a sample of equity and return it."""
         record = EquityRecord(
-            time_us=moment.time_us,
-            equity=moment.equity,
+            time_us=sample.time_us,
+            equity=sample.equity,
             cash=account.cash,
             position=self._instrument.exact_size(account.position_lots),
-            low=moment.low,
-            high=moment.high,
+            low=sample.low,
+            high=sample.high,
         )
         self._equity.append(record)
-        self._activity.sample(moment)
+        self._activity.sample(sample)
         return record
 
     def next_session(self, time_us: int, reason: str) -> None:

@@ -93,7 +93,7 @@ class BotRun(Watchers):
         self._saving: asyncio.Task[bool] | None = None
         self._reported = ""
         self.last_equity: EquityRecord | None = None
-        """The last moment of equity that was sampled; None before the first."""
+        """The last sample of equity; None before the first."""
 
     def _new_band(self) -> SessionBand:
         streams = {stream_name(topic) for topic in self._topics}
@@ -266,7 +266,7 @@ class BotRun(Watchers):
             # An order that was still on its way never arrives.
             self._rows.next_session(self.session.desk.now_us, self.session.stopped)
         if self.session.started and self.session.desk.now_us > self._sampled_us:
-            self.last_equity = self._rows.sample(self._moment(self.session.desk.now_us), self.account)
+            self.last_equity = self._rows.sample(self._equity_sample(self.session.desk.now_us), self.account)
         self._report_state()
         self.signal()
         await self._history.save(self.record.number, self._rows.rows(self._state()), epoch=self._epoch)
@@ -293,10 +293,10 @@ class BotRun(Watchers):
         """
         event_us = self.session.desk.now_us
         if self.session.started:
-            moment = self.activity.now = self._moment(event_us)
+            sample = self.activity.now = self._equity_sample(event_us)
             if event_us >= self._sampled_us + EQUITY_US:
                 self._sampled_us = event_us // EQUITY_US * EQUITY_US
-                self.last_equity = self._rows.sample(moment, self.account)
+                self.last_equity = self._rows.sample(sample, self.account)
         self._collect()
         if self._saving is not None:
             if not self._saving.done():
@@ -341,7 +341,7 @@ class BotRun(Watchers):
             return False
         return True
 
-    def _moment(self, time_us: int) -> EquitySample:
+    def _equity_sample(self, time_us: int) -> EquitySample:
         low, high = self.band.range()
         return EquitySample(time_us, self.account.equity(), low, high)
 

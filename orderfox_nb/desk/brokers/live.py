@@ -255,7 +255,7 @@ class LiveBroker:
         """Return whether the venue has an order, once that is certain."""
         name = self.owner.order_name(order.number)
         while order.number in self.venue.orders and order.stage != "known":
-            # Read before the question: an answer of then says nothing of what arrives later.
+            # Read before the question: its answer says nothing about requests that reach the venue later.
             closed = self._clock.now_us() > sent_us + WINDOW_MS * 1000
             try:
                 self._apply_answer(order, await self._client.find(name))

@@ -92,7 +92,7 @@ class BotRecipe:
     def capture(self) -> BotView:
         shown = self._shown
         orders = [order_answer(record) for record in shown.open_orders()]
-        curve = {moment.time_us // _MINUTE_US * _MINUTE_US: moment for moment in shown.curve()}
+        curve = {sample.time_us // _MINUTE_US * _MINUTE_US: sample for sample in shown.curve()}
         return BotView(
             shown, self._bot(), msgspec.json.encode(orders), tuple(shown.fills), curve, tuple(shown.log.lines)
         )
@@ -121,9 +121,9 @@ class BotRecipe:
             columns["fills"] = [fill_answer(fill) for fill in fills]
         if lines:
             columns["log"] = lines
-        moments = {minute: moment for minute, moment in view.curve.items() if before.curve.get(minute) != moment}
-        if moments:
-            columns["equity"] = _equity(moments)
+        samples = {minute: sample for minute, sample in view.curve.items() if before.curve.get(minute) != sample}
+        if samples:
+            columns["equity"] = _equity(samples)
         return (self.message(columns, stamp),)
 
     def message(self, columns: dict[str, Any], stamp: Stamp) -> bytes:
@@ -148,8 +148,8 @@ def _newer_lines(before: Sequence[LogLine], now: Sequence[LogLine]) -> Sequence[
 
 
 def _equity(curve: dict[int, EquitySample]) -> list[list[Any]]:
-    moments = list(curve.values())
-    figures = [[float(getattr(moment, name)) for moment in moments] for name in ("low", "high", "equity")]
+    samples = list(curve.values())
+    figures = [[float(getattr(sample, name)) for sample in samples] for name in ("low", "high", "equity")]
     return [[minute // 1_000 for minute in curve], *figures]
 
 

@@ -27,8 +27,8 @@ SOON_US: Final = 5_000_000
 class Fetches:
     """Runs requests, retries those that may succeed later, and ends them with the stream.
 
-    An error that is none of ours, such as of an answer with another shape than expected, is logged and retried like one
-    of the venue: the stream says why it waits.
+    An unexpected error, such as that of an answer with another shape, is logged and retried like one of the venue: the
+    stream says why it waits.
 
     Args:
         inbox: Where answers and failures go, ahead of the rest.

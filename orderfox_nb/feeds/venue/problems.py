@@ -17,7 +17,7 @@ class Problems:
     Args:
         venue: Its name.
         settings: Names of the settings with its addresses.
-        ours: It is a process of ours, which is started again: there is nothing for anybody to do.
+        ours: The venue is a process that OrderFox starts and restarts: users need not do anything.
     """
 
     def __init__(self, venue: str, *, settings: str = "", ours: bool = False) -> None:

@@ -19,7 +19,7 @@ class VenueClock:
 
     Args:
         clock: Our clock.
-        speed: Venue seconds per second of ours, infinity where this is unknown.
+        speed: Venue seconds per second of our clock, infinity where this is unknown.
     """
 
     def __init__(self, clock: Clock, *, speed: float = 1.0) -> None:
@@ -48,7 +48,7 @@ class VenueClock:
         return self._venue_us + (passed_us if self._rate == 1.0 else round(passed_us * self._rate))
 
     def observe(self, venue_us: int, *, asked_us: int, answered_us: int, suspected: bool = False) -> int:
-        """Record the venue's time, which was read somewhere between two times of ours.
+        """Record the venue's time, which was read somewhere between two times of our clock.
 
         Args:
             venue_us: What it said.

@@ -22,10 +22,10 @@ ASKED: Final = 3
 """Single requests of clients, such as older bars."""
 
 _SHARES: Final = {URGENT: 0.9, ROUTINE: 0.75, BACKGROUND: 0.75, ASKED: 0.75}
-"""Part of a minute's limit up to which each is granted: the last of ours is for books alone, a tenth for others at the
-same address."""
+"""Part of a minute's limit up to which each is granted: the last of our share is for books alone, and a tenth of the
+limit is left to other clients at the same address."""
 ASKED_SHARE: Final = 0.5
-"""And how much of it questions may take in all."""
+"""Part of a minute's limit that single requests may take in all."""
 
 
 class WeightBudget:

@@ -78,7 +78,7 @@ class RequestRefused(web.HTTPError):
 
 
 def refusal(error: OrderFoxError) -> RequestRefused:
-    """Choose the status of an error of ours."""
+    """Choose the status of an ``OrderFoxError``."""
     match error:
         case ClientLimited():
             return RequestRefused(429, str(error), retry_after_s=error.retry_after_s)
@@ -296,7 +296,7 @@ class MarketHandler(JupyterHandler):
 
 
 class RestHandler(MarketHandler):
-    """A route that answers with JSON: errors of ours become its error answers."""
+    """A route that answers with JSON: each ``OrderFoxError`` becomes an error answer."""
 
     method = "get"
     path: Sequence[Parameter] = ()

@@ -59,7 +59,7 @@ class PageForAll(PreparedFile):
 
     def _set_page_headers(self) -> None:
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        # A copy may be shown after the server has said that it is still the page of now.
+        # A cached copy may be shown once the server has confirmed that the page is unchanged.
         self.set_header("Cache-Control", "no-cache")
         self.set_header("Vary", "Accept-Encoding")
 

@@ -47,7 +47,7 @@ class SimServer(Endpoints):
         protocol: Protocol of the exchange.
 
     Raises:
-        ValueError: A combination that there is not.
+        ValueError: The arguments cannot be combined.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ class ChannelStreams(SymbolStreams):
 
     def refine(self, factor: int, now_us: int, publish: Publish, offset_us: int) -> None:
         self.numbers.refine(factor, now_us)
-        # The window holds prices as text: the next frame removes those of before and adds those of now.
+        # The window holds prices as text: the next frame removes the old ones and adds the new ones.
         self._klines.resend()
         for view in self.views.values():
             self.send_book(view, (now_us + offset_us) // 1000, publish)

@@ -117,7 +117,7 @@ export function makeBotForm({ link, strategies, bot, market, send, cancel }) {
     const isUnknown = strategy.control.value && !strategies.some((one) => one.name === strategy.control.value);
     const found = { name: of(name), description: of(description) };
     if (!isFixed) Object.assign(found, { symbol: id, strategy: of(strategy) });
-    // The first venue of the server is the one that is meant where none is named.
+    // The first venue of the server is the default.
     if (!isFixed && link.venues.nameOf(venue)) found.venue = link.venues.nameOf(venue);
     if (!isFixed && !isUnknown) found.params = Object.fromEntries(given.map(({ field }) => [field.name, of(field)]));
     if (start) found.isActive = of(start);

@@ -1,6 +1,6 @@
 # ipywidgets has no stubs.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-"""Frames through the kernel's comm, where the page has no server of ours to take them from."""
+"""Frames through the kernel's comm, where the page has no OrderFox server to take them from."""
 
 from __future__ import annotations
 

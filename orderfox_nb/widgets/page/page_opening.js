@@ -136,8 +136,8 @@ async function askVenue(link, venue, symbols) {
 }
 
 /**
- * Ask the server which markets are meant, until it answers: gives the answer's promise, and what ends the asking.
- * A row has `asked` and `venue` as they were written, `symbol` (null if none is meant, with `message` and
+ * Ask the server which markets texts name, until it answers: gives the answer's promise, and what ends the asking.
+ * A row has `asked` and `venue` as they were written, `symbol` (null if none matches, with `message` and
  * `suggestions`), `tick_size`, and `id`, by which the page knows the venue.
  */
 export function askMarkets(markets) {

@@ -15,7 +15,7 @@ export function addressPrefix(name) {
 
 /**
  * The view that the page's address asks of a dashboard, and what of it cannot be shown; the look, for this page. It is
- * `whole` where it has what every address of ours has: missing settings then have their defaults.
+ * `whole` where it has all that an address written by a page has: missing settings then have their defaults.
  */
 export function fromUrl(name, settings) {
   if (inLab()) return { view: {}, refused: [], whole: false };

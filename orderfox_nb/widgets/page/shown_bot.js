@@ -28,7 +28,7 @@ class ShownBot {
     for (const listener of this.listeners) listener();
   }
 
-  /** Orders and fills in a market; in the past the fills up to then, as its orders of then are unknown. */
+  /** Orders and fills in a market; in the past the fills up to then, as its open orders at that time are unknown. */
   of(market, playhead) {
     if (!playhead?.covers(market.venue)) return this.everIn(market);
     const { now } = playhead;

@@ -1,4 +1,4 @@
-// The venues of a server: which one is meant where none is named, where the data of each is from, and how late it is.
+// The venues of a server: which one is the default, where the data of each is from, and how late it is.
 import { Lag } from "./lag.js";
 
 /** A market in one text, by which the page knows it: `BTCUSDT` of the first venue, `sim-spot/BTCUSDT` of another. */
@@ -46,7 +46,7 @@ export function askedOf(model, link, stream, parameters) {
 
 export class Venues {
   constructor() {
-    this.first = ""; // the name of the one that is meant where none is named
+    this.first = ""; // the name of the default one
     this.origins = {};
     this.lag = new Lag(); // of the first one, and of the page itself
     this.lags = new Map(); // of the others by name

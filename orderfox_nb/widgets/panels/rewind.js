@@ -131,7 +131,7 @@ class RewindPanel {
     if (!playhead.isPast) return `${durationText(this.recordedMs)} recorded`;
     const { venues } = this.link;
     if (venues.areSeveral && playhead.shared) return `In the past, with one clock: ${venues.names.join(", ")}.`;
-    // One venue has a playhead: what stands beside it without a badge is of now.
+    // One venue has a playhead: what stands beside it without a badge is live.
     return venues.areSeveral ? `Only ${venues.labelOf(this.venue)} is in the past: other venues stay live.` : "";
   }
 

@@ -24,7 +24,7 @@ _QUARTER_US: Final = 91 * DAY_US
 
 
 class BybitRest:
-    """The market of now under ``/v5/market``.
+    """The current market under ``/v5/market``.
 
     Args:
         selection: Finds the symbols of a request.

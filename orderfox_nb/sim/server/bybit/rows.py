@@ -69,7 +69,7 @@ def liquidation_row(symbol: str, fact: LiquidationFact, numbers: Numbers) -> dic
 
 
 def ticker(market: ServedMarket, numbers: Numbers, *, direction: str) -> dict[str, str]:
-    """Return the figures of a market, those of the last 24 hours and of now."""
+    """Return the current figures of a market and those of the last 24 hours."""
     day, mark, lots = market.ticker(), market.mark(), market.open_interest()
     bid, bid_lots, ask, ask_lots = market.best()
     hours = market.klines("1h", limit=2)

@@ -93,5 +93,5 @@ def bad_parameter(name: str) -> VenueError:
 
 
 def unknown_instrument() -> VenueError:
-    """Return the error of an instrument that there is not."""
+    """Return the error of an instrument that does not exist."""
     return VenueError(13020, "not_found")

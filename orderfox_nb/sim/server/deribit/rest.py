@@ -1,4 +1,4 @@
-"""Deribit's REST paths under ``/api/v2/public``: the market of now, and its past."""
+"""Deribit's REST paths under ``/api/v2/public``: the current market, and its past."""
 
 from __future__ import annotations
 

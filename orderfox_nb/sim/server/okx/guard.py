@@ -81,5 +81,5 @@ def empty_parameter(name: str) -> VenueError:
 
 
 def unknown_instrument() -> VenueError:
-    """Return the error of an instrument that there is not; the status of the answer is 200."""
+    """Return the error of an instrument that does not exist; the status of the answer is 200."""
     return VenueError(51001, "Instrument ID, Instrument ID code, or Spread ID doesn't exist.", status=200)

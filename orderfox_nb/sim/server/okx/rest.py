@@ -24,7 +24,7 @@ _SUSPENDED: Final = "suspend"
 
 
 class OkxRest:
-    """The market of now under ``/api/v5``.
+    """The current market under ``/api/v5``.
 
     Args:
         selection: Finds the instruments of a request.
