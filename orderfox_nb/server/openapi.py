@@ -33,7 +33,16 @@ Every message carries `quality` (state, coverage, since when) and `sequence`. Th
 {sockets}
 
 Every socket takes `venue` in its query, sends `status`, `error` and `heartbeat` messages too, and answers
-`{{"type":"ping"}}`.
+`{{"type":"ping"}}`. When the server closes a socket, the code says why, and the reason says it in words:
+
+| code | why | what to do |
+|---|---|---|
+| 1001 | the server stops or the stream has ended | connect again |
+| 1008 | too many messages, or too many frames | send fewer |
+| 1011 | the server failed | connect again; the reason has the id under which its log has details |
+| 1013 | the venue or the server cannot serve it now, as the `error` message before it says | connect again later |
+| 4000 | a wrong path or query, as the `error` message before it says | correct the request |
+| 4008 | the reader did not keep up | read faster, or fewer streams |
 """
 _TOKEN: Final = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "token <the server's token>"}
 

@@ -18,6 +18,7 @@ from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.parameters import Parameter, limit, time_ms
 from orderfox_nb.errors import SettingError, VenueUnreachable
 from orderfox_nb.feeds.base import Listing
+from orderfox_nb.server.handlers.sockets import BAD_INPUT, POLICY, TOO_SLOW, TRY_LATER
 from orderfox_nb.server.openapi import readable
 from orderfox_nb.server.routes import REST
 from orderfox_nb.views import contract
@@ -283,6 +284,12 @@ async def test_the_document_describes_every_field_of_a_topics_health(server: Ser
         _, health = await server.ask("api/v1/health")
     (row,) = health["topics"]
     assert row.keys() == document["components"]["schemas"]["TopicHealth"]["properties"].keys()
+
+
+async def test_the_document_lists_the_close_codes_of_sockets(server: Served) -> None:
+    _, document = await server.ask("api/v1/openapi.json")
+    about = document["info"]["description"]
+    assert [code for code in (BAD_INPUT, TOO_SLOW, TRY_LATER, POLICY) if f"\n| {code} | " not in about] == []
 
 
 async def test_metrics_count_requests_and_exchange_calls(server: Served) -> None:
