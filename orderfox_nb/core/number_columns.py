@@ -24,10 +24,13 @@ def decimals(units: Sequence[int], digits: int, *, most: int) -> list[str]:
         most: No number has more units.
     """
     if not digits:
-        return msgspec.json.encode(units)[1:-1].decode().split(",")
+        return _integers(units)
     scale: int = 10**digits
     if digits > _MAX_TABLE_DIGITS:
-        return [f"{count // scale}.{count % scale:0{digits}d}" for count in units]
+        texts = list(map(str, units))
+        if min(units) < scale:
+            texts = [text.zfill(digits + 1) for text in texts]
+        return [f"{text[:-digits]}.{text[-digits:]}" for text in texts]
     tails = _tails(digits)
     if most < scale * _TABLE_WHOLES:
         wholes = _wholes()
@@ -61,6 +64,10 @@ def sums(units: Sequence[int], digits: int, *, most: int) -> tuple[list[str], li
         for w, p, count in zip(whole, part, units, strict=True)
     ]
     return exact, volumes
+
+
+def _integers(units: Sequence[int]) -> list[str]:
+    return msgspec.json.encode(units)[1:-1].decode().split(",")
 
 
 @lru_cache(maxsize=1)

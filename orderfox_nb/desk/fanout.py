@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Collection
 from typing import Final
 
-from orderfox_nb.desk.frame_reader import Frame, FrameReader
+from orderfox_nb.desk.frame_reader import FrameReader
 
-_READERS: Final = 200
-_KEYS: Final = 16
-"""Keys that are passed on at once: with more, the first frames would wait longer than writing costs."""
+_READERS: Final = 1000
+_KEYS: Final = 64
+"""Keys that are passed on at once, at most: the first frame waits until all of them are encoded."""
 
 
 class Fanout:
     """Encodes the frames of several keys, then writes all of them.
 
-    The system runs the process of a reader as soon as something is written to it. Where writes alternate with
-    computing, that happens for every few messages, and costs the writer more than the messages.
+    All keys are due at the same moments. The system runs the process of a reader as soon as something is written to it:
+    where writes alternate with computing, both begin again with cold caches each time.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Fanout:
 
     def _pass_on(self) -> None:
         keys, self._keys, self._readers = self._keys, {}, 0
-        due: list[tuple[FrameReader, Frame]] = []
         for readers in keys.values():
-            due += FrameReader.due_frames(readers)
-        FrameReader.pass_on(due)
+            FrameReader.encode_next(readers)
+        for readers in keys.values():
+            FrameReader.pass_on(tuple(readers))

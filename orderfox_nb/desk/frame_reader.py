@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -67,45 +68,41 @@ class FrameReader:
 
     def signal(self) -> None:
         """Report that a newer frame may be available, which ``deliver`` handles at once."""
-        FrameReader.pass_on(FrameReader.due_frames((self,)))
+        FrameReader.pass_on((self,))
 
     @staticmethod
-    def due_frames(readers: Iterable[FrameReader]) -> list[tuple[FrameReader, Frame]]:
-        """Return the newest frame of every reader of one key that waits for it in ``deliver``; the others wake instead.
+    def encode_next(readers: Iterable[FrameReader]) -> None:
+        """Encode the newest frame of one key, so that ``pass_on`` has only to write it."""
+        for reader in readers:
+            if reader._handle is not None:
+                # ``pass_on`` fails likewise, for every reader.
+                with suppress(Exception):
+                    reader._source.newest(reader._held)
+                return
+
+    @staticmethod
+    def pass_on(readers: Iterable[FrameReader]) -> None:
+        """Let ``deliver`` handle the newest frame for every reader of one key that waits there; the others wake.
 
         Args:
             readers: Nearly all of them hold the same frame, and what follows it is looked up once.
         """
-        due: list[tuple[FrameReader, Frame]] = []
         known, held, frame = False, None, None
         for reader in readers:
-            if reader._handle is None:
+            handle = reader._handle
+            if handle is None:
                 reader._wake.set()
                 continue
-            if not known or reader._held != held:
-                try:
-                    frame = reader._source.newest(reader._held)
-                except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
-                    known = False
-                    reader._fail(error)
-                    continue
-                known, held = True, reader._held
-            if frame is None:
-                reader._stop()
-                continue
-            reader._held = frame.sequence
-            reader.delivered += 1
-            due.append((reader, frame))
-        return due
-
-    @staticmethod
-    def pass_on(due: Iterable[tuple[FrameReader, Frame]]) -> None:
-        """Let ``deliver`` of each reader handle what ``due_frames`` has returned."""
-        for reader, frame in due:
-            handle = reader._handle
             try:
-                if handle is not None and handle(frame):
-                    continue
+                if not known or reader._held != held:
+                    known = False
+                    frame = reader._source.newest(reader._held)
+                    known, held = True, reader._held
+                if frame is not None:
+                    reader._held = frame.sequence
+                    reader.delivered += 1
+                    if handle(frame):
+                        continue
             except Exception as error:  # noqa: BLE001 - one reader must not end the frames of the others
                 reader._fail(error)
                 continue

@@ -31,10 +31,7 @@ from orderfox_nb.views.stamp import Stamp
 _log = logging.getLogger(__name__)
 
 INTERVAL_US: Final = 100_000
-"""At most ten frames a second and key."""
-_LATE_US: Final = 20_000
-_GRID_US: Final = 20_000
-"""Keys that wait for their next frame are due at the multiples of this, so that many are passed on together."""
+"""At most ten frames a second and key, due at the multiples of this."""
 MOVE_S: Final = 5.0
 """How long frames wait for a replay that was moved; after that they show what there is."""
 
@@ -262,7 +259,7 @@ class FrameStream:
         self._changed.set()
         version: object = None
         counted_by = _instruments(states)
-        due_us, moves = 0, self.moves
+        moves = self.moves
         while True:
             if self.moves == moves:
                 await self._changed.wait()
@@ -270,7 +267,7 @@ class FrameStream:
             if self._hub.moving or self.moves != moves:
                 await self._settled()
                 # The next frame is a full one: what readers hold is of another time.
-                version, self.computed_frame, due_us, moves = None, None, 0, self.moves
+                version, self.computed_frame, moves = None, None, self.moves
             if states and states[0] is not None and states[0].error is not None:
                 raise states[0].error
             if (now_by := _instruments(states)) != counted_by:
@@ -286,11 +283,8 @@ class FrameStream:
                 continue
             version = now
             self._compute(recipe)
-            # A fixed grid gives ten a second: a late frame does not delay the next one.
             now_us = self._clock.now_us()
-            late_us = now_us - due_us
-            due_us = _on_grid(due_us if late_us < _LATE_US else now_us) + INTERVAL_US
-            await self._hub.pause((due_us - now_us) / 1e6)
+            await self._hub.pause((_next_due_us(now_us) - now_us) / 1e6)
 
     async def _settled(self) -> None:
         """Wait until a replay that was moved shows its new time, so that no frame is of two times or of a part."""
@@ -373,6 +367,10 @@ def _instruments(states: Sequence[State | None]) -> list[Instrument | None]:
     return [None if state is None else state.instrument for state in states]
 
 
-def _on_grid(time_us: int) -> int:
-    """Return the next multiple of the grid."""
-    return -(-time_us // _GRID_US) * _GRID_US
+def _next_due_us(now_us: int) -> int:
+    """Return when the next frame is due: at the tenth of a second that is nearest to 100 ms from now.
+
+    All keys are due at the same moments: those of one book share its rows, many are passed on together, and a late
+    frame does not delay the next one.
+    """
+    return (now_us + INTERVAL_US * 3 // 2) // INTERVAL_US * INTERVAL_US

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
 
 from orderfox_nb.core.formatting import MAX_PLAIN, MIN_PLAIN, format_amounts, format_prices, format_time
 from orderfox_nb.core.instrument import Instrument
@@ -62,23 +61,6 @@ def orderbook_update(
     return head[:-1] + texts.sides(bids=len(ladder.bid_keys), asks=len(ladder.ask_keys)).encode()
 
 
-_ROW: Final = [
-    '"},{"price":',
-    "",
-    ',"amount":',
-    "",
-    ',"cumulative":',
-    "",
-    ',"price_formatted":"',
-    "",
-    '","amount_formatted":"',
-    "",
-    '","cumulative_formatted":"',
-    "",
-]
-"""A row after another row: what stands before each of its texts, and the places of the texts."""
-
-
 class RowTexts:
     """The texts of a ladder's rows, written once for all messages, however many of the rows each one shows.
 
@@ -93,7 +75,8 @@ class RowTexts:
     def __init__(self, ladder: Ladder, instrument: Instrument) -> None:
         self.ladder = ladder
         self._instrument = instrument
-        self._pieces: list[str] | None = None
+        self._rows: list[str] | None = None
+        """Bids before asks, the best bid first and the best ask last."""
 
     def sides(self, *, bids: int, asks: int) -> str:
         """Write both sides, bids best first and asks worst first, as what follows the other fields of the message.
@@ -102,26 +85,14 @@ class RowTexts:
             bids: Number of bid rows, the best ones.
             asks: Number of ask rows, the best ones.
         """
-        if self._pieces is None:
-            self._pieces = self._written()
-        pieces, all_bids = self._pieces, len(self.ladder.bid_keys)
-        # Asks begin with the worst one, so that the best ones are at the end.
-        bid_pieces = pieces[: bids * len(_ROW)]
-        ask_pieces = pieces[(all_bids + len(self.ladder.ask_keys) - asks) * len(_ROW) :]
-        if bids:
-            bid_pieces[0] = ',"bids":[{"price":'
-            bid_pieces.append('"}]')
-        else:
-            bid_pieces.append(',"bids":[]')
-        if asks:
-            ask_pieces[0] = ',"asks":[{"price":'
-            ask_pieces.append('"}]}')
-        else:
-            ask_pieces.append(',"asks":[]}')
-        return "".join(bid_pieces + ask_pieces)
+        if self._rows is None:
+            self._rows = self._written()
+        rows = self._rows
+        bid_rows, ask_rows = ",".join(rows[:bids]), ",".join(rows[len(rows) - asks :])
+        return f',"bids":[{bid_rows}],"asks":[{ask_rows}]}}'
 
     def _written(self) -> list[str]:
-        """Write all rows, bids before asks, as texts with what stands between them."""
+        """Write all rows, bids before asks."""
         ladder, instrument = self.ladder, self._instrument
         bid_units, ask_units = row_price_units(ladder, "bid"), row_price_units(ladder, "ask")
         units = bid_units + ask_units[::-1]
@@ -133,19 +104,22 @@ class RowTexts:
         if (lot_units := instrument.lot_units) != 1:
             sizes, totals = [count * lot_units for count in lots], [count * lot_units for count in cumulative]
         most = max(totals)  # and no size is larger than its sum
-        price = decimals(units, ladder.price_digits, most=max(bid_units[:1] + ask_units[-1:]))
-        size = decimals(sizes, size_digits, most=most)
-        total, totals_read = sums(totals, size_digits, most=most)
+        prices = decimals(units, ladder.price_digits, most=max(bid_units[:1] + ask_units[-1:]))
+        written_sizes = decimals(sizes, size_digits, most=most)
+        written_totals, totals_read = sums(totals, size_digits, most=most)
         # What people read is the number itself, but where it is tiny or has a unit.
         tiny = _any_tiny(units, ladder.price_digits)
-        prices_read = format_prices(units, ladder.price_digits) if tiny else price
+        prices_read = format_prices(units, ladder.price_digits) if tiny else prices
         plain_end = int(MAX_PLAIN) * 10**size_digits
         other = _any_tiny(sizes, size_digits) or (most >= plain_end and max(sizes) >= plain_end)
-        sizes_read = format_amounts(sizes, size_digits) if other else size
-        pieces = _ROW * len(units)
-        for place, column in enumerate((price, size, total, prices_read, sizes_read, totals_read)):
-            pieces[2 * place + 1 :: len(_ROW)] = column
-        return pieces
+        sizes_read = format_amounts(sizes, size_digits) if other else written_sizes
+        return [
+            f'{{"price":{price},"amount":{size},"cumulative":{total},"price_formatted":"{price_read}",'
+            f'"amount_formatted":"{size_read}","cumulative_formatted":"{total_read}"}}'
+            for price, size, total, price_read, size_read, total_read in zip(
+                prices, written_sizes, written_totals, prices_read, sizes_read, totals_read, strict=True
+            )
+        ]
 
 
 def _any_tiny(units: list[int], digits: int) -> bool:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orderfox_nb.clock import ManualClock, settle
 from orderfox_nb.config import Settings
 from orderfox_nb.core.events import Candle, Liquidation, Status, Topic
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.frame_reader import FrameReader
+from orderfox_nb.desk.frames import INTERVAL_US, _next_due_us
 from orderfox_nb.desk.streams.registry import frame_key, parse_key
 from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
 from tests.desk.scripted import VENUE, ScriptedFeed, delta, live, snapshot, trade
@@ -153,6 +156,36 @@ async def test_fifty_readers_with_fifty_parameters_get_ten_frames_a_second(tmp_p
         # The first frame comes at once, then ten a second for ten seconds.
         assert {reader.delivered for reader in readers} <= {100, 101}
         assert feed.opened == {BOOK: 1}
+
+
+@given(now_us=st.integers(0, 2**53))
+def test_frames_are_due_at_tenths_of_a_second_100_ms_from_now_on_average(now_us: int):
+    due_us = _next_due_us(now_us)
+    assert due_us % INTERVAL_US == 0
+    assert INTERVAL_US / 2 < due_us - now_us <= INTERVAL_US * 3 / 2
+
+
+async def test_keys_that_are_opened_one_after_the_other_are_computed_together(tmp_path: Path):
+    clock = ManualClock(START_US)
+    feed = ScriptedFeed(clock)
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(desk_of(feed, tmp_path))
+        put_book(feed)
+        readers: list[FrameReader] = []
+        for limit in (5, 10, 20):
+            key = frame_key(VENUE, "BTCUSDT", "v1.orderbook", {"limit": limit})
+            readers.append(await stack.enter_async_context(desk.frames(key)))
+            await clock.advance(0.03)
+            assert readers[-1].next_frame() is not None, "at once"
+        await clock.advance(0.1)
+        times_ms: list[list[int]] = [[], [], []]
+        for step in range(32):
+            feed.put(BOOK, delta(clock.now_us(), 101 + step, [(49_000.0, 1.0 + step)], []))
+            await clock.advance(0.01)
+            for reader, times in zip(readers, times_ms, strict=True):
+                if reader.next_frame() is not None:
+                    times.append((clock.now_us() - START_US) // 1000)
+        assert times_ms == [[200, 300, 400, 500]] * 3
 
 
 async def test_equal_parameters_are_encoded_once_however_many_read(tmp_path: Path):
