@@ -52,6 +52,11 @@ class CountedStream(IOStream):
         """Bytes that wait in this process."""
         return len(self._write_buffer or ())
 
+    def discard_input(self) -> None:
+        """Forget what was received and has not been read."""
+        self._read_buffer.clear()
+        self._read_buffer_size = 0
+
     def write_to_fd(self, data: memoryview | bytes) -> int:  # as the base class does, without its call
         assert self.socket is not None, "it is open"
         try:
@@ -110,6 +115,9 @@ class BoundedServer(HTTPServer):
         delegate = super().start_request(server_conn, request_conn)
         delegate = AdmittedRequest(delegate, connection, connection.context, self._admission)
         if isinstance(stream := connection.stream, CountedStream):
+            if stream.closed():
+                # Tornado would read on in its buffer: a thousand requests that were pipelined behind a refused one.
+                stream.discard_input()
             # Tornado asks for this when it begins to wait for a request, before its first byte.
             self._room.set_idle(stream)
             self._go_on()

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tornado import web
+from tornado import httputil, web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from orderfox_nb.config import load_settings
 from orderfox_nb.server import bounded_server
+from orderfox_nb.server.admission import Admission
 from orderfox_nb.server.bounded_server import BoundedServer, CountedStream
 from orderfox_nb.server.pieces import MAX_PIECE
 from orderfox_nb.server.request_log import RequestLog, logged_path
@@ -45,7 +46,17 @@ async def pipelined(port: int, requests: bytes) -> bytes:
         writer.close()
 
 
-async def test_a_flood_of_requests_without_waiting_for_answers_ends_its_connection() -> None:
+async def test_a_flood_of_requests_without_waiting_for_answers_ends_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    admit = Admission.wait_s
+
+    def counted(admission: Admission, client: str, headers: httputil.HTTPHeaders) -> float:
+        asked.append(client)
+        return admit(admission, client, headers)
+
+    monkeypatch.setattr(Admission, "wait_s", counted)
     async with served(loopback_limited=True, ORDERFOX_MAX_CLIENT_REQUESTS="1") as server:
         server.service.now_s = lambda: 0.0
         port = int(server.url.rsplit(":", 1)[1].strip("/"))
@@ -53,6 +64,9 @@ async def test_a_flood_of_requests_without_waiting_for_answers_ends_its_connecti
         assert answers.count(b"HTTP/1.1 404") == 20
         assert answers.count(b"HTTP/1.1 429") == 1
         assert answers.count(b"HTTP/1.1 ") == 21
+        for _ in range(400):
+            await asyncio.sleep(0)
+        assert len(asked) == 21, "requests behind the refused one are not read"
         # Each further connection gets one cheap answer, whatever is asked for.
         assert (await pipelined(port, (REQUEST % b"") * 5)).count(b"HTTP/1.1 ") == 1
 
