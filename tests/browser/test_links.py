@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from playwright.async_api import Page
 
 from tests.browser.conftest import NOTEBOOKS, OpenScreen, Screen, until
 from tests.server.conftest import TOKEN, Child
@@ -36,6 +37,16 @@ LEVEL = """() => {
 }"""
 """Whether the charts of three columns begin at one height beside a long symbol, which is no wider than its column."""
 
+CHARTS_ONLY = """() => {
+    const columns = [...document.querySelectorAll(".of-column")];
+    return columns.length === 2 && columns.every((column) => {
+        const parts = [column, column.querySelector(".of-candle-chart")];
+        const [whole, chart] = parts.map((one) => one.getBoundingClientRect());
+        return chart.height >= 400 && Math.abs(whole.bottom - chart.bottom) <= 1
+            && getComputedStyle(column.querySelector(".of-lower")).display === "none";
+    });
+}"""
+
 
 @pytest.fixture
 def address(chromium: str, tmp_path: Path) -> Iterator[str]:
@@ -47,6 +58,13 @@ def address(chromium: str, tmp_path: Path) -> Iterator[str]:
     line = next(line for line in child.text.splitlines() if "OrderFox is at" in line)
     yield line.split()[3]
     child.leave()
+
+
+async def choose_layout(page: Page, name: str) -> None:
+    """Choose a layout in the page's menu."""
+    await page.get_by_role("button", name="View: layout").click()
+    await page.select_option(".of-layout-select", name)
+    await page.keyboard.press("Escape")
 
 
 def said(screen: Screen) -> dict[str, str]:
@@ -133,6 +151,12 @@ async def test_a_link_opens_its_markets_and_the_page_chooses_others(address: str
         assert (await screen.data("chart"))["mine"] == "yes"
         await page.reload()
         await wait_markets(screen, "BTCUSDT", "SOLUSDT")
+        # A page of columns below each other has no room without panels where only the charts are shown.
+        await page.set_viewport_size({"width": 1000, "height": 900})
+        await choose_layout(page, "chart")
+        await until(page, CHARTS_ONLY)
+        await choose_layout(page, "default")
+        await page.set_viewport_size({"width": 1440, "height": 900})
         # Down to one: the depth and the liquidations have their room again.
         await page.locator(".of-column:nth-child(2) .of-markets-button").click()
         await page.get_by_role("button", name="Remove BTCUSDT").click()
