@@ -16,7 +16,7 @@ from orderfox_nb.core.events import Topic
 from orderfox_nb.desk.desk import Desk
 from orderfox_nb.desk.session import LiveSession
 from orderfox_nb.desk.streams.registry import parse_key
-from orderfox_nb.errors import BadValue, UnknownSymbol
+from orderfox_nb.errors import BadValue, UnknownSymbol, VenueUnreachable
 from tests.desk.across_rig import BOOK_KEY, MARKETS, OtherFeed, dropped, venues
 from tests.desk.scripted import live, trade
 from tests.desk.test_frames import START_US, liquidation
@@ -118,6 +118,19 @@ async def test_liquidations_are_summed_with_the_coverage_of_each_venue_beside(tm
     assert frame["since"] == START_US // 1000
     assert frame["quality"]["coverage"] == "sampled"
     assert frame["orders"][1] == [-1, 1]
+
+
+async def test_liquidations_of_a_market_that_was_never_open_are_not_said_to_be_all(tmp_path: Path):
+    key = parse_key(f"*/{MARKETS}/liquidations?rows=20")
+    async with venues(tmp_path) as two:
+        two.other.listing_error = VenueUnreachable("other", "refused")
+        async with two.desks.across.frames(key) as reader:
+            await two.opened("liquidations", two.one)
+            two.one.put(Topic("scripted", "BTCUSDT", "liquidations"), live(START_US))
+            await two.clock.advance(1.5)
+            frame = await two.next(reader)
+    assert frame["members"][1]["state"] == "down"
+    assert frame["members"][1]["since"] == frame["since"] > START_US // 1000
 
 
 async def test_a_market_without_liquidations_is_named_and_not_asked(tmp_path: Path):

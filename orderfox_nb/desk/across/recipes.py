@@ -131,7 +131,9 @@ def consolidated_liquidations(members: MemberTopics, count: int) -> Consolidated
     for member in members.members:
         state, quality = member.state, member.quality(our_us)
         if state is None:
-            found.apply(member.market, None, (), {}, quality)
+            # Nothing before now is known of it, if its venue reports any.
+            since_us = 0 if quality.coverage == "none" else quality.now_us
+            found.apply(member.market, None, (), {}, quality, since_us=since_us)
             continue
         fold = state.fold_as(LiquidationState)
         sums: Mapping[str, tuple[float, float]] = {
