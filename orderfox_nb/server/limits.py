@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator
@@ -25,12 +26,21 @@ class RateLimit:
     Args:
         burst: How many a client that was quiet has.
         per_s: How many come back a second.
+        max_debt: Largest number that a client owes; what it spends beyond that is not charged.
         now_s: Measures time.
     """
 
-    def __init__(self, *, burst: float, per_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        burst: float,
+        per_s: float,
+        max_debt: float = math.inf,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._burst = burst
         self._per_s = per_s
+        self._max_debt = max_debt
         self._now_s = now_s
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -48,7 +58,8 @@ class RateLimit:
         client, now_s = client_of(address), self._now_s()
         left, then_s = self._left.pop(client, (float(self._burst), now_s))
         left = min(float(self._burst), left + (now_s - then_s) * self._per_s)
-        self._left[client] = (left - permits if owed or left >= permits else left, now_s)
+        rest = left - permits if owed or left >= permits else left
+        self._left[client] = (max(rest, -self._max_debt), now_s)
         # The client seen longest ago has a full bucket again, or there are more clients than are tracked.
         if len(self._left) > _MAX_CLIENTS:
             self._left.popitem(last=False)

@@ -27,6 +27,8 @@ _AT_ONCE_S: Final = 1.0
 _PAGES_AT_ONCE_S: Final = 2.0
 """As many browsers behind one address as load a page of panels at once, some thirty of them."""
 MAX_PAGE_WAIT_S: Final = 20.0
+_MAX_PAGE_DEBT_S: Final = MAX_PAGE_WAIT_S / 2 * _SHARE
+"""A page may cost more than this; its own scripts, which come next, are not refused because of it."""
 _SHORTEST_S: Final = 0.001
 """A shorter wait could be too short for a clock to see."""
 MAX_PAGE_WAITING: Final = 256
@@ -88,7 +90,7 @@ class PageShare:
     ) -> None:
         self._loopback_limited = loopback_limited
         self._sleep = sleep
-        self._time = RateLimit(burst=_PAGES_AT_ONCE_S, per_s=_SHARE, now_s=now_s)
+        self._time = RateLimit(burst=_PAGES_AT_ONCE_S, per_s=_SHARE, max_debt=_MAX_PAGE_DEBT_S, now_s=now_s)
         self._waiting: Counter[str] = Counter()
         self._lines: dict[str, asyncio.Lock] = {}
 

@@ -11,7 +11,7 @@ import pytest
 from orderfox_nb.server.kernel_limits import StartSlots
 from orderfox_nb.server.start.site import Site
 from orderfox_nb.server.viewer.failures import RenderingFailed
-from orderfox_nb.server.viewer.pages import CHECK_S, MAX_PAUSE, RETRY_S
+from orderfox_nb.server.viewer.pages import CHECK_S, MAX_PAUSE, MAX_PAUSE_S, RETRY_S
 from orderfox_nb.server.viewer.rendering import Page, Rendering
 from tests.server.conftest import until
 from tests.server.test_viewers import Script, ScriptedPages, write_notebook
@@ -25,7 +25,8 @@ TOO_LONG = RenderingFailed("it took longer than 120 s")
 @pytest.mark.parametrize(
     ("lasted_s", "pauses_s"),
     [
-        (LIMIT_S, [LIMIT_S * factor for factor in (1, 2, 4, MAX_PAUSE, MAX_PAUSE)]),
+        (LIMIT_S, [LIMIT_S, 2 * LIMIT_S, MAX_PAUSE_S, MAX_PAUSE_S]),
+        (20.0, [20.0 * factor for factor in (1, 2, 4, MAX_PAUSE, MAX_PAUSE)]),
         (1.0, [RETRY_S] * 5),
         (3.0, [RETRY_S, RETRY_S, RETRY_S, 3 * MAX_PAUSE, 3 * MAX_PAUSE]),
     ],

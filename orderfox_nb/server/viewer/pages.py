@@ -25,7 +25,9 @@ CHECK_S: Final = 1.0
 RETRY_S: Final = 15.0
 """A failed rendering is retried on request after this time, or after as long as it took if that is longer."""
 MAX_PAUSE: Final = 8
-"""Each further failure doubles that time, up to this factor: a notebook that loops runs for a ninth of the time."""
+"""Each further failure doubles that time, up to this factor."""
+MAX_PAUSE_S: Final = 300.0
+"""Longest time until then: what a notebook waited for may work again."""
 SLOW_S: Final = 15.0
 """A notebook that has failed after more than this time is slow until it has rendered well."""
 _PACKAGE: Final = Path(orderfox_nb.__file__).parent
@@ -150,7 +152,7 @@ class Pages:
 
     def _is_due(self, newest: Rendering, now_s: float) -> bool:
         """Return whether a failed rendering is tried again."""
-        pause_s = max(RETRY_S, newest.held_s * min(2**self._failures, MAX_PAUSE))
+        pause_s = max(RETRY_S, min(newest.held_s * min(2**self._failures, MAX_PAUSE), MAX_PAUSE_S))
         return bool(newest.failure) and now_s - newest.ended_s >= pause_s
 
     async def stop(self, *, but: Container[asyncio.Task[None]] = ()) -> None:
