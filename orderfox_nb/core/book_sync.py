@@ -30,7 +30,8 @@ class BookSync:
 
     After a Gap it is not ``synced`` and buffers again, the delta that showed the gap being the first. ``reset()`` after
     a lost connection does the same without any delta. Ids that go back (``core/restart.py``) give a Gap with
-    ``restart``, also where it is not synced: the book would pause, or wait for a snapshot that never comes.
+    ``restart``, also where it is not synced: otherwise the book would stop changing, or wait for a snapshot that never
+    comes.
 
     A delta holds what happened after its previous id and up to its last.
     """

@@ -216,7 +216,7 @@ class EmbeddedFeed:
             await self._clock.sleep(delay_s)
 
     def _start_option(self) -> list[str]:
-        """Return where a process continues that continues another one whose time did not run with ours."""
+        """Return the option for the start time of a process that replaces one whose time did not run with ours."""
         if not self._one_epoch or not self._starts or self._speed == 1.0:
             return []
         # What was shown may be ahead of the estimate by some of our milliseconds; time never goes back.

@@ -74,7 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; max: as fast as a tape is read")
     parser.add_argument(
-        "--liquidation-rate", type=_factor, default=1.0, metavar="X", help="times those of a usual day (default 1)"
+        "--liquidation-rate",
+        type=_factor,
+        default=1.0,
+        metavar="X",
+        help="multiple of a usual day's liquidations (default 1)",
     )
     parser.add_argument("--spread-bp", type=_spread, default=0.0, metavar="BP", help="basis points added to all prices")
     parser.add_argument(

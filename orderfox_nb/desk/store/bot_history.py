@@ -21,7 +21,7 @@ from orderfox_nb.errors import UnknownBot
 Record = TypeVar("Record", OrderRecord, FillRecord, EquityRecord)
 
 MAX_KEPT: Final = 200_000
-"""Orders, fills and moments of equity that are kept of a bot, each; the oldest are deleted."""
+"""Orders, fills and samples of equity that are kept of a bot, each; the oldest are deleted."""
 PRUNED_EVERY: Final = 1_000
 
 

@@ -29,7 +29,7 @@ _UNWATCH: Final = {
 MAX_LEVELS: Final = 5_000
 """Largest number of levels kept of a side."""
 FUNDING_AGE_US: Final = 600_000_000
-"""Age after which a funding rate is unknown that is requested beside the mark price, once a minute."""
+"""Age after which a funding rate is unknown. It is requested once a minute, in addition to the mark price."""
 
 
 class Tap(Protocol):

@@ -49,7 +49,7 @@
     const content = { comm_id: request.content.comm_id, data: PLACE };
     const text = JSON.stringify(message(request, "iopub", "comm_msg", content));
     const buffers = JSON.parse(textOf("of-widget-buffers") || "[]").map(bytesOf);
-    // The states are text already: what the kernel wrote continues unread.
+    // The states are text already: what the kernel wrote is passed on without parsing.
     const whole = text.replace(`"${PLACE}"`, statesText);
     return buffers.length ? framed(whole, buffers) : whole;
   };

@@ -75,7 +75,7 @@ async function render({ model, el }) {
   let book = null;
   let last = null;
   let key = "";
-  let answered = ""; // the height that the book was requested
+  let answered = ""; // the height for which the book was requested
   let drift = 0;
 
   const showChoices = () => {

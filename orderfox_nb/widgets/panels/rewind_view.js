@@ -13,7 +13,7 @@ export class StripView {
     this.element.append(this.under.canvas, this.over.canvas);
     this.scene = null;
     this.painted = "";
-    this.held = null; // the window of time while the playhead is dragged, which pauses
+    this.held = null; // the window of time while the playhead is dragged, which stays fixed
     this.sender = new LatestWins(go);
     Object.assign(this, { onBegin: begin, onShow: show, onEnd: end });
     this.removal = new AbortController();
