@@ -82,9 +82,15 @@ export class CandleView {
     dataset.bars = String(this.shown.bars[0].length);
     dataset.first = String(this.shown.bars[0][0] ?? "");
     dataset.close = String(frame.bars[4].at(-1) ?? "");
+    this.showEmpty();
     if (!this.ready) return;
     this.follow();
     this.draw();
+  }
+
+  /** A class, and no rule about an attribute of the panel: each frame would restyle the whole figure. */
+  showEmpty() {
+    this.view?.el.classList.toggle("of-no-bars", this.shown?.bars[0].length === 0);
   }
 
   priced(last) {
@@ -318,6 +324,7 @@ export class CandleView {
     if (!found) return;
     this.view = this.window.view = found;
     this.over.attach(found.el);
+    this.showEmpty();
     this.hands = new CandleHands(this, found.el);
     await this.findMarks();
     await this.findAxes();
