@@ -131,9 +131,9 @@ async def test_a_page_of_a_viewer_s_kernel_that_takes_long_gives_its_slot_back()
     release = asyncio.Event()
     inside: list[float] = []
 
-    async def render(longest_s: float) -> None:
-        async with slots.held_for(longest_s):
-            inside.append(longest_s)
+    async def render(max_s: float) -> None:
+        async with slots.held_for(max_s):
+            inside.append(max_s)
             await release.wait()
 
     first = asyncio.create_task(render(0.0))
